@@ -5,11 +5,12 @@ export class Dice implements Random {
   #state: number;
 
   constructor(seed: number) {
-    this.#state = Math.imul(seed + 0x9e3779b9, 0x85ebca6b) >>> 0;
+    this.#state = Math.imul(seed + 0x9e3779b9, 0x85ebca6b);
   }
 
   number(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    // Of 32 bits, with a sign: no object is made for it.
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = this.#state;
     mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);

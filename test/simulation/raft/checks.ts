@@ -4,10 +4,10 @@ import type { Applied, Asked, ReplicatedRows, RowsImage } from "../../../node/cl
 import type { Core } from "../../../node/cluster/directory/raft/core.ts";
 import type { RaftLog } from "../../../node/cluster/directory/raft/log.ts";
 import type { Entry, RaftMessage, Snapshot, Write } from "../../../node/cluster/directory/raft/messages.ts";
-import { bytesOfRows } from "../../../node/cluster/directory/sized-rows.ts";
+import { rowBytes } from "../../../node/cluster/directory/deciding.ts";
 import { voterMessageIn, voterMessageOut } from "../../../node/cluster/directory/raft/shape.ts";
 import type { VoterMessage } from "../../../node/cluster/directory/raft/voter-message.ts";
-import type { DirectoryRow } from "../../../node/ports/index.ts";
+import { encode } from "../../../protocols/index.ts";
 import type { CheckerName } from "../checkers.ts";
 
 /** What applying comes to: the rows, and a hash over all changes up to an index and what was decided on them. */
@@ -60,7 +60,7 @@ function sayingOf(entry: Entry<Asked>): Said {
 
 const mixed = (hash: number, value: number): number => {
   const one = Math.imul(hash ^ value, 0x85ebca6b);
-  return (one ^ (one >>> 15)) >>> 0;
+  return one ^ (one >>> 15);
 };
 
 /** As voters send it: the state is the rows alone. */
@@ -69,7 +69,7 @@ const sentAs = (message: RaftMessage<Asked, State>): VoterMessage =>
     ? { ...message, snapshot: { ...message.snapshot, state: message.snapshot.state.image } }
     : message;
 
-/** How messages were written that were read as their receiver reads them: beside their entries, and each entry. What is
+/** How messages were written that were read as their receiver reads them: beside their parts, and each part. What is
  *  written alike is read alike: a number counts by how many bytes it takes, and bytes by their length. */
 const heads = new Set<number>();
 const shapes = new Set<string>();
@@ -90,12 +90,16 @@ function packed(kind: number, a: number, b = 0, c = 0, d = 0, e = 0): number | u
   return ((((kind * 4 + a) * 4 + b) * 4 + c) * 4 + d) * 4 + e;
 }
 
-/** How a message is written but for its entries; undefined: it has to be read. A field that is not known, or undefined,
+/** How a message is written but for its parts; undefined: it has to be read. A field that is not known, or undefined,
  *  would be one too many. */
 function headOf(message: RaftMessage<Asked, State>): number | undefined {
   const fields = fieldsOf(message);
   const term = widthOf(message.term);
-  if (message.type === "install") return undefined;
+  if (message.type === "install") {
+    const { snapshot, round } = message;
+    const isKnown = fields === 4 && fieldsOf(snapshot) === 4;
+    return isKnown ? packed(7, term, widthOf(snapshot.index), widthOf(snapshot.term), widthOf(round)) : undefined;
+  }
   if (message.type === "lead") return fields === 2 ? packed(1, term) : undefined;
   if (message.type === "voted")
     return fields === 4 ? packed(2, term, bit(message.pre), bit(message.granted)) : undefined;
@@ -103,7 +107,8 @@ function headOf(message: RaftMessage<Asked, State>): number | undefined {
     return fields === 4 ? packed(3, term, widthOf(message.match), widthOf(message.round)) : undefined;
   const mark = message.type === "append" ? message.previous : message.type === "vote" ? message.last : message.hint;
   if (fieldsOf(mark) !== 2) return undefined;
-  const [at, of] = [widthOf(mark.index), widthOf(mark.term)];
+  const at = widthOf(mark.index);
+  const of = widthOf(mark.term);
   if (message.type === "vote")
     return fields === 5 ? packed(4, term, bit(message.pre), bit(message.forced), at, of) : undefined;
   if (message.type === "refused")
@@ -111,15 +116,52 @@ function headOf(message: RaftMessage<Asked, State>): number | undefined {
   return fields === 6 ? packed(6, term, widthOf(message.commit), widthOf(message.round), at, of) : undefined;
 }
 
+/** How a part is written. What most of them are is put into words by hand: it is asked for each. */
+function shapeOf(part: object): string {
+  return ("body" in part ? shapeOfChange(part as Entry<Asked>) : undefined) ?? shapeOfAny(part);
+}
+
+/** Undefined: it is no change, or has other fields than one, or one of them is not what it has to be. */
+function shapeOfChange(entry: Entry<Asked>): string | undefined {
+  const { index, term, body } = entry;
+  if (body.type !== "data" || "home" in body.data) return undefined;
+  const { key, bytes, revision, guard } = body.data;
+  if (fieldsOf(entry) !== 3 || fieldsOf(body) !== 2 || fieldsOf(body.data) !== 4) return undefined;
+  if (!("bytes" in body.data && "guard" in body.data)) return undefined;
+  if (typeof key !== "string" || (bytes !== undefined && !(bytes instanceof Uint8Array))) return undefined;
+  const known = guard === undefined || (fieldsOf(guard) === 2 && typeof guard.key === "string");
+  const numbers = packed(1, widthOf(index), widthOf(term), widthOf(revision), widthOf(guard?.revision ?? 0));
+  if (!known || numbers === undefined) return undefined;
+  return `${numbers} ${bytes?.length} ${key.length} ${key}${guard === undefined ? "" : ` ${guard.key}`}`;
+}
+
 /** How anything is written. */
-function shapeOf(value: unknown): string {
+function shapeOfAny(value: unknown): string {
   if (typeof value === "number") return widthOf(value) === 3 ? `n${value}` : `${widthOf(value)}`;
-  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "string") return `s${value.length}:${value}`;
   if (value instanceof Uint8Array) return `b${value.length}`;
   if (typeof value !== "object" || value === null) return String(value);
   let shape = Array.isArray(value) ? "[" : "{";
-  for (const [name, one] of Object.entries(value)) shape += `${name}:${shapeOf(one)},`;
+  for (const name in value) shape += `${name}:${shapeOfAny((value as Record<string, unknown>)[name])},`;
   return shape;
+}
+
+/** The parts of a message that are read each by itself: the entries; of a copy of everything who counts, the rows, and
+ *  what is beside them. */
+function partsOf(message: RaftMessage<Asked, State>): readonly object[] {
+  if (message.type === "append") return message.entries;
+  if (message.type !== "install") return [];
+  const { members, state } = message.snapshot;
+  const { rows } = state.image;
+  return [{ members }, { ...state.image, rows: String(rows.length) }, ...rows.map((row) => ({ row }))];
+}
+
+/** What values take, each encoded once. They are words, of which there are few. */
+const valueBytes = new Map<unknown, number>();
+function bytesOfValue(value: unknown): number {
+  let bytes = valueBytes.get(value);
+  if (bytes === undefined) valueBytes.set(value, (bytes = encode(value).length));
+  return bytes;
 }
 
 export class Checks {
@@ -143,8 +185,6 @@ export class Checks {
   /** Questions, and how far somebody had applied when they were asked. */
   readonly #asked = new Map<number, number>();
   readonly #said = new Map<Entry<Asked>, Said>();
-  /** What rows take. They never change, so each is encoded once. */
-  readonly #bytes = new Map<DirectoryRow, number>();
 
   constructor(violate: (checker: CheckerName, detail: string) => void) {
     this.violate = violate;
@@ -182,7 +222,8 @@ export class Checks {
 
   /** Entries of the same place and term are the same, and so is what is before them. */
   written(id: string, write: Write<Asked, State> | undefined): void {
-    for (const entry of write?.entries ?? []) {
+    if (write === undefined) return;
+    for (const entry of write.entries) {
       const key = entry.term * 100_000 + entry.index;
       const { text } = this.#sayingOf(entry);
       const known = this.#written.get(key);
@@ -205,7 +246,7 @@ export class Checks {
     if (head !== undefined && heads.has(head) && this.#wereTaken(message)) return;
     if (voterMessageIn(voterMessageOut(sentAs(message))) === undefined)
       return this.violate("message-taken", `${id} sends ${JSON.stringify(message)}, which no voter takes`);
-    if (message.type === "append") for (const entry of message.entries) shapes.add(shapeOf(entry));
+    for (const part of partsOf(message)) shapes.add(shapeOf(part));
     if (head !== undefined) heads.add(head);
   }
 
@@ -215,8 +256,9 @@ export class Checks {
     return said.taken || (said.taken = shapes.has(shapeOf(entry)));
   }
 
-  /** Whether that is so of each entry, and they follow one another as a receiver demands. */
+  /** Whether that is so of each part, and entries follow one another as a receiver demands. */
   #wereTaken(message: RaftMessage<Asked, State>): boolean {
+    if (message.type === "install") return partsOf(message).every((part) => shapes.has(shapeOf(part)));
     if (message.type !== "append") return true;
     const { previous, entries, term } = message;
     let at = previous.index;
@@ -271,11 +313,7 @@ export class Checks {
   /** What rows take is what is counted, and no more than there may be. */
   sized(id: string, rows: ReplicatedRows, bytesMax: number): void {
     let counted = 0;
-    for (const row of rows.all.values()) {
-      let bytes = this.#bytes.get(row);
-      if (bytes === undefined) this.#bytes.set(row, (bytes = bytesOfRows([row])));
-      counted += bytes;
-    }
+    for (const { key, value } of rows.all.values()) counted += rowBytes(key, bytesOfValue(value));
     if (rows.bytes !== counted)
       this.violate("rows-counted", `${id} counts ${rows.bytes} bytes of rows that take ${counted}`);
     if (counted > bytesMax) this.violate("bounds-held", `${id} has rows of ${counted} bytes, of at most ${bytesMax}`);

@@ -48,6 +48,8 @@ function drawnOdds(dice: Dice): Odds {
 
 const electionTicks = 4;
 const flightMax = 64;
+/** Written out: texts that are made by a life are compared letter by letter. */
+const nodeIds = ["n0", "n1", "n2", "n3", "n4"];
 const keys = ["k0", "k1", "k2"];
 /** Of different sizes: two of the largest are too much together with a third row. */
 const values = keys.map((key, at) => encode(key.padStart(2 + 20 * at)));
@@ -104,7 +106,7 @@ export class RaftLife {
     this.#checks = new Checks(violate);
     const count = dice.pick([3, 3, 3, 4, 5]);
     this.#entriesMax = dice.pick([1, 3, 8]);
-    const ids = Array.from({ length: count }, (_, number) => `n${number}`);
+    const ids = nodeIds.slice(0, count);
     const voters = ids.slice(0, dice.pick([1, 3, 3, 3, count]));
     this.#nodes = ids.map((id) => ({
       id,
@@ -145,6 +147,7 @@ export class RaftLife {
 
   /** What whoever leads, or believes to, does to give the rows away. */
   #move(at: number): void {
+    if (at !== 0 && at !== copySteps / 2) return;
     const leader = this.#nodes.find(({ core }) => core?.role === "leader");
     if (leader === undefined) return;
     if (at === 0) {
@@ -278,7 +281,8 @@ export class RaftLife {
   }
 
   #memberAt(id: string): Member {
-    return this.#nodes.find((node) => node.id === id) as Member;
+    for (const node of this.#nodes) if (node.id === id) return node;
+    throw new Error(`there is no ${id}`);
   }
 
   #post(from: Member, { to, message }: Addressed<Asked, State>): void {
@@ -292,7 +296,9 @@ export class RaftLife {
     const { core } = node;
     if (core === undefined) return;
     const ready = core.take();
-    if (ready.write !== undefined || ready.sendStored.length > 0) {
+    // What waits for no write leaves at once, in the end.
+    const isFree = ready.write === undefined && node.unsynced.length === 0;
+    if (!isFree && (ready.write !== undefined || ready.sendStored.length > 0)) {
       node.unsynced.push({ write: ready.write, promises: ready.sendStored });
       this.#checks.written(node.id, ready.write);
     }
@@ -305,8 +311,13 @@ export class RaftLife {
       this.#open.delete(id);
     }
     for (const id of ready.dropped) this.#open.delete(id);
-    // A write that nothing stands before.
-    if (ready.write === undefined && node.unsynced.length === 1) this.#sync(node);
+    if (isFree) for (const one of ready.sendStored) this.#post(node, one);
+    else if (ready.write === undefined) this.#syncLast(node);
+  }
+
+  /** A write that nothing stands before. */
+  #syncLast(node: Member): void {
+    if (node.unsynced.length === 1) this.#sync(node);
   }
 
   #apply(node: Member, { restore, apply }: Ready<Asked, State>): void {
@@ -329,7 +340,9 @@ export class RaftLife {
     if (done === undefined) return;
     this.#write(node, done.write);
     for (const one of done.promises) this.#post(node, one);
-    if (done.write !== undefined) node.core?.stored(done.write);
+    // The core is told of writes alone: else it has nothing new to do.
+    if (done.write === undefined) return this.#syncLast(node);
+    node.core?.stored(done.write);
     this.#carry(node);
   }
 
@@ -341,7 +354,7 @@ export class RaftLife {
       disk.entries = [];
       disk.state = state;
     }
-    const [first] = write?.entries ?? [];
+    const first = write?.entries[0];
     if (write === undefined || first === undefined) return;
     // They follow one another.
     const kept = first.index - (disk.entries[0]?.index ?? first.index);

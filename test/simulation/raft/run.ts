@@ -1,4 +1,5 @@
 /** Runs one life of voters. */
+import type { World } from "../../world/index.ts";
 import { judge, type Simulated, type Verdict } from "../verdict.ts";
 import { RaftLife } from "./life.ts";
 
@@ -8,24 +9,36 @@ const lengths = [60, 60, 60, 120, 120, 120, 200, 200, 400, 1_500];
 /** In one of so many lives the directory is moved elsewhere. */
 const departsOneIn = 8;
 
-/** Runs one seed. */
-export const runRaftSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
-  judge(seed, options, (world): Simulated => {
-    const life = new RaftLife(
+/** A class: getters of an object literal make a shape of each object, and shapes keep what the getters know until all
+ *  of the heap is looked through. */
+class RaftSeed implements Simulated {
+  readonly lives = 1;
+  readonly #world: World;
+  readonly #life: RaftLife;
+
+  constructor(world: World, { trace = false }: { readonly trace?: boolean }) {
+    this.#world = world;
+    this.#life = new RaftLife(
       world.dice,
       (checker, detail) => world.violate(checker, detail),
-      options.trace === true ? (line) => world.note(() => line) : undefined,
+      trace ? (line) => world.note(() => line) : undefined,
     );
-    return {
-      lives: 1,
-      get replies() {
-        return life.applied;
-      },
-      get faults() {
-        return life.faults;
-      },
-      async run() {
-        life.run(world.dice.pick(lengths), { departs: seed % departsOneIn === 0 });
-      },
-    };
-  });
+  }
+
+  get replies(): number {
+    return this.#life.applied;
+  }
+
+  get faults(): number {
+    return this.#life.faults;
+  }
+
+  async run(): Promise<void> {
+    const { dice, seed } = this.#world;
+    this.#life.run(dice.pick(lengths), { departs: seed % departsOneIn === 0 });
+  }
+}
+
+/** Runs one seed. */
+export const runRaftSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
+  judge(seed, options, (world) => new RaftSeed(world, options));

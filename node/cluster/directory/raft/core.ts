@@ -306,7 +306,7 @@ export class Core<Data, State> {
     if (previous.index > this.#commit && this.#log.termAt(previous.index) !== previous.term)
       return this.#refuse(from, previous.index, this.#log.lastBefore(previous), round);
     const first = entries.findIndex(({ index, term }) => index > this.#commit && this.#log.termAt(index) !== term);
-    if (first !== -1) this.#replace(entries.slice(first));
+    if (first !== -1) this.#replace(first === 0 ? entries : entries.slice(first));
     const match = Math.max(this.#commit, previous.index + entries.length);
     this.#commitTo(Math.min(commit, match));
     this.#answer(from, match, round);
@@ -406,11 +406,12 @@ export class Core<Data, State> {
     this.#leader = leader;
     this.#elapsed = 0;
     this.#patience = this.#drawPatience();
-    this.#votes.clear();
-    this.#followers.clear();
-    this.#dropped.push(...(this.#asked?.ids ?? []), ...this.#questions);
+    // To clear makes a new table, also of none.
+    if (this.#votes.size > 0) this.#votes.clear();
+    if (this.#followers.size > 0) this.#followers.clear();
+    if (this.#asked !== undefined) this.#dropped.push(...this.#asked.ids);
+    if (this.#questions.length > 0) this.#dropped.push(...this.#questions.splice(0));
     this.#asked = undefined;
-    this.#questions = [];
     this.#heir = undefined;
   }
 
@@ -444,9 +445,15 @@ export class Core<Data, State> {
 
   #tally(): void {
     const { voters } = this.members;
-    const count = (granted: boolean): number => voters.filter((voter) => this.#votes.get(voter) === granted).length;
-    if (count(true) >= this.#quorum) return this.#role === "asking" ? this.#campaign("stand") : this.#lead();
-    if (count(false) > voters.length - this.#quorum) this.#follow(this.term, undefined);
+    let granted = 0;
+    let refused = 0;
+    for (const voter of voters) {
+      const vote = this.#votes.get(voter);
+      if (vote === true) granted += 1;
+      else if (vote === false) refused += 1;
+    }
+    if (granted >= this.#quorum) return this.#role === "asking" ? this.#campaign("stand") : this.#lead();
+    if (refused > voters.length - this.#quorum) this.#follow(this.term, undefined);
   }
 
   #lead(): void {
@@ -488,15 +495,30 @@ export class Core<Data, State> {
   }
 
   #count(): void {
-    const matches = this.members.voters
-      .map((voter) => (voter === this.#self ? this.#durable : (this.#followers.get(voter)?.match ?? 0)))
-      .sort((one, other) => other - one);
-    const match = matches[this.#quorum - 1] as number;
+    const match = this.#majorityHas();
     if (match <= this.#commit || this.#log.termAt(match) !== this.term) return;
     this.#commitTo(match);
     // The others need not wait for the next heartbeat.
     this.#beat = true;
     if (this.settled && !this.members.voters.includes(this.#self)) this.#follow(this.term, undefined);
+  }
+
+  /** Up to where the disks of a majority have this log. */
+  #majorityHas(): number {
+    const { voters } = this.members;
+    let most = 0;
+    for (const voter of voters) {
+      const match = this.#diskOf(voter);
+      if (match <= most) continue;
+      let count = 0;
+      for (const other of voters) if (this.#diskOf(other) >= match) count += 1;
+      if (count >= this.#quorum) most = match;
+    }
+    return most;
+  }
+
+  #diskOf(voter: Voter): number {
+    return voter === this.#self ? this.#durable : (this.#followers.get(voter)?.match ?? 0);
   }
 
   #commitTo(index: number): void {
@@ -545,7 +567,10 @@ export class Core<Data, State> {
     const upTo = Math.min(this.#commit, this.#durable);
     const apply = upTo > this.#applied ? this.#log.slice(this.#applied + 1, upTo + 1) : none;
     this.#applied = Math.max(this.#applied, upTo);
-    const [send, sendStored, reads, dropped] = [this.#send, this.#sendStored, this.#reads, this.#dropped];
+    const send = this.#send;
+    const sendStored = this.#sendStored;
+    const reads = this.#reads;
+    const dropped = this.#dropped;
     this.#written = last.index;
     this.#promised = false;
     this.#restore = undefined;
@@ -581,7 +606,7 @@ export class Core<Data, State> {
         term === undefined || follower.state === "snapshot"
           ? { index: 0, term: 0 }
           : { index: follower.next - 1, term };
-      const entries = sends ? this.#log.slice(follower.next, this.#log.last.index + 1, entriesPerMessageMax) : [];
+      const entries = sends ? this.#log.slice(follower.next, this.#log.last.index + 1, entriesPerMessageMax) : none;
       if (entries.length > 0) {
         const last = follower.next + entries.length - 1;
         if (follower.state === "probe") follower.paused = true;

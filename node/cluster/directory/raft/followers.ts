@@ -11,7 +11,7 @@ export interface Follower {
   match: number;
   /** The next entry to send. */
   next: number;
-  /** The last index of each message on its way. */
+  /** The last index of each message on its way, in order. */
   flight: number[];
   /** Something is on its way that an answer will come to; until then, or the next heartbeat, nothing more is sent. */
   paused: boolean;
@@ -39,8 +39,8 @@ export function matched(follower: Follower, match: number): boolean {
   const isNew = match > follower.match;
   follower.match = Math.max(follower.match, match);
   follower.next = Math.max(follower.next, match + 1);
-  follower.flight = follower.flight.filter((last) => last > match);
-  const { installing } = follower;
+  const { flight, installing } = follower;
+  while (flight.length > 0 && (flight[0] as number) <= match) flight.shift();
   if (follower.state === "probe" || (installing !== undefined && follower.match >= installing.index)) {
     follower.state = "stream";
     follower.installing = undefined;

@@ -57,13 +57,14 @@ export class RaftLog<Data> {
   }
 
   append(entries: readonly Entry<Data>[]): void {
+    let { index, term } = this.#last;
     for (const entry of entries) {
-      const { index, term } = entry;
-      assert(index === this.#last.index + 1, "a log has no gaps");
+      assert(entry.index === index + 1, "a log has no gaps");
+      ({ index, term } = entry);
       this.#entries.push(entry);
-      this.#last = { index, term };
-      if (entry.body.type === "members") this.#members.push({ index: entry.index, members: entry.body.members });
+      if (entry.body.type === "members") this.#members.push({ index, members: entry.body.members });
     }
+    if (entries.length > 0) this.#last = { index, term };
   }
 
   /** Takes back this entry and all behind it. */
