@@ -20,6 +20,7 @@ export const ofDirectory: readonly Mutation[] = [
     find: "for (const [fenced, fence] of await fences)",
     replace: "for (const [fenced, fence] of new Map(await fences.then(() => [])))",
     caughtBy: ["older-is-said", "record-changes", "one-owner-per-epoch", "acknowledged-kept", "owner-appends"],
+    from: 2,
     seeds: 40,
     cluster: true,
     plan: { ...three, directory: "embedded", olderDirectory: true, sealed: false, lateDisk: false },
