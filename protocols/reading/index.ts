@@ -190,8 +190,11 @@ function isTooMuch(text: string): boolean {
   if (text.length > markdownLimits.charsMax || deep.test(text) || longRun.test(text)) return true;
   const runs = text.match(/([*_~`[\]|<])\1*/g);
   if (runs !== null && runs.length > markdownLimits.marksMax) return true;
-  return text.split("\n").length > markdownLimits.linesMax || lazyLines(text) > markdownLimits.lazyLinesMax;
+  return text.split(lineEnd).length > markdownLimits.linesMax || lazyLines(text) > markdownLimits.lazyLinesMax;
 }
+
+/** What ends a line for the parser. */
+const lineEnd = /\r\n?|\n/;
 
 const marked = /^[ \t]*(?:>|(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$))/;
 
@@ -199,7 +202,7 @@ const marked = /^[ \t]*(?:>|(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$))/;
 function lazyLines(text: string): number {
   let count = 0;
   let isOpen = false;
-  for (const line of text.split("\n")) {
+  for (const line of text.split(lineEnd)) {
     const isMarked = marked.test(line);
     isOpen = line.trim() !== "" && (isOpen || isMarked);
     if (isOpen && !isMarked) count += 1;

@@ -49,6 +49,8 @@ const shapes: Readonly<Record<string, (size: number) => string>> = {
   "brackets": (size) => "[".repeat(size),
   "stars": line("*a "),
   "ticks": line("`a ``b "),
+  "a quote with lazy lines that carriage returns end": (size) => `> *a*${"\ra".repeat(size / 2)}`,
+  "an entry with lazy lines that carriage returns end": (size) => `- *a*${"\ra".repeat(size / 2)}`,
   "hashes": (size) => `# a${" #".repeat(size / 2)}`,
 }; // prettier-ignore
 /** What the longest texts of marks and letters take; 20,000 short lines took ten times as many. */
