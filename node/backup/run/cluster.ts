@@ -61,6 +61,8 @@ export interface ClusterBackups {
   stop(): Promise<void>;
 }
 
+type Work<Answer> = (backup: BackupPorts) => Promise<Answer>;
+
 /** How the cluster's own backups are called among other places. */
 const clusterPlace = "the storage nodes";
 
@@ -78,10 +80,8 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
     ...(options.beside ?? []).map((slot) => ({ slot, owner: node })),
   ];
   /** For what nobody waits for: it steps back behind people. */
-  const usePaced = <Answer>(
-    { signal }: Pick<TaskAt, "signal">,
-    work: (backup: BackupPorts) => Promise<Answer>,
-  ): Promise<Answer> => options.use((backup) => work(patient(backup, signal)), options.pacing?.piece);
+  const usePaced = <Answer>({ signal }: Pick<TaskAt, "signal">, work: Work<Answer>): Promise<Answer> =>
+    options.use((backup) => work(patient(backup, signal)), options.pacing?.piece);
   /** People come first. */
   const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
 

@@ -113,12 +113,8 @@ export function serveParts(ports: PartPorts): Parts {
         });
         signal.throwIfAborted();
         const missedFiles = { total: files.total, named: files.named.slice(0, limits.partFilesNamed) };
-        return {
-          list: await list.finish(backup, { task, turn, part }, read),
-          missed: [...missed],
-          missedFiles,
-          ...sums,
-        };
+        const finished = await list.finish(backup, { task, turn, part }, read);
+        return { list: finished, missed: [...missed], missedFiles, ...sums };
       } catch (error) {
         await repository.abandon();
         throw error;

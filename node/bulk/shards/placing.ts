@@ -55,20 +55,20 @@ function startHint(down: readonly string[], needed: number): string {
 /** Storage nodes that are down and would count if they were not, where there would be enough with them: how a refusal
  *  names them, and what to do. */
 function withDown(
-  { membership, conditionOf }: Pick<ShardPorts, "membership"> & { conditionOf(node: NodeId): NodeCondition },
+  ports: Pick<ShardPorts, "membership"> & { conditionOf(node: NodeId): NodeCondition },
   name: string,
   { details }: Failure,
 ) {
   const { holders, needed } = details as { readonly holders: number; readonly needed: number };
-  const down = membership
+  const down = ports.membership
     .members()
     .members.filter(
       ({ node, leaving, roles, storage }) =>
-        !membership.isStaying(node) &&
+        !ports.membership.isStaying(node) &&
         leaving !== true &&
         roles.includes("storage") &&
         admitsClass(storage, name) &&
-        (conditionOf(node).trust ?? "trusted") === "trusted",
+        (ports.conditionOf(node).trust ?? "trusted") === "trusted",
     )
     .map((one) => one.name);
   if (down.length === 0 || holders + down.length < needed) return {};
