@@ -108,7 +108,11 @@ export function createReplicatedPart(ports: {
   const tellAll = (): void => {
     for (const peer of exchange.peers()) exchange.send(peer, "directory.leads", body());
   };
-  const unopened = (error: unknown): void => log.error("directory.voter.unopened", { error });
+  const unstopped = (error: unknown): void => log.error("directory.voter.unstopped", { error });
+  const again = createAgain({ clock, log, limits });
+  const unopened = (error: unknown): void => {
+    if (!closed) again.failed(error, () => void openOwn().catch(unopened));
+  };
 
   const set = (next: Lead): void => {
     const before = lead;
@@ -140,15 +144,12 @@ export function createReplicatedPart(ports: {
     const old = voter;
     voter = undefined;
     wire.close();
-    ended = (old?.stop() ?? Promise.resolve()).catch(unopened);
+    ended = (old?.stop() ?? Promise.resolve()).catch(unstopped);
+    again.reset();
     opening = undefined;
     set(next);
     if (next.etcd !== undefined) return tellAll();
-    void ended
-      .then(async () => {
-        if (lead.etcd === undefined && (await generationOf(store)) === lead.generation) await open();
-      })
-      .catch(unopened);
+    void openOwn().catch(unopened);
   };
   /** What this node's own voter knows. */
   const follow = (own: Voter): void => {
@@ -172,15 +173,16 @@ export function createReplicatedPart(ports: {
     voter = undefined;
     opening = undefined;
     wire.close();
-    own.stop().catch(unopened);
+    own.stop().catch(unstopped);
   };
 
-  /** A disk that failed may be well soon: the next message opens the voter, after a pause. Damage does not heal. */
-  const openAgain = (generation: number, code: string): void => {
-    if (code === "DATA_DAMAGED" || code === "DATA_FORMAT_UNKNOWN") return;
-    clock.after(limits.reloadMs, () => {
-      if (opening === undefined && voter === undefined && generation === lead.generation) wire.close();
-    });
+  /** Where the disk is a voter's of this generation. Else the next message begins one. */
+  const openOwn = async (): Promise<void> => {
+    await ended;
+    const own = lead.etcd === undefined ? await generationOf(store) : undefined;
+    if (closed || lead.etcd !== undefined || opening !== undefined) return;
+    if (own === lead.generation) await open();
+    else wire.close();
   };
   const open = (): Promise<void> => {
     opening ??= (async () => {
@@ -190,12 +192,12 @@ export function createReplicatedPart(ports: {
       const opened = await openVoter({ ...own, ...(decided && { decided }) }, { generation });
       if (closed || generation !== lead.generation) return opened.stop();
       voter = opened;
+      again.opened();
       opened.onMoved((home) => home.generation !== undefined && hear(leadOf({ ...home, generation: home.generation })));
       opened.onLeader(() => follow(opened));
       follow(opened);
     })().catch((error: unknown) => {
       opening = undefined;
-      openAgain(lead.generation, failureOf(error).code);
       throw error;
     });
     return opening;
@@ -278,10 +280,41 @@ export function createReplicatedPart(ports: {
     },
     async close() {
       closed = true;
+      again.reset();
       wire.close();
       await opening?.catch(() => undefined);
       await voter?.stop();
     },
+  };
+}
+
+/** What failed is done again after a pause that doubles, since a disk that failed may be well soon. The log is told of
+ *  the first failure, and when all is well. Damage does not heal. */
+function createAgain({ clock, log, limits }: { clock: Clock; log: Log; limits: DirectoryLimits }) {
+  let pauseMs = 0;
+  let cancel: (() => void) | undefined;
+  const reset = (): void => {
+    cancel?.();
+    cancel = undefined;
+    pauseMs = 0;
+  };
+  return {
+    failed(error: unknown, retry: () => void): void {
+      const { code } = failureOf(error);
+      const isDamage = code === "DATA_DAMAGED" || code === "DATA_FORMAT_UNKNOWN";
+      if (isDamage || pauseMs === 0) log.error("directory.voter.unopened", { error });
+      if (isDamage || cancel !== undefined) return;
+      pauseMs = Math.min(limits.retryMaxMs, pauseMs * 2 || limits.reloadMs);
+      cancel = clock.after(pauseMs, () => {
+        cancel = undefined;
+        retry();
+      });
+    },
+    opened(): void {
+      if (pauseMs > 0) log.info("directory.voter.opened");
+      reset();
+    },
+    reset,
   };
 }
 

@@ -47,7 +47,7 @@ import { auditRowsPrefix } from "../../cluster/facts/audit-rules.ts";
 import { keysPrefix } from "../../keys/index.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
 import { createDirectoryAge, type DirectoryAge, type DirectoryAgePorts } from "./age.ts";
-import { fitting, isOver } from "./size.ts";
+import { createFitLook, fitting } from "./size.ts";
 import type {
   Clock,
   Directory,
@@ -345,10 +345,10 @@ export function openDirectory(
     };
     if (place !== undefined) lookAgain();
   };
-  /** The rows become the first state of voters, of whom this node is the only one. */
+  const fits = createFitLook(log, limits);
+  /** The rows become the first state of voters, of whom this node is the only one; too many stay where they are. */
   const replicate = async (from: EmbeddedDirectory): Promise<void> => {
-    // What no voter could be given stays where it is.
-    if (isOver(from.size(), limits)) return;
+    if (!fits(from.size())) return;
     await age.mayChange();
     const home = { generation: part.lead.generation + 1, voters: [node] };
     const members = { voters: [node], learners: [] };

@@ -3,9 +3,22 @@ import { filledOf, nearlyFullFrom, type DirectorySize } from "../../../protocols
 import { bytesOfRows, fullDirectory, type DirectoryLimits, type KeptSize } from "../../cluster/directory/index.ts";
 import type { DirectoryRow, Log, Meter } from "../../ports/index.ts";
 
-/** Whether rows are more than voters may have. */
-export const isOver = ({ count, bytes }: Pick<KeptSize, "count" | "bytes">, limits: DirectoryLimits): boolean =>
-  count > limits.rowsMax || bytes > limits.rowsBytesMax;
+/** Whether rows are more than voters may have: rows that are there may have grown beyond the bound. */
+const isOver = ({ count, bytes }: Pick<KeptSize, "count" | "bytes">, limits: DirectoryLimits): boolean =>
+  count > limits.rowsMax || bytes > limits.rowsBytesMax + limits.growthBytesMax;
+
+/** Says whether voters may have rows. The log is told once each time that they are too many. */
+export function createFitLook(log: Log, limits: DirectoryLimits): (size: Pick<KeptSize, "count" | "bytes">) => boolean {
+  let wasOver = false;
+  return (size) => {
+    const isTooMany = isOver(size, limits);
+    const { rowsMax, rowsBytesMax, growthBytesMax } = limits;
+    const facts = { rows: size.count, rowsMax, bytes: size.bytes, bytesMax: rowsBytesMax + growthBytesMax };
+    if (isTooMany && !wasOver) log.warn("directory.unreplicated", facts);
+    wasOver = isTooMany;
+    return !isTooMany;
+  };
+}
 
 /** Rows as they are given to the first voter. Error: DIRECTORY_FULL, there are more than it may have. */
 export function fitting<T extends { readonly rows: readonly DirectoryRow[] }>(image: T, limits: DirectoryLimits): T {

@@ -213,7 +213,7 @@ if ("missing" in etcd) {
       const far = connectTo(prefix);
       const { row } = await far.compareAndSet("config/a", "x".repeat(500), 0);
       const place = { kind: "etcd", endpoints: cluster.endpoints, prefix, generation: 1 } as const;
-      const { directory } = await nodeAt(new MemoryStore(), place, { rowsBytesMax: 400 });
+      const { directory } = await nodeAt(new MemoryStore(), place, { rowsBytesMax: 400, growthBytesMax: 100 });
       const refusal = await directory.migrate();
       expect(refusal.ok ? "moved" : refusal.error.code).to.equal("DIRECTORY_FULL");
       expect(directory.info().kind).to.equal("etcd");

@@ -1,8 +1,12 @@
 import { expect } from "chai";
 import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory/place.ts";
-import { createSizeLook } from "../../../node/composition/directory/size.ts";
+import { createSizeLook, fitting } from "../../../node/composition/directory/size.ts";
 import { seal } from "../../../node/data-folder/seal.ts";
-import { createEmbeddedDirectory, directoryLimits } from "../../../node/cluster/directory/index.ts";
+import {
+  createEmbeddedDirectory,
+  directoryLimits,
+  type DirectoryLimits,
+} from "../../../node/cluster/directory/index.ts";
 import { failureOf, type Role } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { memberRecord } from "../../fixtures/members.ts";
@@ -286,39 +290,55 @@ describe("the directory at its keeper", () => {
     expect([before, after]).to.deep.equal(["embedded", "replicated"]);
   });
 
-  it("stays with one node while its rows are more than voters may have, and goes on with fewer", async () => {
+  /** One node keeps a row of 543 bytes, which a version that knew no bound has taken, and two more managers are up. */
+  async function withLargeRow(limits: Partial<DirectoryLimits>) {
     const world = new World(3);
     const clock = world.clock();
-    const links = new Links(clock);
     const stopTime = world.flow();
     const store = new RowStore();
-    // Of a version that knew no bound.
-    const earlier = createEmbeddedDirectory({ store });
-    const { row } = await earlier.compareAndSet("config/a", "x".repeat(500), 0);
-    const place = { kind: "embedded", host: "a" } as const;
-    const keeper = openDirectory(place, {
+    const { row } = await createEmbeddedDirectory({ store }).compareAndSet("config/a", "x".repeat(500), 0);
+    const logged: unknown[] = [];
+    const keeper = openDirectory({ kind: "embedded", host: "a" } as const, {
       node: "a",
       cluster: "c1",
       founding: true,
       store,
-      exchange: links.exchange("a"),
+      exchange: new Links(clock).exchange("a"),
       clock,
       random: world.dice,
-      log: quietLog,
+      log: { ...quietLog, warn: (name, facts) => void logged.push([name, facts]) },
       placed: () => undefined,
-      limits: { rowsBytesMax: 400 },
+      limits,
     });
     await keeper.opened();
     const members = ["a", "b", "c"].map((node) => memberRecord(node, { roles: ["manager"] }));
     keeper.keepVoters({ members: () => members, isUp: () => true });
     await world.sleep(30_000);
-    const before = keeper.info().kind;
+    const kind = keeper.info().kind;
     await keeper.directory.compareAndSet("config/a", "x", row?.revision ?? 0);
     await world.sleep(5_000);
-    const after = keeper.info().kind;
+    const kindWithFewer = keeper.info().kind;
     await keeper.close();
     await stopTime();
-    expect([before, after]).to.deep.equal(["embedded", "replicated"]);
+    return { kind, kindWithFewer, logged };
+  }
+
+  it("stays with one node while its rows are more than voters may have, says so once, and goes on with fewer", async () => {
+    const size = { rows: 1, rowsMax: directoryLimits.rowsMax, bytes: 543, bytesMax: 542 };
+    expect(await withLargeRow({ rowsBytesMax: 400, growthBytesMax: 142 })).to.deep.equal({
+      kind: "embedded",
+      kindWithFewer: "replicated",
+      logged: [["directory.unreplicated", size]],
+    });
+  });
+
+  it("goes to voters where rows have grown as far beyond the bound as they may", async () => {
+    const { kind, logged } = await withLargeRow({ rowsBytesMax: 400, growthBytesMax: 143 });
+    expect({ kind, logged }).to.deep.equal({ kind: "replicated", logged: [] });
+    const image = { rows: [{ key: "config/a", value: "x".repeat(500), revision: 1 }] };
+    const limits = { ...directoryLimits, rowsBytesMax: 400 };
+    expect(fitting(image, { ...limits, growthBytesMax: 143 })).to.equal(image);
+    expect(() => fitting(image, { ...limits, growthBytesMax: 142 })).to.throw("DIRECTORY_FULL");
   });
 
   it("says once to the log that it is nearly full, with what takes how much, and measures it always", () => {

@@ -1,8 +1,15 @@
 import { expect } from "chai";
 import { createReplicatedPart, type ReplicatedPart } from "../../../../node/cluster/directory/replicated.ts";
+import { directoryLimits } from "../../../../node/cluster/directory/limits.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";
 import { Links, World } from "../../../world/index.ts";
 import { MemoryStore } from "../../../conformance/directory-store.ts";
+
+function keptLog() {
+  const logged: string[] = [];
+  const keep = (name: string): void => void logged.push(name);
+  return { logged, log: { ...quietLog, info: keep, error: keep } };
+}
 
 describe("a part in a replicated directory", () => {
   it("says that it leads no more, also where it had heard before who leads instead", async () => {
@@ -95,5 +102,69 @@ describe("a part in a replicated directory", () => {
       for (const part of [a, b, c]) expect(part.lead.voters).to.deep.equal(now);
     }
     for (const part of [a, b, c]) await world.settle(part.close());
+  });
+
+  it("opens a sole voter whose disk could not be read, and says so at the first failure and when it opens", async () => {
+    const world = new World(1);
+    const store = new MemoryStore();
+    const { log, logged } = keptLog();
+    const ports = { node: "a", store, exchange: new Links(world.clock()).exchange("a"), clock: world.clock(), log };
+    const part = createReplicatedPart({ ...ports, seed: () => 1, others: () => [], changed: () => undefined });
+    const begun = { members: { voters: ["a"], learners: [] }, image: { revision: 0, rows: [] } };
+    await world.settle(part.found({ generation: 1, begun }));
+    store.unreadable = true;
+    part.learn({ generation: 1, voters: ["a"] });
+    await world.pass(10_000);
+    expect(part.leads).to.equal(false);
+    store.unreadable = false;
+    await world.pass(directoryLimits.retryMaxMs + 2 * directoryLimits.electionTicks * directoryLimits.tickMs);
+    expect(part.leads).to.equal(true);
+    expect(logged.filter((name) => name !== "directory.led")).to.deep.equal([
+      "directory.voter.unopened",
+      "directory.voter.opened",
+    ]);
+    await world.settle(part.close());
+  });
+
+  it("begins a voter on a full disk less and less often, and says so once", async () => {
+    const world = new World(1);
+    const links = new Links(world.clock());
+    const full = new (class extends MemoryStore {
+      readonly triedMs: number[] = [];
+      isFull = true;
+      override async batch(ops: Parameters<MemoryStore["batch"]>[0]): Promise<void> {
+        if (this.isFull) {
+          this.triedMs.push(world.nowMs);
+          throw new Error("ENOSPC");
+        }
+        await super.batch(ops);
+      }
+    })();
+    const { log, logged } = keptLog();
+    const open = (node: string, store: MemoryStore): ReplicatedPart =>
+      createReplicatedPart({
+        ...{ node, store, exchange: links.exchange(node), clock: world.clock(), log: node === "b" ? log : quietLog },
+        ...{ seed: () => 1, others: () => ["a", "b"], changed: () => undefined },
+      });
+    const [a, b] = [open("a", new MemoryStore()), open("b", full)];
+    links.link("a", "b");
+    const begun = { members: { voters: ["a"], learners: [] }, image: { revision: 0, rows: [] } };
+    await world.settle(a.found({ generation: 1, begun }));
+    for (const part of [a, b]) part.learn({ generation: 1, voters: ["a"] });
+    await world.until(() => a.leads);
+    await world.settle(a.take({ type: "learn", node: "b", members: { voters: ["a"], learners: ["b"] } }));
+    await world.pass(20_000);
+    const pausesMs = full.triedMs.slice(1).map((atMs, at) => atMs - (full.triedMs[at] ?? 0));
+    const { reloadMs, retryMaxMs, heartbeatTicks, tickMs } = directoryLimits;
+    for (const [at, pauseMs] of pausesMs.entries()) {
+      const leastMs = Math.min(retryMaxMs, reloadMs * 2 ** at);
+      expect(pauseMs, `${at}`).to.be.within(leastMs, leastMs + 2 * heartbeatTicks * tickMs);
+    }
+    expect(pausesMs.length).to.be.within(9, 12);
+    full.isFull = false;
+    await world.until(() => a.state()?.others.find(({ node }) => node === "b")?.behind === 0);
+    const names = logged.filter((name) => name !== "directory.led");
+    expect(names).to.deep.equal(["directory.voter.unopened", "directory.voter.opened"]);
+    for (const part of [a, b]) await world.settle(part.close());
   });
 });
