@@ -65,14 +65,18 @@ export async function withoutVoter({
   const newcomer = join();
   await until("somebody joins while a voter is dead", () => newcomer.ready);
 
-  const moving = dice.pick([...watch.records.values()].filter((one) => hasHeir(one, gates())));
-  const { slot } = moving;
-  const to = dice.pick(gates().filter(({ record }) => record.roles.includes(roleOf(moving))));
-  await until("a slot moves while a voter is dead", async () => {
-    if (watch.records.get(slot)?.owner === to.node) return true;
-    await operator.ask("move", (control) => control.moveSlot(slot, to.node, 2_000));
-    return false;
-  });
+  const movable = [...watch.records.values()].filter((one) => hasHeir(one, gates()));
+  const moving = movable[dice.below(movable.length)];
+  if (moving === undefined) world.note(() => "no slot can move while a voter is dead");
+  else {
+    const { slot } = moving;
+    const to = dice.pick(gates().filter(({ record }) => record.roles.includes(roleOf(moving))));
+    await until("a slot moves while a voter is dead", async () => {
+      if (watch.records.get(slot)?.owner === to.node) return true;
+      await operator.ask("move", (control) => control.moveSlot(slot, to.node, 2_000));
+      return false;
+    });
+  }
 
   const wellWithout = (without: readonly Machine[]): boolean => {
     const now = operator.voters();
@@ -89,7 +93,8 @@ export async function withoutVoter({
   const voting = gates().filter(({ node }) => operator.voters().voters.includes(node));
   const able = voting.filter((one) => mayGo(one, may));
   const drained = able[dice.below(able.length)];
-  if (drained !== undefined) {
+  if (drained === undefined) world.note(() => "no voter can drain while another is dead");
+  else {
     const { node } = drained;
     await until("a voter drains while another node is dead", () =>
       operator.ask(`drain ${node}`, (control) => control.setDraining(node, true)),

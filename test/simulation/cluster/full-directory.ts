@@ -30,7 +30,7 @@ export async function withFullDirectory({ world, watch, operator, gates, until, 
   const going = (): Parameters<typeof mayGo>[1] => ({ records: watch.records.values(), up: gates(), minInSync });
   const able = voting.filter((one) => mayGo(one, going()) && hasNoLastCopy(one, watch));
   const dead = able.find(({ node }) => node === leader && dice.chance(0.5)) ?? able[dice.below(able.length)];
-  if (dead === undefined) return;
+  if (dead === undefined) return world.note(() => "no voter can be lost while the directory is full");
   const filled = await fill({ world, gates });
   world.note(() => `the directory is full (${filled} rows), and ${dead.node}, a voter, is lost`);
   dead.kill(true);
@@ -54,7 +54,8 @@ export async function withFullDirectory({ world, watch, operator, gates, until, 
   });
   const left = gates().filter((one) => operator.voters().voters.includes(one.node) && mayGo(one, going()));
   const drained = left[dice.below(left.length)];
-  if (drained !== undefined) {
+  if (drained === undefined) world.note(() => "no voter can drain while the directory is full");
+  else {
     const { node } = drained;
     await until("a voter drains while the directory is full", () =>
       operator.ask(`drain ${node}`, (control) => control.setDraining(node, true)),

@@ -143,8 +143,14 @@ describe("a part in a replicated directory", () => {
     const { log, logged } = keptLog();
     const open = (node: string, store: MemoryStore): ReplicatedPart =>
       createReplicatedPart({
-        ...{ node, store, exchange: links.exchange(node), clock: world.clock(), log: node === "b" ? log : quietLog },
-        ...{ seed: () => 1, others: () => ["a", "b"], changed: () => undefined },
+        node,
+        store,
+        exchange: links.exchange(node),
+        clock: world.clock(),
+        log: node === "b" ? log : quietLog,
+        seed: () => 1,
+        others: () => ["a", "b"],
+        changed: () => undefined,
       });
     const [a, b] = [open("a", new MemoryStore()), open("b", full)];
     links.link("a", "b");
