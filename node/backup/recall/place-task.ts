@@ -6,6 +6,7 @@ import type { PlaceMark, PlaceOptions, PlaceTarget } from "./place.ts";
 import type { BackupPorts } from "../ports.ts";
 import type { ReadRate } from "./recall.ts";
 import type { Repository } from "../repository.ts";
+import { waited } from "../run/patience.ts";
 import { keepMark, markOf } from "../run/runner.ts";
 import { shownSnapshot } from "../shown.ts";
 
@@ -60,16 +61,3 @@ const optionsOf = ({ clock, signal, progress }: PlaceAt): PlaceOptions => ({
   progress: (far) => progress({ ...far }),
   wait: (ms) => waited(clock, signal, ms),
 });
-
-/** A wait that the end of its task ends. */
-const waited = (clock: Clock, signal: AbortSignal, ms: number): Promise<void> =>
-  new Promise((done) => {
-    if (signal.aborted) return done();
-    const end = (): void => {
-      cancel();
-      signal.removeEventListener("abort", end);
-      done();
-    };
-    const cancel = clock.after(ms, end);
-    signal.addEventListener("abort", end);
-  });

@@ -2,16 +2,18 @@
 import type { Clock } from "../../ports/index.ts";
 import type { BackupPorts, BackupStripes } from "../ports.ts";
 
-/** Over after so long, or once the signal says so. */
-async function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const over = (): void => resolve();
-  const cancel = clock.after(delayMs, over);
-  signal.addEventListener("abort", over, { once: true });
-  await promise;
-  cancel();
-  signal.removeEventListener("abort", over);
-}
+/** A wait that the end of its task ends. */
+export const waited = (clock: Clock, signal: AbortSignal, ms: number): Promise<void> =>
+  new Promise((done) => {
+    if (signal.aborted) return done();
+    const end = (): void => {
+      cancel();
+      signal.removeEventListener("abort", end);
+      done();
+    };
+    const cancel = clock.after(ms, end);
+    signal.addEventListener("abort", end);
+  });
 
 const isDown = (put: Awaited<ReturnType<BackupStripes["put"]>>): boolean =>
   !put.ok && put.error.code === "HOLDERS_TOO_FEW" && put.error.details?.["down"] !== undefined;
@@ -28,7 +30,7 @@ export function patient(ports: BackupPorts, signal: AbortSignal): BackupPorts {
       const nowMs = clock.monotonicMs();
       untilMs ??= nowMs + limits.downWaitMs;
       if (nowMs >= untilMs) return done;
-      if (!signal.aborted) await pause(clock, Math.min(limits.downPauseMs, untilMs - nowMs), signal);
+      await waited(clock, signal, Math.min(limits.downPauseMs, untilMs - nowMs));
       signal.throwIfAborted();
     }
   };

@@ -222,7 +222,7 @@ function whereKeysAre(membership: Peer["membership"], node: string): string {
     return `Only nodes with the role manager or chat keep keys: type this at ${listed(up, "or")}.`;
   const where = isKeeper ? "" : ", at a node with the role manager or chat";
   const kit = `With shares of the recovery kit${where}: plexus backup kit restore.`;
-  if (down.length === 0) return `No node that is up has what is lacking. ${kit}`;
+  if (down.length === 0) return `No node that is up has sent what is lacking. ${kit}`;
   const are = down.length === 1 ? "is" : "are";
   return `${listed(down, "and")} ${are} down and may have what is lacking: start ${listed(down, "or")} again. ${kit}`;
 }

@@ -34,6 +34,19 @@ export function mayGo(
   );
 }
 
+/** Whether as many vote as should, all of them up and with a leader, where some machines do not count. */
+export const votersWell =
+  (operator: Operator, gates: () => readonly Machine[]) =>
+  (without: readonly Machine[]): boolean => {
+    const now = operator.voters();
+    const up = gates().filter((one) => !without.includes(one));
+    return (
+      now.leader !== undefined &&
+      now.voters.every((voter) => up.some(({ node }) => node === voter)) &&
+      now.voters.length === votersFor(3, up.length)
+    );
+  };
+
 export async function withoutVoter({
   world,
   watch,
@@ -54,6 +67,7 @@ export async function withoutVoter({
   readonly minInSync: number;
 }): Promise<void> {
   const { dice } = world;
+  const votersAreWell = votersWell(operator, gates);
   const { voters, leader } = operator.voters();
   const first = gates().filter(({ node }) => voters.includes(node));
   if (leader === undefined || first.length < 3) return;
@@ -78,16 +92,7 @@ export async function withoutVoter({
     });
   }
 
-  const wellWithout = (without: readonly Machine[]): boolean => {
-    const now = operator.voters();
-    const up = gates().filter((one) => !without.includes(one));
-    return (
-      now.leader !== undefined &&
-      now.voters.every((voter) => up.some(({ node }) => node === voter)) &&
-      now.voters.length === votersFor(3, up.length)
-    );
-  };
-  await until("a dead voter is replaced", () => wellWithout([dead]));
+  await until("a dead voter is replaced", () => votersAreWell([dead]));
 
   const may = { records: [...watch.records.values()], up: gates(), minInSync };
   const voting = gates().filter(({ node }) => operator.voters().voters.includes(node));
@@ -103,7 +108,7 @@ export async function withoutVoter({
       const holds = [...watch.records.values()].some(
         ({ inSync, learners }) => inSync.includes(node) || learners.includes(node),
       );
-      return !holds && wellWithout([dead, drained]);
+      return !holds && votersAreWell([dead, drained]);
     });
     await until("who drained is back", () =>
       operator.ask(`undrain ${node}`, (control) => control.setDraining(node, false)),

@@ -1,12 +1,11 @@
 /** The directory is full to its last byte while a voter is dead. Its operator can do all that makes it well again: the
  *  dead one is replaced and taken out, another drains, a node starts again, and what is deleted makes room. */
 import { failureOf } from "../../../protocols/index.ts";
-import { votersFor } from "../../../node/cluster/directory/index.ts";
 import type { NodeId } from "../../../node/ports/index.ts";
 import type { World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 import type { Operator } from "./operator.ts";
-import { mayGo } from "./dead-voter.ts";
+import { mayGo, votersWell } from "./dead-voter.ts";
 import type { ClusterWatch } from "./watch.ts";
 
 /** So small that a life fills it; there are some 60,000 bytes of members and slots. */
@@ -36,15 +35,7 @@ export async function withFullDirectory({ world, watch, operator, gates, until, 
   dead.kill(true);
   const holds = (node: NodeId): boolean =>
     [...watch.records.values()].some(({ inSync, learners }) => inSync.includes(node) || learners.includes(node));
-  const areWell = (without: readonly Machine[]): boolean => {
-    const now = operator.voters();
-    const up = gates().filter((one) => !without.includes(one));
-    return (
-      now.leader !== undefined &&
-      now.voters.every((voter) => up.some(({ node }) => node === voter)) &&
-      now.voters.length === votersFor(3, up.length)
-    );
-  };
+  const areWell = votersWell(operator, gates);
   await until("a dead voter is replaced while the directory is full", () => areWell([dead]));
   dead.gone = true;
   watch.excused.add(dead.node);

@@ -14,6 +14,37 @@ import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Links, World } from "../../world/index.ts";
 import { RowStore } from "../storage/fixture.ts";
 
+type Ports = Parameters<typeof openDirectory>[1];
+
+/** Managers of a cluster whose first keeps the directory, all linked and up. `how`: what differs at one of them. */
+async function openManagers(
+  world: World,
+  nodes: readonly string[],
+  how: (node: string) => Partial<Ports>,
+  isUp: (node: string) => boolean = () => true,
+) {
+  const clock = world.clock();
+  const links = new Links(clock);
+  const members = nodes.map((node) => memberRecord(node, { roles: ["manager"] }));
+  const all = new Map<string, PlacedDirectory>();
+  for (const node of nodes) {
+    const usual = { node, cluster: "c1", founding: node === nodes[0], store: new RowStore(), random: world.dice };
+    const ports = { ...usual, exchange: links.exchange(node), clock, log: quietLog, placed: () => undefined };
+    all.set(node, openDirectory({ kind: "embedded", host: nodes[0] as string }, { ...ports, ...how(node) }));
+  }
+  const linkAll = (): void =>
+    nodes.forEach((node, at) => nodes.slice(0, at).forEach((other) => links.link(node, other)));
+  linkAll();
+  for (const one of all.values()) {
+    await one.opened();
+    one.keepVoters({ members: () => members, isUp });
+  }
+  const close = async (): Promise<void> => {
+    for (const one of all.values()) await one.close();
+  };
+  return { all, links, linkAll, keeper: all.get(nodes[0] as string) as PlacedDirectory, close };
+}
+
 describe("the directory at its keeper", () => {
   it("takes changes of keys' rows from members that have keys, and from no other", async () => {
     const world = new World(1);
@@ -97,44 +128,21 @@ describe("the directory at its keeper", () => {
 
   it("goes from one voter to three, and back, without a wait while there are two", async () => {
     const world = new World(3);
-    const clock = world.clock();
-    const links = new Links(clock);
     const stopTime = world.flow();
-    const nodes = ["a", "b", "c"];
-    const members = nodes.map((node) => memberRecord(node, { roles: ["manager"] }));
     /** How many voted from when on. */
     const told: (readonly [voters: number, atMs: number])[] = [];
-    const all = nodes.map((node) =>
-      openDirectory(
-        { kind: "embedded", host: "a" },
-        {
-          node,
-          cluster: "c1",
-          founding: node === "a",
-          store: new RowStore(),
-          exchange: links.exchange(node),
-          clock,
-          random: world.dice,
-          log: quietLog,
-          placed(place) {
-            if (node !== "a" || place.kind !== "replicated") return;
-            if (told.at(-1)?.[0] !== place.voters.length) told.push([place.voters.length, world.nowMs]);
-          },
-        },
-      ),
-    );
-    for (const [node, other] of [["a", "b"], ["a", "c"], ["b", "c"]] as const) links.link(node, other); // prettier-ignore
-    for (const one of all) {
-      await one.opened();
-      one.keepVoters({ members: () => members, isUp: () => true });
-    }
-    const [keeper] = all as [PlacedDirectory];
+    const { keeper, close } = await openManagers(world, ["a", "b", "c"], (node) => ({
+      placed(place) {
+        if (node !== "a" || place.kind !== "replicated") return;
+        if (told.at(-1)?.[0] !== place.voters.length) told.push([place.voters.length, world.nowMs]);
+      },
+    }));
     await world.sleep(20_000);
     const wish = await keeper.directory.compareAndSet("voters", { wanted: 1 }, 0);
     await world.sleep(20_000);
     await keeper.directory.compareAndSet("voters", { wanted: 3 }, wish.row?.revision ?? 0);
     await world.sleep(20_000);
-    for (const one of all) await one.close();
+    await close();
     await stopTime();
     expect(told.map(([voters]) => voters)).to.deep.equal([1, 2, 3, 2, 1, 2, 3]);
     const withTwoMs = told.flatMap(([voters, atMs], place) =>
@@ -146,37 +154,12 @@ describe("the directory at its keeper", () => {
 
   it("lets nobody vote that has not said what it has, and opens a voter again whose disk failed", async () => {
     const world = new World(5);
-    const clock = world.clock();
-    const links = new Links(clock);
     const stopTime = world.flow();
-    const nodes = ["a", "b", "c"];
-    const members = nodes.map((node) => memberRecord(node, { roles: ["manager"] }));
-    const stores = new Map(nodes.map((node) => [node, new MemoryStore()]));
-    const failing = stores.get("b") as MemoryStore;
+    const failing = new MemoryStore();
     failing.nextFails = "lost";
-    const all = nodes.map((node) =>
-      openDirectory(
-        { kind: "embedded", host: "a" },
-        {
-          node,
-          cluster: "c1",
-          founding: node === "a",
-          store: stores.get(node) as MemoryStore,
-          exchange: links.exchange(node),
-          clock,
-          random: world.dice,
-          log: quietLog,
-          placed: () => undefined,
-        },
-      ),
-    );
+    const store = (node: string): Partial<Ports> => ({ store: node === "b" ? failing : new MemoryStore() });
+    const { keeper, close } = await openManagers(world, ["a", "b", "c"], store);
     try {
-      for (const [node, other] of [["a", "b"], ["a", "c"], ["b", "c"]] as const) links.link(node, other); // prettier-ignore
-      for (const one of all) {
-        await one.opened();
-        one.keepVoters({ members: () => members, isUp: () => true });
-      }
-      const [keeper] = all as [PlacedDirectory];
       const votersWhenFailed: number[] = [];
       while (keeper.lead().voters.length < 3 && world.nowMs < 30_000) {
         await world.sleep(100);
@@ -187,18 +170,15 @@ describe("the directory at its keeper", () => {
       expect(keeper.lead().voters).to.have.length(3);
       expect((await keeper.directory.compareAndSet("policy", { replicas: 3, minInSync: 1 }, 0)).applied).to.equal(true);
     } finally {
-      for (const one of all) await one.close();
+      await close();
       await stopTime();
     }
   });
 
   it("grows from a folder of the first version to seven voters, and replaces one that stays away, which comes back without a vote", async () => {
     const world = new World(4);
-    const clock = world.clock();
-    const links = new Links(clock);
     const stopTime = world.flow();
     const nodes = ["a", "b", "c", "d", "e", "f", "g", "h"];
-    const members = nodes.map((node) => memberRecord(node, { roles: ["manager"] }));
     const down = new Set<string>();
     const awayMs = 10_000;
     const old = new RowStore();
@@ -206,34 +186,13 @@ describe("the directory at its keeper", () => {
     await old.batch([
       { type: "put", key: "directory/chat/5", value: seal("directory/chat/5", { ...record, revision: 9 }) },
     ]);
-    const all = new Map(
-      nodes.map((node) => [
-        node,
-        openDirectory(
-          { kind: "embedded", host: "a" },
-          {
-            node,
-            cluster: "c1",
-            founding: false,
-            store: node === "a" ? old : new RowStore(),
-            exchange: links.exchange(node),
-            clock,
-            random: world.dice,
-            log: quietLog,
-            placed: () => undefined,
-            limits: { voterAwayMs: awayMs },
-          },
-        ),
-      ]),
-    );
-    const linkAll = (): void =>
-      nodes.forEach((node, at) => nodes.slice(0, at).forEach((other) => links.link(node, other)));
-    linkAll();
-    for (const one of all.values()) {
-      await one.opened();
-      one.keepVoters({ members: () => members, isUp: (node) => !down.has(node) });
-    }
-    const first = all.get("a") as PlacedDirectory;
+    const at = (node: string): Partial<Ports> => ({
+      founding: false,
+      ...(node === "a" && { store: old }),
+      limits: { voterAwayMs: awayMs },
+    });
+    const isUp = (node: string): boolean => !down.has(node);
+    const { all, links, linkAll, keeper: first, close } = await openManagers(world, nodes, at, isUp);
     await first.directory.compareAndSet("voters", { wanted: 7 }, 0);
     await world.sleep(30_000);
     const { leader, voters: seven } = first.lead();
@@ -253,7 +212,7 @@ describe("the directory at its keeper", () => {
     const back = all.get(gone) as PlacedDirectory;
     expect([...back.lead().voters].sort()).to.deep.equal(others);
     for (const one of [first, back]) expect((await one.directory.read("slot/chat/5"))?.value).to.deep.equal(record);
-    for (const one of all.values()) await one.close();
+    await close();
     await stopTime();
   });
 
