@@ -27,9 +27,9 @@ describe("an answer that a room waits for", function () {
   });
   after(() => fixture.close());
 
-  /** Says it four times: the last answer waits for long enough to look at it, however slow the machine is. */
+  /** Says it eight times: the last answer waits for long enough to look at it, however slow the machine is. */
   async function askOften(): Promise<void> {
-    for (let time = 0; time < 4; time += 1) {
+    for (let time = 0; time < 8; time += 1) {
       await field(bob.page).fill(long);
       await field(bob.page).press("Enter");
     }
@@ -64,5 +64,22 @@ describe("an answer that a room waits for", function () {
       await stopped(page).first().waitFor();
       await waiting(page).first().waitFor({ state: "detached" });
     }
+  });
+
+  it("is stopped by a tap, on a phone, also for those who look on", async () => {
+    const { page } = await fixture.person("bob", {
+      viewport: { width: 390, height: 844 },
+      hasTouch: true,
+      isMobile: true,
+    });
+    await ada.api("POST", "/api/v1/rooms", { room: "porch", title: "porch", visibility: "public" });
+    await ada.api("PUT", "/api/v1/rooms/porch/members/agent%2Fada.helper");
+    for (const who of [bob, cleo]) await who.api("POST", "/api/v1/rooms/porch/join");
+    for (const at of [page, cleo.page]) await at.goto(`${fixture.node.url}/room/porch`);
+    await bob.api("POST", "/api/v1/rooms/porch/messages", { text: long });
+    await waiting(page).getByText("so on and").first().waitFor();
+    await stopButton(page).first().tap();
+    for (const at of [page, cleo.page]) await stopped(at).first().waitFor();
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });
