@@ -23,6 +23,17 @@ export type ResponseState = Fields & {
   readonly output: readonly Fields[];
 };
 
+/** How what a model thinks is told: as OpenAI names its events, as the Open Responses specification does, or as a
+ *  summary, which it is all of. */
+export type Thoughts = "text" | "specified" | "summary";
+
+const messageEvents = { part: "response.content_part", text: "response.output_text", index: "content_index" } as const;
+const thoughtEvents = {
+  text: { part: "response.content_part", text: "response.reasoning_text", type: "reasoning_text", index: "content_index" },
+  specified: { part: "response.content_part", text: "response.reasoning", type: "reasoning_text", index: "content_index" },
+  summary: { part: "response.reasoning_summary_part", text: "response.reasoning_summary_text", type: "summary_text", index: "summary_index" },
+} as const; // prettier-ignore
+
 /** Writes one. */
 export interface ResponseWriter {
   /** True once something of it was told. */
@@ -66,8 +77,10 @@ export function writeResponse(
     say(event: Fields & { readonly type: string }): void;
     newId(prefix: string): string;
     readonly wanted: Pick<Wanted, "parallel">;
+    readonly thoughts: Thoughts;
   },
 ): ResponseWriter {
+  const told = { message: messageEvents, reasoning: thoughtEvents[at.thoughts] };
   const output: Fields[] = [];
   const written = nothingWritten();
   let open: OpenText | OpenCall | undefined;
@@ -85,16 +98,20 @@ export function writeResponse(
   };
 
   const partOf = ({ kind, text, logprobs }: OpenText) =>
-    kind === "message" ? { type: "output_text", text, annotations: [], logprobs } : { type: "reasoning_text", text };
-  const itemOf = (one: OpenText, status: string, withContent: boolean): Fields => ({
-    id: one.id,
-    type: one.kind,
-    status,
-    ...(one.kind === "message" ? { role: "assistant" } : { summary: [] }),
-    content: withContent ? [partOf(one)] : [],
+    kind === "message" ? { type: "output_text", text, annotations: [], logprobs } : { type: told.reasoning.type, text };
+  const itemOf = (one: OpenText, status: string, withContent: boolean): Fields => {
+    const parts = withContent ? [partOf(one)] : [];
+    const { id, kind: type } = one;
+    if (type === "message") return { id, type, status, role: "assistant", content: parts };
+    const isSummary = at.thoughts === "summary";
+    return { id, type, status, summary: isSummary ? parts : [], content: isSummary ? [] : parts };
+  };
+  /** Where the open text and its only part are. */
+  const place = ({ id, kind }: OpenText): Fields => ({
+    item_id: id,
+    output_index: output.length,
+    [told[kind].index]: 0,
   });
-  /** Where the open item and its only part are. */
-  const place = (): Fields => ({ item_id: open?.id, output_index: output.length, content_index: 0 });
 
   const callOf = ({ id, call }: OpenCall, status: string, text: string): Fields => ({
     id,
@@ -111,10 +128,11 @@ export function writeResponse(
     const same = isOpenText(kind);
     if (same !== undefined) return same;
     close("completed");
-    open = { kind, id: at.newId(kind === "message" ? "msg_" : "rs_"), text: "", logprobs: [] };
-    say("response.output_item.added", { output_index: output.length, item: itemOf(open, "in_progress", false) });
-    say("response.content_part.added", { ...place(), part: partOf(open) });
-    return open;
+    const one: OpenText = { kind, id: at.newId(kind === "message" ? "msg_" : "rs_"), text: "", logprobs: [] };
+    open = one;
+    say("response.output_item.added", { output_index: output.length, item: itemOf(one, "in_progress", false) });
+    say(`${told[kind].part}.added`, { ...place(one), part: partOf(one) });
+    return one;
   };
   const close = (status: string): void => {
     if (open === undefined) return;
@@ -125,9 +143,8 @@ export function writeResponse(
   };
   const closeText = (one: OpenText, status: string): Fields => {
     const { kind, text, logprobs } = one;
-    if (kind === "message") say("response.output_text.done", { ...place(), text, logprobs });
-    else say("response.reasoning_text.done", { ...place(), text });
-    say("response.content_part.done", { ...place(), part: partOf(one) });
+    say(`${told[kind].text}.done`, { ...place(one), text, ...(kind === "message" && { logprobs }) });
+    say(`${told[kind].part}.done`, { ...place(one), part: partOf(one) });
     return itemOf(one, status, true);
   };
   const closeCall = (one: OpenCall, status: string): Fields => {
@@ -157,15 +174,16 @@ export function writeResponse(
       const { text, thought, logprobs = [], pieces } = add(written, part, at.wanted);
       begin();
       if (thought !== undefined && thought !== "") {
-        enter("reasoning").text += thought;
-        say("response.reasoning_text.delta", { ...place(), delta: thought });
+        const one = enter("reasoning");
+        one.text += thought;
+        say(`${told.reasoning.text}.delta`, { ...place(one), delta: thought });
       }
       if (text !== "" || logprobs.length > 0) {
         const one = enter("message");
-        const told = logprobs.map(logprobOf);
+        const likely = logprobs.map(logprobOf);
         one.text += text;
-        one.logprobs.push(...told);
-        say("response.output_text.delta", { ...place(), delta: text, logprobs: told });
+        one.logprobs.push(...likely);
+        say(`${told.message.text}.delta`, { ...place(one), delta: text, logprobs: likely });
       }
       for (const one of pieces) piece(one);
     },

@@ -1,5 +1,6 @@
 /** OpenAI: responses, whole, streamed or in the background; those before can be continued (the Open Responses
  *  specification). */
+import type { IncomingHttpHeaders } from "node:http";
 import { Type, type Static } from "typebox";
 import {
   failure,
@@ -40,7 +41,7 @@ import type { Asking } from "./calls.ts";
 import { Interest } from "./interest.ts";
 import { type MediaReader, refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
-import { nothingAsked, responseUsage, writeResponse, type ResponseState } from "./response-events.ts";
+import { nothingAsked, responseUsage, writeResponse, type ResponseState, type Thoughts } from "./response-events.ts";
 import { createKeptResponses, type KeptResponse } from "./responses-kept.ts";
 import {
   addPost,
@@ -107,7 +108,19 @@ export interface Asked {
   readonly asking: Asking;
   /** The connection that it came by, which may continue what is not stored. */
   readonly only?: object;
+  /** True for a client that follows the Open Responses specification by name (`OpenResponses-Version`). */
+  readonly isSpecified: boolean;
 }
+
+/** Whether a client says that it follows the Open Responses specification. */
+export const isSpecified = (headers: IncomingHttpHeaders): boolean => headers["openresponses-version"] !== undefined;
+
+/** Who asks for a summary gets all of it as one; names differ between OpenAI's events and the specification's. */
+const thoughtsOf = ({ body, isSpecified: specified }: Asked): Thoughts => {
+  const { reasoning } = body as Fields;
+  const asked = isFields(reasoning) && !(isAbsent(reasoning["summary"]) && isAbsent(reasoning["generate_summary"]));
+  return asked ? "summary" : specified ? "specified" : "text";
+};
 
 /** Responses for other ways than HTTP. */
 export interface Responses {
@@ -322,9 +335,8 @@ export function addResponses(surface: Surface): Responses {
       return typeof value === "string" ? value : null;
     };
     const { format = { type: "text" }, ...more } = body.text ?? {};
-    const { effort = null, summary = null } = isFields((body as Fields)["reasoning"])
-      ? ((body as Fields)["reasoning"] as Fields)
-      : {};
+    const { reasoning } = body as Fields;
+    const { effort = null, summary, generate_summary: older = null } = isFields(reasoning) ? reasoning : {};
     return {
       id: kept.newId(),
       object: "response",
@@ -342,7 +354,7 @@ export function addResponses(surface: Surface): Responses {
       parallel_tool_calls: body.parallel_tool_calls !== false,
       previous_response_id: body.previous_response_id ?? null,
       prompt_cache_key: text("prompt_cache_key"),
-      reasoning: { effort, summary },
+      reasoning: { effort, summary: summary ?? older },
       safety_identifier: text("safety_identifier"),
       service_tier: "default",
       store: body.store !== false,
@@ -382,12 +394,8 @@ export function addResponses(surface: Surface): Responses {
   } // prettier-ignore
 
   /** Begins one: what has a status of its own is thrown. */
-  async function begin({
-    body,
-    bytes,
-    asking,
-    only,
-  }: Asked): Promise<{ readonly state: ResponseState; readonly run: Run }> {
+  async function begin(asked: Asked): Promise<{ readonly state: ResponseState; readonly run: Run }> {
+    const { body, bytes, asking, only } = asked;
     const { user } = asking.caller;
     const stored = body.store !== false;
     const keep = stored || only !== undefined;
@@ -402,6 +410,7 @@ export function addResponses(surface: Surface): Responses {
     if (before.length === 0 && !given.some(isReference)) checkTexts({ request: { bodyBytes: bytes } }, at, reader);
     else checkContinued(wanted, at);
     const state = stateOf(body);
+    const thoughts = thoughtsOf(asked);
     let cancelled = false;
     const interest = inBackground ? new Interest() : new Interest(asking.interest);
     const mine = { ...asking, interest };
@@ -422,7 +431,7 @@ export function addResponses(surface: Surface): Responses {
       kept.put(user, { response, input, before, ...(ending && { cancel: ending }), ...mineAlone });
     };
     const run: Run = async (say, how, opens) => {
-      const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted });
+      const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted, thoughts });
       const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
         const response = writer.end(answer, nowSeconds(at), cancelled);
         // A client that went away in the middle knows no id to ask for.
@@ -450,7 +459,12 @@ export function addResponses(surface: Surface): Responses {
   const about1 = { summary: "Answers, and remembers what was answered", tag: "openai", body: responseRequest };
   addPost(surface, "/v1/responses", about1, async (posted) => {
     const { body, asking, request } = posted;
-    const { state, run } = await begin({ body, bytes: request.bodyBytes, asking });
+    const { state, run } = await begin({
+      body,
+      bytes: request.bodyBytes,
+      asking,
+      isSpecified: isSpecified(request.headers),
+    });
     if (body.stream === true) return stream(posted, run);
     if (body.background !== true) return run(() => undefined);
     run(() => undefined).catch((error: unknown) => at.log.error("response.failed", { error: String(error) }));

@@ -57,16 +57,18 @@ export class ResponseSocket {
   readonly #at: GatewayContext;
   readonly #responses: Responses;
   readonly #subscriber: Subscriber;
+  readonly #isSpecified: boolean;
   readonly #interest = new Interest();
   /** By name, the one that was used last at the end. */
   readonly #streams = new Map<string | undefined, Stream>();
   readonly #stopTimer: () => void;
   #isOld = false;
 
-  constructor(at: GatewayContext, responses: Responses, subscriber: Subscriber) {
+  constructor(at: GatewayContext, responses: Responses, subscriber: Subscriber, isSpecified: boolean) {
     this.#at = at;
     this.#responses = responses;
     this.#subscriber = subscriber;
+    this.#isSpecified = isSpecified;
     this.#stopTimer = at.clock.after(at.limits.responseSocketLifeMs, () => {
       this.#isOld = true;
       this.#endIfOld();
@@ -135,7 +137,7 @@ export class ResponseSocket {
       const body = this.#read(said);
       const { caller, address } = this.#subscriber;
       const asking = { caller, address, interest: this.#interest };
-      const { run } = await this.#responses.begin({ body, bytes, asking, only: this });
+      const { run } = await this.#responses.begin({ body, bytes, asking, only: this, isSpecified: this.#isSpecified });
       const ignored = unknownFields(responsesPath, body);
       // What HTTP has a header for is in the first event.
       const named = ignored.length > 0 ? { ignored } : {};

@@ -15,7 +15,7 @@ import {
   type JsonBounds,
 } from "../../../protocols/index.ts";
 import { checkSameOrigin, presentedToken } from "../identity/callers.ts";
-import type { Responses } from "../ai/index.ts";
+import { isSpecified, type Responses } from "../ai/index.ts";
 import type { ConnectionGovernor } from "../edge/connections.ts";
 import { jsonBounds, parseJson } from "../edge/json.ts";
 import type { GatewayLimits } from "../limits.ts";
@@ -228,7 +228,8 @@ export function addSockets(
         .on("error", onError);
       seat(wire, (subscriber) => {
         wire.subscriber = subscriber;
-        if (responses !== undefined) serveResponses(socket, new ResponseSocket(at, responses, subscriber));
+        if (responses !== undefined)
+          serveResponses(socket, new ResponseSocket(at, responses, subscriber, isSpecified(request.headers)));
       });
     });
     if (!isHere) leave();

@@ -135,7 +135,7 @@ used text.format(json_schema).strict
 nothing text.format(json_schema).name text.format(json_schema).description | the model is told nothing of a form; it is held to it
 refused text.verbosity | how long an answer is, is said in words
 refused reasoning.context reasoning.mode | what the model thought is not shown to it again
-nothing reasoning.summary reasoning.generate_summary | what a model thinks is told whole
+used reasoning.summary reasoning.generate_summary
 refused conversation | conversations are not kept under names of their own; use previous_response_id
 refused prompt | stored prompts are not supported
 refused truncation context_management | nothing is left out of a conversation

@@ -28,9 +28,9 @@ class Turns {
     });
   }
 
-  static async open({ url }: Fixture, token: string): Promise<Turns> {
+  static async open({ url }: Fixture, token: string, headers: Record<string, string> = {}): Promise<Turns> {
     const socket = new WebSocket(`${url.replace("http", "ws")}/v1/responses`, {
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${token}`, ...headers },
     });
     const turns = new Turns(socket);
     await once(socket, "open");
@@ -103,6 +103,29 @@ describe("gateway: responses over a WebSocket", () => {
     const types = (await turns.turn()).map(({ type }) => type as string);
     expect(types).to.deep.equal([...(streamed.body as string).matchAll(/^event: (.*)$/gm)].map(([, type]) => type));
     turns.socket.close();
+  });
+
+  it("tells thoughts as OpenAI names them, or as the specification does to a client that names it", async () => {
+    const world = createWorld();
+    const runtime = createEchoRuntime({ clock: world.clock() });
+    const call = runtime.call.bind(runtime);
+    (runtime as { call: typeof call }).call = (request, hear) => {
+      setImmediate(() => hear({ type: "part", part: { text: "", tokens: 1, thought: "well" } }));
+      return call(request, hear);
+    };
+    const own = await startFixture({ world, engines: seeing(runtime, () => undefined) });
+    const ada = (await own.signUp("ada")).token;
+    const deltas: string[] = [];
+    for (const headers of [{}, { "openresponses-version": "latest" }]) {
+      const turns = await Turns.open(own, ada, headers);
+      turns.create({ input: "hello" });
+      deltas.push(
+        ...(await turns.turn()).map(({ type }) => type as string).filter((type) => /reasoning.*delta/.test(type)),
+      );
+      turns.socket.close();
+    }
+    expect(deltas).to.deep.equal(["response.reasoning_text.delta", "response.reasoning.delta"]);
+    await own.stop();
   });
 
   it("names in the first event what nobody knows of a message's fields, and none of it goes to the next", async () => {

@@ -29,6 +29,7 @@ const outputText = Type.Object({
   logprobs: Type.Array(Type.Intersect([logprob, Type.Object({ top_logprobs: Type.Array(logprob) })])),
 });
 const reasoningText = Type.Object({ type: Type.Literal("reasoning_text"), text: Type.String() });
+const summaryText = Type.Object({ type: Type.Literal("summary_text"), text: Type.String() });
 const contentPart = Type.Union([outputText, reasoningText]);
 const message = Type.Object({
   type: Type.Literal("message"),
@@ -48,7 +49,7 @@ const functionCall = Type.Object({
 const reasoning = Type.Object({
   type: Type.Literal("reasoning"),
   id: Type.String({ minLength: 1 }),
-  summary: Type.Array(Type.Unknown()),
+  summary: Type.Array(summaryText),
   content: Type.Array(reasoningText),
 });
 const outputItem = Type.Union([message, functionCall, reasoning]);
@@ -104,6 +105,7 @@ const resource = Type.Object({
   prompt_cache_key: nullable(Type.String()),
 });
 const place = { item_id: Type.String(), output_index: Type.Integer(), content_index: Type.Integer() };
+const summaryPlace = { item_id: Type.String(), output_index: Type.Integer(), summary_index: Type.Integer() };
 const events: Readonly<Record<string, Record<string, TSchema>>> = {
   "response.created": { response: resource },
   "response.in_progress": { response: resource },
@@ -118,6 +120,12 @@ const events: Readonly<Record<string, Record<string, TSchema>>> = {
   "response.output_text.done": { ...place, text: Type.String(), logprobs: Type.Array(logprob) },
   "response.reasoning_text.delta": { ...place, delta: Type.String() },
   "response.reasoning_text.done": { ...place, text: Type.String() },
+  "response.reasoning.delta": { ...place, delta: Type.String() },
+  "response.reasoning.done": { ...place, text: Type.String() },
+  "response.reasoning_summary_part.added": { ...summaryPlace, part: summaryText },
+  "response.reasoning_summary_part.done": { ...summaryPlace, part: summaryText },
+  "response.reasoning_summary_text.delta": { ...summaryPlace, delta: Type.String() },
+  "response.reasoning_summary_text.done": { ...summaryPlace, text: Type.String() },
   "response.function_call_arguments.delta": {
     item_id: Type.String(),
     output_index: Type.Integer(),
@@ -164,9 +172,10 @@ describe("gateway: responses", () => {
     return answer.body;
   };
   /** Streams, and checks each event, their order and what the specification says of the ending. */
-  async function stream(body: object): Promise<{ readonly events: Any[]; readonly response: Any }> {
+  async function stream(body: object, headers = {}): Promise<{ readonly events: Any[]; readonly response: Any }> {
     const answer = await fixture.request("POST", "/v1/responses", {
       token,
+      headers,
       body: { model: "echo", ...body, stream: true },
     });
     expect(answer.headers.get("content-type")).to.match(/^text\/event-stream/);
@@ -412,21 +421,38 @@ describe("gateway: responses", () => {
     }
   });
 
-  it("tells what a model thinks apart from what it says", async () => {
-    const call = runtime.call.bind(runtime);
-    (runtime as { call: typeof call }).call = (request, hear) => {
-      setImmediate(() => hear({ type: "part", part: { text: "", tokens: 1, thought: "well" } }));
-      return call(request, hear);
-    };
-    try {
-      const { output } = await create({ input: "hello" });
-      expect(output.map(({ type }: Any) => type as string)).to.deep.equal(["reasoning", "message"]);
-      const { events: all } = await stream({ input: "hello" });
-      expect(all.map(({ type }) => type as string)).to.include("response.reasoning_text.delta");
-    } finally {
-      (runtime as { call: typeof call }).call = call;
-    }
-  });
+  describe("of a model that thinks", () => {
+    let call: EchoRuntime["call"];
+    before(() => {
+      call = runtime.call.bind(runtime);
+      (runtime as { call: typeof call }).call = (request, hear) => {
+        setImmediate(() => hear({ type: "part", part: { text: "", tokens: 1, thought: "well" } }));
+        return call(request, hear);
+      };
+    });
+    after(() => void ((runtime as { call: typeof call }).call = call));
+    const specified = { "openresponses-version": "latest" };
+    const text = [{ type: "reasoning_text", text: "well" }];
+    const summary = [{ type: "summary_text", text: "well" }];
+    for (const [name, asked, headers, type, item] of [
+      ["as OpenAI names it", {}, {}, "response.reasoning_text", { summary: [], content: text }],
+      ["as the specification names it", {}, specified, "response.reasoning", { summary: [], content: text }],
+      ["as a summary, when asked for one", { summary: "auto" }, {}, "response.reasoning_summary_text", { summary, content: [] }],
+      ["as a summary by the specification", { summary: "detailed" }, specified, "response.reasoning_summary_text", { summary, content: [] }],
+    ] as const)
+      it(`tells the thoughts apart from the answer, ${name}`, async () => {
+        const body = { input: "hello", reasoning: asked };
+        const { output } = await create(body);
+        expect(output.map(({ type: kind }: Any) => kind as string)).to.deep.equal(["reasoning", "message"]);
+        expect(output[0]).to.deep.include(item);
+        const { events: all, response } = await stream(body, headers);
+        expect(response.output[0]).to.deep.include(item);
+        const thoughts = all.filter((event) => event.output_index === 0).map((event) => event.type as string);
+        const part = item.summary.length > 0 ? "response.reasoning_summary_part" : "response.content_part";
+        expect(thoughts).to.deep.equal(["response.output_item.added", `${part}.added`, `${type}.delta`, `${type}.done`, `${part}.done`, "response.output_item.done"]);
+        expect(all.find((event) => event.type === `${type}.done`)).to.deep.include({ text: "well" });
+      });
+  }); // prettier-ignore
 
   const refusals: readonly (readonly [object, param: string, says: RegExp])[] = [
     [{}, "input", /must hold something/],
