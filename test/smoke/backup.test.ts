@@ -4,7 +4,7 @@ import { expect } from "chai";
 import type { BackupList, BackupResults, BackupTask } from "../../protocols/index.ts";
 import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
 import { plexus, runPlexus } from "../fixtures/processes/plexus-command.ts";
-import { sleep } from "../waits.ts";
+import { until } from "../waits.ts";
 
 const base = "/api/v1/admin/backups";
 
@@ -60,12 +60,13 @@ describe("backups of a real node", function () {
 
     const token = await node.controlToken();
     const task = async <Sort extends keyof BackupResults>(sort: Sort, body: object): Promise<BackupTask<Sort>> => {
-      let at = (await node.http("POST", `${base}/${sort}`, body, token)).body as BackupTask<Sort>;
-      while (at.state === "running") {
-        await sleep(20);
-        at = (await node.http("GET", `${base}/tasks/${at.id}`, undefined, token)).body as BackupTask<Sort>;
-      }
-      return at;
+      const begun = (await node.http("POST", `${base}/${sort}`, body, token)).body as BackupTask<Sort>;
+      if (begun.state !== "running") return begun;
+      return until("the task ends", async () => {
+        const at = (await node.http("GET", `${base}/tasks/${begun.id}`, undefined, token)).body as BackupTask<Sort>;
+        if (at.state === "running") throw new Error(at.id);
+        return at;
+      });
     };
     const recalled = async (name: string, query: object) => {
       const to = join(outside.path, name);

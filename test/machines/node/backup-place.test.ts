@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { AgentHistory, BackupResults, RoomHistory, RoomMessage } from "../../../protocols/index.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
 import { plexus, runPlexus } from "../../fixtures/processes/plexus-command.ts";
-import { sleep } from "../../waits.ts";
+import { untilTrue } from "../../waits.ts";
 
 describe("a recall into place at a real node", function () {
   it("brings deleted and edited messages back as new entries, once, also when the node is killed on the way, and takes them back", async () => {
@@ -67,7 +67,7 @@ describe("a recall into place at a real node", function () {
     const dying = runPlexus(...words, ...again, "--data", node.data);
     const count = async (): Promise<number> =>
       (await back()).filter(({ restored }) => restored?.recall === "again0001").length;
-    while ((await count()) === 0) await sleep(20);
+    await untilTrue("the first message is there", async () => (await count()) > 0);
     await node.end("SIGKILL");
     expect((await dying).code).to.not.equal(0);
     await node.start();

@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createDataFolder, NodeProcess, loading } from "../../fixtures/processes/node-process.ts";
-import { sleep } from "../../waits.ts";
+import { sleep, untilTrue } from "../../waits.ts";
 
 const descriptorsMax = 1_024;
 const few = ["bash", "-c", `ulimit -n ${descriptorsMax} && exec "$@"`, "bash"];
@@ -34,11 +34,6 @@ async function openSilent(url: string, count: number, from: string, first = ""):
 }
 
 const opened = async (node: NodeProcess): Promise<number> => (await readdir(`/proc/${node.pid}/fd`)).length;
-
-/** Until `holds`, or the test's own limit. */
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(50);
-}
 
 describe("a node with few descriptors", function () {
   /** How long a node lets somebody say nothing, half a header and half a body; begun before the other tests, which take
@@ -97,7 +92,10 @@ describe("a node with few descriptors", function () {
     try {
       for (const from of ["127.0.0.2", "127.0.0.3", "127.0.0.4"])
         sockets.push(...(await openSilent(node.url, 400, from)));
-      await until(() => sockets.filter((socket) => socket.destroyed || socket.readableEnded).length >= 1);
+      await untilTrue(
+        "a silent one is let go",
+        () => sockets.filter((socket) => socket.destroyed || socket.readableEnded).length >= 1,
+      );
       expect((await node.http("GET", "/api/v1/me", undefined, token)).status).to.equal(200);
     } finally {
       for (const socket of sockets) socket.destroy();
@@ -114,7 +112,7 @@ describe("a node with few descriptors", function () {
       (await node.http("POST", "/api/v1/rooms", { room, title: room, visibility: "public" }, token)).status;
     expect(await create("before")).to.equal(200);
     node.signal("SIGUSR2");
-    await until(async () => (await opened(node)) >= descriptorsMax - 1);
+    await untilTrue("no descriptor is left", async () => (await opened(node)) >= descriptorsMax - 1);
     // Heartbeats, sweeps and the journal meet it. Who is connected is still answered; nobody else can be.
     const statuses: number[] = [];
     for (let round = 0; round < 30; round += 1) {
@@ -123,8 +121,8 @@ describe("a node with few descriptors", function () {
     }
     expect(node.isUp, `it ended; answers were ${statuses.join(" ")}`).to.equal(true);
     node.signal("SIGUSR2");
-    await until(async () => (await opened(node)) < descriptorsMax / 2);
-    await until(async () => (await create("after").catch(() => 0)) !== 0);
+    await untilTrue("they are free again", async () => (await opened(node)) < descriptorsMax / 2);
+    await untilTrue("it takes connections", async () => (await create("after").catch(() => 0)) !== 0);
     expect(await node.end("SIGTERM")).to.equal(0);
   });
 

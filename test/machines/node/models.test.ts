@@ -12,7 +12,6 @@ import { gguf } from "../../fixtures/model-files.ts";
 import { ClusterProcesses, manager, type NodeSpec } from "../../fixtures/processes/cluster-processes.ts";
 import { until } from "../../fixtures/processes/cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
-import { sleep } from "../../waits.ts";
 
 describe("a node that pulls models", function () {
   let server: ModelServer;
@@ -35,25 +34,21 @@ describe("a node that pulls models", function () {
     const begun = await admin(node, "POST", "/pulls", body);
     expect(begun.status, JSON.stringify(begun.body)).to.equal(202);
     const { id } = begun.body as PullView;
-    for (;;) {
+    return until("the pull ends", async () => {
       const pull = (await admin(node, "GET", `/pulls/${id}`)).body as PullView;
       if (["done", "failed", "cancelled"].includes(pull.state)) return pull;
-      await sleep(100);
-    }
+      throw new Error(pull.state);
+    });
   }
 
   /** What a model says, once the node serves it. */
   async function said(node: NodeProcess, token: string, model: string): Promise<string> {
-    for (;;) {
+    return until("the model answers", async () => {
       const body = { model, messages: [{ role: "user", content: "Hello" }], temperature: 0 };
       const answer = await node.http("POST", "/v1/chat/completions", body, token);
-      if (answer.status === 200)
-        return (answer.body as { choices: { message: { content: string } }[] }).choices[0]?.message.content ?? "";
-      expect(JSON.stringify(answer.body)).to.match(
-        /MODEL_NOT_FOUND|MODEL_UNAVAILABLE|does not exist|not available|model_not_found|UNREACHABLE/i,
-      );
-      await sleep(100);
-    }
+      if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
+      return (answer.body as { choices: { message: { content: string } }[] }).choices[0]?.message.content ?? "";
+    });
   }
 
   it("serves what it has pulled without a restart, and after one, and not what was removed", async () => {

@@ -15,7 +15,7 @@ import { depth } from "../../depth.ts";
 import { lastingPort } from "../../fixtures/ports.ts";
 import { event, idOf, openAudit } from "../../unit/audit/fixture.ts";
 import { RowStore } from "../../unit/storage/fixture.ts";
-import { sleep } from "../../waits.ts";
+import { sleep, untilTrue } from "../../waits.ts";
 
 interface Rsyslog {
   readonly path: string;
@@ -76,7 +76,7 @@ class Receiver {
     const { path, modules, libraries } = this.#program;
     const words = ["-n", "-f", join(this.folder, "conf"), "-i", join(this.folder, "pid"), "-M", modules];
     this.#child = spawn(path, words, { env: { LD_LIBRARY_PATH: libraries }, stdio: "ignore" });
-    while (!(await this.#answers())) await sleep(20);
+    await untilTrue("it takes connections", () => this.#answers());
   }
 
   #answers(): Promise<boolean> {
@@ -179,7 +179,7 @@ describe("audit: sent to a real rsyslog", function () {
         await receiver.end(signal);
         await receiver.start();
       }
-      while (seqsIn(receiver.taken()).size < rounds * each) await sleep(20);
+      await untilTrue("it has taken all", () => seqsIn(receiver.taken()).size >= rounds * each);
       const messages = receiver.taken();
       const seqs = [...seqsIn(messages)].toSorted((one, other) => one - other);
       expect(seqs).to.deep.equal(Array.from({ length: rounds * each }, (_, at) => at + 1));

@@ -36,7 +36,8 @@ function simulate(args: readonly string[]): Promise<Tally> {
 
 describe("the simulation of a cluster", () => {
   it("replays a seed exactly", async function () {
-    for (const seed of depth(isAll ? [1, 2] : [1], [1, 2, 3, 5, 8])) {
+    // The second one takes a sixth of the first.
+    for (const seed of depth(isAll ? [1, 2] : [2], [1, 2, 3, 5, 8])) {
       const first = await runClusterSeed(seed, { trace: true });
       const second = await runClusterSeed(seed, { trace: true });
       expect(first.trace.length).to.be.greaterThan(100);

@@ -7,7 +7,7 @@ import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { createToken } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { failure, ok, refused, wireLimits, type Failure } from "../../../protocols/index.ts";
-import { sleep } from "../../waits.ts";
+import { untilTrue } from "../../waits.ts";
 import { startClusterFixture } from "./cluster-fixture.ts";
 import { connectClient, startFixture, type Client, type Frame, type Fixture } from "./fixture.ts";
 
@@ -489,12 +489,10 @@ describe("gateway: WebSocket", () => {
         expect(answer.toString()).to.match(/^HTTP\/1\.1 401 /u);
         // Its own half stays open; writing shows it when the node has let go.
         socket.resume();
-        const writing = (async (): Promise<void> => {
-          while (!socket.destroyed) {
-            socket.write("and some bytes more");
-            await sleep(20);
-          }
-        })();
+        const writing = untilTrue("the node lets go", () => {
+          if (!socket.destroyed) socket.write("and some bytes more");
+          return socket.destroyed;
+        });
         return { closed: Promise.all([closed, writing]) };
       }),
     );

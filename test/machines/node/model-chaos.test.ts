@@ -4,8 +4,8 @@ import { expect } from "chai";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Media } from "../../protocols/index.ts";
-import { depth } from "../depth.ts";
+import type { Media } from "../../../protocols/index.ts";
+import { depth } from "../../depth.ts";
 import {
   echoAnswer,
   enginesOf,
@@ -15,11 +15,11 @@ import {
   type InferenceHost,
   type InferenceHostOptions,
   type ModelSpec,
-} from "../../runtimes/index.ts";
-import { writeChainLora, writeChainModel } from "./chain-model.ts";
-import { keptLog, realClock, sharedTrials, type KeptLog } from "./real-time.ts";
-import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
-import { sleep, untilTrue } from "../waits.ts";
+} from "../../../runtimes/index.ts";
+import { writeChainLora, writeChainModel } from "../../conformance/chain-model.ts";
+import { keptLog, realClock, sharedTrials, type KeptLog } from "../../conformance/real-time.ts";
+import { codeOf, endOf, listen, type Ask, type Heard } from "../../conformance/runtime.ts";
+import { sleep, untilTrue } from "../../waits.ts";
 
 const words = Array.from({ length: 400 }, (_word, index) => `word${index}`).join(" ");
 const mebibyte = 1024 * 1024;

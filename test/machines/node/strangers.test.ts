@@ -4,16 +4,16 @@ import { expect } from "chai";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Result } from "../../protocols/index.ts";
-import { enginesOf, startInferenceHost, type InferenceHost, type InferenceHostOptions, type ModelSpec } from "../../runtimes/index.ts"; // prettier-ignore
-import { trialFault } from "../../cli/models/model-trial.ts";
-import { depth, isAll } from "../depth.ts";
-import { changesOf } from "../fixtures/changed-model.ts";
-import { gguf } from "../fixtures/model-files.ts";
-import { smallArchitectures, writeSmallModel } from "../fixtures/small-models.ts";
-import { writeChainModel } from "./chain-model.ts";
-import { keptLog, realClock, type KeptLog } from "./real-time.ts";
-import { ampleMs, codeOf, endOf, listen } from "./runtime.ts";
+import type { Result } from "../../../protocols/index.ts";
+import { enginesOf, startInferenceHost, type InferenceHost, type InferenceHostOptions, type ModelSpec } from "../../../runtimes/index.ts"; // prettier-ignore
+import { trialFault } from "../../../cli/models/model-trial.ts";
+import { depth } from "../../depth.ts";
+import { changesOf } from "../../fixtures/changed-model.ts";
+import { gguf } from "../../fixtures/model-files.ts";
+import { smallArchitectures, writeSmallModel } from "../../fixtures/small-models.ts";
+import { writeChainModel } from "../../conformance/chain-model.ts";
+import { keptLog, realClock, type KeptLog } from "../../conformance/real-time.ts";
+import { ampleMs, codeOf, endOf, listen } from "../../conformance/runtime.ts";
 
 describe("files of strangers", function () {
   let folder: string;
@@ -51,7 +51,7 @@ describe("files of strangers", function () {
       const bytes = readFileSync(path);
       return [{ key: "nothing", to: "as it is", bytes }, ...changesOf(bytes)].map((change) => ({ ...change, architecture }));
     });
-    const share = depth(isAll ? 6 : 180, 1);
+    const share = depth(6, 1);
     let answered = 0;
     for (const [index, { architecture, key, to, bytes }] of all.entries()) {
       // A part of them where there is little time: another one each time that the list grows.
