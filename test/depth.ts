@@ -10,3 +10,9 @@ export const depth = <Value>(usual: Value, long: Value): Value => (isLong ? long
 
 /** Examples of a property that takes a processor second or more: a third of them in `npm test`, the first ones. */
 export const examples = (count: number): number => (isAll ? count : Math.ceil(count / 3));
+
+/** A test of real processes that `npm run test:all` has and `npm test` does not: there another one shows the most of
+ *  it. */
+export function further(title: string, test: () => Promise<void>): void {
+  if (isAll) it(title, test);
+}

@@ -6,6 +6,7 @@ import { createClock, openLevelStore } from "../../node/platform/index.ts";
 import { openJournal } from "../../node/storage/index.ts";
 import { quietLog, quietMeter } from "../fixtures/quiet.ts";
 import { openAs } from "../unit/storage/fixture.ts";
+import { further } from "../depth.ts";
 import { plexusMain } from "../runner/phases.ts";
 import { until } from "../fixtures/processes/cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
@@ -77,7 +78,7 @@ async function expectKept(acknowledged: readonly number[], data: string): Promis
 }
 
 describe("a disk that is full for a while", function () {
-  it("is not called damage by a node that starts, nor by the doctor, and then all is there", async () => {
+  further("is not called damage by a node that starts, nor by the doctor, and then all is there", async () => {
     await using folder = await createDataFolder();
     await using before = new NodeProcess(folder.path);
     await before.start();

@@ -7,6 +7,7 @@ import { openLevelStore } from "../../node/platform/index.ts";
 import type { AgentHistory, ConversationTurn } from "../../protocols/index.ts";
 import { ChatClient } from "../fixtures/processes/chat-client.ts";
 import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
+import { further } from "../depth.ts";
 import { untilTrue } from "../waits.ts";
 
 const run = promisify(execFile);
@@ -126,7 +127,7 @@ describe("a node process", function () {
     client.close();
   });
 
-  it("starts with a damaged entry: names slot, seq and file, and serves everything else", async () => {
+  further("starts with a damaged entry: names slot, seq and file, and serves everything else", async () => {
     await using folder = await createDataFolder();
     await using node = new NodeProcess(folder.path);
     await node.start();

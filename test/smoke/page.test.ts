@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Page } from "playwright-core";
+import { further, isAll } from "../depth.ts";
 import { axeFaults } from "../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../fixtures/page/index.ts";
 
@@ -75,7 +76,7 @@ describe("the page", function () {
     await context.close();
   });
 
-  it("takes the theme that one chooses, on all devices and after a reload", async () => {
+  further("takes the theme that one chooses, on all devices and after a reload", async () => {
     const other = await fixture.person("ada", { colorScheme: "light" });
     const { page } = ada;
     // Nothing that was asked for is under way any more.
@@ -153,7 +154,7 @@ describe("the page", function () {
     await page.getByRole("dialog").waitFor({ state: "detached" });
   });
 
-  for (const colorScheme of ["light", "dark"] as const)
+  for (const colorScheme of isAll ? (["light", "dark"] as const) : (["light"] as const))
     it(`has no serious barrier for assistive technology (${colorScheme})`, async () => {
       const found: string[] = [];
       // The dark page is the light one in other colours.
@@ -214,7 +215,7 @@ describe("the page", function () {
       await visitor.context().close();
     });
 
-  it("tells somebody whose password is being guessed, at once and where the password is changed", async () => {
+  further("tells somebody whose password is being guessed, at once and where the password is changed", async () => {
     const { page, context } = await fixture.person("dora");
     await page.goto(`${fixture.node.url}/settings/devices`);
     await page.getByText("This device").waitFor();
@@ -231,7 +232,7 @@ describe("the page", function () {
     await context.close();
   });
 
-  it("makes an API key that works at once, and shows it only once", async () => {
+  further("makes an API key that works at once, and shows it only once", async () => {
     const { page } = ada;
     await page.goto(`${fixture.node.url}/settings/keys`);
     await page.getByRole("textbox", { name: "What is the key for?" }).fill("notebook");
