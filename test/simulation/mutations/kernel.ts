@@ -79,7 +79,7 @@ export const ofKernel: readonly Mutation[] = [
       "liveness",
       "no-stray-error",
     ],
-    from: 430,
+    from: 889,
     seeds: 800,
     plan: { rot: true, people: 0 },
   },

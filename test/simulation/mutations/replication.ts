@@ -51,7 +51,7 @@ export const ofReplication: readonly Mutation[] = [
     find: 'if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;',
     replace: 'if (this.phase !== "reconciling" || this.#base === undefined) return;',
     caughtBy: ["output-after-durable", "linearizable", "answer-not-stale", "acknowledged-kept"],
-    from: 26,
+    from: 48,
     seeds: 200,
     cluster: true,
     plan: { ...three, faults: { crash: 1, slowDisk: 1 }, thinkMs: 5, lingerMs: 20, minInSync: 1 },
