@@ -7,7 +7,14 @@
  *  Page and terminal each bring what sends a request. */
 import { failure, refused, type Result } from "../protocols/errors.ts";
 import type { OperationAnswer, OperationInput, OperationName } from "../protocols/operations/index.ts";
-import { lookOperations, onceOperations, requestOf, type OperationMethod } from "../protocols/operations/routes.ts";
+import {
+  lookOperations,
+  onceOperations,
+  requestOf,
+  requestTo,
+  type OperationMethod,
+} from "../protocols/operations/routes.ts";
+import { questions, type Question, type QuestionAnswer, type QuestionInput } from "../protocols/kinds/questions.ts";
 
 /** Sends one request. `key`: the `idempotency-key` of one that is to be done once. `looks`: it changes nothing,
  *  whatever its method. */
@@ -83,6 +90,23 @@ export const callsBy =
       : send(method, path, body, undefined, looks);
     // The node's handler has the type of the same row.
     return answer as ReturnType<Call>;
+  };
+
+/** Asks an actor. */
+export type Ask = <Name extends Question>(
+  name: Name,
+  ...input: Record<never, never> extends QuestionInput<Name>
+    ? readonly [input?: QuestionInput<Name>]
+    : readonly [input: QuestionInput<Name>]
+) => Promise<Result<QuestionAnswer<Name>>>;
+
+/** Asks actors by what sends requests. */
+export const asksBy =
+  (send: Send): Ask =>
+  (name, ...[input = {}]) => {
+    const { method, path, body } = requestTo("GET", questions[name][1], input);
+    // The actor's row has the type of the same command.
+    return send(method, path, body, undefined, true) as ReturnType<Ask>;
   };
 
 /** Calls an operation with a body as somebody has written it; the node refuses what does not fit. `path`: the fields of

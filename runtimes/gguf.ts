@@ -38,7 +38,7 @@ export interface GgufHeader {
 }
 
 /** What a part says of its place among the parts, as `gguf-split` of llama.cpp writes it. */
-export interface GgufPart {
+interface GgufPart {
   /** From 0 on. */
   readonly number: number;
   /** Tensors in this file. */
@@ -59,7 +59,7 @@ export interface GgufTensor {
 }
 
 /** Where things are in a head, for code that writes another one. */
-export interface GgufLayout {
+interface GgufLayout {
   readonly alignment: number;
   /** The bytes of all pairs of metadata. */
   readonly pairs: { readonly from: number; readonly to: number; readonly count: number };

@@ -33,7 +33,7 @@ type Late = { readonly type: "late"; readonly generation: string };
 type Restore = Extract<Command, { type: "restore" }>;
 
 /** A command about one earlier message. */
-export type Targeted =
+type Targeted =
   | Extract<Command, { type: "edit" | "delete" | "react" | "pin" | "vote" | "closePoll" | "pollResults" }>
   | Reply
   | Late

@@ -48,7 +48,7 @@ export interface Room extends RoomSettings {
 }
 
 /** What a recall has brought: nothing that had a position up to `through`, or one of `done`, comes again. */
-export interface RoomRecall {
+interface RoomRecall {
   readonly id: string;
   readonly through: number;
   readonly done: readonly number[];
@@ -60,7 +60,7 @@ export interface RoomRecall {
 }
 
 /** A deleted message, and the position of the event that deleted it. */
-export interface Deletion {
+interface Deletion {
   readonly seq: number;
   readonly at: number;
   readonly atMs: number;

@@ -20,7 +20,7 @@ export interface Acted {
 const hourMs = 3_600_000;
 
 /** What was done within the last hour. */
-export const recentActs = (acted: readonly Acted[], nowMs: number): readonly Acted[] =>
+const recentActs = (acted: readonly Acted[], nowMs: number): readonly Acted[] =>
   acted.filter(({ atMs }) => nowMs - atMs < hourMs);
 
 /** Whether a playbook is for an alert. */

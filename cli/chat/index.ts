@@ -16,8 +16,7 @@
 import { Client, clientLimits, People } from "../../client/index.ts";
 import { awayNode, failureOf, ok, passingCodes, PlexusError, type Failure } from "../../protocols/errors.ts";
 import type { CatalogPage, Result } from "../../protocols/index.ts";
-import { callsTo } from "../node/admin.ts";
-import { callNode } from "../node/node-client.ts";
+import { asksTo, callsTo } from "../node/admin.ts";
 import { describeFailure, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { saveSession } from "../terminal/session.ts";
 import { createConversation } from "./conversation.ts";
@@ -92,11 +91,7 @@ function outlasted(reason: Failure): string {
 const peopleOf = (client: Client, token: string): People =>
   new People({
     page: (after) =>
-      callNode(
-        { url: client.at.url, token },
-        "GET",
-        `/api/v1/catalog/users?limit=200${after === undefined ? "" : `&after=${encodeURIComponent(after)}`}`,
-      ),
+      asksTo({ url: client.at.url, token })("people", { limit: 200, ...(after !== undefined && { after }) }),
     card: async (user) => {
       const card = await client.call("user.card", user, {});
       return card.ok ? ok({ key: user, title: card.value.displayName }) : card;
@@ -105,7 +100,7 @@ const peopleOf = (client: Client, token: string): People =>
 
 /** People whose account or name contains a text. */
 const peopleLike = (client: Client, token: string, text: string): Promise<Result<CatalogPage>> =>
-  callNode({ url: client.at.url, token }, "GET", `/api/v1/catalog/users?text=${encodeURIComponent(text)}`);
+  asksTo({ url: client.at.url, token })("people", { text });
 
 async function converse(flags: ChatFlags, screen: Screen, output: Output): Promise<number> {
   const session = await signIn(flags, screen);
@@ -125,7 +120,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     screen,
     json: flags.json,
     names: new Names(peopleOf(client, token), flags.json, (text) => peopleLike(client, token, text)),
-    publicRooms: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/catalog/rooms"),
+    publicRooms: () => asksTo({ url: client.at.url, token })("rooms"),
     models: () => callsTo({ url: client.at.url, token })("models.list"),
   });
   const fate: { ended?: Failure } = {};

@@ -117,7 +117,7 @@ function describeRounds(rounds: readonly ToolRound[], color: boolean): string | 
 }
 
 /** How an answer ended, when it did not just end. */
-export function describeEnd(turn: ConversationTurn, color: boolean): string {
+function describeEnd(turn: ConversationTurn, color: boolean): string {
   switch (turn.end) {
     case "stopped":
       return paint(color, "dim", " (stopped)");

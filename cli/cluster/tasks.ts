@@ -113,7 +113,7 @@ export async function repeatTask(flags: AdminFlags, id: string, output: Output):
     );
     return exitCodes.failed;
   }
-  const begun = demand(await callNode<{ readonly id?: string }>(target, again.method, again.path, again.body));
+  const begun = demand(await callNode(target, again.method, again.path, again.body));
   output.print(flags.json ? jsonLine(begun) : "It was begun again. `plexus tasks` shows how far it is.");
   return exitCodes.ok;
 }

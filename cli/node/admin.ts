@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
-import { callsBy, Keys, type Call, type CallInput } from "../../client/call.ts";
+import { asksBy, callsBy, Keys, type Ask, type Call, type CallInput } from "../../client/call.ts";
 import { failure, PlexusError, refused, type Failure, type Result } from "../../protocols/errors.ts";
 import { parseActorId } from "../../protocols/ids.ts";
-import type { FactorsView, OperationAnswer, OperationName } from "../../protocols/index.ts";
+import type { OperationAnswer, OperationName } from "../../protocols/index.ts";
 import { localTarget, readControlFile } from "../cluster/control.ts";
 import { callNode } from "./node-client.ts";
 import type { Target } from "./target.ts";
@@ -66,7 +66,7 @@ async function isReadable(url: string): Promise<boolean> {
 /** What asks for a fresh sign-in: a code where the account has a second factor, asked for on the terminal; else the
  *  password, which comes from PLEXUS_PASSWORD, or is asked for. */
 async function confirmSession(target: Target, user: string): Promise<Result<unknown>> {
-  const factors = await callNode<FactorsView>(target, "GET", "/api/v1/me/factors");
+  const factors = await asksTo(target)("factors");
   if (factors.ok && (factors.value.totp !== undefined || factors.value.passkeys.length > 0)) {
     const code = await askPassword(`One-time code or recovery code of ${withoutControls(user)}: `);
     if (code === undefined)
@@ -94,14 +94,6 @@ export function demand<T>(result: Result<T>): T {
   throw new PlexusError(ended ? { ...error, details: { ...error.details, hint: signInHint("ADDRESS") } } : error);
 }
 
-/** What a node answers to the user of the command; a refusal is thrown. */
-export const askNode = async <T>(
-  flags: AdminFlags,
-  method: "GET" | "PUT" | "POST" | "DELETE",
-  path: string,
-  body?: unknown,
-): Promise<T> => demand(await callNode<T>(await findNode(flags), method, path, body));
-
 /** The page's terminal knows no module of Node. */
 const newKey = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -114,6 +106,9 @@ export const callsTo = (target: Target): Call =>
       callNode({ ...target, ...(key && { operation: key }), ...(looks && { reads: true }) }, method, path, body),
     keys,
   );
+
+/** Asks actors by a node. */
+export const asksTo = (target: Target): Ask => asksBy((method, path, body) => callNode(target, method, path, body));
 
 /** What the node of a command answers to an operation; a refusal is thrown. */
 export const operate = async <Name extends OperationName>(

@@ -10,14 +10,14 @@ export const forLook = (target: Target): Target => ({ timeoutMs: cliLimits.lookT
 
 /** One HTTP request to a node's API. Never throws. UNREACHABLE: it was not sent, or only meant to read; PEER_LOST and
  *  ASK_TIMEOUT: it was sent to change something, and its answer was lost or is late. */
-export async function callNode<T>(target: Target, method: Method, path: string, body?: unknown): Promise<Result<T>> {
-  let answer = await request<T>(target, method, path, body);
+export async function callNode(target: Target, method: Method, path: string, body?: unknown): Promise<Result<unknown>> {
+  let answer = await request(target, method, path, body);
   if (!answer.ok && answer.error.code === "SIGN_IN_AGAIN" && target.confirm !== undefined) {
     const confirmed = await target.confirm();
     if (!confirmed.ok) return confirmed;
     // Its actor could give its first answer again.
     const again = target.operation === undefined ? target : { ...target, operation: `${target.operation}.again` };
-    answer = await request<T>(again, method, path, body);
+    answer = await request(again, method, path, body);
   }
   if (answer.ok || reads(target, method) || answer.error.outcome !== "unknown") return answer;
   const where = path.startsWith("/api/v1/admin/cluster/") ? "; `plexus audit` shows what was done" : "";
@@ -29,7 +29,7 @@ export async function callNode<T>(target: Target, method: Method, path: string, 
 /** Whether the request changes nothing, whatever becomes of it. */
 const reads = (target: Target, method: Method): boolean => method === "GET" || target.reads === true;
 
-async function request<T>(target: Target, method: Method, path: string, body: unknown): Promise<Result<T>> {
+async function request(target: Target, method: Method, path: string, body: unknown): Promise<Result<unknown>> {
   const { url } = target;
   const timeoutMs = target.timeoutMs ?? cliLimits.requestTimeoutMs;
   const exchanged = await exchange({ ...target, timeoutMs }, method, path, body);
@@ -47,7 +47,7 @@ async function request<T>(target: Target, method: Method, path: string, body: un
     return refused(failure(code, { url, reason: exchanged.reason, ...(isPlain && { hint }) }));
   }
   const { status } = exchanged;
-  const answer = readAnswer<T>(url, exchanged);
+  const answer = readAnswer(url, exchanged);
   // A proxy that says 502 or 504 may have lost the answer of a node that was asked.
   if (answer.ok || answer.error.code !== "UNREACHABLE" || reads(target, method) || status < 500) return answer;
   return answer.error.details?.["url"] === url

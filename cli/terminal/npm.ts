@@ -23,10 +23,10 @@ export const thisInstallation: PackagePlace = {
 };
 
 /** Runs npm in a folder. Errors: SOURCE_FAILED, with the end of what it says. */
-export type Npm = (folder: string, ...args: readonly string[]) => Promise<void>;
+type Npm = (folder: string, ...args: readonly string[]) => Promise<void>;
 
 /** A folder that is put among the packages by this name. */
-export interface Fetched {
+interface Fetched {
   readonly from: string;
   readonly name: string;
 }

@@ -1,8 +1,7 @@
 /** `plexus usage`: what was taken of models. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import type { UsageDayRow, UsagePeriod, UsageRow, UsageView } from "../../protocols/index.ts";
-import { advised, callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
-import { callNode } from "../node/node-client.ts";
+import { advised, asksTo, callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
@@ -25,9 +24,8 @@ export async function showUsage(flags: AdminFlags, asked: UsageAsked, output: Ou
   const target = await findNode(flags);
   const ask = async (before?: string): Promise<UsageView> => {
     const some = { ...(days !== undefined && { days }), ...(before !== undefined && { before }) };
-    const query = new URLSearchParams(Object.entries(some).map(([name, value]) => [name, String(value)])).toString();
     const answer = mine
-      ? await callNode<UsageView>(target, "GET", `/api/v1/usage?${query}`)
+      ? await asksTo(target)("usage", some)
       : await callsTo(target)("usage.list", { ...some, ...(person !== undefined && { person }) });
     return demand(advised(answer, { FORBIDDEN: "only admins see what others took; --mine shows your own" }));
   };

@@ -27,7 +27,7 @@ import { atMoment, factsOf } from "./recall/private-recalls.ts";
 const recallApproversMax = 100;
 
 /** What the handlers stand on. */
-export interface GuardParts {
+interface GuardParts {
   /** Asks an actor, as the gateway. */
   ask(to: ActorId, message: Message, operationId?: string): Promise<Result<unknown>>;
   newId(): string;

@@ -236,7 +236,7 @@ export interface CallNotices {
 }
 
 /** What is told to the clients of a node that is cut off from what it needs. */
-export interface ReachPort {
+interface ReachPort {
   /** NODE_DEGRADED while it is. */
   degraded(): Failure | undefined;
   /** Calls back when that begins, ends, or has another reason. */

@@ -173,8 +173,6 @@ export const seriesRows = [
   },
 ] as const satisfies readonly SeriesRow[];
 
-export type SeriesName = (typeof seriesRows)[number]["name"];
-
 /** What a node reads of itself at the end of each step. */
 export type Readings = Partial<
   Readonly<Record<"cores" | "busyShare" | "lagMs" | "memoryBytes" | "diskFreeBytes", number>>

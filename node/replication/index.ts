@@ -45,7 +45,7 @@ import { slotsOwned } from "../cluster/facts/slot-owner.ts";
 
 export { replicationLimits, type ReplicationLimits } from "./limits.ts";
 
-export interface ReplicationPorts {
+interface ReplicationPorts {
   readonly node: NodeId;
   /** The roles of this node now: only slots of these are acquired here. */
   roles(): readonly Role[];
@@ -77,7 +77,7 @@ export interface ReplicationPorts {
 }
 
 /** How one slot that is served here stands, for status and tests. */
-export interface OwnedSlot {
+interface OwnedSlot {
   readonly slot: SlotId;
   readonly epoch: number;
   readonly phase: string;

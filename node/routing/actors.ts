@@ -24,7 +24,7 @@ import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { movedTo, ownerAway, type MovedTo } from "./targets.ts";
 import { slotOwner } from "../cluster/facts/slot-owner.ts";
 
-export interface ClusterActorsOptions {
+interface ClusterActorsOptions {
   readonly node: NodeId;
   readonly kernel: Pick<Kernel, "listActors" | "showActor" | "release" | "slotOf">;
   readonly exchange: Exchange;

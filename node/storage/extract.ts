@@ -23,7 +23,7 @@ export type ExtractedRow = readonly [key: string, value: Uint8Array];
 
 /** What is asked of an actor's records: with `from` ≤ key < `to`, up to the row with which there are so many, or so
  *  many bytes. */
-export interface RecordPart {
+interface RecordPart {
   readonly from: string;
   readonly to: string;
   readonly rows: number;

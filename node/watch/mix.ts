@@ -43,7 +43,7 @@ const short = (values: readonly number[]): readonly number[] =>
   values.map((value) => Math.round(value * 1_000) / 1_000);
 
 /** Learns from an hour that is over. */
-export function learned(row: MixRow): Pick<MixRow, "median" | "deviation" | "hours"> {
+function learned(row: MixRow): Pick<MixRow, "median" | "deviation" | "hours"> {
   // The first hours move it faster: there is nothing yet that an odd one could spoil.
   const step = Math.max(rate, 1 / (row.hours + 1));
   const deviation: number[] = [];

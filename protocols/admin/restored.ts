@@ -1,5 +1,5 @@
 /** What entries say of themselves that came back from a backup. */
-import { Type, type Static } from "typebox";
+import { Type } from "typebox";
 import { object, position, timeMs } from "../wire/schema.ts";
 
 /** The name of a recall. */
@@ -15,4 +15,3 @@ export const restoredFrom = object({
   atMs: timeMs,
   editedAtMs: Type.Optional(timeMs),
 });
-export type RestoredFrom = Static<typeof restoredFrom>;

@@ -16,7 +16,7 @@ import type { WithShown } from "../power/shown.ts";
 import type { Grant } from "../authority/roles.ts";
 
 /** Limits of the gateway on how often a person may ask for one thing. */
-export type OperationRate = "ruleTrial";
+type OperationRate = "ruleTrial";
 
 /** What every row says. */
 interface Said {
@@ -89,7 +89,7 @@ export interface Operation<
 }
 
 /** The rows of a topic. */
-export type OperationTable = Readonly<Record<string, Operation>>;
+type OperationTable = Readonly<Record<string, Operation>>;
 
 /** All fields that a row takes. */
 export type InputOf<Row extends Operation> = Readonly<Static<Row["params"]> & Static<NonNullable<Row["fields"]>>>;
@@ -237,7 +237,7 @@ export interface Done<Answer> {
 }
 
 /** What the cluster's memory is told of a change. */
-export interface Told {
+interface Told {
   /** Absent: what the audit calls it. */
   readonly action?: AuditAction;
   readonly facts: Readonly<Record<string, string>>;
@@ -266,7 +266,7 @@ export const removed = <Answer extends object>(result: Result<Answer>): Done<Ans
 });
 
 /** What answers a row. It may reject with a failure, too. */
-export type HandlerOf<Row extends Operation> = (
+type HandlerOf<Row extends Operation> = (
   input: InputOf<Row>,
   asker: Asker,
 ) => Row["does"] extends "changes"

@@ -108,10 +108,14 @@ interface OperationRequest {
   readonly body?: object;
 }
 
-/** The request of a call: fields that the path names stand in it; the others are the query of GET and DELETE, else the
- *  body. */
+/** The request of a call. */
 export function requestOf(name: OperationName, input: object): OperationRequest {
   const { method, path } = routeOf(name);
+  return requestTo(method, path, input);
+}
+
+/** A request: fields that the path names stand in it; the others are the query of GET and DELETE, else the body. */
+export function requestTo(method: OperationMethod, path: string, input: object): OperationRequest {
   const rest = new Map(Object.entries(input).filter(([, value]) => value !== undefined));
   const filled = path.replaceAll(/:(\w+)/g, (_, field: string) => {
     const value: unknown = rest.get(field);

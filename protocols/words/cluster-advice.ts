@@ -19,7 +19,7 @@ const describeKeeperDown = (keeper: ClusterNodeRow): string =>
   `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back, and what it copies takes no commands. Start it again on its own data folder; it cannot be evicted.`;
 
 /** That too few of those who keep the directory together are up, and what to do; undefined where enough are. */
-export function describeNoMajority({ directory, nodes }: ClusterSummary): string | undefined {
+function describeNoMajority({ directory, nodes }: ClusterSummary): string | undefined {
   if (directory.kind !== "replicated" || directory.voters.length === 1) return undefined;
   const rows = new Map(nodes.map((node) => [node.node, node]));
   const isThere = (voter: string): boolean => rows.get(voter)?.up === true || rows.get(voter)?.refused !== undefined;
@@ -58,7 +58,7 @@ export function describeAway(summary: ClusterSummary): readonly string[] {
 
 /** That the directory takes no change although it answers, why, and what to type. Nothing where it does not answer
  *  either: that is said. */
-export function describeRefusal({ directoryAway, directoryRefuses }: ClusterSummary): readonly string[] {
+function describeRefusal({ directoryAway, directoryRefuses }: ClusterSummary): readonly string[] {
   if (directoryRefuses === undefined || directoryAway !== undefined) return [];
   return [
     `The directory takes no change: what is placed keeps running; nothing fails over, joins or moves until it does. Why: ${withoutControls(directoryRefuses.because)}`,
@@ -81,7 +81,7 @@ function describeOlder({ directory, directoryOlder, nodes }: ClusterSummary): re
 
 /** That the node that was asked is none of the members that the directory tells, or has not joined: it serves nothing
  *  then, whatever else is well. */
-export function describeOutside({ nodes, directoryAway }: ClusterSummary): readonly string[] {
+function describeOutside({ nodes, directoryAway }: ClusterSummary): readonly string[] {
   const self = nodes.find((node) => node.self);
   if (directoryAway !== undefined) return [];
   if (self === undefined)
@@ -239,7 +239,7 @@ function describeSlow({ nodes, directory }: ClusterSummary): readonly string[] {
 }
 
 /** That the directory is full, or nearly, as those say who keep it. */
-export function describeFilled({ nodes }: ClusterSummary): readonly string[] {
+function describeFilled({ nodes }: ClusterSummary): readonly string[] {
   const [most] = nodes
     .flatMap(({ up, directorySize }) => (up && directorySize !== undefined ? [directorySize] : []))
     .toSorted((one, other) => filledOf(other) - filledOf(one));

@@ -11,7 +11,7 @@ import { timeOf } from "./cutting.ts";
 import { encodeRow } from "./format/index.ts";
 
 /** Rows are written one behind the other. */
-export interface LineWriter {
+interface LineWriter {
   /** The keys and the journal's values, one behind the other, of the rows that are written next. */
   from(keys: Uint8Array, values: Uint8Array): void;
   /** Writes a row and its end: where its key lies, and its value. Gives the time that it names; NaN: none. */

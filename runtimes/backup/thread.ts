@@ -59,7 +59,7 @@ export interface CutHow {
 }
 
 /** Tasks as a thread is given them: their rows lie in memory that it shares. */
-export interface CutBatch extends CutHow {
+interface CutBatch extends CutHow {
   readonly tasks: readonly CutTask[];
   readonly rows: SharedRows;
   /** Where the fragments of sealed units come. */
@@ -137,7 +137,7 @@ export interface RowFilter {
 }
 
 /** A unit in what was sealed. */
-export interface OpenPart {
+interface OpenPart {
   readonly hash: string;
   readonly bytes: number;
   /** Absent: it is sealed alone. */

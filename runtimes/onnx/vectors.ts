@@ -27,7 +27,7 @@ import { pixelsOf, type Preparation } from "./pictures.ts";
 import { batchesOf, cutToRead, feedsOf, measure, textInputs, typeOf } from "./vocabulary.ts";
 
 /** Reads the texts of one model. */
-export interface Reading {
+interface Reading {
   readonly library: Library;
   readonly session: Session;
   readonly tokenizer: Tokenizer;
@@ -39,7 +39,7 @@ export interface Reading {
 
 /** How the vectors of tokens become one: the mean of all, the first one's, the last one's, or the largest of each
  *  number. */
-export type Pooling = "mean" | "first" | "last" | "max";
+type Pooling = "mean" | "first" | "last" | "max";
 
 /** Looks at what the graph takes and gives. Throws what makes it none that reads. */
 export function prepareReading(parts: Omit<Reading, "output" | "padId">, outputs: readonly string[]): Reading {
@@ -53,7 +53,7 @@ export function prepareReading(parts: Omit<Reading, "output" | "padId">, outputs
 }
 
 /** The vector of an image, before it has length one; or why there is none. */
-export type See = (image: Media, flow: Flow<"embed">) => Promise<Float32Array | Failure>;
+type See = (image: Media, flow: Flow<"embed">) => Promise<Float32Array | Failure>;
 
 /** Makes the function that looks at images. Throws what makes the graph none that does. */
 export function prepareSeeing(session: Session, library: Library, preparation: Preparation): See {
@@ -219,7 +219,7 @@ const unfit = (reason: string): Failure => failure("OUTPUT_UNFIT", { reason });
 
 /** One vector of those of a text's tokens. `values` is [texts, tokens, width]; what fills a text up does not count.
  *  Pure. */
-export function pool(
+function pool(
   values: Float32Array,
   {
     row,

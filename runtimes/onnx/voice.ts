@@ -18,7 +18,7 @@ import { pcmOf, resampler, wavHead } from "./sound.ts";
 import { integers, typeOf } from "./vocabulary.ts";
 
 /** What a clause sounds like, in phonemes; undefined: nobody knows. */
-export type Phonemize = (clause: string) => Promise<string | undefined>;
+type Phonemize = (clause: string) => Promise<string | undefined>;
 
 interface Parts {
   readonly config: Settings;

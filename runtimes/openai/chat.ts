@@ -53,7 +53,7 @@ export function chatMapping(
 }
 
 /** A message. What is shown stands before what is said about it. */
-export function messageOf(
+function messageOf(
   { role, content, media = [], calls = [], callId }: ChatMessage,
   given: GivenBack = { call: () => ({}), message: () => ({}) },
 ): object {

@@ -26,7 +26,7 @@ export interface Detected {
 }
 
 /** An answer: its JSON, a refusal that speaks of keys, or nothing of use. */
-export type Answered = Readonly<{ type: "json"; body: unknown } | { type: "locked" } | { type: "nothing" }>;
+type Answered = Readonly<{ type: "json"; body: unknown } | { type: "locked" } | { type: "nothing" }>;
 
 /** Where servers say who they are. `models` is below the address that was given, the others below its origin. */
 const paths = {

@@ -22,7 +22,7 @@ import {
   isStringLiteral,
   isTemplateExpression,
 } from "typescript/unstable/ast/is";
-import type { Node } from "typescript/unstable/ast";
+import type { CallExpression, Node } from "typescript/unstable/ast";
 import { allCommands, allOperations } from "../../protocols/index.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -202,6 +202,15 @@ function writtenPath(node: Node | undefined): string | undefined {
   return undefined;
 }
 
+/** The route that a call adds: `app.get("/path", …)` or `addPlain(…, "GET /path", …)`. */
+function writtenRoute({ expression, arguments: given }: CallExpression): string | undefined {
+  if (isIdentifier(expression) && expression.text === "addPlain") return writtenPath(given[1]);
+  if (!isPropertyAccessExpression(expression) || !isIdentifier(expression.expression)) return undefined;
+  const verb = expression.name.text;
+  const path = verbs.has(verb) && given.length > 1 ? writtenPath(given[0]) : undefined;
+  return path?.startsWith("/") === true ? `${verb.toUpperCase()} ${path}` : undefined;
+}
+
 /** The types that a schema names, in it or below. */
 function titlesIn(schema: unknown): readonly string[] {
   if (typeof schema !== "object" || schema === null) return [];
@@ -225,11 +234,8 @@ export function readAnswers(): Answers {
     for (const name of files) {
       const file = program.getSourceFile(name);
       const walk = (node: Node): undefined => {
-        if (isCallExpression(node) && isPropertyAccessExpression(node.expression) && isIdentifier(node.expression.expression)) {
-          const verb = node.expression.name.text;
-          const written = verbs.has(verb) && node.arguments.length > 1 ? writtenPath(node.arguments[0]) : undefined;
-          if (written?.startsWith("/")) routes.set(`${verb.toUpperCase()} ${written}`, schemas.answered(node.arguments.at(-1) as Node));
-        }
+        const route = isCallExpression(node) ? writtenRoute(node) : undefined;
+        if (route !== undefined) routes.set(route, schemas.answered((node as CallExpression).arguments.at(-1) as Node));
         node.forEachChild(walk);
         return undefined;
       };

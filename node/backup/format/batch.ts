@@ -12,20 +12,20 @@ import {
 import type { BackupLimits } from "../limits.ts";
 
 /** Rows that are complete: nothing that follows changes their units. They are the last ones of `rows`. */
-export interface Gathered {
+interface Gathered {
   readonly task: CutTask;
   /** Takes what became of it, and what was sealed with it. That is there until it resolves. */
   take(answer: CutAnswer, sealed: SealedParts): Promise<void>;
 }
 
 /** What was sealed as one: its fragments, one behind the other, and who hears where they are. */
-export interface WholeUnits extends Pick<SealedPart, "id" | "key"> {
+interface WholeUnits extends Pick<SealedPart, "id" | "key"> {
   readonly fragments: { readonly bytes: Uint8Array; readonly lengths: readonly number[] };
   readonly units: readonly PutUnit[];
 }
 
 /** Hears of a unit where it is, and what opens it. */
-export type PutUnit = (at: Pick<UnitEntry, "id" | "epoch" | "sealedKey" | "fragments">) => void;
+type PutUnit = (at: Pick<UnitEntry, "id" | "epoch" | "sealedKey" | "fragments">) => void;
 
 interface PartStart {
   readonly fragment: number;

@@ -39,7 +39,7 @@ import { preview, type PreviewInput } from "./preview.ts";
 import { createSurvey } from "./survey.ts";
 import { vouchFor } from "./vouching.ts";
 
-export interface ControlOptions extends Omit<OverviewPorts, "survey" | "limits"> {
+interface ControlOptions extends Omit<OverviewPorts, "survey" | "limits"> {
   readonly directory: Directory;
   readonly exchange: Exchange;
   readonly clock: Clock;

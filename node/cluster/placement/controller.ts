@@ -35,7 +35,7 @@ import { changed, plan, planFailovers, type Plan } from "./plan.ts";
 import type { Change } from "./motion.ts";
 import { slotOwner } from "../facts/slot-owner.ts";
 
-export interface ControllerOptions {
+interface ControllerOptions {
   readonly node: NodeId;
   readonly directory: Directory;
   readonly table: SlotTable;

@@ -48,6 +48,7 @@ import { type MediaReader, refuse, wrong } from "./media.ts";
 import { factsOf, type Listed } from "./models.ts";
 import { streamed, streams, type Outgoing } from "./outgoing.ts";
 import {
+  addPlain,
   addPost,
   checkMessages,
   checkTexts,
@@ -266,7 +267,7 @@ const pieceOf = ({ place, begins, call, text }: AddedPiece) =>
 
 /** Adds it. */
 export function addChat(surface: Surface): void {
-  const { app, at, models } = surface;
+  const { at, models } = surface;
   const row = (listed: Listed) => ({
     id: listed.name,
     object: "model",
@@ -283,29 +284,20 @@ export function addChat(surface: Surface): void {
   });
   const isAnthropic = ({ headers }: Posted<unknown>["request"]): boolean => headers["anthropic-version"] !== undefined;
 
-  app.get(
-    "/v1/models",
-    {
-      config: { access: "user", permission: "model.use" },
-      schema: { summary: "Models, and the caller's agents as agent:OWNER.NAME", tags: ["openai"] },
-    },
-    async (request) => {
-      const all = await models.list(callerOf(request));
-      if (!isAnthropic(request)) return { object: "list", data: all.map(row) };
-      const data = all.map(anthropicRow);
-      return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
-    },
-  );
+  const all = { summary: "Models, and the caller's agents as agent:OWNER.NAME", tag: "openai" };
+  addPlain(surface, "GET /v1/models", all, async (request) => {
+    const listed = await models.list(callerOf(request));
+    if (!isAnthropic(request)) return { object: "list", data: listed.map(row) };
+    const data = listed.map(anthropicRow);
+    return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
+  });
 
   // A wildcard, because names of models may hold slashes.
-  app.get<{ Params: { "*": string } }>(
-    "/v1/models/*",
-    { config: { access: "user", permission: "model.use" }, schema: { summary: "One model", tags: ["openai"] } },
-    async (request) => {
-      const found = await models.find(callerOf(request), request.params["*"]);
-      return isAnthropic(request) ? anthropicRow(found) : row(found);
-    },
-  );
+  addPlain(surface, "GET /v1/models/*", { summary: "One model", tag: "openai" }, async (request) => {
+    const { "*": name } = request.params as { readonly "*": string };
+    const found = await models.find(callerOf(request), name);
+    return isAnthropic(request) ? anthropicRow(found) : row(found);
+  });
 
   addPost(
     surface,

@@ -65,19 +65,6 @@ export const placesOf = (tools: readonly Tool[], pathOf: (place: number) => stri
   format,
 });
 
-/** A field that would make another answer and that nothing here can follow: its name, the values that ask for nothing,
- *  what to say to others. */
-type Unsupported = readonly [name: string, asksNothing: (value: unknown, body: Fields) => boolean, says: string];
-
-/** Refuses the first of these that asks for something. */
-export function refuseUnsupported(body: Fields, rows: readonly Unsupported[]): Result<undefined> {
-  for (const [name, asksNothing, says] of rows) {
-    const value = body[name];
-    if (!isAbsent(value) && !asksNothing(value, body)) return wrong(`/${name}`, says);
-  }
-  return ok(undefined);
-}
-
 const stopTextsMax = 8;
 const stopCharsMax = 64;
 

@@ -51,7 +51,16 @@ import type { FieldsPath } from "./fields/index.ts";
 import { imageType, type MediaReader, refuse } from "./media.ts";
 import type { Listed } from "./models.ts";
 import { streamed, streams } from "./outgoing.ts";
-import { addPost, asWritten, checkMessages, checkTexts, generator, type Posted, type Surface } from "./surface.ts";
+import {
+  addPlain,
+  addPost,
+  asWritten,
+  checkMessages,
+  checkTexts,
+  generator,
+  type Posted,
+  type Surface,
+} from "./surface.ts";
 
 /** The version of the interface that is followed: clients look at it to learn what a server can do. */
 const interfaceVersion = "0.12.6";
@@ -292,8 +301,8 @@ function checkProtocol(source: string, insecure: boolean): void {
 
 /** Adds it. */
 export function addOllama(surface: Surface): void {
-  const { app, at, calls, models } = surface;
-  const tags = ["ollama"];
+  const { at, calls, models } = surface;
+  const tag = "ollama";
   const since = new Date(models.sinceMs).toISOString();
   const rowOf = ({ name, info }: Listed) => ({
     name,
@@ -303,13 +312,12 @@ export function addOllama(surface: Surface): void {
     digest: "",
     details: detailsOf(info),
   });
-  app.get("/api/version", { schema: { summary: "The version of Ollama's interface that is followed", tags } }, async () => ({
-    version: interfaceVersion,
-  })); // prettier-ignore
-  app.get("/api/tags", { config: { access: "user", permission: "model.use" }, schema: { summary: "Models and agents", tags } }, async (request) => ({
+  const version = { summary: "The version of Ollama's interface that is followed", tag, isOpen: true } as const;
+  addPlain(surface, "GET /api/version", version, () => ({ version: interfaceVersion }));
+  addPlain(surface, "GET /api/tags", { summary: "Models and agents", tag }, async (request) => ({
     models: (await models.list(callerOf(request))).map(rowOf),
-  })); // prettier-ignore
-  app.get("/api/ps", { config: { access: "user", permission: "model.use" }, schema: { summary: "Models in memory", tags } }, async (request) => ({
+  }));
+  addPlain(surface, "GET /api/ps", { summary: "Models in memory", tag }, async (request) => ({
     models: (await models.list(callerOf(request)))
       .filter(({ info }) => info?.state === "ready")
       .map((one) => ({
@@ -318,7 +326,7 @@ export function addOllama(surface: Surface): void {
         size_vram: (one.info?.device ?? "cpu") === "cpu" ? 0 : (one.info?.sizeBytes ?? 0),
         context_length: one.info?.contextTokens ?? 0,
       })),
-  })); // prettier-ignore
+  }));
 
   const nameIn = ({ model, name }: Static<typeof named>): string =>
     model ?? name ?? refuse("/model", "must be the name of a model");

@@ -35,7 +35,7 @@ const thoughtEvents = {
 } as const; // prettier-ignore
 
 /** Writes one. */
-export interface ResponseWriter {
+interface ResponseWriter {
   /** True once something of it was told. */
   readonly begun: boolean;
   /** Tells that it is under way, unless it was told. */

@@ -44,6 +44,7 @@ import { streamed, streams } from "./outgoing.ts";
 import { nothingAsked, responseUsage, writeResponse, type ResponseState, type Thoughts } from "./response-events.ts";
 import { createKeptResponses, type KeptResponse } from "./responses-kept.ts";
 import {
+  addPlain,
   addPost,
   checkMessages,
   checkTexts,
@@ -102,7 +103,7 @@ const compactRequest = Type.Object({
 });
 
 /** A request for a response, by whatever way it came. */
-export interface Asked {
+interface Asked {
   readonly body: Body;
   readonly bytes: number;
   readonly asking: Asking;
@@ -267,10 +268,10 @@ async function askNothing({ models }: Surface, { caller }: Asking, name: string)
 }
 
 /** An event of a stream. */
-export type ResponseEvent = Fields & { readonly type: string };
+type ResponseEvent = Fields & { readonly type: string };
 
 /** Runs one: `say` is told each event; `opens`, how the events begin where there is nothing else to tell yet. */
-export type Run = (
+type Run = (
   say: (event: ResponseEvent) => void,
   how?: Pick<Asking, "placed" | "told" | "near">,
   opens?: (opening: () => void) => void,
@@ -278,9 +279,9 @@ export type Run = (
 
 /** Adds them. */
 export function addResponses(surface: Surface): Responses {
-  const { app, at } = surface;
+  const { at } = surface;
   const kept = createKeptResponses(at);
-  const tags = ["openai"];
+  const tag = "openai";
 
   function itemsOf(body: Pick<Body, "input">): readonly Item[] {
     const given: readonly Item[] =
@@ -456,7 +457,7 @@ export function addResponses(surface: Surface): Responses {
     return { state, run };
   }
 
-  const about1 = { summary: "Answers, and remembers what was answered", tag: "openai", body: responseRequest };
+  const about1 = { summary: "Answers, and remembers what was answered", tag, body: responseRequest };
   addPost(surface, "/v1/responses", about1, async (posted) => {
     const { body, asking, request } = posted;
     const { state, run } = await begin({
@@ -471,7 +472,7 @@ export function addResponses(surface: Surface): Responses {
     return state;
   });
 
-  const compacts = { summary: "Makes a conversation short", tag: "openai", body: compactRequest };
+  const compacts = { summary: "Makes a conversation short", tag, body: compactRequest };
   addPost(surface, "/v1/responses/compact", compacts, async (posted) => {
     const { body, asking } = posted;
     const { user } = asking.caller;
@@ -517,25 +518,27 @@ export function addResponses(surface: Surface): Responses {
       ({ code, message }) => `event: error\ndata: ${JSON.stringify({ type: "error", code, message, param: null })}\n\n`,
     );
 
+  const page = Type.Object({
+    after: Type.Optional(Type.String({ maxLength: 128 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+    order: Type.Optional(Type.Union([Type.Literal("asc"), Type.Literal("desc")])),
+  });
   const params = Type.Object({ id: Type.String({ maxLength: 128 }) });
-  type Params = { Params: Static<typeof params> };
-  const about = (summary: string) => ({
-    config: { access: "user" as const, permission: "model.use" as const },
-    schema: { summary, tags, params },
+  const about = (summary: string) => ({ summary, tag, params });
+
+  addPlain(surface, "GET /v1/responses/:id", about("A response that is kept"), async (request) => {
+    if ((request.query as Fields)["stream"] === "true")
+      refuse("/stream", "a response is not streamed again; leave it out");
+    return (await kept.find(callerOf(request).user, request.params.id)).response;
   });
 
-  app.get<Params & { Querystring: Record<string, string> }>("/v1/responses/:id", about("A response that is kept"), async (request) => {
-    if (request.query["stream"] === "true") refuse("/stream", "a response is not streamed again; leave it out");
-    return (await kept.find(callerOf(request).user, request.params.id)).response;
-  }); // prettier-ignore
-
-  app.delete<Params>("/v1/responses/:id", about("Forgets a response"), async (request) => {
+  addPlain(surface, "DELETE /v1/responses/:id", about("Forgets a response"), async (request) => {
     const { user } = callerOf(request);
     await kept.end(user, request.params.id, true);
     return { id: request.params.id, object: "response", deleted: true };
   });
 
-  app.post<Params>("/v1/responses/:id/cancel", about("Ends a response that is under way"), async (request) => {
+  addPlain(surface, "POST /v1/responses/:id/cancel", about("Ends a response that is under way"), async (request) => {
     const { user } = callerOf(request);
     const { response } = await kept.find(user, request.params.id);
     if (response.status !== "in_progress") return response;
@@ -543,30 +546,21 @@ export function addResponses(surface: Surface): Responses {
     return { ...response, status: "cancelled" };
   });
 
-  const page = Type.Object({
-    after: Type.Optional(Type.String({ maxLength: 128 })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
-    order: Type.Optional(Type.Union([Type.Literal("asc"), Type.Literal("desc")])),
+  const items = { ...about("What a response was asked"), query: page };
+  addPlain(surface, "GET /v1/responses/:id/input_items", items, async (request) => {
+    const { after, limit = 20, order = "desc" } = request.query;
+    const { before, input } = await kept.find(callerOf(request).user, request.params.id);
+    const all = order === "asc" ? [...before, ...input] : [...before, ...input].toReversed();
+    const from = after === undefined ? 0 : all.findIndex((one) => one["id"] === after) + 1;
+    const data = all.slice(from, from + limit);
+    return {
+      object: "list",
+      data,
+      first_id: data[0]?.["id"] ?? null,
+      last_id: data.at(-1)?.["id"] ?? null,
+      has_more: from + limit < all.length,
+    };
   });
-  const items = about("What a response was asked");
-  app.get<Params & { Querystring: Static<typeof page> }>(
-    "/v1/responses/:id/input_items",
-    { ...items, schema: { ...items.schema, querystring: page } },
-    async (request) => {
-      const { after, limit = 20, order = "desc" } = request.query;
-      const { before, input } = await kept.find(callerOf(request).user, request.params.id);
-      const all = order === "asc" ? [...before, ...input] : [...before, ...input].toReversed();
-      const from = after === undefined ? 0 : all.findIndex((one) => one["id"] === after) + 1;
-      const data = all.slice(from, from + limit);
-      return {
-        object: "list",
-        data,
-        first_id: data[0]?.["id"] ?? null,
-        last_id: data.at(-1)?.["id"] ?? null,
-        has_more: from + limit < all.length,
-      };
-    },
-  );
 
   return { schema: responseRequest, begin, forget: (user, id) => kept.drop(user, id) };
 }

@@ -78,6 +78,33 @@ export function addPost<S extends TSchema>(
   );
 }
 
+/** What a route without a body is asked: where it is, and what its query and the fields of its path are. */
+interface PlainAbout<Params extends TSchema, Query extends TSchema> {
+  readonly summary: string;
+  readonly tag: string;
+  readonly params?: Params;
+  readonly query?: Query;
+  /** It tells nothing of this node: anybody may ask. */
+  readonly isOpen?: true;
+}
+
+/** Adds a route that takes no body. */
+export function addPlain<Params extends TSchema, Query extends TSchema>(
+  { app }: Pick<Surface, "app">,
+  route: `${"GET" | "POST" | "DELETE"} ${string}`,
+  { summary, tag, params, query, isOpen }: PlainAbout<Params, Query>,
+  serve: (request: FastifyRequest<{ Params: Static<Params>; Querystring: Static<Query> }>) => unknown,
+): void {
+  const [method = "", url = ""] = route.split(" ");
+  app.route<{ Params: Static<Params>; Querystring: Static<Query> }>({
+    method,
+    url,
+    config: isOpen === true ? {} : { access: "user", permission: "model.use" },
+    schema: { summary, tags: [tag], ...(params && { params }), ...(query && { querystring: query }) },
+    handler: async (request) => serve(request),
+  });
+}
+
 /** Refuses fields by their list; those that nobody knows are named in the answer: nothing is passed over in silence. */
 export function checkFields(
   path: FieldsPath,

@@ -110,12 +110,6 @@ export function callerOf(request: FastifyRequest): Caller {
   return request.caller;
 }
 
-/** The person who asks; null: the operator, or a control token, which is nobody's account. */
-export const personOf = ({
-  caller,
-}: Pick<FastifyRequest, "caller">): (Caller & { readonly actor: `user/${string}` }) | null =>
-  caller === null || caller.kind === "control" ? null : (caller as Caller & { readonly actor: `user/${string}` });
-
 const powerOf = (config: FastifyContextConfig, method: string | undefined): Power => {
   const permission = permissionFor(config, method);
   return permission === undefined ? "none" : permissionOf(permission).power;

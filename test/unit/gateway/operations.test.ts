@@ -1,7 +1,8 @@
 /** Operations: rows, the routes that they make, and the typed calls. */
 import { expect } from "chai";
-import { callsBy, Keys, type Send } from "../../../client/call.ts";
+import { asksBy, callsBy, Keys, type Send } from "../../../client/call.ts";
 import { commandRoutes } from "../../../node/gateway/commands.ts";
+import { questions } from "../../../protocols/kinds/questions.ts";
 import { lookOperations, onceOperations } from "../../../protocols/operations/routes.ts";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import {
@@ -139,6 +140,30 @@ describe("the rows of operations", () => {
       expect(row.does, name).to.equal("reads");
       expect(method, name).to.equal("POST");
     }
+  });
+});
+
+describe("gateway: questions to actors", () => {
+  it("have the paths of the commands that answer them", () => {
+    const there = commandRoutes.map(({ kind, name, route }) => [`${kind}.${name}`, route.method, route.path].join(" "));
+    for (const [command, path] of Object.values(questions)) expect(there).to.include(`${command} GET ${path}`);
+  });
+
+  it("fill in the path, and the rest is the query", async () => {
+    const sent: string[] = [];
+    const ask = asksBy((method, path, body, key, looks) => {
+      expect([body, key, looks]).to.deep.equal([undefined, undefined, true]);
+      sent.push(`${method} ${path}`);
+      return Promise.resolve(ok({}));
+    });
+    await ask("threads", { room: "a b" });
+    await ask("people", { text: "mü", limit: 25 });
+    await ask("factors");
+    expect(sent).to.deep.equal([
+      "GET /api/v1/rooms/a%20b/threads",
+      "GET /api/v1/catalog/users?text=m%C3%BC&limit=25",
+      "GET /api/v1/me/factors",
+    ]);
   });
 });
 

@@ -21,7 +21,7 @@ import type {
   UserView,
 } from "../../../protocols/index.ts";
 import { Kept, listAfterNews, listAfterRead, listAfterRoom, listAfterSummary } from "../model/index.ts";
-import { call, hasUnkept, onShelfChanged, openClient, request, shelf, type Client, type Link } from "../wire/index.ts";
+import { askActor, call, hasUnkept, onShelfChanged, openClient, shelf, type Client, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
 import { Facts } from "./facts.ts";
 import { notices } from "./notices.ts";
@@ -79,11 +79,7 @@ export class Session {
     const stopHearing = onShelfChanged((changed) => this.kept.changedElsewhere(changed));
     this.client = openClient();
     this.people = new People({
-      page: (after) =>
-        request(
-          "GET",
-          `/api/v1/catalog/users?limit=200${after === undefined ? "" : `&after=${encodeURIComponent(after)}`}`,
-        ),
+      page: (after) => askActor("people", { limit: 200, ...(after !== undefined && { after }) }),
       card: async (user) => {
         const card = await this.client.call("user.card", user, {});
         if (!card.ok) return card;

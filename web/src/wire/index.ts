@@ -16,7 +16,8 @@ export { at, mount } from "./mount.ts";
 export { ownPath, ownPlace } from "./place.ts";
 export { confirmByPasskey, hasPasskeys, makePasskey, signInByPasskey } from "./passkeys.ts";
 export { exchange } from "./raw.ts";
-export { call, callWithin, fetched, Refused, request, seen } from "./rest.ts";
+export { askActor, asked, call, callWithin, Refused, request, seen } from "./rest.ts";
+export { uploadPicture, uploadSound } from "./uploads.ts";
 export { hasUnkept, onShelfChanged, shelf } from "./storage.ts";
 
 /** A client of the node that served the page, as the person who is signed in. */

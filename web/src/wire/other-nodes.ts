@@ -1,6 +1,6 @@
 import { otherNodes, type NodePlace } from "../../../protocols/admin/nodes.ts";
 import { ownPlace } from "./place.ts";
-import { request } from "./rest.ts";
+import { call } from "./rest.ts";
 import { shelf } from "./storage.ts";
 
 const storageKey = "plexus.nodes";
@@ -13,8 +13,10 @@ export function rememberNodes(nodes: readonly NodePlace[]): void {
 /** Has the node say which others are up by now. One that does not answer says nothing, and what is remembered
  *  stands. */
 export async function refreshNodes(): Promise<void> {
-  const answer = await request<{ readonly nodes?: unknown }>("GET", "/api/v1/nodes");
-  if (answer.ok && Array.isArray(answer.value.nodes)) rememberNodes(answer.value.nodes.filter(isPlace));
+  const answer = await call("nodes.list");
+  // Something between may have answered in the node's place.
+  const nodes: unknown = answer.ok && answer.value.nodes;
+  if (Array.isArray(nodes)) rememberNodes(nodes.filter(isPlace));
 }
 
 /** The nodes whose pages can take the place of this one. */

@@ -1,5 +1,6 @@
 import type { Failure, OperationAnswer, OperationName, Result } from "../../../protocols/index.ts";
-import { callsBy, Keys, type Call, type CallInput } from "../../../client/call.ts";
+import { asksBy, callsBy, Keys, type Ask, type Call, type CallInput } from "../../../client/call.ts";
+import type { Question, QuestionAnswer } from "../../../protocols/kinds/questions.ts";
 import { newOperationId } from "../../../client/index.ts";
 import { failure } from "../../../protocols/errors.ts";
 import { explain } from "../model/explain.ts";
@@ -9,13 +10,13 @@ import { at } from "./mount.ts";
 
 /** One request to the node that served the page, with a body of JSON or a blob of its own type. The session travels in
  *  its cookie. A node that hangs is given up: UNREACHABLE, or ASK_TIMEOUT where it may still do what was asked. */
-export async function request<Answer>(
+export async function request(
   method: "GET" | "POST" | "PUT" | "DELETE",
   path: string,
   body?: object | Blob,
   timeoutMs: number = pageLimits.requestTimeoutMs,
   { key, looks = method === "GET" }: { readonly key?: string | undefined; readonly looks?: boolean } = {},
-): Promise<Result<Answer>> {
+): Promise<Result<unknown>> {
   let response: Response;
   let text: string;
   try {
@@ -37,7 +38,7 @@ export async function request<Answer>(
   const answer = parse(text);
   const { ok, status } = response;
   // Something between the page and its node (a portal, a proxy's own page) answers everything with 200.
-  if (ok && (text === "" || typeof answer === "object")) return { ok, value: answer as Answer };
+  if (ok && (text === "" || typeof answer === "object")) return { ok, value: answer };
   const refusal = ok ? undefined : refusalIn(answer);
   const stranger = failure("UNREACHABLE", { reason: `HTTP ${status}, not from a Plexus node` });
   return { ok: false, error: refusal ?? (status === 401 ? failure("UNAUTHENTICATED") : stranger) };
@@ -51,6 +52,9 @@ export const callWithin = (timeoutMs: number): Call =>
 
 /** Calls operations of the node that served the page. */
 export const call = callWithin(pageLimits.requestTimeoutMs);
+
+/** Asks actors by the node that served the page. */
+export const askActor: Ask = asksBy((method, path) => request(method, path));
 
 /** A refusal, as queries throw it. */
 export class Refused extends Error {
@@ -71,11 +75,13 @@ export async function seen<Name extends OperationName>(
   throw new Refused(result.error);
 }
 
-/** As `request`, for queries. Throws `Refused`. */
-export async function fetched<Answer>(path: string): Promise<Answer> {
-  const result = await request<Answer>("GET", path);
-  if (!result.ok) throw new Refused(result.error);
-  return result.value;
+/** As `askActor`, for queries. Throws `Refused`. */
+export async function asked<Name extends Question>(
+  ...question: Parameters<typeof askActor<Name>>
+): Promise<QuestionAnswer<Name>> {
+  const result = await askActor(...question);
+  if (result.ok) return result.value;
+  throw new Refused(result.error);
 }
 
 function parse(text: string): unknown {

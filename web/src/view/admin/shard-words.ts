@@ -5,7 +5,7 @@ import { describeBeyondQuota } from "../../../../protocols/words/cluster-advice.
 import { troublesOf, type HolderSums, type ShardsView } from "../../../../protocols/index.ts";
 
 /** How all of it stands, and the figures that are looked at first. */
-export interface ShardStanding {
+interface ShardStanding {
   readonly tone: "good" | "warn" | "bad";
   readonly title: string;
   readonly faults: readonly string[];

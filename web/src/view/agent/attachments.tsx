@@ -1,9 +1,9 @@
 import { Button, FileButton, TextInput } from "@mantine/core";
 import { useRef, useState } from "react";
-import type { Picture, UploadedPicture } from "../../../../protocols/index.ts";
+import type { Picture } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
-import { at, request } from "../../wire/index.ts";
+import { at, uploadPicture } from "../../wire/index.ts";
 import { UnfitPicture, wholeOf } from "../parts/drawn.ts";
 import { Icon } from "../parts/icons.tsx";
 import { useChosen, type ChosenFiles } from "./chosen.ts";
@@ -31,7 +31,7 @@ export function useAttachments(agent: string, sees: boolean): Attachments {
     if (files.count() >= wireLimits.picturesPerMessageMax)
       return notices.show(`A message has at most ${wireLimits.picturesPerMessageMax} pictures.`, "bad");
     const whole = await wholeOf(file);
-    const result = await request<UploadedPicture>("POST", `/api/v1/agents/${agent}/pictures`, whole);
+    const result = await uploadPicture(agent, whole);
     if (!result.ok) return notices.fail(result.error);
     const { hash, size, format, width, height } = result.value;
     files.put({ hash, size, format, width, height, text: "" });

@@ -1,10 +1,9 @@
 import { Button, FileButton, TextInput } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
-import type { HeardSound, Sound } from "../../../../protocols/index.ts";
+import type { Sound } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
-import { pageLimits } from "../../wire/limits.ts";
-import { at, request } from "../../wire/index.ts";
+import { at, uploadSound } from "../../wire/index.ts";
 import { Icon } from "../parts/icons.tsx";
 import { useChosen, type ChosenFiles } from "./chosen.ts";
 import { record, soundOf, UnfitSound, type Recording } from "../parts/recorded.ts";
@@ -28,8 +27,7 @@ export function useSounds(agent: string, hears: boolean): SoundsToSend {
   useEffect(() => () => void recording.current?.stop(), []);
   const upload = async (file: Blob): Promise<void> => {
     const whole = await soundOf(file);
-    const url = `/api/v1/agents/${agent}/sounds`;
-    const result = await request<HeardSound>("POST", url, whole, pageLimits.soundTimeoutMs);
+    const result = await uploadSound(agent, whole);
     if (!result.ok) return notices.fail(result.error);
     const { hash, size, format, ms, text, unheard } = result.value;
     files.put({ hash, size, format, ms, text });

@@ -10,7 +10,7 @@ import type {
 } from "../../../../protocols/index.ts";
 import { explain, queryKeys, useSession, type Session } from "../../live/index.ts";
 import { agentLabel, isAgent, nameOf, otherPerson } from "../../model/index.ts";
-import { fetched, seen } from "../../wire/index.ts";
+import { asked, seen } from "../../wire/index.ts";
 
 /** Lists that are loaded as a whole, and the names on them. */
 
@@ -67,7 +67,7 @@ export function usePeople(): readonly CatalogRow[] {
   const loaded = useQuery({
     queryKey: queryKeys.people,
     queryFn: async () => {
-      const page = await fetched<CatalogPage>("/api/v1/catalog/users?limit=200");
+      const page = await asked("people", { limit: 200 });
       people.learn(page.rows);
       return page;
     },
@@ -76,10 +76,10 @@ export function usePeople(): readonly CatalogRow[] {
 }
 
 /** Public rooms or people that fit a text. */
-export function useCatalog(kind: "rooms" | "users", text: string): UseQueryResult<CatalogPage> {
+export function useCatalog(kind: "rooms" | "people", text: string): UseQueryResult<CatalogPage> {
   return useQuery({
     queryKey: ["catalog", kind, text],
-    queryFn: () => fetched<CatalogPage>(`/api/v1/catalog/${kind}?text=${encodeURIComponent(text)}`),
+    queryFn: () => asked(kind, { text }),
     placeholderData: (previous) => previous,
     staleTime: 5_000,
   });

@@ -4,7 +4,7 @@ import { seen } from "../../wire/index.ts";
 import { useProfile } from "./lists.ts";
 
 /** What the signed-in person may do. */
-export interface Rights {
+interface Rights {
   /** The node has said it. */
   readonly known: boolean;
   /** Also what needs a newer proof: it is asked for then. */

@@ -152,7 +152,7 @@ function Invite({
   const nameFor = useNames();
   const [text, setText] = useState("");
   const [wanted] = useDebouncedValue(text.trim(), 150);
-  const people = useCatalog("users", wanted).data?.rows ?? [];
+  const people = useCatalog("people", wanted).data?.rows ?? [];
   const agents = useAgents();
   const everybody = [
     ...agents.map((agent) => ({

@@ -1,9 +1,9 @@
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQueries } from "@tanstack/react-query";
-import type { CatalogPage, RoomView } from "../../../../protocols/index.ts";
+import type { RoomView } from "../../../../protocols/index.ts";
 import { useSession, type RoomStore } from "../../live/index.ts";
 import { absentIn, isAgent, severalIn, unknownIn, type Mentionable } from "../../model/index.ts";
-import { fetched } from "../../wire/index.ts";
+import { asked } from "../../wire/index.ts";
 import { useAgents, useNames, usePeople } from "../parts/lists.ts";
 import { useRead } from "../parts/reader.ts";
 import { mentionableIn } from "./calling-in.ts";
@@ -47,7 +47,7 @@ export function MentionNote({
   const looked = useQueries({
     queries: unknown.slice(0, askedMax).map((name) => ({
       queryKey: ["catalog", "users", name],
-      queryFn: () => fetched<CatalogPage>(`/api/v1/catalog/users?text=${encodeURIComponent(name)}`),
+      queryFn: () => asked("people", { text: name }),
       staleTime: 60_000,
     })),
   });

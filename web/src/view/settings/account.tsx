@@ -2,8 +2,8 @@ import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { failure, type Failure } from "../../../../protocols/errors.ts";
-import type { FactorsView, Result } from "../../../../protocols/index.ts";
-import { at, call, fetched } from "../../wire/index.ts";
+import type { Result } from "../../../../protocols/index.ts";
+import { asked, at, call } from "../../wire/index.ts";
 import { useActOn } from "../parts/act.ts";
 import { useDialogs } from "../shell/dialogs.tsx";
 import { useFaults } from "../parts/faults.ts";
@@ -46,7 +46,7 @@ function MailAddress() {
   const act = useActOn(all);
   const faults = useFaults({ mail: "A mail address, like ada@example.org." });
   const [busy, setBusy] = useState(false);
-  const { data } = useQuery({ queryKey: all, queryFn: () => fetched<FactorsView>("/api/v1/me/factors") });
+  const { data } = useQuery({ queryKey: all, queryFn: () => asked("factors") });
   const send = async (work: () => Promise<Result<unknown>>): Promise<boolean> => {
     setBusy(true);
     faults.clear();

@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { FactorsView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
-import { call, fetched, hasPasskeys, makePasskey, request } from "../../wire/index.ts";
+import { askActor, asked, call, hasPasskeys, makePasskey } from "../../wire/index.ts";
 import { useActOn } from "../parts/act.ts";
 import { useCopy } from "../parts/clipboard.ts";
 import { useDialogs } from "../shell/dialogs.tsx";
@@ -21,7 +21,7 @@ const useSend = () => useActOn(all);
 
 /** Passkeys, one-time codes and recovery codes. */
 export function Factors() {
-  const loaded = useQuery({ queryKey: ["factors"], queryFn: () => fetched<FactorsView>("/api/v1/me/factors") });
+  const loaded = useQuery({ queryKey: ["factors"], queryFn: () => asked("factors") });
   const [sheet, setSheet] = useState<readonly string[]>();
   const factors = loaded.data;
   if (factors === undefined)
@@ -125,7 +125,7 @@ function Codes({
     if (!result.ok) return void faults.take(result.error);
     setBegun(undefined);
     onSheet(result.value.recovery);
-    await send(() => request("GET", "/api/v1/me/factors"));
+    await send(() => askActor("factors"));
   };
   const remove = async () => {
     const body = <p>Then your password alone is enough to sign in, unless you have a passkey.</p>;

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import type { BudgetView, UsagePeriod, UsageRow, UsageView } from "../../../../protocols/index.ts";
-import { fetched, seen } from "../../wire/index.ts";
+import type { BudgetView, UsagePeriod, UsageRow } from "../../../../protocols/index.ts";
+import { asked, seen } from "../../wire/index.ts";
 import { Part } from "./part.tsx";
 
 /** What the user took of models, and what is left of the budgets that count it. It grows while the page is open, and is
@@ -8,7 +8,7 @@ import { Part } from "./part.tsx";
 export function Usage() {
   const used = useQuery({
     queryKey: ["usage"],
-    queryFn: () => fetched<UsageView>("/api/v1/usage"),
+    queryFn: () => asked("usage"),
     staleTime: 0,
     gcTime: 0,
   });

@@ -93,7 +93,7 @@ function FindPerson({ opened, onClose }: DialogProps) {
       opened={opened}
       onClose={onClose}
       title="Write to a person"
-      kind="users"
+      kind="people"
       placeholder="Search people"
       nothing="Nobody by this name has an account here."
       none="Nobody else has an account here yet."
@@ -113,7 +113,7 @@ function FindPerson({ opened, onClose }: DialogProps) {
 
 interface Catalog {
   readonly title: string;
-  readonly kind: "rooms" | "users";
+  readonly kind: "rooms" | "people";
   readonly placeholder: string;
   /** Said when a search finds nothing, and when there is nothing to search. */
   readonly nothing: string;

@@ -14,7 +14,7 @@ export const useSetup = (): Setup | undefined =>
 export const placeForOthers = (setup: Pick<Setup, "publicUrl"> | undefined): string => setup?.publicUrl ?? ownPlace();
 
 /** Whether an address leads to this page on one machine only. */
-export const isOnlyHere = (address: string): boolean =>
+const isOnlyHere = (address: string): boolean =>
   /^https?:\/\/(localhost|127\.[\d.]+|\[::1\])(:\d+)?(\/|$)/i.test(address);
 
 /** Says so. */

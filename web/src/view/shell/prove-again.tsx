@@ -1,8 +1,8 @@
 import { PasswordInput, TextInput } from "@mantine/core";
 import type { KeyboardEvent } from "react";
-import type { FactorsView, Failure, Result } from "../../../../protocols/index.ts";
+import type { Failure, Result } from "../../../../protocols/index.ts";
 import { explain, useSession } from "../../live/index.ts";
-import { call, confirmByPasskey, request } from "../../wire/index.ts";
+import { askActor, call, confirmByPasskey } from "../../wire/index.ts";
 import type { Dialogs } from "./dialogs.tsx";
 import { Form } from "../parts/form.tsx";
 import { Note } from "../parts/note.tsx";
@@ -10,7 +10,7 @@ import { Note } from "../parts/note.tsx";
 /** Has the person prove again who it is, by the strongest way that the account has, until it is right; false: it was
  *  not proven. */
 export async function proveAgain(ask: Dialogs["ask"]): Promise<boolean> {
-  const found = await request<FactorsView>("GET", "/api/v1/me/factors");
+  const found = await askActor("factors");
   const factors = found.ok ? found.value : undefined;
   const hasPasskey = (factors?.passkeys.length ?? 0) > 0;
   const way = factors?.totp !== undefined ? "code" : hasPasskey ? "passkey" : "password";

@@ -1,17 +1,17 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useId, useState } from "react";
-import type { BackupWish, RoomThreads } from "../../../../../protocols/index.ts";
+import type { BackupWish } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { counted } from "../../../../../protocols/words/amounts.ts";
 import { cut } from "../../../../../protocols/text/text.ts";
 import { useCatalog, useIsListed, usePeople, useRooms } from "../../parts/lists.ts";
+import { asked } from "../../../wire/index.ts";
 import { useFaults, type Faults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
-import { look } from "../look.ts";
 import { changes, useAct, useSnapshots, useTasks } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
 import { Plan } from "./recall-plan.tsx";
@@ -324,7 +324,7 @@ function Thread({ room, value, onChange, fault }: Picked & { readonly room: stri
   const isOwn = useIsListed(room);
   const { data } = useQuery({
     queryKey: ["recall", "threads", room],
-    queryFn: () => look<RoomThreads>(`/rooms/${encodeURIComponent(room)}/threads`),
+    queryFn: () => asked("threads", { room }),
     enabled: isOwn,
     staleTime: 5_000,
   });
@@ -349,7 +349,7 @@ function Thread({ room, value, onChange, fault }: Picked & { readonly room: stri
  *  gone. */
 function Person({ label, value, onChange, fault }: Picked & { readonly label: string }) {
   const first = usePeople().map(({ key }) => key);
-  const found = useCatalog("users", value.trim()).data?.rows.map(({ key }) => key) ?? [];
+  const found = useCatalog("people", value.trim()).data?.rows.map(({ key }) => key) ?? [];
   const isAsked = label === "Who";
   return (
     <Named

@@ -1,10 +1,10 @@
 /** What the pages of people and roles ask of their node. */
 import { useQuery } from "@tanstack/react-query";
 import { wireLimits } from "../../../../../protocols/limits.ts";
-import type { CatalogPage, PeoplePage, PersonRoles } from "../../../../../protocols/index.ts";
+import type { PeoplePage, PersonRoles } from "../../../../../protocols/index.ts";
 import { useActOn, type Act } from "../../parts/act.ts";
-import { seen } from "../../../wire/index.ts";
-import { live, look } from "../look.ts";
+import { asked, seen } from "../../../wire/index.ts";
+import { live } from "../look.ts";
 
 /** Other admins act, and devices come and go. */
 const lookMs = 5_000;
@@ -61,18 +61,15 @@ export function usePeopleList(show: Show, text: string, after: string | undefine
   });
 }
 
-const query = (fields: Readonly<Record<string, string | number | undefined>>): string =>
-  new URLSearchParams(
-    Object.entries(fields).flatMap(([name, value]) =>
-      value === undefined || value === "" ? [] : [[name, String(value)]],
-    ),
-  ).toString();
-
 const rolesAfter = (after: string | undefined, limit: number): Promise<PeoplePage> =>
   seen("people.list", { ...(after !== undefined && { after }), limit });
 
 async function everybody(text: string, after: string | undefined): Promise<ListedPage> {
-  const page = await look<CatalogPage>(`/catalog/users?${query({ text, after, limit: pagePeople })}`);
+  const page = await asked("people", {
+    ...(text !== "" && { text }),
+    ...(after !== undefined && { after }),
+    limit: pagePeople,
+  });
   const roles = await rolesOf(page.rows.map(({ key }) => key));
   const people = page.rows.map(({ key, title }) => ({ user: key, title, roles: roles.get(key) ?? [] }));
   return { people, ...(page.more && page.next !== undefined && { next: page.next }) };
