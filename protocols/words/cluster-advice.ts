@@ -205,7 +205,7 @@ function describeRefusing({ nodes }: ClusterSummary): readonly string[] {
   if (names.length === 0) return [];
   const [disk, its, takes] = names.length === 1 ? ["The disk", "its", "it takes"] : ["The disks", "their", "they take"];
   return [
-    `${disk} of ${names.join(", ")} refused a write a moment ago, so others get ${its} copies. The log there names the reason (journal.refused; ENOSPC: make room). Once it is mended, ${takes} what is due again within a minute.`,
+    `${disk} of ${names.join(", ")} refused a write a moment ago, so others get ${its} copies. The log there names the reason (journal.refused or directory.voter.unopened; ENOSPC: make room). Once it is mended, ${takes} what is due again within a minute.`,
   ];
 }
 

@@ -52,9 +52,12 @@ export function describeDirectory({ directory, directoryAway, directoryRefuses, 
  *  to be. */
 export function survivesNext({ directory, nodes }: ClusterSummary): boolean {
   if (directory.kind !== "replicated" || directory.voters.length === 1) return true;
-  const { needed, up } = quorumOf(directory, (voter) => nodes.find(({ node }) => node === voter)?.up === true);
+  const { needed, up } = quorumOf(directory, (voter) => mayVote(nodes.find(({ node }) => node === voter)));
   return up > needed;
 }
+
+/** A voter whose disk takes nothing agrees to nothing. */
+const mayVote = (row: ClusterNodeRow | undefined): boolean => row?.up === true && row.diskRefuses !== true;
 
 /** How many may vote now. */
 const managersUp = (nodes: readonly ClusterNodeRow[]): number =>
@@ -74,17 +77,21 @@ function describeVoters(
   const coming = learners.length === 0 ? "" : `; ${learners.map(nameOf).join(", ")} catching up`;
   const others = managersUp(nodes) < 3 ? "; with three managers up three can keep it" : "";
   if (voters.length === 1) return `1 voter: ${names}${coming}. While it is down nothing fails over or joins${others}`;
-  const { needed, up } = quorumOf(directory, (voter) => nodes.find(({ node }) => node === voter)?.up === true);
-  const spare = up - needed;
+  const rowOf = (id: string) => nodes.find(({ node }) => node === id);
+  const { needed, up: able } = quorumOf(directory, (voter) => mayVote(rowOf(voter)));
+  const { up } = quorumOf(directory, (voter) => rowOf(voter)?.up === true);
+  const refusing = up > able ? `, ${up - able} with a disk that refuses` : "";
+  const cure = up < voters.length ? "start those that are down" : "mend the disk that refuses";
+  const spare = able - needed;
   const survives =
     spare > 0
       ? `the next death is survived${spare > 1 ? `, and ${spare - 1} more` : ""}`
       : spare === 0
-        ? up < voters.length
-          ? "the next death of a voter would stop it: start those that are down"
+        ? able < voters.length
+          ? `the next death of a voter would stop it: ${cure}`
           : "both must be up, for the moment in which their number changes"
         : `${needed} of them must be up`;
-  return `${counted(voters.length, "voter")}: ${names}${coming}. Up: ${up} of ${voters.length}; ${survives}`;
+  return `${counted(voters.length, "voter")}: ${names}${coming}. Up: ${up} of ${voters.length}${refusing}; ${survives}`;
 }
 
 /** `plexus directory voters`: who votes, how many should, and what comes of that. `summary`: to call nodes by their

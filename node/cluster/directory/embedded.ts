@@ -3,7 +3,16 @@ import type { Clock, Directory, DirectoryRow, Store, StoreOp } from "../../ports
 import { decidedBy, type Change } from "./deciding.ts";
 import { headKey, headOp, loadContent, rowKey, rowOp, type Content } from "./layout.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
-import { checkKey, encodeValue, full, moved, unavailable, type DirectoryHome, type KeptSize } from "./row.ts";
+import {
+  checkKey,
+  describeDisk,
+  encodeValue,
+  full,
+  moved,
+  unavailable,
+  type DirectoryHome,
+  type KeptSize,
+} from "./row.ts";
 import { RowsAhead, SizedRows } from "./sized-rows.ts";
 import { select, Watches, type Watch } from "./watches.ts";
 
@@ -247,15 +256,4 @@ export function createEmbeddedDirectory(ports: {
       return () => movedListeners.delete(listener);
     },
   };
-}
-
-/** What is wrong with the disk under the directory, and where to mend it. */
-function describeDisk(what: string, error: unknown): string {
-  const { cause } = error as { readonly cause?: unknown };
-  const said = [error, cause].map((one) => (one instanceof Error ? one.message : "")).join(" ");
-  const isFull = /ENOSPC|no space left|disk.*full/i.test(said);
-  return (
-    "the disk under the directory " +
-    `${what}${isFull ? ": it is full. Make room at the node that keeps the directory; it goes on by itself" : `. The reason is in the log of the node that keeps the directory`}`
-  );
 }

@@ -7,16 +7,17 @@
  *  What is known of the leader is a hint. A node that is asked for rows answers only when a majority has said that it
  *  leads. */
 import type { VotersStep } from "./voters.ts";
-import { failure, failureOf, ok, refused } from "../../../protocols/index.ts";
+import { failure, ok, refused } from "../../../protocols/index.ts";
 import type { MeshBody } from "../../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, DirectoryRow, Log, NodeId, Store } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
+import { createAgain } from "./raft/again.ts";
 import { foundVoter, generationOf, type Founding } from "./raft/disk.ts";
 import { createVoterWire } from "./raft/lines.ts";
 import { openVoter, type Voter, type VoterPorts, type VoterState } from "./raft/voter.ts";
-import { unavailableHere, type EtcdHome, type KeptSize, type VotersHome } from "./row.ts";
+import { describeDisk, unavailableHere, type EtcdHome, type KeptSize, type VotersHome } from "./row.ts";
 
 /** The leader, as one node knows it. `generation` 0: nothing is known. */
 export interface Lead extends VotersHome {
@@ -30,8 +31,12 @@ export interface ReplicatedPart {
   readonly lead: Lead;
   /** This node's voter's rows; undefined where it has none. */
   readonly kept: Directory | undefined;
+  /** See `Voter`. */
+  readToChange: Voter["readToChange"];
   /** Of the last change that this node's voter knows to be decided. */
   revision(): number;
+  /** What is wrong with the disk under this node's voter. */
+  trouble(): string | undefined;
   /** What the rows of this node's voter are; undefined where it has none. */
   size(): KeptSize | undefined;
   /** Whether this node leads. */
@@ -110,7 +115,10 @@ export function createReplicatedPart(ports: {
   };
   const unstopped = (error: unknown): void => log.error("directory.voter.unstopped", { error });
   const again = createAgain({ clock, log, limits });
+  /** Why there is no voter where there should be one. */
+  let trouble: string | undefined;
   const unopened = (error: unknown): void => {
+    trouble = describeDisk("fails", error, "this node");
     if (!closed) again.failed(error, () => void openOwn().catch(unopened));
   };
 
@@ -146,7 +154,7 @@ export function createReplicatedPart(ports: {
     wire.close();
     ended = (old?.stop() ?? Promise.resolve()).catch(unstopped);
     again.reset();
-    opening = undefined;
+    trouble = opening = undefined;
     set(next);
     if (next.etcd !== undefined) return tellAll();
     void openOwn().catch(unopened);
@@ -192,7 +200,8 @@ export function createReplicatedPart(ports: {
       const opened = await openVoter({ ...own, ...(decided && { decided }) }, { generation });
       if (closed || generation !== lead.generation) return opened.stop();
       voter = opened;
-      again.opened();
+      again.done();
+      trouble = undefined;
       opened.onMoved((home) => home.generation !== undefined && hear(leadOf({ ...home, generation: home.generation })));
       opened.onLeader(() => follow(opened));
       follow(opened);
@@ -236,7 +245,12 @@ export function createReplicatedPart(ports: {
     get kept() {
       return voter?.directory;
     },
+    async readToChange(key) {
+      if (voter === undefined) throw unavailableHere();
+      return voter.readToChange(key);
+    },
     revision: () => voter?.revision() ?? 0,
+    trouble: () => voter?.trouble() ?? trouble,
     size: () => voter?.size(),
     get leads() {
       return leads();
@@ -285,36 +299,6 @@ export function createReplicatedPart(ports: {
       await opening?.catch(() => undefined);
       await voter?.stop();
     },
-  };
-}
-
-/** What failed is done again after a pause that doubles, since a disk that failed may be well soon. The log is told of
- *  the first failure, and when all is well. Damage does not heal. */
-function createAgain({ clock, log, limits }: { clock: Clock; log: Log; limits: DirectoryLimits }) {
-  let pauseMs = 0;
-  let cancel: (() => void) | undefined;
-  const reset = (): void => {
-    cancel?.();
-    cancel = undefined;
-    pauseMs = 0;
-  };
-  return {
-    failed(error: unknown, retry: () => void): void {
-      const { code } = failureOf(error);
-      const isDamage = code === "DATA_DAMAGED" || code === "DATA_FORMAT_UNKNOWN";
-      if (isDamage || pauseMs === 0) log.error("directory.voter.unopened", { error });
-      if (isDamage || cancel !== undefined) return;
-      pauseMs = Math.min(limits.retryMaxMs, pauseMs * 2 || limits.reloadMs);
-      cancel = clock.after(pauseMs, () => {
-        cancel = undefined;
-        retry();
-      });
-    },
-    opened(): void {
-      if (pauseMs > 0) log.info("directory.voter.opened");
-      reset();
-    },
-    reset,
   };
 }
 

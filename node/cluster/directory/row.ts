@@ -87,6 +87,17 @@ export const unavailableWhere = (because: string): PlexusError => unavailable(be
 export const unavailableHere = (): PlexusError =>
   unavailable("this node does not keep it", undefined, { asked: false });
 
+/** What is wrong with the disk under the directory, and where to mend it. */
+export function describeDisk(what: string, error: unknown, node = "the node that keeps the directory"): string {
+  const { cause } = error as { readonly cause?: unknown };
+  const said = [error, cause].map((one) => (one instanceof Error ? one.message : "")).join(" ");
+  const isFull = /ENOSPC|no space left|disk.*full/i.test(said);
+  return (
+    "the disk under the directory " +
+    `${what}${isFull ? `: it is full. Make room at ${node}; it goes on by itself` : `. The reason is in the log of ${node}`}`
+  );
+}
+
 /** The rows that a node keeps. */
 export interface KeptSize extends Size {
   /** What they take, by what their keys begin with. */

@@ -51,6 +51,7 @@ import { createFitLook, fitting } from "./size.ts";
 import type {
   Clock,
   Directory,
+  DirectoryRow,
   DirectoryWatcher,
   Log,
   MemberRecord,
@@ -75,6 +76,8 @@ export interface PlacedDirectory {
   readonly info: () => ClusterSummary["directory"];
   /** What is known to be wrong with etcd, or with the disk under the directory. */
   readonly trouble: () => string | undefined;
+  /** What is wrong with the disk under this node's voter. */
+  readonly voterTrouble: () => string | undefined;
   /** Why it takes no change while it tells what it has, and what to type. */
   readonly refusal: () => string | undefined;
   /** What the rows are that this node keeps; undefined where it keeps none. */
@@ -114,18 +117,25 @@ interface EtcdReached {
   readonly etcd?: EtcdLink;
 }
 
-/** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made. */
-async function refusalOfChange(
-  kept: Directory,
-  { key, next, revision, from }: AskedChange,
-): Promise<string | undefined> {
-  const before = await kept.read(key);
+/** The rows that a change will meet. */
+interface Judged {
+  read(key: string): Promise<DirectoryRow | undefined>;
+  /** Of the last change in them. */
+  revision(): number;
+}
+
+/** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made.
+ *  Error: DIRECTORY_UNAVAILABLE, it is of a revision that nobody was told. */
+async function refusalOfChange(rows: Judged, { key, next, revision, from }: AskedChange): Promise<string | undefined> {
+  const before = await rows.read(key);
+  // One who guesses what the row will be would be judged by what it was.
+  if (revision > rows.revision()) throw unavailableWhere(`the change rests on revision ${revision}, which is not here`);
   // The row is newer than what the change rests on: it is not made, and its member looks again.
-  if (before !== undefined && before.revision > revision) return undefined;
-  const read = (other: string) => kept.read(other);
+  if ((before?.revision ?? 0) !== revision) return undefined;
+  const read = (other: string) => rows.read(other);
   const reason = await refusalOfRow({ key, before, next, from, read, roleOfKind, idOf: nodeIdOf });
   if (reason !== undefined || (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix))) return reason;
-  const row = await kept.read(memberKey(from));
+  const row = await rows.read(memberKey(from));
   return row && hasKeyRole(asMember(row)?.roles ?? []) ? undefined : "this member may not change this row";
 }
 
@@ -260,6 +270,11 @@ export function openDirectory(
     if (own === undefined) throw unavailableHere();
     return own;
   };
+  const judged = (): Judged => {
+    const { read } = kept();
+    if (place?.kind === "embedded") return { read, revision: () => embedded?.revision() ?? 0 };
+    return { read: part.readToChange, revision: part.revision };
+  };
   if (place !== undefined)
     serveDirectory(
       exchange,
@@ -280,7 +295,7 @@ export function openDirectory(
         },
       },
       undefined,
-      { accepts: isRow, refusal: (change) => refusalOfChange(kept(), change) },
+      { accepts: isRow, refusal: (change) => refusalOfChange(judged(), change) },
     );
 
   // --- who votes -----------------------------------------------------------------------------------------------------
@@ -442,8 +457,9 @@ export function openDirectory(
     trouble() {
       if (place?.kind === "etcd") return etcd?.trouble();
       if (age.older !== undefined) return age.older;
-      return behind() === remote ? remote.trouble() : embedded?.trouble();
+      return (behind() === remote ? remote.trouble() : embedded?.trouble()) ?? part.trouble();
     },
+    voterTrouble: () => part.trouble(),
     refusal: () => etcd?.refusal(),
     size: () => (place?.kind === "embedded" ? embedded?.size() : place?.kind === "etcd" ? undefined : part.size()),
     async opened() {

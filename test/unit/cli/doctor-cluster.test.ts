@@ -37,6 +37,16 @@ describe("the doctor's look at the cluster", () => {
       state: "warning",
       says: "3 voters: a (leads), b, c. Up: 2 of 3; the next death of a voter would stop it: start those that are down",
     });
+    // It is up, and agrees to nothing.
+    const there = voting([]);
+    const nodesNow = there.nodes.map((row) => (row.name === "c" ? { ...row, diskRefuses: true } : row));
+    expect(stateChecksOf({ ...there, nodes: nodesNow }).at(-1)).to.deep.equal({
+      name: "Directory",
+      state: "warning",
+      says:
+        "3 voters: a (leads), b, c. Up: 3 of 3, 1 with a disk that refuses; the next death of a voter would stop it: " +
+        "mend the disk that refuses",
+    });
     const away = { ...voting(["b", "c"]), directoryAway: { forMs: 4_000 } };
     expect(
       stateChecksOf(away)

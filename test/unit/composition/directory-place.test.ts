@@ -50,12 +50,13 @@ describe("the directory at its keeper", () => {
     const world = new World(1);
     const links = new Links(world.clock());
     const place = { kind: "embedded", host: "keeper" } as const;
+    const disk = new MemoryStore();
     const open = (node: string) =>
       openDirectory(place, {
         node,
         cluster: "c1",
         founding: true,
-        store: new RowStore(),
+        store: node === "keeper" ? disk : new RowStore(),
         exchange: links.exchange(node),
         clock: world.clock(),
         random: world.dice,
@@ -119,6 +120,17 @@ describe("the directory at its keeper", () => {
       expect(await write("slot/manager/7", wanted)).to.equal("true");
       expect(await write("member/chat", undefined), "evicted").to.equal("true");
       expect(await write("slot/manager/7", mine), "nobody who has it is a member").to.equal("true");
+      // One that guesses which revision its own change will make is not judged by the row of before.
+      const held = await directory.read("slot/manager/7");
+      const given = { ...mine, owner: "storage", inSync: ["storage"] };
+      const slow = Promise.withResolvers<void>();
+      disk.gate = slow.promise;
+      const first = directory.compareAndSet("slot/manager/7", given, held?.revision ?? 0);
+      const guessed = directory.compareAndSet("slot/manager/7", mine, (held?.revision ?? 0) + 1).catch(failureOf);
+      await world.sleep(10);
+      slow.resolve();
+      expect((await first).applied).to.equal(true);
+      expect(await guessed).to.have.property("code", "DIRECTORY_UNAVAILABLE");
       const other = { ...memberRecord("chat"), node: "0123456789abcdef", peer: "peer-of-another" };
       expect(await write("member/0123456789abcdef", other)).to.equal("FORBIDDEN");
     } finally {
@@ -150,6 +162,39 @@ describe("the directory at its keeper", () => {
     );
     // A look comes each half second.
     for (const ms of withTwoMs) expect(ms).to.be.lessThan(directoryLimits.voterCheckMs / 5);
+  });
+
+  it("takes a member's change with one message to each other voter, and one of each", async () => {
+    const world = new World(6);
+    const stopTime = world.flow();
+    const { all, keeper, links, close } = await openManagers(world, ["a", "b", "c", "d"], () => ({}));
+    try {
+      while (keeper.lead().voters.length < 3) await world.sleep(100);
+      await world.sleep(1_000);
+      const voting = keeper.lead().voters;
+      const client = [...all].find(([node]) => !voting.includes(node))?.[1] as PlacedDirectory;
+      const sent: string[] = [];
+      links.loses = ([name], from, to) => {
+        if (name === "directory.vote") sent.push(from === keeper.lead().leader ? `to ${to}` : `of ${from}`);
+        return false;
+      };
+      let revision = 0;
+      const changes = 20;
+      const sinceMs = world.nowMs;
+      for (let count = 1; count <= changes; count += 1)
+        revision = (await client.directory.compareAndSet("policy", { replicas: count, minInSync: 1 }, revision)).row?.revision ?? 0; // prettier-ignore
+      const heartbeats = Math.ceil((world.nowMs - sinceMs) / (directoryLimits.heartbeatTicks * directoryLimits.tickMs));
+      expect(sent.length).to.be.within(4 * changes - 4, 4 * (changes + heartbeats + 1));
+      // They hear with the next heartbeat what they were not told at once.
+      await world.sleep(2 * directoryLimits.heartbeatTicks * directoryLimits.tickMs);
+      const leader = keeper.lead().leader;
+      expect(voting.filter((node) => node !== leader).map((node) => all.get(node)?.size()?.bytes)).to.deep.equal(
+        Array.from({ length: 2 }, () => all.get(leader ?? "")?.size()?.bytes),
+      );
+    } finally {
+      await close();
+      await stopTime();
+    }
   });
 
   it("lets nobody vote that has not said what it has, and opens a voter again whose disk failed", async () => {

@@ -90,6 +90,8 @@ export class Core<Data, State> {
   #reads: { id: number; index: number }[] = [];
   #dropped: number[] = [];
   #beat = false;
+  /** Changes are committed that the others have not heard of. */
+  #news = false;
 
   constructor(options: CoreOptions<State>, { promise, base, entries, applied }: Restored<Data>) {
     this.#options = options;
@@ -497,9 +499,11 @@ export class Core<Data, State> {
   #count(): void {
     const match = this.#majorityHas();
     if (match <= this.#commit || this.#log.termAt(match) !== this.term) return;
+    const news = this.#log.slice(this.#commit + 1, match + 1);
     this.#commitTo(match);
-    // The others need not wait for the next heartbeat.
-    this.#beat = true;
+    // The others need not wait for the next heartbeat: they are to know who counts, and that this node leads.
+    if (news.every(({ body }) => body.type === "data")) this.#news = true;
+    else this.#beat = true;
     if (this.settled && !this.members.voters.includes(this.#self)) this.#follow(this.term, undefined);
   }
 
@@ -554,7 +558,7 @@ export class Core<Data, State> {
       this.#askRound();
       for (const [node, follower] of this.#followers) this.#sendTo(node, follower);
     }
-    this.#beat = false;
+    this.#beat = this.#news = false;
     const last = this.#log.last;
     const entries = last.index > this.#written ? this.#log.slice(this.#written + 1, last.index + 1) : none;
     const restore = this.#restore;
@@ -592,7 +596,7 @@ export class Core<Data, State> {
 
   #sendTo(node: Voter, follower: Follower): void {
     const { entriesPerMessageMax, messagesOnWayMax } = this.#options;
-    let isHeartbeat = this.#beat;
+    let isHeartbeat = this.#beat || this.#news;
     while (true) {
       const hasMore = follower.next <= this.#log.last.index;
       const isOpen = follower.state === "stream" ? follower.flight.length < messagesOnWayMax : !follower.paused;
@@ -623,7 +627,7 @@ export class Core<Data, State> {
         commit: this.#commit,
         round: this.#round,
       } as const;
-      this.#send.push({ to: node, message });
+      this.#send.push(sends || this.#beat ? { to: node, message } : { to: node, message, mayWait: true });
     }
   }
 

@@ -93,6 +93,9 @@ export interface Write<Data, State> {
 export interface Addressed<Data, State> {
   readonly to: Voter;
   readonly message: RaftMessage<Data, State>;
+  /** It says only that more changes are committed. Nobody waits for that, and the next message says it too: it may be
+   *  left out. */
+  readonly mayWait?: true;
 }
 
 /** What a core wants done. Several may be under way; writes are written one after the other. */

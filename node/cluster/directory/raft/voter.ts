@@ -8,12 +8,23 @@
  *
  *  A disk that fails ends the voter's life: what it holds is unknown, so the voter forgets everything and reads the
  *  disk anew. */
-import { failure, failureOf, PlexusError } from "../../../../protocols/index.ts";
+import { failure, PlexusError } from "../../../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, Log, NodeId, Store, StoreOp } from "../../../ports/index.ts";
 import type { Change } from "../deciding.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
-import { checkKey, encodeValue, full, moved, unavailable, type EtcdHome, type KeptSize } from "../row.ts";
+import {
+  checkKey,
+  describeDisk,
+  encodeValue,
+  full,
+  moved,
+  unavailable,
+  unavailableWhere,
+  type EtcdHome,
+  type KeptSize,
+} from "../row.ts";
 import { select, Watches } from "../watches.ts";
+import { createAgain, type Again } from "./again.ts";
 import { Core } from "./core.ts";
 import { foundVoter, keepingOps, loadVoter, VoterDisk, type Founding } from "./disk.ts";
 import type { Addressed, Entry, Mark, Members, Ready } from "./messages.ts";
@@ -63,11 +74,17 @@ export interface VoterState {
 export interface Voter {
   /** Its operations end with DIRECTORY_UNAVAILABLE wherever this node does not lead. */
   readonly directory: Directory;
+  /** A row for a change that is asked for when it is here: what this node has applied. Nobody is asked whether it still
+   *  leads. If it does not, the change does not come about; if it does, no newer row was told to anybody. Errors:
+   *  DIRECTORY_UNAVAILABLE, it does not lead; DIRECTORY_MOVED. */
+  readToChange(key: string): Promise<DirectoryRow | undefined>;
   state(): VoterState | undefined;
   /** Of the last change that it knows to be decided. */
   revision(): number;
   /** What its rows are; undefined before it has read them. */
   size(): KeptSize | undefined;
+  /** What is wrong with its disk. */
+  trouble(): string | undefined;
   /** Calls back when another node leads, or none, and when others count. */
   onLeader(listener: (leader: NodeId | undefined) => void): void;
   /** Changes who counts, by one voter; resolves when it is settled. Error: DIRECTORY_UNAVAILABLE. */
@@ -113,12 +130,16 @@ class RunningVoter implements Voter {
   #stopped = false;
   #leader: NodeId | undefined;
   #members: Members | undefined;
+  readonly #again: Again;
+  /** Why its disk is not at work. */
+  #failure: unknown;
   #cancelTick: () => void = () => undefined;
 
   constructor(ports: VoterPorts, founding: Founding) {
     this.#ports = ports;
     this.#limits = ports.limits ?? directoryLimits;
     this.#founding = founding;
+    this.#again = createAgain({ clock: ports.clock, log: ports.log, limits: this.#limits });
     this.directory = this.#asDirectory();
     ports.lines.listen({
       receive: (from, message) => this.#life?.receive(from, message),
@@ -128,7 +149,7 @@ class RunningVoter implements Voter {
 
   /** `again`: after a write that failed. */
   async open({ again = false } = {}): Promise<void> {
-    const { store, node, seed, log } = this.#ports;
+    const { store, node, seed } = this.#ports;
     let loaded = await loadVoter(store);
     if (loaded === undefined || loaded.head.generation < this.#founding.generation) {
       await foundVoter(store, this.#founding);
@@ -163,10 +184,7 @@ class RunningVoter implements Voter {
           this.#watches.stale();
           for (const listener of this.#movedListeners) listener(home);
         },
-        failed: (error) => {
-          log.error("directory.voter.failed", { error });
-          this.#reopen();
-        },
+        failed: (error) => this.#failed(error),
       },
     );
     this.#tick();
@@ -181,6 +199,10 @@ class RunningVoter implements Voter {
     return this.#life?.rows;
   }
 
+  trouble(): string | undefined {
+    return this.#failure === undefined ? undefined : describeDisk("fails", this.#failure, "this node");
+  }
+
   state(): VoterState | undefined {
     const core = this.#life?.core;
     if (core === undefined) return undefined;
@@ -193,6 +215,13 @@ class RunningVoter implements Voter {
 
   onLeader(listener: (leader: NodeId | undefined) => void): void {
     this.#listeners.add(listener);
+  }
+
+  async readToChange(key: string): Promise<DirectoryRow | undefined> {
+    const life = this.#leading();
+    // Before an entry of its term is applied, what an earlier leader has acknowledged may not be.
+    if (!life.leads) await life.read();
+    return life.here.get(key);
   }
 
   async changeMembers(members: Members): Promise<void> {
@@ -216,6 +245,7 @@ class RunningVoter implements Voter {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#again.reset();
     this.#cancelTick();
     const life = this.#life;
     this.#life = undefined;
@@ -227,8 +257,9 @@ class RunningVoter implements Voter {
     const life = this.#life;
     // Final, under every leader.
     if (life?.rows.home !== undefined) throw moved(life.rows.home);
-    if (life?.core.role !== "leader") throw unavailable("this node does not lead", undefined, { asked: false });
-    return life;
+    if (life?.core.role === "leader") return life;
+    const failure = this.#failure;
+    throw unavailableWhere(failure === undefined ? "this node does not lead" : describeDisk("fails", failure));
   }
 
   #tick(): void {
@@ -251,19 +282,22 @@ class RunningVoter implements Voter {
   }
 
   /** What the disk holds is unknown: nothing in memory counts any more. */
-  #reopen(): void {
+  #failed(error: unknown): void {
     this.#life = undefined;
+    this.#failure = error;
     this.#cancelTick();
     this.#watches.stale();
-    if (this.#stopped) return;
-    this.#cancelTick = this.#ports.clock.after(this.#limits.reloadMs, () => {
-      this.open({ again: true }).catch((error: unknown) => {
-        const { code } = failureOf(error);
-        this.#ports.log.error("directory.voter.unreadable", { error });
-        // Damage does not heal by reading again.
-        if (code !== "DATA_DAMAGED" && code !== "DATA_FORMAT_UNKNOWN") this.#reopen();
-      });
-    });
+    if (!this.#stopped) this.#again.failed(error, () => void this.#reopen());
+  }
+
+  async #reopen(): Promise<void> {
+    try {
+      await this.open({ again: true });
+      this.#failure = undefined;
+      this.#again.done();
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   #asDirectory(): Directory {
@@ -474,7 +508,8 @@ class Life {
 
   #turn(): void {
     const ready = this.core.take();
-    for (const { to, message } of ready.send) this.#events.send(to, message);
+    // What may wait comes with the next change, or the next heartbeat: half of all messages, and who asked waits for it.
+    for (const { to, message, mayWait } of ready.send) if (mayWait !== true) this.#events.send(to, message);
     if (ready.restore !== undefined) {
       this.rows.restore(ready.restore.state);
       if (this.rows.home !== undefined) this.#events.departed(this.rows.home);

@@ -1,5 +1,5 @@
 /** One voter whose leader is the test: what it writes, and what it says when. */
-import { encode } from "../../../../protocols/index.ts";
+import { encode, failureOf } from "../../../../protocols/index.ts";
 import { expect } from "chai";
 import { directoryLimits } from "../../../../node/cluster/directory/index.ts";
 import { createVoterWire } from "../../../../node/cluster/directory/raft/lines.ts";
@@ -29,14 +29,18 @@ const append = (previous: number, entries: readonly Entry<Change>[], commit: num
 /** Voter b of three; `a` is the test. */
 class Led {
   readonly world = new World(1);
-  readonly store = new MemoryStore();
+  readonly store: MemoryStore;
   readonly said: VoterMessage[] = [];
   tell: (message: VoterMessage) => void = () => undefined;
   /** Batches that were asked for, and whether synced. */
   readonly #entriesPerImage: number;
 
-  constructor(entriesPerImage: number) {
+  /** The names of what was logged. */
+  readonly logged: string[] = [];
+
+  constructor(entriesPerImage: number, store = new MemoryStore()) {
     this.#entriesPerImage = entriesPerImage;
+    this.store = store;
   }
 
   open(): Promise<Voter> {
@@ -50,7 +54,7 @@ class Led {
           listen: (voter) => (this.tell = (message) => voter.receive("a", message)),
         },
         clock: this.world.clock(),
-        log: quietLog,
+        log: { ...quietLog, info: (name) => this.logged.push(name), error: (name) => this.logged.push(name) },
         seed: 1,
         limits: { ...directoryLimits, entriesPerImage: this.#entriesPerImage },
       },
@@ -130,6 +134,60 @@ describe("a voter's disk", () => {
     await led.until(() => led.said.some(({ type }) => type === "voted"));
     await voter.stop();
     await stopTime();
+  });
+});
+
+describe("a voter whose disk fails while it runs", () => {
+  it("is opened again less and less often, says so once, and what is to be done, until it has been well for a while", async () => {
+    let fails = false;
+    const triedMs: number[] = [];
+    const store = new (class extends MemoryStore {
+      override async batch(ops: Parameters<MemoryStore["batch"]>[0]): Promise<void> {
+        if (!fails) return super.batch(ops);
+        triedMs.push(led.world.nowMs);
+        throw new Error("ENOSPC: no space left on device");
+      }
+    })();
+    const led: Led = new Led(100, store);
+    const voter = await led.open();
+    led.tell(append(0, [begin], 0));
+    await led.until(() => led.has(1));
+    fails = true;
+    led.tell(append(1, [put(2, "x")], 0));
+    await led.until(() => voter.state() === undefined);
+    await led.world.pass(20_000);
+    const pausesMs = triedMs.slice(1).map((atMs, at) => atMs - (triedMs[at] ?? 0));
+    const { reloadMs, retryMaxMs } = directoryLimits;
+    for (const [at, pauseMs] of pausesMs.entries())
+      expect(pauseMs, `${at}`).to.be.within(
+        Math.min(retryMaxMs, reloadMs * 2 ** at),
+        Math.min(retryMaxMs, reloadMs * 2 ** at) + 50,
+      );
+    expect(pausesMs.length).to.be.within(9, 12);
+    expect(led.logged).to.deep.equal(["directory.voter.unopened"]);
+    expect(voter.trouble()).to.equal(
+      "the disk under the directory fails: it is full. Make room at this node; it goes on by itself",
+    );
+    const asked = await voter.directory.read("x").catch(failureOf);
+    expect(asked)
+      .to.have.nested.property("details.because")
+      .that.matches(/it is full\. Make room at the node that/);
+    // Well for a moment only: that is neither said nor forgotten.
+    fails = false;
+    await led.world.until(() => voter.state() !== undefined);
+    expect(voter.trouble()).to.equal(undefined);
+    fails = true;
+    triedMs.length = 0;
+    led.tell(append(1, [put(2, "x")], 0));
+    await led.world.until(() => triedMs.length > 1);
+    expect((triedMs[1] ?? 0) - (triedMs[0] ?? 0)).to.be.at.least(retryMaxMs);
+    fails = false;
+    await led.world.until(() => voter.state() !== undefined);
+    led.tell(append(1, [put(2, "x")], 0));
+    await led.world.pass(retryMaxMs + 100);
+    expect(led.has(2)).to.equal(true);
+    expect(led.logged).to.deep.equal(["directory.voter.unopened", "directory.voter.opened"]);
+    await voter.stop();
   });
 });
 

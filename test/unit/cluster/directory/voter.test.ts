@@ -121,6 +121,30 @@ describe("the voters of a replicated directory", () => {
     await stopTime();
   });
 
+  it("judge a change by what was acknowledged before, also where another has just begun to lead", async () => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const voters = new Voters(seed);
+      const { world, client } = voters;
+      const stopTime = world.flow();
+      for (const name of names) await voters.open(name);
+      while (voters.leading().length === 0) await world.sleep(10);
+      const { row } = await client.compareAndSet("n", 1, 0);
+      // The others have the change, and have not heard that it counts.
+      const last = voters.leading()[0] as string;
+      for (const other of [...names, "client"]) voters.links.cut(last, other);
+      const judged = Promise.withResolvers<DirectoryRow | undefined>();
+      for (const [name, voter] of voters.voters)
+        voter.onLeader((leader) => void (leader === name && voter.readToChange("n").then(judged.resolve)));
+      expect(await judged.promise, `seed ${seed}`).to.deep.equal(row);
+      // Who was the leader may believe so still: what rests on its rows does not come about.
+      const old = voters.voters.get(last) as Voter;
+      const [read, changed] = [await codeOf(old.readToChange("n")), await codeOf(old.directory.compareAndSet("n", 2, 1))]; // prettier-ignore
+      expect([read, changed]).to.deep.equal([read === "nothing" ? "nothing" : "DIRECTORY_UNAVAILABLE", "DIRECTORY_UNAVAILABLE"]); // prettier-ignore
+      await voters.stop();
+      await stopTime();
+    }
+  });
+
   it("refuse where they do not lead, without asking anybody", async () => {
     const voters = new Voters(1);
     const stopTime = voters.world.flow();
@@ -204,7 +228,7 @@ describe("the voters of a replicated directory", () => {
       await voters.stop();
       await stopTime();
     }
-    expect(outdone, "moves that did not come about").to.be.greaterThan(10);
+    expect(outdone, "moves that did not come about").to.be.greaterThan(depth(4, 100));
   });
 
   it("say where the rows are after a restart, and to who lacked the move", async () => {
