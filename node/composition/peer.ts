@@ -416,13 +416,13 @@ export function createPeer(options: PeerOptions): Peer {
 
   // --- placement -----------------------------------------------------------------------------------------------------
 
-  const disk = {
-    get refusedAtMs() {
-      // A voter tries its own again and again, also where nobody writes to the journal.
-      return placed.voterTrouble() === undefined ? journal.refusedAtMs : clock.monotonicMs();
-    },
-  };
-  const placement = servePlacement({ exchange, kernel, clock, journal: disk });
+  const placement = servePlacement({
+    exchange,
+    kernel,
+    clock,
+    journal,
+    fails: () => placed.voterTrouble() !== undefined,
+  });
   /** The node where the directory is; where none is named by that, the managers that are up, in order: two at once only race. */
   const rank = (): number | undefined => {
     if (placed.place()?.kind !== "etcd" && placed.place() !== undefined)

@@ -10,14 +10,14 @@ import type { VotersStep } from "./voters.ts";
 import { failure, ok, refused } from "../../../protocols/index.ts";
 import type { MeshBody } from "../../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, DirectoryRow, Log, NodeId, Store } from "../../ports/index.ts";
+import type { Clock, DirectoryRow, Log, NodeId, Store } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { createAgain } from "./raft/again.ts";
 import { foundVoter, generationOf, type Founding } from "./raft/disk.ts";
 import { createVoterWire } from "./raft/lines.ts";
 import { openVoter, type Voter, type VoterPorts, type VoterState } from "./raft/voter.ts";
-import { describeDisk, unavailableHere, type EtcdHome, type KeptSize, type VotersHome } from "./row.ts";
+import { unavailableHere, type EtcdHome, type VotersHome } from "./row.ts";
 
 /** The leader, as one node knows it. `generation` 0: nothing is known. */
 export interface Lead extends VotersHome {
@@ -29,16 +29,10 @@ export interface Lead extends VotersHome {
 
 export interface ReplicatedPart {
   readonly lead: Lead;
-  /** This node's voter's rows; undefined where it has none. */
-  readonly kept: Directory | undefined;
-  /** See `Voter`. */
-  readToChange: Voter["readToChange"];
-  /** Of the last change that this node's voter knows to be decided. */
-  revision(): number;
+  /** This node's voter; undefined where it has none. */
+  readonly voter: Voter | undefined;
   /** What is wrong with the disk under this node's voter. */
   trouble(): string | undefined;
-  /** What the rows of this node's voter are; undefined where it has none. */
-  size(): KeptSize | undefined;
   /** Whether this node leads. */
   readonly leads: boolean;
   state(): VoterState | undefined;
@@ -115,10 +109,7 @@ export function createReplicatedPart(ports: {
   };
   const unstopped = (error: unknown): void => log.error("directory.voter.unstopped", { error });
   const again = createAgain({ clock, log, limits });
-  /** Why there is no voter where there should be one. */
-  let trouble: string | undefined;
   const unopened = (error: unknown): void => {
-    trouble = describeDisk("fails", error, "this node");
     if (!closed) again.failed(error, () => void openOwn().catch(unopened));
   };
 
@@ -154,7 +145,7 @@ export function createReplicatedPart(ports: {
     wire.close();
     ended = (old?.stop() ?? Promise.resolve()).catch(unstopped);
     again.reset();
-    trouble = opening = undefined;
+    opening = undefined;
     set(next);
     if (next.etcd !== undefined) return tellAll();
     void openOwn().catch(unopened);
@@ -201,7 +192,6 @@ export function createReplicatedPart(ports: {
       if (closed || generation !== lead.generation) return opened.stop();
       voter = opened;
       again.done();
-      trouble = undefined;
       opened.onMoved((home) => home.generation !== undefined && hear(leadOf({ ...home, generation: home.generation })));
       opened.onLeader(() => follow(opened));
       follow(opened);
@@ -242,16 +232,10 @@ export function createReplicatedPart(ports: {
     get lead() {
       return lead;
     },
-    get kept() {
-      return voter?.directory;
+    get voter() {
+      return voter;
     },
-    async readToChange(key) {
-      if (voter === undefined) throw unavailableHere();
-      return voter.readToChange(key);
-    },
-    revision: () => voter?.revision() ?? 0,
-    trouble: () => voter?.trouble() ?? trouble,
-    size: () => voter?.size(),
+    trouble: () => voter?.trouble() ?? again.trouble("this node"),
     get leads() {
       return leads();
     },

@@ -24,6 +24,9 @@ import type { MeshLimits } from "./limits.ts";
 /** Larger windows than `maxReadBufferLength` reset slow readers; fixed, because the tuning needs yamux's own pings. */
 const windowBytes = 1024 * 1024;
 const yamuxHeaderBytes = 12;
+/** So much is read of a stream before its sender is told that it may send as much more: yamux tells of each frame, and a
+ *  small message has a packet back that wakes its sender. A quarter of the smallest window that a peer begins with. */
+const windowStepBytes = 64 * 1024;
 
 /** A pair has two streams on one connection and one on the other; a joining node has one. */
 const streamsPerConnectionMax = 8;
@@ -77,9 +80,31 @@ export function inOnePiece<S extends Pick<MessageStream, "send">>(stream: S): S 
   return stream;
 }
 
+/** The fields of yamux's own streams and muxers that are used here. */
+interface YamuxStream {
+  readonly state: number;
+  readonly recvWindow: number;
+  readonly recvWindowCapacity: number;
+  sendWindowUpdate(): void;
+}
+interface YamuxMuxer {
+  readonly decoder: { readonly buffer: { readonly byteLength: number } };
+  _newStream(...given: readonly unknown[]): YamuxStream;
+}
+const established = 3;
+
+/** Before a stream is established, what is said of its window says that it was taken as well. */
+function tellingInSteps(stream: YamuxStream): YamuxStream {
+  const tell = stream.sendWindowUpdate.bind(stream);
+  stream.sendWindowUpdate = () => {
+    if (stream.state !== established || stream.recvWindow - stream.recvWindowCapacity >= windowStepBytes) tell();
+  };
+  return stream;
+}
+
 /** Yamux holds back a frame until it has arrived whole, whatever length it claims, and looks at its window only then.
  *  An honest one is never longer than that. */
-const yamuxInBounds: ReturnType<typeof yamux> = () => {
+export const yamuxInBounds: ReturnType<typeof yamux> = () => {
   const factory = yamux({
     enableKeepAlive: false,
     maxInboundStreams: streamsPerConnectionMax,
@@ -89,7 +114,10 @@ const yamuxInBounds: ReturnType<typeof yamux> = () => {
   const create = factory.createStreamMuxer.bind(factory);
   factory.createStreamMuxer = (connection) => {
     const muxer = create(connection);
-    const { decoder } = muxer as unknown as { readonly decoder: { readonly buffer: { readonly byteLength: number } } };
+    const own = muxer as unknown as YamuxMuxer;
+    const { decoder } = own;
+    const begin = own._newStream.bind(own);
+    own._newStream = (...given) => tellingInSteps(begin(...given));
     const read = muxer.onData.bind(muxer);
     muxer.onData = (bytes) => {
       read(bytes);

@@ -27,6 +27,8 @@ export function servePlacement(ports: {
   readonly kernel: Pick<Kernel, "load" | "split">;
   readonly clock: Clock;
   readonly journal: { readonly refusedAtMs: number | undefined };
+  /** Whether the disk is known to fail now: a voter tries it again and again, also where nobody writes to the journal. */
+  readonly fails?: () => boolean;
   readonly limits?: Partial<PlacementLimits>;
 }): { figures(): LoadFigures } {
   const { exchange, kernel, clock, journal } = ports;
@@ -63,7 +65,8 @@ export function servePlacement(ports: {
 
   /** Nothing is sent to a disk that refuses, so nobody would learn that it has room again: after a while it is tried. */
   const refuses = (): boolean =>
-    journal.refusedAtMs !== undefined && clock.monotonicMs() - journal.refusedAtMs < limits.refusedForMs;
+    ports.fails?.() === true ||
+    (journal.refusedAtMs !== undefined && clock.monotonicMs() - journal.refusedAtMs < limits.refusedForMs);
 
   exchange.on("placement.load", () => {
     sample();

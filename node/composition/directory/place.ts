@@ -39,6 +39,7 @@ import {
   type EtcdLink,
   type KeptSize,
   type Lead,
+  type ReplicatedPart,
   type VoterCandidate,
   type VoterPorts,
   type AskedChange,
@@ -123,6 +124,12 @@ interface Judged {
   /** Of the last change in them. */
   revision(): number;
 }
+
+/** Those that a voter has applied, or that this node keeps alone. */
+const judgedIn = (voter: ReplicatedPart["voter"], kept: Directory): Judged =>
+  voter !== undefined && kept === voter.directory
+    ? { read: (key) => voter.readToChange(key), revision: () => voter.revision() }
+    : (kept as EmbeddedDirectory);
 
 /** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made.
  *  Error: DIRECTORY_UNAVAILABLE, it is of a revision that nobody was told. */
@@ -218,7 +225,7 @@ export function openDirectory(
     if (place.kind === "etcd") return etcd ?? openEtcd(place, founding);
     if (age.older !== undefined && (embedded !== undefined || part.leads)) return silent(age.older);
     if (place.kind === "embedded") return embedded ?? remote;
-    return (part.leads ? part.kept : undefined) ?? remote;
+    return (part.leads ? part.voter?.directory : undefined) ?? remote;
   };
   const moveTo = (next: DirectoryPlace): void => {
     const before = place;
@@ -246,7 +253,7 @@ export function openDirectory(
     keeper: () => (place?.kind === "etcd" ? undefined : leader()),
     kept: () => ({
       directory: kept(),
-      revision: () => (place?.kind === "embedded" ? embedded?.revision() : undefined) ?? part.revision(),
+      revision: () => (place?.kind === "embedded" ? embedded?.revision() : undefined) ?? part.voter?.revision() ?? 0,
     }),
     told: () => directory.told(),
     foundOlder() {
@@ -266,14 +273,9 @@ export function openDirectory(
   const kept = (): Directory => {
     if (place?.kind === "etcd") throw movedAway(place);
     if (age.older !== undefined) throw unavailableWhere(age.older);
-    const own = place?.kind === "embedded" ? embedded : part.kept;
+    const own = place?.kind === "embedded" ? embedded : part.voter?.directory;
     if (own === undefined) throw unavailableHere();
     return own;
-  };
-  const judged = (): Judged => {
-    const { read } = kept();
-    if (place?.kind === "embedded") return { read, revision: () => embedded?.revision() ?? 0 };
-    return { read: part.readToChange, revision: part.revision };
   };
   if (place !== undefined)
     serveDirectory(
@@ -295,7 +297,7 @@ export function openDirectory(
         },
       },
       undefined,
-      { accepts: isRow, refusal: (change) => refusalOfChange(judged(), change) },
+      { accepts: isRow, refusal: (change) => refusalOfChange(judgedIn(part.voter, kept()), change) },
     );
 
   // --- who votes -----------------------------------------------------------------------------------------------------
@@ -461,7 +463,8 @@ export function openDirectory(
     },
     voterTrouble: () => part.trouble(),
     refusal: () => etcd?.refusal(),
-    size: () => (place?.kind === "embedded" ? embedded?.size() : place?.kind === "etcd" ? undefined : part.size()),
+    size: () =>
+      place?.kind === "embedded" ? embedded?.size() : place?.kind === "etcd" ? undefined : part.voter?.size(),
     async opened() {
       await embedded?.opened();
       embedded?.onMoved(moved);

@@ -1,6 +1,7 @@
 import { failureOf } from "../../../../protocols/index.ts";
 import type { Clock, Log } from "../../../ports/index.ts";
 import type { DirectoryLimits } from "../limits.ts";
+import { describeDisk } from "../row.ts";
 
 /** What failed, and is done again. */
 export interface Again {
@@ -8,6 +9,8 @@ export interface Again {
   /** It is done. */
   done(): void;
   reset(): void;
+  /** What is wrong with the disk under the directory, and where to mend it; undefined: nothing is known to be. */
+  trouble(node?: string): string | undefined;
 }
 
 /** What failed is done again after a pause that doubles, since a disk that failed may be well soon. The log is told of
@@ -23,10 +26,12 @@ export function createAgain({
   readonly limits: Pick<DirectoryLimits, "reloadMs" | "retryMaxMs">;
 }): Again {
   let pauseMs = 0;
+  let failed: { readonly error: unknown } | undefined;
   let cancelRetry: (() => void) | undefined;
   let cancelWell: (() => void) | undefined;
   return {
     failed(error, retry) {
+      failed = { error };
       const { code } = failureOf(error);
       const isDamage = code === "DATA_DAMAGED" || code === "DATA_FORMAT_UNKNOWN";
       if (isDamage || pauseMs === 0) log.error("directory.voter.unopened", { error });
@@ -39,6 +44,7 @@ export function createAgain({
       });
     },
     done() {
+      failed = undefined;
       if (pauseMs === 0) return;
       cancelWell?.();
       cancelWell = clock.after(limits.retryMaxMs, () => {
@@ -49,8 +55,9 @@ export function createAgain({
     reset() {
       cancelRetry?.();
       cancelWell?.();
-      cancelRetry = undefined;
+      failed = cancelRetry = undefined;
       pauseMs = 0;
     },
+    trouble: (node) => failed && describeDisk("fails", failed.error, node),
   };
 }

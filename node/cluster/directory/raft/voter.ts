@@ -14,7 +14,6 @@ import type { Change } from "../deciding.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
 import {
   checkKey,
-  describeDisk,
   encodeValue,
   full,
   moved,
@@ -131,8 +130,6 @@ class RunningVoter implements Voter {
   #leader: NodeId | undefined;
   #members: Members | undefined;
   readonly #again: Again;
-  /** Why its disk is not at work. */
-  #failure: unknown;
   #cancelTick: () => void = () => undefined;
 
   constructor(ports: VoterPorts, founding: Founding) {
@@ -200,7 +197,7 @@ class RunningVoter implements Voter {
   }
 
   trouble(): string | undefined {
-    return this.#failure === undefined ? undefined : describeDisk("fails", this.#failure, "this node");
+    return this.#again.trouble("this node");
   }
 
   state(): VoterState | undefined {
@@ -258,8 +255,7 @@ class RunningVoter implements Voter {
     // Final, under every leader.
     if (life?.rows.home !== undefined) throw moved(life.rows.home);
     if (life?.core.role === "leader") return life;
-    const failure = this.#failure;
-    throw unavailableWhere(failure === undefined ? "this node does not lead" : describeDisk("fails", failure));
+    throw unavailableWhere(this.#again.trouble() ?? "this node does not lead");
   }
 
   #tick(): void {
@@ -284,7 +280,6 @@ class RunningVoter implements Voter {
   /** What the disk holds is unknown: nothing in memory counts any more. */
   #failed(error: unknown): void {
     this.#life = undefined;
-    this.#failure = error;
     this.#cancelTick();
     this.#watches.stale();
     if (!this.#stopped) this.#again.failed(error, () => void this.#reopen());
@@ -293,7 +288,6 @@ class RunningVoter implements Voter {
   async #reopen(): Promise<void> {
     try {
       await this.open({ again: true });
-      this.#failure = undefined;
       this.#again.done();
     } catch (error) {
       this.#failed(error);

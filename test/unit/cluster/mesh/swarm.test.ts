@@ -1,6 +1,7 @@
 import type { MessageStream } from "@libp2p/interface";
 import { expect } from "chai";
-import { inOnePiece, textOf } from "../../../../node/cluster/mesh/swarm.ts";
+import { multiaddrConnectionPair } from "@libp2p/utils";
+import { inOnePiece, textOf, yamuxInBounds } from "../../../../node/cluster/mesh/swarm.ts";
 
 type Sent = Parameters<MessageStream["send"]>[0];
 
@@ -32,5 +33,38 @@ describe("why a connection failed", () => {
     expect(textOf(new Event("abort"))).to.equal("abort");
     expect(textOf("out of time")).to.equal("out of time");
     expect(textOf(undefined)).to.equal("undefined");
+  });
+});
+
+describe("a stream of the mesh", () => {
+  it("is told of its reader's window in steps, and not of each small message", async () => {
+    const [dialled, accepted] = multiaddrConnectionPair({ delay: 0, capacity: 64 * 1024 * 1024 });
+    let back = 0;
+    const send = accepted.send.bind(accepted);
+    accepted.send = (data) => {
+      back += 1;
+      return send(data);
+    };
+    const factory = yamuxInBounds({} as Parameters<typeof yamuxInBounds>[0]);
+    const [sender, reader] = [factory.createStreamMuxer(dialled), factory.createStreamMuxer(accepted)];
+    let bytes = 0;
+    const came = Promise.withResolvers<void>();
+    const wanted = 100 * 100 + 48 * 65_536;
+    reader.addEventListener("stream", ({ detail }) =>
+      detail.addEventListener("message", ({ data }) => {
+        bytes += data.byteLength;
+        if (bytes === wanted) came.resolve();
+      }),
+    );
+    const stream = await sender.createStream();
+    for (let count = 0; count < 100; count += 1) stream.send(new Uint8Array(100));
+    const isThere = (): boolean => bytes === 10_000;
+    while (!isThere()) await new Promise((resolve) => setImmediate(resolve));
+    // That the stream was taken.
+    expect(back).to.equal(1);
+    // Three times what a window has.
+    for (let count = 0; count < 48; count += 1) if (!stream.send(new Uint8Array(65_536))) await stream.onDrain();
+    await came.promise;
+    expect(back).to.be.within(20, 60);
   });
 });

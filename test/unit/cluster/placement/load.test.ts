@@ -32,7 +32,10 @@ describe("load", () => {
     let asked = 0;
     const load = (): Row[] => ((asked += 1), [...rows]);
     const journal = { refusedAtMs: undefined as number | undefined };
-    const served = servePlacement({ exchange, clock, journal, kernel: { load, split }, limits: { loadActorsMax: 2 } });
+    const disk = { fails: false };
+    const kernel = { load, split };
+    const fails = (): boolean => disk.fails;
+    const served = servePlacement({ exchange, clock, journal, kernel, fails, limits: { loadActorsMax: 2 } });
     const report = async (): Promise<LoadReport> => {
       const answer = exchange.call("a", "placement.load", {}, 1_000);
       await world.run(() => false, world.nowMs + 10);
@@ -40,7 +43,7 @@ describe("load", () => {
       if (!result.ok) throw new Error(result.error.code);
       return result.value;
     };
-    return { world, exchange, journal, rows, served, report, asked: () => asked };
+    return { world, exchange, journal, disk, rows, served, report, asked: () => asked };
   };
 
   it("is measured at most once a second, smoothed, and told busiest first", async () => {
@@ -74,8 +77,12 @@ describe("load", () => {
   });
 
   it("comes with the word that the disk takes nothing, for as long as that is news", async () => {
-    const { world, journal, report } = openFixture();
+    const { world, journal, disk, report } = openFixture();
     expect((await report()).refuses).to.equal(undefined);
+    // A voter's, to which the journal has written nothing.
+    disk.fails = true;
+    expect((await report()).refuses).to.equal(true);
+    disk.fails = false;
     journal.refusedAtMs = world.nowMs;
     expect((await report()).refuses).to.equal(true);
     world.nowMs += placementLimits.refusedForMs;
