@@ -45,7 +45,7 @@ describe("a stream of the mesh", () => {
       back += 1;
       return send(data);
     };
-    const factory = yamuxInBounds({} as Parameters<typeof yamuxInBounds>[0]);
+    const factory = yamuxInBounds();
     const [sender, reader] = [factory.createStreamMuxer(dialled), factory.createStreamMuxer(accepted)];
     let bytes = 0;
     const came = Promise.withResolvers<void>();
