@@ -416,13 +416,7 @@ export function createPeer(options: PeerOptions): Peer {
 
   // --- placement -----------------------------------------------------------------------------------------------------
 
-  const placement = servePlacement({
-    exchange,
-    kernel,
-    clock,
-    journal,
-    fails: () => placed.voterTrouble() !== undefined,
-  });
+  const placement = servePlacement({ exchange, kernel, clock, journal, fails: placed.diskFails });
   /** The node where the directory is; where none is named by that, the managers that are up, in order: two at once only race. */
   const rank = (): number | undefined => {
     if (placed.place()?.kind !== "etcd" && placed.place() !== undefined)

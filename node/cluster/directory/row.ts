@@ -92,10 +92,10 @@ export function describeDisk(what: string, error: unknown, node = "the node that
   const { cause } = error as { readonly cause?: unknown };
   const said = [error, cause].map((one) => (one instanceof Error ? one.message : "")).join(" ");
   const isFull = /ENOSPC|no space left|disk.*full/i.test(said);
-  return (
-    "the disk under the directory " +
-    `${what}${isFull ? `: it is full. Make room at ${node}; it goes on by itself` : `. The reason is in the log of ${node}`}`
-  );
+  const cure = isFull
+    ? `: it is full. Make room at ${node}; it goes on by itself`
+    : `. The reason is in the log of ${node}`;
+  return `the disk under the directory ${what}${cure}`;
 }
 
 /** The rows that a node keeps. */

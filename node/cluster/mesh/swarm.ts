@@ -24,8 +24,8 @@ import type { MeshLimits } from "./limits.ts";
 /** Larger windows than `maxReadBufferLength` reset slow readers; fixed, because the tuning needs yamux's own pings. */
 const windowBytes = 1024 * 1024;
 const yamuxHeaderBytes = 12;
-/** So much is read of a stream before its sender is told that it may send as much more: yamux tells of each frame, and a
- *  small message has a packet back that wakes its sender. A quarter of the smallest window that a peer begins with. */
+/** So much is read of a stream before its sender is told that it may send as much more. Yamux tells of each frame: then
+ *  a small message has a packet back that wakes its sender. A quarter of the smallest window that a peer begins with. */
 const windowStepBytes = 64 * 1024;
 
 /** A pair has two streams on one connection and one on the other; a joining node has one. */

@@ -19,18 +19,20 @@ interface LoadFigures {
 /** How long one measurement is good for. */
 const sampleMs = 1_000;
 
-/** Answers the questions of the controller and of admins' commands. To be called once on each node. `figures` is for
- *  the beats: `Kernel.load` counts since it was last called, so only this may call it. Reports may be asked for at any
- *  rate: they are of the last measurement. */
-export function servePlacement(ports: {
+interface LoadPorts {
   readonly exchange: Exchange;
   readonly kernel: Pick<Kernel, "load" | "split">;
   readonly clock: Clock;
   readonly journal: { readonly refusedAtMs: number | undefined };
-  /** Whether the disk is known to fail now: a voter tries it again and again, also where nobody writes to the journal. */
+  /** Whether the disk is known to fail: a voter tries it again and again, also where nobody writes to the journal. */
   readonly fails?: () => boolean;
   readonly limits?: Partial<PlacementLimits>;
-}): { figures(): LoadFigures } {
+}
+
+/** Answers the questions of the controller and of admins' commands. To be called once on each node. `figures` is for
+ *  the beats: `Kernel.load` counts since it was last called, so only this may call it. Reports may be asked for at any
+ *  rate: they are of the last measurement. */
+export function servePlacement(ports: LoadPorts): { figures(): LoadFigures } {
   const { exchange, kernel, clock, journal } = ports;
   const limits: PlacementLimits = { ...placementLimits, ...ports.limits };
   let sampledMs = clock.monotonicMs();

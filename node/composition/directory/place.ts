@@ -77,8 +77,8 @@ export interface PlacedDirectory {
   readonly info: () => ClusterSummary["directory"];
   /** What is known to be wrong with etcd, or with the disk under the directory. */
   readonly trouble: () => string | undefined;
-  /** What is wrong with the disk under this node's voter. */
-  readonly voterTrouble: () => string | undefined;
+  /** Whether the disk under this node's voter is known to fail. */
+  readonly diskFails: () => boolean;
   /** Why it takes no change while it tells what it has, and what to type. */
   readonly refusal: () => string | undefined;
   /** What the rows are that this node keeps; undefined where it keeps none. */
@@ -461,7 +461,7 @@ export function openDirectory(
       if (age.older !== undefined) return age.older;
       return (behind() === remote ? remote.trouble() : embedded?.trouble()) ?? part.trouble();
     },
-    voterTrouble: () => part.trouble(),
+    diskFails: () => part.trouble() !== undefined,
     refusal: () => etcd?.refusal(),
     size: () =>
       place?.kind === "embedded" ? embedded?.size() : place?.kind === "etcd" ? undefined : part.voter?.size(),

@@ -181,8 +181,10 @@ describe("the directory at its keeper", () => {
       let revision = 0;
       const changes = 20;
       const sinceMs = world.nowMs;
-      for (let count = 1; count <= changes; count += 1)
-        revision = (await client.directory.compareAndSet("policy", { replicas: count, minInSync: 1 }, revision)).row?.revision ?? 0; // prettier-ignore
+      for (let count = 1; count <= changes; count += 1) {
+        const { row } = await client.directory.compareAndSet("policy", { replicas: count, minInSync: 1 }, revision);
+        revision = row?.revision ?? 0;
+      }
       const heartbeats = Math.ceil((world.nowMs - sinceMs) / (directoryLimits.heartbeatTicks * directoryLimits.tickMs));
       expect(sent.length).to.be.within(4 * changes - 4, 4 * (changes + heartbeats + 1));
       // They hear with the next heartbeat what they were not told at once.

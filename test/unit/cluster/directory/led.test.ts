@@ -104,7 +104,7 @@ describe("a part in a replicated directory", () => {
     for (const part of [a, b, c]) await world.settle(part.close());
   });
 
-  it("opens a sole voter whose disk could not be read, and says so at the first failure and when it has been well for a while", async () => {
+  it("opens a sole voter whose disk could not be read, and says at the first failure and when it is well", async () => {
     const world = new World(1);
     const store = new MemoryStore();
     const { log, logged } = keptLog();

@@ -138,7 +138,7 @@ describe("a voter's disk", () => {
 });
 
 describe("a voter whose disk fails while it runs", () => {
-  it("is opened again less and less often, says so once, and what is to be done, until it has been well for a while", async () => {
+  it("is tried less and less often, and says once what is to be done, until it is well for a while", async () => {
     let fails = false;
     const triedMs: number[] = [];
     const store = new (class extends MemoryStore {

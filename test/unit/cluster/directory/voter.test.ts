@@ -138,8 +138,8 @@ describe("the voters of a replicated directory", () => {
       expect(await judged.promise, `seed ${seed}`).to.deep.equal(row);
       // Who was the leader may believe so still: what rests on its rows does not come about.
       const old = voters.voters.get(last) as Voter;
-      const [read, changed] = [await codeOf(old.readToChange("n")), await codeOf(old.directory.compareAndSet("n", 2, 1))]; // prettier-ignore
-      expect([read, changed]).to.deep.equal([read === "nothing" ? "nothing" : "DIRECTORY_UNAVAILABLE", "DIRECTORY_UNAVAILABLE"]); // prettier-ignore
+      expect(await codeOf(old.readToChange("n"))).to.be.oneOf(["nothing", "DIRECTORY_UNAVAILABLE"]);
+      expect(await codeOf(old.directory.compareAndSet("n", 2, 1))).to.equal("DIRECTORY_UNAVAILABLE");
       await voters.stop();
       await stopTime();
     }
