@@ -192,9 +192,19 @@ export const gatewayLimits = {
   bodiesBytesMax: 128 * 1024 * 1024,
   /** A larger HTTP body is refused with `TOO_LARGE`. */
   bodyBytesMax: wireLimits.frameBytesMax,
-  /** The same for keys that a recovery kit gives back: those of a thousand epochs. */
+  /** Units of `bodyBytesMax` that are read of one person's larger bodies. One more waits, unread, and is refused with
+   *  `RATE_LIMITED` after `largeBodyWaitMaxMs`.
+   *
+   *  24 MiB at once, and then 2 MiB a second: what a body of 6 MiB takes in the thread that all requests are in is a
+   *  hundredth of it then. */
+  largeBodyRate: { count: 384, windowMs: 12_000 },
+  /** The same for an address, which may be that of many people. */
+  largeBodyAddressRate: { count: 1_536, windowMs: 12_000 },
+  /** How long a larger body waits until it is read; then it is refused with `RATE_LIMITED`. */
+  largeBodyWaitMaxMs: 10_000,
+  /** A larger body of keys that a recovery kit gives back is refused with `TOO_LARGE`: those of a thousand epochs. */
   keysBodyBytesMax: 8 * 1024 * 1024,
-  /** The same for the interfaces of OpenAI, Ollama and Anthropic, whose requests carry whole conversations with their
+  /** The same for requests of the interfaces of OpenAI, Ollama and Anthropic, which carry whole conversations with their
    *  images and sounds. */
   aiRequestBytesMax: 6 * 1024 * 1024,
   /** Such a request without its images and sounds; a larger one is refused with `TOO_LARGE`.

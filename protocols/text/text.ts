@@ -29,6 +29,8 @@ interface Fault {
 /** What is wrong with a text, for the person who sent it; undefined: nothing. An empty text is for the schema's
  *  length. */
 export function textFault(text: string, kind: TextKind): string | undefined {
+  // Of what models read there are megabytes, and hardly ever a fault.
+  if (kind === "prompt" && text.isWellFormed() && !text.includes("\0")) return undefined;
   const first = text.search(refused[kind]);
   if (first >= 0) return `${nameOf(text, first)} at position ${first}`;
   const [unmatched] = kind === "lines" ? unmatchedIn(text) : [];

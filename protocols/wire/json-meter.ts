@@ -26,6 +26,9 @@ for (const code of [listEnd, objectEnd]) signOf[code] = signs.end;
 signOf[quote] = signs.text;
 signOf[colon] = signs.colon;
 
+/** Plain bytes of a text, one behind the other, before the next that is not plain is searched for. */
+const plainMax = 64;
+
 /** Counts one text. */
 export class JsonMeter {
   readonly #bounds: JsonBounds;
@@ -40,6 +43,9 @@ export class JsonMeter {
   #escaped = false;
   /** Of the text that is read, or was read last: before a colon it is a key. */
   #textBytes = 0;
+  /** Of the bytes that are read: where the next ones are that `#nextMark` has found. */
+  #quoteAt = -1;
+  #backslashAt = -1;
 
   constructor(bounds: JsonBounds) {
     this.#bounds = bounds;
@@ -47,6 +53,8 @@ export class JsonMeter {
 
   /** Reads on, up to the first byte that is beyond a bound. */
   push(bytes: Uint8Array): JsonExcess | undefined {
+    this.#quoteAt = -1;
+    this.#backslashAt = -1;
     for (let at = 0; at < bytes.length; at += 1) {
       if (this.#inText) {
         at = this.#text(bytes, at);
@@ -95,20 +103,39 @@ export class JsonMeter {
   #text(bytes: Uint8Array, from: number): number {
     let at = from;
     let escaped = this.#escaped;
-    for (; at < bytes.length; at += 1) {
+    for (let plain = 0; at < bytes.length; at += 1) {
       const code = bytes[at];
+      plain += 1;
       if (escaped) escaped = false;
-      else if (code === backslash) escaped = true;
-      else if (code === quote) {
+      else if (code === backslash) {
+        escaped = true;
+        plain = 0;
+      } else if (code === quote) {
         this.#inText = false;
         break;
+      } else if (plain === plainMax) {
+        // A long text is passed over by the machine's own search, which takes a tenth of the time.
+        at = this.#nextMark(bytes, at + 1) - 1;
+        plain = 0;
       }
     }
     this.#escaped = escaped;
     this.#textBytes += at - from;
     return at;
   }
+
+  /** The next quote or backslash, or the end. Each byte is searched for each once. */
+  #nextMark(bytes: Uint8Array, from: number): number {
+    if (this.#quoteAt < from) this.#quoteAt = placeOf(bytes, quote, from);
+    if (this.#backslashAt < from) this.#backslashAt = placeOf(bytes, backslash, from);
+    return Math.min(this.#quoteAt, this.#backslashAt);
+  }
 }
+
+const placeOf = (bytes: Uint8Array, code: number, from: number): number => {
+  const at = bytes.indexOf(code, from);
+  return at < 0 ? bytes.length : at;
+};
 
 /** What a whole text goes beyond. */
 export function jsonExcess(text: string, bounds: JsonBounds): JsonExcess | undefined {

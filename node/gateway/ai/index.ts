@@ -21,7 +21,7 @@ import { addImages } from "./images.ts";
 import { createModels } from "./models.ts";
 import { addOllama } from "./ollama.ts";
 import { addResponses, type Responses } from "./responses.ts";
-export { isSpecified, type Responses } from "./responses.ts";
+export type { Responses } from "./responses.ts";
 import type { Surface } from "./surface.ts";
 
 /** Adds all of them. */

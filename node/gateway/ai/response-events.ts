@@ -29,10 +29,25 @@ export type Thoughts = "text" | "specified" | "summary";
 
 const messageEvents = { part: "response.content_part", text: "response.output_text", index: "content_index" } as const;
 const thoughtEvents = {
-  text: { part: "response.content_part", text: "response.reasoning_text", type: "reasoning_text", index: "content_index" },
-  specified: { part: "response.content_part", text: "response.reasoning", type: "reasoning_text", index: "content_index" },
-  summary: { part: "response.reasoning_summary_part", text: "response.reasoning_summary_text", type: "summary_text", index: "summary_index" },
-} as const; // prettier-ignore
+  text: {
+    part: "response.content_part",
+    text: "response.reasoning_text",
+    type: "reasoning_text",
+    index: "content_index",
+  },
+  specified: {
+    part: "response.content_part",
+    text: "response.reasoning",
+    type: "reasoning_text",
+    index: "content_index",
+  },
+  summary: {
+    part: "response.reasoning_summary_part",
+    text: "response.reasoning_summary_text",
+    type: "summary_text",
+    index: "summary_index",
+  },
+} as const;
 
 /** Writes one. */
 interface ResponseWriter {
@@ -70,6 +85,22 @@ export const responseUsage = (answer: GenerationAnswer): Fields => ({
 /** The answer of a model that was asked nothing, which is not even an empty text. */
 export const nothingAsked: GenerationAnswer = { end: "complete", promptTokens: 0, completionTokens: 0 };
 
+/** How texts are parts and items, where thoughts are told so. */
+const writesTexts = (thoughts: Thoughts) => {
+  const isSummary = thoughts === "summary";
+  const partOf = ({ kind, text, logprobs }: OpenText): Fields =>
+    kind === "message"
+      ? { type: "output_text", text, annotations: [], logprobs }
+      : { type: thoughtEvents[thoughts].type, text };
+  const itemOf = (one: OpenText, status: string, withContent: boolean): Fields => {
+    const parts = withContent ? [partOf(one)] : [];
+    const { id, kind: type } = one;
+    if (type === "message") return { id, type, status, role: "assistant", content: parts };
+    return { id, type, status, summary: isSummary ? parts : [], content: isSummary ? [] : parts };
+  };
+  return { partOf, itemOf };
+};
+
 /** Begins one. */
 export function writeResponse(
   state: ResponseState,
@@ -97,15 +128,7 @@ export function writeResponse(
     say("response.in_progress", { response: state });
   };
 
-  const partOf = ({ kind, text, logprobs }: OpenText) =>
-    kind === "message" ? { type: "output_text", text, annotations: [], logprobs } : { type: told.reasoning.type, text };
-  const itemOf = (one: OpenText, status: string, withContent: boolean): Fields => {
-    const parts = withContent ? [partOf(one)] : [];
-    const { id, kind: type } = one;
-    if (type === "message") return { id, type, status, role: "assistant", content: parts };
-    const isSummary = at.thoughts === "summary";
-    return { id, type, status, summary: isSummary ? parts : [], content: isSummary ? [] : parts };
-  };
+  const { partOf, itemOf } = writesTexts(at.thoughts);
   /** Where the open text and its only part are. */
   const place = ({ id, kind }: OpenText): Fields => ({
     item_id: id,

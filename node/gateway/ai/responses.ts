@@ -109,18 +109,16 @@ interface Asked {
   readonly asking: Asking;
   /** The connection that it came by, which may continue what is not stored. */
   readonly only?: object;
-  /** True for a client that follows the Open Responses specification by name (`OpenResponses-Version`). */
-  readonly isSpecified: boolean;
+  /** Of the request, or of the handshake. */
+  readonly headers: IncomingHttpHeaders;
 }
 
-/** Whether a client says that it follows the Open Responses specification. */
-export const isSpecified = (headers: IncomingHttpHeaders): boolean => headers["openresponses-version"] !== undefined;
-
-/** Who asks for a summary gets all of it as one; names differ between OpenAI's events and the specification's. */
-const thoughtsOf = ({ body, isSpecified: specified }: Asked): Thoughts => {
+/** A client that asks for a summary gets all of it as one; one that names the specification, the specification's
+ *  words. */
+const thoughtsOf = ({ body, headers }: Asked): Thoughts => {
   const { reasoning } = body as Fields;
   const asked = isFields(reasoning) && !(isAbsent(reasoning["summary"]) && isAbsent(reasoning["generate_summary"]));
-  return asked ? "summary" : specified ? "specified" : "text";
+  return asked ? "summary" : headers["openresponses-version"] === undefined ? "text" : "specified";
 };
 
 /** Responses for other ways than HTTP. */
@@ -460,12 +458,7 @@ export function addResponses(surface: Surface): Responses {
   const about1 = { summary: "Answers, and remembers what was answered", tag, body: responseRequest };
   addPost(surface, "/v1/responses", about1, async (posted) => {
     const { body, asking, request } = posted;
-    const { state, run } = await begin({
-      body,
-      bytes: request.bodyBytes,
-      asking,
-      isSpecified: isSpecified(request.headers),
-    });
+    const { state, run } = await begin({ body, bytes: request.bodyBytes, asking, headers: request.headers });
     if (body.stream === true) return stream(posted, run);
     if (body.background !== true) return run(() => undefined);
     run(() => undefined).catch((error: unknown) => at.log.error("response.failed", { error: String(error) }));

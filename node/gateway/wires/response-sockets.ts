@@ -10,6 +10,7 @@
  *
  *  What is not stored can be continued on its connection alone, from any stream: of each stream the newest such
  *  response is kept, and forgotten with the connection, or when a turn of the stream that goes on from it fails. */
+import type { IncomingHttpHeaders } from "node:http";
 import type { WebSocket } from "ws";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, failureOf, PlexusError, type Failure } from "../../../protocols/index.ts";
@@ -57,18 +58,18 @@ export class ResponseSocket {
   readonly #at: GatewayContext;
   readonly #responses: Responses;
   readonly #subscriber: Subscriber;
-  readonly #isSpecified: boolean;
+  readonly #headers: IncomingHttpHeaders;
   readonly #interest = new Interest();
   /** By name, the one that was used last at the end. */
   readonly #streams = new Map<string | undefined, Stream>();
   readonly #stopTimer: () => void;
   #isOld = false;
 
-  constructor(at: GatewayContext, responses: Responses, subscriber: Subscriber, isSpecified: boolean) {
+  constructor(at: GatewayContext, responses: Responses, subscriber: Subscriber, headers: IncomingHttpHeaders) {
     this.#at = at;
     this.#responses = responses;
     this.#subscriber = subscriber;
-    this.#isSpecified = isSpecified;
+    this.#headers = headers;
     this.#stopTimer = at.clock.after(at.limits.responseSocketLifeMs, () => {
       this.#isOld = true;
       this.#endIfOld();
@@ -137,7 +138,7 @@ export class ResponseSocket {
       const body = this.#read(said);
       const { caller, address } = this.#subscriber;
       const asking = { caller, address, interest: this.#interest };
-      const { run } = await this.#responses.begin({ body, bytes, asking, only: this, isSpecified: this.#isSpecified });
+      const { run } = await this.#responses.begin({ body, bytes, asking, only: this, headers: this.#headers });
       const ignored = unknownFields(responsesPath, body);
       // What HTTP has a header for is in the first event.
       const named = ignored.length > 0 ? { ignored } : {};

@@ -15,7 +15,7 @@ import {
   type JsonBounds,
 } from "../../../protocols/index.ts";
 import { checkSameOrigin, presentedToken } from "../identity/callers.ts";
-import { isSpecified, type Responses } from "../ai/index.ts";
+import type { Responses } from "../ai/index.ts";
 import type { ConnectionGovernor } from "../edge/connections.ts";
 import { jsonBounds, parseJson } from "../edge/json.ts";
 import type { GatewayLimits } from "../limits.ts";
@@ -229,7 +229,7 @@ export function addSockets(
       seat(wire, (subscriber) => {
         wire.subscriber = subscriber;
         if (responses !== undefined)
-          serveResponses(socket, new ResponseSocket(at, responses, subscriber, isSpecified(request.headers)));
+          serveResponses(socket, new ResponseSocket(at, responses, subscriber, request.headers));
       });
     });
     if (!isHere) leave();

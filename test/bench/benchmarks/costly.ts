@@ -1,5 +1,5 @@
 /** Whether people notice requests that are small, or not large, and made to cost much: schemas, their patterns, and
- *  bodies of a million values. */
+ *  bodies of a million values, or of megabytes in a loop. */
 import { request } from "node:http";
 import { startAttackers } from "../attackers.ts";
 import { familyOf, residentBytes } from "../proc.ts";
@@ -14,7 +14,12 @@ const textsPerRound = 40;
 /** After the last attack, until what it left is looked at. */
 const settleMs = 2_000;
 const model = "plexus-tiny";
-const attacks = ["bodies of a million values", "schemas that double", "patterns that try every way"];
+const attacks = [
+  "bodies of a million values",
+  "bodies of megabytes in a loop",
+  "schemas that double",
+  "patterns that try every way",
+];
 
 /** A short answer of the model; resolves with its time. */
 function text(port: number, token: string, step: number): Promise<number> {

@@ -437,8 +437,20 @@ describe("gateway: responses", () => {
     for (const [name, asked, headers, type, item] of [
       ["as OpenAI names it", {}, {}, "response.reasoning_text", { summary: [], content: text }],
       ["as the specification names it", {}, specified, "response.reasoning", { summary: [], content: text }],
-      ["as a summary, when asked for one", { summary: "auto" }, {}, "response.reasoning_summary_text", { summary, content: [] }],
-      ["as a summary by the specification", { summary: "detailed" }, specified, "response.reasoning_summary_text", { summary, content: [] }],
+      [
+        "as a summary, when asked for one",
+        { summary: "auto" },
+        {},
+        "response.reasoning_summary_text",
+        { summary, content: [] },
+      ],
+      [
+        "as a summary by the specification",
+        { summary: "detailed" },
+        specified,
+        "response.reasoning_summary_text",
+        { summary, content: [] },
+      ],
     ] as const)
       it(`tells the thoughts apart from the answer, ${name}`, async () => {
         const body = { input: "hello", reasoning: asked };
@@ -449,10 +461,17 @@ describe("gateway: responses", () => {
         expect(response.output[0]).to.deep.include(item);
         const thoughts = all.filter((event) => event.output_index === 0).map((event) => event.type as string);
         const part = item.summary.length > 0 ? "response.reasoning_summary_part" : "response.content_part";
-        expect(thoughts).to.deep.equal(["response.output_item.added", `${part}.added`, `${type}.delta`, `${type}.done`, `${part}.done`, "response.output_item.done"]);
+        expect(thoughts).to.deep.equal([
+          "response.output_item.added",
+          `${part}.added`,
+          `${type}.delta`,
+          `${type}.done`,
+          `${part}.done`,
+          "response.output_item.done",
+        ]);
         expect(all.find((event) => event.type === `${type}.done`)).to.deep.include({ text: "well" });
       });
-  }); // prettier-ignore
+  });
 
   const refusals: readonly (readonly [object, param: string, says: RegExp])[] = [
     [{}, "input", /must hold something/],

@@ -1,0 +1,88 @@
+/** Large bodies of one person are read at a pace, so that a sender in a loop takes little of the thread that everybody's
+ *  requests are in. */
+import { expect } from "chai";
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { GatewayLimits } from "../../../node/gateway/limits.ts";
+import { createWorld, startFixture, type Fixture } from "./fixture.ts";
+
+const unitBytes = 64 * 1024;
+
+/** A request of so many units, most of which says nothing. */
+const bodyOf = (units: number) => ({
+  model: "echo",
+  max_tokens: 1,
+  messages: [{ role: "user", content: "hi" }],
+  padding: "x".repeat(units * unitBytes - 300),
+});
+
+describe("gateway: the pace of large bodies", () => {
+  let fixture: Fixture;
+  let clock: ReturnType<ReturnType<typeof createWorld>["clock"]>;
+  let people: string[];
+  const begin = async (limits: Partial<GatewayLimits>) => {
+    const world = createWorld();
+    clock = world.clock();
+    fixture = await startFixture({ world, limits: { largeBodyRate: { count: 8, windowMs: 8_000 }, ...limits } });
+    people = [];
+    for (const name of ["ada", "bob", "eve"]) people.push((await fixture.signUp(name)).token);
+  };
+  afterEach(() => fixture.stop());
+
+  /** A request of so many units, and after how many seconds it was answered with what. */
+  const send = async (person: number, units = 2, path = "/v1/chat/completions"): Promise<string> => {
+    const fromMs = clock.monotonicMs();
+    const { status } = await fixture.request("POST", path, { token: people[person]!, body: bodyOf(units) });
+    return `${status} after ${Math.floor((clock.monotonicMs() - fromMs) / 1_000)} s`;
+  };
+  const at = async (person: number, count: number): Promise<string[]> => {
+    const all: string[] = [];
+    for (let each = 0; each < count; each += 1) all.push(await send(person));
+    return all;
+  };
+
+  it("of one person are read at once up to a sum, and then so many a second; of others meanwhile, and small ones", async () => {
+    await begin({});
+    const now = "200 after 0 s";
+    expect(await at(0, 4)).to.deep.equal([now, now, now, now]);
+    expect(await send(0)).to.match(/^200 after [12] s$/);
+    expect(await send(1)).to.equal(now);
+    expect(await send(0, 1)).to.equal(now);
+    expect(await send(0)).to.match(/^200 after [12] s$/);
+  });
+
+  it("of all people of one address have a sum, too", async () => {
+    await begin({ largeBodyAddressRate: { count: 8, windowMs: 8_000 } });
+    const now = "200 after 0 s";
+    expect([...(await at(0, 2)), ...(await at(1, 2))]).to.deep.equal([now, now, now, now]);
+    expect(await send(2)).to.match(/^200 after [12] s$/);
+  });
+
+  it("that would wait for too long are refused unread, with how long to wait", async () => {
+    await begin({ largeBodyWaitMaxMs: 1_500 });
+    const sent = await Promise.all(Array.from({ length: 9 }, () => send(0)));
+    expect(sent.filter((one) => one.startsWith("200")).length).to.be.within(4, 5);
+    expect(sent.filter((one) => one.startsWith("429")).length).to.be.within(4, 5);
+    const refused = await fixture.request("POST", "/v1/messages", { token: people[0]!, body: bodyOf(8) });
+    expect(refused.status).to.equal(429);
+    expect(refused.headers.get("retry-after")).to.match(/^\d+$/);
+    expect(refused.body.error.message).to.match(/of large requests, 512 KiB in 8 s are read of one person/);
+  });
+
+  it("that do not say how long they are count as the longest, and one whose sender went away ends", async () => {
+    await begin({ aiRequestBytesMax: 8 * unitBytes });
+    const { hostname, port } = new URL(fixture.url);
+    const headers = `POST /v1/chat/completions HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${people[0]}\r\ncontent-type: application/json\r\n`;
+    const text = JSON.stringify({ model: "echo", max_tokens: 1, messages: [{ role: "user", content: "hi" }] });
+    const first = connect(Number(port), hostname);
+    first.write(`${headers}transfer-encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`);
+    const [answer] = (await once(first, "data")) as [Buffer];
+    expect(answer.toString()).to.match(/^HTTP\/1.1 200/);
+    first.destroy();
+    const second = connect(Number(port), hostname);
+    second.write(`${headers}content-length: ${3 * unitBytes}\r\n\r\n{`);
+    await once(second, "connect");
+    second.destroy();
+    expect(await send(0)).to.match(/^200 after \d s$/);
+  });
+});
