@@ -31,8 +31,11 @@ export function faultsOf(schema: unknown, value: unknown, steps = new Steps()): 
   return check.faults;
 }
 
-/** Steps to begin a comparison with a pattern. */
-const compareSteps = 64;
+/** Steps of what is done anew each time, however little there is to compare: to begin a comparison with a pattern, to
+ *  look at one place with one schema, at an object or list there, and at one of its members; for what members need of
+ *  each other; for twins in a list, and for each of its elements; to divide. Measured, so that all of a budget takes
+ *  about as long whatever it is spent on. */
+const [compareSteps, lookSteps, withinSteps, needSteps, twinSteps, divideSteps] = [64, 8, 8, 24, 16, 64];
 
 /** Places between a value and the schema that it is compared with; a schema that refers to itself has no end
  *  otherwise. */
@@ -65,7 +68,7 @@ class Check {
   }
 
   look(schema: unknown, value: unknown, at: string, depth: number): void {
-    this.#steps.take();
+    this.#steps.take(lookSteps);
     if (depth > depthMax) throw new OutOfSteps();
     if (schema === false) this.#note(at, "false", "nothing is allowed here");
     // What makes no sense forbids nothing.
@@ -93,7 +96,7 @@ class Check {
   #any(schema: Keywords, value: unknown, at: string): void {
     const { type } = schema;
     const types = (Array.isArray(type) ? type : [type]) as readonly unknown[];
-    this.#steps.take(digitSteps(value));
+    this.#steps.take(digitSteps(value) + 2 * types.length);
     const known = this.#steps
       .charged(types)
       .filter((one) => typeof one === "string" && Object.hasOwn(isOf, one)) as string[];
@@ -111,7 +114,7 @@ class Check {
       Array.isArray(schema[keyword]) ? (schema[keyword] as readonly unknown[]) : undefined;
     const reference = schema["$ref"];
     if (reference !== undefined) {
-      this.#steps.take(typeof reference === "string" ? reference.length : 1);
+      this.#steps.take(needSteps + (typeof reference === "string" ? reference.length : 1));
       const found = pointed(this.#document, reference);
       if (found === undefined)
         this.#note(at, "$ref", `there is nothing at ${JSON.stringify(reference)}: it is not checked`);
@@ -170,7 +173,7 @@ class Check {
     if (isNumeric(below) && !this.#isBelow(value, below))
       this.#note(at, "exclusiveMaximum", `it is not less than ${shown(below)}`);
     if (!isNumeric(step) || !this.#isBelow(0, step)) return;
-    this.#steps.take(digitSteps(value, step));
+    this.#steps.take(divideSteps + 4 * digitSteps(value, step));
     const isMultiple = isMultipleOf(value, step);
     if (isMultiple !== true)
       this.#note(
@@ -182,6 +185,7 @@ class Check {
 
   #list(schema: Keywords, value: readonly unknown[], at: string, depth: number): void {
     const { minItems, maxItems, contains, uniqueItems } = schema;
+    this.#steps.take(withinSteps);
     if (this.#isBelow(value.length, minItems))
       this.#note(at, "minItems", `it has fewer than ${String(minItems)} elements`);
     if (this.#isBelow(maxItems, value.length))
@@ -200,11 +204,13 @@ class Check {
   }
 
   #hasTwins(value: readonly unknown[]): boolean {
+    this.#steps.take(twinSteps * (1 + value.length));
     return new Set(value.map((one) => keyOf(one, this.#steps))).size < value.length;
   }
 
   #object(schema: Keywords, value: Keywords, at: string, depth: number): void {
     const { minProperties, maxProperties, required, propertyNames } = schema;
+    this.#steps.take(withinSteps);
     const keys = this.#steps.charged(Object.keys(value));
     const has = (key: string): boolean => Object.hasOwn(value, key);
     if (this.#isBelow(keys.length, minProperties))
@@ -220,6 +226,7 @@ class Check {
     const dependents = [schema["dependencies"], schema["dependentRequired"], schema["dependentSchemas"]].filter(
       isRecord,
     );
+    this.#steps.take(needSteps * dependents.length);
     for (const [key, needs] of dependents
       .flatMap((one) => this.#steps.charged(Object.entries(one)))
       .filter(([key]) => has(key)))
@@ -230,11 +237,12 @@ class Check {
   }
 
   #names(list: unknown): readonly string[] {
+    this.#steps.take(Array.isArray(list) ? 3 * list.length : 0);
     return this.#steps.charged(Array.isArray(list) ? list : []).filter((one): one is string => typeof one === "string");
   }
 
   #member(schema: Keywords, [key, value]: readonly [string, unknown], at: string, depth: number): void {
-    this.#steps.take(key.length);
+    this.#steps.take(withinSteps + key.length);
     const place = `${at}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
     const properties = isRecord(schema["properties"]) ? schema["properties"] : {};
     const patterns = isRecord(schema["patternProperties"]) ? Object.entries(schema["patternProperties"]) : [];

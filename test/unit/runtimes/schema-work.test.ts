@@ -259,9 +259,37 @@ const endless = Object.entries(widened)
 const smallBudget = 20_000;
 const blocksOfEndless = stepsOf(import.meta.url, (index) => workOf(endless[index]!, smallBudget));
 
+/** A little, compared again and again, until there is nothing left of the budget. */
+const spent: Readonly<Record<string, Case>> = Object.fromEntries(
+  Object.entries({
+    nothing: [{}, 1],
+    type: [{ type: ["object", "array", "string", "null", "boolean", "integer", "number"] }, 1],
+    $ref: [{ $ref: "#/items/allOf/0/not" }, 1],
+    required: [{ required: names(20) }, {}],
+    properties: [{ properties: { a: true }, additionalProperties: false }, { a: 1 }],
+    dependentRequired: [{ dependentRequired: { a: ["b"], c: ["d"] } }, { a: 1 }],
+    uniqueItems: [{ uniqueItems: true }, list(8)],
+    contains: [{ contains: { const: 5 } }, list(5)],
+    multipleOf: [{ multipleOf: 1e-300 }, 1e300],
+    bounds: [{ minimum: 0.1, maximum: 9.9, exclusiveMinimum: 0.01, exclusiveMaximum: 99 }, 1.5],
+  } as Readonly<Record<string, readonly [object, unknown]>>).map(([keyword, [schema, value]]) => [
+    keyword,
+    {
+      schema: { items: { allOf: [{ not: { not: {} } }, ...times(400, () => schema)] } },
+      value: times(200, () => value),
+    },
+  ]),
+);
+const blocksOfSpent = stepsOf(import.meta.url, (index) => {
+  const { schema, value } = Object.values(spent)[index]!;
+  faultsOf(schema, value, new Steps(smallBudget));
+});
+
 /** Blocks of code for each step of the budget, and for a schema of nothing. */
 const blocksPerStep = 16;
 const blocksAtFirst = 2_000;
+/** The same for the check of an answer, which nobody can interrupt: a million of these is what it may take. */
+const blocksPerCheckStep = 4;
 
 describe("the work that the schemas of a request make", () => {
   it("grows with their size, and none of its steps has a size that a caller chooses", async () => {
@@ -285,6 +313,15 @@ describe("the work that the schemas of a request make", () => {
       // What is beyond the budget is the list or text that it ended at.
       expect(blocks[at], keyword).to.be.lessThan(20 * blocksAtFirst + blocksPerStep * smallBudget);
       expect(workOf(endless[at]!, smallBudget), keyword).to.be.greaterThan(smallBudget);
+    }
+  });
+
+  it("costs as much a step in the check of an answer, however little of it is compared how often", async () => {
+    const blocks = await blocksOfSpent(...Object.keys(spent).keys());
+    for (const [at, keyword] of Object.keys(spent).entries()) {
+      const { schema, value } = spent[keyword]!;
+      expect(faultsOf(schema, value, new Steps(smallBudget)).at(-1)?.problem, keyword).to.match(/takes too long/);
+      expect(blocks[at]! / smallBudget, keyword).to.be.lessThan(blocksPerCheckStep);
     }
   });
 
