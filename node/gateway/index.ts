@@ -65,7 +65,7 @@ import { createOutputMemory } from "./edge/output-memory.ts";
 import type { Gateway, GatewayOptions, GatewayContext, GatewayRoute } from "./options.ts";
 import { addStoreStream } from "./model-store.ts";
 import { listNodes } from "./nodes.ts";
-import { paceBodies } from "./edge/body-pace.ts";
+import { createBodyPace, paceBodies } from "./edge/body-pace.ts";
 import { createCommandRates } from "./edge/command-rates.ts";
 import { createRights } from "./identity/rights.ts";
 import { addCommandRoutes } from "./routes.ts";
@@ -180,6 +180,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         : undefined, // prettier-ignore
     rates,
     commands: createCommandRates(rates, all),
+    pace: createBodyPace({ ...options, limits: all }),
     outputMemory: createOutputMemory({ ...options, limits: all }),
     rights: createRights({ ...options, limits: all }),
     declared: (route) => void routes.push(route),
@@ -206,7 +207,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { limits, clock } = at;
   const accounts = createAccounts(at);
   const app = await createHttp(at, accounts);
-  paceBodies(app, at);
+  paceBodies(app, at.pace, all);
   const entrance = createConnectionGovernor(app.server, {
     ...at,
     descriptors: at.descriptors ?? limits.tcpConnectionsMax,

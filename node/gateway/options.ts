@@ -49,6 +49,7 @@ import type { Branding } from "../cluster/facts/branding.ts";
 import type { MailPort } from "./identity/mail.ts";
 import type { OutputMemory } from "./edge/output-memory.ts";
 import type { ServiceTokenOptions, ServiceTokens } from "./identity/service-tokens.ts";
+import type { BodyPace } from "./edge/body-pace.ts";
 import type { CommandRates } from "./edge/command-rates.ts";
 import type { TlsPort } from "./edge/tls.ts";
 import type { Rights } from "./identity/rights.ts";
@@ -285,6 +286,7 @@ export type GatewayContext = Omit<
   readonly outputMemory: OutputMemory;
   readonly rates: Rates;
   readonly commands: CommandRates;
+  readonly pace: BodyPace;
   /** Short-lived tokens; undefined: there are none. */
   readonly tokens: ServiceTokens | undefined;
   readonly rights: Rights;

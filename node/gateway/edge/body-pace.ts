@@ -1,57 +1,81 @@
-/** How fast large bodies of people are read: to count, parse and check one takes milliseconds in the thread that
- *  everybody's requests are in, so one sender in a loop would be what all others wait for.
+/** How fast what people send is read, where it is large: to count, parse and check it takes milliseconds in the thread
+ *  that everybody's requests are in, so one sender in a loop would be what all others wait for.
  *
  *      announced ─► units of its person, and of its address ─► read, as fast as it comes
  *                       └── none left: it waits unread, in the network, then is refused with RATE_LIMITED
  *
- *  A body that waits takes no memory here. Small ones are counted as requests alone. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import { failure, PlexusError } from "../../../protocols/index.ts";
-import type { GatewayContext } from "../options.ts";
+ *  What waits takes no memory here, but for one message of a WebSocket. What is small is counted as requests alone. */
+import type { FastifyInstance } from "fastify";
+import { failure, PlexusError, type Failure } from "../../../protocols/index.ts";
+import type { Clock, Random } from "../../ports/index.ts";
+import type { Caller } from "../identity/accounts.ts";
+import type { GatewayLimits } from "../limits.ts";
 import { addressKey, createRateLimit, type RateLimit } from "./rates.ts";
+
+/** Says when large bodies may be read. */
+export interface BodyPace {
+  /** Calls back when so many bytes of somebody may be read: at once where they are few; with RATE_LIMITED when not for
+   *  long. */
+  wait(of: { readonly caller: Pick<Caller, "user">; readonly address: string }, bytes: number, done: Done): void;
+}
+
+type Done = (refusal?: Failure) => void;
 
 /** A limit that counts, and whose. */
 type Counted = readonly [limit: RateLimit, key: string];
 
-/** Makes the server read them so. */
-export function paceBodies(app: FastifyInstance, { limits, clock, random }: GatewayContext): void {
+/** Makes it. */
+export function createBodyPace(at: {
+  readonly limits: GatewayLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+}): BodyPace {
+  const { limits, clock, random } = at;
   const { bodyBytesMax: unitBytes, largeBodyRate, largeBodyAddressRate, largeBodyWaitMaxMs, rateRows } = limits;
   const people = createRateLimit(largeBodyRate, rateRows, clock, random);
   const addresses = createRateLimit(largeBodyAddressRate, rateRows, clock, random);
+  const perWindow = `${(largeBodyRate.count * unitBytes) / 1024} KiB in ${largeBodyRate.windowMs / 1_000} s`;
+  const reason = `of large requests, ${perWindow} are read of one person`;
 
-  /** Takes units of one limit after the other's; waits where there are none. */
-  function take(counted: readonly Counted[], untilMs: number, done: (error?: Error) => void): void {
-    for (let left = counted; left.length > 0; left = left.slice(1)) {
-      const [limit, key] = left[0]!;
+  /** Takes the units one after the other; waits where there are none. */
+  function take(counted: readonly Counted[], untilMs: number, done: Done): void {
+    for (const [place, [limit, key]] of counted.entries()) {
       const retryAfterMs = limit.take(key);
       if (retryAfterMs === 0) continue;
-      if (clock.monotonicMs() + retryAfterMs > untilMs) {
-        const seconds = largeBodyRate.windowMs / 1_000;
-        const reason = `of large requests, ${(largeBodyRate.count * unitBytes) / 1024} KiB in ${seconds} s are read of one person`;
-        done(new PlexusError(failure("RATE_LIMITED", { reason, retryAfterMs })));
-      } else clock.after(retryAfterMs, () => take(left, untilMs, done));
+      if (clock.monotonicMs() + retryAfterMs > untilMs) done(failure("RATE_LIMITED", { reason, retryAfterMs }));
+      else clock.after(retryAfterMs, () => take(counted.slice(place), untilMs, done));
       return;
     }
     done();
   }
 
-  app.addHook("preParsing", (request: FastifyRequest, _reply, payload, done) => {
-    const { caller } = request;
-    const { bodyLimit, config } = request.routeOptions;
+  return {
+    wait({ caller, address }, bytes, done) {
+      if (bytes <= unitBytes) return done();
+      const both: readonly Counted[] = [
+        [people, caller.user],
+        [addresses, addressKey(address)],
+      ];
+      const counted = Array.from({ length: Math.ceil(bytes / unitBytes) }, () => both).flat();
+      take(counted, clock.monotonicMs() + largeBodyWaitMaxMs, done);
+    },
+  };
+}
+
+/** Makes the server read bodies so. */
+export function paceBodies(app: FastifyInstance, pace: BodyPace, { bodyBytesMax }: GatewayLimits): void {
+  app.addHook("preParsing", (request, _reply, payload, done) => {
+    const { address, caller, routeOptions } = request;
+    const { bodyLimit, config } = routeOptions;
+    if (config.access !== "user" || caller === null || bodyLimit <= bodyBytesMax) return done(null, payload);
     const announced = request.headers["content-length"];
     // One that does not say how long it is may be as long as it may.
     const bytes = Math.min(announced === undefined ? bodyLimit : Number(announced), bodyLimit);
-    const isLarge = config.access === "user" && caller !== null && bodyLimit > unitBytes && bytes > unitBytes;
-    if (!isLarge) return done(null, payload);
-    const both: readonly Counted[] = [
-      [people, caller.user],
-      [addresses, addressKey(request.address)],
-    ];
-    const counted = Array.from({ length: Math.ceil(bytes / unitBytes) }, () => both).flat();
-    take(counted, clock.monotonicMs() + largeBodyWaitMaxMs, (error) => {
+    pace.wait({ caller, address }, bytes, (refusal) => {
+      if (refusal !== undefined) return done(new PlexusError(refusal), payload);
       // Of a sender that went away meanwhile nothing comes any more, not even an end.
       const gone = request.raw.destroyed ? Object.assign(new Error("the sender is gone"), { statusCode: 400 }) : null;
-      done(error ?? gone, payload);
+      done(gone, payload);
     });
   });
 }

@@ -175,6 +175,11 @@ export function takeJson(app: FastifyInstance, limits: GatewayLimits): void {
   const room = { held: { bytes: 0 }, bytesAtOnceMax: limits.bodiesBytesMax };
   app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: IncomingMessage) => {
     const { json = usual, written, isAsked } = request.routeOptions.config;
+    const { "content-encoding": encoding = "identity" } = request.headers;
+    if (encoding !== "identity") {
+      const problem = `a body in ${encoding.slice(0, 32)} is not read: send it without content-encoding`;
+      throw new PlexusError(failure("BAD_REQUEST", { path: "", problem }));
+    }
     const body = await readBody(request, payload, json, room);
     if (body.length === 0) return {};
     request.bodyBytes = body.length;

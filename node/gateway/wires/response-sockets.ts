@@ -60,6 +60,8 @@ export class ResponseSocket {
   readonly #subscriber: Subscriber;
   readonly #headers: IncomingHttpHeaders;
   readonly #interest = new Interest();
+  /** What came and is not taken yet. The connection is not read while the first of them waits. */
+  readonly #heard: Buffer[] = [];
   /** By name, the one that was used last at the end. */
   readonly #streams = new Map<string | undefined, Stream>();
   readonly #stopTimer: () => void;
@@ -76,8 +78,33 @@ export class ResponseSocket {
     });
   }
 
-  /** Takes what the client sent. */
+  /** Takes what the client sent: what is large waits for its turn, and all behind it. */
   hear(data: Buffer): void {
+    this.#heard.push(data);
+    if (this.#heard.length === 1) this.#next();
+  }
+
+  #next(): void {
+    for (let [data] = this.#heard; data !== undefined && this.#subscriber.open; [data] = this.#heard) {
+      const one = data;
+      let [isDone, isLate] = [false, false];
+      this.#at.pace.wait(this.#subscriber, one.length, (refusal) => {
+        isDone = true;
+        if (refusal === undefined) this.#take(one);
+        else this.#write(envelopeOf(refusal));
+        this.#heard.shift();
+        if (!isLate) return;
+        this.#subscriber.wire.resume();
+        this.#next();
+      });
+      if (isDone) continue;
+      isLate = true;
+      this.#subscriber.wire.pause();
+      return;
+    }
+  }
+
+  #take(data: Buffer): void {
     let named: Named = {};
     try {
       const said = demand(parseAsked(data.toString(), aiJsonBounds(this.#at.limits))) as Heard["said"];

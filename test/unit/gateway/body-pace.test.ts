@@ -3,6 +3,7 @@
 import { expect } from "chai";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { WebSocket } from "ws";
 import type { GatewayLimits } from "../../../node/gateway/limits.ts";
 import { createWorld, startFixture, type Fixture } from "./fixture.ts";
 
@@ -15,6 +16,13 @@ const bodyOf = (units: number) => ({
   messages: [{ role: "user", content: "hi" }],
   padding: "x".repeat(units * unitBytes - 300),
 });
+
+/** What a message of the WebSocket says. */
+interface Told {
+  readonly type: string;
+  readonly response?: { readonly metadata: { readonly at: string } };
+  readonly error?: { readonly code: string };
+}
 
 describe("gateway: the pace of large bodies", () => {
   let fixture: Fixture;
@@ -67,6 +75,32 @@ describe("gateway: the pace of large bodies", () => {
     expect(refused.status).to.equal(429);
     expect(refused.headers.get("retry-after")).to.match(/^\d+$/);
     expect(refused.body.error.message).to.match(/of large requests, 512 KiB in 8 s are read of one person/);
+  });
+
+  it("by the WebSocket of responses are taken so, too, each in its turn", async () => {
+    await begin({ largeBodyWaitMaxMs: 2_500 });
+    const socket = new WebSocket(`${fixture.url.replace("http", "ws")}/v1/responses`, {
+      headers: { authorization: `Bearer ${people[0]}` },
+    });
+    await once(socket, "open");
+    const ended: string[] = [];
+    const isOver = Promise.withResolvers<void>();
+    const fromMs = clock.monotonicMs();
+    socket.on("message", (data: Buffer) => {
+      const { type, response, error } = JSON.parse(data.toString()) as Told;
+      if (type === "response.completed") ended.push(response?.metadata.at ?? "");
+      else if (type === "error") ended.push(error?.code ?? "");
+      if (ended.length === 7) isOver.resolve();
+    });
+    const say = (at: string, units: number): void =>
+      socket.send(JSON.stringify({ type: "response.create", ...bodyOf(units), input: "hi", metadata: { at } }));
+    for (const at of ["1", "2", "3", "4", "5"]) say(at, 2);
+    say("small", 1);
+    say("too large", 8);
+    await isOver.promise;
+    expect(ended).to.deep.equal(["1", "2", "3", "4", "5", "small", "rate_limited"]);
+    expect(clock.monotonicMs() - fromMs).to.be.greaterThan(1_000);
+    socket.close();
   });
 
   it("that do not say how long they are count as the longest, and one whose sender went away ends", async () => {

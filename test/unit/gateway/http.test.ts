@@ -209,6 +209,14 @@ describe("gateway: HTTP", () => {
     expect(form.body.error.code).to.equal("BAD_REQUEST");
   });
 
+  it("reads no body in another encoding, and says so", async () => {
+    for (const path of ["/api/v1/rooms", "/v1/chat/completions"]) {
+      const reply = await as(ada)("POST", path, { model: "echo" }, { "content-encoding": "gzip" });
+      expect(reply.status).to.equal(400);
+      expect(JSON.stringify(reply.body)).to.include("a body in gzip is not read: send it without content-encoding");
+    }
+  });
+
   it("hides what went wrong inside behind a request id that the log knows", async () => {
     const broken = await startFixture({ metricsText: () => Promise.reject(new Error("a secret detail")) });
     const reply = await broken.request("GET", "/metrics", { token: controlToken });
