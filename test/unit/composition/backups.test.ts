@@ -20,6 +20,7 @@ import {
   type Result,
   type SlotId,
 } from "../../../protocols/index.ts";
+import { isAll } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { isPack, plainKeys, valueIn } from "../backup/world.ts";
 import { append, draft, identity, openAs, RowStore, slot } from "../storage/fixture.ts";
@@ -228,7 +229,7 @@ describe("backups into a folder", () => {
     }
     let [left, at] = [0, 0];
     for (let isKilled = true; isKilled;) {
-      at += at < 4 ? 1 : 5;
+      at += at < 4 ? 1 : isAll ? 5 : 7;
       const to = join(top, `killed-${at}`);
       const dying = await filled();
       let steps = 0;

@@ -32,7 +32,7 @@ import { codedBytes, codeStripe, readShard, readStripe } from "../../../node/bul
 import { openJournal, readFormat } from "../../../node/storage/index.ts";
 import { failure, failureOf, ok, refused, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { createSealer, readHead, writeHead, type Sealer } from "../../../runtimes/backup/index.ts";
-import { depth } from "../../depth.ts";
+import { depth, examples } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { valueIn } from "../backup/world.ts";
 import { append, draft, must, openAs, RowStore } from "../storage/fixture.ts";
@@ -248,7 +248,7 @@ describe("a restore from the disks of storage nodes", function () {
         const isNamed = done.holders!.damaged.named.every(({ folder }) => folder.startsWith(holder(hurt)));
         expect(isNamed).to.equal(true);
       }),
-      { numRuns: depth(4, 60) },
+      { numRuns: depth(examples(4), 60) },
     );
     // Three are enough, and two say how many more would do.
     await again();

@@ -11,6 +11,7 @@ import { fits } from "../../../runtimes/schema.ts";
 import { faultsOf } from "../../../runtimes/schema-check.ts";
 import { allowanceOf, understand } from "../../../runtimes/schema-reader.ts";
 import { Steps } from "../../../runtimes/steps.ts";
+import { examples } from "../../depth.ts";
 import { readGbnf } from "../../fixtures/gbnf.ts";
 import { stepsOf } from "../../fixtures/steps.ts";
 
@@ -247,7 +248,7 @@ const drawn = [
   ...Object.keys(widened).flatMap((keyword) =>
     Object.keys(around).map((holder) => ({ keyword, holder, count: 256, by: 3 })),
   ),
-  ...fc.sample(made, { seed: 1, numRuns: 60 }),
+  ...fc.sample(made, { seed: 1, numRuns: examples(60) }),
 ];
 const caseOf = ({ keyword, holder, count, by }: (typeof drawn)[number], size: number): Case =>
   around[holder]!(widened[keyword]!(count * size), by);
