@@ -6,6 +6,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { openLevelReader, openLevelStore, surveyLevel, type FileDamage } from "../../../node/platform/index.ts";
 import type { Store, StoreOp, StoreRange } from "../../../node/ports/index.ts";
+import { examples } from "../../depth.ts";
 
 describe("the reader of a Level store's files", () => {
   let folder: string;
@@ -73,7 +74,7 @@ describe("the reader of a Level store's files", () => {
         await expectSame(reader, store, [everything, { ...everything, reverse: true }, ...ranges]);
         await store.close();
       }),
-      { numRuns: 25 },
+      { numRuns: examples(25) },
     );
   });
 
