@@ -208,12 +208,10 @@ export function describeHealth(health: StripeHealth, color: boolean, width = Inf
     signedAtMs === undefined ? "" : `signed ${minuteText(signedAtMs)}`,
     paint(color, state === "well" ? "green" : state === "coming" || state === "unknown" ? "yellow" : "red", state),
   ]);
-  const says =
-    well >= shards.length
-      ? "whole"
-      : well >= enough
-        ? `can be read; ${shards.length - well} to be repaired`
-        : "cannot be read now";
+  const coming = shards.filter(({ state }) => state === "coming").length;
+  const wrong = shards.length - well - coming;
+  const rest = [...(coming > 0 ? [`${coming} on the way`] : []), ...(wrong > 0 ? [`${wrong} to be repaired`] : [])];
+  const says = rest.length === 0 ? "whole" : well >= enough ? `can be read; ${rest.join(", ")}` : "cannot be read now";
   return (
     `Stripe ${id.slice(0, 16)}, ${schemeText(health)}: ` +
     `${says}\n${renderTable(columns, cells, { color, columns: width })}`

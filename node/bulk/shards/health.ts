@@ -1,7 +1,12 @@
-/** How each shard of a stripe stands: what its holder says, and what the holder's node has. */
+/** How each shard of a stripe stands: what its holder says, and what the holder's node has.
+ *
+ *  A put is acknowledged before all of its shards are at their holders, and only the node that puts knows of the
+ *  others. Whoever else asks goes by the holders that have theirs: for as long as the rest of an upload may take, a
+ *  shard that its holder has not heard of yet is on its way, and not missing. */
 import {
   shardsOf,
   type HeldShard,
+  type HeldShards,
   type ShardState,
   type StripeHealth,
   type StripeRef,
@@ -17,18 +22,29 @@ interface Asked {
   readonly isComing: (hash: BlobHash) => boolean;
 }
 
+/** What the holder of a shard says: it does not answer, it has heard of no such shard, or what it has. */
+type Described = "silent" | "none" | HeldShard;
+
+async function describedOf(ports: StripesPorts, stripe: StripeRef, shard: Shard): Promise<Described> {
+  const command = { type: "describe" as const, stripes: [stripe.id] };
+  const answer = await ports.ask(holderOfShard(stripe, shard), command, ports.limits.holderTimeoutMs);
+  if (!answer.ok) return "silent";
+  const [held] = (answer.value as HeldShards).shards;
+  return held?.stripe.shards[held.shard]?.hash === shard.hash ? held : "none";
+}
+
+/** Whether what a put leaves for later may still be on its way: the first of those that are there came so lately. */
+function isRestComing({ clock, limits }: StripesPorts, described: readonly Described[]): boolean {
+  const since = described.flatMap((one) => (typeof one === "string" ? [] : one.heldSinceMs));
+  return since.length > 0 && clock.nowMs() < Math.min(...since) + limits.restTimeoutMs;
+}
+
 async function stateOf(
   ports: StripesPorts,
   stripe: StripeRef,
-  { shard, deep, isComing }: Asked & { readonly shard: Shard },
+  { shard, held, deep }: Pick<Asked, "deep"> & { readonly shard: Shard; readonly held: HeldShard },
 ): Promise<ShardState> {
-  if (isComing(shard.hash)) return "coming";
   const holder = holderOfShard(stripe, shard);
-  const command = { type: "describe" as const, stripes: [stripe.id] };
-  const answer = await ports.ask(holder, command, ports.limits.holderTimeoutMs);
-  if (!answer.ok) return "unknown";
-  const [held] = (answer.value as { shards: readonly HeldShard[] }).shards;
-  if (held === undefined || held.stripe.shards[held.shard]?.hash !== shard.hash) return "missing";
   const owner = ownerOf(ports, holder);
   if (owner === undefined) return "unknown";
   const lacks = await ports.links.call(owner, "shard.lacks", { hashes: [shard.hash] });
@@ -43,17 +59,26 @@ async function stateOf(
 }
 
 /** Asks for all shards of a stripe at once. */
-export async function healthOf(ports: StripesPorts, stripe: StripeRef, asked: Asked): Promise<StripeHealth> {
+export async function healthOf(
+  ports: StripesPorts,
+  stripe: StripeRef,
+  { deep, isComing }: Asked,
+): Promise<StripeHealth> {
   const { members } = ports.membership.members();
+  const described = await Promise.all(stripe.shards.map((shard) => describedOf(ports, stripe, shard)));
+  const unheard = isRestComing(ports, described) ? "coming" : "missing";
   const shards = await Promise.all(
-    stripe.shards.map(async (shard) => {
+    stripe.shards.map(async (shard, number) => {
       const { index, hash } = shard;
       const holder = holderOfShard(stripe, shard);
       const owner = ownerOf(ports, holder);
       const node = members.find((member) => member.node === owner)?.name;
       const signedAtMs = owner === undefined ? undefined : ports.signedAtMs(owner, { hash, holder });
-      const state = await stateOf(ports, stripe, { ...asked, shard });
+      const held = described[number] as Described;
       const known = { ...(node !== undefined && { node }), ...(signedAtMs !== undefined && { signedAtMs }) };
+      if (isComing(hash)) return { index, hash, state: "coming" as const, ...known };
+      if (held === "silent") return { index, hash, state: "unknown" as const, ...known };
+      const state = held === "none" ? unheard : await stateOf(ports, stripe, { shard, held, deep });
       return { index, hash, state, ...known };
     }),
   );

@@ -54,7 +54,11 @@ describe("shards on real nodes", () => {
     const file = join(cluster.named("b").data, "photo.raw");
     await writeFile(file, bytes);
     expect(await plexus(cluster.named("b"), "shards", "put", file)).to.match(/in 1 stripe/);
-    expect(await plexus(cluster.named("c"), "shards", "verify", `${file}.ref`)).to.match(/3 copies: whole/);
+    // A put is acknowledged by enough of the holders; the rest follows, and is said to be on the way meanwhile.
+    await until("every copy is at its holder", async () => {
+      const verified = await runPlexus("shards", "verify", `${file}.ref`, "--data", cluster.named("c").data);
+      expect(verified.stdout + verified.stderr).to.match(/3 copies: whole/);
+    });
     /** A table as its cells. */
     const cells = (text: string): readonly (readonly string[])[] =>
       text.split("\n").map((line) => line.split("│").map((cell) => cell.trim()).filter((cell) => cell !== "")); // prettier-ignore

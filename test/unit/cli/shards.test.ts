@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { describeInventory, describeShards } from "../../../cli/shards/shards.ts";
 import { describeHealth } from "../../../cli/shards/stripes.ts";
-import type { HolderRow, HolderSums, StorageNodeRow } from "../../../protocols/index.ts";
+import type { HolderRow, HolderSums, ShardState, StorageNodeRow } from "../../../protocols/index.ts";
 
 const none = { shards: 0, bytes: 0 };
 const sums = (more: Partial<HolderSums> = {}): HolderSums => ({
@@ -104,6 +104,26 @@ describe("plexus shards", () => {
       .and.match(/g1\.1 .* signed 1970-01-01T00:01Z .* missing/)
       .and.match(/g1\.2 [ │]*cdcdcdcdcdcdcdcd[ │]*unknown/);
     expect(text).to.not.include("\u001b");
+  });
+
+  it("says what is on the way, which is not to be repaired", () => {
+    const shard = (state: ShardState) => ({ index: 0, hash: "ab".repeat(32), state });
+    const says = (enough: number, ...states: readonly ShardState[]) =>
+      describeHealth(
+        {
+          id: "5aaaaaaa",
+          group: "g1",
+          scheme: { type: "copies", copies: states.length },
+          shards: states.map(shard),
+          enough,
+          well: states.filter((state) => state === "well").length,
+        },
+        false,
+      ).split("\n", 1)[0];
+    expect(says(2, "well", "well", "coming")).to.equal("Stripe 5aaaaaaa, 3 copies: can be read; 1 on the way");
+    expect(says(2, "well", "coming", "missing", "well")).to.match(/can be read; 1 on the way, 1 to be repaired$/);
+    expect(says(2, "well", "coming", "coming")).to.match(/: cannot be read now$/);
+    expect(says(2, "well", "well", "well")).to.match(/: whole$/);
   });
 
   it("lists what a holder has", () => {

@@ -88,6 +88,27 @@ describe("shards beside a holder that answers late", () => {
     expect(world.nowMs - startedMs).to.be.below(lateMs / 2);
     await world.until(() => ref.shards.every(({ hash }) => fixture.isKept(hash)), 120_000);
   });
+
+  it("are on the way, and not missing, at each node that is asked before the late one has its own", async () => {
+    const restTimeoutMs = 120_000;
+    const { fixture, world, put, ownerOf } = await fixtureOf(3, { ...blind, callTimeoutMs: 300_000, restTimeoutMs });
+    const late = "n4" as NodeId;
+    fixture.machine(late).cheat = lateBy(world, lateMs);
+    const ref = await put();
+    const statesAt = async (node: NodeId): Promise<readonly string[]> => {
+      const health = await world.settle((fixture.machine(node).shards?.stripes as Stripes).inspect(ref));
+      return health.ok ? health.value.shards.map(({ state }) => state) : [health.error.code];
+    };
+    const expected = ref.shards.map((shard) => (ownerOf(shard) === late ? "coming" : "well"));
+    expect(expected).to.include("coming");
+    expect(await statesAt("n1"), "at the node that puts").to.deep.equal(expected);
+    expect(await statesAt("n3"), "at another").to.deep.equal(expected);
+    // A put's time for the rest is over, and nothing came: nobody says any more that it will.
+    fixture.machine(late).cheat = lateBy(world, never);
+    await world.pass(restTimeoutMs);
+    const over = ref.shards.map((shard) => (ownerOf(shard) === late ? "missing" : "well"));
+    expect(await statesAt("n3"), "in the end").to.deep.equal(over);
+  });
 });
 
 describe("a stripe that is put while the actor of a holder answers late", () => {
