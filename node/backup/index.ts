@@ -57,6 +57,7 @@ export {
   type Pacing,
   type Piece,
   type ReadPacing,
+  type StripePacing,
 } from "./run/pacing.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads, KnownLosses } from "./ports.ts";
 export {

@@ -159,6 +159,8 @@ export const paceLimits = {
   restMsMin: 5,
   /** Longest rest. */
   restMsMax: 5_000,
+  /** The same before a part of a stripe that is put: all of them are to end within the time that a put may take. */
+  putRestMsMax: 1_000,
   /** For so long the disk goes on behind a piece of work. */
   tailMs: 20,
   /** Bytes that are read at once when people come. */
@@ -174,6 +176,8 @@ export const paceLimits = {
   /** Bytes of a shard that are synced at once while people are there: what is written and not synced, their own syncs
    *  wait for. */
   syncedBytes: 256 * 1024,
+  /** Stripes whose holders are asked in one piece whether they are there, while people are. */
+  stripesAsked: 32,
 } as const;
 
 /** The same, where a test has smaller ones. */

@@ -1,7 +1,7 @@
 /** What a backup needs of the node. */
 import type { ActorId, Result, StripeHealth, StripeRef } from "../../protocols/index.ts";
 import type { HeadKeys, Sealer, StripeName } from "../../runtimes/backup/index.ts";
-import type { Clock, Log, Random } from "../ports/index.ts";
+import type { Clock, Log, PutPacing, Random } from "../ports/index.ts";
 import type { BackupLimits } from "./limits.ts";
 
 /** Where packs and the manifest are kept: the stripes of the cluster, or folders (`folders.ts`). Each method as of
@@ -9,7 +9,12 @@ import type { BackupLimits } from "./limits.ts";
 export interface BackupStripes {
   put(
     bytes: Uint8Array,
-    how: { readonly class: string; readonly owner: ActorId; readonly lifeMs?: number },
+    how: {
+      readonly class: string;
+      readonly owner: ActorId;
+      readonly lifeMs?: number;
+      readonly pacing?: PutPacing;
+    },
   ): Promise<Result<StripeRef>>;
   read(ref: StripeRef): Promise<Result<Uint8Array>>;
   keep(ref: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>>;

@@ -96,6 +96,14 @@ export interface ActorBlobs {
   read(actor: ActorId, hash: BlobHash): Promise<Result<Uint8Array>>;
 }
 
+/** How a put makes room for people: it is coded and brought in parts, each when its time has come. */
+export interface PutPacing {
+  /** Does one part. Errors: those of the work. */
+  readonly part: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
+  /** How many bytes of a shard are brought at once now; undefined: as many as may be. */
+  readonly bytes: () => number | undefined;
+}
+
 /** Bulk that outlives nodes: each stripe is kept by many holders, of which some suffice
  *  (docs/decisions/0044-shards.md). What is put is kept as it is: the caller has encrypted it. */
 export interface Stripes {
@@ -105,7 +113,12 @@ export interface Stripes {
    *  said: DISK_FULL, LIMIT_REACHED, RATE_LIMITED. */
   put(
     bytes: Uint8Array,
-    how: { readonly class: string; readonly owner: ActorId; readonly lifeMs?: number },
+    how: {
+      readonly class: string;
+      readonly owner: ActorId;
+      readonly lifeMs?: number;
+      readonly pacing?: PutPacing;
+    },
   ): Promise<Result<StripeRef>>;
   /** Any k shards give it; asks for more when some are slow. Errors: STRIPE_LOST (names the shards), SLOT_UNAVAILABLE
    *  (holders that may have enough do not answer), OVERLOADED. */

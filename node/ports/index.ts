@@ -44,6 +44,7 @@ export type {
   Reference,
   OwnedBlobs,
   ActorBlobs,
+  PutPacing,
   Stripes,
 } from "./bulk.ts";
 export type {

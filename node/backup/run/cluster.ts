@@ -81,7 +81,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
   ];
   /** For what nobody waits for: it steps back behind people. */
   const usePaced = <Answer>({ signal }: Pick<TaskAt, "signal">, work: Work<Answer>): Promise<Answer> =>
-    options.use((backup) => work(patient(backup, signal)), options.pacing?.piece);
+    options.use((backup) => work(patient(backup, signal)), options.pacing);
   /** People come first. */
   const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
 

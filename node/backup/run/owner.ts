@@ -9,7 +9,7 @@ import { within } from "../../waiting.ts";
 import type { RunnerLimits } from "../limits.ts";
 import { PartListWriter } from "../format/part-list.ts";
 import { readPart, type PartOptions, type PartProgress } from "./part.ts";
-import { pacedSource, type Pacing, type Piece } from "./pacing.ts";
+import { pacedSource, type Pacing, type StripePacing } from "./pacing.ts";
 import type { BackupPorts } from "../ports.ts";
 import { openRepository } from "../repository.ts";
 import { patient } from "./patience.ts";
@@ -27,10 +27,10 @@ export interface PartPorts {
   /** The slots of this node. */
   readonly source: Pick<SlotSource, "open">;
   /** Lets the work through; absent: all of it at once. */
-  readonly pacing?: Pick<Pacing, "piece" | "part" | "percent">;
-  /** Opens what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error:
+  readonly pacing?: Pick<Pacing, "part" | "percent"> & StripePacing;
+  /** Opens what a backup needs of the node, and closes it afterwards; with `pacing` it steps back behind people. Error:
    *  KEY_MISSING. */
-  use<Answer>(work: (ports: BackupPorts) => Promise<Answer>, piece?: Piece): Promise<Answer>;
+  use<Answer>(work: (ports: BackupPorts) => Promise<Answer>, pacing?: StripePacing): Promise<Answer>;
 }
 
 /** The answers of this node to `backup.part` and `backup.end`. */
@@ -119,7 +119,7 @@ export function serveParts(ports: PartPorts): Parts {
         await repository.abandon();
         throw error;
       }
-    }, ports.pacing?.piece);
+    }, ports.pacing);
   }
 
   /** Never faster than this: the network and the disks of holders are others'. */

@@ -3,10 +3,14 @@
  *      piece ─► nobody is there: at once          people are: one at a time ─► rest ─► the next
  *
  *  A piece is short and whole: a page that is read, rows that are cut in the pool, a shard that is written and synced.
- *  None has another one in it.
+ *  None has another one in it, and none waits for a rest of another node: while it waited nothing would be done, and
+ *  changes that were not late would count for work that disturbs nobody.
  *
- *  A shard that another node brings waits for the rest alone, and for no piece: two nodes that store shards at each
- *  other would wait for each other. What it takes is rested behind as well. */
+ *  So a stripe that is put is many pieces: it is coded, and each chunk of its shards is brought. They go before others,
+ *  and rest for a shorter time at the most, since a put has to end in time.
+ *
+ *  A shard that another node brings waits for the rest alone, once, and for no piece: two nodes that store shards at
+ *  each other would wait for each other. What each of its chunks takes is rested behind as well. */
 import type { Clock } from "../../ports/index.ts";
 import type { SlotSource } from "./sources.ts";
 import { paceLimits, type PaceLimits } from "../limits.ts";
@@ -35,8 +39,12 @@ export interface ReadPacing {
 export const unpacedReads: ReadPacing = { piece: unpaced, part: (most, work) => work(most) };
 
 export interface Pacing extends ReadPacing {
+  /** Does a part of a stripe that is put: as a piece before all others, behind `putRestMsMax` at the most. */
+  readonly put: Piece;
   /** Does what another node's backup asks of this node: once the rest is over, which is `restMsMax` at the most. */
   readonly guest: Piece;
+  /** Does a part of that at once. */
+  readonly counted: Piece;
   /** Is told of each change of people's data that is on the disk now: what it took. */
   heard(tookMs: number): void;
   /** Is told how many nodes one change of people's data waits for: one until then. */
@@ -57,7 +65,7 @@ class NodePacing implements Pacing {
   readonly #clock: Clock;
   readonly #limits: PaceLimits;
   readonly #pacer: Pacer;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly begin: () => void; readonly restMsMax: number }[] = [];
   /** What other nodes brought, and waits for the rest. */
   readonly #resting = new Set<() => void>();
   /** Pieces, and what other nodes brought. */
@@ -82,9 +90,24 @@ class NodePacing implements Pacing {
 
   readonly piece: Piece = async (work) => {
     await new Promise<void>((begin) => {
-      this.#waiting.push(begin);
+      this.#waiting.push({ begin, restMsMax: this.#limits.restMsMax });
       this.#next();
     });
+    return this.#work(work);
+  };
+
+  readonly put: Piece = async (work) => {
+    await new Promise<void>((begin) => {
+      const { putRestMsMax: restMsMax } = this.#limits;
+      // Behind others of the same stripe.
+      const place = this.#waiting.findIndex((one) => one.restMsMax !== restMsMax);
+      this.#waiting.splice(place === -1 ? this.#waiting.length : place, 0, { begin, restMsMax });
+      this.#next();
+    });
+    return this.#work(work);
+  };
+
+  async #work<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     try {
       return await work();
     } finally {
@@ -92,10 +115,14 @@ class NodePacing implements Pacing {
       if (this.#running === 0) this.#worked(this.#beganMs);
       this.#next();
     }
-  };
+  }
 
   readonly guest: Piece = async (work) => {
     await this.#rest();
+    return this.counted(work);
+  };
+
+  readonly counted: Piece = async (work) => {
     this.#guests += 1;
     const sinceMs = this.#clock.monotonicMs();
     try {
@@ -140,19 +167,19 @@ class NodePacing implements Pacing {
 
   /** What is left of the rest for work that waits since then: what other nodes bring meanwhile prolongs the rest, and
    *  nothing may wait for ever. */
-  #restLeftMs(nowMs: number, sinceMs: number): number {
+  #restLeftMs(nowMs: number, sinceMs: number, restMsMax = this.#limits.restMsMax): number {
     if (this.#stopped || this.#pacer.isAlone(nowMs)) return 0;
-    return Math.max(0, Math.min(this.#restUntilMs, sinceMs + this.#limits.restMsMax) - nowMs);
+    return Math.max(0, Math.min(this.#restUntilMs, sinceMs + restMsMax) - nowMs);
   }
 
   #next(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    while (this.#waiting.length > 0) {
+    for (let [first] = this.#waiting; first !== undefined; [first] = this.#waiting) {
       const nowMs = this.#clock.monotonicMs();
       if (this.#running > 0 && !this.#stopped && !this.#pacer.isAlone(nowMs)) return;
       this.#firstMs ??= nowMs;
-      const leftMs = this.#restLeftMs(nowMs, this.#firstMs);
+      const leftMs = this.#restLeftMs(nowMs, this.#firstMs, first.restMsMax);
       if (leftMs > 0) {
         this.#cancel = this.#clock.after(leftMs, () => this.#next());
         return;
@@ -160,7 +187,8 @@ class NodePacing implements Pacing {
       if (this.#running === 0) this.#beganMs = nowMs;
       this.#running += 1;
       this.#firstMs = undefined;
-      this.#waiting.shift()?.();
+      this.#waiting.shift();
+      first.begin();
     }
   }
 
@@ -197,13 +225,25 @@ export const pacedSource = <Source extends Pick<SlotSource, "open">>(source: Sou
   open: (slot) => source.open(slot, pacing),
 });
 
-/** Stripes, each put or read as a piece. */
-export const pacedStripes = (stripes: BackupStripes, piece: Piece): BackupStripes => ({
+/** How the stripes of a backup make room for people. */
+export type StripePacing = Pick<Pacing, "piece" | "put" | "syncedBytes">;
+
+/** Stripes, each put in parts, and read as a piece; their holders are asked for some at a time. */
+export const pacedStripes = (stripes: BackupStripes, { piece, put, syncedBytes }: StripePacing): BackupStripes => ({
   ...stripes,
-  put: (bytes, how) => piece(() => stripes.put(bytes, how)),
+  put: (bytes, how) => stripes.put(bytes, { ...how, pacing: { part: put, bytes: syncedBytes } }),
   read: (ref) => piece(() => stripes.read(ref)),
   inspect: (ref, deep) => piece(() => stripes.inspect(ref, deep)),
   ...(stripes.standing && {
-    standing: (refs) => piece(async () => (await stripes.standing?.(refs)) ?? new Set<string>()),
+    async standing(refs) {
+      const there = new Set<string>();
+      for (let at = 0; at < refs.length;) {
+        const asked = syncedBytes() === undefined ? refs.length : paceLimits.stripesAsked;
+        const some = refs.slice(at, at + asked);
+        at += some.length;
+        for (const id of (await piece(async () => stripes.standing?.(some))) ?? []) there.add(id);
+      }
+      return there;
+    },
   }),
 });

@@ -48,7 +48,7 @@ export interface Intake {
 
 /** Serves the bytes here. */
 export function createIntake(ports: ShardPorts): Intake {
-  const { node, owned, clock, limits, meter, table, exchange } = ports;
+  const { node, owned, clock, limits, meter, table, exchange, counted = (work) => work() } = ports;
   const { blobs } = owned;
   const inTurn = turns(ports);
   const uploads = new Map<string, Upload>();
@@ -139,13 +139,18 @@ export function createIntake(ports: ShardPorts): Intake {
     }
     upload.received += bytes.length;
     watch(upload);
-    const taken = inflow.push(bytes);
-    if (upload.received === sizeBytes) {
-      inflow.end();
-      return stored;
+    // What this node stores at itself is counted where it is sent.
+    return from === node ? taken() : counted(taken);
+
+    function taken(): Promise<Result<null>> {
+      const pushed = inflow.push(bytes);
+      if (end === sizeBytes) {
+        inflow.end();
+        return stored;
+      }
+      // The disk may refuse what nobody takes any more.
+      return Promise.race([pushed.then(() => ok(null)), stored]);
     }
-    // The disk may refuse what nobody takes any more.
-    return Promise.race([taken.then(() => ok(null)), stored]);
   }
 
   async function hold(asked: MeshBody<"shard.hold">): Promise<Result<MeshAnswer<"shard.hold">>> {
@@ -291,7 +296,7 @@ export function createIntake(ports: ShardPorts): Intake {
 
 /** What another node puts here waits for its turn; what this one stores at itself had it when it was sent. What the
  *  owner of a holder sends ahead of it waits for nothing: after a day the holder comes without what is not here. Gives
- *  when it begins, too. */
+ *  when it begins, too. How long it then takes says nothing: the sender makes room for people between its chunks. */
 const turns =
   ({ node, guest, table }: Pick<ShardPorts, "node" | "guest" | "table">) =>
   (
@@ -302,7 +307,8 @@ const turns =
     const isAtOnce = from === node || (row?.owner === from && row.want?.owner === node);
     const { promise: begun, resolve } = Promise.withResolvers<void>();
     const begin = (): Promise<void> => (resolve(), take());
-    return { begun, done: isAtOnce || guest === undefined ? begin() : guest(begin) };
+    const turn = isAtOnce ? undefined : guest?.(async () => undefined);
+    return { begun, done: turn === undefined ? begin() : turn.then(begin) };
   };
 
 /** A stream that is fed from outside: the giver waits until it is taken. */

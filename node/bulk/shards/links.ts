@@ -3,7 +3,7 @@
 import { failure, ok, PlexusError, refused, type ActorId, type Result } from "../../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../../protocols/mesh/index.ts";
 import { hashOf } from "../blobs/index.ts";
-import type { BlobHash, NodeId } from "../../ports/index.ts";
+import type { BlobHash, NodeId, PutPacing } from "../../ports/index.ts";
 import type { Calls, Intake } from "./intake.ts";
 import type { ShardPorts } from "./parts.ts";
 
@@ -21,7 +21,14 @@ export interface Links {
    *  `had`: it was there. */
   give(
     to: NodeId,
-    shard: { readonly holder: ActorId; readonly hash: BlobHash; readonly sizeBytes: number; readonly bytes: Bytes },
+    shard: {
+      readonly holder: ActorId;
+      readonly hash: BlobHash;
+      readonly sizeBytes: number;
+      readonly bytes: Bytes;
+      /** One chunk at a time, each when people have room for it. */
+      readonly pacing?: PutPacing | undefined;
+    },
   ): Promise<Result<"sent" | "had">>;
   /** The bytes of a shard at a node, as they come; not compared with anything yet. Throws what the node says. */
   stream(from: NodeId, shard: { readonly hash: BlobHash; readonly sizeBytes: number }): AsyncGenerator<Uint8Array>;
@@ -62,11 +69,25 @@ export function createLinks(ports: ShardPorts, intake: Intake): Links {
   return {
     call,
     stream,
-    async give(to, { holder, hash, sizeBytes, bytes }) {
+    async give(to, { holder, hash, sizeBytes, bytes, pacing }) {
       const upload = Buffer.from(random.bytes(12)).toString("hex");
       const begun = await call(to, "shard.begin", { upload, holder, hash, sizeBytes });
       if (!begun.ok) return begun;
       if (begun.value.has) return ok("had");
+      if (pacing !== undefined) {
+        for (let start = 0; start < sizeBytes;) {
+          const chunk = await pacing.part(async () => {
+            const most = Math.max(limits.chunkBytesMin, pacing.bytes() ?? limits.chunkBytesMax);
+            const end = Math.min(sizeBytes, start + Math.min(most, limits.chunkBytesMax));
+            const sent = await call(to, "shard.chunk", { upload, start, bytes: await bytes(start, end) });
+            start = end;
+            return sent;
+          });
+          if (!chunk.ok) return refused(chunk.error);
+        }
+        meter.count("shards_sent");
+        return ok("sent");
+      }
       const underWay: Promise<Result<null>>[] = [];
       for (let start = 0; start < sizeBytes;) {
         const end = Math.min(sizeBytes, start + limits.chunkBytesMax);

@@ -47,6 +47,8 @@ export interface ShardPorts {
   readonly quotaBytes?: () => number | undefined;
   /** Does what another node brings when people have room for it, which is within seconds; without it at once. */
   readonly guest?: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
+  /** Does a part of it at once, and takes in that it is work. */
+  readonly counted?: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
 }
 
 /** Whether an actor is a holder. */

@@ -19,7 +19,7 @@ import {
   type StripeRef,
   shardsOf,
 } from "../../../protocols/index.ts";
-import type { BlobHash, NodeId, Stripes } from "../../ports/index.ts";
+import type { BlobHash, NodeId, PutPacing, Stripes } from "../../ports/index.ts";
 import { hashOf } from "../blobs/index.ts";
 import { backoffMs, withJitter } from "../../waiting.ts";
 import { codeStripe, enoughOf, isAsCoded, schemeText } from "./coding/index.ts";
@@ -74,7 +74,7 @@ export function createWriting(
   async function place(
     { stripe, shard, owner, operation, lifeMs }: KeptShard,
     bytes: Bytes,
-    goesOn: () => boolean,
+    { goesOn, pacing }: { readonly goesOn: () => boolean; readonly pacing: PutPacing | undefined },
   ): Promise<Result<NodeId>> {
     const wanted = stripe.shards[shard] as Shard;
     const holder = holderOfShard(stripe, wanted);
@@ -92,7 +92,7 @@ export function createWriting(
         last = failure("UNREACHABLE", { node: to });
         continue;
       }
-      const given = await links.give(to, { holder, hash, sizeBytes, bytes });
+      const given = await links.give(to, { holder, hash, sizeBytes, bytes, pacing });
       // Who let go of it meanwhile wants no holder to hear of it.
       if (given.ok && !goesOn()) break;
       const body = { holder, stripe, shard, for: owner, operation, ...(lifeMs !== undefined && { lifeMs }) };
@@ -136,13 +136,14 @@ export function createWriting(
 
   async function planOf(
     bytes: Uint8Array,
-    how: { readonly class: string; readonly owner: ActorId },
+    how: { readonly class: string; readonly owner: ActorId; readonly pacing?: PutPacing },
     { operation, without }: Again,
   ): Promise<Result<Plan>> {
     const chosen = ports.choose({ class: how.class, bytes: bytes.length });
     if (!chosen.ok) return chosen;
     const { group, scheme, places } = chosen.value;
-    const coded = codeStripe(bytes, scheme);
+    const code = async () => codeStripe(bytes, scheme);
+    const coded = await (how.pacing?.part(code) ?? code());
     if (!coded.ok) return coded;
     const { id, shards } = coded.value;
     const before = await heldBefore(group, id, scheme);
@@ -266,7 +267,7 @@ export function createWriting(
       const bytes: Bytes = (start, end) => (left.get(number) as Uint8Array).subarray(start, end);
       coming.add(hash);
       const wanted = { stripe, shard: number, ...reference(how), operation };
-      const placed = await place(wanted, bytes, goesOn).finally(() => coming.delete(hash));
+      const placed = await place(wanted, bytes, { goesOn, pacing: how.pacing }).finally(() => coming.delete(hash));
       left.delete(number);
       if (placed.ok) receipts.push(placed.value);
       else {

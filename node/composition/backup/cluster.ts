@@ -10,7 +10,7 @@ import {
   type BackupPorts,
   type ClusterBackups,
   type Pacing,
-  type Piece,
+  type StripePacing,
 } from "../../backup/index.ts";
 import type { ClusterKeys } from "../../keys/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
@@ -24,9 +24,12 @@ import { commandLimits } from "../limits.ts";
 import type { Machine } from "../machine.ts";
 import type { Peer } from "../peer.ts";
 
-/** Uses what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error:
+/** Uses what a backup needs of the node, and closes it afterwards; with `pacing` it steps back behind people. Error:
  *  KEY_MISSING. */
-export type UseBackup = <Answer>(work: (ports: BackupPorts) => Promise<Answer>, piece?: Piece) => Promise<Answer>;
+export type UseBackup = <Answer>(
+  work: (ports: BackupPorts) => Promise<Answer>,
+  pacing?: StripePacing,
+) => Promise<Answer>;
 
 /** Opens them. `use` opens the cluster's backups for a reader at this node. */
 export function openClusterBackups(at: {
@@ -49,14 +52,14 @@ export function openClusterBackups(at: {
   const { node, cluster } = at.identity;
   const { exchange, table, membership, kernel, replication, directory } = at.peer;
   const heads = createDirectoryHeads(directory);
-  const use: UseBackup = async (work, piece) => {
+  const use: UseBackup = async (work, pacing) => {
     const keys = await at.keys.backupKeys();
     if (!keys.ok) throw new PlexusError(keys.error);
-    const stripes = piece === undefined ? at.shards.stripes : pacedStripes(at.shards.stripes, piece);
+    const stripes = pacing === undefined ? at.shards.stripes : pacedStripes(at.shards.stripes, pacing);
     const sealer = createSealer({
       threads: commandLimits.sealerThreads,
       idleMs: commandLimits.sealerIdleMs,
-      ...(piece && { piece }),
+      ...(pacing && { piece: pacing.piece }),
     });
     try {
       return await work({ cluster, owner: backupActor, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }); // prettier-ignore

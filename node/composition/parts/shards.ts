@@ -38,7 +38,7 @@ export async function openShards(
     /** For the durable audit. */
     readonly changed: (action: string, facts: Readonly<Record<string, string>>) => void;
     /** What other nodes bring makes room for people as backups do. */
-    readonly pacing: Pick<Pacing, "guest" | "syncedBytes">;
+    readonly pacing: Pick<Pacing, "guest" | "counted" | "syncedBytes">;
   },
 ): Promise<{ readonly shards: Shards; readonly files: Files; readonly load: () => Partial<NodeLoad> }> {
   const { clock, random, log, meter } = machine;
@@ -83,6 +83,7 @@ export async function openShards(
       other === node ? roomBytes() : roomAt(membership.heard(other)?.load ?? {}, termsOf(other)),
     noted: changed,
     guest: pacing.guest,
+    counted: pacing.counted,
     trustOf: (other) => peer.trust.of(other),
     schemesOf(name) {
       const text = namesOfClass(name)

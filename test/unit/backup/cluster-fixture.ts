@@ -125,7 +125,7 @@ export class Cluster {
             void this.gauges.set([node, name, ...Object.values(labels ?? {})].join(" "), value),
         },
         limits: quick,
-        use: (work, piece) => work(piece ? { ...ports, stripes: pacedStripes(ports.stripes, piece) } : ports),
+        use: (work, paced) => work(paced ? { ...ports, stripes: pacedStripes(ports.stripes, paced) } : ports),
         pacing,
         target: this.targetOf(node),
         drill: () => this.drill(node),

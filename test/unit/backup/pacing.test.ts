@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { createPacing, type Pacing } from "../../../node/backup/index.ts";
+import { createPacing, pacedStripes, type BackupStripes, type Pacing } from "../../../node/backup/index.ts";
 import { paceLimits } from "../../../node/backup/limits.ts";
 import { Pacer } from "../../../node/backup/run/pacer.ts";
+import type { StripeRef } from "../../../protocols/index.ts";
 
 /** Numbers from 0 to 1 that are the same each time. */
 function numbers(seed: number): () => number {
@@ -277,6 +278,34 @@ describe("the pacing of backups", () => {
     expect(pacing.percent()).to.equal(5);
     await pass(10);
     await fourth;
+  });
+
+  it("does parts of a put before other pieces, behind a shorter rest, since a put has to end in time", async () => {
+    const pacing = createPacing({ clock, limits });
+    people(pacing);
+    const { said, all } = pieces(pacing, 2, 300);
+    const began: number[] = [];
+    const parts = Promise.all([1, 2].map((part) => pacing.put(async () => void began.push(part, nowMs))));
+    await pass(10_000);
+    await Promise.all([all, parts]);
+    const { putRestMsMax } = paceLimits;
+    expect(began).to.deep.equal([1, 1_300 + putRestMsMax, 2, 1_300 + 2 * putRestMsMax]);
+    expect(said.filter((one) => one.includes("begins"))).to.deep.equal(["0 begins at 1000", "1 begins at 4000"]);
+  });
+
+  it("asks for some stripes at a time whether they are there while people are, and for all while nobody is", async () => {
+    const pacing = createPacing({ clock, limits });
+    const asked: number[] = [];
+    const standing = async (refs: readonly StripeRef[]): Promise<ReadonlySet<string>> => {
+      asked.push(refs.length);
+      return new Set(refs.map(({ id }) => id));
+    };
+    const stripes = pacedStripes({ standing } as BackupStripes, pacing);
+    const all = Array.from({ length: 100 }, (_, n) => ({ id: String(n) }) as StripeRef);
+    expect((await stripes.standing?.(all))?.size).to.equal(100);
+    people(pacing);
+    expect((await stripes.standing?.(all))?.size).to.equal(100);
+    expect(asked).to.deep.equal([100, 32, 32, 32, 4]);
   });
 
   it("does its own pieces, however much other nodes bring: none waits longer than the longest rest", async () => {

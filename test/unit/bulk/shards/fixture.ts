@@ -338,7 +338,7 @@ export class Fixture {
   /** What nodes give to shards, as they start. */
   readonly quotas = new Map<NodeId, number>();
   /** How nodes make room for people when others bring them shards, as they start. */
-  readonly guests = new Map<NodeId, NonNullable<ShardPorts["guest"]>>();
+  readonly guests = new Map<NodeId, Pick<ShardPorts, "guest" | "counted">>();
   /** What nodes wrote down for everybody. */
   readonly noted: Readonly<Record<string, string>>[] = [];
   readonly #records = new Map<SlotId, SlotRecord>();
@@ -504,7 +504,7 @@ export class Fixture {
       },
       trustOf: (other) => this.trust.get(other),
       quotaBytes: () => this.quotas.get(node),
-      guest: this.guests.get(node) ?? ((work) => work()),
+      ...this.guests.get(node),
       noted: (action, facts) => void this.noted.push({ action, by: node, ...facts }),
     });
     for (const listener of this.#memberListeners) listener();

@@ -84,7 +84,7 @@ describe("the intake of shards", () => {
     const world = new World(1);
     const fixture = new Fixture(world, { nodes: 3 });
     let waited = 0;
-    fixture.guests.set("n2", () => ((waited += 1), new Promise(() => undefined)));
+    fixture.guests.set("n2", { guest: () => ((waited += 1), new Promise(() => undefined)) });
     await fixture.startAll();
     const holder = holderOf("g", 0);
     const stripes = fixture.machine("n1").shards?.stripes as Stripes;

@@ -79,11 +79,11 @@ describe("stripes", () => {
     const fixture = new Fixture(world, { nodes: 4 });
     const clock = simulatedClock(world, { offsetMs: 0 }, { alive: true, life: 1 });
     const pacings = new Map(fixture.machines.map(({ node }) => [node, createPacing({ clock })] as const));
-    for (const [node, { guest }] of pacings) fixture.guests.set(node, guest);
+    for (const [node, pacing] of pacings) fixture.guests.set(node, pacing);
     await fixture.startAll();
     for (const pacing of pacings.values()) for (let n = 0; n < paceLimits.changesPresent; n += 1) pacing.heard(1);
-    const puts = [...pacings].flatMap(([node, { piece }]) => {
-      const stripes = pacedStripes(fixture.machine(node).shards?.stripes as BackupStripes, piece);
+    const puts = [...pacings].flatMap(([node, pacing]) => {
+      const stripes = pacedStripes(fixture.machine(node).shards?.stripes as BackupStripes, pacing);
       return [1, 2, 3].map((salt) =>
         stripes.put(someBytes(60_000, salt), { class: "backup", owner: `user/${node}-${salt}` }),
       );
@@ -98,6 +98,38 @@ describe("stripes", () => {
     for (const pacing of pacings.values()) expect(pacing.percent()).to.be.below(50);
     // Not all at once: each node worked a small share of the time, and none waited for ever.
     expect(Math.max(...ended) - Math.min(...ended)).to.be.above(1_000);
+  });
+
+  it("wait for the rest of another node in no piece of their own, so that a change meanwhile says nothing of their work", async () => {
+    const world = new World(4);
+    const fixture = new Fixture(world, { nodes: 3 });
+    const pacing = createPacing({ clock: simulatedClock(world, { offsetMs: 0 }, { alive: true, life: 1 }) });
+    const restMs = 4_000;
+    const guest = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
+      await new Promise<void>((over) => void world.after(restMs, over));
+      return work();
+    };
+    for (const node of ["n2", "n3"]) fixture.guests.set(node, { guest });
+    await fixture.startAll();
+    for (let n = 0; n < paceLimits.changesPresent; n += 1) pacing.heard(1);
+    const first = pacing.percent();
+    const parts: number[] = [];
+    const put: typeof pacing.put = (work) =>
+      pacing.put(async () => {
+        const sinceMs = world.nowMs;
+        return work().finally(() => parts.push(world.nowMs - sinceMs));
+      });
+    const stripes = pacedStripes(fixture.machine("n1").shards?.stripes as BackupStripes, { ...pacing, put });
+    const putting = stripes.put(someBytes(400_000), { class: "backup", owner: "user/ada" });
+    for (let n = 0; n < restMs / 100; n += 1) {
+      await world.pass(100);
+      pacing.heard(1);
+    }
+    expect(pacing.percent(), "while another node rests").to.be.at.most(first + 1);
+    const done = await world.settle(putting);
+    expect(done.ok, JSON.stringify(done)).to.equal(true);
+    expect(parts.length, "it is coded, and each shard is brought in chunks").to.be.above(3);
+    expect(Math.max(...parts), "none of them waits").to.be.below(restMs / 4);
   });
 
   it("are read while as many holders are away as may be, and named when they are lost", async () => {
