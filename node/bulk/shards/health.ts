@@ -1,7 +1,7 @@
 /** How each shard of a stripe stands: what its holder says, and what the holder's node has.
  *
  *  A put is acknowledged before all of its shards are at their holders, and only the node that puts knows of the
- *  others. Whoever else asks goes by the holders that have theirs: for as long as the rest of an upload may take, a
+ *  others. All other nodes go by the holders that have theirs: for as long as the rest of an upload may take, a
  *  shard that its holder has not heard of yet is on its way, and not missing. */
 import {
   shardsOf,

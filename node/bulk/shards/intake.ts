@@ -48,7 +48,7 @@ export interface Intake {
 
 /** Serves the bytes here. */
 export function createIntake(ports: ShardPorts): Intake {
-  const { node, owned, clock, limits, meter, table, exchange, counted = (work) => work() } = ports;
+  const { node, owned, clock, limits, meter, table, exchange } = ports;
   const { blobs } = owned;
   const inTurn = turns(ports);
   const uploads = new Map<string, Upload>();
@@ -139,18 +139,9 @@ export function createIntake(ports: ShardPorts): Intake {
     }
     upload.received += bytes.length;
     watch(upload);
+    const take = (): Promise<Result<null>> => taken(upload, bytes);
     // What this node stores at itself is counted where it is sent.
-    return from === node ? taken() : counted(taken);
-
-    function taken(): Promise<Result<null>> {
-      const pushed = inflow.push(bytes);
-      if (end === sizeBytes) {
-        inflow.end();
-        return stored;
-      }
-      // The disk may refuse what nobody takes any more.
-      return Promise.race([pushed.then(() => ok(null)), stored]);
-    }
+    return from === node ? take() : (ports.counted?.(take) ?? take());
   }
 
   async function hold(asked: MeshBody<"shard.hold">): Promise<Result<MeshAnswer<"shard.hold">>> {
@@ -292,6 +283,15 @@ export function createIntake(ports: ShardPorts): Intake {
       for (const { inflow } of uploads.values()) inflow.end(failure("STOPPING"));
     },
   };
+}
+
+/** Takes a chunk that has come: the last one is taken when all of them are stored. */
+function taken({ inflow, stored, received, sizeBytes }: Upload, bytes: Uint8Array): Promise<Result<null>> {
+  const pushed = inflow.push(bytes);
+  // The disk may refuse what nobody takes any more.
+  if (received < sizeBytes) return Promise.race([pushed.then(() => ok(null)), stored]);
+  inflow.end();
+  return stored;
 }
 
 /** What another node puts here waits for its turn; what this one stores at itself had it when it was sent. What the

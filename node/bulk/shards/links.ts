@@ -5,6 +5,7 @@ import type { MeshAnswer, MeshBody } from "../../../protocols/mesh/index.ts";
 import { hashOf } from "../blobs/index.ts";
 import type { BlobHash, NodeId, PutPacing } from "../../ports/index.ts";
 import type { Calls, Intake } from "./intake.ts";
+import type { ShardLimits } from "./limits.ts";
 import type { ShardPorts } from "./parts.ts";
 
 /** Bytes somewhere, of which parts can be had. */
@@ -74,31 +75,12 @@ export function createLinks(ports: ShardPorts, intake: Intake): Links {
       const begun = await call(to, "shard.begin", { upload, holder, hash, sizeBytes });
       if (!begun.ok) return begun;
       if (begun.value.has) return ok("had");
-      if (pacing !== undefined) {
-        for (let start = 0; start < sizeBytes;) {
-          const chunk = await pacing.part(async () => {
-            const most = Math.max(limits.chunkBytesMin, pacing.bytes() ?? limits.chunkBytesMax);
-            const end = Math.min(sizeBytes, start + Math.min(most, limits.chunkBytesMax));
-            const sent = await call(to, "shard.chunk", { upload, start, bytes: await bytes(start, end) });
-            start = end;
-            return sent;
-          });
-          if (!chunk.ok) return refused(chunk.error);
-        }
-        meter.count("shards_sent");
-        return ok("sent");
-      }
-      const underWay: Promise<Result<null>>[] = [];
-      for (let start = 0; start < sizeBytes;) {
-        const end = Math.min(sizeBytes, start + limits.chunkBytesMax);
-        underWay.push(call(to, "shard.chunk", { upload, start, bytes: await bytes(start, end) }));
-        start = end;
-        if (underWay.length < limits.chunksUnderWay && start < sizeBytes) continue;
-        while (underWay.length > (start < sizeBytes ? limits.chunksUnderWay - 1 : 0)) {
-          const answer = await (underWay.shift() as Promise<Result<null>>);
-          if (!answer.ok) return refused(answer.error);
-        }
-      }
+      const send: Send = async (start, end) =>
+        call(to, "shard.chunk", { upload, start, bytes: await bytes(start, end) });
+      const sent = await (pacing === undefined
+        ? sentAhead(send, sizeBytes, limits)
+        : sentInParts(send, sizeBytes, { ...limits, pacing }));
+      if (!sent.ok) return sent;
       meter.count("shards_sent");
       return ok("sent");
     },
@@ -120,4 +102,44 @@ export function createLinks(ports: ShardPorts, intake: Intake): Links {
       }
     },
   };
+}
+
+/** Sends the bytes of a shard from `start` on. */
+type Send = (start: number, end: number) => Promise<Result<null>>;
+
+/** Sends a shard in chunks, so many of which are under way. */
+async function sentAhead(
+  send: Send,
+  sizeBytes: number,
+  { chunkBytesMax, chunksUnderWay }: Pick<ShardLimits, "chunkBytesMax" | "chunksUnderWay">,
+): Promise<Result<null>> {
+  const underWay: Promise<Result<null>>[] = [];
+  for (let start = 0; start < sizeBytes; start += chunkBytesMax) {
+    const end = Math.min(sizeBytes, start + chunkBytesMax);
+    underWay.push(send(start, end));
+    while (underWay.length > (end < sizeBytes ? chunksUnderWay - 1 : 0)) {
+      const answer = await (underWay.shift() as Promise<Result<null>>);
+      if (!answer.ok) return answer;
+    }
+  }
+  return ok(null);
+}
+
+/** Sends a shard in chunks, one at a time, each when people have room for it. */
+async function sentInParts(
+  send: Send,
+  sizeBytes: number,
+  how: Pick<ShardLimits, "chunkBytesMin" | "chunkBytesMax"> & { readonly pacing: PutPacing },
+): Promise<Result<null>> {
+  const { chunkBytesMin, chunkBytesMax, pacing } = how;
+  for (let start = 0; start < sizeBytes;) {
+    const sent = await pacing.part(() => {
+      const most = Math.min(chunkBytesMax, Math.max(chunkBytesMin, pacing.bytes() ?? chunkBytesMax));
+      const from = start;
+      start = Math.min(sizeBytes, from + most);
+      return send(from, start);
+    });
+    if (!sent.ok) return sent;
+  }
+  return ok(null);
 }

@@ -57,6 +57,12 @@ function nodesNeeded(ports: StripesPorts, { group, scheme, shards }: StripeRef):
   return Math.min(enoughOf(scheme), up.size);
 }
 
+/** Codes a stripe, when people have room for that. */
+function codedBeside(pacing: PutPacing | undefined, ...what: Parameters<typeof codeStripe>) {
+  const code = async () => codeStripe(...what);
+  return pacing === undefined ? code() : pacing.part(code);
+}
+
 /** Makes it. `isRoomWanted`: somebody waits for the memory that uploads take. */
 export function createWriting(
   ports: StripesPorts,
@@ -142,8 +148,7 @@ export function createWriting(
     const chosen = ports.choose({ class: how.class, bytes: bytes.length });
     if (!chosen.ok) return chosen;
     const { group, scheme, places } = chosen.value;
-    const code = async () => codeStripe(bytes, scheme);
-    const coded = await (how.pacing?.part(code) ?? code());
+    const coded = await codedBeside(how.pacing, bytes, scheme);
     if (!coded.ok) return coded;
     const { id, shards } = coded.value;
     const before = await heldBefore(group, id, scheme);

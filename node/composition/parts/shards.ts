@@ -50,10 +50,9 @@ export async function openShards(
   const termsOf = (other: NodeId) => membership.members().members.find((one) => one.node === other)?.storage;
   const quotaNow = (): number | undefined => allowedBytes(given, termsOf(node));
   const roomBytes = (): number | undefined => {
-    const quotaBytes = quotaNow();
-    const left = quotaBytes === undefined ? undefined : Math.max(0, quotaBytes - blobs.usedBytes());
-    const free = files.freeBytes();
-    return left === undefined || free === undefined ? (left ?? free) : Math.min(left, free);
+    const quotaBytes = quotaNow() ?? Infinity;
+    const left = Math.min(Math.max(0, quotaBytes - blobs.usedBytes()), files.freeBytes() ?? Infinity);
+    return left === Infinity ? undefined : left;
   };
   const load = (): Partial<NodeLoad> => {
     const [room, quotaBytes] = [roomBytes(), quotaNow()];
