@@ -34,4 +34,6 @@ export const readingLimits = {
    *
    *  Longer than the longest account, agent or name that is shown. */
   nameCharsMax: 100,
+  /** A sign behind a letter with more marks on it calls nobody. */
+  marksOfLetterMax: 8,
 } as const;

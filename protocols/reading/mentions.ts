@@ -62,17 +62,29 @@ const withLetter = (all: string, letter: string): string =>
   blank.test(letter) ? (all === "" || all.endsWith(" ") ? all : `${all} `) : all + folded(letter);
 
 // Words of these scripts stand without blanks beside what is not theirs. After letters of another, a sign is within an
-// address.
+// address. Numbers in circles and fractions begin lists, and are in no address.
 const spacedLetter =
-  /[[\p{L}\p{M}\p{N}]--[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー]]/v;
+  /[[\p{L}\p{Nd}]--[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Bopo}\p{scx=Hang}\p{scx=Thai}\p{scx=Laoo}\p{scx=Khmr}\p{scx=Mymr}\p{scx=Tibt}\p{scx=Yiii}\p{scx=Java}\p{scx=Bali}\p{scx=Lana}]]/v;
 const mark = /\p{M}/u;
+/** The mark that makes an emoji of a digit. */
+const keycap = "\u20e3";
 const letterOf = (text: string, at: number): string => String.fromCodePoint(text.codePointAt(at) ?? 32);
-const letterBefore = (text: string, at: number): string =>
-  letterOf(text, /[\uDC00-\uDFFF]/.test(text.charAt(at - 1)) ? at - 2 : at - 1);
+
+/** The letter that ends there, without the marks on it: letters have marks in some forms of Unicode, and emoji do. */
+function letterBefore(text: string, at: number): string {
+  let letter = "";
+  for (let from = at, marks = 0; marks <= limits.marksOfLetterMax; marks += 1) {
+    from -= /[\uDC00-\uDFFF]/.test(text.charAt(from - 1)) ? 2 : 1;
+    letter = letterOf(text, from);
+    if (letter === keycap || !mark.test(letter)) return letter;
+  }
+  return letter;
+}
 
 /** Whether a sign can call somebody: behind letters and in addresses it is part of them. */
 export const mayCall = (text: string, at: number): boolean =>
-  at === 0 || !(/[/_]/.test(text.charAt(at - 1)) || spacedLetter.test(letterBefore(text, at)));
+  at === 0 || !(/[/_]/.test(text.charAt(at - 1)) || isWithin(letterBefore(text, at)));
+const isWithin = (letter: string): boolean => spacedLetter.test(letter) || (letter !== keycap && mark.test(letter));
 
 /** Whether a name may end here: not within a word, and not before what belongs to its last letter. */
 function mayEnd(text: string, at: number): boolean {
@@ -111,14 +123,22 @@ const addressesIn = (text: string): readonly (readonly [from: number, to: number
       })
     : [];
 
+/** What may stand between two signs that both call: `@ada@ben`, `@ada/@ben`. */
+const nameAlone = /^[\p{L}\p{M}\p{N}.-]+\/?$/u;
+
 /** Those who are called in some words. */
 function mentionsInProse({ text, signs = [] }: Prose, called: Caller): readonly Mention[] {
   const addresses = addressesIn(text);
   const places = [...text.matchAll(/[@＠﹫]/g)].map(({ index }) => index);
   let past = 0;
+  let before: number | undefined;
   return signs.flatMap((at, nth) => {
     const from = places[nth] ?? 0;
-    if (from < past || !mayCall(text, from) || addresses.some(([first, end]) => first < from && from < end)) return [];
+    const isBehindName =
+      before !== undefined && (/^\/?$/.test(text.slice(past, from)) || nameAlone.test(text.slice(before + 1, from)));
+    const may = isBehindName || mayCall(text, from);
+    before = may ? from : undefined;
+    if (from < past || !may || addresses.some(([first, end]) => first < from && from < end)) return [];
     const name = nameAt(text, from + 1, called);
     if (name === undefined) return [];
     past = name.end;
@@ -184,11 +204,15 @@ export function withAccounts(
     const end = endOf(text, at, said);
     // An account, or an agent's own name, is understood as it is.
     if (end === undefined || byAccount(titleForm(said.slice(1))) === who) continue;
-    if (isBesideAddress(text, at, end)) continue;
     const account = `@${nameOf(who)}`;
+    if (isBesideAddress(text, { at, end, account })) continue;
+    sent += text.slice(past, at);
+    // Names may touch; accounts that touch would be an address.
+    if (/\w$/.test(sent)) sent += " ";
     // Words without blanks between them end where another script begins: an account does not.
-    const gap = mayEnd(`${account}${letterOf(text, end)}`, account.length) ? "" : " ";
-    sent += `${text.slice(past, at)}${account}${end < text.length ? gap : ""}`;
+    const after = text.slice(end, end + limits.nameCharsMax);
+    const isApart = !/^[\w.+-]*[@＠﹫]/.test(after) && mayEnd(account + after, account.length);
+    sent += `${account}${end < text.length && !isApart ? " " : ""}`;
     past = end;
   }
   sent += text.slice(past);
@@ -225,9 +249,15 @@ const marksOfInline = (inline: Inline): readonly string[] => {
 
 /** Whether an account would become part of an address of mail that the name was no part of, or part it from what
  *  becomes an address. */
-const isBesideAddress = (text: string, at: number, end: number): boolean =>
-  /[\w.+-]$|<[^\s<>]*$/.test(text.slice(Math.max(0, at - limits.nameCharsMax), at)) ||
-  /^(?:[\w.+-]*@|www\.)/i.test(text.slice(end, end + limits.nameCharsMax));
+function isBesideAddress(
+  text: string,
+  { at, end, account }: { readonly at: number; readonly end: number; readonly account: string },
+): boolean {
+  const before = text.slice(Math.max(0, at - limits.nameCharsMax), at);
+  const after = text.slice(end, end + limits.nameCharsMax);
+  const isHost = /^@[\w-]*\.\w/.test(account + after);
+  return (isHost && /[.+-]$/.test(before)) || /<[^\s<>]*$/.test(before) || /^www\./i.test(after);
+}
 
 /** Where a mention ends in the message: marks in it may have a backslash there. */
 function endOf(text: string, at: number, said: string): number | undefined {

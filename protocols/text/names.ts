@@ -6,8 +6,9 @@
 
 const latin = /[^\p{ASCII}\P{Script=Latin}]/gu;
 // Marks that are put on letters. The signs of vowels in scripts of India and Thailand are marks too, and are no
-// accents.
-const accents = /[[\p{Script=Inherited}\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Cyrillic}]&&\p{M}]/gv;
+// accents. Those of kana make other letters: パパ is not ハハ.
+const accents =
+  /[[\p{Script=Inherited}\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Cyrillic}]&&[\p{M}--[\u3099\u309a]]]/gv;
 const unseen = /\p{Default_Ignorable_Code_Point}/gu;
 const ascii = /^\p{ASCII}*$/u;
 

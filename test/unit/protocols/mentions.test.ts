@@ -59,7 +59,7 @@ const fixedIn = (inlines: readonly Inline[]): readonly string[] =>
 const pieces = [
   "@ada", "＠ben", "请@helper", "@健太", "@Müller", "@hans  mu\u0308ller", "@Sam", "@Ada Love", "@x", "@", " ", "\n", "\n\n", "\n> ", "\n\n    ", "\n\t", "\n- ", "\n1. ", "    ",
   "`", "``", "```", "\n~~~\n", "b", "处", ". ", "https://x.test/@ada ", "www.", "ftp://", "[", "](", ")", "](https://x.test/@ada)", "!", "*", "**", "_", "~~", "#", "|", "\n|-|-|\n", "<", ">",
-  "\\", "a@b.cd", "&amp;", "\u0301", "😀", "\r\n", "\u00a0", "الـ",
+  "\\", "a@b.cd", "&amp;", "\u0301", "😀", "❤️", "1️⃣", "か\u3099", "/", "\r\n", "\u00a0", "الـ",
 ]; // prettier-ignore
 /** Pieces without marks: such texts are read without a parser. */
 const words = [
@@ -76,6 +76,8 @@ const words = [
   ", ",
   ". ",
   "处",
+  "❤️",
+  "/",
   "hi ",
 ];
 const written = oneof(
@@ -105,6 +107,16 @@ describe("a mention", () => {
       ["＠ｈｅｌｐｅｒ", "ada.helper"],
       ["สวัสดี@ben", "ben"],
       ["안녕@ben님", "ben"],
+      ["བོད@ben", "ben"],
+      // Marks on letters, and emoji that end in marks.
+      ["か\u3099@ben", "ben"],
+      ["葛\u{e0100}@ben", "ben"],
+      ["❤️@ben", "ben"],
+      ["1️⃣@ben", "ben"],
+      ["①@ben ②@ada", "ben", "ada"],
+      // Names that touch, or have a stroke between them.
+      ["@ben@ada", "ben", "ada"],
+      ["@ada/@ben/@ada.helper", "ada", "ben", "ada.helper"],
       ["(@Ada.Helper)", "ada.helper"],
       ["@ada.nobody", "ada"],
       ["[@ada](https://x.test/@helper)", "ada"],
@@ -131,6 +143,7 @@ describe("a mention", () => {
       ["~~~\n@helper"],
       ["``@ada ` @ben``"],
       ["mail ada@ex.test, müller@ben.test, x/@ada"],
+      ["e\u0301@ben 1@ben x.test/@ada@ben /@ben/@ada @ada@ben.test"],
       ["@benö @ben2 @benadikt"],
     ] as const)
       expect(called(text), JSON.stringify(text)).to.deep.equal(names);
@@ -190,9 +203,13 @@ describe("a mention", () => {
       ["@Ada lovelace's", "@ada's"],
       ["@ada Lovelaces", "@ada Lovelaces"],
       ["@Müllers", "@Müllers"],
+      ["@健太@Müller@ben", "@kenta @m1 @ben"],
+      ["@ben@健太, @Müller/@健太", "@ben @kenta, @m1/@kenta"],
       ["**@Müller**", "**@m1**"],
       // An account would make an address of mail, or of a page.
-      ["<`@健太> -@健太.cd @健太@b.cd @健太www.a.b", "<`@健太> -@健太.cd @健太@b.cd @健太www.a.b"],
+      ["<`@健太> -@健太.cd @健太www.a.b", "<`@健太> -@健太.cd @健太www.a.b"],
+      ["-@健太, +@健太@b.cd", "-@kenta, +@kenta @b.cd"],
+      ["@Hans Müller@ben", "@hm @ben"],
       // What stands elsewhere in the text is sent with accounts all the same.
       ["@Müller: -@健太.cd and <@健太>", "@m1: -@健太.cd and <@健太>"],
       ["[](@hans  müller)", "[](@hans  müller)"],
@@ -295,6 +312,22 @@ describe("a mention", () => {
       forAll(written, (text) => {
         const links = fixed(readText(text));
         expect(fixed(readText(sent(text))), JSON.stringify(text)).to.deep.equal(links);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("that is shown while one writes is also found in what is sent", () => {
+    const touching = [
+      ..."@健太 @Müller @ben @helper @Sam / - 处 , ❤️ ① か\u3099 ** ` > ( | #".split(" "),
+      " ",
+      "\n",
+      "@Hans Müller",
+    ];
+    property(
+      forAll(array(constantFrom(...touching), { maxLength: 12 }), (all) => {
+        const text = all.join("");
+        expect(called(sent(text)), JSON.stringify(text)).to.include.members(called(text, among));
       }),
       { numRuns: 1_000 },
     );

@@ -23,11 +23,14 @@ describe("a name that is looked for", () => {
       ["＠Ben", "ben"],
       ["#lobby", "lobby"],
       ["@健太", "健太"],
+      ["ﾊﾟﾊﾟ", "パパ"],
+      ["は", "ば"],
       ["a\u200bda", "Ada"],
       ["ada  lovelace", "Ada\u00a0Lovelace"],
     ] as const)
       expect(finder(typed)(undefined, name), `${typed} finds ${name}`).to.equal(true);
     expect(finder("का")("कि"), "a vowel's sign is no accent").to.equal(false);
+    expect(finder("パパ")("ハハ"), "a mark of kana makes another letter").to.equal(false);
     expect(finder("ben")("bob", undefined)).to.equal(false);
     expect(finder("@")("anybody")).to.equal(true);
   });
