@@ -1,7 +1,7 @@
 import { failure, refused, type Result } from "../../protocols/errors.ts";
-import { readAnswer } from "../../protocols/wire/plexus-answer.ts";
+import { noHttp, plexusMark, readAnswer } from "../../protocols/wire/plexus-answer.ts";
 import { cliLimits } from "../limits.ts";
-import { exchange } from "./node-request.ts";
+import { exchange, type Exchanged } from "./node-request.ts";
 import { describeDuration } from "../terminal/output.ts";
 import type { Method, Target } from "./target.ts";
 
@@ -41,16 +41,34 @@ async function request(target: Target, method: Method, path: string, body: unkno
   }
   if (exchanged.type === "lost") {
     const code = reads(target, method) || !exchanged.wasSent ? "UNREACHABLE" : "PEER_LOST";
-    // What answers there speaks, but not TLS.
-    const isPlain = exchanged.reason === "EPROTO" && url.startsWith("https:");
-    const hint = "What answers at this address does not speak TLS. Try it with http:// in place of https://.";
-    return refused(failure(code, { url, reason: exchanged.reason, ...(isPlain && { hint }) }));
+    const hint = otherScheme(url, exchanged.reason);
+    return refused(failure(code, { url, reason: exchanged.reason, ...(hint !== undefined && { hint }) }));
   }
-  const { status } = exchanged;
   const answer = readAnswer(url, exchanged);
-  // A proxy that says 502 or 504 may have lost the answer of a node that was asked.
-  if (answer.ok || answer.error.code !== "UNREACHABLE" || reads(target, method) || status < 500) return answer;
-  return answer.error.details?.["url"] === url
-    ? refused(failure("PEER_LOST", { url, reason: answer.error.details["reason"] }))
+  if (answer.ok || answer.error.code !== "UNREACHABLE" || reads(target, method)) return answer;
+  return mayBeDone(exchanged) && answer.error.details?.["url"] === url
+    ? refused(failure("PEER_LOST", { url, reason: whyNot(exchanged) }))
     : answer;
+}
+
+/** What to try where something answers, but not what the address says. */
+function otherScheme(url: string, reason: string): string | undefined {
+  if (reason === "EPROTO" && url.startsWith("https:"))
+    return "What answers at this address does not speak TLS. Try it with http:// in place of https://.";
+  if (reason === noHttp && url.startsWith("http:"))
+    return "Give the address that `plexus up` prints, with its port. If the node speaks TLS, it begins with https://.";
+  return undefined;
+}
+
+type Answered = Extract<Exchanged, { readonly type: "answered" }>;
+
+/** Whether a node may have done what was asked, though what came back is not its answer. A proxy that says 502 or 504
+ *  may have lost it; one that passes on a 200 may have changed it. */
+const mayBeDone = ({ status, isLikeOurs }: Answered): boolean =>
+  status >= 500 || (status >= 200 && status < 300 && isLikeOurs);
+
+function whyNot({ status, isMarked }: Answered): string {
+  if (status >= 500) return `HTTP ${status}, not from a Plexus node`;
+  const lacks = isMarked ? "with a body that is not a node's" : `without the header ${plexusMark} of a Plexus node`;
+  return `HTTP ${status}, ${lacks}: a proxy in between may have changed the answer`;
 }

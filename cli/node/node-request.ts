@@ -4,7 +4,7 @@ import type { ClientRequest } from "node:http";
 import type { RequestOptions } from "node:https";
 import { hostname } from "node:os";
 import { urlAt } from "../../protocols/admin/nodes.ts";
-import { plexusMark } from "../../protocols/wire/plexus-answer.ts";
+import { noHttp, plexusMark } from "../../protocols/wire/plexus-answer.ts";
 import { lookupHere } from "./here.ts";
 import { cliLimits } from "../limits.ts";
 import type { Method, Target } from "./target.ts";
@@ -18,6 +18,9 @@ export type Exchanged =
       readonly text: string;
       readonly location: string | undefined;
       readonly isMarked: boolean;
+      /** Whether a node may have written it: it has its mark, or the form of its answers. A proxy may take the mark
+       *  away. */
+      readonly isLikeOurs: boolean;
     }
   | { readonly type: "late" }
   | { readonly type: "lost"; readonly wasSent: boolean; readonly reason: string };
@@ -49,13 +52,22 @@ export async function exchange(
     };
     const outgoing = openRequest(target, path, { method, headers, signal: overdue.signal });
     outgoing.once("socket", (socket) => socket.once(isSecure ? "secureConnect" : "connect", () => (wasSent = true)));
-    outgoing.on("error", (error) => lost(reasonOf(error)));
+    let isHttp = false;
+    outgoing.on("error", (error) => {
+      const reason = reasonOf(error);
+      if (isHttp || !reason.startsWith("HPE_")) return lost(reason);
+      // Nothing that understood the request: an SSH server, or one that expects TLS.
+      wasSent = false;
+      lost(noHttp);
+    });
     outgoing.once("response", (response) => {
+      isHttp = true;
       const { statusCode: status = 0, headers: told } = response;
       const isMarked = plexusMark in told;
+      const isLikeOurs = isMarked || /^application\/json\b/i.test(told["content-type"] ?? "");
       // Somebody else's 200: whatever is in it, and however long it takes to come, nobody reads it.
       if (!isMarked && status >= 200 && status < 300) {
-        resolve({ type: "answered", status, text: "", location: told.location, isMarked });
+        resolve({ type: "answered", status, text: "", location: told.location, isMarked, isLikeOurs });
         return overdue.abort();
       }
       const pieces: Buffer[] = [];
@@ -70,7 +82,7 @@ export async function exchange(
       });
       response.once("end", () => {
         const text = Buffer.concat(pieces).toString();
-        resolve({ type: "answered", status, text, location: told.location, isMarked });
+        resolve({ type: "answered", status, text, location: told.location, isMarked, isLikeOurs });
       });
     });
     outgoing.end(payload);

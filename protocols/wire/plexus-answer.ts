@@ -5,6 +5,9 @@ import { failure, type Failure, type Result } from "../errors.ts";
 /** The header that every answer of a node's HTTP interface has. */
 export const plexusMark = "plexus-api";
 
+/** Why a request was lost to what knows no HTTP. */
+export const noHttp = "what answers at this address does not speak HTTP";
+
 const outcomes: readonly unknown[] = ["not_started", "failed", "unknown"];
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

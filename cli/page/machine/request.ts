@@ -40,7 +40,7 @@ export async function exchange(
   if (answer.status === 401)
     throw new PlexusError(failure("UNAUTHENTICATED", { hint: "Your session on this page has ended. Sign in again." }));
   // The page came from there.
-  return { type: "answered", ...answer, location: undefined, isMarked: true };
+  return { type: "answered", ...answer, location: undefined, isMarked: true, isLikeOurs: true };
 }
 
 /** Files are not fetched here. */

@@ -117,7 +117,7 @@ describe("a request to a node", () => {
   });
 
   it("is answered by no Plexus as soon as a 200 has no mark of a node: its body may be endless or huge", async () => {
-    const head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+    const head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n";
     for (const fate of [
       // Nothing comes after the head, and nothing ends.
       `${head}transfer-encoding: chunked\r\n\r\n`,
@@ -130,6 +130,34 @@ describe("a request to a node", () => {
         expect(answer, method).to.have.nested.property("error.outcome", "not_started");
         expect(answer, method).to.have.nested.property("error.details.reason", "HTTP 200, not from a Plexus node");
       }
+  });
+
+  it("may have changed something when a 200 has the form of a node's answer, but a proxy changed it", async () => {
+    const json = "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\n";
+    for (const [what, head] of [
+      ["without the header plexus-api", `${json}content-length: 2\r\n\r\n{}`],
+      ["without the header plexus-api", `${json}transfer-encoding: chunked\r\n\r\n`],
+      ["with a body that is not a node's", `${json}plexus-api: 1\r\ncontent-length: 6\r\n\r\n<html>`],
+    ] as const) {
+      const answer = (socket: Socket): void => void socket.write(head);
+      const error = await post(await peer(answer));
+      expect(error, head).to.include({ code: "PEER_LOST", outcome: "unknown" });
+      expect(error.details?.["reason"], head)
+        .to.match(/^HTTP 200, .* a proxy in between/)
+        .and.include(what);
+      expect(error.details?.["hint"], head).to.include("check before you repeat it");
+      const looked = await callNode({ url: await peer(answer) }, "GET", "/api/v1/me");
+      expect(looked, "what only reads").to.have.nested.property("error.code", "UNREACHABLE");
+    }
+  });
+
+  it("has changed nothing where what answers speaks no HTTP, and says what to try", async () => {
+    for (const greeting of ["SSH-2.0-OpenSSH_9.9\r\n", "220 mail.test ESMTP\r\n", "\x15\x03\x01\x00\x02\x02\x46"]) {
+      const error = await post(await peer((socket) => void socket.end(greeting)));
+      expect(error, greeting).to.include({ code: "UNREACHABLE", outcome: "not_started" });
+      expect(error.details?.["reason"], greeting).to.equal("what answers at this address does not speak HTTP");
+      expect(error.details?.["hint"], greeting).to.include("https://");
+    }
   });
 
   it("by https to what speaks none is told so, with what to do", async () => {
