@@ -28,6 +28,20 @@ describe("what is pasted from a document", () => {
       expect(isFromEditor(["text/plain", "text/html"], html)).to.equal(true);
     });
 
+  it("is one run where it is marked alike, in however many pieces a program writes it", () => {
+    for (const [html, markdown] of [
+      ["<b>Ver</b><strong>sion</strong> 2", "**Version** 2"],
+      ['<span style="font-weight:700">a</span><span style="font-weight:700;color:red"> b</span>c', "**a b**c"],
+      ["<del>old</del><s>er</s>", "~~older~~"],
+      ["<b><i>a</i></b><b><i>b</i></b>", "***ab***"],
+      ["<b>a</b><i>b</i>", "**a***b*"],
+      ["<b>a</b> <b>b</b>", "**a** **b**"],
+    ] as const) {
+      expect(pasted(html), html).to.equal(markdown);
+      expect(visibleText(readText(pasted(html))), html).to.equal(bodyOf(html).textContent);
+    }
+  });
+
   it("is of an editor that says so, however it writes", () => {
     expect(isFromEditor(["text/plain", "text/html", "vscode-editor-data"], "<b>x</b>")).to.equal(true);
   });

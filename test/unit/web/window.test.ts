@@ -316,5 +316,8 @@ describe("a long message", () => {
     expect(foldedAt(Array.from({ length: 20 }, () => "short").join("\n"))).to.equal(undefined);
     expect(foldedAt("字".repeat(9_000))).to.equal(1_200);
     expect(foldedAt(`${"x".repeat(1_199)}${"😀".repeat(900)}`)).to.equal(1_199);
+    expect(foldedAt(`x${"🇩🇪".repeat(900)}`), "a flag").to.equal(1_197);
+    expect(foldedAt(`x${"👨‍👩‍👧".repeat(900)}`), "a family").to.equal(1_193);
+    expect(foldedAt(`x${"\u0301".repeat(3_000)}`), "marks without end").to.equal(1_200);
   });
 });

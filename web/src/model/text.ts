@@ -17,6 +17,7 @@ const foldedLines = 16;
 // Less than that behind the fold is not worth a button.
 const foldedRest = 600;
 const foldedRestLines = 8;
+const characters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** Where a long text is cut until somebody wants all of it; undefined for one that is not long. At the end of a line,
  *  or else of a word. */
@@ -34,9 +35,11 @@ export function foldedAt(text: string): number | undefined {
   if (most === end) return end;
   const near = text.slice(0, most);
   const cut = Math.max(near.lastIndexOf("\n"), near.lastIndexOf(" "));
-  // A text without blanks, as some scripts are written: not within a character.
-  const last = cut > foldedChars / 2 ? cut : most;
-  return /[\uD800-\uDBFF]/.test(text.charAt(last - 1)) ? last - 1 : last;
+  if (cut > foldedChars / 2) return cut;
+  // A text without blanks, as some scripts are written: not within a character, also one of several signs.
+  const start = characters.segment(text).containing(most)?.index ?? most;
+  if (start > foldedChars / 2) return start;
+  return /[\uD800-\uDBFF]/.test(text.charAt(most - 1)) ? most - 1 : most;
 }
 
 /** Text for a preview of one line. Only marks that set something apart are left out; what is only seen in lines of

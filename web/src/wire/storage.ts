@@ -45,7 +45,10 @@ export const hasUnkept = (): boolean => inMemory.size > 0;
 /** Hears what other tabs keep: the name that changed, or nothing for all. */
 export function onShelfChanged(listener: (name: string | undefined) => void): () => void {
   const changed = (event: StorageEvent) => {
-    if (event.storageArea === localStorage) listener(event.key ?? undefined);
+    if (event.storageArea !== localStorage) return;
+    // What another tab could keep is newer than what this one could not.
+    if (event.key !== null && event.newValue !== null) inMemory.delete(event.key);
+    listener(event.key ?? undefined);
   };
   window.addEventListener("storage", changed);
   return () => window.removeEventListener("storage", changed);

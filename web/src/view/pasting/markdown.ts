@@ -2,12 +2,13 @@
  *  and words that are marked. Turndown walks the document; the rules here write this dialect, which knows few escapes,
  *  no HTML and no hard breaks. Loaded with the first paste that has something to keep. */
 import Turndown from "turndown";
-import { around, attributeOf, elementsOf, insideOf, styleOf, type Piece } from "./piece.ts";
+import { around, attributeOf, childrenOf, elementsOf, insideOf, isElement, styleOf, type Piece } from "./piece.ts";
 import { tidy } from "./tidied.ts";
 
 /** What a document says, as Markdown. The document is changed on the way. */
 export function markdownOf(body: Piece): string {
   tidy(body);
+  joinRuns(body);
   const written = service().turndown(body as unknown as Parameters<Turndown["turndown"]>[0]);
   // Blanks that do not break are for the layout of where they come from.
   return written.replaceAll("\u00A0", " ").replaceAll(/[ \t]+$/gm, "");
@@ -116,6 +117,27 @@ function marksOf(piece: Piece): Marks {
     deleted: ["DEL", "S", "STRIKE"].includes(nodeName) || line.includes("line-through"),
   };
 }
+
+/** Words that are marked alike become one run, as programs write it in several: signs that touch mark nothing. */
+function joinRuns(piece: Piece): void {
+  let before: Piece | undefined;
+  for (const child of childrenOf(piece)) {
+    if (before === undefined || !isMarkedAlike(before, child)) before = child;
+    else {
+      for (const one of childrenOf(child)) before.appendChild(one);
+      piece.removeChild(child);
+    }
+  }
+  for (const child of elementsOf(piece)) joinRuns(child);
+}
+
+const isMarkedAlike = (one: Piece, other: Piece): boolean =>
+  isElement(one) &&
+  isElement(other) &&
+  isInline(one) &&
+  isInline(other) &&
+  markNames.some((mark) => marksOf(one)[mark]) &&
+  markNames.every((mark) => marksOf(one)[mark] === marksOf(other)[mark]);
 
 const markNames = ["bold", "italic", "deleted"] as const;
 const marks = { bold: "**", italic: "*", deleted: "~~" } as const;
