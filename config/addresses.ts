@@ -15,6 +15,9 @@ interface MeshPlaces {
  *  resolves it: a machine on a network without IPv4 may have no entry for it. */
 export const hostAddress = (host: string): string => (/^localhost\.?$/i.test(host) ? "127.0.0.1" : host);
 
+/** An address of IPv6 as it stands in a URL: `[::1]` is ::1. */
+export const withoutBrackets = (host: string): string => host.replace(/^\[(.*)\]$/, "$1");
+
 /** Whether a listener at this host takes connections to every address of its machine. */
 export const isEverywhere = (host: string): boolean => host === "0.0.0.0" || /^[0:]*::[0:]*$/.test(host);
 

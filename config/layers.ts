@@ -13,7 +13,7 @@ import {
   type Config,
   type ConfigInput,
 } from "./schema.ts";
-import { meshProblem } from "./addresses.ts";
+import { meshProblem, withoutBrackets } from "./addresses.ts";
 import { modelFromText, modelProblem, splitAt, type ModelEntry } from "./models.ts";
 import { valueAt } from "./reload.ts";
 import { parseDurationMs } from "./units.ts";
@@ -172,11 +172,16 @@ function nested(name: string, value: unknown): Raw {
 
 /** Fields that follow others when nobody names them. */
 function withDerived(config: Raw, context: ConfigContext): Raw {
-  const { name, data, port, mesh } = config as Pick<Config, "data" | "port"> & Partial<Config>;
+  const { name, data, host, port, mesh } = config as Pick<Config, "data" | "port"> & Partial<Config>;
   return {
     ...config,
+    ...(host !== undefined && { host: withoutBrackets(host) }),
     name: name ?? nodeNameFrom(context.hostname, data),
-    mesh: { port: meshPortFor(port), ...mesh },
+    mesh: {
+      port: meshPortFor(port),
+      ...mesh,
+      ...(mesh?.host !== undefined && { host: withoutBrackets(mesh.host) }),
+    },
   };
 }
 

@@ -40,7 +40,7 @@ export const errorTable = {
   SIGN_IN_AGAIN: {
     outcome: "not_started",
     http: 403,
-    help: "You proved too long ago that it is you. Prove it again, then repeat this. Programs do so by POST /api/v1/me/session/confirm.",
+    help: "This needs a fresh proof that it is you, and your last one is too old. Confirm with your password, a code or a passkey, then repeat this. Programs do so by POST /api/v1/me/session/confirm.",
   },
   SIGN_IN_UNFINISHED: {
     outcome: "failed",

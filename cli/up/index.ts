@@ -158,7 +158,7 @@ function explainStart(thrown: unknown, config: Config): unknown {
     const ofMesh = taken === config.mesh.port && config.mesh.port !== 0;
     const { host, port } = ofMesh ? config.mesh : config;
     const [field, prefix] = ofMesh ? ["mesh.", "mesh-"] : ["", ""];
-    const details = { value: `${host}:${port}`, reason };
+    const details = { value: `${host.includes(":") ? `[${host}]` : host}:${port}`, reason };
     if (code === "EADDRINUSE")
       return invalid(`Port ${port} is in use by another process; choose one with --${prefix}port.`, {
         field: `${field}port`,

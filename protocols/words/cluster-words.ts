@@ -109,13 +109,15 @@ export function describeVotersWanted({ directory, wanted }: DirectoryVoters, sum
 function wantedOf({ directory, wanted }: DirectoryVoters, managers: readonly ClusterNodeRow[]): readonly string[] {
   if (directory.kind === "etcd") return [];
   if (wanted === 1)
-    return ["Wanted: 1, so one node keeps it. plexus directory voters 3 lets any one of three managers die."];
+    return [
+      "Wanted: 1, so one node keeps it. With plexus directory voters 3 three keep it, and any one of them may die.",
+    ];
   const up = managers.filter((node) => node.up).length;
   const there = `${counted(managers.length, "node")} with the role manager${up < managers.length ? `, ${up} up` : ""}`;
   if (managers.length < 3)
     return [
-      `Wanted: ${wanted}; ${there}. With fewer than three one node keeps it: two would both be needed, so ` +
-        "either one's death would stop it.",
+      `Wanted: ${wanted}; ${there}. Until there are three, one node keeps it alone: two would have to be ` +
+        "up both, so the loss of either would stop the cluster.",
     ];
   const short =
     managers.length < wanted ? " An even number is never chosen: it survives no more deaths than one less." : "";

@@ -126,7 +126,7 @@ describe("the administration", function () {
     await looked(small, "people-phone");
     await invitations.getByRole("button", { name: "End the invitation New colleagues" }).click();
     await dialog(small).getByRole("button", { name: "End", exact: true }).click();
-    await invitations.getByText("There are none.").waitFor();
+    await invitations.getByText("No invitation is valid now.").waitFor();
     const program = part(small, "An account for a program");
     await program.getByRole("textbox", { name: "Name" }).fill("robot");
     await program.getByRole("button", { name: "Make the account" }).click();
@@ -320,7 +320,7 @@ describe("the administration", function () {
     await page.goto(`${fixture.node.url}/admin/alerts`);
     await part(page, "Detectors").getByText("refused-person", { exact: true }).waitFor();
     const rules = part(page, "Rules over events");
-    await rules.getByText("There are none.").waitFor();
+    await rules.getByText("There is no rule yet.").waitFor();
     await rules.getByText("Make a rule, or change one").click();
     await rules.getByRole("textbox", { name: "Name" }).fill("given");
     const text = rules.getByRole("textbox", { name: "The rule as JSON" });

@@ -363,7 +363,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     const revision = scopes.find(({ node }) => node === "third")?.revision ?? 0;
     await ada.api("PUT", "/api/v1/admin/configuration", { node: "third", revision, set: { "log.level": "debug" } });
     await go(page, "configuration");
-    await region(page, "Keys").getByRole("combobox", { name: "Node" }).click();
+    await region(page, "Settings").getByRole("combobox", { name: "Node" }).click();
     await page.getByRole("option", { name: "third" }).click();
     await page.getByText("No answer from third now").waitFor();
     await go(page, "tasks");
@@ -372,7 +372,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await third.start();
     await page.getByRole("group", { name: "List of tasks" }).getByRole("row").filter({ hasText: "third" }).filter({ hasText: "done" }).first().waitFor(); // prettier-ignore
     await go(page, "configuration");
-    await region(page, "Keys").getByRole("combobox", { name: "Node" }).click();
+    await region(page, "Settings").getByRole("combobox", { name: "Node" }).click();
     await page.getByRole("option", { name: "third" }).click();
     await page.getByRole("list", { name: "Settings" }).getByText("set for this node").waitFor();
     await go(page, "nodes");

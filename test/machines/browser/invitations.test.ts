@@ -105,7 +105,7 @@ describe("inviting people", function () {
       await invitations.getByText(/1 account left/).waitFor();
       await invitations.getByRole("button", { name: "End the invitation the new team" }).click();
       await page.getByRole("button", { name: "End", exact: true }).last().click();
-      await invitations.getByText("There are none.").waitFor();
+      await invitations.getByText("No invitation is valid now.").waitFor();
       const refused = await signUp("dora");
       expect([refused.status, await refused.text()].join(" ")).to.include("SIGN_UP_INVITATION_INVALID");
       const late = await runPlexus("chat", "--invitation", link, "--user", "dora");

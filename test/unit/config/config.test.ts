@@ -198,6 +198,11 @@ describe("configuration", () => {
     expect(parse({ flags: { port: 8080 }, environment: { PLEXUS_MESH_PORT: "9" } }).mesh.port).to.equal(9);
   });
 
+  it("takes an address of IPv6 as it stands in a URL, too", () => {
+    const { host, mesh } = parse({ flags: { host: "[::1]", mesh: { host: "[2001:db8::5]" } } });
+    expect([host, mesh.host]).to.deep.equal(["::1", "2001:db8::5"]);
+  });
+
   it("reads what the mesh needs from the environment", () => {
     const config = parse({
       environment: {
@@ -318,7 +323,7 @@ describe("configuration", () => {
       /together/,
       /is a name; --mesh-host takes an IP address .*0\.0\.0\.0.*; --announce \/dns\/node-a\.example\.org\/tcp\/7071 tells/,
     ],
-    ...["10.0.0.300", "10.0.0.5:7071", "http://a", "[::1]", "-"].map((host): (typeof wrong)[number] => [
+    ...["10.0.0.300", "10.0.0.5:7071", "http://a", "[10.0.0.5:7071", "-"].map((host): (typeof wrong)[number] => [
       { flags: { mesh: { host } } },
       "mesh.host",
       /together/,

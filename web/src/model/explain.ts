@@ -1,5 +1,5 @@
 import { awayNode, type Failure } from "../../../protocols/errors.ts";
-import { plainProblem, withoutSigns } from "./field-faults.ts";
+import { plainProblem, sentence, withoutSigns } from "./field-faults.ts";
 import { nameOf } from "./text.ts";
 import { locale } from "./locale.ts";
 
@@ -62,7 +62,7 @@ function inWords(reason: Failure, asked: "change" | "look"): string {
   if (typeof why === "string") {
     // A request that is not valid: why says it all.
     const said = reason.code === "BAD_REQUEST" ? "" : shownMessage(reason);
-    return said === "" ? sentenceOf(why) : `${said} Reason: ${/[.!?]$/.test(why) ? why : `${why}.`}`;
+    return said === "" ? sentence(why) : `${said} Reason: ${/[.!?]$/.test(why) ? why : `${why}.`}`;
   }
   return typeof field === "string" ? `${shownMessage(reason)} (${field})` : shownMessage(reason);
 }
@@ -78,9 +78,6 @@ const shownMessage = ({ message }: Failure): string =>
     .replaceAll(/\bits schema\b|\bthe schema\b/g, "what is expected")
     .replace(/[;:,]\s*$/, ".")
     .trim() || "This was refused: something in it is not valid.";
-
-const sentenceOf = (text: string): string =>
-  `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 /** What people call the field at a path: `displayName` is the display name. */
 function nameOfField(path: string): string {

@@ -70,5 +70,6 @@ export function faultAt(reason: Failure, rules: FieldRules): FieldFault | undefi
   return { field, text: isSchema ? rule : sentence(withoutSigns(problem)) };
 }
 
-const sentence = (text: string): string =>
+/** The text as a sentence. */
+export const sentence = (text: string): string =>
   `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;

@@ -72,7 +72,7 @@ function Alerts() {
         ))}
       </ul>
       {data?.alerts.length === 0 && (
-        <p className="dim flush">{state === "open" ? "No alert is open." : "There are none."}</p>
+        <p className="dim flush">{state === "open" ? "No alert is open." : "No alert has been acknowledged yet."}</p>
       )}
       <Pager
         trail={trail}

@@ -122,7 +122,7 @@ export function Playbooks() {
             );
           })}
         </ul>
-        {data?.playbooks.length === 0 && <p className="dim flush">There are none.</p>}
+        {data?.playbooks.length === 0 && <p className="dim flush">There is no playbook yet.</p>}
         {secret !== undefined && (
           <Note tone="good" title="Copy the secret now: it is not shown again" onClose={() => setSecret(undefined)}>
             <p>Pages of this playbook are signed with it.</p>

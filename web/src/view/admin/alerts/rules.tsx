@@ -123,7 +123,7 @@ export function Rules() {
           </li>
         ))}
       </ul>
-      {data?.rules.length === 0 && <p className="dim flush">There are none.</p>}
+      {data?.rules.length === 0 && <p className="dim flush">There is no rule yet.</p>}
       {tried !== undefined && <Tried {...tried} onClose={() => setTried(undefined)} />}
       {canManage && (
         <JsonForm

@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import type { BackupPlaces, BackupWish } from "../../../../../protocols/index.ts";
 import { useNow } from "../../../live/index.ts";
+import { Copyable } from "../../parts/copyable.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { fullTime, momentOf } from "../../parts/time.ts";
@@ -112,13 +113,12 @@ function NoPlace({ places }: { readonly places: BackupPlaces }) {
   return (
     <Note tone="plain" title="There is no place for backups yet">
       <p>{storageText(places)} Until then, keep them in a folder:</p>
-      <ul className="faults">
-        {folderAdvice(places).map((one) => (
-          <li key={one} className="break">
-            {one}
-          </li>
-        ))}
-      </ul>
+      {folderAdvice(places).map(({ command, does }) => (
+        <div key={command}>
+          <Copyable text={command} label={`Copy: ${command}`} />
+          <p>{does}</p>
+        </div>
+      ))}
     </Note>
   );
 }

@@ -41,9 +41,18 @@ export function storageText({ storage, nodes }: Pick<BackupPlaces, "storage" | "
 }
 
 /** How to get a folder onto this page, for a person who can use the machine. */
-export const folderAdvice = ({ node }: Pick<BackupPlaces, "node">): readonly string[] => [
-  `plexus backup run --to /mnt/backup/plexus, on the machine of ${node.name}, makes a backup into a folder now.`,
-  "plexus up --backup-folder /mnt/backup/plexus, or backupFolders in its configuration, lets admins make, " +
-    "schedule and check backups there on this page. A folder on another disk than the node's survives the loss " +
-    "of that disk.",
+export const folderAdvice = ({
+  node,
+}: Pick<BackupPlaces, "node">): readonly { readonly command: string; readonly does: string }[] => [
+  {
+    command: "plexus backup run --to /mnt/backup/plexus",
+    does: `Makes a backup into a folder now. Type it on the machine of ${node.name}.`,
+  },
+  {
+    command: "plexus up --backup-folder /mnt/backup/plexus",
+    does:
+      "Starts the node so that admins can make, schedule and check backups in this folder on this page. The " +
+      "setting backupFolders in its configuration does the same. Choose a folder on another disk than the node's: " +
+      "it survives the loss of that disk.",
+  },
 ];

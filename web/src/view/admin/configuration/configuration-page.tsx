@@ -2,7 +2,7 @@ import { Button, Select, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { NodeSettings, SettingAtNode, SettingKind, SettingsView } from "../../../../../protocols/index.ts";
-import { withoutSigns } from "../../../model/field-faults.ts";
+import { sentence, withoutSigns } from "../../../model/field-faults.ts";
 import { finder } from "../../../../../protocols/text/names.ts";
 import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
@@ -49,7 +49,7 @@ function Configuration() {
     <>
       {error !== null && <Note tone="bad">{error.message}</Note>}
       <Part
-        title="Keys"
+        title="Settings"
         about={
           "Settings made here override a node’s configuration file. A node’s environment variables and flags " +
           "override these settings."
@@ -80,7 +80,7 @@ function Configuration() {
             defaults
           </label>
         </div>
-        {shown !== undefined && <Keys view={data} of={shown} text={text} all={all} />}
+        {shown !== undefined && <Settings view={data} of={shown} text={text} all={all} />}
       </Part>
       {may("secrets.read") && <Secrets />}
       <History nodes={names} />
@@ -91,7 +91,7 @@ function Configuration() {
 const isRemarkable = ({ source, next, notApplied }: SettingAtNode): boolean =>
   source !== "default" || next !== undefined || notApplied !== undefined;
 
-function Keys(props: {
+function Settings(props: {
   readonly view: SettingsView;
   readonly of: NodeSettings;
   readonly text: string;
@@ -159,9 +159,9 @@ function Row({ one, kind }: { readonly one: SettingAtNode; readonly kind: Settin
       </div>
       <p className="flush break setting-value">{valueText(one.value)}</p>
       <p className="dim flush break">
-        {withoutSigns(kind?.says ?? "")}
+        {kind && sentence(withoutSigns(kind.says))}
         {kind?.own !== undefined &&
-          ` · Can only be set at the node itself (${kind.variable}): ${withoutSigns(kind.own)}.`}
+          ` Can only be set at the node itself (${kind.variable}): ${withoutSigns(kind.own)}.`}
       </p>
       {one.next !== undefined && <p className="flush break">After a restart: {valueText(one.next.value)}</p>}
       {one.notApplied !== undefined && (

@@ -92,7 +92,7 @@ export function Secrets() {
           </li>
         ))}
       </ul>
-      {data?.secrets.length === 0 && <p className="dim flush">There are none.</p>}
+      {data?.secrets.length === 0 && <p className="dim flush">There is no secret yet.</p>}
       {data !== undefined && data.own.length > 0 && (
         <p className="dim flush break">These settings keep a secret of their own: {data.own.join(", ")}.</p>
       )}

@@ -105,7 +105,7 @@ function Logs() {
           <TextInput
             name="about"
             label="About"
-            placeholder="room/general, a request, a trace"
+            placeholder="room/general"
             defaultValue={search.about ?? ""}
             maxLength={200}
             autoCapitalize="none"

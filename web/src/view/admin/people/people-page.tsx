@@ -212,7 +212,7 @@ function Invitations() {
           <p>
             Send it to {made.note === "" ? "the people it is for" : made.note}, by a way that only they read: anybody
             who opens it can make an account. It is valid for {counted(made.uses, "account")}, until{" "}
-            {momentOf(made.expiresAtMs)}. In a terminal: plexus chat --invitation LINK
+            {momentOf(made.expiresAtMs)}. In a terminal: <code>plexus chat --invitation LINK</code>
           </p>
           <Copyable text={made.url} label="Copy the invitation" />
           <OnlyHere address={made.url} />
@@ -241,7 +241,7 @@ function Invitations() {
           </li>
         ))}
       </ul>
-      {data?.invitations.length === 0 && <p className="dim">There are none.</p>}
+      {data?.invitations.length === 0 && <p className="dim">No invitation is valid now.</p>}
     </Part>
   );
 }

@@ -358,7 +358,7 @@ function Access({ user, person, held, refusal }: Shown) {
         </p>
         <p>
           What the person wrote in rooms stays, marked as from a deleted account. Backups keep the data until their keys
-          are destroyed: plexus backup erase.
+          are destroyed: <code>plexus backup erase</code>
         </p>
       </>
     );

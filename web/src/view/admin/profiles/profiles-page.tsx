@@ -129,7 +129,7 @@ function Profiles() {
           columns={columns}
           rows={data?.tasks ?? []}
           keyOf={({ id }) => id}
-          nothing="There are none."
+          nothing="No profile was taken yet."
         />
       </Part>
     </>
