@@ -65,7 +65,7 @@ import { createOutputMemory } from "./edge/output-memory.ts";
 import type { Gateway, GatewayOptions, GatewayContext, GatewayRoute } from "./options.ts";
 import { addStoreStream } from "./model-store.ts";
 import { listNodes } from "./nodes.ts";
-import { createBodyPace, paceBodies } from "./edge/body-pace.ts";
+import { createBodyPace } from "./edge/body-pace.ts";
 import { createCommandRates } from "./edge/command-rates.ts";
 import { createRights } from "./identity/rights.ts";
 import { addCommandRoutes } from "./routes.ts";
@@ -200,14 +200,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     degraded() {
       const reason = options.reach?.degraded();
       if (reason === undefined) return undefined;
-      const [, ...nodes] = at.nodes();
-      return { reason, nodes };
+      return { reason, nodes: at.nodes().slice(1) };
     },
   };
   const { limits, clock } = at;
   const accounts = createAccounts(at);
   const app = await createHttp(at, accounts);
-  paceBodies(app, at.pace, all);
   const entrance = createConnectionGovernor(app.server, {
     ...at,
     descriptors: at.descriptors ?? limits.tcpConnectionsMax,

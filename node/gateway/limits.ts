@@ -204,8 +204,8 @@ export const gatewayLimits = {
   largeBodyWaitMaxMs: 10_000,
   /** A larger body of keys that a recovery kit gives back is refused with `TOO_LARGE`: those of a thousand epochs. */
   keysBodyBytesMax: 8 * 1024 * 1024,
-  /** The same for requests of the interfaces of OpenAI, Ollama and Anthropic, which carry whole conversations with their
-   *  images and sounds. */
+  /** The same for requests of the interfaces of OpenAI, Ollama and Anthropic, which carry whole conversations with
+   *  their images and sounds. */
   aiRequestBytesMax: 6 * 1024 * 1024,
   /** Such a request without its images and sounds; a larger one is refused with `TOO_LARGE`.
    *

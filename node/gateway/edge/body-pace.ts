@@ -1,5 +1,5 @@
 /** How fast what people send is read, where it is large: to count, parse and check it takes milliseconds in the thread
- *  that everybody's requests are in, so one sender in a loop would be what all others wait for.
+ *  that all requests are in, so one sender in a loop would be what all others wait for.
  *
  *      announced ─► units of its person, and of its address ─► read, as fast as it comes
  *                       └── none left: it waits unread, in the network, then is refused with RATE_LIMITED
@@ -8,7 +8,6 @@
 import type { FastifyInstance } from "fastify";
 import { failure, PlexusError, type Failure } from "../../../protocols/index.ts";
 import type { Clock, Random } from "../../ports/index.ts";
-import type { Caller } from "../identity/accounts.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { addressKey, createRateLimit, type RateLimit } from "./rates.ts";
 
@@ -16,7 +15,7 @@ import { addressKey, createRateLimit, type RateLimit } from "./rates.ts";
 export interface BodyPace {
   /** Calls back when so many bytes of somebody may be read: at once where they are few; with RATE_LIMITED when not for
    *  long. */
-  wait(of: { readonly caller: Pick<Caller, "user">; readonly address: string }, bytes: number, done: Done): void;
+  wait(of: { readonly caller: { readonly user: string }; readonly address: string }, bytes: number, done: Done): void;
 }
 
 type Done = (refusal?: Failure) => void;

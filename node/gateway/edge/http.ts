@@ -256,7 +256,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   });
 
   app.removeAllContentTypeParsers();
-  takeJson(app, limits);
+  takeJson(app, at);
   // Of servers of identities that send one by the browser.
   app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (request, body, done) => {
     if (request.routeOptions.config.crossSite === true)

@@ -17,6 +17,7 @@ import {
   type WrittenPath,
 } from "../../../protocols/index.ts";
 import type { GatewayLimits } from "../limits.ts";
+import { paceBodies, type BodyPace } from "./body-pace.ts";
 
 /** What frames and most bodies may be made of. */
 export const jsonBounds = (limits: GatewayLimits): JsonBounds => ({
@@ -168,8 +169,10 @@ function readBody(
   return promise;
 }
 
-/** Makes the server take bodies of JSON. */
-export function takeJson(app: FastifyInstance, limits: GatewayLimits): void {
+/** Makes the server take bodies of JSON, and all that are large at their pace. */
+export function takeJson(app: FastifyInstance, at: { readonly limits: GatewayLimits; readonly pace: BodyPace }): void {
+  const { limits, pace } = at;
+  paceBodies(app, pace, limits);
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const usual = jsonBounds(limits);
   const room = { held: { bytes: 0 }, bytesAtOnceMax: limits.bodiesBytesMax };

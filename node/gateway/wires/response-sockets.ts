@@ -10,7 +10,7 @@
  *
  *  What is not stored can be continued on its connection alone, from any stream: of each stream the newest such
  *  response is kept, and forgotten with the connection, or when a turn of the stream that goes on from it fails. */
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { WebSocket } from "ws";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, failureOf, PlexusError, type Failure } from "../../../protocols/index.ts";
@@ -67,7 +67,7 @@ export class ResponseSocket {
   readonly #stopTimer: () => void;
   #isOld = false;
 
-  constructor(at: GatewayContext, responses: Responses, subscriber: Subscriber, headers: IncomingHttpHeaders) {
+  constructor(at: GatewayContext, responses: Responses, subscriber: Subscriber, { headers }: IncomingMessage) {
     this.#at = at;
     this.#responses = responses;
     this.#subscriber = subscriber;

@@ -228,8 +228,7 @@ export function addSockets(
         .on("error", onError);
       seat(wire, (subscriber) => {
         wire.subscriber = subscriber;
-        if (responses !== undefined)
-          serveResponses(socket, new ResponseSocket(at, responses, subscriber, request.headers));
+        if (responses !== undefined) serveResponses(socket, new ResponseSocket(at, responses, subscriber, request));
       });
     });
     if (!isHere) leave();

@@ -1,4 +1,4 @@
-/** Large bodies of one person are read at a pace, so that a sender in a loop takes little of the thread that everybody's
+/** Large bodies of one person are read at a pace, so that a sender in a loop takes little of the thread that all
  *  requests are in. */
 import { expect } from "chai";
 import { once } from "node:events";
@@ -49,7 +49,7 @@ describe("gateway: the pace of large bodies", () => {
     return all;
   };
 
-  it("of one person are read at once up to a sum, and then so many a second; of others meanwhile, and small ones", async () => {
+  it("of one person are read at once up to a sum, then so many a second; those of others meanwhile", async () => {
     await begin({});
     const now = "200 after 0 s";
     expect(await at(0, 4)).to.deep.equal([now, now, now, now]);
@@ -106,7 +106,13 @@ describe("gateway: the pace of large bodies", () => {
   it("that do not say how long they are count as the longest, and one whose sender went away ends", async () => {
     await begin({ aiRequestBytesMax: 8 * unitBytes });
     const { hostname, port } = new URL(fixture.url);
-    const headers = `POST /v1/chat/completions HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${people[0]}\r\ncontent-type: application/json\r\n`;
+    const headers = [
+      "POST /v1/chat/completions HTTP/1.1",
+      `host: ${hostname}`,
+      `authorization: Bearer ${people[0]}`,
+      "content-type: application/json",
+      "",
+    ].join("\r\n");
     const text = JSON.stringify({ model: "echo", max_tokens: 1, messages: [{ role: "user", content: "hi" }] });
     const first = connect(Number(port), hostname);
     first.write(`${headers}transfer-encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`);
