@@ -25,7 +25,7 @@ import type { MeshLimits } from "./limits.ts";
 const windowBytes = 1024 * 1024;
 const yamuxHeaderBytes = 12;
 /** So much is read of a stream before its sender is told that it may send as much more. Yamux tells of each frame: then
- *  a small message has a packet back that wakes its sender. A quarter of the smallest window that a peer begins with. */
+ *  a small message has a packet back that wakes its sender. A quarter of the smallest window that a peer has. */
 const windowStepBytes = 64 * 1024;
 
 /** A pair has two streams on one connection and one on the other; a joining node has one. */
@@ -104,7 +104,7 @@ function tellingInSteps(stream: YamuxStream): YamuxStream {
 
 /** Yamux holds back a frame until it has arrived whole, whatever length it claims, and looks at its window only then.
  *  An honest one is never longer than that. */
-export const yamuxInBounds: ReturnType<typeof yamux> = () => {
+const yamuxInBounds: ReturnType<typeof yamux> = () => {
   const factory = yamux({
     enableKeepAlive: false,
     maxInboundStreams: streamsPerConnectionMax,

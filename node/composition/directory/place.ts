@@ -224,8 +224,7 @@ export function openDirectory(
     if (place === undefined) return at as Directory;
     if (place.kind === "etcd") return etcd ?? openEtcd(place, founding);
     if (age.older !== undefined && (embedded !== undefined || part.leads)) return silent(age.older);
-    if (place.kind === "embedded") return embedded ?? remote;
-    return (part.leads ? part.voter?.directory : undefined) ?? remote;
+    return (place.kind === "embedded" ? embedded : part.leads ? part.voter?.directory : undefined) ?? remote;
   };
   const moveTo = (next: DirectoryPlace): void => {
     const before = place;
@@ -253,7 +252,7 @@ export function openDirectory(
     keeper: () => (place?.kind === "etcd" ? undefined : leader()),
     kept: () => ({
       directory: kept(),
-      revision: () => (place?.kind === "embedded" ? embedded?.revision() : undefined) ?? part.voter?.revision() ?? 0,
+      revision: () => (place?.kind === "embedded" ? embedded : part.voter)?.revision() ?? 0,
     }),
     told: () => directory.told(),
     foundOlder() {
@@ -463,8 +462,7 @@ export function openDirectory(
     },
     diskFails: () => part.trouble() !== undefined,
     refusal: () => etcd?.refusal(),
-    size: () =>
-      place?.kind === "embedded" ? embedded?.size() : place?.kind === "etcd" ? undefined : part.voter?.size(),
+    size: () => (place?.kind === "etcd" ? undefined : (place?.kind === "embedded" ? embedded : part.voter)?.size()),
     async opened() {
       await embedded?.opened();
       embedded?.onMoved(moved);

@@ -502,7 +502,7 @@ class Life {
 
   #turn(): void {
     const ready = this.core.take();
-    // What may wait comes with the next change or heartbeat: it is half of all messages, and who asked would wait for it.
+    // What may wait comes with the next change or heartbeat: it is half of all messages, and would be waited for.
     for (const { to, message, mayWait } of ready.send) if (mayWait !== true) this.#events.send(to, message);
     if (ready.restore !== undefined) {
       this.rows.restore(ready.restore.state);

@@ -1,7 +1,12 @@
 import type { MessageStream } from "@libp2p/interface";
 import { expect } from "chai";
-import { multiaddrConnectionPair } from "@libp2p/utils";
-import { inOnePiece, textOf, yamuxInBounds } from "../../../../node/cluster/mesh/swarm.ts";
+import { generateKeyPair } from "@libp2p/crypto/keys";
+import { multiaddr } from "@multiformats/multiaddr";
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { meshLimits } from "../../../../node/cluster/mesh/limits.ts";
+import { createSwarm, inOnePiece, startSwarm, textOf } from "../../../../node/cluster/mesh/swarm.ts";
+import { Happenings } from "./loopback.ts";
 
 type Sent = Parameters<MessageStream["send"]>[0];
 
@@ -36,35 +41,62 @@ describe("why a connection failed", () => {
   });
 });
 
+/** A socket's way to a port; counts what comes back over it. */
+async function wayTo(port: number) {
+  const way = { back: 0, port: 0, close: () => server.close() };
+  const server = createServer((socket) => {
+    const onward = connect(port, "127.0.0.1");
+    socket.pipe(onward);
+    onward.on("data", (bytes) => {
+      way.back += 1;
+      socket.write(bytes);
+    });
+    for (const one of [socket, onward]) one.on("error", () => one.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  way.port = (server.address() as AddressInfo).port;
+  return way;
+}
+
 describe("a stream of the mesh", () => {
   it("is told of its reader's window in steps, and not of each small message", async () => {
-    const [dialled, accepted] = multiaddrConnectionPair({ delay: 0, capacity: 64 * 1024 * 1024 });
-    let back = 0;
-    const send = accepted.send.bind(accepted);
-    accepted.send = (data) => {
-      back += 1;
-      return send(data);
+    const swarm = async (...listen: string[]) => {
+      const made = await createSwarm({ key: await generateKeyPair("Ed25519"), listen, gater: {}, limits: meshLimits });
+      await startSwarm(made);
+      return made;
     };
-    const factory = yamuxInBounds();
-    const [sender, reader] = [factory.createStreamMuxer(dialled), factory.createStreamMuxer(accepted)];
-    let bytes = 0;
-    const came = Promise.withResolvers<void>();
-    const wanted = 100 * 100 + 48 * 65_536;
-    reader.addEventListener("stream", ({ detail }) =>
-      detail.addEventListener("message", ({ data }) => {
-        bytes += data.byteLength;
-        if (bytes === wanted) came.resolve();
-      }),
-    );
-    const stream = await sender.createStream();
-    for (let count = 0; count < 100; count += 1) stream.send(new Uint8Array(100));
-    const isThere = (): boolean => bytes === 10_000;
-    while (!isThere()) await new Promise((resolve) => setImmediate(resolve));
-    // That the stream was taken.
-    expect(back).to.equal(1);
-    // Three times what a window has.
-    for (let count = 0; count < 48; count += 1) if (!stream.send(new Uint8Array(65_536))) await stream.onDrain();
-    await came.promise;
-    expect(back).to.be.within(20, 60);
+    const [sender, reader] = [await swarm(), await swarm("/ip4/127.0.0.1/tcp/0")];
+    const [address = ""] = reader.getMultiaddrs().map(String);
+    const way = await wayTo(Number(/tcp\/(\d+)/.exec(address)?.[1]));
+    try {
+      let bytes = 0;
+      const happened = new Happenings();
+      await reader.handle("/plexus/test/1", (stream) =>
+        stream.addEventListener("message", ({ data }) => {
+          bytes += data.byteLength;
+          happened.tell();
+        }),
+      );
+      const connection = await sender.dial(multiaddr(`/ip4/127.0.0.1/tcp/${way.port}/p2p/${reader.peerId}`));
+      const stream = await connection.newStream("/plexus/test/1");
+      const write = async (count: number, size: number): Promise<void> => {
+        const wanted = bytes + size;
+        for (let sent = 1; sent <= count; sent += 1) {
+          if (!stream.send(new Uint8Array(size))) await once(stream as never, "drain");
+          await happened.until(() => bytes >= wanted + (sent - 1) * size, "it arrives");
+        }
+      };
+      await write(1, 100);
+      const before = way.back;
+      await write(100, 100);
+      expect(way.back - before).to.equal(0);
+      // Three times what a window has.
+      await write(48, 65_536);
+      expect(way.back - before).to.be.within(20, 60);
+    } finally {
+      way.close();
+      await Promise.all([sender.stop(), reader.stop()]);
+    }
   });
 });
