@@ -50,6 +50,7 @@ export {
 export * from "./text/emoji.ts";
 export * from "./engines/endpoints.ts";
 export * from "./engines/remote-adapters.ts";
+export * from "./engines/call.ts";
 export * from "./engines/engine.ts";
 export * from "./errors.ts";
 export * from "./engines/generation.ts";

@@ -17,6 +17,12 @@ import { runtimeLimits } from "./limits.ts";
 import type { Machine } from "./machine.ts";
 import type { Endpoint } from "./remote/endpoint.ts";
 
+/** A call under way. */
+export interface Running {
+  /** Asks for the end: `answered` follows within one token. Safe to call at any time, again too. */
+  cancel(): void;
+}
+
 /** A model as configured. */
 export interface ModelSpec {
   /** What clients call it. */

@@ -30,8 +30,7 @@ import {
 } from "../protocols/index.ts";
 import { ClassQueue, type Stand } from "./class-queue.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
-import type { Ended } from "./adapter.ts";
-import type { Running } from "./engine.ts";
+import type { Ended, Running } from "./adapter.ts";
 import { limitSilence, type Silence } from "./silence.ts";
 import { runtimeLimits } from "./limits.ts";
 import { withResultsInPlace } from "./tool-turns.ts";

@@ -9,8 +9,9 @@ import {
   type Result,
   type Said,
 } from "../protocols/index.ts";
-import type { ModelSpec } from "./adapter.ts";
+import type { ModelSpec, Running } from "./adapter.ts";
 import type { Resident } from "./resident.ts";
+export type { Running } from "./adapter.ts";
 import type { Shares } from "./sharing.ts";
 
 /** The port of an engine. Adapters and the inference host implement it, and routing makes one of those of all nodes;
@@ -84,12 +85,6 @@ export const enginesOf = (local: Pick<LocalModels, "models" | "watch" | "call">)
       } satisfies Engine,
     ]),
   ) as unknown as Engines;
-
-/** A call under way. */
-export interface Running {
-  /** Asks for the end: `answered` follows within one token. Safe to call at any time, again too. */
-  cancel(): void;
-}
 
 /** An engine of each name: those of a node, or those of all nodes as one. */
 export type Engines = { readonly [Name in EngineName]: Engine<Name> };

@@ -3,7 +3,29 @@
  *  called. Pure.
  *
  *  Only what is said is judged: what llama.cpp misses it says by itself. */
-import type { GgufFact, GgufTensor } from "./gguf.ts";
+
+/** One tensor, with where its numbers are. */
+export interface GgufTensor {
+  readonly name: string;
+  readonly dimensions: readonly number[];
+  /** A number of ggml. */
+  readonly type: number;
+  /** From the beginning of the file on. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** A value of the metadata, with its type as a number of GGUF. Of a long list only its length and the type of its
+ *  values are kept. */
+export type GgufFact =
+  | { readonly type: number; readonly value: string | number }
+  | {
+      /** An array. */
+      readonly type: 9;
+      readonly of: number;
+      readonly count: number;
+      readonly numbers: readonly number[];
+    };
 
 /** What a file says, by key, and its tensors. */
 interface Claims {

@@ -7,7 +7,7 @@
  *
  *  Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { valueFault } from "./gguf-values.ts";
+import { valueFault, type GgufFact, type GgufTensor } from "./gguf-values.ts";
 import { runtimeLimits } from "./limits.ts";
 
 /** What a file says of itself. */
@@ -45,17 +45,6 @@ interface GgufPart {
   readonly tensors: number;
   /** Tensors in all parts together. */
   readonly ofTensors: number;
-}
-
-/** One tensor, with where its numbers are. */
-export interface GgufTensor {
-  readonly name: string;
-  readonly dimensions: readonly number[];
-  /** A number of ggml. */
-  readonly type: number;
-  /** From the beginning of the file on. */
-  readonly offset: number;
-  readonly bytes: number;
 }
 
 /** Where things are in a head, for code that writes another one. */
@@ -188,16 +177,6 @@ export function keyValueBytes(header: GgufHeader, contextTokens: number, sequenc
   return 2 * header.layers * header.keyWidth * 2 * contextTokens * sequences;
 }
 
-/** A value of the metadata, with its type as a number of GGUF. Of a long list only its length and the type of its
- *  values are kept. */
-export type GgufFact =
-  | { readonly type: number; readonly value: string | number }
-  | {
-      readonly type: typeof arrayType;
-      readonly of: number;
-      readonly count: number;
-      readonly numbers: readonly number[];
-    };
 type Facts = ReadonlyMap<string, GgufFact>;
 
 function readHead(reader: Reader, fileBytes: number): GgufVerdict {

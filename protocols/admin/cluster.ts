@@ -5,7 +5,6 @@ import { voterCounts, type DirectoryInfo, type DirectorySize } from "./directory
 import type { Failure } from "../errors.ts";
 import { roles, slotCount, type Role } from "../ids.ts";
 import { object, position } from "../wire/schema.ts";
-import { slotShows } from "../words/slot-list.ts";
 
 const role = Type.Unsafe<Role>(Type.Union(roles.map((name) => Type.Literal(name))));
 
@@ -31,6 +30,10 @@ export const clusterSlotParams = object({ role, number: slotNumber });
 export const evictNode = object({
   force: Type.Optional(Type.Boolean({ default: false, description: "Also when it holds the last copy of a slot" })),
 });
+
+/** All; those that are not in order; those that were moved by hand; those of one actor. */
+export const slotShows = ["all", "faulty", "held", "own"] as const;
+export type SlotShow = (typeof slotShows)[number];
 
 /** Which slots are wanted, and how many of them; without `limit` all that fit. */
 export const slotsQuery = object({

@@ -8,7 +8,6 @@ import { mailAddress } from "./mail.ts";
 import type { Permission } from "../authority/permissions.ts";
 import { roleName } from "../authority/roles.ts";
 import { line, object, position, seenOf } from "../wire/schema.ts";
-import type { Alert } from "./watch.ts";
 
 /** What a playbook can do. `perHourMax`: so often in an hour, in the whole cluster; what is beyond is left to people,
  *  so that nobody has everybody suspended by making up alerts. `of`: whom an alert must be about. `needs`: what who
@@ -232,13 +231,6 @@ export interface PlaybookRun {
 export interface PlaybookRuns {
   readonly runs: readonly PlaybookRun[];
   readonly more: boolean;
-}
-
-/** What the watcher has to do: a run, with what its acts need. */
-export interface PlaybookOrder {
-  readonly run: PlaybookRun;
-  readonly alert: Alert;
-  readonly acts: Playbook["acts"];
 }
 
 /** The permissions that an admin who makes alerts of a source needs: those for what the playbooks that are on for it do

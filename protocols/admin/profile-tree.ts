@@ -1,4 +1,20 @@
-import type { ProfileFrame, ProfileTree } from "./profiles.ts";
+/** A function, and where its code is: `node/kernel/index.ts:120`, below the folder of Plexus. */
+export interface ProfileFrame {
+  readonly name: string;
+  readonly at: string;
+}
+
+/** Calls as a tree. A row is `[frame, parent, self]`: indexes into `frames` and, -1 for the root's children, into the
+ *  rows before; what it has by itself. */
+export interface ProfileTree {
+  /** `microseconds` or `bytes`. */
+  readonly unit: "microseconds" | "bytes";
+  readonly total: number;
+  readonly frames: readonly ProfileFrame[];
+  readonly rows: readonly (readonly [frame: number, parent: number, self: number])[];
+  /** Of the time, in which the thread waited. Absent for heaps. */
+  readonly idle?: number;
+}
 
 /** One function, with everything that it took wherever it was called. */
 export interface HotFunction extends ProfileFrame {

@@ -1,11 +1,12 @@
 /** Profiles of nodes: where a node's main thread spends its time, and which of its code made what is on its heap.
  *  Bodies and answers of `/api/v1/admin/profiles`. They have names of functions and files, and nothing that those
  *  worked on. */
+import type { ProfileTree } from "./profile-tree.ts";
 import { Type, type Static } from "typebox";
 import { nodeName } from "./cluster.ts";
 import { object } from "../wire/schema.ts";
 
-export { hottest, type HotFunction } from "./profile-tree.ts";
+export { hottest, type HotFunction, type ProfileFrame, type ProfileTree } from "./profile-tree.ts";
 
 /** What is looked at. */
 export const profileKinds = ["cpu", "heap"] as const;
@@ -25,24 +26,6 @@ export const takeProfile = object({
 export type TakeProfile = Static<typeof takeProfile>;
 
 export const profileParams = object({ id: Type.String({ pattern: "^profile\\.[0-9A-Za-z._-]{1,150}$" }) });
-
-/** A function, and where its code is: `node/kernel/index.ts:120`, below the folder of Plexus. */
-export interface ProfileFrame {
-  readonly name: string;
-  readonly at: string;
-}
-
-/** Calls as a tree. A row is `[frame, parent, self]`: indexes into `frames` and, -1 for the root's children, into the
- *  rows before; what it has by itself. */
-export interface ProfileTree {
-  /** `microseconds` or `bytes`. */
-  readonly unit: "microseconds" | "bytes";
-  readonly total: number;
-  readonly frames: readonly ProfileFrame[];
-  readonly rows: readonly (readonly [frame: number, parent: number, self: number])[];
-  /** Of the time, in which the thread waited. Absent for heaps. */
-  readonly idle?: number;
-}
 
 /** Answer of `GET /api/v1/admin/profiles/:id`. */
 export interface Profile {

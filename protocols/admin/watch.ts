@@ -17,7 +17,7 @@ import {
   playbookStep,
   seenEntry,
   type Playbook,
-  type PlaybookOrder,
+  type PlaybookRun,
   type PlaybookRuns,
 } from "./playbooks.ts";
 import { key, limit, line, nothing, object, position, seenOf } from "../wire/schema.ts";
@@ -63,6 +63,13 @@ export interface Alert extends Omit<Finding, "atMs"> {
   readonly firstAtMs: number;
   readonly lastAtMs: number;
   readonly acknowledged?: { readonly by: string; readonly atMs: number; readonly note?: string };
+}
+
+/** What the watcher has to do: a run, with what its acts need. */
+export interface PlaybookOrder {
+  readonly run: PlaybookRun;
+  readonly alert: Alert;
+  readonly acts: Playbook["acts"];
 }
 
 /** A page of alerts, the newest first. */

@@ -1,7 +1,7 @@
 /** What models are asked for, and what they answer: one group of types for each engine of `engine.ts`. */
 import type { Sampling } from "../kinds/agent.ts";
 import type { ActorId } from "../ids.ts";
-import type { CallRequest } from "./engine.ts";
+import type { CallRequest } from "./call.ts";
 import type { AnswerFrom } from "./model-route.ts";
 
 /** What a model can do, in words of this list.

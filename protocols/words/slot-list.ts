@@ -1,10 +1,6 @@
 /** Which slots a list of them shows. Pure, and without schemas. */
-import type { ClusterSlotRow } from "../admin/cluster.ts";
+import type { ClusterSlotRow, SlotShow } from "../admin/cluster.ts";
 import { finder } from "../text/names.ts";
-
-/** All; those that are not in order; those that were moved by hand; those of one actor. */
-export const slotShows = ["all", "faulty", "held", "own"] as const;
-export type SlotShow = (typeof slotShows)[number];
 
 /** A slot of a role: `chat/17`. Others are of one actor. */
 export const isOfRole = (slot: string): boolean => /^\w+\/\d+$/.test(slot);

@@ -1,16 +1,22 @@
 /** Words of tasks, for the page and the terminal. Pure, and without schemas. */
 import { describeBytes } from "./amounts.ts";
-import type { AdminTask } from "../admin/tasks.ts";
 
 /** Whether nothing more comes of it. */
-export const isTaskOver = ({ state }: Pick<AdminTask, "state">): boolean => state !== "waiting" && state !== "running";
+export const isTaskOver = ({ state }: { readonly state: string }): boolean =>
+  state !== "waiting" && state !== "running";
 
 /** `copiesLeft` is read as two words, `PerSecond` as a rate. */
 const wordsOf = (name: string): string =>
   name === "PerSecond" ? "a second" : name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).trim();
 
 /** How far a task is, in few words. */
-export function progressWords({ progress, share }: Pick<AdminTask, "progress" | "share">): string {
+export function progressWords({
+  progress,
+  share,
+}: {
+  readonly progress: Readonly<Record<string, number>>;
+  readonly share?: number;
+}): string {
   const parts = Object.entries(progress).map(([name, value]) =>
     /bytes/i.test(name)
       ? `${describeBytes(value)} ${wordsOf(name.replace(/bytes/i, ""))}`.trim()

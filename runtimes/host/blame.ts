@@ -6,7 +6,7 @@
  *  is at. */
 import type { Doing } from "../adapter.ts";
 import { isOwnFault } from "./supervision.ts";
-import type { Question } from "./trial.ts";
+import type { Question } from "./messages.ts";
 
 /** What a worker says of a call: what comes now. `at`: how often it has said something before, in all of its calls. */
 interface Said {

@@ -30,11 +30,11 @@ import { Residency, type Carrier } from "../residency.ts";
 import { causeOf, type Resident } from "../resident.ts";
 import { keepLoadFindings, loadFindingsOf } from "./load-findings.ts";
 import { blameOf, Doings } from "./blame.ts";
-import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
+import { hostKinds, type FromHost, type HostKind, type Question } from "./messages.ts";
 import { HostProcess } from "./process.ts";
 import { subjectOf, type Subject } from "./subject.ts";
 import { strikesSaid, Suspects, whyOut, type Counts, type Ended } from "./suspects.ts";
-import { tryModel, verdictOf, type Question, type TrialVerdict } from "./trial.ts";
+import { tryModel, verdictOf, type TrialVerdict } from "./trial.ts";
 import { Tried, type KeptTrials } from "./tried.ts";
 import { keyVariables } from "./variables.ts";
 

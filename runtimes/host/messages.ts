@@ -4,6 +4,12 @@ import type { Capability, EngineName, EnginePart, EngineRequest, Failure } from 
 import type { Doing, Ended, LoadPlan, ModelSpec, OnCard } from "../adapter.ts";
 import type { Machine } from "../machine.ts";
 
+/** One call of an engine. */
+export interface Question {
+  readonly engine: EngineName;
+  readonly request: EngineRequest;
+}
+
 /** Which models a host has: those that run native code, which go down together, or the others. */
 export const hostKinds = ["native", "light"] as const;
 /** One of them. */

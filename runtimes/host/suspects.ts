@@ -6,7 +6,7 @@
  *             └─ several ─► each alone: the same calls ─┬─ the process ends ─► at fault, in this and what follows
  *                                                       └─ they end         ─► cleared */
 import { runtimeLimits } from "../limits.ts";
-import type { Question } from "./trial.ts";
+import type { Question } from "./messages.ts";
 
 /** The processes that calls of a model ended. */
 export interface Ended {

@@ -6,13 +6,12 @@
  *       └─ refused, the process ends, or nothing comes ─► failed, with the reason */
 import { writeFileSync } from "node:fs";
 import { failure, type Failure } from "../../protocols/errors.ts";
-import type { EngineName, EngineRequest } from "../../protocols/index.ts";
 import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { forkOurs } from "../children.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
 import { keepLoadFindings, loadFindingsOf } from "./load-findings.ts";
-import type { FromHost, LoadedFacts, ToHost } from "./messages.ts";
+import type { FromHost, LoadedFacts, Question, ToHost } from "./messages.ts";
 import type { Subject } from "./subject.ts";
 import { isOwnFault } from "./supervision.ts";
 import { whyOut } from "./suspects.ts";
@@ -24,12 +23,6 @@ import { hostVariables } from "./variables.ts";
 export type TrialVerdict = { readonly content?: string } & Readonly<
   { type: "passed" } | { type: "failed"; error: Failure; ended: boolean }
 >;
-
-/** One call of an engine. */
-export interface Question {
-  readonly engine: EngineName;
-  readonly request: EngineRequest;
-}
 
 /** What a model that can do this is asked; undefined: it is only loaded. Pure. */
 function questionFor(model: string, { capabilities }: Pick<LoadedFacts, "capabilities">): Question | undefined {

@@ -21,16 +21,7 @@ import { Steps, within } from "../steps.ts";
 import { Choices } from "./choices.ts";
 import { patternRepeats, patternWords } from "./pattern-words.ts";
 import { choiceOf, type Branch } from "./prefixes.ts";
-
-/** Rules of one grammar, which grow as shapes are said in them. */
-export interface Rules {
-  /** Adds a rule of these words; returns its name. */
-  add(words: string, name?: string): string;
-  /** The words for a value of a schema. */
-  value(schema: Schema): string;
-  /** The grammar whose text is of these words. */
-  grammar(root: string): string;
-}
+import type { Rules } from "./rules.ts";
 
 const anyElements = '"[" ws (any (ws "," ws any)*)? ws "]"';
 const anyMembers = '"{" ws (pair (ws "," ws pair)*)? ws "}"';

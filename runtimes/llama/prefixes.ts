@@ -2,7 +2,7 @@
  *  thousands has at each letter as many ways on as there are letters, not thousands. Pure. */
 import { runtimeLimits } from "../limits.ts";
 import type { Steps } from "../steps.ts";
-import type { Rules } from "./grammar.ts";
+import type { Rules } from "./rules.ts";
 
 /** A text of a choice, and the words for what comes after it. */
 export interface Branch {

@@ -5,7 +5,8 @@
  *      the table of tokens [in, out]  <weight>.lora_a [rank, out]   <weight>.lora_b [rank, in]
  *
  *  The rules are those of llama-adapter.cpp, and one of ours: no number is NaN or infinite. */
-import type { GgufHeader, GgufTensor } from "../gguf.ts";
+import type { GgufHeader } from "../gguf.ts";
+import type { GgufTensor } from "../gguf-values.ts";
 import { tensorTypes } from "../gguf.ts";
 import type { FileBytes } from "./bytes.ts";
 

@@ -6,7 +6,8 @@
  *
  *  Source: block_q8_0 and block_q4_0 of ggml-common.h, and what ggml documents of them. The scale of Q8_0 maps the
  *  largest number to 127, that of Q4_0 the largest with its sign to −8. */
-import { tensorTypes, type GgufTensor } from "../gguf.ts";
+import { tensorTypes } from "../gguf.ts";
+import type { GgufTensor } from "../gguf-values.ts";
 
 /** What weights can be made. */
 export const quantiseTargets = ["Q8_0", "Q4_0"] as const;

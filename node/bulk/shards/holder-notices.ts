@@ -5,18 +5,7 @@ import { ok, refused, failure, holdsAt, type ActorId, type Failure } from "../..
 import type { MeshBody } from "../../../protocols/mesh/index.ts";
 import type { Rows } from "./memory.ts";
 import { moved, ownerOf, type ShardPorts } from "./parts.ts";
-import type { KeptShard } from "./stripes-ports.ts";
-
-/** An owner releases a stripe. */
-export interface Release {
-  readonly holder: ActorId;
-  readonly stripe: string;
-  readonly owner: ActorId;
-  readonly operation: number;
-}
-
-/** What is still to be told, and until when that is tried. */
-export type HolderNotice = { readonly untilMs: number } & Readonly<{ wanted: KeptShard } | { release: Release }>;
+import type { HolderNotice, KeptShard, Release } from "./stripes-ports.ts";
 
 /** What became of a shard that somebody says is wanted: `released` is the operation by which its owner has let go of
  *  it. */

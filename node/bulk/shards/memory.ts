@@ -7,7 +7,7 @@ import { seal, unseal } from "../../data-folder/seal.ts";
 import type { Log, NodeId, Store } from "../../ports/index.ts";
 import type { Opinion, Walk } from "./audit.ts";
 import type { ShardLimits } from "./limits.ts";
-import type { HolderNotice } from "./holder-notices.ts";
+import type { HolderNotice } from "./stripes-ports.ts";
 import type { SignedReceipt } from "./receipts.ts";
 
 /** Rows of one sort, by their names. */

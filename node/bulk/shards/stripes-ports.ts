@@ -2,10 +2,20 @@
 import { holderOf, type ActorId, type Result, type StripeRef } from "../../../protocols/index.ts";
 import type { NodeId } from "../../ports/index.ts";
 import type { Links } from "./links.ts";
-import type { Release } from "./holder-notices.ts";
 import type { NodeSpeeds } from "./node-speeds.ts";
 import type { ShardPorts } from "./parts.ts";
 import type { receiptsOf } from "./receipts.ts";
+
+/** An owner releases a stripe. */
+export interface Release {
+  readonly holder: ActorId;
+  readonly stripe: string;
+  readonly owner: ActorId;
+  readonly operation: number;
+}
+
+/** What is still to be told, and until when that is tried. */
+export type HolderNotice = { readonly untilMs: number } & Readonly<{ wanted: KeptShard } | { release: Release }>;
 
 /** A shard as a descriptor names it. */
 export type Shard = StripeRef["shards"][number];

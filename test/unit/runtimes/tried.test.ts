@@ -4,7 +4,7 @@ import { runtimeLimits } from "../../../runtimes/index.ts";
 import type { Subject } from "../../../runtimes/host/subject.ts";
 import { endedBy, strikesSaid, Suspects, whyOut, type Ended, type Retry } from "../../../runtimes/host/suspects.ts";
 import { Tried } from "../../../runtimes/host/tried.ts";
-import type { Question } from "../../../runtimes/host/trial.ts";
+import type { Question } from "../../../runtimes/host/messages.ts";
 
 const silent = (): void => undefined;
 const log = { debug: silent, info: silent, warn: silent, error: silent };

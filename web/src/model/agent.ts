@@ -14,7 +14,7 @@ import type {
 } from "../../../protocols/index.ts";
 import { stageWords } from "../../../protocols/answering/words.ts";
 import { appendPiece } from "./drafts.ts";
-import type { PendingPost } from "./room.ts";
+import type { PendingPost } from "./room-model.ts";
 
 /** Something the owner said that the conversation has not shown back yet. `afterSeq` counts turns. */
 export type PendingSay = Omit<PendingPost, "replyTo" | "seq"> & {

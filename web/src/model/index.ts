@@ -13,6 +13,7 @@ export * from "./kept-form.ts";
 export * from "./leaving.ts";
 export * from "./meanwhile.ts";
 export * from "./room.ts";
+export * from "./room-model.ts";
 export * from "./room-list.ts";
 export * from "./text.ts";
 export * from "./threads.ts";

@@ -1,5 +1,5 @@
 import type { RoomSummary, ThreadSignal, UserSignal } from "../../../protocols/index.ts";
-import type { RoomModel } from "./room.ts";
+import type { RoomModel } from "./room-model.ts";
 import { threadsToRead } from "./threads.ts";
 import { newestLine } from "./window.ts";
 

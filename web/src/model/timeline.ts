@@ -1,5 +1,5 @@
 import type { RoomMessage } from "../../../protocols/index.ts";
-import type { PendingPost } from "./room.ts";
+import type { PendingPost } from "./room-model.ts";
 
 /** One row of a room's timeline. `head` rows carry avatar, name and time; the others belong to the group above. */
 export type TimelineRow =

@@ -1,6 +1,6 @@
 import type { RoomMessage } from "../../../protocols/index.ts";
 import type { PendingSay } from "./agent.ts";
-import type { PendingPost } from "./room.ts";
+import type { PendingPost } from "./room-model.ts";
 
 /** An edit that was begun. */
 export interface HalfEdit {

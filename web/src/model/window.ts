@@ -5,7 +5,7 @@
  *  Lines that came are kept behind it, so that the window reaches the end without a hole when what is between was
  *  loaded. */
 import type { RoomMessage } from "../../../protocols/index.ts";
-import type { RoomModel } from "./room.ts";
+import type { RoomModel } from "./room-model.ts";
 
 /** Lines kept at most: beyond it those at the other end leave the window and are loaded again when scrolled to. */
 export const windowMessagesMax = 4_000;

@@ -3,7 +3,7 @@ import type { RoomMessage } from "../../../../protocols/index.ts";
 import { foldedAt } from "../../model/index.ts";
 import { RichText } from "../parts/rich-text.tsx";
 import { callingIn } from "./calling-in.ts";
-import type { MessageActions } from "./message-row.tsx";
+import type { MessageActions } from "./message-actions.ts";
 import { counted } from "./thread-link.tsx";
 
 /** The text of a message. Of a long one the beginning, and a button for the rest. */

@@ -1,7 +1,6 @@
 import { Menu } from "@mantine/core";
 import { memo, useState } from "react";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
-import type { RoomStore } from "../../live/index.ts";
 import { answeredBy, isAgent } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { copyText } from "../parts/clipboard.ts";
@@ -13,31 +12,12 @@ import { clockTime, fullTime, momentOf } from "../parts/time.ts";
 import { EditField } from "./edit-field.tsx";
 import { EmojiPicker } from "./emoji-picker.tsx";
 import { emojis } from "./emoji.ts";
+import type { MessageActions } from "./message-actions.ts";
 import { FoldedText } from "./folded-text.tsx";
 import { PollCard } from "./poll-card.tsx";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine, useNamedLine } from "./named-line.tsx";
 import { ThreadLink } from "./thread-link.tsx";
-
-/** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for
- *  it. */
-export interface MessageActions {
-  readonly me: string;
-  readonly room: RoomStore;
-  readonly moderates: boolean;
-  readonly nameFor: (principal: string) => string;
-  readonly react: (message: RoomMessage, emoji: string) => void;
-  readonly openThread: (root: number) => void;
-  readonly setEditing: (seq: number, on: boolean) => void;
-  readonly remove: (message: RoomMessage) => void;
-  readonly pin: (message: RoomMessage) => void;
-  readonly closePoll: (message: RoomMessage) => void;
-  readonly copyLink: (message: RoomMessage) => void;
-  readonly show: (seq: number) => void;
-  readonly markUnread: (message: RoomMessage) => void;
-  /** Long messages that are shown whole; a row that comes into the document again is as it was. */
-  readonly unfolded: Set<number>;
-}
 
 /** One message of the timeline. */
 export const MessageRow = memo(function MessageRow({

@@ -6,7 +6,7 @@ import { messageAt, type RoomModel } from "../../model/index.ts";
 import { RichText } from "../parts/rich-text.tsx";
 import { dateOf } from "../parts/time.ts";
 import { callingIn } from "./calling-in.ts";
-import type { MessageActions } from "./message-row.tsx";
+import type { MessageActions } from "./message-actions.ts";
 import { Panel } from "./panel.tsx";
 
 const none: readonly never[] = [];

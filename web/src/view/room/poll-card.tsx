@@ -7,7 +7,7 @@ import { useNames } from "../parts/lists.ts";
 import { listed } from "./listed.ts";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine } from "./named-line.tsx";
-import type { MessageActions } from "./message-row.tsx";
+import type { MessageActions } from "./message-actions.ts";
 
 const none: readonly number[] = [];
 const unnamed: readonly string[] = [];

@@ -12,10 +12,9 @@ import type { FeedHandle } from "../parts/feed.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { useIsListed, useNames, useRoomTitle } from "../parts/lists.ts";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
-import type { RoomSearch } from "../shell/router.tsx";
 import { useEdits } from "./edit-field.tsx";
 import { MembersPanel } from "./members-panel.tsx";
-import type { MessageActions } from "./message-row.tsx";
+import type { MessageActions } from "./message-actions.ts";
 import { NewPoll } from "./new-poll.tsx";
 import { PinsPanel } from "./pins-panel.tsx";
 import { RoomHeader } from "./room-header.tsx";
@@ -28,6 +27,15 @@ import { Timeline } from "./timeline.tsx";
 import { NamedLine } from "./named-line.tsx";
 import "./room.css";
 import { ownPlace } from "../../wire/index.ts";
+
+/** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
+export interface RoomSearch {
+  readonly panel?: "members" | "pins" | "threads" | "thread";
+  /** The thread's root. */
+  readonly seq?: number;
+  /** A message to scroll to. */
+  readonly at?: number;
+}
 
 const route = getRouteApi("/room/$room");
 

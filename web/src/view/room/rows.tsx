@@ -12,7 +12,7 @@ import { clockTime, dayName } from "../parts/time.ts";
 import { Unsent } from "../parts/unsent.tsx";
 import { callingIn } from "./calling-in.ts";
 import { useNamedLine } from "./named-line.tsx";
-import type { MessageActions } from "./message-row.tsx";
+import type { MessageActions } from "./message-actions.ts";
 
 /** Rows of the timeline that are not messages of the room yet, or none at all. */
 

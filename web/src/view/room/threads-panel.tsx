@@ -4,7 +4,7 @@ import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
 import { messageAt, threadsInOrder, type RoomModel } from "../../model/index.ts";
 import { momentOf } from "../parts/time.ts";
-import type { MessageActions } from "./message-row.tsx";
+import type { MessageActions } from "./message-actions.ts";
 import { Panel } from "./panel.tsx";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine } from "./named-line.tsx";

@@ -15,7 +15,8 @@ import {
   type TimelineRow,
 } from "../../model/index.ts";
 import { Feed, type FeedHandle } from "../parts/feed.tsx";
-import { MessageRow, type MessageActions } from "./message-row.tsx";
+import type { MessageActions } from "./message-actions.ts";
+import { MessageRow } from "./message-row.tsx";
 import type { Goal } from "./opening.ts";
 import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, UnreadRow } from "./rows.tsx";
 

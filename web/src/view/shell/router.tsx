@@ -1,18 +1,9 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Home } from "./home.tsx";
-import { RoomPage } from "../room/room-page.tsx";
+import { RoomPage, type RoomSearch } from "../room/room-page.tsx";
 import { BrokenScreen } from "./broken-screen.tsx";
 import { NothingHere, Shell } from "./shell.tsx";
 import { mount } from "../../wire/index.ts";
-
-/** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
-export interface RoomSearch {
-  readonly panel?: "members" | "pins" | "threads" | "thread";
-  /** The thread's root. */
-  readonly seq?: number;
-  /** A message to scroll to. */
-  readonly at?: number;
-}
 
 /** What a screen of the administration shows; part of the address, so that back and links lead to it. Each screen knows
  *  its own names. */

@@ -11,8 +11,9 @@ import { momentOf } from "../../parts/time.ts";
 import { bytes } from "../bytes.ts";
 import { changes, fetchDownload, useAct, useTasks } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
-import type { Query } from "./recall.tsx";
 import { foundText, placeText, queryText, spanText, taskText, type PlaceResult, type RecallResult } from "./words.ts";
+
+export type Query = Extract<BackupWish, { sort: "recall" }>["query"];
 
 /** What a query comes to: it is fetched as an archive, or brought back into place. */
 export function Plan({ plan, query }: { readonly plan: RecallResult; readonly query: Query }) {

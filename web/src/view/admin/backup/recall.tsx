@@ -1,7 +1,6 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useId, useState } from "react";
-import type { BackupWish } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { counted } from "../../../../../protocols/words/amounts.ts";
 import { cut } from "../../../../../protocols/text/text.ts";
@@ -14,10 +13,8 @@ import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { changes, useAct, useSnapshots, useTasks } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
-import { Plan } from "./recall-plan.tsx";
+import { Plan, type Query } from "./recall-plan.tsx";
 import { taskText, type RecallResult } from "./words.ts";
-
-export type Query = Extract<BackupWish, { sort: "recall" }>["query"];
 
 const ofs = {
   room: "A room",

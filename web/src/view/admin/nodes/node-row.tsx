@@ -21,13 +21,7 @@ import { explain } from "../../../model/index.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
 import { changes, readSlots, useAct } from "./queries.ts";
-import { StorageButton } from "./storage.tsx";
-
-/** What came of a change, to be read in its place. */
-export interface Said {
-  readonly tone: "good" | "warn" | "bad";
-  readonly text: string;
-}
+import { StorageButton, type Said } from "./storage.tsx";
 
 /** One node: what it is, what it does, and how it leaves and comes back. */
 export function NodeRow(props: {

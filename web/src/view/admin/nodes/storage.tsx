@@ -7,7 +7,12 @@ import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
 import { changes, useAct } from "./queries.ts";
 import { quotaFrom, quotaRule } from "./quota-text.ts";
-import type { Said } from "./node-row.tsx";
+
+/** What came of a change, to be read in its place. */
+export interface Said {
+  readonly tone: "good" | "warn" | "bad";
+  readonly text: string;
+}
 
 /** Changes how much a node may keep of shards; of a node that keeps none there is nothing to change. */
 export function StorageButton(props: { readonly node: ClusterNodeRow; readonly onSaid: (said: Said) => void }) {

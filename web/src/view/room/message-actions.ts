@@ -1,0 +1,22 @@
+import type { RoomMessage } from "../../../../protocols/index.ts";
+import type { RoomStore } from "../../live/index.ts";
+
+/** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for
+ *  it. */
+export interface MessageActions {
+  readonly me: string;
+  readonly room: RoomStore;
+  readonly moderates: boolean;
+  readonly nameFor: (principal: string) => string;
+  readonly react: (message: RoomMessage, emoji: string) => void;
+  readonly openThread: (root: number) => void;
+  readonly setEditing: (seq: number, on: boolean) => void;
+  readonly remove: (message: RoomMessage) => void;
+  readonly pin: (message: RoomMessage) => void;
+  readonly closePoll: (message: RoomMessage) => void;
+  readonly copyLink: (message: RoomMessage) => void;
+  readonly show: (seq: number) => void;
+  readonly markUnread: (message: RoomMessage) => void;
+  /** Long messages that are shown whole; a row that comes into the document again is as it was. */
+  readonly unfolded: Set<number>;
+}
