@@ -5,7 +5,7 @@
  *                       └── none left: it waits unread, in the network, then is refused with RATE_LIMITED
  *
  *  What waits takes no memory here, but for one message of a WebSocket. What is small is counted as requests alone. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { failure, PlexusError, type Failure } from "../../../protocols/index.ts";
 import type { Clock, Random } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
@@ -15,7 +15,15 @@ import { addressKey, createRateLimit, type RateLimit } from "./rates.ts";
 export interface BodyPace {
   /** Calls back when so many bytes of somebody may be read: at once where they are few; with RATE_LIMITED when not for
    *  long. */
-  wait(of: { readonly caller: { readonly user: string }; readonly address: string }, bytes: number, done: Done): void;
+  wait(of: Sender, bytes: number, done: Done): void;
+  /** Of a body that was counted as so long fewer bytes came. */
+  giveBack(of: Sender, counted: number, bytes: number): void;
+}
+
+/** Who sends a body, and from where. */
+interface Sender {
+  readonly caller: { readonly user: string };
+  readonly address: string;
 }
 
 type Done = (refusal?: Failure) => void;
@@ -48,33 +56,49 @@ export function createBodyPace(at: {
     done();
   }
 
+  const countedOf = ({ caller, address }: Sender): readonly Counted[] => [
+    [people, caller.user],
+    [addresses, addressKey(address)],
+  ];
+  const unitsOf = (bytes: number): number => (bytes <= unitBytes ? 0 : Math.ceil(bytes / unitBytes));
   return {
-    wait({ caller, address }, bytes, done) {
-      if (bytes <= unitBytes) return done();
-      const both: readonly Counted[] = [
-        [people, caller.user],
-        [addresses, addressKey(address)],
-      ];
-      const counted = Array.from({ length: Math.ceil(bytes / unitBytes) }, () => both).flat();
+    wait(sender, bytes, done) {
+      const both = countedOf(sender);
+      const counted = Array.from({ length: unitsOf(bytes) }, () => both).flat();
       take(counted, clock.monotonicMs() + largeBodyWaitMaxMs, done);
+    },
+    giveBack(sender, counted, bytes) {
+      const both = countedOf(sender);
+      for (let unit = unitsOf(bytes); unit < unitsOf(counted); unit += 1)
+        for (const [limit, key] of both) limit.giveBack(key);
     },
   };
 }
 
 /** Makes the server read bodies so. */
 export function paceBodies(app: FastifyInstance, pace: BodyPace, { bodyBytesMax }: GatewayLimits): void {
-  app.addHook("preParsing", (request, _reply, payload, done) => {
-    const { address, caller, routeOptions } = request;
+  const senderOf = ({ address, caller, routeOptions }: FastifyRequest): Sender | undefined => {
     const { bodyLimit, config } = routeOptions;
-    if (config.access !== "user" || caller === null || bodyLimit <= bodyBytesMax) return done(null, payload);
+    return config.access !== "user" || caller === null || bodyLimit <= bodyBytesMax ? undefined : { caller, address };
+  };
+  app.addHook("preParsing", (request, _reply, payload, done) => {
+    const sender = senderOf(request);
+    if (sender === undefined) return done(null, payload);
+    const { bodyLimit } = request.routeOptions;
     const announced = request.headers["content-length"];
-    // One that does not say how long it is may be as long as it may.
+    // One that does not say how long it is may be as long as it may, until it is here.
     const bytes = Math.min(announced === undefined ? bodyLimit : Number(announced), bodyLimit);
-    pace.wait({ caller, address }, bytes, (refusal) => {
+    pace.wait(sender, bytes, (refusal) => {
       if (refusal !== undefined) return done(new PlexusError(refusal), payload);
       // Of a sender that went away meanwhile nothing comes any more, not even an end.
       const gone = request.raw.destroyed ? Object.assign(new Error("the sender is gone"), { statusCode: 400 }) : null;
       done(gone, payload);
     });
+  });
+  app.addHook("preValidation", (request, _reply, done) => {
+    const sender = senderOf(request);
+    if (sender !== undefined && request.headers["content-length"] === undefined && request.bodyBytes > 0)
+      pace.giveBack(sender, request.routeOptions.bodyLimit, request.bodyBytes);
+    done();
   });
 }

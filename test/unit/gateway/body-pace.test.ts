@@ -103,7 +103,7 @@ describe("gateway: the pace of large bodies", () => {
     socket.close();
   });
 
-  it("that do not say how long they are count as the longest, and one whose sender went away ends", async () => {
+  it("that do not say how long they are count as the longest until they are here, and one whose sender went away ends", async () => {
     await begin({ aiRequestBytesMax: 8 * unitBytes });
     const { hostname, port } = new URL(fixture.url);
     const headers = [
@@ -114,11 +114,15 @@ describe("gateway: the pace of large bodies", () => {
       "",
     ].join("\r\n");
     const text = JSON.stringify({ model: "echo", max_tokens: 1, messages: [{ role: "user", content: "hi" }] });
-    const first = connect(Number(port), hostname);
-    first.write(`${headers}transfer-encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`);
-    const [answer] = (await once(first, "data")) as [Buffer];
-    expect(answer.toString()).to.match(/^HTTP\/1.1 200/);
-    first.destroy();
+    for (const _ of [1, 2, 3]) {
+      const first = connect(Number(port), hostname);
+      const length = text.length.toString(16);
+      first.write(`${headers}transfer-encoding: chunked\r\n\r\n${length}\r\n${text}\r\n0\r\n\r\n`);
+      const [answer] = (await once(first, "data")) as [Buffer];
+      expect(answer.toString()).to.match(/^HTTP\/1.1 200/);
+      first.destroy();
+    }
+    expect(await send(0, 8)).to.equal("200 after 0 s");
     const second = connect(Number(port), hostname);
     second.write(`${headers}content-length: ${3 * unitBytes}\r\n\r\n{`);
     await once(second, "connect");
