@@ -96,7 +96,8 @@ describe("shards beside a holder that answers late", () => {
     fixture.machine(late).cheat = lateBy(world, lateMs);
     const ref = await put();
     const statesAt = async (node: NodeId): Promise<readonly string[]> => {
-      const health = await world.settle((fixture.machine(node).shards?.stripes as Stripes).inspect(ref));
+      const stripes = fixture.machine(node).shards?.stripes as Stripes;
+      const health = await world.settle(stripes.inspect(ref));
       return health.ok ? health.value.shards.map(({ state }) => state) : [health.error.code];
     };
     const expected = ref.shards.map((shard) => (ownerOf(shard) === late ? "coming" : "well"));

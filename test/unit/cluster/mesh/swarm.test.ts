@@ -78,7 +78,7 @@ describe("a stream of the mesh", () => {
           happened.tell();
         }),
       );
-      const connection = await sender.dial(multiaddr(`/ip4/127.0.0.1/tcp/${way.port}/p2p/${reader.peerId}`));
+      const connection = await sender.dial(multiaddr(`/ip4/127.0.0.1/tcp/${way.port}/p2p/${reader.peerId.toString()}`));
       const stream = await connection.newStream("/plexus/test/1");
       const write = async (count: number, size: number): Promise<void> => {
         const wanted = bytes + size;
