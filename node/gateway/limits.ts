@@ -192,15 +192,16 @@ export const gatewayLimits = {
   bodiesBytesMax: 128 * 1024 * 1024,
   /** A larger HTTP body is refused with `TOO_LARGE`. */
   bodyBytesMax: wireLimits.frameBytesMax,
-  /** Units of `bodyBytesMax` that are read of one person's larger bodies. One more waits, unread, and is refused with
-   *  `RATE_LIMITED` after `largeBodyWaitMaxMs`.
+  /** Units of `bodyBytesMax` that are read of one person's larger bodies. One more waits, unread; one that would
+   *  wait for longer than `largeBodyWaitMaxMs` is refused with `RATE_LIMITED`.
    *
    *  24 MiB at once, and then 2 MiB a second: what a body of 6 MiB takes in the thread that all requests are in is a
    *  hundredth of it then. */
   largeBodyRate: { count: 384, windowMs: 12_000 },
-  /** The same for an address, which may be that of many people. */
+  /** The same for an address, which may be that of many people: of what it can be behind, half is for those who send
+   *  little. */
   largeBodyAddressRate: { count: 1_536, windowMs: 12_000 },
-  /** How long a larger body waits until it is read; then it is refused with `RATE_LIMITED`. */
+  /** How long a larger body waits at most until it is read. */
   largeBodyWaitMaxMs: 10_000,
   /** A larger body of keys that a recovery kit gives back is refused with `TOO_LARGE`: those of a thousand epochs. */
   keysBodyBytesMax: 8 * 1024 * 1024,

@@ -1,21 +1,23 @@
 /** How fast what people send is read, where it is large: to count, parse and check it takes milliseconds in the thread
  *  that all requests are in, so one sender in a loop would be what all others wait for.
  *
- *      announced ─► units of its person, and of its address ─► read, as fast as it comes
- *                       └── none left: it waits unread, in the network, then is refused with RATE_LIMITED
+ *      announced ─► units of its person and of its address, in the order of bodies ─► read, as fast as it comes
+ *                       ├── not there yet: it waits unread, in the network
+ *                       └── not there for long: it is refused with RATE_LIMITED, and takes none
  *
- *  What waits takes no memory here, but for one message of a WebSocket. What is small is counted as requests alone. */
+ *  What waits takes a timer and no memory here, but for one message of a WebSocket. What is small is counted as
+ *  requests alone. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { failure, PlexusError, type Failure } from "../../../protocols/index.ts";
 import type { Clock, Random } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
-import { addressKey, createRateLimit, type RateLimit } from "./rates.ts";
+import { addressKey, createReservations } from "./rates.ts";
 
 /** Says when large bodies may be read. */
 export interface BodyPace {
   /** Calls back when so many bytes of somebody may be read: at once where they are few; with RATE_LIMITED when not for
-   *  long. */
-  wait(of: Sender, bytes: number, done: Done): void;
+   *  long. What waits is given up by the returned function; undefined: it has called back. */
+  wait(of: Sender, bytes: number, done: Done): (() => void) | undefined;
   /** Of a body that was counted as so long fewer bytes came. */
   giveBack(of: Sender, counted: number, bytes: number): void;
 }
@@ -28,9 +30,6 @@ interface Sender {
 
 type Done = (refusal?: Failure) => void;
 
-/** A limit that counts, and whose. */
-type Counted = readonly [limit: RateLimit, key: string];
-
 /** Makes it. */
 export function createBodyPace(at: {
   readonly limits: GatewayLimits;
@@ -39,39 +38,47 @@ export function createBodyPace(at: {
 }): BodyPace {
   const { limits, clock, random } = at;
   const { bodyBytesMax: unitBytes, largeBodyRate, largeBodyAddressRate, largeBodyWaitMaxMs, rateRows } = limits;
-  const people = createRateLimit(largeBodyRate, rateRows, clock, random);
-  const addresses = createRateLimit(largeBodyAddressRate, rateRows, clock, random);
-  const perWindow = `${(largeBodyRate.count * unitBytes) / 1024} KiB in ${largeBodyRate.windowMs / 1_000} s`;
-  const reason = `of large requests, ${perWindow} are read of one person`;
+  const people = createReservations(largeBodyRate, rateRows, clock, random);
+  const addresses = createReservations(largeBodyAddressRate, rateRows, clock, random);
+  const unitsOf = (bytes: number): number => (bytes <= unitBytes ? 0 : Math.ceil(bytes / unitBytes));
 
-  /** Takes the units one after the other; waits where there are none. */
-  function take(counted: readonly Counted[], untilMs: number, done: Done): void {
-    for (const [place, [limit, key]] of counted.entries()) {
-      const retryAfterMs = limit.take(key);
-      if (retryAfterMs === 0) continue;
-      if (clock.monotonicMs() + retryAfterMs > untilMs) done(failure("RATE_LIMITED", { reason, retryAfterMs }));
-      else clock.after(retryAfterMs, () => take(counted.slice(place), untilMs, done));
-      return;
-    }
-    done();
+  function refusalOf({ caller, address }: Sender, units: number): Failure | undefined {
+    const ownMs = people.wait(caller.user, units);
+    const allMs = addresses.wait(addressKey(address), units);
+    // Half of the time that an address can be behind is for those of it that send little.
+    const sendsLittle = people.wait(caller.user, units + largeBodyRate.count / 2) === 0;
+    const isOwn = ownMs > largeBodyWaitMaxMs;
+    if (!isOwn && allMs <= (sendsLittle ? largeBodyWaitMaxMs : largeBodyWaitMaxMs / 2)) return undefined;
+    const { count, windowMs } = isOwn ? largeBodyRate : largeBodyAddressRate;
+    const whose = isOwn ? "one person" : "one address";
+    const reason = `of large requests, ${(count * unitBytes) / 1024} KiB in ${windowMs / 1_000} s are read of ${whose}`;
+    return failure("RATE_LIMITED", { reason, retryAfterMs: Math.max(ownMs, allMs) });
   }
 
-  const countedOf = ({ caller, address }: Sender): readonly Counted[] => [
-    [people, caller.user],
-    [addresses, addressKey(address)],
-  ];
-  const unitsOf = (bytes: number): number => (bytes <= unitBytes ? 0 : Math.ceil(bytes / unitBytes));
+  const giveBackUnits = ({ caller, address }: Sender, units: number): void => {
+    people.giveBack(caller.user, units);
+    addresses.giveBack(addressKey(address), units);
+  };
+
   return {
     wait(sender, bytes, done) {
-      const both = countedOf(sender);
-      const counted = Array.from({ length: unitsOf(bytes) }, () => both).flat();
-      take(counted, clock.monotonicMs() + largeBodyWaitMaxMs, done);
+      const units = unitsOf(bytes);
+      const refusal = units === 0 ? undefined : refusalOf(sender, units);
+      const waitMs =
+        units === 0 || refusal !== undefined
+          ? 0
+          : Math.max(people.take(sender.caller.user, units), addresses.take(addressKey(sender.address), units));
+      if (waitMs === 0) {
+        done(refusal);
+        return undefined;
+      }
+      const cancel = clock.after(waitMs, () => done());
+      return () => {
+        cancel();
+        giveBackUnits(sender, units);
+      };
     },
-    giveBack(sender, counted, bytes) {
-      const both = countedOf(sender);
-      for (let unit = unitsOf(bytes); unit < unitsOf(counted); unit += 1)
-        for (const [limit, key] of both) limit.giveBack(key);
-    },
+    giveBack: (sender, counted, bytes) => giveBackUnits(sender, Math.max(0, unitsOf(counted) - unitsOf(bytes))),
   };
 }
 
@@ -88,12 +95,16 @@ export function paceBodies(app: FastifyInstance, pace: BodyPace, { bodyBytesMax 
     const announced = request.headers["content-length"];
     // One that does not say how long it is may be as long as it may, until it is here.
     const bytes = Math.min(announced === undefined ? bodyLimit : Number(announced), bodyLimit);
-    pace.wait(sender, bytes, (refusal) => {
-      if (refusal !== undefined) return done(new PlexusError(refusal), payload);
-      // Of a sender that went away meanwhile nothing comes any more, not even an end.
-      const gone = request.raw.destroyed ? Object.assign(new Error("the sender is gone"), { statusCode: 400 }) : null;
-      done(gone, payload);
+    // Of a sender that went away meanwhile nothing comes any more, not even an end.
+    const left = (): void => {
+      giveUp?.();
+      done(Object.assign(new Error("the sender is gone"), { statusCode: 400 }), payload);
+    };
+    const giveUp = pace.wait(sender, bytes, (refusal) => {
+      request.raw.off("close", left);
+      done(refusal === undefined ? null : new PlexusError(refusal), payload);
     });
+    if (giveUp !== undefined) request.raw.once("close", left);
   });
   app.addHook("preValidation", (request, _reply, done) => {
     const sender = senderOf(request);

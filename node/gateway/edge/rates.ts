@@ -12,6 +12,15 @@ export interface RateLimit {
   giveBack(key: string): void;
 }
 
+/** A limit of units that are taken several at once, and before they are there: each taker has its turn behind those who
+ *  came before. All answers are the wait in milliseconds until so many are there. */
+interface Reservations {
+  /** Says what `take` would, and takes nothing. */
+  wait(key: string, count: number): number;
+  take(key: string, count: number): number;
+  giveBack(key: string, count: number): void;
+}
+
 /** A limit that other gateways count with: see shared-rates.ts. */
 export interface SharedRateLimit extends RateLimit {
   /** Acts of a key at another gateway; fewer than none: so many were taken back there. */
@@ -224,4 +233,28 @@ export function addressKey(address: string): string {
   const right = tail === "" ? [] : tail.split(":");
   const groups = [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
   return groups.slice(0, 4).join(":");
+}
+
+/** The same algorithm, for what is taken in its turn. */
+export function createReservations(rate: Rate, rows: number, clock: Clock, random: Random): Reservations {
+  const intervalMs = rate.windowMs / rate.count;
+  const fullAtMs = new Float64Array(rows);
+  const salt = Buffer.from(random.bytes(4)).readUInt32LE();
+  const row = (key: string): number => saltedHash32(key, salt) % rows;
+  const behindMs = (at: number): number => Math.max((fullAtMs[at] as number) - clock.monotonicMs(), 0);
+  const wait = (key: string, count: number): number =>
+    Math.max(0, Math.ceil(behindMs(row(key)) + count * intervalMs - rate.windowMs - roundingMs));
+  return {
+    wait,
+    take(key, count) {
+      const waitMs = wait(key, count);
+      const at = row(key);
+      fullAtMs[at] = clock.monotonicMs() + behindMs(at) + count * intervalMs;
+      return waitMs;
+    },
+    giveBack(key, count) {
+      const at = row(key);
+      fullAtMs[at] = (fullAtMs[at] as number) - count * intervalMs;
+    },
+  };
 }

@@ -53,6 +53,14 @@ interface Heard {
 
 const streamIdCharsMax = 128;
 
+/** The stream of a message that is not parsed, as its first field of that name says. */
+function namedInText(data: Buffer): Named {
+  const at = data.indexOf('"stream_id"');
+  const text = at < 0 ? "" : data.subarray(at, at + 2 * streamIdCharsMax).toString();
+  const id = /^"stream_id"\s*:\s*"([\w.:-]+)"/.exec(text)?.[1];
+  return id === undefined || id.length > streamIdCharsMax ? {} : namedIn({ stream_id: id });
+}
+
 /** One connection. */
 export class ResponseSocket {
   readonly #at: GatewayContext;
@@ -91,7 +99,7 @@ export class ResponseSocket {
       this.#at.pace.wait(this.#subscriber, one.length, (refusal) => {
         isDone = true;
         if (refusal === undefined) this.#take(one);
-        else this.#write(envelopeOf(refusal));
+        else this.#write(envelopeOf(refusal, namedInText(one)));
         this.#heard.shift();
         if (!isLate) return;
         this.#subscriber.wire.resume();

@@ -22,6 +22,7 @@ interface Told {
   readonly type: string;
   readonly response?: { readonly metadata: { readonly at: string } };
   readonly error?: { readonly code: string };
+  readonly stream_id?: string;
 }
 
 describe("gateway: the pace of large bodies", () => {
@@ -66,11 +67,18 @@ describe("gateway: the pace of large bodies", () => {
     expect(await send(2)).to.match(/^200 after [12] s$/);
   });
 
+  it("of somebody who sends little are read where those of an address who send much are refused", async () => {
+    await begin({ largeBodyAddressRate: { count: 8, windowMs: 8_000 }, largeBodyWaitMaxMs: 3_000 });
+    await at(0, 4);
+    expect(await send(0)).to.equal("429 after 0 s");
+    expect(await send(1)).to.match(/^200 after [12] s$/);
+  });
+
   it("that would wait for too long are refused unread, with how long to wait", async () => {
     await begin({ largeBodyWaitMaxMs: 1_500 });
     const sent = await Promise.all(Array.from({ length: 9 }, () => send(0)));
-    expect(sent.filter((one) => one.startsWith("200")).length).to.be.within(4, 5);
-    expect(sent.filter((one) => one.startsWith("429")).length).to.be.within(4, 5);
+    expect(sent.filter((one) => one.startsWith("200")).length).to.equal(4);
+    expect(sent.filter((one) => one.startsWith("429")).length).to.equal(5);
     const refused = await fixture.request("POST", "/v1/messages", { token: people[0]!, body: bodyOf(8) });
     expect(refused.status).to.equal(429);
     expect(refused.headers.get("retry-after")).to.match(/^\d+$/);
@@ -87,18 +95,20 @@ describe("gateway: the pace of large bodies", () => {
     const isOver = Promise.withResolvers<void>();
     const fromMs = clock.monotonicMs();
     socket.on("message", (data: Buffer) => {
-      const { type, response, error } = JSON.parse(data.toString()) as Told;
+      const { type, response, error, stream_id } = JSON.parse(data.toString()) as Told;
       if (type === "response.completed") ended.push(response?.metadata.at ?? "");
-      else if (type === "error") ended.push(error?.code ?? "");
+      else if (type === "error") ended.push(`${error?.code ?? ""} of ${stream_id ?? ""}`);
       if (ended.length === 7) isOver.resolve();
     });
     const say = (at: string, units: number): void =>
       socket.send(JSON.stringify({ type: "response.create", ...bodyOf(units), input: "hi", metadata: { at } }));
     for (const at of ["1", "2", "3", "4", "5"]) say(at, 2);
     say("small", 1);
-    say("too large", 8);
+    socket.send(JSON.stringify({ type: "response.create", stream_id: "c", ...bodyOf(8), input: "hi" }));
     await isOver.promise;
-    expect(ended).to.deep.equal(["1", "2", "3", "4", "5", "small", "rate_limited"]);
+    // What is refused is told at once, and by the name of its stream.
+    expect(ended.filter((one) => !one.startsWith("rate_limited"))).to.deep.equal(["1", "2", "3", "4", "5", "small"]);
+    expect(ended).to.include("rate_limited of c");
     expect(clock.monotonicMs() - fromMs).to.be.greaterThan(1_000);
     socket.close();
   });
