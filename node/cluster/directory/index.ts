@@ -48,7 +48,7 @@ export {
   type KeptSize,
   type VotersHome,
 } from "./row.ts";
-export { serveDirectory, type AskedChange, type DirectoryRules } from "./serve.ts";
+export { serveDirectory, type AskedChange, type DirectoryRules, type Judgement } from "./serve.ts";
 export { createSwitchingDirectory, type SwitchingDirectory } from "./switching.ts";
 export { rowKey as directoryRowKey } from "./layout.ts";
 export type { VoterPorts } from "./raft/voter.ts";

@@ -45,12 +45,15 @@ export interface AskedChange {
   readonly from: NodeId;
 }
 
+/** Why a change may not be made; or a guard that it gets in place of its own; undefined: it may be made. */
+export type Judgement = string | { readonly key: string; readonly revision: number } | undefined;
+
 /** What the node that keeps the directory refuses. */
 export interface DirectoryRules {
   /** Which values may lie under a key: every node would read a malformed row. */
   readonly accepts?: (key: string, value: unknown) => boolean;
-  /** Why a member may not make a change; undefined: it may. */
-  readonly refusal?: (change: AskedChange) => Promise<string | undefined>;
+  /** Whether a member may make a change. */
+  readonly refusal?: (change: AskedChange) => Promise<Judgement>;
 }
 
 /** Keeps a directory for the other nodes of the mesh. Called once for an exchange. */
@@ -188,14 +191,14 @@ export function serveDirectory(
   exchange.on("directory.change", ({ key, value, revision, guard }, from) =>
     answer(async () => {
       const next = value === undefined ? undefined : decodeFromPeer(value);
-      const reason = await refusal({ key, next, revision, from });
-      if (reason !== undefined) throw refusedRow("FORBIDDEN", reason, key);
+      const judged = await refusal({ key, next, revision, from });
+      if (typeof judged === "string") throw refusedRow("FORBIDDEN", judged, key);
       if (next !== undefined && !accepts(key, next)) throw refusedRow("BAD_REQUEST", "not a row of this kind", key);
       const changed = await directory.compareAndSet(
         key,
         next,
         revision,
-        guard && { key: guard[0], revision: guard[1] },
+        judged ?? (guard && { key: guard[0], revision: guard[1] }),
       );
       return { applied: changed.applied, row: wireOrNull(changed.row) };
     }),

@@ -43,6 +43,7 @@ import {
   type VoterCandidate,
   type VoterPorts,
   type AskedChange,
+  type Judgement,
 } from "../../cluster/directory/index.ts";
 import { auditRowsPrefix } from "../../cluster/facts/audit-rules.ts";
 import { keysPrefix } from "../../keys/index.ts";
@@ -133,17 +134,29 @@ const judgedIn = (voter: ReplicatedPart["voter"], kept: Directory): Judged =>
 
 /** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made.
  *  Error: DIRECTORY_UNAVAILABLE, it is of a revision that nobody was told. */
-async function refusalOfChange(rows: Judged, { key, next, revision, from }: AskedChange): Promise<string | undefined> {
+async function judge(rows: Judged, { key, next, revision, from }: AskedChange): Promise<Judgement> {
   const before = await rows.read(key);
   // One who guesses what the row will be would be judged by what it was.
   if (revision > rows.revision()) throw unavailableWhere(`the change rests on revision ${revision}, which is not here`);
-  // The row is newer than what the change rests on: it is not made, and its member looks again.
-  if ((before?.revision ?? 0) !== revision) return undefined;
+  // It was not judged. What is being written may still make it fit, so it asks for two revisions of one row: it is never
+  // made, and its member looks again.
+  const isRevision = before?.revision ?? 0;
+  if (isRevision !== revision) return { key, revision: isRevision };
   const read = (other: string) => rows.read(other);
   const reason = await refusalOfRow({ key, before, next, from, read, roleOfKind, idOf: nodeIdOf });
   if (reason !== undefined || (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix))) return reason;
   const row = await rows.read(memberKey(from));
   return row && hasKeyRole(asMember(row)?.roles ?? []) ? undefined : "this member may not change this row";
+}
+
+/** A refusal is final. So before it is said, who leads asks the others whether it still does, and judges once more.
+ *  Errors: those of a judgement, and of a read. */
+async function judgeSurely(voter: ReplicatedPart["voter"], kept: Directory, change: AskedChange): Promise<Judgement> {
+  const rows = judgedIn(voter, kept);
+  const judged = await judge(rows, change);
+  if (typeof judged !== "string") return judged;
+  await kept.read(change.key);
+  return judge(rows, change);
 }
 
 /** Opens the directory at a place, or takes the one that is given. */
@@ -296,7 +309,7 @@ export function openDirectory(
         },
       },
       undefined,
-      { accepts: isRow, refusal: (change) => refusalOfChange(judgedIn(part.voter, kept()), change) },
+      { accepts: isRow, refusal: (change) => judgeSurely(part.voter, kept(), change) },
     );
 
   // --- who votes -----------------------------------------------------------------------------------------------------

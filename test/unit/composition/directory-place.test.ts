@@ -133,6 +133,16 @@ describe("the directory at its keeper", () => {
       expect(await guessed).to.have.property("code", "DIRECTORY_UNAVAILABLE");
       const other = { ...memberRecord("chat"), node: "0123456789abcdef", peer: "peer-of-another" };
       expect(await write("member/0123456789abcdef", other)).to.equal("FORBIDDEN");
+      // One that guesses that a row is about to go is not let by unjudged.
+      const there = await keeper.directory.compareAndSet("member/0123456789abcdef", other, 0);
+      const slower = Promise.withResolvers<void>();
+      disk.gate = slower.promise;
+      const gone = directory.compareAndSet("member/0123456789abcdef", undefined, there.row?.revision ?? 0);
+      const unjudged = directory.compareAndSet("member/0123456789abcdef", other, 0);
+      await world.sleep(10);
+      slower.resolve();
+      expect((await gone).applied).to.equal(true);
+      expect(await unjudged, "it came behind the removal").to.deep.equal({ applied: false, row: undefined });
     } finally {
       await stopTime();
     }
@@ -193,6 +203,26 @@ describe("the directory at its keeper", () => {
       expect(voting.filter((node) => node !== leader).map((node) => all.get(node)?.size()?.bytes)).to.deep.equal(
         Array.from({ length: 2 }, () => all.get(leader ?? "")?.size()?.bytes),
       );
+    } finally {
+      await close();
+      await stopTime();
+    }
+  });
+
+  it("refuses nothing for good by the rows of a leader that leads no more", async () => {
+    const world = new World(6);
+    const stopTime = world.flow();
+    const { all, keeper, links, close } = await openManagers(world, ["a", "b", "c", "d"], () => ({}));
+    try {
+      while (keeper.lead().voters.length < 3) await world.sleep(100);
+      await world.sleep(1_000);
+      const { voters, leader = "" } = keeper.lead();
+      const client = [...all].find(([node]) => !voters.includes(node))?.[1] as PlacedDirectory;
+      const asked = (): Promise<unknown> =>
+        client.directory.compareAndSet("keys/ring/x", {}, 0).catch((error: unknown) => failureOf(error).code);
+      expect(await asked(), "it leads").to.equal("FORBIDDEN");
+      for (const other of voters) if (other !== leader) links.cut(leader, other);
+      expect(await asked(), "it may lead no more").to.equal("DIRECTORY_UNAVAILABLE");
     } finally {
       await close();
       await stopTime();
