@@ -138,8 +138,8 @@ async function judge(rows: Judged, { key, next, revision, from }: AskedChange): 
   const before = await rows.read(key);
   // One who guesses what the row will be would be judged by what it was.
   if (revision > rows.revision()) throw unavailableWhere(`the change rests on revision ${revision}, which is not here`);
-  // It was not judged. What is being written may still make it fit, so it asks for two revisions of one row: it is never
-  // made, and its member looks again.
+  // It was not judged, and what is being written may still make it fit. So it asks for two revisions of one row: it is
+  // never made, and its member looks again.
   const isRevision = before?.revision ?? 0;
   if (isRevision !== revision) return { key, revision: isRevision };
   const read = (other: string) => rows.read(other);

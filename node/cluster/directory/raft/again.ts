@@ -44,10 +44,11 @@ export function createAgain({
       });
     },
     done() {
-      failed = undefined;
-      if (pauseMs === 0) return;
+      if (pauseMs === 0) failed = undefined;
+      if (failed === undefined) return;
       cancelWell?.();
       cancelWell = clock.after(limits.retryMaxMs, () => {
+        failed = undefined;
         pauseMs = 0;
         log.info("directory.voter.opened");
       });

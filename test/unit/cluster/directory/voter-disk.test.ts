@@ -175,7 +175,7 @@ describe("a voter whose disk fails while it runs", () => {
     // Well for a moment only: that is neither said nor forgotten.
     fails = false;
     await led.world.until(() => voter.state() !== undefined);
-    expect(voter.trouble()).to.equal(undefined);
+    expect(voter.trouble()).to.match(/it is full/);
     fails = true;
     triedMs.length = 0;
     led.tell(append(1, [put(2, "x")], 0));
@@ -187,6 +187,7 @@ describe("a voter whose disk fails while it runs", () => {
     await led.world.pass(retryMaxMs + 100);
     expect(led.has(2)).to.equal(true);
     expect(led.logged).to.deep.equal(["directory.voter.unopened", "directory.voter.opened"]);
+    expect(voter.trouble()).to.equal(undefined);
     await voter.stop();
   });
 });
