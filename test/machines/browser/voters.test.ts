@@ -32,7 +32,7 @@ describe("the page of nodes of three managers that keep the directory together",
     await says(/^Directory: embedded, on first\.$/);
     await joins("second");
     await says(/^2 of 2 nodes up\.$/);
-    await page.getByText("With fewer than three one node keeps it: two would both be needed").waitFor();
+    await page.getByText("Until there are three, one node keeps it alone: two would have to be").waitFor();
     await joins("third");
     await says(/^Directory: 3 voters: .*\(leads\).*\. Up: 3 of 3; the next death is survived\.$/);
     for (const name of ["first", "second", "third"])
