@@ -3,12 +3,12 @@ import { expect } from "chai";
 import { isSignOfLife } from "../../protocols/engines/engine.ts";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { echoAnswer, enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock, sharedTrials, type KeptLog } from "./real-time.ts";
+import { TestHosts } from "./test-hosts.ts";
 import { ampleMs, codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
 import { untilTrue } from "../waits.ts";
 
@@ -19,22 +19,12 @@ const echo: ModelSpec = { name: "echo", adapter: "echo", path: "" };
 const slowEcho: ModelSpec = { ...echo, name: "slow", sequences: 2, tokenDelayMs: 1 };
 
 describe("the inference host", function () {
-  let folder: string;
   let log: KeptLog;
-  const hosts: InferenceHost[] = [];
-
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), "plexus-host-"));
-  });
-  after(() => rmSync(folder, { recursive: true }));
-  afterEach(async () => {
-    await Promise.all(hosts.splice(0).map((host) => host.stop(0)));
-  });
+  const hosts = new TestHosts("host");
 
   function start(models: readonly ModelSpec[], speed = 1): InferenceHost {
     log = keptLog();
-    const host = startInferenceHost({ models, clock: realClock(speed), log, trials: sharedTrials });
-    hosts.push(host);
+    const host = hosts.start({ models, clock: realClock(speed), log, trials: sharedTrials });
     return host;
   }
   async function started(models: readonly ModelSpec[], speed = 1): Promise<InferenceHost> {
@@ -54,7 +44,7 @@ describe("the inference host", function () {
   const model = (name: string, fields: Partial<ModelSpec> = {}): ModelSpec => ({
     name,
     adapter: "llama",
-    path: join(folder, `${name}.gguf`),
+    path: join(hosts.folder, `${name}.gguf`),
     ...fields,
   });
 
@@ -180,7 +170,7 @@ describe("the inference host", function () {
   });
 
   it("ends by itself when the node is killed, and prints nothing in the node's name", async () => {
-    const path = join(folder, "quiet.gguf");
+    const path = join(hosts.folder, "quiet.gguf");
     writeChainModel(path, { text: "ok", after: "end", contextTokens: 512 });
     const runtimes = JSON.stringify(join(import.meta.dirname, "../../runtimes/index.ts"));
     const script = `
@@ -222,7 +212,7 @@ describe("the inference host", function () {
       writeChainModel(typed.path, { text: "x", after: "end", contextTokens: 512, tensorType: 36 });
       const large = model("large", { contextTokens: 2_000_000_000 });
       writeChainModel(large.path, { text: "x", after: "end", contextTokens: 2_000_000_000 });
-      mkdirSync(join(folder, "folder.gguf"));
+      mkdirSync(join(hosts.folder, "folder.gguf"));
       const reasons: readonly (readonly [ModelSpec, RegExp])[] = [
         [written("empty", ""), /empty or cut off/u],
         [written("garbage", "this is no model at all"), /not a GGUF file/u],

@@ -2,8 +2,7 @@
  *  by itself. */
 import { expect } from "chai";
 import fc from "fast-check";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { getLlama, LlamaGrammar, LlamaLogLevel } from "node-llama-cpp";
 import type {
@@ -23,6 +22,7 @@ import { hundredMillion, writeRandomModel } from "../fixtures/random-model.ts";
 import { splitAsTool, writeSplit } from "../fixtures/split-model.ts";
 import { writeChainLora, writeChainModel, type ChainModel } from "./chain-model.ts";
 import { keptLog, realClock, sharedTrials } from "./real-time.ts";
+import { TestHosts } from "./test-hosts.ts";
 import { ampleMs, answerOf, listen, type Ask, type Heard } from "./runtime.ts";
 
 const tinyModel = join(import.meta.dirname, "../../runtimes/tiny-model/plexus-tiny.gguf");
@@ -71,27 +71,19 @@ const { schema: anySchema } = fc.letrec<{ schema: Readonly<Record<string, unknow
 }));
 
 describe("llama.cpp", function () {
-  let folder: string;
-  const hosts: InferenceHost[] = [];
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), "plexus-llama-"));
-  });
-  after(() => rmSync(folder, { recursive: true }));
-  afterEach(async () => {
-    await Promise.all(hosts.splice(0).map((host) => host.stop(5_000)));
-  });
+  const hosts = new TestHosts("llama", 5_000);
 
   /** Those that say the same are one file. */
   const paths = new Map<string, string>();
   const chain = (name: string, fields: Partial<ChainModel> = {}): ModelSpec => {
     const said = JSON.stringify(fields);
-    const path = paths.get(said) ?? join(folder, `${name}.gguf`);
+    const path = paths.get(said) ?? join(hosts.folder, `${name}.gguf`);
     if (!paths.has(said)) writeChainModel(path, { text: "fine", after: "end", contextTokens: 4_096, ...fields });
     paths.set(said, path);
     return { name, adapter: "llama", path };
   };
   const random = (): ModelSpec => {
-    const path = join(folder, "random.gguf");
+    const path = join(hosts.folder, "random.gguf");
     const small = { width: 64, layers: 1, heads: 2, inner: 64, contextTokens: 2_048 };
     if (!existsSync(path)) writeRandomModel(path, { ...hundredMillion, ...small, weights: "F16" });
     return { name: "random", adapter: "llama", path };
@@ -127,8 +119,7 @@ describe("llama.cpp", function () {
 
   it("says what a model can do before it is loaded, and the same afterwards", async () => {
     const models = [chain("writes"), chain("vectors", { reads: { type: "embed" } })];
-    const host = startInferenceHost({ models, clock: realClock(), log: keptLog(), trials: sharedTrials });
-    hosts.push(host);
+    const host = hosts.start({ models, trials: sharedTrials });
     const said = (): unknown => host.models().map(({ capabilities }) => capabilities);
     const before = said();
     expect(before).to.deep.equal([
@@ -415,7 +406,7 @@ describe("llama.cpp", function () {
 
     it("with an adapter, as another model of the same file, which answers otherwise", async () => {
       const base = chain("base");
-      const lora = join(folder, "lora.gguf");
+      const lora = join(hosts.folder, "lora.gguf");
       writeChainLora(lora, { begins: "n" });
       const adapted = { ...base, name: "base+lora", lora: [{ path: lora }] };
       const off = { ...base, name: "base+nothing", lora: [{ path: lora, scale: 0 }] };
@@ -425,7 +416,7 @@ describe("llama.cpp", function () {
     });
 
     it("with an adapter for another model not at all", async () => {
-      const lora = join(folder, "wide.gguf");
+      const lora = join(hosts.folder, "wide.gguf");
       writeChainLora(lora, { begins: "n", width: 256 });
       const host = await started({ ...chain("narrow"), lora: [{ path: lora }] });
       expect(host.models()[0]).to.include({ state: "failed" });
@@ -439,7 +430,7 @@ describe("llama.cpp", function () {
       const models = [false, true].map((emptyFirst): ModelSpec => {
         const name = emptyFirst ? "empty-first" : "split";
         const split = splitAsTool(readFileSync(path), { tensorsPerFile: 5, emptyFirst });
-        return { name, adapter: "llama", path: writeSplit(join(folder, name), split)[0]! };
+        return { name, adapter: "llama", path: writeSplit(join(hosts.folder, name), split)[0]! };
       });
       const host = await started(...models);
       for (const { name } of models) expect((await whole(ask(host, { model: name }))).text).to.equal("fine");
@@ -448,7 +439,7 @@ describe("llama.cpp", function () {
     it("of BitNet's weights", async () => {
       const small = { width: 256, layers: 2, heads: 4, inner: 512, contextTokens: 512 };
       const models = (["TQ1_0", "TQ2_0"] as const).map((weights): ModelSpec => {
-        const path = join(folder, `${weights}.gguf`);
+        const path = join(hosts.folder, `${weights}.gguf`);
         writeRandomModel(path, { ...hundredMillion, ...small, architecture: "bitnet", weights });
         return { name: weights, adapter: "llama", path };
       });

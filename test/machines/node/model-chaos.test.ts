@@ -1,8 +1,7 @@
 /** Models on real processes that are killed, stopped, run out of memory or lose their files: nothing hangs, every call
  *  ends once, and memory comes back. */
 import { expect } from "chai";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Media } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
@@ -11,13 +10,13 @@ import {
   enginesOf,
   estimateModel,
   readMachine,
-  startInferenceHost,
   type InferenceHost,
   type InferenceHostOptions,
   type ModelSpec,
 } from "../../../runtimes/index.ts";
 import { writeChainLora, writeChainModel } from "../../conformance/chain-model.ts";
 import { keptLog, realClock, sharedTrials, type KeptLog } from "../../conformance/real-time.ts";
+import { TestHosts } from "../../conformance/test-hosts.ts";
 import { codeOf, endOf, listen, type Ask, type Heard } from "../../conformance/runtime.ts";
 import { sleep, untilTrue } from "../../waits.ts";
 
@@ -25,22 +24,12 @@ const words = Array.from({ length: 400 }, (_word, index) => `word${index}`).join
 const mebibyte = 1024 * 1024;
 
 describe("models on processes that fail", function () {
-  let folder: string;
   let log: KeptLog;
-  const hosts: InferenceHost[] = [];
-
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), "plexus-chaos-"));
-  });
-  after(() => rmSync(folder, { recursive: true }));
-  afterEach(async () => {
-    await Promise.all(hosts.splice(0).map((host) => host.stop(0)));
-  });
+  const hosts = new TestHosts("chaos");
 
   async function started(models: readonly ModelSpec[], options: Partial<InferenceHostOptions> = {}) {
     log = keptLog();
-    const host = startInferenceHost({ models, clock: realClock(), log, trials: sharedTrials, ...options });
-    hosts.push(host);
+    const host = hosts.start({ models, log, trials: sharedTrials, ...options });
     await host.settled();
     return host;
   }
@@ -53,7 +42,7 @@ describe("models on processes that fail", function () {
     ...fields,
   });
   function chain(name: string, after: "end" | "again" = "end"): ModelSpec {
-    const path = join(folder, `${name}.gguf`);
+    const path = join(hosts.folder, `${name}.gguf`);
     // Long enough that one that does not end by itself is still at it when it is looked at.
     const contextTokens = after === "again" ? 65_536 : 2_048;
     writeChainModel(path, { text: "fine", after, contextTokens });
@@ -163,7 +152,7 @@ describe("models on processes that fail", function () {
 
   it("calls that are cancelled together end, whatever their models are made of, and the process that has them goes on", async () => {
     const base = chain("cancels", "again");
-    const [other, lora] = [chain("guesses-otherwise", "again").path, join(folder, "cancels-lora.gguf")];
+    const [other, lora] = [chain("guesses-otherwise", "again").path, join(hosts.folder, "cancels-lora.gguf")];
     writeChainModel(other, { text: "fire", after: "again", contextTokens: 65_536 });
     writeChainLora(lora, { begins: "n" });
     const sized = { ...base, contextTokens: 4_096, sequences: 8 };

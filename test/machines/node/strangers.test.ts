@@ -1,43 +1,34 @@
 /** Files of strangers: each is refused with its reason, or loads and answers; none of them ends the process that has
  *  everybody's native models. */
 import { expect } from "chai";
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../../../protocols/index.ts";
-import { enginesOf, startInferenceHost, type InferenceHost, type InferenceHostOptions, type ModelSpec } from "../../../runtimes/index.ts"; // prettier-ignore
+import { enginesOf, type InferenceHost, type InferenceHostOptions, type ModelSpec } from "../../../runtimes/index.ts"; // prettier-ignore
 import { trialFault } from "../../../cli/models/model-trial.ts";
 import { depth } from "../../depth.ts";
 import { changesOf } from "../../fixtures/changed-model.ts";
 import { gguf } from "../../fixtures/model-files.ts";
 import { smallArchitectures, writeSmallModel } from "../../fixtures/small-models.ts";
 import { writeChainModel } from "../../conformance/chain-model.ts";
-import { keptLog, realClock, type KeptLog } from "../../conformance/real-time.ts";
+import { keptLog, type KeptLog } from "../../conformance/real-time.ts";
+import { TestHosts } from "../../conformance/test-hosts.ts";
 import { ampleMs, codeOf, endOf, listen } from "../../conformance/runtime.ts";
 
 describe("files of strangers", function () {
-  let folder: string;
   let log: KeptLog;
-  const hosts: InferenceHost[] = [];
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), "plexus-strangers-"));
-  });
-  after(() => rmSync(folder, { recursive: true }));
-  afterEach(async () => {
-    await Promise.all(hosts.splice(0).map((host) => host.stop(0)));
-  });
+  const hosts = new TestHosts("strangers");
 
   const started = (...models: readonly ModelSpec[]): Promise<InferenceHost> => startedWith({ models });
   async function startedWith(options: Pick<InferenceHostOptions, "models" | "trials">): Promise<InferenceHost> {
     log = keptLog();
-    const host = startInferenceHost({ ...options, clock: realClock(), log });
-    hosts.push(host);
+    const host = hosts.start({ ...options, log });
     await host.settled();
     return host;
   }
   /** Files with the same in them have the same fate. */
   function good(name = "good", text = "abc"): ModelSpec {
-    const path = join(folder, `${name}.gguf`);
+    const path = join(hosts.folder, `${name}.gguf`);
     writeChainModel(path, { text, after: "again", contextTokens: 65_536 });
     return { name, adapter: "llama", path, contextTokens: 65_536, sequences: 2 };
   }
@@ -46,7 +37,7 @@ describe("files of strangers", function () {
     const host = await started(good());
     const { native } = host.pids;
     const all = smallArchitectures.flatMap((architecture) => {
-      const path = join(folder, `${architecture}.gguf`);
+      const path = join(hosts.folder, `${architecture}.gguf`);
       writeSmallModel(path, architecture);
       const bytes = readFileSync(path);
       return [{ key: "nothing", to: "as it is", bytes }, ...changesOf(bytes)].map((change) => ({ ...change, architecture }));
@@ -57,7 +48,7 @@ describe("files of strangers", function () {
       // A part of them where there is little time: another one each time that the list grows.
       if (key !== "nothing" && index % share !== all.length % share) continue;
       const name = `changed-${index}`;
-      const spec: ModelSpec = { name, adapter: "llama", path: join(folder, `${name}.gguf`) };
+      const spec: ModelSpec = { name, adapter: "llama", path: join(hosts.folder, `${name}.gguf`) };
       writeFileSync(spec.path, bytes);
       host.add(spec);
       const last = await asked(host, name, architecture === "bert");
@@ -80,7 +71,7 @@ describe("files of strangers", function () {
   }); // prettier-ignore
 
   it("are told from others by the command line in the same way", async () => {
-    const [fine, bad] = [good().path, join(folder, "bad.gguf")];
+    const [fine, bad] = [good().path, join(hosts.folder, "bad.gguf")];
     // Nothing in it is wrong, and most is missing.
     writeFileSync(bad, gguf({ facts: { "general.architecture": "llama" } }));
     expect(await trialFault(fine)).to.equal(undefined);
@@ -104,9 +95,9 @@ describe("files of strangers", function () {
     const first = await startedWith({ models: [spec], trials });
     expect(tried()).to.deep.equal(["first"]);
     await first.stop(0);
-    const copy = { ...spec, name: "copy", path: join(folder, "copy.gguf") };
+    const copy = { ...spec, name: "copy", path: join(hosts.folder, "copy.gguf") };
     copyFileSync(spec.path, copy.path);
-    const changed = { ...spec, name: "changed", path: join(folder, "changed.gguf") };
+    const changed = { ...spec, name: "changed", path: join(hosts.folder, "changed.gguf") };
     writeChainModel(changed.path, { text: "abd", after: "again", contextTokens: 65_536 });
     const otherwise = { ...spec, name: "otherwise", cacheType: "q8_0" } as const;
     const again = await startedWith({ models: [{ ...spec, name: "renamed" }, copy, changed, otherwise], trials });
@@ -117,7 +108,7 @@ describe("files of strangers", function () {
   it("are not tried again at the next start when they ended the process of their trial, but when somebody loads them", async () => {
     let kept: string | undefined;
     const trials = { read: async () => kept, write: async (text: string) => void (kept = text) };
-    const spec: ModelSpec = { name: "bad", adapter: "llama", path: join(folder, "asserts.gguf") };
+    const spec: ModelSpec = { name: "bad", adapter: "llama", path: join(hosts.folder, "asserts.gguf") };
     writeSmallModel(spec.path, "deepseek2");
     const bad = [...changesOf(readFileSync(spec.path))].find(
       ({ key, to }) => key.endsWith("expert_gating_func") && to === "absurd",
