@@ -45,6 +45,16 @@ async function openManagers(
   return { all, links, linkAll, keeper: all.get(nodes[0] as string) as PlacedDirectory, close };
 }
 
+/** Four of them, of which three vote by now, and the fourth. */
+async function openFour(world: World) {
+  const opened = await openManagers(world, ["a", "b", "c", "d"], () => ({}));
+  while (opened.keeper.lead().voters.length < 3) await world.sleep(100);
+  await world.sleep(1_000);
+  const voting = opened.keeper.lead().voters;
+  const client = [...opened.all].find(([node]) => !voting.includes(node))?.[1] as PlacedDirectory;
+  return { ...opened, voting, client };
+}
+
 describe("the directory at its keeper", () => {
   it("takes changes of keys' rows from members that have keys, and from no other", async () => {
     const world = new World(1);
@@ -177,12 +187,8 @@ describe("the directory at its keeper", () => {
   it("takes a member's change with one message to each other voter, and one of each", async () => {
     const world = new World(6);
     const stopTime = world.flow();
-    const { all, keeper, links, close } = await openManagers(world, ["a", "b", "c", "d"], () => ({}));
+    const { all, keeper, links, close, voting, client } = await openFour(world);
     try {
-      while (keeper.lead().voters.length < 3) await world.sleep(100);
-      await world.sleep(1_000);
-      const voting = keeper.lead().voters;
-      const client = [...all].find(([node]) => !voting.includes(node))?.[1] as PlacedDirectory;
       const sent: string[] = [];
       links.loses = ([name], from, to) => {
         if (name === "directory.vote") sent.push(from === keeper.lead().leader ? `to ${to}` : `of ${from}`);
@@ -212,16 +218,13 @@ describe("the directory at its keeper", () => {
   it("refuses nothing for good by the rows of a leader that leads no more", async () => {
     const world = new World(6);
     const stopTime = world.flow();
-    const { all, keeper, links, close } = await openManagers(world, ["a", "b", "c", "d"], () => ({}));
+    const { keeper, links, close, voting, client } = await openFour(world);
     try {
-      while (keeper.lead().voters.length < 3) await world.sleep(100);
-      await world.sleep(1_000);
-      const { voters, leader = "" } = keeper.lead();
-      const client = [...all].find(([node]) => !voters.includes(node))?.[1] as PlacedDirectory;
+      const { leader = "" } = keeper.lead();
       const asked = (): Promise<unknown> =>
         client.directory.compareAndSet("keys/ring/x", {}, 0).catch((error: unknown) => failureOf(error).code);
       expect(await asked(), "it leads").to.equal("FORBIDDEN");
-      for (const other of voters) if (other !== leader) links.cut(leader, other);
+      for (const other of voting) if (other !== leader) links.cut(leader, other);
       expect(await asked(), "it may lead no more").to.equal("DIRECTORY_UNAVAILABLE");
     } finally {
       await close();
