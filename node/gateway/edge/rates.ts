@@ -100,17 +100,13 @@ export function createRateLimit(
   random: Random,
   sharing?: Sharing,
 ): SharedRateLimit {
-  const intervalMs = rate.windowMs / rate.count;
-  const fullAtMs = new Float64Array(rows);
+  const bursts = new Bursts(rate, rows, random);
+  const { intervalMs } = bursts;
   const untoldUntilMs = new Float64Array(sharing === undefined ? 0 : rows);
   /** Rows with news: whose it is, and what was taken back of what was told. */
   const hot = new Map<number, { readonly key: string; back: number }>();
   /** Of the untold acts of a row, those that are on their way, or that not all have heard. */
   const sent = new Map<number, number>();
-  const salt = Buffer.from(random.bytes(4)).readUInt32LE();
-  const row = (key: string) => saltedHash32(key, salt) % rows;
-  const waitMs = (at: number, nowMs: number) =>
-    Math.max(0, Math.ceil(Math.max((fullAtMs[at] as number) - nowMs, 0) + intervalMs - rate.windowMs - roundingMs));
 
   /** This gateway's share: of the burst, and how long an untold act counts. */
   function share() {
@@ -146,7 +142,7 @@ export function createRateLimit(
   }
 
   function count(at: number, key: string, nowMs: number): void {
-    fullAtMs[at] = Math.max(fullAtMs[at] as number, nowMs) + intervalMs;
+    bursts.take(at, 1, nowMs);
     const own = share();
     if (own === undefined || sharing === undefined) return;
     untoldUntilMs[at] = Math.max(untoldUntilMs[at] as number, nowMs) + own.actMs;
@@ -157,21 +153,21 @@ export function createRateLimit(
 
   return {
     take(key) {
-      const at = row(key);
+      const at = bursts.row(key);
       const nowMs = clock.monotonicMs();
-      const wait = waitMs(at, nowMs) || shareWaitMs(at, nowMs);
+      const wait = bursts.waitMs(at, 1, nowMs) || shareWaitMs(at, nowMs);
       if (wait === 0) count(at, key, nowMs);
       return wait;
     },
     wait(key) {
-      const at = row(key);
+      const at = bursts.row(key);
       const nowMs = clock.monotonicMs();
-      return waitMs(at, nowMs) || shareWaitMs(at, nowMs);
+      return bursts.waitMs(at, 1, nowMs) || shareWaitMs(at, nowMs);
     },
     giveBack(key) {
-      const at = row(key);
+      const at = bursts.row(key);
       const nowMs = clock.monotonicMs();
-      fullAtMs[at] = (fullAtMs[at] as number) - intervalMs;
+      bursts.giveBack(at, 1);
       const own = share();
       if (own === undefined) return;
       if (untold(at, nowMs, own.actMs) - (sent.get(at) ?? 0) >= 1 - roundingMs) {
@@ -183,10 +179,9 @@ export function createRateLimit(
       if (one !== undefined) one.back += 1;
     },
     heard(key, acts) {
-      const at = row(key);
+      const at = bursts.row(key);
       const nowMs = clock.monotonicMs();
-      const until = Math.max(fullAtMs[at] as number, acts > 0 ? nowMs : 0) + acts * intervalMs;
-      fullAtMs[at] = Math.min(until, nowMs + behindMax * rate.windowMs);
+      bursts.heard(at, acts, nowMs);
     },
     hasNews: () => hot.size > 0,
     news(max) {
@@ -237,24 +232,54 @@ export function addressKey(address: string): string {
 
 /** The same algorithm, for what is taken in its turn. */
 export function createReservations(rate: Rate, rows: number, clock: Clock, random: Random): Reservations {
-  const intervalMs = rate.windowMs / rate.count;
-  const fullAtMs = new Float64Array(rows);
-  const salt = Buffer.from(random.bytes(4)).readUInt32LE();
-  const row = (key: string): number => saltedHash32(key, salt) % rows;
-  const behindMs = (at: number): number => Math.max((fullAtMs[at] as number) - clock.monotonicMs(), 0);
-  const wait = (key: string, count: number): number =>
-    Math.max(0, Math.ceil(behindMs(row(key)) + count * intervalMs - rate.windowMs - roundingMs));
+  const bursts = new Bursts(rate, rows, random);
+  const wait = (key: string, count: number): number => bursts.waitMs(bursts.row(key), count, clock.monotonicMs());
   return {
     wait,
     take(key, count) {
       const waitMs = wait(key, count);
-      const at = row(key);
-      fullAtMs[at] = clock.monotonicMs() + behindMs(at) + count * intervalMs;
+      bursts.take(bursts.row(key), count, clock.monotonicMs());
       return waitMs;
     },
-    giveBack(key, count) {
-      const at = row(key);
-      fullAtMs[at] = (fullAtMs[at] as number) - count * intervalMs;
-    },
+    giveBack: (key, count) => bursts.giveBack(bursts.row(key), count),
   };
+}
+
+/** The rows of a limit: when the burst of each is whole again. */
+class Bursts {
+  readonly intervalMs: number;
+  readonly #windowMs: number;
+  readonly #fullAtMs: Float64Array;
+  readonly #salt: number;
+
+  constructor({ count, windowMs }: Rate, rows: number, random: Random) {
+    this.intervalMs = windowMs / count;
+    this.#windowMs = windowMs;
+    this.#fullAtMs = new Float64Array(rows);
+    this.#salt = Buffer.from(random.bytes(4)).readUInt32LE();
+  }
+
+  row(key: string): number {
+    return saltedHash32(key, this.#salt) % this.#fullAtMs.length;
+  }
+
+  /** Until so many acts more fit. */
+  waitMs(row: number, count: number, nowMs: number): number {
+    const behindMs = Math.max((this.#fullAtMs[row] as number) - nowMs, 0);
+    return Math.max(0, Math.ceil(behindMs + count * this.intervalMs - this.#windowMs - roundingMs));
+  }
+
+  take(row: number, count: number, nowMs: number): void {
+    this.#fullAtMs[row] = Math.max(this.#fullAtMs[row] as number, nowMs) + count * this.intervalMs;
+  }
+
+  giveBack(row: number, count: number): void {
+    this.#fullAtMs[row] = (this.#fullAtMs[row] as number) - count * this.intervalMs;
+  }
+
+  /** Acts elsewhere; fewer than none: so many were taken back there. */
+  heard(row: number, acts: number, nowMs: number): void {
+    const until = Math.max(this.#fullAtMs[row] as number, acts > 0 ? nowMs : 0) + acts * this.intervalMs;
+    this.#fullAtMs[row] = Math.min(until, nowMs + behindMax * this.#windowMs);
+  }
 }
