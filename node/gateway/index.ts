@@ -1,7 +1,7 @@
 /** The gateway: where people and programs reach a node, and where everything from outside is refused or understood.
  *
- *      browser, CLI ──HTTP──► http.ts ─► routes.ts, rest/, own/ ───┐
- *      any client ────/ws───► wires/sockets.ts ─► requests.ts ─────┼─► kernel.ask ─► actors
+ *      browser, CLI ──HTTP──► edge/http.ts ─► commands/, rest/, own/ ──┐
+ *      any client ────/ws───► wires/sockets.ts ─► commands/ ───────┼─► kernel.ask ─► actors
  *      AI client ─/v1, /api─► ai/ ─► engines                       │                   │ publish
  *                                                                  │                   ▼
  *      a thousand subscribers ◄── one shared frame ◄── feeds.ts ◄──┴───────────────── hub
@@ -15,7 +15,7 @@
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
- *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, shared-rates.ts, guess-limit.ts,
+ *  (commands/, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, shared-rates.ts, guess-limit.ts,
  *  addresses.ts), and the promise that a client's event stream has no gap and no duplicate across reconnects
  *  (feeds.ts). Nobody can take from others what they need: connections have one governor (connections.ts), and so has what
  *  waits to be read (outputMemory.ts).
@@ -68,7 +68,7 @@ import { listNodes } from "./nodes.ts";
 import { createBodyPace } from "./edge/body-pace.ts";
 import { createCommandRates } from "./edge/command-rates.ts";
 import { createRights } from "./identity/rights.ts";
-import { addCommandRoutes } from "./routes.ts";
+import { addCommandRoutes } from "./commands/routes.ts";
 import { addServiceTokens, addTokenKeys, createServiceTokens } from "./identity/service-tokens.ts";
 import { createRates } from "./edge/shared-rates.ts";
 import { followFiles } from "./edge/tls.ts";

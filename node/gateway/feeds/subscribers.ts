@@ -10,7 +10,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Accounts, Caller } from "../identity/accounts.ts";
 import { answerTo } from "../answers.ts";
-import { permissionToFollow } from "../commands.ts";
+import { permissionToFollow } from "../commands/command-routes.ts";
 import type { ConnectionGovernor } from "../edge/connections.ts";
 import { createFeeds, type Feeds } from "./feeds.ts";
 import type { GatewayContext } from "../options.ts";

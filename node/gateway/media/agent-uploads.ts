@@ -20,8 +20,8 @@ import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
 import { demand } from "../edge/refusals.ts";
-import { untilRead } from "../calls.ts";
-import { waiting } from "../routes.ts";
+import { untilRead } from "../commands/calls.ts";
+import { waiting } from "../commands/routes.ts";
 import { soundIn } from "./sound.ts";
 
 const { pictureBytesMax, pictureSideMax, soundBytesMax, soundMsMax, soundTextCharsMax } = wireLimits;

@@ -14,7 +14,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Caller } from "../identity/accounts.ts";
 import { checkSameOrigin, presentedToken } from "../identity/callers.ts";
-import { permissionToFollow } from "../commands.ts";
+import { permissionToFollow } from "../commands/command-routes.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../edge/refusals.ts";
 import { Encoded, type Subscriber, type Wire, type WireStream } from "../feeds/subscriber.ts";

@@ -21,7 +21,7 @@ import { jsonBounds, parseJson } from "../edge/json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { invalid, rawAnswer } from "../edge/refusals.ts";
-import { createRequests } from "../requests.ts";
+import { createRequests } from "../commands/requests.ts";
 import type { Encode, Subscriber, Wire } from "../feeds/subscriber.ts";
 import { greeting, type Entry, type Subscribers } from "../feeds/subscribers.ts";
 import { frameOf } from "./frames.ts";

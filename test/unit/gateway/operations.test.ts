@@ -1,7 +1,7 @@
 /** Operations: rows, the routes that they make, and the typed calls. */
 import { expect } from "chai";
 import { asksBy, callsBy, Keys, type Send } from "../../../client/call.ts";
-import { commandRoutes } from "../../../node/gateway/commands.ts";
+import { commandRoutes } from "../../../node/gateway/commands/command-routes.ts";
 import { questions } from "../../../protocols/kinds/questions.ts";
 import { lookOperations, onceOperations } from "../../../protocols/operations/routes.ts";
 import { checkOf } from "../../../protocols/wire/check.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { readsOnly } from "../../../node/gateway/commands.ts";
+import { readsOnly } from "../../../node/gateway/commands/command-routes.ts";
 import { toldOf } from "../../../node/gateway/edge/refusals.ts";
 import { errorTable, failure, type ErrorCode } from "../../../protocols/index.ts";
 

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { callCommand, type Waiting } from "./calls.ts";
-import { commandRoutes, isPersonOnly, messageOf, operationName, schemasOf } from "./commands.ts";
-import { callerOf } from "./edge/http.ts";
-import type { GatewayContext } from "./options.ts";
-import { demand } from "./edge/refusals.ts";
-import { operationHeader, operationOf } from "./rest/asker.ts";
+import { commandRoutes, isPersonOnly, messageOf, operationName, schemasOf } from "./command-routes.ts";
+import { callerOf } from "../edge/http.ts";
+import type { GatewayContext } from "../options.ts";
+import { demand } from "../edge/refusals.ts";
+import { operationHeader, operationOf } from "../rest/asker.ts";
 
 /** Adds the routes that are one command to one actor each. */
 export function addCommandRoutes(app: FastifyInstance, at: GatewayContext): void {

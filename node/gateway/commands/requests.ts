@@ -6,16 +6,16 @@ import {
   wireLimits,
   type ClientFrame,
   type Result,
-} from "../../protocols/index.ts";
-import { noteCommand } from "./audited.ts";
+} from "../../../protocols/index.ts";
+import { noteCommand } from "../audited.ts";
 import { noteDone } from "./noting.ts";
-import { answerCosts, isTopicFor, permissionToFollow, readCommand, readsOnly, rowNamed } from "./commands.ts";
-import type { Admission, GatewayContext } from "./options.ts";
-import type { Permit } from "./edge/output-memory.ts";
-import { admitQuota } from "./quotas.ts";
-import { toldOf } from "./edge/refusals.ts";
-import type { Subscriber } from "./feeds/subscriber.ts";
-import type { Subscribers } from "./feeds/subscribers.ts";
+import { answerCosts, isTopicFor, permissionToFollow, readCommand, readsOnly, rowNamed } from "./command-routes.ts";
+import type { Admission, GatewayContext } from "../options.ts";
+import type { Permit } from "../edge/output-memory.ts";
+import { admitQuota } from "../quotas.ts";
+import { toldOf } from "../edge/refusals.ts";
+import type { Subscriber } from "../feeds/subscriber.ts";
+import type { Subscribers } from "../feeds/subscribers.ts";
 
 /** What clients ask over wires that carry both ways: commands to actors, topics, `watch`, `ping`; in their order. */
 interface Requests {

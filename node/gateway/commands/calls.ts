@@ -1,12 +1,19 @@
 /** One command and its answer, for wires that answer each request by itself (REST, unary gRPC). */
-import { failure, refused, type ActorId, type Command, type Result, type TraceContext } from "../../protocols/index.ts";
-import type { Message } from "../../actors/behavior.ts";
-import type { Caller } from "./identity/accounts.ts";
-import { noteCommand } from "./audited.ts";
-import { answerCosts } from "./commands.ts";
-import type { GatewayContext } from "./options.ts";
-import type { Permit } from "./edge/output-memory.ts";
-import { withQuota } from "./quotas.ts";
+import {
+  failure,
+  refused,
+  type ActorId,
+  type Command,
+  type Result,
+  type TraceContext,
+} from "../../../protocols/index.ts";
+import type { Message } from "../../../actors/behavior.ts";
+import type { Caller } from "../identity/accounts.ts";
+import { noteCommand } from "../audited.ts";
+import { answerCosts } from "./command-routes.ts";
+import type { GatewayContext } from "../options.ts";
+import type { Permit } from "../edge/output-memory.ts";
+import { withQuota } from "../quotas.ts";
 import { noteDone } from "./noting.ts";
 
 /** A caller that waits for an answer. */

@@ -1,5 +1,5 @@
 import { Type, type TObject, type TSchema } from "typebox";
-import { checkOf, type Check } from "../../protocols/wire/check.ts";
+import { checkOf, type Check } from "../../../protocols/wire/check.ts";
 import {
   actorId,
   allCommands,
@@ -19,9 +19,9 @@ import {
   type Result,
   type Route,
   isForKeys,
-} from "../../protocols/index.ts";
-import type { Message } from "../../actors/behavior.ts";
-import { invalid } from "./edge/refusals.ts";
+} from "../../../protocols/index.ts";
+import type { Message } from "../../../actors/behavior.ts";
+import { invalid } from "../edge/refusals.ts";
 
 /** A REST route that is one command to one actor. */
 interface CommandRoute extends NamedCommand {

@@ -1,7 +1,7 @@
 /** What is noted of a command that was done, beside the audit: that its person is active, that a message was posted,
  *  what somebody thinks of an answer. */
-import { parseActorId, type AgentRated, type Result } from "../../protocols/index.ts";
-import type { GatewayContext } from "./options.ts";
+import { parseActorId, type AgentRated, type Result } from "../../../protocols/index.ts";
+import type { GatewayContext } from "../options.ts";
 
 /** Commands with which somebody says something. */
 const messages: ReadonlySet<string> = new Set(["room.post", "agent.say"]);
