@@ -1,6 +1,6 @@
 /** The gateway: where people and programs reach a node, and where everything from outside is refused or understood.
  *
- *      browser, CLI ──HTTP──► edge/http.ts ─► commands/, rest/, own/ ──┐
+ *      browser, CLI ──HTTP──► http.ts ─► commands/, rest/, own/ ───┐
  *      any client ────/ws───► wires/sockets.ts ─► commands/ ───────┼─► kernel.ask ─► actors
  *      AI client ─/v1, /api─► ai/ ─► engines                       │                   │ publish
  *                                                                  │                   ▼
