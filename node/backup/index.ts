@@ -51,7 +51,6 @@ export {
 } from "./folder/folders.ts";
 export {
   createPacing,
-  pacedSource,
   pacedStripes,
   unpacedReads,
   type Pacing,
@@ -80,7 +79,7 @@ export { openRepository, type BackupState, type Repository } from "./repository.
 export { keptSnapshots, type Retention } from "./upkeep/retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run/run.ts";
 export { lostUnit, shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "./shown.ts";
-export type { ChangedActor, SlotSource, SlotView } from "./run/sources.ts";
+export { pacedSource, type ChangedActor, type SlotSource, type SlotView } from "./run/sources.ts";
 export { verify, type VerifyDepth, type VerifyMark, type VerifyReport } from "./upkeep/checking.ts";
 export { prune, sweepFolder, type PruneReport } from "./upkeep/upkeep.ts";
 export { countAnew, renewUnits, type RenewalReport } from "./upkeep/renewal.ts";

@@ -1,8 +1,14 @@
 /** What a backup needs of the node. */
-import type { ActorId, Result, StripeHealth, StripeRef } from "../../protocols/index.ts";
+import type { ActorId, Failure, Result, StripeHealth, StripeRef } from "../../protocols/index.ts";
 import type { HeadKeys, Sealer, StripeName } from "../../runtimes/backup/index.ts";
 import type { Clock, Log, PutPacing, Random } from "../ports/index.ts";
 import type { BackupLimits } from "./limits.ts";
+
+/** Failures by which content is gone for good: no other holder and no further try brings it back. */
+const goneCodes: ReadonlySet<string> = new Set(["STRIPE_LOST", "BACKUP_DAMAGED", "DATA_DAMAGED", "NOT_FOUND"]);
+
+/** Whether what could not be read will not come back by itself. */
+export const isGone = ({ code }: Pick<Failure, "code">): boolean => goneCodes.has(code);
 
 /** Where packs and the manifest are kept: the stripes of the cluster, or folders (`folders.ts`). Each method as of
  *  `Stripes`. */

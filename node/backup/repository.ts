@@ -22,8 +22,7 @@ import {
   type Snapshot,
   type TreeNode,
 } from "../../runtimes/backup/index.ts";
-import type { BackupPorts } from "./ports.ts";
-import { isGone } from "./run/survey.ts";
+import { isGone, type BackupPorts } from "./ports.ts";
 import { walkTree, type TreeNodes } from "./format/tree.ts";
 
 /** The keys of the catalog, and of what nodes tell each other of a run, are those of this tenant, which nobody

@@ -2,38 +2,11 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
-import {
-  auditDone,
-  auditQuery,
-  failure,
-  PlexusError,
-  schema,
-  type AuditFilter,
-  type PeoplePage,
-} from "../../protocols/index.ts";
+import { auditDone, auditQuery, failure, PlexusError, schema, type PeoplePage } from "../../protocols/index.ts";
 import { auditBy } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./edge/refusals.ts";
-
-/** The audit of all nodes, as admins fetch it. */
-export interface AuditControl {
-  export(
-    filter: AuditFilter,
-    how: { readonly format: "jsonl" | "syslog" | "cef"; readonly version: string },
-  ): AsyncGenerator<string>;
-  /** Signs how far the log of this node has come. */
-  seal(): Promise<void>;
-  /** A report of a period. */
-  report(
-    period: {
-      readonly fromMs: number;
-      readonly untilMs: number;
-      readonly people: readonly { readonly user: string; readonly roles: readonly string[] }[];
-      readonly peopleCut: boolean;
-    },
-    format: "json" | "text" | "html",
-  ): Promise<string>;
-}
+import type { AuditControl } from "./ports.ts";
 
 const { before: _before, limit: _limit, ...filters } = auditQuery.properties;
 const exportQuery = schema.object({

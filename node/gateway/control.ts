@@ -31,29 +31,12 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { ControlToken, ControlTokens } from "../cluster/facts/control-tokens.ts";
-import type { Caller } from "./identity/accounts.ts";
-import { presentedToken } from "./identity/callers.ts";
+import { presentedToken, type Caller } from "./identity/callers.ts";
 import type { GatewayContext } from "./options.ts";
 import { refuseBroken } from "./edge/refusals.ts";
 import { secureOptions, followFiles } from "./edge/tls.ts";
 import { sha256 } from "./identity/tokens.ts";
-
-/** Where the control endpoint is: `HOST:PORT`, or a socket of the file system. */
-export type ControlAddress = { readonly host: string; readonly port: number } | { readonly path: string };
-
-/** The callers that came by the control listener, and their identity. */
-export interface ControlDoor {
-  /** Whether a request came by it. */
-  has(request: IncomingMessage): boolean;
-  /** Whether it is a socket of the file system, whose requests come from this machine and have no address. */
-  readonly isLocal: boolean;
-  /** Lets a request pass that came by a listener of another wire, with the authority of this one: it carries these
-   *  headers until its `end`. */
-  pass(socket: Socket): { readonly headers: Readonly<Record<string, string>>; end(): void };
-  /** Whom a control token, or a client certificate without any token, stands for. Undefined: neither was shown. Errors:
-   *  UNAUTHENTICATED, DIRECTORY_AWAY. */
-  caller(request: IncomingMessage): Result<Caller> | undefined;
-}
+import type { ControlAddress, ControlDoor } from "./ports.ts";
 
 /** A running listener. */
 export interface ControlListener {

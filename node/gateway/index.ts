@@ -80,14 +80,14 @@ import { createDevice, createIds } from "./identity/tokens.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
 export type { Gateway, GatewayOptions } from "./options.ts";
-export type { ControlAddress } from "./control.ts";
 export type { TlsFiles, TlsPort } from "./edge/tls.ts";
 export { readLeakList, type LeakList } from "./identity/leaked.ts";
 export { adminCodeHash, createIds } from "./identity/tokens.ts";
 export { toldOf } from "./edge/refusals.ts";
-export { tellByMail, type MailPort } from "./identity/mail.ts";
+export { tellByMail } from "./identity/mail.ts";
 export { isRange } from "./identity/rights.ts";
 export { createAddressRule } from "./edge/addresses.ts";
+export type { ControlAddress, MailPort } from "./ports.ts";
 
 const none: readonly string[] = [];
 

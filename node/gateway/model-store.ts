@@ -2,8 +2,8 @@ import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { failure, PlexusError, type Result } from "../../protocols/index.ts";
 import { viewOfStore } from "../cluster/facts/wanted-models.ts";
-import type { Accounts, Caller } from "./identity/accounts.ts";
-import { presentedToken } from "./identity/callers.ts";
+import type { Accounts } from "./identity/accounts.ts";
+import { presentedToken, type Caller } from "./identity/callers.ts";
 import type { GatewayContext, GatewayOptions } from "./options.ts";
 
 type Models = NonNullable<GatewayOptions["models"]>;

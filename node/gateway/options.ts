@@ -38,22 +38,26 @@ import type {
 } from "../ports/index.ts";
 import type { Addresses } from "./edge/addresses.ts";
 import type { Mounts } from "./edge/mount.ts";
-import type { AuditControl } from "./audit.ts";
-import type { BackupArchives } from "./media/downloads.ts";
-import type { ControlAddress, ControlDoor } from "./control.ts";
 import type { HostCheck } from "./edge/hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
-import type { ListenAddress } from "./edge/metrics.ts";
 import type { Seals } from "../cluster/facts/secrets.ts";
 import type { Branding } from "../cluster/facts/branding.ts";
-import type { MailPort } from "./identity/mail.ts";
 import type { OutputMemory } from "./edge/output-memory.ts";
-import type { ServiceTokenOptions, ServiceTokens } from "./identity/service-tokens.ts";
 import type { BodyPace } from "./edge/body-pace.ts";
-import type { CommandRates } from "./edge/command-rates.ts";
 import type { TlsPort } from "./edge/tls.ts";
-import type { Rights } from "./identity/rights.ts";
 import type { RatePeers, Rates } from "./edge/shared-rates.ts";
+import type {
+  AuditControl,
+  BackupArchives,
+  CommandRates,
+  ControlAddress,
+  ControlDoor,
+  ListenAddress,
+  MailPort,
+  Rights,
+  ServiceTokenOptions,
+  ServiceTokens,
+} from "./ports.ts";
 
 /** What a node says that is ready. */
 interface Ready {

@@ -1,7 +1,7 @@
 /** Quotas of roles: who may still post or upload. */
 import { ok, type QuotaMeasure, type Result } from "../../protocols/index.ts";
-import type { Caller } from "./identity/accounts.ts";
 import type { Admission, GatewayContext } from "./options.ts";
+import type { Caller } from "./identity/callers.ts";
 
 /** Whether somebody's quotas have room for so much; reserves it. Undefined in the result: nothing counts it. At once
  *  where no ledger has to be asked. */

@@ -9,12 +9,12 @@ import { within } from "../../waiting.ts";
 import type { RunnerLimits } from "../limits.ts";
 import { PartListWriter } from "../format/part-list.ts";
 import { readPart, type PartOptions, type PartProgress } from "./part.ts";
-import { pacedSource, type Pacing, type StripePacing } from "./pacing.ts";
+import type { Pacing, StripePacing } from "./pacing.ts";
 import type { BackupPorts } from "../ports.ts";
 import { openRepository } from "../repository.ts";
 import { patient } from "./patience.ts";
 import { treeOf } from "./run.ts";
-import type { SlotSource } from "./sources.ts";
+import { pacedSource, type SlotSource } from "./sources.ts";
 
 type Asked = MeshBody<"backup.part">;
 type Done = NonNullable<MeshAnswer<"backup.part">["done"]>;

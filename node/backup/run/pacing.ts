@@ -12,7 +12,6 @@
  *  A shard that another node brings waits for the rest alone, once, and for no piece: two nodes that store shards at
  *  each other would wait for each other. What each of its chunks takes is rested behind as well. */
 import type { Clock } from "../../ports/index.ts";
-import type { SlotSource } from "./sources.ts";
 import { paceLimits, type PaceLimits } from "../limits.ts";
 import { Pacer } from "./pacer.ts";
 import type { BackupStripes } from "../ports.ts";
@@ -218,12 +217,6 @@ class NodePacing implements Pacing {
     this.#owedMs = 0;
   }
 }
-
-/** Slots that are read page by page, each a piece. */
-export const pacedSource = <Source extends Pick<SlotSource, "open">>(source: Source, pacing: ReadPacing): Source => ({
-  ...source,
-  open: (slot) => source.open(slot, pacing),
-});
 
 /** How the stripes of a backup make room for people. */
 export type StripePacing = Pick<Pacing, "piece" | "put" | "syncedBytes">;

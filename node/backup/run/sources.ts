@@ -52,3 +52,9 @@ export interface SlotSource {
    *  owns it), SLOT_UNAVAILABLE, DATA_DAMAGED. */
   open(slot: SlotId, pacing?: ReadPacing): Promise<SlotView>;
 }
+
+/** Slots that are read page by page, each a piece. */
+export const pacedSource = <Source extends Pick<SlotSource, "open">>(source: Source, pacing: ReadPacing): Source => ({
+  ...source,
+  open: (slot) => source.open(slot, pacing),
+});

@@ -8,16 +8,10 @@
  *  Few questions, and no shard is read but of what is in doubt. Decision 0120. */
 import { failureOf, type Failure, type StripeRef } from "../../../protocols/index.ts";
 import type { NodeLink, Snapshot, TreeNode } from "../../../runtimes/backup/index.ts";
-import type { BackupPorts } from "../ports.ts";
+import { isGone, type BackupPorts } from "../ports.ts";
 import type { Repository } from "../repository.ts";
 import { markStripes } from "../format/marking.ts";
 import type { TreeNodes } from "../format/tree.ts";
-
-/** Failures by which content is gone for good: no other holder and no further try brings it back. */
-const goneCodes: ReadonlySet<string> = new Set(["STRIPE_LOST", "BACKUP_DAMAGED", "DATA_DAMAGED", "NOT_FOUND"]);
-
-/** Whether what could not be read will not come back by itself. */
-export const isGone = ({ code }: Pick<Failure, "code">): boolean => goneCodes.has(code);
 
 /** What a look at some snapshots found. */
 export interface Survey {

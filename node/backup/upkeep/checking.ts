@@ -18,9 +18,9 @@ import { noteLosses } from "./known-losses.ts";
 import { LossList } from "./losses.ts";
 import { markStripes } from "../format/marking.ts";
 import { asStored, openUnits, PackCache } from "../format/packs.ts";
-import type { BackupPorts } from "../ports.ts";
+import { isGone, type BackupPorts } from "../ports.ts";
 import type { Repository } from "../repository.ts";
-import { isGone, lostUnitsOf } from "../run/survey.ts";
+import { lostUnitsOf } from "../run/survey.ts";
 
 /** How deep a check goes: `manifest` reads all that leads to the data, and asks whether the shards are there; `shards`
  *  has each shard read and compared where it is; `data` reads and decrypts everything as a recall does. */

@@ -2,8 +2,8 @@
  *  names. */
 import { failureOf, type ActorId, type BackupHold } from "../../../protocols/index.ts";
 import type { Snapshot } from "../../../runtimes/backup/index.ts";
+import { isGone } from "../ports.ts";
 import { subjectOf } from "../run/part.ts";
-import { isGone } from "../run/survey.ts";
 import { unitsOf, type TreeNodes, type UnitRange } from "../format/tree.ts";
 
 type Held = Pick<BackupHold, "on">;

@@ -14,8 +14,7 @@ import { Packer } from "../format/packer.ts";
 import { openWhole, PackCache } from "../format/packs.ts";
 import type { BackupPorts } from "../ports.ts";
 import type { Repository } from "../repository.ts";
-import type { SnapshotDraft } from "../run/run.ts";
-import { unitsOf, walkTree, type UnitChange } from "../format/tree.ts";
+import { unitsOf, walkTree, type Tree, type UnitChange } from "../format/tree.ts";
 
 /** What a renewal came to. */
 export interface RenewalReport {
@@ -26,11 +25,17 @@ export interface RenewalReport {
   readonly left: number;
 }
 
+/** A snapshot that is being made. */
+interface Draft {
+  readonly tree: Tree;
+  change(changes: readonly UnitChange[]): Promise<void>;
+}
+
 /** Makes the units of a draft anew that are of the epochs in `ports.keys.anew`. Errors: CANCELLED, those of storing. */
 export async function renewUnits(
   ports: BackupPorts,
   repository: Repository,
-  draft: Pick<SnapshotDraft, "tree" | "change">,
+  draft: Draft,
   options: { readonly signal: AbortSignal; pace(bytes: number): Promise<void> },
 ): Promise<RenewalReport> {
   const report = { renewed: 0, dropped: 0, left: 0 };

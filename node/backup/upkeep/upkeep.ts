@@ -3,12 +3,11 @@
 import { failure, failureOf, PlexusError, type BackupHold, type Failure } from "../../../protocols/index.ts";
 import type { NodeLink, Snapshot, StripeName } from "../../../runtimes/backup/index.ts";
 import { heldSnapshots } from "./holds.ts";
-import type { BackupPorts } from "../ports.ts";
+import { isGone, type BackupPorts } from "../ports.ts";
 import type { BackupState, Repository } from "../repository.ts";
 import { leftIn, removeLeft } from "./leftovers.ts";
 import { repack, repackable, type RepackReport } from "./repacking.ts";
 import { keptSnapshots, type Kept, type Retention } from "./retention.ts";
-import { isGone } from "../run/survey.ts";
 import { markStripes } from "../format/marking.ts";
 
 /** What removing snapshots comes to. */

@@ -23,11 +23,11 @@ import {
 } from "../../../protocols/index.ts";
 import { engineOf, type Running } from "../../../runtimes/engine.ts";
 import { FairQueue } from "../../../runtimes/fair-queue.ts";
-import type { Caller } from "../identity/accounts.ts";
 import { callerOf } from "../edge/http.ts";
 import type { CallNotices, GatewayContext } from "../options.ts";
 import { Interest } from "./interest.ts";
 import { withoutPlaces } from "./places.ts";
+import type { Caller } from "../identity/callers.ts";
 
 /** Who asks, and until when. */
 export interface Asking {

@@ -24,10 +24,10 @@ import {
   shortestOf,
   sourceOfName,
 } from "../../../runtimes/store/names.ts";
-import type { Caller } from "../identity/accounts.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../edge/refusals.ts";
 import { refuse } from "./media.ts";
+import type { Caller } from "../identity/callers.ts";
 
 const agentPrefix = "agent:";
 

@@ -8,13 +8,13 @@ import {
   type TraceContext,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
-import type { Caller } from "../identity/accounts.ts";
 import { noteCommand } from "../audited.ts";
 import { answerCosts } from "./command-routes.ts";
 import type { GatewayContext } from "../options.ts";
 import type { Permit } from "../edge/output-memory.ts";
 import { withQuota } from "../quotas.ts";
 import { noteDone } from "./noting.ts";
+import type { Caller } from "../identity/callers.ts";
 
 /** A caller that waits for an answer. */
 export interface Waiting {

@@ -1,8 +1,9 @@
 /** The callers that are let in with one request, by any wire: how often they may ask, and whether they have the
  *  right. */
 import { failure, type AuditAction, type Failure, type Permission, type Result } from "../../../protocols/index.ts";
-import type { Accounts, Caller } from "../identity/accounts.ts";
+import type { Accounts } from "../identity/accounts.ts";
 import type { GatewayContext } from "../options.ts";
+import type { Caller } from "../identity/callers.ts";
 
 /** A request of somebody who has shown a token. */
 interface Asked {

@@ -1,20 +1,9 @@
 /** How often people and programs may ask for something, whatever wire it comes by. */
-import { failure, refused, type Result } from "../../../protocols/index.ts";
-import type { Caller } from "../identity/accounts.ts";
+import { failure, refused } from "../../../protocols/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { isPost } from "../quotas.ts";
 import type { Rates } from "./shared-rates.ts";
-
-/** Counts commands. */
-export interface CommandRates {
-  /** Counts one command of a person, and of the API key by which it comes: 0, or the wait in milliseconds. */
-  take(caller: Pick<Caller, "user" | "kind" | "session">): number;
-  /** Counts what is said in a room, by whomever. Error: RATE_LIMITED. */
-  said(to: string, type: string): Result<undefined> | undefined;
-  /** What became of something that `said` let pass. What was refused was not said: strangers use up nothing of a
-   *  room. */
-  settled(to: string, type: string, result: Result<unknown>): void;
-}
+import type { CommandRates } from "../ports.ts";
 
 /** Makes the count. */
 export function createCommandRates(rates: Rates, limits: GatewayLimits): CommandRates {

@@ -31,13 +31,13 @@ import {
   type Power,
   plexusMark,
 } from "../../../protocols/index.ts";
-import type { Accounts, Caller, Origin } from "../identity/accounts.ts";
+import type { Accounts } from "../identity/accounts.ts";
 import { admit as admitCaller, identify } from "./admission.ts";
 import { errorBody, isOllamaPath, wireOf } from "../ai/errors.ts";
 import { servePage } from "./page.ts";
 import { describeRoute } from "../api-docs.ts";
 import { addOrigins } from "../ai/origins.ts";
-import { checkSameOrigin, isSafeMethod, presentedToken } from "../identity/callers.ts";
+import { checkSameOrigin, isSafeMethod, presentedToken, type Caller, type Origin } from "../identity/callers.ts";
 import type { ConnectionGovernor } from "./connections.ts";
 import { takeJson } from "./json.ts";
 import type { GatewayContext } from "../options.ts";

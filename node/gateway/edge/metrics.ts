@@ -4,17 +4,12 @@ import { failure, type Failure } from "../../../protocols/index.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { GatewayContext } from "../options.ts";
 import { rawAnswer } from "./refusals.ts";
+import type { ListenAddress } from "../ports.ts";
 
 /** Where metrics are read without a token: a listener of its own, which no proxy of the page leads to. */
 export interface MetricsListener {
   readonly url: string;
   stop(): Promise<void>;
-}
-
-/** `127.0.0.1:9464`, `[::1]:9464`. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
 }
 
 /** Serves `GET /metrics` and nothing else. Rejects when the address is taken. */

@@ -1,11 +1,10 @@
-import { Type, type Static } from "typebox";
+import { Type } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   failure,
   failureOf,
   ok,
   refused,
-  schema,
   type Failure,
   type Result,
   type Resumed,
@@ -15,59 +14,13 @@ import { withJitter } from "../../waiting.ts";
 import type { Clock, Hub, Log, Meter, Random } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { OutputMemory } from "../edge/output-memory.ts";
-import { Encoded, type Subscriber } from "./subscriber.ts";
+import { Encoded, type Item, type Subscriber, type Subscription } from "./subscriber.ts";
+import { seen, type Watcher } from "./watcher.ts";
 
-/** One subscriber's place in one topic.
- *
- *      subscribe ─► catching up: live events are held, the actor is asked page by page for what was missed
- *                        │ nothing more is missing: the held ones beyond `last` are sent
- *                        ▼
- *                      live: gets what everybody gets ──a position is missing──► catching up from `last`
- *                                                     ──the hub has a gap──────►
- *
- *  Invariant: the durable events written to the subscriber are exactly those after its cursor, each once, in order. */
-export interface Subscription {
-  readonly topic: string;
-  readonly subscriber: Subscriber;
-  /** Position of the last durable event sent. */
-  last: number;
-  /** What arrived while it catches up; undefined when live. */
-  held: Item[] | undefined;
-  /** `held` was full and something was dropped: the actor must be asked once more. */
-  missed: boolean;
-  ended: boolean;
-}
-
-interface Item {
-  readonly at: number | undefined;
-  readonly event: unknown;
-  readonly frame: Encoded;
-  /** Whose access ends with this event. */
-  readonly ends: string | undefined;
-}
-
-/** What watchers see of a message. Any member may publish it, so it is checked. */
-const seen = Type.Object({
-  seq: schema.position,
-  author: Type.String(),
-  mentions: Type.Optional(Type.Array(Type.String())),
-  replyTo: Type.Optional(schema.position),
-  threadOnly: Type.Optional(Type.Literal(true)),
-});
 const postedCheck = checkOf(Type.Object({ type: Type.Literal("posted"), message: seen }));
 const editedCheck = checkOf(
   Type.Object({ type: Type.Literal("edited"), message: seen, told: Type.Array(Type.String()) }),
 );
-
-/** Somebody who wants to know that something was posted, without the messages themselves. */
-export interface Watcher {
-  posted(topic: string, message: Static<typeof seen>): void;
-  /** An edit has made a message mention these, which were not told of it before. */
-  edited(topic: string, message: Static<typeof seen>, told: readonly string[]): void;
-  /** The newest message of a topic, of which events may have been missed; undefined when all is read. Asked of its
-   *  actor. */
-  newest(topic: string): Promise<Result<(Static<typeof seen> & { readonly atMs: number }) | undefined>>;
-}
 
 interface Feed {
   readonly topic: string;

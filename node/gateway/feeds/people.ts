@@ -10,29 +10,10 @@ import {
 } from "../../../protocols/index.ts";
 import { backoffMs } from "../../waiting.ts";
 import type { Clock, Hub, Log } from "../../ports/index.ts";
-import type { Feeds, Watcher } from "./feeds.ts";
+import type { Feeds } from "./feeds.ts";
 import type { GatewayLimits } from "../limits.ts";
-import { Encoded, type Subscriber } from "./subscriber.ts";
-
-/** A user with connections here: shared by all of them, so that the user's own stream and rooms are followed once. */
-export interface Person {
-  readonly user: string;
-  readonly connections: Set<Subscriber>;
-  /** Upgrades under way; the entry is kept for them. */
-  arriving: number;
-  /** Sessions that ended while an upgrade was under way: its check may have been older. */
-  readonly revoked: Set<string>;
-  /** Events may have been missed while an upgrade was under way. */
-  missed: boolean;
-  /** Whether the actor is being asked what was missed; `again`: something more was meanwhile. */
-  looking: "no" | "yes" | "again";
-  /** Topics of the rooms watched; undefined while no connection wants `activity`. */
-  watched: Set<string> | undefined;
-  /** The rooms are being asked for, for all connections that want `activity`. */
-  describing: Promise<Result<unknown>> | undefined;
-  readonly watcher: Watcher;
-  stop: () => void;
-}
+import { Encoded, type Person, type Subscriber } from "./subscriber.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** The people who are connected. */
 export interface People {

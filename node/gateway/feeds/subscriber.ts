@@ -1,9 +1,8 @@
-import { failure, type ClientFrame, type Failure, type NodeFrame } from "../../../protocols/index.ts";
-import type { Caller } from "../identity/accounts.ts";
-import type { Subscription } from "./feeds.ts";
+import { failure, type ClientFrame, type Failure, type NodeFrame, type Result } from "../../../protocols/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { OutputMemory } from "../edge/output-memory.ts";
-import type { Person } from "./people.ts";
+import type { Watcher } from "./watcher.ts";
+import type { Caller } from "../identity/callers.ts";
 
 /** Makes the bytes of a frame on one kind of wire. */
 export type Encode = (frame: NodeFrame) => Buffer;
@@ -223,4 +222,53 @@ export class Subscriber {
     this.#changed?.resolve();
     this.#changed = undefined;
   }
+}
+
+/** One subscriber's place in one topic.
+ *
+ *      subscribe ─► catching up: live events are held, the actor is asked page by page for what was missed
+ *                        │ nothing more is missing: the held ones beyond `last` are sent
+ *                        ▼
+ *                      live: gets what everybody gets ──a position is missing──► catching up from `last`
+ *                                                     ──the hub has a gap──────►
+ *
+ *  Invariant: the durable events written to the subscriber are exactly those after its cursor, each once, in order. */
+export interface Subscription {
+  readonly topic: string;
+  readonly subscriber: Subscriber;
+  /** Position of the last durable event sent. */
+  last: number;
+  /** What arrived while it catches up; undefined when live. */
+  held: Item[] | undefined;
+  /** `held` was full and something was dropped: the actor must be asked once more. */
+  missed: boolean;
+  ended: boolean;
+}
+
+export interface Item {
+  readonly at: number | undefined;
+  readonly event: unknown;
+  readonly frame: Encoded;
+  /** Whose access ends with this event. */
+  readonly ends: string | undefined;
+}
+
+/** A user with connections here: shared by all of them, so that the user's own stream and rooms are followed once. */
+export interface Person {
+  readonly user: string;
+  readonly connections: Set<Subscriber>;
+  /** Upgrades under way; the entry is kept for them. */
+  arriving: number;
+  /** Sessions that ended while an upgrade was under way: its check may have been older. */
+  readonly revoked: Set<string>;
+  /** Events may have been missed while an upgrade was under way. */
+  missed: boolean;
+  /** Whether the actor is being asked what was missed; `again`: something more was meanwhile. */
+  looking: "no" | "yes" | "again";
+  /** Topics of the rooms watched; undefined while no connection wants `activity`. */
+  watched: Set<string> | undefined;
+  /** The rooms are being asked for, for all connections that want `activity`. */
+  describing: Promise<Result<unknown>> | undefined;
+  readonly watcher: Watcher;
+  stop: () => void;
 }

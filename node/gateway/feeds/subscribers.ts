@@ -8,7 +8,7 @@ import {
   type Hello,
   type Result,
 } from "../../../protocols/index.ts";
-import type { Accounts, Caller } from "../identity/accounts.ts";
+import type { Accounts } from "../identity/accounts.ts";
 import { answerTo } from "../answers.ts";
 import { permissionToFollow } from "../commands/command-routes.ts";
 import type { ConnectionGovernor } from "../edge/connections.ts";
@@ -17,6 +17,7 @@ import type { GatewayContext } from "../options.ts";
 import { createPeople, type People } from "./people.ts";
 import { Encoded, Subscriber, type Wire } from "./subscriber.ts";
 import { claimedUser } from "../identity/service-tokens.ts";
+import type { Caller } from "../identity/callers.ts";
 
 /** Everybody who is connected for longer than one request, on whatever wire. */
 export interface Subscribers {

@@ -1,6 +1,36 @@
 import type { IncomingMessage } from "node:http";
-import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
+import { failure, ok, refused, type Result, type Session } from "../../../protocols/index.ts";
 import { isDevice } from "./tokens.ts";
+
+/** A signed-in user, as every entrance of the gateway knows it. */
+export interface Caller {
+  readonly user: string;
+  /** Of a control token, which is nobody's account, the name that the audit has for it. */
+  readonly actor: `user/${string}` | `control/${string}`;
+  readonly admin: boolean;
+  /** Roles of the cluster. */
+  readonly roles: readonly string[];
+  readonly session: string;
+  readonly kind: Session["kind"] | "control";
+  /** Of an API key that was narrowed; of a control token, what it is for. */
+  readonly scopes?: readonly string[];
+  readonly expiresAtMs: number;
+  /** When the actor was asked, by the monotonic clock. */
+  readonly askedAtMs: number;
+  /** How long ago the session proved its password, when its actor was asked. */
+  readonly provedAgoMs?: number;
+  /** Its actor is of an older version, which tells nothing of proofs. */
+  readonly proofUntold?: true;
+}
+
+/** Where an attempt comes from. */
+export interface Origin {
+  readonly address: string;
+  /** What the session is called in the list of sessions: the user agent. */
+  readonly label: string;
+  /** The secret of the device, where it says that somebody signed in on it before. */
+  readonly device?: string | undefined;
+}
 
 /** The cookie that holds a browser's session token. */
 export const sessionCookie = "plexus_session";

@@ -19,7 +19,6 @@ import {
 import type { Message } from "../../../actors/behavior.ts";
 import { rolesWithin } from "../../cluster/facts/people.ts";
 import { audited, audits, noteAccount } from "../audited.ts";
-import type { Caller } from "./accounts.ts";
 import { callerOf } from "../edge/http.ts";
 import { tellByMail } from "./mail.ts";
 import type { GatewayContext } from "../options.ts";
@@ -27,6 +26,7 @@ import { demand } from "../edge/refusals.ts";
 import { shownBy } from "./rights.ts";
 import { askerOf } from "../rest/asker.ts";
 import type { OwnHandlers } from "../rest/own.ts";
+import type { Caller } from "./callers.ts";
 
 const userParams = schema.object({ user: schema.userName });
 const pageEntries = 200;

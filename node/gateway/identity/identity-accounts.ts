@@ -25,11 +25,12 @@ import {
 import type { Message } from "../../../actors/behavior.ts";
 import type { IdentityProviderRow } from "../../cluster/facts/identity-providers.ts";
 import type { Claims } from "../../identity/index.ts";
-import type { Accounts, Origin } from "./accounts.ts";
+import type { Accounts } from "./accounts.ts";
 import { claimsAt, identityClaim } from "./claims.ts";
 import type { GatewayContext } from "../options.ts";
 import { mayRegister, register, registrationAt } from "./registering.ts";
 import { sha256 } from "./tokens.ts";
+import type { Origin } from "./callers.ts";
 
 /** Somebody whom a server has named, and where they want to come in from. */
 export interface Named {

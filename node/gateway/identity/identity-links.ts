@@ -13,8 +13,8 @@ import {
   type UserSessions,
 } from "../../../protocols/index.ts";
 import type { IdentityProviderRow } from "../../cluster/facts/identity-providers.ts";
-import type { Accounts, Caller } from "./accounts.ts";
-import { attemptCookie } from "./callers.ts";
+import type { Accounts } from "./accounts.ts";
+import { attemptCookie, type Caller } from "./callers.ts";
 import { identityClaim } from "./claims.ts";
 import { callerOf } from "../edge/http.ts";
 import { factOf, type IdentityAccounts, type Named } from "./identity-accounts.ts";

@@ -22,7 +22,6 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
-import type { MailSettings } from "../../cluster/facts/mail.ts";
 import type { Kernel } from "../../kernel/api.ts";
 import type { Outbound } from "../../ports/index.ts";
 import type { Accounts } from "./accounts.ts";
@@ -35,14 +34,7 @@ import { shownBy } from "./rights.ts";
 import { isAdmittedAddress, sealMail } from "./registering.ts";
 import { noted, type OwnHandlers } from "../rest/own.ts";
 import { createDevice, isUserName, sha256 } from "./tokens.ts";
-
-/** Mail, as a gateway has it. */
-export interface MailPort {
-  readonly settings: MailSettings;
-  readonly outbound: Outbound;
-  /** Where links lead to; undefined: none are sent. */
-  readonly publicUrl: string | undefined;
-}
+import type { MailPort } from "../ports.ts";
 
 type Handled = "account.setMail" | "account.removeMail" | "signIn.forgot" | "signIn.mailLink" | "signIn.confirmMail";
 

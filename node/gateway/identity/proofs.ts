@@ -22,10 +22,11 @@ import {
   type WithShown,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
-import type { Accounts, Origin, Proofs } from "./accounts.ts";
+import type { Accounts, Proofs } from "./accounts.ts";
 import type { GatewayContext } from "../options.ts";
 import { isUserName, sha256 } from "./tokens.ts";
 import { base32, isTotp, otpUri, plainCode, recoveryBytes, recoveryCode, seedBytes, stepOf } from "./totp.ts";
+import type { Origin } from "./callers.ts";
 
 /** Where a page is: a passkey answers to the one that it was made for. */
 interface Page {

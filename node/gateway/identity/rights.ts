@@ -2,31 +2,11 @@
  *  request comes from. Every wire asks here; what the request is about, the actor checks. */
 import { BlockList, isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
-import {
-  mayDo,
-  permissionsIn,
-  roleTable,
-  type Failure,
-  type Permission,
-  type RoleTable,
-  type Subject,
-  type Shown,
-} from "../../../protocols/index.ts";
+import { mayDo, permissionsIn, roleTable, type RoleTable, type Shown } from "../../../protocols/index.ts";
 import type { ClusterRoles } from "../../cluster/facts/roles.ts";
 import type { Clock } from "../../ports/index.ts";
-import type { Caller } from "./accounts.ts";
 import { familyOf } from "../edge/addresses.ts";
-
-/** Says who may do what here. */
-export interface Rights {
-  /** Why not; undefined: the caller may. Errors: FORBIDDEN, SIGN_IN_AGAIN. */
-  refusal(caller: RightsOf, permission: Permission, address: string | undefined): Failure | undefined;
-  /** What each role grants now; for a control token, what it is for stands there as a role of its name. */
-  table(caller?: RightsOf | null): RoleTable;
-}
-
-/** As much of a caller as rights depend on. */
-export type RightsOf = Subject & Pick<Caller, "provedAgoMs" | "proofUntold" | "askedAtMs">;
+import type { RightsOf, Rights } from "../ports.ts";
 
 /** How long ago a caller proved who they are; undefined: nobody knows of it. */
 const provedAgo = (

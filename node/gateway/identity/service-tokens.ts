@@ -24,52 +24,21 @@ import {
   unknownScopes,
   wireLimits,
   type Permission,
-  type Result,
 } from "../../../protocols/index.ts";
 import type { TokenKey, TokenKeys } from "../../cluster/facts/token-keys.ts";
 import type { Clock, Random } from "../../ports/index.ts";
-import type { Caller } from "./accounts.ts";
 import { presentedToken } from "./callers.ts";
 import { callerOf } from "../edge/http.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
-import { isUserName, readToken, sha256, type TokenClaim } from "./tokens.ts";
-
-/** What tokens are signed and verified with. */
-export interface ServiceTokenOptions {
-  readonly node: string;
-  readonly keys: TokenKeys;
-}
-
-/** A new token. */
-interface Issued {
-  readonly token: string;
-  readonly expiresAtMs: number;
-}
-
-/** The tokens of this node, and of all others. */
-export interface ServiceTokens {
-  /** Rejects with DIRECTORY_UNAVAILABLE where the node has to make a key and cannot tell the others of it. */
-  issue(
-    caller: Pick<Caller, "user" | "session" | "expiresAtMs">,
-    terms: {
-      readonly audience?: string | undefined;
-      readonly lifeMs?: number | undefined;
-      readonly scopes?: readonly string[] | undefined;
-    },
-  ): Promise<Issued>;
-  /** Of whom a token is, if it is one of this cluster and for it. Error: UNAUTHENTICATED. */
-  verify(token: string): Promise<Result<TokenClaim>>;
-}
+import { isUserName, readToken, sha256, isServiceToken } from "./tokens.ts";
+import type { ServiceTokenOptions, ServiceTokens } from "../ports.ts";
 
 /** The audience of tokens that nodes themselves accept. One that is for another service is none here. */
 const ownAudience = "plexus";
 const algorithm = "EdDSA";
 /** RFC 9068. */
 const type = "at+jwt";
-
-/** Whether a text has the form of one: three parts. A session's token has two. */
-export const isServiceToken = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
 
 /** Whose a token says that it is, before anything of it is checked. Undefined: it is no token. */
 export function claimedUser(token: string): string | undefined {

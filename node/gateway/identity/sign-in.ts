@@ -2,8 +2,15 @@
  *  one before is in the attempt (`attempts.ts`). */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { SignInProgress } from "../../../protocols/index.ts";
-import type { Origin, Progress } from "./accounts.ts";
-import { attemptCookie, deviceCookie, presentedAttempt, presentedDevice, sessionCookie } from "./callers.ts";
+import type { Progress } from "./accounts.ts";
+import {
+  attemptCookie,
+  deviceCookie,
+  presentedAttempt,
+  presentedDevice,
+  sessionCookie,
+  type Origin,
+} from "./callers.ts";
 import { originOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 

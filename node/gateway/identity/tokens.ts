@@ -23,6 +23,9 @@ export function createToken(kind: "session" | "key", user: string, random: Rando
   return `${prefixes[kind]}${name}.${Buffer.from(random.bytes(secretBytes)).toString("base64url")}`;
 }
 
+/** Whether a text has the form of a short-lived token: three parts. A session's token has two. */
+export const isServiceToken = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+
 /** Reads a token's shape; undefined when it is none of ours. */
 export function readToken(token: string): TokenClaim | undefined {
   const match = /^plxk?_([A-Za-z0-9_-]{1,64})\.[A-Za-z0-9_-]{43}$/.exec(token);

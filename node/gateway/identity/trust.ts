@@ -1,7 +1,7 @@
 import type { Clock, Hub } from "../../ports/index.ts";
-import type { Caller } from "./accounts.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { TokenClaim } from "./tokens.ts";
+import type { Caller } from "./callers.ts";
 
 /** Tokens in steady use, whose person's actor need not be asked at each request.
  *

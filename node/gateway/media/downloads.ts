@@ -3,17 +3,9 @@ import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
-import { failure, PlexusError, schema, type RecallBackup } from "../../../protocols/index.ts";
+import { failure, PlexusError, schema } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
-
-/** Archives that were prepared. */
-export interface BackupArchives {
-  /** What a ticket is for, which the session has that began it; undefined: it was fetched already, or too late. */
-  take(id: string, session: string | undefined): RecallBackup["query"] | undefined;
-  /** Writes an archive of what a query names in the cluster's backups. Errors: NOT_FOUND, KEY_MISSING, those of the
-   *  archive. */
-  archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
-}
+import type { BackupArchives } from "../ports.ts";
 
 const named = schema.object({ id: schema.key });
 

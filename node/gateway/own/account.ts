@@ -9,12 +9,13 @@ import {
   type UserView,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
-import type { Accounts, Caller } from "../identity/accounts.ts";
+import type { Accounts } from "../identity/accounts.ts";
 import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 import { shownBy } from "../identity/rights.ts";
 import { fromDevice } from "../identity/sign-in.ts";
 import type { OwnHandlers } from "../rest/own.ts";
+import type { Caller } from "../identity/callers.ts";
 
 /** Asks an actor in the name of the person who asks. */
 type AskAs = (caller: Caller, to: `${string}/${string}`, message: Message) => Promise<Result<unknown>>;

@@ -2,7 +2,7 @@
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from "@simplewebauthn/server";
 import encodeQR from "qr";
 import { acted, failure, ok, PlexusError, type Fact, type Result } from "../../../protocols/index.ts";
-import type { Accounts, Caller } from "../identity/accounts.ts";
+import type { Accounts } from "../identity/accounts.ts";
 import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 import { pageOf, type ProofChecks } from "../identity/proofs.ts";
@@ -11,6 +11,7 @@ import { shownBy } from "../identity/rights.ts";
 import { noted, type OwnHandlers, type Wire } from "../rest/own.ts";
 import { fromDevice } from "../identity/sign-in.ts";
 import { askAnew, askedOf, secretOf } from "./steps.ts";
+import type { Caller } from "../identity/callers.ts";
 
 /** Asks the own account, in the gateway's name, with what the person has shown. */
 const askOwn =

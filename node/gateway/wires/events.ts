@@ -12,8 +12,7 @@ import {
   type Result,
   type Subscribed,
 } from "../../../protocols/index.ts";
-import type { Caller } from "../identity/accounts.ts";
-import { checkSameOrigin, presentedToken } from "../identity/callers.ts";
+import { checkSameOrigin, presentedToken, type Caller } from "../identity/callers.ts";
 import { permissionToFollow } from "../commands/command-routes.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../edge/refusals.ts";

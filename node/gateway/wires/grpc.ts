@@ -45,13 +45,12 @@ import {
   type Failure,
   type Result,
 } from "../../../protocols/index.ts";
-import type { Accounts, Caller } from "../identity/accounts.ts";
+import type { Accounts } from "../identity/accounts.ts";
 import { admit, identify } from "../edge/admission.ts";
 import { callCommand } from "../commands/calls.ts";
-import { presentedToken } from "../identity/callers.ts";
+import { presentedToken, type Caller } from "../identity/callers.ts";
 import { isPersonOnly, readCommand } from "../commands/command-routes.ts";
 import { createConnectionGovernor } from "../edge/connections.ts";
-import type { ListenAddress } from "../edge/metrics.ts";
 import type { Span } from "../../ports/index.ts";
 import { jsonBounds, wideJsonBounds } from "../edge/json.ts";
 import type { GatewayContext } from "../options.ts";
@@ -77,6 +76,7 @@ import {
   type RouteCall,
 } from "./grpc-codec.ts";
 import { StreamWire } from "./grpc-stream.ts";
+import type { ListenAddress } from "../ports.ts";
 
 /** A running listener. */
 export interface GrpcListener {

@@ -9,7 +9,7 @@ import { createAudit } from "../../../node/audit/index.ts";
 import { createCommandRates } from "../../../node/gateway/edge/command-rates.ts";
 import { createGateway, gatewayLimits } from "../../../node/gateway/index.ts";
 import { addressKey } from "../../../node/gateway/edge/rates.ts";
-import { createRights, type RightsOf } from "../../../node/gateway/identity/rights.ts";
+import { createRights } from "../../../node/gateway/identity/rights.ts";
 import { createRates } from "../../../node/gateway/edge/shared-rates.ts";
 import { isSignedBy, openNodeKey, signWith } from "../../../node/cluster/mesh/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
@@ -19,6 +19,7 @@ import { workspace } from "../processes.ts";
 import { median } from "../statistics.ts";
 import { log, noEngines } from "./ports.ts";
 import { serve } from "./serve.ts";
+import type { RightsOf } from "../../../node/gateway/ports.ts";
 
 const clock = createClock();
 const random = createRandom();

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { createFeeds, type Watcher } from "../../../node/gateway/feeds/feeds.ts";
+import { createFeeds } from "../../../node/gateway/feeds/feeds.ts";
+import type { Watcher } from "../../../node/gateway/feeds/watcher.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { frameOf } from "../../../node/gateway/wires/frames.ts";
 import type { Encoded, Subscriber } from "../../../node/gateway/feeds/subscriber.ts";

@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import type { Feeds, Watcher } from "../../../node/gateway/feeds/feeds.ts";
+import type { Feeds } from "../../../node/gateway/feeds/feeds.ts";
+import type { Watcher } from "../../../node/gateway/feeds/watcher.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createHub } from "./hub.ts";
 import { createPeople, type People, type Questions } from "../../../node/gateway/feeds/people.ts";

@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import type { Caller } from "../../../node/gateway/identity/accounts.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createTrust } from "../../../node/gateway/identity/trust.ts";
 import { World } from "../../world/index.ts";
 import { createHub } from "./hub.ts";
+import type { Caller } from "../../../node/gateway/identity/callers.ts";
 
 const caller = (user: string, expiresAtMs = Number.POSITIVE_INFINITY): Caller => ({
   user,

@@ -1,0 +1,21 @@
+import { Type, type Static } from "typebox";
+import { schema, type Result } from "../../../protocols/index.ts";
+
+/** What watchers see of a message. Any member may publish it, so it is checked. */
+export const seen = Type.Object({
+  seq: schema.position,
+  author: Type.String(),
+  mentions: Type.Optional(Type.Array(Type.String())),
+  replyTo: Type.Optional(schema.position),
+  threadOnly: Type.Optional(Type.Literal(true)),
+});
+
+/** Somebody who wants to know that something was posted, without the messages themselves. */
+export interface Watcher {
+  posted(topic: string, message: Static<typeof seen>): void;
+  /** An edit has made a message mention these, which were not told of it before. */
+  edited(topic: string, message: Static<typeof seen>, told: readonly string[]): void;
+  /** The newest message of a topic, of which events may have been missed; undefined when all is read. Asked of its
+   *  actor. */
+  newest(topic: string): Promise<Result<(Static<typeof seen> & { readonly atMs: number }) | undefined>>;
+}
