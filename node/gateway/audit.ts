@@ -6,6 +6,7 @@ import { auditDone, auditQuery, failure, PlexusError, schema, type PeoplePage } 
 import { auditBy } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./edge/refusals.ts";
+import { addFile } from "./media/files.ts";
 import type { AuditControl } from "./ports.ts";
 
 const { before: _before, limit: _limit, ...filters } = auditQuery.properties;
@@ -25,7 +26,7 @@ const peoplePagesMax = 100;
 
 /** Adds the routes under /api/v1/admin/audit that answer with files. */
 export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control: AuditControl): void {
-  const tags = ["admin"];
+  const tag = "admin";
   /** Everybody with other roles than a member's. */
   const everybody = async (): Promise<{ people: PeoplePage["people"][number][]; peopleCut: boolean }> => {
     const people: PeoplePage["people"][number][] = [];
@@ -46,20 +47,19 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
     return { people, peopleCut: true };
   };
 
-  app.get<{ Querystring: Static<typeof reportQuery> }>(
-    "/admin/audit/report",
+  addFile<{ query: Static<typeof reportQuery> }>(
+    app,
     {
+      path: "/admin/audit/report",
       config: { access: "admin", permission: "audit.export", audit: "reportAudit" },
-      schema: {
-        summary: "A report of a period: people with power, and all that was changed, refused, exported or erased",
-        description:
-          "Over the logs that are at this node; a node with the role manager has all. With the newest signed " +
-          "head of each log, which an export has as well.",
-        tags,
-        querystring: reportQuery,
-      },
+      summary: "A report of a period: people with power, and all that was changed, refused, exported or erased",
+      description:
+        "Over the logs that are at this node; a node with the role manager has all. With the newest signed " +
+        "head of each log, which an export has as well.",
+      tag,
+      querystring: reportQuery,
     },
-    async (request, reply) => {
+    async (request) => {
       const { fromMs, format = "json" } = request.query;
       const nowMs = Math.floor(at.clock.nowMs());
       const untilMs = Math.min(request.query.untilMs ?? nowMs, nowMs);
@@ -68,30 +68,25 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
       const facts = { fromMs, untilMs, format };
       await at.audit?.write({ action: "reportAudit", ...auditBy(request), outcome: auditDone, facts });
       await control.seal();
-      const text = await control.report({ fromMs, untilMs, ...(await everybody()) }, format);
+      const body = await control.report({ fromMs, untilMs, ...(await everybody()) }, format);
       // It has what people chose themselves: no browser is to take it for more than text, or let it ask for anything.
-      return reply
-        .header("content-type", reportTypes[format])
-        .header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
-        .header("cache-control", "no-store")
-        .send(text);
+      return { type: reportTypes[format], policy: "default-src 'none'; style-src 'unsafe-inline'; sandbox", body };
     },
   );
 
-  app.get<{ Querystring: Static<typeof exportQuery> }>(
-    "/admin/audit/export",
+  addFile<{ query: Static<typeof exportQuery> }>(
+    app,
     {
+      path: "/admin/audit/export",
       config: { access: "admin", permission: "audit.export", audit: "exportAudit" },
-      schema: {
-        summary: "The audit as a file",
-        description:
-          "`jsonl`: every log that is at this node, whole, with its hashes and signatures, as `plexus audit " +
-          "verify` reads it. `syslog` (RFC 5424) and `cef`: one line an entry, of those that the query names.",
-        tags,
-        querystring: exportQuery,
-      },
+      summary: "The audit as a file",
+      description:
+        "`jsonl`: every log that is at this node, whole, with its hashes and signatures, as `plexus audit " +
+        "verify` reads it. `syslog` (RFC 5424) and `cef`: one line an entry, of those that the query names.",
+      tag,
+      querystring: exportQuery,
     },
-    async (request, reply) => {
+    async (request) => {
       const { format = "jsonl", ...filter } = request.query;
       const facts = { format, ...filter };
       await at.audit?.write({ action: "exportAudit", ...auditBy(request), outcome: auditDone, facts });
@@ -107,10 +102,8 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
         }
         yield chunk;
       };
-      return reply
-        .header("content-type", format === "jsonl" ? "application/jsonl" : "text/plain; charset=utf-8")
-        .header("cache-control", "no-store")
-        .send(Readable.from(text()));
+      const type = format === "jsonl" ? "application/jsonl" : "text/plain; charset=utf-8";
+      return { type, body: Readable.from(text()) };
     },
   );
 }

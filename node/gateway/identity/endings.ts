@@ -1,7 +1,7 @@
 /** How accounts end, and what they take with them: deletion, by the person or by an admin, and the export of what an
  *  account has. */
 import { Readable } from "node:stream";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import {
   acted,
@@ -23,6 +23,7 @@ import { callerOf } from "../edge/http.ts";
 import { tellByMail } from "./mail.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../edge/refusals.ts";
+import { addFile } from "../media/files.ts";
 import { shownBy } from "./rights.ts";
 import { askerOf } from "../rest/asker.ts";
 import type { OwnHandlers } from "../rest/own.ts";
@@ -60,25 +61,24 @@ export const handleDeletion = (at: GatewayContext): Pick<OwnHandlers, "account.d
 /** Adds the routes of exports. */
 export function addExports(app: FastifyInstance, at: GatewayContext): void {
   const { limits, clock } = at;
-  const tags = ["account"];
   const ask = askerAt(at);
   const accountOf = (user: string, said: WithShown & { readonly byAdmin?: true }) =>
     ask<AccountExport>(actorId("user", user), { type: "exportAccount", ...said });
   let exporting = 0;
 
-  app.get(
-    "/me/export",
+  addFile(
+    app,
     {
+      path: "/me/export",
       config: { access: "person", permission: "account.secure", audit: "exportUser" },
-      schema: {
-        summary:
-          "What the caller's account has, as JSON lines: the account, its agents with their conversations, the picture, and what the caller wrote in rooms",
-        tags,
-      },
+      summary:
+        "What the caller's account has, as JSON lines: the account, its agents with their conversations, the " +
+        "picture, and what the caller wrote in rooms",
+      tag: "account",
     },
-    async (request, reply) => {
+    async (request) => {
       const caller = callerOf(request);
-      return send(reply, caller.user, async () => {
+      return fileOf(caller.user, async () => {
         const account = demand(await accountOf(caller.user, shownBy(at, request)));
         await noteAccount(at, request, "exportUser", caller.user);
         return rowsOf(account, caller);
@@ -86,20 +86,19 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
     },
   );
 
-  app.get<{ Params: Static<typeof userParams> }>(
-    "/admin/users/:user/export",
+  addFile<{ params: Static<typeof userParams> }>(
+    app,
     {
+      path: "/admin/users/:user/export",
       config: audits("exportUser", "people.admit"),
-      schema: {
-        summary:
-          "What a person's account has, as JSON lines, without what the person wrote or talked about with agents",
-        description:
-          "What people wrote to one another is theirs to export; admins bring it back from backups by the rules for that.",
-        tags: ["admin"],
-        params: userParams,
-      },
+      summary: "What a person's account has, as JSON lines, without what the person wrote or talked about with agents",
+      description:
+        "What people wrote to one another is theirs to export; admins bring it back from backups by the rules for " +
+        "that.",
+      tag: "admin",
+      params: userParams,
     },
-    async (request, reply) => {
+    async (request) => {
       const { user } = request.params;
       const find = async (): Promise<Result<AccountExport>> => {
         const may = await rolesWithin(
@@ -109,7 +108,7 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
         );
         return may.ok ? accountOf(user, { byAdmin: true, ...shownBy(at, request) }) : may;
       };
-      return send(reply, user, async () => rowsOf(await audited(at, request, { user }, find()), undefined));
+      return fileOf(user, async () => rowsOf(await audited(at, request, { user }, find()), undefined));
     },
   );
 
@@ -159,12 +158,8 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
     }
   }
 
-  /** Sends an export. One too many is refused before anything is read for it, or written down. */
-  async function send(
-    reply: FastifyReply,
-    user: string,
-    read: () => Promise<AsyncGenerator<object>>,
-  ): Promise<FastifyReply> {
+  /** An export as a file. One too many is refused before anything is read for it, or written down. */
+  async function fileOf(user: string, read: () => Promise<AsyncGenerator<object>>) {
     if (exporting >= limits.exportsMax) throw new PlexusError(failure("OVERLOADED", { exportsMax: limits.exportsMax }));
     exporting += 1;
     const over = (): void => void (exporting -= 1);
@@ -175,12 +170,8 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
     const lines = async function* (): AsyncGenerator<string> {
       for await (const row of rows) yield `${JSON.stringify(row)}\n`;
     };
-    const stream = Readable.from(lines());
-    stream.once("close", over);
-    return reply
-      .header("content-type", "application/jsonl")
-      .header("content-disposition", `attachment; filename="plexus-${user}.jsonl"`)
-      .header("cache-control", "no-store")
-      .send(stream);
+    const body = Readable.from(lines());
+    body.once("close", over);
+    return { type: "application/jsonl", name: `plexus-${user}.jsonl`, body };
   }
 }

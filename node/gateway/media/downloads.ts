@@ -5,6 +5,7 @@ import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import { failure, PlexusError, schema } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
+import { addFile } from "./files.ts";
 import type { BackupArchives } from "../ports.ts";
 
 const named = schema.object({ id: schema.key });
@@ -13,16 +14,14 @@ const named = schema.object({ id: schema.key });
  *  backups are read. */
 export function addDownloads(app: FastifyInstance, at: GatewayContext, archives: BackupArchives): void {
   const { log, clock } = at;
-  const tags = ["admin"];
-  app.get<{ Params: Static<typeof named> }>(
-    "/admin/backups/downloads/:id",
+  addFile<{ params: Static<typeof named> }>(
+    app,
     {
+      path: "/admin/backups/downloads/:id",
       config: { access: "admin" },
-      schema: {
-        summary: "The archive; its last file is recall.json, without which it is not whole",
-        tags,
-        params: named,
-      },
+      summary: "The archive; its last file is recall.json, without which it is not whole",
+      tag: "admin",
+      params: named,
     },
     async (request, reply) => {
       const query = archives.take(request.params.id, request.caller?.session);
@@ -44,11 +43,7 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, archives:
         },
       );
       const day = new Date(clock.nowMs()).toISOString().slice(0, 10);
-      return reply
-        .header("content-type", "application/x-tar")
-        .header("content-disposition", `attachment; filename="recall-${day}.tar"`)
-        .header("cache-control", "no-store")
-        .send(stream);
+      return { type: "application/x-tar", name: `recall-${day}.tar`, body: stream };
     },
   );
 }
