@@ -117,15 +117,42 @@ export async function verifyExport(
   isSigned: AuditSigner["isSigned"],
   anchors: Anchors = new Map(),
 ): Promise<AuditProof> {
-  const logs: OpenLog[] = [];
-  const digest = createHash("sha256");
-  let [number, entries] = [0, 0];
-  let ended = false;
-  let open: OpenLog | undefined;
-  const proof = (finding: AuditFinding | undefined): AuditProof => ({
-    entries,
-    finding,
-    logs: logs.map(({ log, from, state, signedSeq, peer, witnesses }) => ({
+  const verifier = new Verifier(iteratorOf(lines), isSigned, anchors);
+  return verifier.proof(await verifier.run());
+}
+
+/** A line of an export, as it is written and as it is read. */
+interface Line {
+  readonly text: string;
+  readonly said: Readonly<Record<string, unknown>>;
+}
+
+type Found = AuditFinding | undefined;
+
+/** An export while it is verified: what it has shown up to the line that is read. Each kind of line has a method, which
+ *  gives what is wrong with it. */
+class Verifier {
+  readonly #source: AsyncGenerator<string>;
+  readonly #isSigned: AuditSigner["isSigned"];
+  readonly #anchors: Anchors;
+  readonly #logs: OpenLog[] = [];
+  readonly #digest = createHash("sha256");
+  /** Of the line that is read, from 1. */
+  #number = 0;
+  #entries = 0;
+  #ended = false;
+  /** The log that the lines are about. */
+  #open: OpenLog | undefined;
+
+  constructor(source: AsyncGenerator<string>, isSigned: AuditSigner["isSigned"], anchors: Anchors) {
+    this.#source = source;
+    this.#isSigned = isSigned;
+    this.#anchors = anchors;
+  }
+
+  /** What is proven, up to what was found. */
+  proof(finding: Found): AuditProof {
+    const logs = this.#logs.map(({ log, from, state, signedSeq, peer, witnesses }) => ({
       log,
       from,
       seq: state.seq,
@@ -134,141 +161,163 @@ export async function verifyExport(
       signedSeq,
       peer,
       witnesses,
-    })),
-  });
-  const found = (fault: AuditFault, reason: string, more: Partial<AuditFinding> = {}): AuditProof =>
-    proof({ fault, line: number, reason, ...(open && { log: open.log }), ...more });
-  const signedBy = async (peer: string, text: string, signature: unknown): Promise<boolean> => {
+    }));
+    return { entries: this.#entries, finding, logs };
+  }
+
+  /** Reads to the end, or to the first thing that is wrong. */
+  async run(): Promise<Found> {
+    for (let next = await this.#source.next(); next.done !== true; next = await this.#source.next()) {
+      this.#number += 1;
+      const found = await this.#line(next.value);
+      if (found !== undefined) return found;
+      if (!this.#ended) this.#digest.update(next.value).update("\n");
+    }
+    if (!this.#ended) {
+      this.#number += 1;
+      const seq = this.#open && { seq: this.#open.state.seq + 1 };
+      return this.#found("truncated", "the end of the file is missing", seq);
+    }
+    for (const [log, { seq }] of this.#anchors) {
+      const now = this.#logs.find((one) => one.log === log);
+      if (now !== undefined && now.state.seq >= seq) continue;
+      this.#open = now;
+      const next = (now?.state.seq ?? 0) + 1;
+      return this.#found("rolledBack", `an earlier export has ${seq} entries of this log`, { log, seq: next });
+    }
+    return undefined;
+  }
+
+  #found(fault: AuditFault, reason: string, more: Partial<AuditFinding> = {}): AuditFinding {
+    return { fault, line: this.#number, reason, ...(this.#open && { log: this.#open.log }), ...more };
+  }
+
+  async #signedBy(peer: string, text: string, signature: unknown): Promise<boolean> {
     if (typeof signature !== "string") return false;
     const bytes = Buffer.from(signature, "base64");
     // Base64 has several texts for the same bytes; one of them was written.
-    return bytes.toString("base64") === signature && (await isSigned(peer, Buffer.from(text), bytes));
-  };
+    return bytes.toString("base64") === signature && (await this.#isSigned(peer, Buffer.from(text), bytes));
+  }
 
-  const source = iteratorOf(lines);
-  for (let next = await source.next(); next.done !== true; next = await source.next()) {
-    const line = next.value;
-    number += 1;
-    if (ended) return found("notExport", "there is something after the end");
-    const said = parsed(line);
+  async #line(text: string): Promise<Found> {
+    if (this.#ended) return this.#found("notExport", "there is something after the end");
+    const said = parsed(text);
     if (said === undefined)
-      return open === undefined
-        ? found("notExport", "not a line of an export")
-        : found("altered", "not a line of an export", { seq: open.state.seq + 1 });
-    if (number === 1) {
-      if (said["audit"] !== 1) return found("notExport", "this file is not an export of the audit");
-    } else if (said["entry"] !== undefined) {
-      if (open === undefined) return found("notExport", "an entry without a log");
-      const at = entryLine(line);
-      const record = at && recordOf(at.entry);
-      if (at === undefined || record === undefined)
-        return found("altered", "this is not what an entry looks like", { seq: open.state.seq + 1 });
-      const { log, state } = open;
-      if (record.log !== log || record.seq !== state.seq + 1) {
-        const known = record.log === log && record.seq <= state.seq;
-        const next = { seq: state.seq + 1 };
-        if (known || record.log !== log) return found("reordered", `entry ${record.seq} is in its place`, next);
-        // Whether it comes later tells what was done; the rest of the file is not read for it, the entry is missing
-        // here in any case.
-        return (await comes(source, log, state.seq + 1))
-          ? found("reordered", `entry ${record.seq} is in its place`, next)
-          : found("dropped", `entry ${record.seq} comes in its place`, next);
-      }
-      if (hashOfLine(at.entry) !== at.hash)
-        return found("altered", "it has another hash than it had", { seq: record.seq });
-      if (record.prev !== state.hash) {
-        if (state.seq < open.from)
-          return found("altered", "it does not continue what is before this export", { seq: record.seq });
-        // Either this one was altered or the one before. The one after this says which: it knows the hash of this one.
-        const after = await source.next();
-        const later = after.done === true ? undefined : entryLine(after.value);
-        const knows = later === undefined ? undefined : recordOf(later.entry)?.prev;
-        if (knows !== undefined && knows !== at.hash)
-          return found("altered", "neither the entry before nor the one after knows it", { seq: record.seq });
-        return found("altered", "the entry after it knows another one", { seq: state.seq, line: number - 1 });
-      }
-      open.state = extended(state, at.entry, record.atMs);
-      entries += 1;
-    } else if (said["head"] !== undefined) {
-      const head = (said["head"] ?? {}) as AuditHead;
-      const log = logs.find((one) => one.log === head.log);
-      if (log === undefined) return found("notExport", "a head of no log");
-      open = log;
-      if (!isHeadSound(head) || !(await signedBy(head.peer, headText(head), head.signature)))
-        return found("forged", "the head is not what the writer has signed", { seq: head.seq });
-      if (log.peer !== undefined && log.peer !== head.peer)
-        return found("forged", "signed with another key", { seq: head.seq });
-      if (head.seq > log.state.seq)
-        return found("truncated", `the writer has signed ${head.seq} entries`, { seq: log.state.seq + 1 });
-      if (head.seq === log.state.seq && head.root !== rootOf(log.state.peaks))
-        return found("altered", "the writer has signed other entries", { seq: head.seq });
-      log.peer = head.peer;
-      log.signedSeq = Math.max(log.signedSeq, head.seq);
-    } else if (said["witness"] !== undefined) {
-      const witness = (said["witness"] ?? {}) as AuditWitness;
-      const log = logs.find((one) => one.log === witness.log);
-      if (log === undefined) return found("notExport", "a witness of no log");
-      open = log;
-      if (!(await signedBy(witness.peer, witnessText(witness), witness.signature)))
-        return found("forged", "the witness is not what that node has signed", { seq: witness.seq });
-      if (witness.seq > log.state.seq)
-        return found("rolledBack", `another node has seen ${witness.seq} entries`, { seq: log.state.seq + 1 });
-      if (witness.seq === log.state.seq && witness.root !== rootOf(log.state.peaks))
-        return found("altered", "another node has seen other entries", { seq: witness.seq });
-      log.witnesses += 1;
-    } else if (said["log"] !== undefined) {
-      const { log, from, start } = said as { log?: unknown; from?: unknown; start?: AuditHead | null };
-      if (typeof log !== "string" || typeof from !== "number" || logs.some((one) => one.log === log))
-        return found("notExport", "not how a log begins");
-      let state = chainStart;
-      if (start !== null && start !== undefined) {
-        if (start.log !== log || !isHeadSound(start) || !(await signedBy(start.peer, headText(start), start.signature)))
-          return found("forged", "what the log continues is not what the writer has signed");
-        state = stateOfHead(start);
-      }
-      if (from !== state.seq + 1)
-        return found("dropped", `the first entry here is ${from}`, { log, seq: state.seq + 1 });
-      open = {
-        log,
-        from,
-        state,
-        signedSeq: state.seq,
-        peer: start?.peer,
-        witnesses: 0,
-      };
-      logs.push(open);
-      const anchor = anchors.get(log);
-      if (anchor !== undefined && anchor.seq === state.seq && anchor.root !== rootOf(state.peaks))
-        return found("altered", "it was another log before", { seq: state.seq });
-    } else if (said["end"] !== undefined) {
-      const { end, lines: count, digest: stated, by, signature } = said;
-      const text = endText(end, count, stated, by);
-      const exact = JSON.stringify({ end, lines: count, digest: stated, by, signature });
-      if (count !== number - 1 || stated !== digest.digest("hex"))
-        return found("altered", "the file is not what was exported");
-      if (exact !== line || typeof by !== "string" || !(await signedBy(by, text, signature)))
-        return found("forged", "the end is not what the exporting node has signed");
-      ended = true;
-    } else return found("notExport", "not a line of an export");
-    // What an earlier export knows of this log.
-    if (open !== undefined && said["entry"] !== undefined) {
-      const anchor = anchors.get(open.log);
-      if (anchor?.seq === open.state.seq && anchor.root !== rootOf(open.state.peaks))
-        return found("altered", "an earlier export has other entries up to here", { seq: open.state.seq });
+      return this.#open === undefined
+        ? this.#found("notExport", "not a line of an export")
+        : this.#found("altered", "not a line of an export", { seq: this.#open.state.seq + 1 });
+    if (this.#number === 1)
+      return said["audit"] === 1 ? undefined : this.#found("notExport", "this file is not an export of the audit");
+    if (said["entry"] !== undefined) return this.#entry(text);
+    if (said["head"] !== undefined) return this.#head((said["head"] ?? {}) as AuditHead);
+    if (said["witness"] !== undefined) return this.#witness((said["witness"] ?? {}) as AuditWitness);
+    if (said["log"] !== undefined) return this.#begin(said);
+    if (said["end"] !== undefined) return this.#end({ text, said });
+    return this.#found("notExport", "not a line of an export");
+  }
+
+  async #entry(line: string): Promise<Found> {
+    if (this.#open === undefined) return this.#found("notExport", "an entry without a log");
+    const { log, state, from } = this.#open;
+    const at = entryLine(line);
+    const record = at && recordOf(at.entry);
+    if (at === undefined || record === undefined)
+      return this.#found("altered", "this is not what an entry looks like", { seq: state.seq + 1 });
+    if (record.log !== log || record.seq !== state.seq + 1) {
+      const next = { seq: state.seq + 1 };
+      // Whether it comes later tells what was done; the rest of the file is not read for it, the entry is missing here
+      // in any case.
+      return record.log !== log || record.seq <= state.seq || (await comes(this.#source, log, state.seq + 1))
+        ? this.#found("reordered", `entry ${record.seq} is in its place`, next)
+        : this.#found("dropped", `entry ${record.seq} comes in its place`, next);
     }
-    if (!ended) digest.update(line).update("\n");
-  }
-  if (!ended) {
-    number += 1;
-    return found("truncated", "the end of the file is missing", open ? { seq: open.state.seq + 1 } : {});
-  }
-  for (const [log, { seq }] of anchors) {
-    const now = logs.find((one) => one.log === log);
-    if (now === undefined || now.state.seq < seq) {
-      open = now;
-      const next = (now?.state.seq ?? 0) + 1;
-      return found("rolledBack", `an earlier export has ${seq} entries of this log`, { log, seq: next });
+    if (hashOfLine(at.entry) !== at.hash)
+      return this.#found("altered", "it has another hash than it had", { seq: record.seq });
+    if (record.prev !== state.hash) {
+      if (state.seq < from)
+        return this.#found("altered", "it does not continue what is before this export", { seq: record.seq });
+      return this.#unknown(record.seq, at.hash);
     }
+    this.#open.state = extended(state, at.entry, record.atMs);
+    this.#entries += 1;
+    const anchor = this.#anchors.get(log);
+    if (anchor?.seq === this.#open.state.seq && anchor.root !== rootOf(this.#open.state.peaks))
+      return this.#found("altered", "an earlier export has other entries up to here", { seq: anchor.seq });
+    return undefined;
   }
-  return proof(undefined);
+
+  /** An entry that does not know the hash of the one before: either it was altered or that one. The one after it says
+   *  which, as it knows the hash of this one. */
+  async #unknown(seq: number, hash: string): Promise<AuditFinding> {
+    const after = await this.#source.next();
+    const later = after.done === true ? undefined : entryLine(after.value);
+    const knows = later === undefined ? undefined : recordOf(later.entry)?.prev;
+    return knows !== undefined && knows !== hash
+      ? this.#found("altered", "neither the entry before nor the one after knows it", { seq })
+      : this.#found("altered", "the entry after it knows another one", { seq: seq - 1, line: this.#number - 1 });
+  }
+
+  async #head(head: AuditHead): Promise<Found> {
+    const log = this.#logs.find((one) => one.log === head.log);
+    if (log === undefined) return this.#found("notExport", "a head of no log");
+    this.#open = log;
+    if (!isHeadSound(head) || !(await this.#signedBy(head.peer, headText(head), head.signature)))
+      return this.#found("forged", "the head is not what the writer has signed", { seq: head.seq });
+    if (log.peer !== undefined && log.peer !== head.peer)
+      return this.#found("forged", "signed with another key", { seq: head.seq });
+    if (head.seq > log.state.seq)
+      return this.#found("truncated", `the writer has signed ${head.seq} entries`, { seq: log.state.seq + 1 });
+    if (head.seq === log.state.seq && head.root !== rootOf(log.state.peaks))
+      return this.#found("altered", "the writer has signed other entries", { seq: head.seq });
+    log.peer = head.peer;
+    log.signedSeq = Math.max(log.signedSeq, head.seq);
+    return undefined;
+  }
+
+  async #witness(witness: AuditWitness): Promise<Found> {
+    const log = this.#logs.find((one) => one.log === witness.log);
+    if (log === undefined) return this.#found("notExport", "a witness of no log");
+    this.#open = log;
+    if (!(await this.#signedBy(witness.peer, witnessText(witness), witness.signature)))
+      return this.#found("forged", "the witness is not what that node has signed", { seq: witness.seq });
+    if (witness.seq > log.state.seq)
+      return this.#found("rolledBack", `another node has seen ${witness.seq} entries`, { seq: log.state.seq + 1 });
+    if (witness.seq === log.state.seq && witness.root !== rootOf(log.state.peaks))
+      return this.#found("altered", "another node has seen other entries", { seq: witness.seq });
+    log.witnesses += 1;
+    return undefined;
+  }
+
+  /** How a log begins. */
+  async #begin(said: Line["said"]): Promise<Found> {
+    const { log, from, start } = said as { log?: unknown; from?: unknown; start?: AuditHead | null };
+    if (typeof log !== "string" || typeof from !== "number" || this.#logs.some((one) => one.log === log))
+      return this.#found("notExport", "not how a log begins");
+    let state = chainStart;
+    if (start !== null && start !== undefined) {
+      const isWriters = start.log === log && isHeadSound(start);
+      if (!isWriters || !(await this.#signedBy(start.peer, headText(start), start.signature)))
+        return this.#found("forged", "what the log continues is not what the writer has signed");
+      state = stateOfHead(start);
+    }
+    if (from !== state.seq + 1)
+      return this.#found("dropped", `the first entry here is ${from}`, { log, seq: state.seq + 1 });
+    this.#open = { log, from, state, signedSeq: state.seq, peer: start?.peer, witnesses: 0 };
+    this.#logs.push(this.#open);
+    const anchor = this.#anchors.get(log);
+    return anchor !== undefined && anchor.seq === state.seq && anchor.root !== rootOf(state.peaks)
+      ? this.#found("altered", "it was another log before", { seq: state.seq })
+      : undefined;
+  }
+
+  async #end({ text, said }: Line): Promise<Found> {
+    const { end, lines, digest, by, signature } = said;
+    if (lines !== this.#number - 1 || digest !== this.#digest.digest("hex"))
+      return this.#found("altered", "the file is not what was exported");
+    const isExact = JSON.stringify({ end, lines, digest, by, signature }) === text;
+    if (!isExact || typeof by !== "string" || !(await this.#signedBy(by, endText(end, lines, digest, by), signature)))
+      return this.#found("forged", "the end is not what the exporting node has signed");
+    this.#ended = true;
+    return undefined;
+  }
 }
