@@ -49,8 +49,8 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
 
   addFile<{ query: Static<typeof reportQuery> }>(
     app,
+    "/admin/audit/report",
     {
-      path: "/admin/audit/report",
       config: { access: "admin", permission: "audit.export", audit: "reportAudit" },
       summary: "A report of a period: people with power, and all that was changed, refused, exported or erased",
       description:
@@ -76,8 +76,8 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
 
   addFile<{ query: Static<typeof exportQuery> }>(
     app,
+    "/admin/audit/export",
     {
-      path: "/admin/audit/export",
       config: { access: "admin", permission: "audit.export", audit: "exportAudit" },
       summary: "The audit as a file",
       description:

@@ -5,30 +5,33 @@ import { PlexusError, failure, profileParams, v8ProfileOf } from "../../protocol
 import type { ProfileControl } from "../ports/index.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./edge/refusals.ts";
-import { addFile } from "./media/files.ts";
 
 /** Adds `GET /api/v1/admin/profiles/:id/v8`. */
 export function addProfileRoutes(app: FastifyInstance, at: GatewayContext): void {
+  const tags = ["admin"];
+  const seen = { access: "admin", permission: "cluster.administer" } as const;
   const control = (): ProfileControl => {
     if (at.profiles === undefined)
       throw new PlexusError(failure("NOT_FOUND", { reason: "this node takes no profiles" }));
     return at.profiles;
   };
 
-  addFile<{ params: Static<typeof profileParams> }>(
-    app,
+  app.get<{ Params: Static<typeof profileParams> }>(
+    "/admin/profiles/:id/v8",
     {
-      path: "/admin/profiles/:id/v8",
-      config: { access: "admin", permission: "cluster.administer" },
-      summary: "The same in the format of V8, which the developer tools of browsers open",
-      description: "Save it as `.cpuprofile` or `.heapprofile`.",
-      tag: "admin",
-      params: profileParams,
+      config: seen,
+      schema: {
+        summary: "The same in the format of V8, which the developer tools of browsers open",
+        description: "Save it as `.cpuprofile` or `.heapprofile`.",
+        tags,
+        params: profileParams,
+      },
     },
-    async ({ params }) => {
+    async ({ params }, reply) => {
       const profile = demand(await control().read(params.id));
       const name = `${profile.node.replaceAll(/[^\w.-]/g, "_")}-${profile.begunAtMs}.${profile.of}profile`;
-      return { type: "application/json; charset=utf-8", name, body: JSON.stringify(v8ProfileOf(profile)) };
+      void reply.header("content-disposition", `attachment; filename="${name}"`);
+      return v8ProfileOf(profile);
     },
   );
 }

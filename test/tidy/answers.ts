@@ -202,8 +202,14 @@ function writtenPath(node: Node | undefined): string | undefined {
   return undefined;
 }
 
-/** The route that a call adds: `app.get("/path", …)` or `addPlain(…, "GET /path", …)`. */
-function writtenRoute({ expression, arguments: given }: CallExpression): string | undefined {
+const isFile = ({ expression }: CallExpression): boolean =>
+  isIdentifier(expression) && /^add(?:File|Kept)$/.test(expression.text);
+
+/** The route that a call adds: `app.get("/path", …)`, `addPlain(…, "GET /path", …)` or `addFile(app,
+ *  "/path", …)`. */
+function writtenRoute(call: CallExpression): string | undefined {
+  const { expression, arguments: given } = call;
+  if (isFile(call)) return `GET ${writtenPath(given[1])}`;
   if (isIdentifier(expression) && expression.text === "addPlain") return writtenPath(given[1]);
   if (!isPropertyAccessExpression(expression) || !isIdentifier(expression.expression)) return undefined;
   const verb = expression.name.text;
@@ -235,7 +241,10 @@ export function readAnswers(): Answers {
       const file = program.getSourceFile(name);
       const walk = (node: Node): undefined => {
         const route = isCallExpression(node) ? writtenRoute(node) : undefined;
-        if (route !== undefined) routes.set(route, schemas.answered((node as CallExpression).arguments.at(-1) as Node));
+        if (route !== undefined) {
+          const call = node as CallExpression;
+          routes.set(route, isFile(call) ? null : schemas.answered(call.arguments.at(-1) as Node));
+        }
         node.forEachChild(walk);
         return undefined;
       };

@@ -9,7 +9,8 @@ import { errorTable } from "../../protocols/index.ts";
 import { phases, testsOf } from "../runner/phases.ts";
 import { answersText, keptAnswers, readAnswers } from "./answers.ts";
 import { commandsPage } from "./commands.ts";
-import { countsOf, houseViolations, readDiagnostics, readHouse, readWritten, type House } from "./house.ts";
+import { longFunctions } from "./functions.ts";
+import { countsOf, houseViolations, readCircles, readHouse, readWritten, reasons, type House } from "./house.ts";
 import { loneExports } from "./exports.ts";
 import { isOllamaPath } from "../../node/gateway/ai/errors.ts";
 import { mutations } from "../simulation/mutations.ts";
@@ -138,18 +139,38 @@ describe("the repository", () => {
     const text = 'app.get("/x", f); callNode<X>("/x"); // prettier-ignore';
     const counts = countsOf([{ path: "node/x.ts", text }]);
     expect(counts).to.include({ "routes by hand": 1, "answers that are cast": 0, "prettier-ignore": 1 });
-    const message = "The function `f` has too many lines (80). Maximum allowed is 70.";
-    const planted = [
-      { code: "eslint(max-lines-per-function)", message, filename: "node/x.ts" },
-      { code: "import(no-cycle)", message: "", filename: "node/x.ts" },
-    ];
-    const now = { counts, loneExports: 1, ...readDiagnostics(planted) };
+    const circular = readCircles([{ code: "import(no-cycle)", filename: "node/x.ts" }]);
+    const now = { counts, loneExports: 1, circular, longFunctions: { "cli/x.ts f": 80 } };
     const clean: House = { counts: {}, loneExports: 0, circular: [], longFunctions: {} };
     expect(houseViolations(now, now)).to.deep.equal([]);
     expect(houseViolations(now, clean)).to.have.length(5);
-    expect(houseViolations(now, { ...now, longFunctions: { "node/x.ts f": 79 } })).to.deep.equal([
-      "node/x.ts f: 80 lines, at most 79",
+    expect(houseViolations(now, { ...now, longFunctions: { "cli/x.ts f": 79 } })).to.deep.equal([
+      "cli/x.ts f: 80 lines, at most 79",
     ]);
+    const inNode = { ...now, longFunctions: { "node/x.ts f": 80 } };
+    expect(houseViolations(inNode, inNode)).to.deep.equal(["node/x.ts f is too long, and `reasons` does not say why"]);
+    const long = readWritten().longFunctions;
+    expect(
+      Object.values(reasons)
+        .flat()
+        .filter((name) => long[name] === undefined),
+      "reasons for what is short",
+    ).to.deep.equal([]);
+  });
+  it("counts a function's own lines, without those of the functions in it", () => {
+    const inner = [
+      "  const g = () => {",
+      ..."x"
+        .repeat(8)
+        .split("")
+        .map((x) => `    ${x}();`),
+      "  };",
+    ];
+    const text = ["function f() {", "  a();", ...inner, "  b();", "}"].join("\n");
+    expect(longFunctions([{ path: "node/x.ts", text }], 4)).to.deep.equal({
+      "node/x.ts f": 5,
+      "node/x.ts g": 10,
+    });
   });
   it("counts words that strangers stumble over", () => {
     const planted = (text: string, path = "node/x.ts"): Readonly<Record<string, number>> => countsOf([{ path, text }]);

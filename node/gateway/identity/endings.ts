@@ -68,8 +68,8 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
 
   addFile(
     app,
+    "/me/export",
     {
-      path: "/me/export",
       config: { access: "person", permission: "account.secure", audit: "exportUser" },
       summary:
         "What the caller's account has, as JSON lines: the account, its agents with their conversations, the " +
@@ -88,8 +88,8 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
 
   addFile<{ params: Static<typeof userParams> }>(
     app,
+    "/admin/users/:user/export",
     {
-      path: "/admin/users/:user/export",
       config: audits("exportUser", "people.admit"),
       summary: "What a person's account has, as JSON lines, without what the person wrote or talked about with agents",
       description:

@@ -18,10 +18,8 @@ import { createCalls, whileAsked, type Asking, type Calls } from "../ai/calls.ts
 import { Interest } from "../ai/interest.ts";
 import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
-import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
+import { addKept, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
 import { demand } from "../edge/refusals.ts";
-import { untilRead } from "../commands/calls.ts";
-import { waiting } from "../commands/routes.ts";
 import { soundIn } from "./sound.ts";
 
 const { pictureBytesMax, pictureSideMax, soundBytesMax, soundMsMax, soundTextCharsMax } = wireLimits;
@@ -169,27 +167,26 @@ function addSort(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs, so
     );
   });
 
-  app.get<{ Params: { agent: string; hash: string } }>(
+  addKept<{ params: { agent: string; hash: string } }>(
+    app,
     `/agents/:agent/${name}s/:hash`,
     {
-      config: { access: "user", permission: "agent.use" },
-      schema: {
-        summary: `A ${name} of the conversation with an own agent, as long as it is kept`,
-        tags,
-        params: schema.object({ agent: schema.key, hash: schema.blobHash }),
-        produces: types,
-      },
+      permission: "agent.use",
+      summary: `A ${name} of the conversation with an own agent, as long as it is kept`,
+      tags,
+      params: schema.object({ agent: schema.key, hash: schema.blobHash }),
+      produces: types,
     },
-    async (request, reply) => {
-      const { agent, hash } = request.params;
-      const { format, size } = (await ask(request, agent, { type: name, hash } as {
-        readonly type: string;
-      })) as Uploaded;
-      const mediaType = `${name === "picture" ? "image" : "audio"}/${format}`;
-      if (isKnown(request, reply, { hash, mediaType, name: `${name}.${format}` })) return reply.code(304).send();
-      return reply.send(
-        demand(await untilRead(at, waiting(reply), size, () => blobs.read(actorId("agent", agent), hash))),
-      );
+    {
+      at,
+      blobs,
+      async find(request) {
+        const { agent, hash } = request.params;
+        const message = { type: name, hash } as { readonly type: string };
+        const { format, size } = (await ask(request, agent, message)) as Uploaded;
+        const mediaType = `${name === "picture" ? "image" : "audio"}/${format}`;
+        return { of: actorId("agent", agent), hash, size, mediaType, name: `${name}.${format}` };
+      },
     },
   );
 }

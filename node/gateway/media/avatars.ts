@@ -3,10 +3,8 @@ import { actorId, failure, PlexusError, schema, wireLimits, type UserCard } from
 import type { ActorBlobs } from "../../ports/index.ts";
 import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
-import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
+import { addKept, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
 import { demand } from "../edge/refusals.ts";
-import { untilRead } from "../commands/calls.ts";
-import { waiting } from "../commands/routes.ts";
 
 const { avatarBytesMax, avatarSideMax } = wireLimits;
 
@@ -48,32 +46,33 @@ export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs:
     );
   });
 
-  app.get<{ Params: { user: string; hash: string } }>(
+  addKept<{ params: { user: string; hash: string } }>(
+    app,
     "/people/:user/avatar/:hash",
     {
-      config: { access: "user", permission: "account.see" },
-      schema: {
-        summary: "The picture of somebody: the one that has this hash, as long as it is theirs",
-        tags,
-        params: schema.object({ user: schema.userName, hash: schema.blobHash }),
-        produces: pictureTypes,
-      },
+      permission: "account.see",
+      summary: "The picture of somebody: the one that has this hash, as long as it is theirs",
+      tags,
+      params: schema.object({ user: schema.userName, hash: schema.blobHash }),
+      produces: pictureTypes,
     },
-    async (request, reply) => {
-      const caller = callerOf(request);
-      const { user, hash } = request.params;
-      const to = actorId("user", user);
-      const asked = await kernel.ask({
-        to,
-        from: caller.actor,
-        message: { type: "card" },
-        timeoutMs: limits.askTimeoutMs,
-      });
-      const { avatar } = demand(asked) as UserCard;
-      if (avatar?.hash !== hash) throw new PlexusError(failure("NOT_FOUND", { blob: hash }));
-      if (isKnown(request, reply, { hash, mediaType: `image/${avatar.format}`, name: `${user}.${avatar.format}` }))
-        return reply.code(304).send();
-      return reply.send(demand(await untilRead(at, waiting(reply), avatar.size, () => blobs.read(to, hash))));
+    {
+      at,
+      blobs,
+      async find(request) {
+        const { user, hash } = request.params;
+        const of = actorId("user", user);
+        const asked = await kernel.ask({
+          to: of,
+          from: callerOf(request).actor,
+          message: { type: "card" },
+          timeoutMs: limits.askTimeoutMs,
+        });
+        const { avatar } = demand(asked) as UserCard;
+        if (avatar?.hash !== hash) throw new PlexusError(failure("NOT_FOUND", { blob: hash }));
+        const { size, format } = avatar;
+        return { of, hash, size, mediaType: `image/${format}`, name: `${user}.${format}` };
+      },
     },
   );
 }

@@ -16,8 +16,8 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, archives:
   const { log, clock } = at;
   addFile<{ params: Static<typeof named> }>(
     app,
+    "/admin/backups/downloads/:id",
     {
-      path: "/admin/backups/downloads/:id",
       config: { access: "admin" },
       summary: "The archive; its last file is recall.json, without which it is not whole",
       tag: "admin",

@@ -5,8 +5,6 @@ import type { TSchema } from "typebox";
 
 /** A route that answers with a file. */
 interface FileRoute {
-  /** Below /api/v1. */
-  readonly path: string;
   readonly config: FastifyContextConfig;
   readonly summary: string;
   readonly description?: string;
@@ -25,10 +23,11 @@ interface Sent {
   readonly body: string | Readable;
 }
 
-/** Adds such a route. What `read` throws is answered in its place. */
+/** Adds such a route, below /api/v1. What `read` throws is answered in its place. */
 export function addFile<Of = unknown>(
   app: FastifyInstance,
-  { path, config, tag, ...schema }: FileRoute,
+  path: string,
+  { config, tag, ...schema }: FileRoute,
   read: (request: FastifyRequest & Of, reply: FastifyReply) => Promise<Sent>,
 ): void {
   app.get(path, { config, schema: { ...schema, tags: [tag] } }, async (request, reply) => {

@@ -1,6 +1,9 @@
 /** Pictures as bodies of requests and answers: which are taken, and how they are served. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { failure, PlexusError, type Permission } from "../../../protocols/index.ts";
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
+import { failure, PlexusError, type ActorId, type Permission } from "../../../protocols/index.ts";
+import type { ActorBlobs } from "../../ports/index.ts";
+import { untilRead } from "../commands/calls.ts";
+import { waiting } from "../commands/routes.ts";
 import { callerOf } from "../edge/http.ts";
 import type { Rate } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
@@ -65,21 +68,46 @@ export function readPicture(
   return { format, width, height, size: (body as Buffer).length };
 }
 
-/** Says what a picture or a sound is that is served, to this person alone. True: the client has it already. */
-export function isKnown(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { hash, mediaType, name }: { readonly hash: string; readonly mediaType: string; readonly name: string },
-): boolean {
-  const etag = `"${hash}"`;
-  reply.headers({
-    etag,
-    // What has this name never changes. Only who is signed in may have it, so no cache between.
-    "cache-control": "private, max-age=31536000, immutable",
-    "content-type": mediaType,
-    "content-disposition": `inline; filename="${name}"`,
-    // Opened by itself, it is a document of nobody's.
-    "content-security-policy": "default-src 'none'; sandbox",
+/** Bytes of a person or an agent that are served: pictures, sounds. */
+interface Kept {
+  readonly of: ActorId;
+  readonly hash: string;
+  readonly size: number;
+  readonly mediaType: string;
+  readonly name: string;
+}
+
+/** Adds a route that answers with such bytes. `find` looks whether the caller may have them. */
+export function addKept<Of>(
+  app: FastifyInstance,
+  path: string,
+  {
+    permission,
+    ...schema
+  }: { readonly permission: Permission } & Pick<FastifySchema, "summary" | "tags" | "params" | "produces">,
+  {
+    at,
+    blobs,
+    find,
+  }: {
+    readonly at: GatewayContext;
+    readonly blobs: Pick<ActorBlobs, "read">;
+    find(request: FastifyRequest & Of): Promise<Kept>;
+  },
+): void {
+  app.get(path, { config: { access: "user", permission }, schema }, async (request, reply) => {
+    const { of, hash, size, mediaType, name } = await find(request as FastifyRequest & Of);
+    const etag = `"${hash}"`;
+    reply.headers({
+      etag,
+      // What has this name never changes. Only who is signed in may have it, so no cache between.
+      "cache-control": "private, max-age=31536000, immutable",
+      "content-type": mediaType,
+      "content-disposition": `inline; filename="${name}"`,
+      // Opened by itself, it is a document of nobody's.
+      "content-security-policy": "default-src 'none'; sandbox",
+    });
+    if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+    return reply.send(demand(await untilRead(at, waiting(reply), size, () => blobs.read(of, hash))));
   });
-  return request.headers["if-none-match"] === etag;
 }
