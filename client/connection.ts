@@ -55,7 +55,7 @@ const ends: ReadonlySet<string> = new Set(["UNAUTHENTICATED", "BAD_FRAME"]);
  *  A client that `roams` tries all nodes in turn. It leaves a node that is cut off as soon as another one has said
  *  hello, never before, and returns when the first is well again:
  *
- *      open ──degraded──► looks elsewhere ──hello of a better one──► open there ──hello of the first, well again──► open */
+ *      open ──degraded──► looks elsewhere ──hello of a better one──► open there ──hello of the first, well──► open */
 export class Connection {
   readonly #ports: ClientPorts;
   readonly #on: ConnectionListener;

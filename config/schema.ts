@@ -94,7 +94,8 @@ const limitsSchema = schema.object({
 /** A multiaddr that TCP can dial, and the peer id that must answer there where `peer` asks for one. */
 const multiaddr = (peer: "named" | "unnamed") =>
   Type.String({
-    pattern: `^/(ip4|ip6|dns|dns4|dns6)/[^/\\s]{1,253}/tcp/\\d{1,5}${peer === "named" ? "/p2p/[A-Za-z0-9]{1,128}" : ""}$`,
+    pattern:
+      "^/(ip4|ip6|dns|dns4|dns6)/[^/\\s]{1,253}/tcp/\\d{1,5}" + `${peer === "named" ? "/p2p/[A-Za-z0-9]{1,128}" : ""}$`,
     maxLength: 500,
     description: `a multiaddr like /ip4/10.0.0.5/tcp/7071${peer === "named" ? "/p2p/12D3KooW…" : ""}`,
   });

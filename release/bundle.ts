@@ -1,10 +1,10 @@
 /** The server as the archive has it: JavaScript, our own files where they are in the sources, and of each package one
  *  file with what is used of it.
  *
- *      node/kernel/index.ts ─► node/kernel/index.js          paths between our files, and to workers and data, stay as they are
- *      fastify, 40 files    ─► packages/fastify.js           what nobody imports is left out
- *      node-llama-cpp       ─► vendor/node-llama-cpp/…       file by file: it finds its data and its workers by their paths
- *      piscina, pino, …     ─► stay packages                 native code, workers and files of their own
+ *      node/kernel/index.ts ─► node/kernel/index.js       paths between our files, to workers and data stay the same
+ *      fastify, 40 files    ─► packages/fastify.js        what nobody imports is left out
+ *      node-llama-cpp       ─► vendor/node-llama-cpp/…    file by file: it finds its data and workers by their paths
+ *      piscina, pino, …     ─► stay packages              native code, workers and files of their own
  *
  *  A start reads some hundred files instead of some thousand. */
 import { existsSync, globSync, readdirSync, readFileSync, realpathSync } from "node:fs";

@@ -4,7 +4,7 @@
  *      package-lock.json ─► lock.ts ─┬─► sbom.ts        what is in it, as CycloneDX
  *                                    ├─► licences.ts    by which licence; one that is not allowed fails the check
  *                                    └─► advisories.ts  known faults; one without a reviewed exception fails the check
- *      git archive, the page ────────────► build.ts       the archive, the manifest of its files, both signed (`npm run release`)
+ *      git archive, the page ────────────► build.ts       the archive and the manifest of its files, both signed
  *
  *  The data that people review lie beside it: `licences.json`, `advisories.json`, `exceptions.json`. What an
  *  installation checks a release with is part of the `plexus` command: `cli/release/`. */

@@ -1,8 +1,8 @@
 /** Makes an archive that `npm install -g` installs, of the commit that is checked out and the built page:
  *
  *      npm run release:pack                        dist/plexus-VERSION.tgz
- *      npm run release:pack -- --without-llama     dist/plexus-without-llama-VERSION.tgz, for nodes without models of their own
- *      npm run release:pack -- --sizes             installs what was made into an empty folder, and prints what it takes
+ *      npm run release:pack -- --without-llama     dist/plexus-without-llama-VERSION.tgz, for nodes without own models
+ *      npm run release:pack -- --sizes             installs it into an empty folder, and prints what it takes
  *
  *  Node strips no types below a `node_modules`, so the server goes in as JavaScript (`bundle.ts`). Packages that it
  *  still needs are in `npm-shrinkwrap.json` with the versions of the lock; builds of llama.cpp and Node itself are

@@ -170,7 +170,8 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
       ? []
       : [
           `${cross} Not in it, or only as an older snapshot had it: ` +
-            `${missing.named.map(withoutControls).join(", ")}${missing.total > missing.named.length ? " and more" : ""}`,
+            `${missing.named.map(withoutControls).join(", ")}` +
+            `${missing.total > missing.named.length ? " and more" : ""}`,
         ]),
     ...(started === undefined ? [] : describeStarted(started, color)),
     ...(holders === undefined ? [] : [describeKept(holders, color)]),

@@ -109,7 +109,8 @@ export async function setHold(
   output: Output,
 ): Promise<number> {
   const held = await operate(flags, "holds.set", hold);
-  const says = `${paint(output.color, "green", "✔")} ${heldText(held.on)} is held: plexus backup lift ${held.id} ends that.`;
+  const sign = paint(output.color, "green", "✔");
+  const says = `${sign} ${heldText(held.on)} is held: plexus backup lift ${held.id} ends that.`;
   output.print(flags.json ? jsonLine(held) : says);
   return exitCodes.ok;
 }

@@ -62,7 +62,8 @@ export function describeRun(run: BackupResults["run"], color: boolean, folder?: 
     ...(folder === undefined || snapshot.number > 1
       ? []
       : [
-          `${paint(color, "yellow", "!")} It is the first snapshot in ${withoutControls(folder)}. If there were earlier ones, their disk is not mounted there.`,
+          `${paint(color, "yellow", "!")} It is the first snapshot in ${withoutControls(folder)}. ` +
+            "If there were earlier ones, their disk is not mounted there.",
         ]),
     ...(lost.list === true
       ? [

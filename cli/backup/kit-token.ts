@@ -3,7 +3,8 @@
  *  is no dependency: owners of a token install it.
  *
  *      token:  AES-256 key, sensitive, not extractable, labelled  plexus <cluster> <kit>
- *      record: { label of the token, id of the key, nonce 12 │ AES-256-GCM(root) │ tag 16 }   with cluster and commitment as associated data */
+ *      record: { label of the token, id of the key, nonce 12 │ AES-256-GCM(root) │ tag 16 }
+ *              with cluster and commitment as associated data */
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";

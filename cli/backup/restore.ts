@@ -221,7 +221,7 @@ export function describeRestored(
     "Not in it, being bound to the old nodes: members and invitations, " +
       `${counted(leftOut.holders, "shard-holder")} with what lay there, files of models, keys of servers with ` +
       "models, and the nodes' " +
-      `configuration${policy === undefined ? "" : ` (they kept ${policy.replicas} copies of each slot, ${policy.minInSync} of them in sync)`}.`,
+      `configuration${policy === undefined ? "" : ` (${policy.replicas} copies a slot, ${policy.minInSync} in sync)`}.`,
     "Passwords, sessions, API keys and admins are as they were then: revoke what was revoked since. Clients " +
       "that are connected load everything again.",
     "Next:",

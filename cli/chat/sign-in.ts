@@ -24,7 +24,8 @@ export function invitationIn(text: string): { readonly code: string; readonly ur
   const [, url, code] = /^(?:(https?:\/\/[^#]+)#invitation=)?([A-Za-z0-9_-]{43})$/.exec(text.trim()) ?? [];
   if (code !== undefined) return { code, ...(url !== undefined && { url: url.replace(/\/+$/, "") }) };
   const reason =
-    "this is not an invitation: give the whole link, such as https://chat.example.org/#invitation=…, in quotation marks";
+    "this is not an invitation: give the whole link, such as https://chat.example.org/#invitation=…, " +
+    "in quotation marks";
   throw new PlexusError(failure("BAD_REQUEST", { field: "--invitation", reason }));
 }
 

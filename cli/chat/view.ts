@@ -29,7 +29,9 @@ const clockTime = (atMs: number): string => {
 /** A message as one entry of the terminal: `12:04 #7 ada: text`. Further lines are indented. */
 export function describeMessage(message: RoomMessage, look: Look): string {
   const { color } = look;
-  const head = `${paint(color, "dim", `${clockTime(message.atMs)} #${message.seq}`)} ${paint(color, "bold", look.who(message.author))}`;
+  const head =
+    `${paint(color, "dim", `${clockTime(message.atMs)} #${message.seq}`)} ` +
+    `${paint(color, "bold", look.who(message.author))}`;
   // The mention, where an agent answers one: in a thread that is not the message which the thread began with.
   const to = message.answers ?? message.replyTo;
   const answers = to === undefined ? "" : paint(color, "dim", ` (to #${to})`);
@@ -51,7 +53,10 @@ export function describeMessage(message: RoomMessage, look: Look): string {
   const poll = message.poll === undefined ? "" : describePoll(message.poll, message.seq, color);
   const rounds = describeRounds(message.rounds ?? [], color);
   const called = rounds === undefined ? "" : `${rounds}\n`;
-  return `${called}${head}${answers}${was}: ${indent(look.said(message))}${unanswered}${stopped}${edited}${thread}${poll}${below}`;
+  return (
+    `${called}${head}${answers}${was}: ` +
+    `${indent(look.said(message))}${unanswered}${stopped}${edited}${thread}${poll}${below}`
+  );
 }
 
 const voters = (count: number): string => (count === 1 ? "1 person has voted" : `${count} people have voted`);
@@ -97,7 +102,9 @@ export function describeTurn(turn: ConversationTurn, agent: string, color: boole
   const rounds = describeRounds(turn.rounds ?? [], color);
   const who = turn.role === "user" ? "you" : nameOf(agent);
   const again = turn.again === true ? paint(color, "dim", " (begun again after an interruption)") : "";
-  const line = `${paint(color, "dim", clockTime(turn.atMs))} ${paint(color, "bold", who)}: ${indent(wordsOf(turn))}${describeEnd(turn, color)}${again}`;
+  const line =
+    `${paint(color, "dim", clockTime(turn.atMs))} ${paint(color, "bold", who)}: ` +
+    `${indent(wordsOf(turn))}${describeEnd(turn, color)}${again}`;
   return rounds === undefined ? line : `${rounds}\n${line}`;
 }
 
@@ -189,7 +196,10 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
     case "voted":
       return note(describeVote(event, look));
     case "pollClosed":
-      return `${note(`${who(event.by)} closed the poll #${event.message.seq}`)}\n${describeMessage(event.message, look)}`;
+      return (
+        `${note(`${who(event.by)} closed the poll #${event.message.seq}`)}\n` +
+        `${describeMessage(event.message, look)}`
+      );
     case "joined":
       return note(`${who(event.member)} joined`);
     case "left":

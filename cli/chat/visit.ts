@@ -65,7 +65,7 @@ export class Visit implements Here {
   /** The newest one, so that a state loaded anew repeats none. */
   #newest: number | undefined;
   #draft: Draft | undefined;
-  /** Answers that are awaited in the room, by who was asked and where: who asked. */
+  /** Answers that are awaited in the room, by the asked agent and the place: the person who asked. */
   readonly #awaited = new Map<string, { readonly seq: number; readonly by: string }>();
   /** A stop was asked for, and nothing new since then. */
   #isStopping = false;

@@ -37,6 +37,8 @@ export function describeStorage(
   const beyond =
     beyondBytes === undefined
       ? ""
-      : ` That is ${describeBytes(beyondBytes)} more than it may: it takes no new ones, and throws none away. Where another node of the role storage has room and none of a group's holders, one moves there: plexus shards list.`;
+      : ` That is ${describeBytes(beyondBytes)} more than it may: it takes no new ones, and throws none away. ` +
+        "Where another node of the role storage has room and none of a group's holders, one moves there: " +
+        "plexus shards list.";
   return `${name} keeps ${most} from now on.${has}${beyond}`;
 }

@@ -168,7 +168,8 @@ function slotLines(
       const way = slot.want === undefined ? "" : `, wanted ${nameOf(names, slot.want.owner)}`;
       const behind = slot.learners.filter(isUp);
       const learners = behind.length === 0 ? "" : `, being brought up to date: ${listed(names, behind)}`;
-      const where = `owner ${nameOf(names, slot.owner)}${way}, in sync ${listed(names, slot.inSync) || "none"}${learners}`;
+      const inSync = listed(names, slot.inSync) || "none";
+      const where = `owner ${nameOf(names, slot.owner)}${way}, in sync ${inSync}${learners}`;
       return [`${filled(slot.slot, 20)} ${filled(statusOf(slot), 8)} ${where}`, statusStyles[slot.status]];
     }),
     ...(rest === 0 ? [] : ([[`and ${rest} more: plexus slots --not-ok`, "dim"]] as const)),

@@ -14,9 +14,9 @@ import {
 import type { CommandContext, Define } from "./index.ts";
 
 const votersHelp = `
-Three is usual, and needs nothing to be said: with the third manager the directory is on three nodes, and any one of them may
-die. With five any two may. With two managers one node keeps it: two would both be needed. 1 goes back to one node, and told
-before the third manager joins it keeps the directory where it is.`;
+Three is usual, and needs nothing to be said: with the third manager the directory is on three nodes, and any one of
+them may die. With five any two may. With two managers one node keeps it: two would both be needed. 1 goes back to one
+node, and told before the third manager joins it keeps the directory where it is.`;
 
 /** `plexus directory`. */
 export const define: Define = (command, context) => {

@@ -90,7 +90,7 @@ export const define: Define = (command, { output, onExit }) => {
       .argument("<nodes...>", "their full names or ids")
       .option(
         "--force",
-        "even if a node is up and owns slots, is the last with a role, or has the only copy of some data, which is then lost",
+        "even if a node is up and owns slots, is the last with a role, or has the only copy of data, which is lost",
       ),
   )
     .addHelpText("after", examples("plexus nodes evict node-b", "plexus nodes evict node-b --force"))

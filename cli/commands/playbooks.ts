@@ -12,10 +12,12 @@ export const define: Define = (command, { output, onExit }) => {
   const playbooks = listed(command.enablePositionalOptions()).addHelpText(
     "after",
     `
-A playbook is a file with JSON: when (sources like detector/refused-person or rule/*, severity) and acts: { "do": "revokeSessions" }, suspend,
-isolate, backup, { "do": "page", "url": "https://…" } or { "do": "mail", "role": "owner" } (or "to": an address). It rehearses until it is
-switched on. Of the address of a page only the host is shown afterwards: { "do": "page", "host": "…" } keeps it when the playbook is changed.
-${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexus playbooks runs", "plexus playbooks switch lock on")}`,
+A playbook is a file with JSON: when (sources like detector/refused-person or rule/*, severity) and acts:
+{ "do": "revokeSessions" }, suspend, isolate, backup, { "do": "page", "url": "https://…" } or
+{ "do": "mail", "role": "owner" } (or "to": an address). It rehearses until it is switched on.
+Of the address of a page only the host is shown afterwards: { "do": "page", "host": "…" } keeps it when the playbook is
+changed.
+${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexus playbooks switch lock on")}`,
   );
   listed(playbooks.command("list").description("Show the playbooks.")).addHelpText(
     "after",

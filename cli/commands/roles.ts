@@ -55,7 +55,8 @@ export const define: Define = (command, { output, onExit }) => {
       "after",
       examples(
         "plexus roles set support people.see people.manage --note 'Looks after accounts'",
-        "plexus roles set office-admin cluster.see cluster.administer --from 10.0.0.0/8 --hours 08:00-18:00 --days 1,2,3,4,5",
+        "plexus roles set office-admin cluster.see cluster.administer --from 10.0.0.0/8 --hours 08:00-18:00 " +
+          "--days 1,2,3,4,5",
       ),
     )
     .action(async (role: string, permissions: readonly string[], options: SetOptions) => {

@@ -11,9 +11,14 @@ export const define: Define = (command, { output, onExit }) => {
   const rules = listed(command.enablePositionalOptions()).addHelpText(
     "after",
     `
-A rule is a file with JSON: severity (notice, warning, critical), withinMinutes, by (user, address, target) and steps, each with action (or an
-area of actions), outcome (done, refused, a code) and count; "ordered": true where one comes after the other.
-${examples("plexus rules", "plexus rules try rule.json --since 2026-11-01", "plexus rules set guessed rule.json --on")}`,
+A rule is a file with JSON: severity (notice, warning, critical), withinMinutes, by (user, address, target) and steps,
+each with action (or an area of actions), outcome (done, refused, a code) and count; "ordered": true where one comes
+after the other.
+${examples(
+  "plexus rules",
+  "plexus rules try rule.json --since 2026-11-01",
+  "plexus rules set guessed rule.json --on",
+)}`,
   );
   listed(rules.command("list").description("Show the rules over events.")).addHelpText(
     "after",

@@ -131,7 +131,9 @@ function permissionsCheck(exposed: SecurityFacts["exposed"]): Check {
   const [worst] = exposed;
   if (worst === undefined) return { name, state: "good", says: "only the owner can read the data folder" };
   const more = exposed.length > 1 ? `, and ${counted(exposed.length - 1, "more")}` : "";
-  const says = `other users can ${(worst.mode & 0o022) === 0 ? "read" : "change"} ${worst.path} (mode ${describeMode(worst.mode)})${more}`;
+  const says =
+    `other users can ${(worst.mode & 0o022) === 0 ? "read" : "change"} ${worst.path} (mode ` +
+    `${describeMode(worst.mode)})${more}`;
   return {
     name,
     state: "bad",
@@ -167,7 +169,9 @@ function transportCheck({ host, tls, trustedProxies }: SecurityFacts["config"], 
     name,
     state: "bad",
     says: `listens on ${host} without TLS: passwords and messages can be read on the way`,
-    hint: "Give it a certificate (--tls-cert, --tls-key), or put a proxy with TLS in front and name it: docs/operate/start.md, TLS.",
+    hint:
+      "Give it a certificate (--tls-cert, --tls-key), or put a proxy with TLS in front and name it: " +
+      "docs/operate/start.md, TLS.",
   };
 }
 
@@ -182,7 +186,9 @@ function proxyChecks(proxies: readonly string[]): readonly Check[] {
       {
         name,
         state: "bad",
-        says: `${wide.join(", ")} are trusted as proxies: anybody at these addresses can pretend to come from any address`,
+        says:
+          `${wide.join(", ")} are trusted as proxies: anybody at these addresses can pretend to come from any ` +
+          "address",
         hint: "Name only the proxies themselves.",
       },
     ];

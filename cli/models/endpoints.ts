@@ -240,7 +240,9 @@ function describeCandidates(candidates: readonly EndpointCandidate[], color: boo
 /** What a test found, one line a step. */
 export function describeReport({ steps, server, url }: EndpointReport, color: boolean): string {
   const signs = { fine: ["green", "ok"], failed: ["red", "failed"], skipped: ["dim", "-"] } as const;
-  const head = `${withoutControls(url)}${server === undefined ? "" : `: ${withoutControls([server.kind, server.version].filter(Boolean).join(" "))}`}`;
+  const head =
+    `${withoutControls(url)}` +
+    `${server === undefined ? "" : `: ${withoutControls([server.kind, server.version].filter(Boolean).join(" "))}`}`;
   const lines = steps.map(({ step, state, says }) => {
     const [tone, sign] = signs[state];
     return `  ${paint(color, tone, sign.padEnd(7))} ${step.padEnd(10)} ${withoutControls(says)}`;

@@ -323,7 +323,8 @@ function kindText({ name, when, steps }: QuestionKind): string {
       ? []
       : [
           "class " +
-            `${classified.model}=${classified.labels.join(",")}${classified.least === undefined ? "" : `>=${classified.least}`}`,
+            `${classified.model}=${classified.labels.join(",")}` +
+            `${classified.least === undefined ? "" : `>=${classified.least}`}`,
         ]),
     ...(pattern === undefined ? [] : [`matches ${pattern}`]),
   ];

@@ -46,7 +46,8 @@ export function describeCounts(counts: {
   const { questions, right, rightByRulesAlone, asked, askedMs, failed } = counts;
   const share = (count: number): string => `${count} of ${questions}`;
   if (asked === 0) return `${share(right)} as expected. No rule asked a model.`;
-  const cost = `${asked} asked, ${Math.round(askedMs / asked)} ms each${failed === 0 ? "" : `, ${failed} said nothing`}`;
+  const silent = failed === 0 ? "" : `, ${failed} said nothing`;
+  const cost = `${asked} asked, ${Math.round(askedMs / asked)} ms each${silent}`;
   return (
     `${share(right)} as expected with the models that rules ask (${cost}); ${share(rightByRulesAlone)} by rules ` +
     "alone."

@@ -48,7 +48,8 @@ export async function findNode(flags: AdminFlags): Promise<Target> {
       (error: NodeJS.ErrnoException) => error.code === "EACCES",
     );
     const reason = closed
-      ? "only the user that runs the node may read this data folder; --url with a sign-in of `plexus chat` works as well"
+      ? "only the user that runs the node may read this data folder; --url with a sign-in of `plexus chat` works " +
+        "as well"
       : "no node runs on this data folder";
     throw new PlexusError(failure("UNREACHABLE", { reason, data: flags.dataFolder }));
   }
@@ -84,7 +85,8 @@ async function confirmSession(target: Target, user: string): Promise<Result<unkn
 
 /** How one becomes known to a node that is not on this machine. */
 const signInHint = (url: string): string =>
-  `\`plexus chat --url ${url}\` signs in, and these commands then use that session; the account must be an admin's. Or give a control token: --endpoint ${url} --token-file FILE`;
+  `\`plexus chat --url ${url}\` signs in, and these commands then use that session; ` +
+  `the account must be an admin's. Or give a control token: --endpoint ${url} --token-file FILE`;
 
 /** The value of an answer; the failure of a refused one is thrown and becomes the end of the command. */
 export function demand<T>(result: Result<T>): T {

@@ -1,6 +1,6 @@
 /** `plexus` in a page: the terminal of the administration runs the same commands that a machine runs, in the browser.
  *
- *      a line ─► words.ts ─► ../program.ts (the same rows and files) ─► ../node-client.ts ─► machine/request.ts ─► the node of the page
+ *      a line ─► words.ts ─► ../program.ts (same rows, files) ─► ../node-client.ts ─► machine/request.ts ─► the node
  *                                       │ node:fs, process, …
  *                                       └─► machine/: there is no file, no environment, no other node
  *

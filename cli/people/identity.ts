@@ -74,7 +74,8 @@ export function describeProvider({
     `server: ${server.kind}, ${server.issuer ?? "https://github.com"}`,
     `client: ${server.clientId}${hasSecret ? ", with a secret" : ", without a secret"}`,
     `accounts: ${registration}${mailDomains.length === 0 ? "" : `, for ${mailDomains.join(", ")}`}`,
-    `roles: ${roles.length === 0 ? "as they are here" : roles.map(({ group, role }) => `${group} has ${role}`).join(", ")}${groupClaim === undefined ? "" : `, by ${groupClaim}`}`,
+    `roles: ${roles.map(({ group, role }) => `${group} has ${role}`).join(", ") || "as they are here"}` +
+      (groupClaim === undefined ? "" : `, by ${groupClaim}`),
     `two factors: ${two.length === 0 ? "asked for here" : `trusted by ${two.join(", ")}`}`,
     `signing out: ${signOut === true ? "there as well" : "here alone"}`,
     `set with the roles: ${within?.join(", ") ?? "the operator's"}`,
@@ -193,7 +194,8 @@ export async function testProvider(flags: AdminFlags, name: string, output: Outp
   else
     for (const { what, says, ok } of report.found)
       output.print(
-        `${ok ? paint(output.color, "green", "ok") : paint(output.color, "red", "wrong")} ${withoutControls(what)}: ${withoutControls(says)}`,
+        `${ok ? paint(output.color, "green", "ok") : paint(output.color, "red", "wrong")} ` +
+          `${withoutControls(what)}: ${withoutControls(says)}`,
       );
   return report.ok ? exitCodes.ok : exitCodes.failed;
 }

@@ -30,7 +30,8 @@ export function describeMail({ server, hasPassword, publicUrl, waiting }: MailVi
   ];
   if (publicUrl === undefined)
     lines.push(
-      `${paint(color, "yellow", "warning")} Without publicUrl in the configuration no links are sent: no forgotten passwords, no confirmed addresses.`,
+      `${paint(color, "yellow", "warning")} Without publicUrl in the configuration no links are sent: ` +
+        "no forgotten passwords, no confirmed addresses.",
     );
   return lines.join("\n");
 }

@@ -12,8 +12,9 @@ export function describeBranding({ name, colour, logo }: BrandingView): string {
   const used = colour === undefined ? undefined : coloursOf(colour);
   return [
     `name:   ${name === undefined ? "Plexus (the default)" : withoutControls(name)}`,
-    "colour: " +
-      `${used === undefined ? "of Plexus" : `${colour}; as text ${used.light} in the light and ${used.dark} in the dark, so that it can be read`}`,
+    used === undefined
+      ? "colour: of Plexus"
+      : `colour: ${colour}; as text ${used.light} in the light and ${used.dark} in the dark, so that it can be read`,
     `logo:   ${logo === undefined ? "of Plexus" : `set, ${logo.slice(0, 12)}`}`,
   ].join("\n");
 }

@@ -93,7 +93,9 @@ export async function setPrice(
 /** `plexus prices remove`. */
 export async function removePrice(flags: AdminFlags, model: string, output: Output): Promise<number> {
   const price = await operate(flags, "prices.remove", { model });
-  const more = `${price.cached === undefined ? "" : ` --cached ${price.cached}`}${price.call === undefined ? "" : ` --call ${price.call}`}`;
+  const more =
+    `${price.cached === undefined ? "" : ` --cached ${price.cached}`}` +
+    `${price.call === undefined ? "" : ` --call ${price.call}`}`;
   if (flags.json) output.print(jsonLine(price));
   else
     output.print(

@@ -112,17 +112,22 @@ export async function showConfig(flags: AdminFlags, key: string, output: Output)
   }
   const lines = [
     `${paint(output.color, "bold", key)}: ${withoutControls(kind?.says ?? "")}`,
-    `environment: ${kind?.variable ?? ""}; a running node ${kind?.live === true ? "takes a change" : "needs a restart"}`,
+    `environment: ${kind?.variable ?? ""}; a running node ` +
+      `${kind?.live === true ? "takes a change" : "needs a restart"}`,
     ...(kind?.own === undefined ? [] : [`not set by the cluster: ${withoutControls(kind.own)}`]),
     ...set.map(
       (one) =>
-        `set for ${withoutControls(one.for)}: ${text(one.value)}, by ${withoutControls(one.by)} at ${new Date(one.atMs).toISOString()}`,
+        `set for ${withoutControls(one.for)}: ${text(one.value)}, by ${withoutControls(one.by)} at ` +
+        `${new Date(one.atMs).toISOString()}`,
     ),
     ...nodes.map(({ node, unknown, at }) => {
       if (at === undefined)
         return `${withoutControls(node)}: not known: ${withoutControls(unknown ?? "it has no such key")}`;
       const more = remarks(at);
-      return `${withoutControls(node)}: ${text(at.value) || "nothing"}, from ${sourceOf(at)}${more === "" ? "" : `; ${more}`}`;
+      return (
+        `${withoutControls(node)}: ${text(at.value) || "nothing"}, from ` +
+        `${sourceOf(at)}${more === "" ? "" : `; ${more}`}`
+      );
     }),
   ];
   output.print(lines.join("\n"));
@@ -196,7 +201,8 @@ export async function configHistory(flags: AdminFlags, node: string | undefined,
 export function describeHistory({ changes, cut }: SettingsHistory): string {
   if (changes.length === 0) return "Nothing was changed.";
   const lines = changes.flatMap(({ revision, atMs, by, backTo, changes: keys }) => [
-    `${revision}  ${new Date(atMs).toISOString()}  ${withoutControls(by)}${backTo === undefined ? "" : `, back to ${backTo}`}`,
+    `${revision}  ${new Date(atMs).toISOString()}  ` +
+      `${withoutControls(by)}${backTo === undefined ? "" : `, back to ${backTo}`}`,
     ...keys.map(({ key, before, after }) => `    ${key}: ${text(before) || "not set"} → ${text(after) || "not set"}`),
   ]);
   return [...lines, ...(cut ? ["Older changes are in the audit alone."] : [])].join("\n");

@@ -50,7 +50,7 @@ export function describeSecrets({ secrets, own }: SecretsView, output: Pick<Outp
 
 const said = ({ name, version, usedBy }: SecretView): string =>
   `${name} is set, version ${version}. ` +
-  `${usedBy.length === 0 ? `Settings take it as secret:${name}.` : `Used by ${usedBy.map(withoutControls).join(", ")}.`}`;
+  (usedBy.length === 0 ? `Settings take it as secret:${name}.` : `Used by ${usedBy.map(withoutControls).join(", ")}.`);
 
 /** The value: of a file, of standard input, or typed without being shown. Error: BAD_REQUEST. */
 async function valueIn(name: string, file: string): Promise<string> {

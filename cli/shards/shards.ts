@@ -63,7 +63,8 @@ async function listInventory(
 export function describeShards({ places, groups, nodes }: ShardsView, color: boolean, width = Infinity): string {
   if (groups.length === 0)
     return places === 0
-      ? "No node has the role storage: `plexus nodes roles NAME ROLES,storage` gives it to one, `plexus invite --role storage` invites one."
+      ? "No node has the role storage: `plexus nodes roles NAME ROLES,storage` gives it to one, " +
+          "`plexus invite --role storage` invites one."
       : "No group of shard-holders yet: the first is made some seconds after a node with the role storage is there.";
   const columns = [
     { head: "Holder" },
@@ -125,7 +126,10 @@ function describeGroup({ name, holders, open }: HolderGroupRow): string {
   const nodes = new Set(holders.flatMap(({ owner }) => owner ?? [])).size;
   const zones = new Set(holders.flatMap(({ zone }) => zone ?? [])).size;
   const where = `on ${counted(nodes, "node")}${zones > 0 ? ` in ${counted(zones, "zone")}` : ""}`;
-  return `Group ${name}: ${counted(holders.length, "holder")} ${where}, ${open ? "takes new stripes" : "takes no new stripes"}`;
+  return (
+    `Group ${name}: ${counted(holders.length, "holder")} ${where}, ` +
+    `${open ? "takes new stripes" : "takes no new stripes"}`
+  );
 }
 
 /** What there is to say of a holder, the worst first. */

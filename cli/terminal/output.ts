@@ -103,7 +103,8 @@ export function describeFailure(failure: Failure, color: boolean, operates = tru
     .filter(([, value]) => value !== "")
     .map(
       ([name, value]) =>
-        `  ${withoutControls(name)}: ${typeof value === "string" ? printable(value).replaceAll("\n", "\n    ") : jsonLine(value)}`,
+        `  ${withoutControls(name)}: ` +
+        `${typeof value === "string" ? printable(value).replaceAll("\n", "\n    ") : jsonLine(value)}`,
     );
   return [head, ...details].join("\n");
 }

@@ -152,7 +152,7 @@ function explainStart(thrown: unknown, config: Config): unknown {
       ("path" in control ? address === control.path : taken === control.port && taken !== config.port);
     if (isControl) {
       const why = code === "EADDRINUSE" ? "which is in use by another process" : `because ${reason}`;
-      const message = `The control endpoint cannot be at ${config.control}, ${why}; choose another place with --control.`;
+      const message = `The control endpoint cannot be at ${config.control}, ${why}; choose another with --control.`;
       return invalid(message, { field: "control", value: config.control, reason: why });
     }
     const ofMesh = taken === config.mesh.port && config.mesh.port !== 0;

@@ -78,7 +78,8 @@ function alertText(alert: Alert, color: boolean): string {
     ...(acknowledged
       ? [
           `Acknowledged by ${withoutControls(acknowledged.by)} at ` +
-            `${timeText(acknowledged.atMs)}${acknowledged.note === undefined ? "." : `: ${withoutControls(acknowledged.note)}`}`,
+            `${timeText(acknowledged.atMs)}` +
+            `${acknowledged.note === undefined ? "." : `: ${withoutControls(acknowledged.note)}`}`,
         ]
       : []),
   ].join("\n");

@@ -53,7 +53,8 @@ export async function setRule(
     output.print(
       rule.on === true
         ? `The rule ${rule.name} is on.`
-        : `The rule ${rule.name} is kept, and off. \`plexus rules try\` shows what it would have found; set it with --on then.`,
+        : `The rule ${rule.name} is kept, and off. ` +
+            "`plexus rules try` shows what it would have found; set it with --on then.",
     );
   return exitCodes.ok;
 }
@@ -77,7 +78,8 @@ export async function tryRule(
     output.print(`${tried.found} found in ${tried.looked} entries since ${timeText(tried.sinceMs)}.`);
     if (tried.cut)
       output.print(
-        `There are more entries than one trial looks at: those after ${timeText(tried.untilMs)} were not. A later --since shows them.`,
+        `There are more entries than one trial looks at: those after ${timeText(tried.untilMs)} were not. ` +
+          "A later --since shows them.",
       );
   }
   return exitCodes.ok;
@@ -122,7 +124,9 @@ export async function setPlaybook(
   if (flags.json) output.print(jsonLine(set));
   else {
     output.print(
-      `The playbook ${withoutControls(set.name)} rehearses. \`plexus playbooks runs\` shows what it would have done; \`plexus playbooks switch ${withoutControls(set.name)} on\` has it act.`,
+      `The playbook ${withoutControls(set.name)} rehearses. ` +
+        "`plexus playbooks runs` shows what it would have done; `plexus playbooks switch " +
+        `${withoutControls(set.name)} on\` has it act.`,
     );
     if (set.secret !== undefined)
       output.print(`Its pages are signed with this secret, which is shown this once: ${set.secret}`);

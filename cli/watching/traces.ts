@@ -78,7 +78,8 @@ export function waterfall({ spans }: Pick<TraceView, "spans">, color: boolean): 
     );
     const end = one.error === undefined ? "" : ` ${paint(color, "red", withoutControls(one.error))}`;
     const what = `${"  ".repeat(depth)}${withoutControls(one.name)} @${withoutControls(one.node)}`;
-    return `${paint(color, one.error === undefined ? "cyan" : "red", bar)} ${took}  ${what}${end}  ${facts.join(" ")}`.trimEnd();
+    const shown = paint(color, one.error === undefined ? "cyan" : "red", bar);
+    return `${shown} ${took}  ${what}${end}  ${facts.join(" ")}`.trimEnd();
   });
   if (lines.length < spans.length) lines.push(`and ${spans.length - lines.length} more; --json has all`);
   return lines.join("\n");

@@ -1,8 +1,8 @@
 /** Makes the image of a container with a node in it: `npm run release:container -- --tag plexus:0.1.0`.
  *
  *      mmdebstrap ─► root.tar ─┐
- *      pack.ts ─► npm install ─┼─► buildah, Containerfile ─► an image of this machine, and with --out a file that `docker load` takes
- *                              │
+ *      pack.ts ─► npm install ─┼─► buildah, Containerfile ─► an image of this machine; with --out, also a file that
+ *                              │                             `docker load` takes
  *                  passwd ─────┘
  *
  *  It is made of Debian's packages and npm's alone: no base image is fetched, so it works where no registry of images

@@ -41,7 +41,10 @@ export function Endpoints() {
     <>
       <Part
         title="Servers with models"
-        about="Models on other servers, for the whole cluster: Ollama, vLLM, llama-server, OpenAI-compatible servers and others."
+        about={
+          "Models on other servers, for the whole cluster: Ollama, vLLM, llama-server, " +
+          "OpenAI-compatible servers and others."
+        }
       >
         <ul className="lines">
           {servers.shown.map((endpoint) => (
@@ -262,7 +265,8 @@ function Search({ search, changed }: { readonly search: EndpointSearch | undefin
       </Form>
       <p className="dim" role="status">
         {search !== undefined &&
-          `${isRunning ? "Asking" : "Asked"} ${search.asked} of ${search.total}, ${search.found} found. ${search.problems.join(". ")}`}
+          `${isRunning ? "Asking" : "Asked"} ${search.asked} of ${search.total}, ${search.found} found. ` +
+            `${search.problems.join(". ")}`}
       </p>
     </>
   );

@@ -44,12 +44,15 @@ export function standingOfShards({ groups, nodes }: Pick<ShardsView, "groups" | 
   const faults = [
     ...(takers.length < takersMin
       ? [
-          `${counted(takers.length, "node")} can store new data. Unless the configuration says otherwise (shardSchemes), at least ${takersMin} are needed. Invite one with plexus invite --role storage.`,
+          `${counted(takers.length, "node")} can store new data. ` +
+            `Unless the configuration says otherwise (shardSchemes), at least ${takersMin} are needed. ` +
+            "Invite one with plexus invite --role storage.",
         ]
       : []),
     ...(away.length > 0
       ? [
-          `${named(away)} down. The cluster waits for ${away.length === 1 ? "it" : "them"}, then rebuilds the shards on other nodes.`,
+          `${named(away)} down. The cluster waits for ${away.length === 1 ? "it" : "them"}, ` +
+            "then rebuilds the shards on other nodes.",
         ]
       : []),
     ...(lost > 0

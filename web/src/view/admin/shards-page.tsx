@@ -63,8 +63,10 @@ function Groups({ view: { places, groups, nodes } }: { readonly view: ShardsView
     return (
       <Note tone="warn">
         {places === 0
-          ? "No node has the role storage. plexus nodes roles gives it to one, plexus invite --role storage invites one."
-          : "There is no group of holders yet. The first is made some seconds after a node with the role storage is there."}
+          ? "No node has the role storage. plexus nodes roles gives it to one, " +
+            "plexus invite --role storage invites one."
+          : "There is no group of holders yet. The first is made some seconds after a node with the role storage " +
+            "is there."}
       </Note>
     );
   return (
@@ -150,7 +152,10 @@ function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
   return (
     <Part
       title="Nodes"
-      about="Nodes ask each other to prove that they have the shards they should have. A node that fails gets fewer new shards."
+      about={
+        "Nodes ask each other to prove that they have the shards they should have. " +
+        "A node that fails gets fewer new shards."
+      }
     >
       {nodes.length > pageNodes && <SearchField label="Search nodes" text={text} onText={setText} />}
       <ul className="lines" aria-label="Nodes that keep shards">
@@ -195,7 +200,10 @@ function Healing() {
   return (
     <Part
       title="Repair"
-      about="The cluster rebuilds a lost shard from the other shards of the same stripe. If a node is away, it waits a while first: the node may come back with its shards."
+      about={
+        "The cluster rebuilds a lost shard from the other shards of the same stripe. " +
+        "If a node is away, it waits a while first: the node may come back with its shards."
+      }
     >
       <Button variant="default" loading={working} onClick={() => void heal()}>
         Repair now, without waiting
@@ -300,7 +308,8 @@ function faultsOf(row: HolderRow, group: HolderGroupRow): readonly string[] {
   return [
     ...(lost > 0
       ? [
-          `${counted(lost, "shard")} missing or damaged. The cluster rebuilds them from the other shards of their stripes.`,
+          `${counted(lost, "shard")} missing or damaged. ` +
+            "The cluster rebuilds them from the other shards of their stripes.",
         ]
       : []),
     ...(elsewhere ? ["Its bytes are still on another node."] : []),

@@ -252,7 +252,10 @@ function entry(content: string, piece: Piece): string {
     .replaceAll(/^(?:[ \t]*\n)+|\s+$/g, "")
     .replaceAll(/\n\n+(?=[ \t]*(?:-|\d+\.) )/g, "\n")
     .replaceAll("\n", `\n${" ".repeat(marker.length)}`);
-  return `${marker}${text.replace(/^ +(?=\S)/, "").replace(/^(\[[ x]\]) +/, "$1 ")}${place < siblings.length - 1 ? "\n" : ""}`;
+  return (
+    `${marker}${text.replace(/^ +(?=\S)/, "").replace(/^(\[[ x]\]) +/, "$1 ")}` +
+    `${place < siblings.length - 1 ? "\n" : ""}`
+  );
 }
 
 const tableOf = (piece: Piece): Piece | undefined => around(piece, ({ nodeName }) => nodeName === "TABLE");

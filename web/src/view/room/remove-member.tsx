@@ -133,8 +133,8 @@ function Choice(props: {
     >
       {owner === undefined && (
         <label className="check">
-          <input type="checkbox" checked={bans} onChange={(event) => setBans(event.currentTarget.checked)} /> Also ban:{" "}
-          {name} can neither join nor be invited
+          <input type="checkbox" checked={bans} onChange={(event) => setBans(event.currentTarget.checked)} />
+          {` Also ban: ${name} can neither join nor be invited`}
         </label>
       )}
       {bans && (

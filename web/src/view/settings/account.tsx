@@ -22,19 +22,28 @@ export function AccountSettings() {
     <>
       <Part
         title="Mail address"
-        about="If you forget your password, a link to set a new one is sent to this address. Other people do not see it."
+        about={
+          "If you forget your password, a link to set a new one is sent to this address. " +
+          "Other people do not see it."
+        }
       >
         <MailAddress />
       </Part>
       <Part
         title="Your data"
-        about="Downloads a file with everything of your account: profile, devices, agents with their conversations, and your messages in the rooms you are in."
+        about={
+          "Downloads a file with everything of your account: profile, devices, agents with their conversations, " +
+          "and your messages in the rooms you are in."
+        }
       >
         <Download />
       </Part>
       <Part
         title="Delete the account"
-        about="Signs out all your devices, and deletes your agents, keys, picture and mail address. Your messages in rooms stay, marked as from a deleted account. Nobody can take your name again."
+        about={
+          "Signs out all your devices, and deletes your agents, keys, picture and mail address. " +
+          "Your messages in rooms stay, marked as from a deleted account. Nobody can take your name again."
+        }
       >
         <Delete />
       </Part>

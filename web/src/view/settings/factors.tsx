@@ -58,7 +58,10 @@ function Passkeys({ factors: { passkeys } }: { readonly factors: FactorsView }) 
   return (
     <Part
       title="Passkeys"
-      about="A passkey is your fingerprint, face or PIN on this device, or a security key. You sign in with it instead of a password, and nobody can trick you into giving it away."
+      about={
+        "A passkey is your fingerprint, face or PIN on this device, or a security key. " +
+        "You sign in with it instead of a password, and nobody can trick you into giving it away."
+      }
     >
       {passkeys.length > 0 && (
         <ul className="lines">
@@ -214,7 +217,10 @@ function Sheet({ codes, onClose }: { readonly codes: readonly string[]; readonly
           variant="default"
           size="xs"
           download="plexus-recovery-codes.txt"
-          href={`data:text/plain;charset=utf-8,${encodeURIComponent(`Recovery codes of Plexus at ${location.host}\n\n${codes.join("\n")}\n`)}`}
+          href={
+            "data:text/plain;charset=utf-8," +
+            `${encodeURIComponent(`Recovery codes of Plexus at ${location.host}\n\n${codes.join("\n")}\n`)}`
+          }
         >
           Save as a file
         </Button>

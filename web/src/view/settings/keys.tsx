@@ -50,7 +50,7 @@ export function Keys() {
     <>
       <Part
         title="API keys"
-        about="An API key lets a program use the models here through an OpenAI-compatible interface. Anyone who has the key acts as you."
+        about="An API key lets a program use the models here as OpenAI's. Anyone who has the key acts as you."
       >
         <NewKey onMake={create} />
         {made !== undefined && (

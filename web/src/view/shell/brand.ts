@@ -14,12 +14,12 @@ function stylesOf(colour: string | undefined): string {
   if (colour === undefined) return "";
   const { light, dark, filled } = coloursOf(colour);
   const rule = (scheme: string, text: string) =>
-    `html:root[data-mantine-color-scheme="${scheme}"]{--accent:${text};--accent-text:${text};--mantine-color-anchor:${text};--pressed:color-mix(in ` +
-    `srgb,${text} ` +
-    `14%,transparent);--mantine-color-violet-filled:${filled};--mantine-color-violet-filled-hover:color-mix(in ` +
-    `srgb,${filled} ` +
-    `88%,#000);--mantine-primary-color-filled:${filled};--mantine-primary-color-filled-hover:color-mix(in ` +
-    `srgb,${filled} 88%,#000)}`;
+    `html:root[data-mantine-color-scheme="${scheme}"]{--accent:${text};--accent-text:${text};` +
+    `--mantine-color-anchor:${text};--pressed:color-mix(in srgb,${text} 14%,transparent);` +
+    `--mantine-color-violet-filled:${filled};` +
+    `--mantine-color-violet-filled-hover:color-mix(in srgb,${filled} 88%,#000);` +
+    `--mantine-primary-color-filled:${filled};` +
+    `--mantine-primary-color-filled-hover:color-mix(in srgb,${filled} 88%,#000)}`;
   return rule("light", light) + rule("dark", dark);
 }
 

@@ -189,6 +189,8 @@ function nextName(name: string): string {
 }
 
 /** A new room: its title gives it its name, unless somebody chooses one. */
+const anotherName = "Another name, or the proposed one, makes a room of the same title.";
+
 function CreateRoom({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();
@@ -238,7 +240,7 @@ function CreateRoom({ opened, onClose }: DialogProps) {
               !isName
                 ? nameRule
                 : taken !== undefined &&
-                  `There is a room “${taken}” already.${room === taken ? "" : ` “${room}” is proposed.`} Another name, or the proposed one, makes a room of the same title.`
+                  `There is a room “${taken}” already.${room === taken ? "" : ` “${room}” is proposed.`} ${anotherName}`
             }
             value={room}
             maxLength={64}
@@ -322,7 +324,7 @@ function CreateAgent({ opened, onClose }: DialogProps) {
       <Form id="new-agent" keepsNothing faults={faults} onSubmit={create} className="stack">
         <TextInput
           label="Name"
-          description={`Lower-case letters, digits, _ and -. In rooms the agent is called @${session.name}.${name || "name"}`}
+          description={`Lower-case letters, digits, _ and -. In rooms it is called @${session.name}.${name || "name"}`}
           value={name}
           maxLength={wireLimits.nameCharsMax}
           onChange={(event) => keep({ ...form, name: event.currentTarget.value.toLowerCase() })}

@@ -25,7 +25,8 @@ const words = {
     title: "Create an account",
     label: "Mail address",
     about:
-      "New accounts need an address of this company or group. We send a link there, with which you choose a name and a password.",
+      "New accounts need an address of this company or group. " +
+      "We send a link there, with which you choose a name and a password.",
     done: "A link is on its way to this address. It works for one day.",
   },
 } as const;

@@ -44,7 +44,7 @@ export default function NewPassword({
             <PasswordInput
               name="password"
               label="New password"
-              description={`At least ${wireLimits.passwordCharsMin} characters. It ends all your sessions and API keys.`}
+              description={`At least ${wireLimits.passwordCharsMin} characters. Ends all your sessions and API keys.`}
               error={faults.of("password")}
               autoComplete="new-password"
               minLength={wireLimits.passwordCharsMin}

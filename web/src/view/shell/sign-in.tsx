@@ -58,7 +58,7 @@ export function SignIn({
   const [reset, setReset] = useState(() => resetIn(location.hash));
   const rules = { rule: setup.signUp, domains: [] };
   const state = registrationState(rules, { invited: invitation !== undefined });
-  // With a link by mail the node says whether it is good; without one, a mail address is asked for where that is of use.
+  // With a link by mail the node says whether it is good; else a mail address is asked for where that is of use.
   const mayBegin = state.type === "may" || proof !== undefined;
   const byMail = !mayBegin && state.type === "needs" && state.of.includes("mail") && setup.mail === true;
   const go = (answer: SignInProgress) => ("needs" in answer ? setNeeds(answer) : onSignedIn());

@@ -44,6 +44,11 @@ function settingsOf(playbooks: readonly ShownPlaybook[], name: string): object |
 }
 
 /** What is done by itself when there is an alert: rehearsed, until somebody with a fresh proof has it act. */
+const aboutOf = (acts: Acts): string =>
+  `Acts: ${Object.keys(acts).join(", ")}. ` +
+  "A page needs a url, or the host of the url that was given before. A mail needs a role, or an address (to). " +
+  "A playbook that you change only rehearses until you switch it on again.";
+
 export function Playbooks() {
   const { may } = useRights();
   const act = useActOn(all);
@@ -132,7 +137,7 @@ export function Playbooks() {
         {may("alerts.manage") && data !== undefined && (
           <JsonForm
             what="playbook"
-            about={`Acts: ${Object.keys(data.acts).join(", ")}. A page needs a url, or the host of the url that was given before. A mail needs a role, or an address (to). A playbook that you change only rehearses until you switch it on again.`}
+            about={aboutOf(data.acts)}
             example={example}
             known={(name) => settingsOf(data.playbooks, name)}
             onKeep={keep}

@@ -82,7 +82,8 @@ function Row({ asked }: { readonly asked: RecallRequest }) {
       case "approved":
         return (
           "Approved by " +
-          `${answeredBy ?? "somebody"}${task === undefined ? `; must begin before ${momentOf(untilMs)}.` : `; task ${task} started it.`}`
+          `${answeredBy ?? "somebody"}` +
+          `${task === undefined ? `; must begin before ${momentOf(untilMs)}.` : `; task ${task} started it.`}`
         );
       case "declined":
         return answeredBy === by ? "Withdrawn." : `Declined by ${answeredBy ?? "somebody"}.`;

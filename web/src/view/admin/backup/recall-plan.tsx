@@ -40,7 +40,7 @@ export function Plan({ plan, query }: { readonly plan: RecallResult; readonly qu
       }
     >
       <p className="flush">
-        {queryText(query)}, of snapshot {snapshot.number} ({momentOf(snapshot.atMs)}). To bring it back, the nodes read{" "}
+        {queryText(query)}, of snapshot {snapshot.number} ({momentOf(snapshot.atMs)}). To bring it back, nodes read{" "}
         {bytes(stripeBytes)}, which takes about {spanText(takesMs)}
         {measured ? ", as earlier recalls did" : " (an estimate: there was no recall before)"}.
       </p>

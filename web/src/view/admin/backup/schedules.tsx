@@ -95,8 +95,8 @@ function Row({ schedule, edit }: { readonly schedule: BackupSchedule; readonly e
             </span>
           </span>
           <span className="dim break">
-            {cronText(cron) ?? cron} ({timeZone}) · next {nextAtMs === undefined ? "never" : momentOf(nextAtMs)} · by{" "}
-            {by}
+            {`${cronText(cron) ?? cron} (${timeZone}) · next ${nextAtMs === undefined ? "never" : momentOf(nextAtMs)}`}
+            {` · by ${by}`}
           </span>
         </span>
         {wishes[keyOf(wish)] !== undefined && (

@@ -112,7 +112,7 @@ export function Invite() {
   return (
     <Part
       title="Invite a node"
-      about="A node joins with a token that works once. Three nodes with the role manager keep working when any one of them fails."
+      about="A node joins with a token that works once. Three nodes with the role manager keep working when one fails."
     >
       <Form id="invite-node" faults={faults} className="backup-form" label="Invite a node" onSubmit={invite}>
         <Roles chosen={chosen} onChosen={setChosen} />

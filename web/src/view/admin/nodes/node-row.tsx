@@ -50,7 +50,9 @@ export function NodeRow(props: {
     if ((await act(() => changes.roles(node.node, chosen, node.roles), refusedBy)) !== undefined)
       onSaid({
         tone: "good",
-        text: `${node.name} has the roles ${chosen.join(", ")} now. The data that other nodes should have moves there by itself.`,
+        text:
+          `${node.name} has the roles ${chosen.join(", ")} now. ` +
+          "The data that other nodes should have moves there by itself.",
       });
   };
   return (

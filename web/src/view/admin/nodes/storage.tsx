@@ -51,7 +51,9 @@ function useStorage(onSaid: (said: Said) => void): (node: ClusterNodeRow) => Pro
         ? { tone: "good", text: `${name} keeps ${keeps} from now on.` }
         : {
             tone: "warn",
-            text: `${name} keeps ${keeps} from now on. It has ${bytes(done.beyondBytes)} more than that: it takes nothing new, and throws nothing away.`,
+            text:
+              `${name} keeps ${keeps} from now on. It has ${bytes(done.beyondBytes)} more than that: ` +
+              "it takes nothing new, and throws nothing away.",
           },
     );
   };

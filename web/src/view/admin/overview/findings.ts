@@ -34,6 +34,19 @@ interface Disk {
 export const freeShare = (node: Disk): number | undefined =>
   node.diskBytes === undefined || node.diskFreeBytes === undefined ? undefined : node.diskFreeBytes / node.diskBytes;
 
+/** Actors that were stopped; `more`: beside these. */
+function illActors(ill: readonly { readonly actor: string }[], more: boolean): readonly Finding[] {
+  if (ill.length === 0) return [];
+  const isOne = ill.length === 1 && !more;
+  const [takes, it, them] = isOne ? ["actor takes", "it", "it"] : ["actors take", "each", "them"];
+  const named = ill.slice(0, 3).map(({ actor }) => actor);
+  const count = `${ill.length}${more ? " or more" : ""}`;
+  const text =
+    `${count} ${takes} no messages, because ${it} failed again and again: ${named.join(", ")}. ` +
+    `Look at the reason, then release ${them}.`;
+  return [{ tone: "bad", text, page: "actors", search: { status: "quarantined" } }];
+}
+
 /** All that is wrong, the worst first. */
 export function findings({ summary, status, alerts, quarantined }: Seen): readonly Finding[] {
   const stands = standsStill(summary);
@@ -72,21 +85,7 @@ export function findings({ summary, status, alerts, quarantined }: Seen): readon
             search: { show: "faulty" },
           },
         ];
-  const ill = quarantined?.rows ?? [];
-  const ofActors: readonly Finding[] =
-    ill.length === 0
-      ? []
-      : [
-          {
-            tone: "bad",
-            text: `${ill.length}${quarantined?.more === true ? " or more" : ""} ${ill.length === 1 && quarantined?.more !== true ? "actor takes" : "actors take"} no messages, because ${ill.length === 1 ? "it" : "each"} failed again and again: ${ill
-              .map(({ actor }) => actor)
-              .slice(0, 3)
-              .join(", ")}. Look at the reason, then release ${ill.length === 1 ? "it" : "them"}.`,
-            page: "actors",
-            search: { status: "quarantined" },
-          },
-        ];
+  const ofActors = illActors(quarantined?.rows ?? [], quarantined?.more === true);
   const ofAlerts = (alerts?.alerts ?? []).map(({ severity, title, about }): Finding => ({
     tone: severity === "critical" ? "bad" : "warn",
     text: `Alert: ${title} (${about})`,
