@@ -19,7 +19,9 @@ export const errorTable = {
   BAD_REQUEST: {
     outcome: "failed",
     http: 400,
-    help: "The request is not valid: something in it is missing, unknown, or has a wrong value. Correct it and send it again.",
+    help:
+      "The request is not valid: something in it is missing, unknown, or has a wrong value. " +
+      "Correct it and send it again.",
   },
   BAD_FRAME: {
     outcome: "failed",
@@ -40,7 +42,10 @@ export const errorTable = {
   SIGN_IN_AGAIN: {
     outcome: "not_started",
     http: 403,
-    help: "This needs a fresh proof that it is you, and your last one is too old. Confirm with your password, a code or a passkey, then repeat this. Programs do so by POST /api/v1/me/session/confirm.",
+    help:
+      "This needs a fresh proof that it is you, and your last one is too old. " +
+      "Confirm with your password, a code or a passkey, then repeat this. " +
+      "Programs do so by POST /api/v1/me/session/confirm.",
   },
   SIGN_IN_UNFINISHED: {
     outcome: "failed",
@@ -55,7 +60,9 @@ export const errorTable = {
   APPROVAL_NEEDED: {
     outcome: "failed",
     http: 403,
-    help: "This shows what others wrote in private, so a second admin has to approve it first. Ask for that on the page of backups, or by POST /api/v1/admin/backups/requests.",
+    help:
+      "This shows what others wrote in private, so a second admin has to approve it first. " +
+      "Ask for that on the page of backups, or by POST /api/v1/admin/backups/requests.",
   },
   UNDER_HOLD: {
     outcome: "failed",
@@ -70,7 +77,9 @@ export const errorTable = {
   PASSKEY_REFUSED: {
     outcome: "failed",
     http: 401,
-    help: "This passkey was not accepted: it is for another page or account, or somebody has a copy of it. Try again, or sign in another way.",
+    help:
+      "This passkey was not accepted: it is for another page or account, or somebody has a copy of it. " +
+      "Try again, or sign in another way.",
   },
   LINK_INVALID: {
     outcome: "failed",
@@ -85,7 +94,9 @@ export const errorTable = {
   IDENTITY_UNKNOWN: {
     outcome: "failed",
     http: 403,
-    help: "No account here is linked to this identity, and none is made for it. Sign in as usual, then link it in your settings.",
+    help:
+      "No account here is linked to this identity, and none is made for it. " +
+      "Sign in as usual, then link it in your settings.",
   },
   IDENTITY_TAKEN: {
     outcome: "failed",
@@ -95,7 +106,9 @@ export const errorTable = {
   IDENTITY_PROVIDER_AWAY: {
     outcome: "not_started",
     http: 502,
-    help: "The server that you sign in with does not answer as it should. Try again, or sign in another way. Admins test it with `plexus identity test`.",
+    help:
+      "The server that you sign in with does not answer as it should. Try again, or sign in another way. " +
+      "Admins test it with `plexus identity test`.",
   },
   PASSWORD_LEAKED: {
     outcome: "failed",
@@ -125,27 +138,37 @@ export const errorTable = {
   SIGN_UP_NEEDS: {
     outcome: "failed",
     http: 403,
-    help: "A new account needs more here: an invitation link from an admin, or a mail address that you confirm by a link sent to it.",
+    help:
+      "A new account needs more here: an invitation link from an admin, " +
+      "or a mail address that you confirm by a link sent to it.",
   },
   MAIL_DOMAIN_REFUSED: {
     outcome: "failed",
     http: 403,
-    help: "New accounts need a mail address of certain domains here, and yours is of another one. Use another address, or ask an admin for an invitation.",
+    help:
+      "New accounts need a mail address of certain domains here, and yours is of another one. " +
+      "Use another address, or ask an admin for an invitation.",
   },
   MAIL_TAKEN: {
     outcome: "failed",
     http: 409,
-    help: "Another account has this mail address. Sign in with that account; if you forgot its password, ask for a link by mail.",
+    help:
+      "Another account has this mail address. " +
+      "Sign in with that account; if you forgot its password, ask for a link by mail.",
   },
   MAIL_OFF: {
     outcome: "failed",
     http: 409,
-    help: "This cluster cannot send mail, or does not know which address its links begin with. An admin sets it up: `plexus mail set`, and the setting `publicUrl`.",
+    help:
+      "This cluster cannot send mail, or does not know which address its links begin with. " +
+      "An admin sets it up: `plexus mail set`, and the setting `publicUrl`.",
   },
   MAIL_REFUSED: {
     outcome: "failed",
     http: 502,
-    help: "The mail server refused the message. Nothing was sent. Check the address, and the mail settings of the cluster.",
+    help:
+      "The mail server refused the message. Nothing was sent. " +
+      "Check the address, and the mail settings of the cluster.",
   },
   MAIL_AWAY: {
     outcome: "not_started",
@@ -155,7 +178,9 @@ export const errorTable = {
   MAIL_UNKNOWN: {
     outcome: "unknown",
     http: 504,
-    help: "The mail server got the message and did not confirm it, so nobody knows whether it will arrive. Wait and see before you send it again.",
+    help:
+      "The mail server got the message and did not confirm it, so nobody knows whether it will arrive. " +
+      "Wait and see before you send it again.",
   },
   FORBIDDEN: {
     outcome: "failed",
@@ -171,7 +196,9 @@ export const errorTable = {
   ADDRESS_BLOCKED: {
     outcome: "failed",
     http: 403,
-    help: "This node refuses requests from your address. Ask its operator, who sets the list: `plexus up --block-list`.",
+    help:
+      "This node refuses requests from your address. " +
+      "Ask its operator, who sets the list: `plexus up --block-list`.",
   },
   NOT_A_MEMBER: {
     outcome: "failed",
@@ -181,7 +208,9 @@ export const errorTable = {
   LAST_OWNER: {
     outcome: "failed",
     http: 409,
-    help: "You are the room's only owner, and others stay in it. Choose a new owner as you leave, or make somebody an owner first.",
+    help:
+      "You are the room's only owner, and others stay in it. " +
+      "Choose a new owner as you leave, or make somebody an owner first.",
   },
   BANNED: {
     outcome: "failed",
@@ -223,7 +252,9 @@ export const errorTable = {
   DISK_FULL: {
     outcome: "not_started",
     http: 507,
-    help: "The node's disk is full: you can still read, but nothing new is stored. Make room on the disk, then try again.",
+    help:
+      "The node's disk is full: you can still read, but nothing new is stored. " +
+      "Make room on the disk, then try again.",
   },
   CALL_CYCLE: {
     outcome: "not_started",
@@ -233,17 +264,23 @@ export const errorTable = {
   ACTOR_CRASHED: {
     outcome: "failed",
     http: 500,
-    help: "The room, account or agent failed on this and went on without it. Admins see the error with `plexus actors show`.",
+    help:
+      "The room, account or agent failed on this and went on without it. " +
+      "Admins see the error with `plexus actors show`.",
   },
   ACTOR_QUARANTINED: {
     outcome: "not_started",
     http: 503,
-    help: "The room, account or agent failed too often and was stopped. An admin can start it again: `plexus actors release`.",
+    help:
+      "The room, account or agent failed too often and was stopped. " +
+      "An admin can start it again: `plexus actors release`.",
   },
   SLOT_UNAVAILABLE: {
     outcome: "not_started",
     http: 503,
-    help: "This cannot be reached now: the node that has it does not serve it. Try again later. Admins see why with `plexus slots` and `plexus doctor`.",
+    help:
+      "This cannot be reached now: the node that has it does not serve it. Try again later. " +
+      "Admins see why with `plexus slots` and `plexus doctor`.",
   },
   MOVED: { outcome: "not_started", http: 503, help: "This has moved to another node. The command is sent there." },
   FENCED: {
@@ -254,12 +291,16 @@ export const errorTable = {
   APPEND_FAILED: {
     outcome: "unknown",
     http: 500,
-    help: "The disk did not confirm a write. The command may have taken effect. Send it again with the same operationId.",
+    help:
+      "The disk did not confirm a write. The command may have taken effect. " +
+      "Send it again with the same operationId.",
   },
   ASK_TIMEOUT: {
     outcome: "unknown",
     http: 504,
-    help: "No answer came in time. The command may have taken effect, or may still take effect. Send it again with the same operationId.",
+    help:
+      "No answer came in time. The command may have taken effect, or may still take effect. " +
+      "Send it again with the same operationId.",
   },
   STOPPING: {
     outcome: "not_started",
@@ -269,22 +310,30 @@ export const errorTable = {
   MODEL_NOT_FOUND: {
     outcome: "failed",
     http: 404,
-    help: "No node with the role `ai` has a model of this name. `GET /v1/models` lists the models, `plexus up --model FILE` adds one.",
+    help:
+      "No node with the role `ai` has a model of this name. " +
+      "`GET /v1/models` lists the models, `plexus up --model FILE` adds one.",
   },
   MODEL_UNAVAILABLE: {
     outcome: "not_started",
     http: 503,
-    help: "Every node that has this model, or the server that runs it, is down or leaving. Try again later, or choose another model. Admins see why with `plexus models`.",
+    help:
+      "Every node that has this model, or the server that runs it, is down or leaving. " +
+      "Try again later, or choose another model. Admins see why with `plexus models`.",
   },
   MODEL_LOAD_FAILED: {
     outcome: "failed",
     http: 500,
-    help: "The model could not be loaded, so it cannot answer now. Choose another model. Admins see why with `plexus models`.",
+    help:
+      "The model could not be loaded, so it cannot answer now. Choose another model. " +
+      "Admins see why with `plexus models`.",
   },
   MODEL_UNSUPPORTED: {
     outcome: "not_started",
     http: 400,
-    help: "This model cannot do what was asked, such as reading pictures or calling tools. `plexus models` lists what each model can do.",
+    help:
+      "This model cannot do what was asked, such as reading pictures or calling tools. " +
+      "`plexus models` lists what each model can do.",
   },
   MODEL_REFUSED: {
     outcome: "failed",
@@ -294,12 +343,16 @@ export const errorTable = {
   LICENCE_NOT_ACCEPTED: {
     outcome: "failed",
     http: 409,
-    help: "The model has a licence that nobody has accepted here. Read it, then pull the model again with `--accept-licence`.",
+    help:
+      "The model has a licence that nobody has accepted here. " +
+      "Read it, then pull the model again with `--accept-licence`.",
   },
   SOURCE_FAILED: {
     outcome: "failed",
     http: 502,
-    help: "The source did not send what was asked for. What was already downloaded of a model is kept: pull it again to continue.",
+    help:
+      "The source did not send what was asked for. " +
+      "What was already downloaded of a model is kept: pull it again to continue.",
   },
   MODEL_BUSY: {
     outcome: "not_started",
@@ -309,7 +362,9 @@ export const errorTable = {
   QUOTA_EXCEEDED: {
     outcome: "not_started",
     http: 429,
-    help: "A budget for models, or a quota of your role, is used up until its next period begins. An admin can raise it.",
+    help:
+      "A budget for models, or a quota of your role, is used up until its next period begins. " +
+      "An admin can raise it.",
   },
   QUOTA_UNKNOWN: {
     outcome: "not_started",
@@ -319,7 +374,9 @@ export const errorTable = {
   PROVIDER_REFUSED: {
     outcome: "failed",
     http: 502,
-    help: "The server that runs this model refused the request: its key, its quota or its rules do not allow it. Ask the admin of this node.",
+    help:
+      "The server that runs this model refused the request: its key, its quota or its rules do not allow it. " +
+      "Ask the admin of this node.",
   },
   PROVIDER_FAILED: {
     outcome: "unknown",
@@ -376,12 +433,16 @@ export const errorTable = {
   KIT_MISSING: {
     outcome: "not_started",
     http: 503,
-    help: "The cluster has no recovery kit yet, so nothing can be backed up. Make one in a terminal on a node: `plexus backup kit make --to FOLDER`.",
+    help:
+      "The cluster has no recovery kit yet, so nothing can be backed up. " +
+      "Make one in a terminal on a node: `plexus backup kit make --to FOLDER`.",
   },
   KEY_MISSING: {
     outcome: "not_started",
     http: 503,
-    help: "This node lacks a key that is needed here, or the key was destroyed. `plexus backup keys` shows which keys it has.",
+    help:
+      "This node lacks a key that is needed here, or the key was destroyed. " +
+      "`plexus backup keys` shows which keys it has.",
   },
   KEY_REFUSED: {
     outcome: "failed",
@@ -396,7 +457,9 @@ export const errorTable = {
   ROOT_UNVOUCHED: {
     outcome: "failed",
     http: 409,
-    help: "The directory names another root key than this node knows, and the known key did not sign for it. See `plexus backup keys`.",
+    help:
+      "The directory names another root key than this node knows, and the known key did not sign for it. " +
+      "See `plexus backup keys`.",
   },
   BACKUP_CHANGED: {
     outcome: "not_started",
@@ -416,7 +479,9 @@ export const errorTable = {
   CONFIG_CHANGED: {
     outcome: "failed",
     http: 409,
-    help: "Somebody else changed the configuration after you looked at it. Nothing was saved. Look again, then repeat your change.",
+    help:
+      "Somebody else changed the configuration after you looked at it. Nothing was saved. " +
+      "Look again, then repeat your change.",
   },
   CHANGED_MEANWHILE: {
     outcome: "failed",
@@ -431,32 +496,44 @@ export const errorTable = {
   LOG_GAP: {
     outcome: "not_started",
     http: 500,
-    help: "A copy of a log got a part that does not follow on what it has, or that belongs to another log. The node that owns the log sends the missing part by itself.",
+    help:
+      "A copy of a log got a part that does not follow on what it has, or that belongs to another log. " +
+      "The node that owns the log sends the missing part by itself.",
   },
   PEER_LOST: {
     outcome: "unknown",
     http: 504,
-    help: "The connection to another node ended. The command may have taken effect, or may still take effect. Send it again with the same operationId.",
+    help:
+      "The connection to another node ended. The command may have taken effect, or may still take effect. " +
+      "Send it again with the same operationId.",
   },
   DIRECTORY_UNAVAILABLE: {
     outcome: "unknown",
     http: 503,
-    help: "The cluster's directory does not answer. Check that its node (or etcd) is up. What exists already keeps running.",
+    help:
+      "The cluster's directory does not answer. Check that its node (or etcd) is up. " +
+      "What exists already keeps running.",
   },
   DIRECTORY_REFUSES: {
     outcome: "not_started",
     http: 503,
-    help: "The cluster's directory answers, but accepts no change. Nothing was done, and what exists keeps running. `plexus doctor` says what to do.",
+    help:
+      "The cluster's directory answers, but accepts no change. Nothing was done, and what exists keeps running. " +
+      "`plexus doctor` says what to do.",
   },
   DIRECTORY_FULL: {
     outcome: "not_started",
     http: 507,
-    help: "The cluster's directory is full. Nothing was done. Deleting still works, so remove what is not needed: docs/operate/directory.md, A full directory.",
+    help:
+      "The cluster's directory is full. Nothing was done. " +
+      "Deleting still works, so remove what is not needed: docs/operate/directory.md, A full directory.",
   },
   DIRECTORY_AWAY: {
     outcome: "not_started",
     http: 503,
-    help: "This needs the cluster's directory, which does not answer. Nothing was done, and what exists keeps running. `plexus nodes` says which node to start.",
+    help:
+      "This needs the cluster's directory, which does not answer. " +
+      "Nothing was done, and what exists keeps running. `plexus nodes` says which node to start.",
   },
   DIRECTORY_MOVED: {
     outcome: "not_started",
@@ -466,7 +543,9 @@ export const errorTable = {
   NOT_IN_SYNC: {
     outcome: "not_started",
     http: 503,
-    help: "Too few copies are up to date (the setting `minInSync`), so nothing new is written. It goes on by itself when another copy has caught up.",
+    help:
+      "Too few copies are up to date (the setting `minInSync`), so nothing new is written. " +
+      "It goes on by itself when another copy has caught up.",
   },
   NODE_DEGRADED: {
     outcome: "not_started",
@@ -496,12 +575,16 @@ export const errorTable = {
   NO_CANDIDATE: {
     outcome: "failed",
     http: 409,
-    help: "No node can take this: none has the role, or those that have it are down or being drained. `plexus nodes` lists them.",
+    help:
+      "No node can take this: none has the role, or those that have it are down or being drained. " +
+      "`plexus nodes` lists them.",
   },
   HOLDERS_TOO_FEW: {
     outcome: "not_started",
     http: 503,
-    help: "Too few nodes with the role `storage` can keep this now. Start or add some; `plexus shards list` shows them.",
+    help:
+      "Too few nodes with the role `storage` can keep this now. " +
+      "Start or add some; `plexus shards list` shows them.",
   },
   RELEASED: {
     outcome: "failed",
@@ -511,7 +594,9 @@ export const errorTable = {
   STRIPE_LOST: {
     outcome: "failed",
     http: 500,
-    help: "Too many parts of this data are lost, so it cannot be read. If a node comes back that has some of them, it can be read again.",
+    help:
+      "Too many parts of this data are lost, so it cannot be read. " +
+      "If a node comes back that has some of them, it can be read again.",
   },
   UNREACHABLE: {
     outcome: "not_started",

@@ -67,7 +67,8 @@ const httpsUrl = Type.String({
   pattern: "^https://[^\\s@]+$",
   maxLength: 1_024,
   description:
-    "An https: address without a name or password in it. It is often a secret, so it is written and never read: only its host is shown",
+    "An https: address without a name or password in it. " +
+    "It is often a secret, so it is written and never read: only its host is shown",
 });
 const mailActs = [
   object({ do: Type.Literal("mail"), to: mailAddress }),

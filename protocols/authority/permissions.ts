@@ -9,9 +9,11 @@ export type Holder = "person" | "member" | "moderator" | "owner" | "author" | "s
 
 /** What comes of an operation beyond itself, the least first (docs/decisions/0109-power-is-a-column.md):
  *
- *      none         Nobody may do more or less afterwards, no way in is made, and nothing is shown that others keep to themselves.
- *      takes        Takes from others what they may do, have or would be told, or says where that goes. Nobody gets more.
- *      within       Gives rights, a way in, or what others keep to themselves: never more than the acting person may do.
+ *      none         Nobody may do more or less afterwards, no way in is made, and nothing that others keep to
+ *                   themselves is shown.
+ *      takes        Takes from others what they may do, have or would be told, or says where that goes. Nobody gets
+ *                   more.
+ *      within       Gives rights, a way in, or what others keep to themselves: never more than the acting person has.
  *      everything   The acting person can have everything by it. */
 export type Power = "none" | "takes" | "within" | "everything";
 const powers: readonly Power[] = ["none", "takes", "within", "everything"];

@@ -36,7 +36,7 @@ export const claimCommands = {
     result: nothing,
     from: ["actor", "gateway"],
     effect: "changes",
-    summary: "Lets go of it",
+    summary: "Releases it",
   }),
 } as const;
 

@@ -1,5 +1,5 @@
-/** Questions to actors that the page and the terminal ask by REST, with their paths. The rows of the kinds say the rest;
- *  this list is apart, so that a caller does not load every schema. A test holds it against the rows. */
+/** Questions to actors that the page and the terminal ask by REST, with their paths. The rows of the kinds say the
+ *  rest; this list is apart, so that a caller does not load every schema. A test holds it against the rows. */
 import type { AnswerOf, CommandName, ParametersOf } from "./index.ts";
 
 /** Each question: the command that answers it, and its path below the gateway's prefix. */

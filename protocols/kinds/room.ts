@@ -238,8 +238,8 @@ export const roomCommands = {
     http: ["POST", "/rooms/:room/messages"],
     summary: "Posts a message",
   }),
-  /** For the author of the message, the agent's owner, and moderators. Where nobody answers it any more, nothing is done.
-   *  Errors: FORBIDDEN, NOT_FOUND. */
+  /** For the author of the message, the agent's owner, and moderators. Where nobody answers it any more, nothing is
+   *  done. Errors: FORBIDDEN, NOT_FOUND. */
   stop: command({
     params: { seq: position, agent: Type.Optional(principal) },
     result: nothing,

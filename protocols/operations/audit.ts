@@ -26,7 +26,8 @@ export const auditOperations = {
     errors: ["NOT_FOUND"],
     summary: "Entries of the audit of all nodes, the newest first",
     description:
-      "A text that ends in `*` stands for all texts that begin with the part before it. Give `next` as `before` to go on; a page with fewer entries than asked for need not be the last.",
+      "A text that ends in `*` stands for all texts that begin with the part before it. " +
+      "Give `next` as `before` to go on; a page with fewer entries than asked for need not be the last.",
     tags,
   }),
   "audit.logs": reads({
@@ -45,7 +46,9 @@ export const auditOperations = {
     errors: [...ofActors, "NOT_IN_SYNC"],
     summary: "The audit log of the cluster, newest first",
     description:
-      "`before` is the `seq` of the last entry of the page before. `copyAt`: the node with the audit log does not answer, so this comes from the copy at the node that was asked.",
+      "`before` is the `seq` of the last entry of the page before. " +
+      "`copyAt`: the node with the audit log does not answer, so this comes from the copy at the node that was " +
+      "asked.",
     tags,
   }),
   "sinks.list": reads({
@@ -66,7 +69,10 @@ export const auditOperations = {
     facts: ({ sink }) => ({ sink }),
     summary: "Says where the audit is sent",
     description:
-      "Every node sends its own log, from its beginning or from `sinceMs` on, at least once: each message has `log` and `seq`. Another address begins at the start unless `begin` says `now`, or `kept`: the receiver is the one that there was. `syslog+tcp` and `syslog+tls` are RFC 5424 with octet counting; `https` takes lines.",
+      "Every node sends its own log, from its beginning or from `sinceMs` on, at least once: " +
+      "each message has `log` and `seq`. Another address begins at the start unless `begin` says `now`, " +
+      "or `kept`: the receiver is the one that there was. " +
+      "`syslog+tcp` and `syslog+tls` are RFC 5424 with octet counting; `https` takes lines.",
     tags,
   }),
   "sinks.remove": changes({
@@ -105,7 +111,9 @@ export const auditOperations = {
     facts: () => ({}),
     summary: "Says how long the audit is kept",
     description:
-      "Of the days that fit an entry, the most count. A log only loses its beginning, so an entry also stays for as long as one before it. What a sink has not confirmed waits for 30 days more, or until the log is twice as large as it may be.",
+      "Of the days that fit an entry, the most count. " +
+      "A log only loses its beginning, so an entry also stays for as long as one before it. " +
+      "What a sink has not confirmed waits for 30 days more, or until the log is twice as large as it may be.",
     tags,
   }),
   "retention.reset": changes({

@@ -77,7 +77,8 @@ export const backupOperations = {
     facts: ({ to }) => textsOf({ folder: to }),
     remembers: allFacts,
     summary:
-      "Begins a backup of the cluster onto its storage nodes, or of this node's slots into a folder; answers with the task",
+      "Begins a backup of the cluster onto its storage nodes, or of this node's slots into a folder; " +
+      "answers with the task",
     description: "What has not changed since the snapshot before is not written again.",
     tags,
   }),
@@ -87,7 +88,8 @@ export const backupOperations = {
     errors: ["NOT_FOUND", ...ofActors],
     summary: "Where backups can be made from this node, and the folders of all nodes that have some",
     description:
-      "`storage` says why the storage nodes can take none now. `offered` are the folders of this node's machine in which its operator lets admins keep backups.",
+      "`storage` says why the storage nodes can take none now. " +
+      "`offered` are the folders of this node's machine in which its operator lets admins keep backups.",
     tags,
   }),
   "backups.list": reads({
@@ -133,7 +135,10 @@ export const backupOperations = {
     quiet: "trial",
     summary: "Begins to bring messages of a backup back into their rooms, as new entries; answers with the task",
     description:
-      "Nothing that lives is changed, and a recall brings nothing twice: under its id it goes on where it was broken off. Of the cluster's backups it is a task of the cluster; what shows others' private things needs a request that was approved. Of a folder it is the operator's.",
+      "Nothing that lives is changed, and a recall brings nothing twice: " +
+      "under its id it goes on where it was broken off. " +
+      "Of the cluster's backups it is a task of the cluster; what shows others' private things needs a request " +
+      "that was approved. Of a folder it is the operator's.",
     tags,
   }),
   "backups.withdraw": changes({
@@ -181,7 +186,8 @@ export const backupOperations = {
     remembers: allFacts,
     summary: "Begins to rehearse a restore in a scratch folder, which is deleted afterwards; answers with the task",
     description:
-      "Without folders it is a task of the cluster, for people who may begin backups; in a folder that is named it is the operator's.",
+      "Without folders it is a task of the cluster, for people who may begin backups; " +
+      "in a folder that is named it is the operator's.",
     tags,
   }),
   "backups.task": reads({
@@ -213,7 +219,8 @@ export const backupOperations = {
     remembers: allFacts,
     summary: "Goes on with a task of the cluster that failed or was cancelled, from what was kept of it",
     description:
-      "`resumable` says of a task whether anything is kept: of runs that nobody has followed, and of checks. A recall into place goes on under its `recall` id, and one into a folder when it is begun again.",
+      "`resumable` says of a task whether anything is kept: of runs that nobody has followed, and of checks. " +
+      "A recall into place goes on under its `recall` id, and one into a folder when it is begun again.",
     tags,
   }),
   "backups.tasks": reads({
@@ -243,7 +250,9 @@ export const backupOperations = {
     remembers: allFacts,
     summary: "Makes a schedule, or changes it: a task that begins by itself",
     description:
-      "People who may not begin the task by hand cannot schedule it. `seen`: the schedule as the caller has seen it, or null; if it has changed since, nothing is changed (CHANGED_MEANWHILE).",
+      "People who may not begin the task by hand cannot schedule it. " +
+      "`seen`: the schedule as the caller has seen it, or null; if it has changed since, " +
+      "nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
   "backups.removeSchedule": changes({

@@ -41,7 +41,8 @@ export const factorOperations = {
     ],
     action: "proveAgain",
     summary:
-      "Proves again who the caller is, for what asks for a fresh sign-in (SIGN_IN_AGAIN): by the second factor where there is one",
+      "Proves again who the caller is, for what asks for a fresh sign-in (SIGN_IN_AGAIN): " +
+      "by the second factor where there is one",
     tags,
   }),
   "factors.confirmOptions": reads({

@@ -70,7 +70,9 @@ export const guardOperations = {
     facts: ({ reason }) => ({ reason }),
     summary: "Asks the other admins to agree to a recall of what others wrote in private",
     description:
-      "They are told. One of them, who has been an admin for a day, approves it within a day, and the person who asked begins it within a day of that. Where there is no other admin, the operator approves it.",
+      "They are told. One of them, who has been an admin for a day, approves it within a day, " +
+      "and the person who asked begins it within a day of that. " +
+      "Where there is no other admin, the operator approves it.",
     tags,
   }),
   "recalls.approve": changes({

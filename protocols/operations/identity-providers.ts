@@ -66,7 +66,9 @@ export const identityProviderOperations = {
     }),
     summary: "Sets a server by which people can sign in",
     description:
-      "`secret` is write-only; without it the one of before stays, as long as server and client are the same. Nobody maps groups to roles that they do not have, and people with more rights than the person who sets it cannot sign in by it.",
+      "`secret` is write-only; without it the one of before stays, as long as server and client are the same. " +
+      "Nobody maps groups to roles that they do not have, and people with more rights than the person who sets it " +
+      "cannot sign in by it.",
     tags,
   }),
   "identityProviders.remove": changes({

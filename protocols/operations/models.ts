@@ -50,7 +50,11 @@ export const modelRouteOperations = {
     facts: ({ route }) => ({ route }),
     summary: "Makes a name stand for models",
     description:
-      "`steps` are tried one after the other; the models of a step share the calls as `balance` says. `shadow` gets so many of a hundred calls as well, and what it answers is thrown away. The first of `kinds` whose rule a question meets answers it in place of `steps`. With `ensemble` the models of the first step answer together. `cache` keeps answers, each for the person who asked unless it is `shared`.",
+      "`steps` are tried one after the other; the models of a step share the calls as `balance` says. " +
+      "`shadow` gets so many of a hundred calls as well, and what it answers is thrown away. " +
+      "The first of `kinds` whose rule a question meets answers it in place of `steps`. " +
+      "With `ensemble` the models of the first step answer together. " +
+      "`cache` keeps answers, each for the person who asked unless it is `shared`.",
     tags: ["cluster"],
   }),
   "routes.explain": reads({
@@ -95,7 +99,8 @@ const ordered = (order: ModelOrder) =>
     remembers: ({ model }, { node }) => ({ model, node: String(node) }),
     summary: modelOrders[order].summary,
     description:
-      "Answers at once with the model as it is then; `GET /admin/inference` tells how it goes on. `unload` of a model with calls is refused with MODEL_BUSY, unless it is to `drain`.",
+      "Answers at once with the model as it is then; `GET /admin/inference` tells how it goes on. " +
+      "`unload` of a model with calls is refused with MODEL_BUSY, unless it is to `drain`.",
     tags,
   });
 
@@ -116,7 +121,8 @@ export const inferenceOperations = {
     errors: ["NOT_FOUND", "MODEL_UNAVAILABLE", ...ofOthers],
     summary: "Which models fit a node's machine, how fast they would be, and where they are",
     description:
-      "`measure` runs a model of random weights for a moment, once while the node runs; without it speeds are there once that was done.",
+      "`measure` runs a model of random weights for a moment, once while the node runs; " +
+      "without it speeds are there once that was done.",
     tags,
   }),
   "inference.load": ordered("load"),
@@ -149,7 +155,11 @@ export const endpointOperations = {
     facts: ({ name, adapter, url }) => ({ endpoint: name, adapter, url: withoutSecrets(url) }),
     summary: "Adds a server with models for the whole cluster, or changes it",
     description:
-      "Nodes with the role `ai` and these `labels` ask it, and offer its models as NAME/MODEL. `key` says where each of them has the key: a variable that ends in _API_KEY, or a file in keys/ of its data folder. `seen`: what the caller has seen there, or null; where it is something else by now, nothing is changed (CHANGED_MEANWHILE).",
+      "Nodes with the role `ai` and these `labels` ask it, and offer its models as NAME/MODEL. " +
+      "`key` says where each of them has the key: a variable that ends in _API_KEY, " +
+      "or a file in keys/ of its data folder. " +
+      "`seen`: what the caller has seen there, or null; where it is something else by now, " +
+      "nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
   "endpoints.remove": changes({

@@ -70,7 +70,9 @@ export const clusterOperations = {
     errors: ofLooks,
     summary: "What would follow if nodes came or went, or had other weights or roles; nothing is changed",
     description:
-      "The planner is asked for the cluster as it is and as it would be. `moves` are the first of the slots that would be elsewhere, `faults` what would be worse than now, `commands` what does it.",
+      "The planner is asked for the cluster as it is and as it would be. " +
+      "`moves` are the first of the slots that would be elsewhere, `faults` what would be worse than now, " +
+      "`commands` what does it.",
     tags,
   }),
   "cluster.invite": changes({
@@ -95,7 +97,9 @@ export const clusterOperations = {
     quiet: "tellsByItself",
     summary: "Evicts a node: ends its membership for good",
     description:
-      "`lastCopies`: slots that were given up. FORBIDDEN for the node that keeps the directory, and, without `force`, for one that holds the last copy of a slot.",
+      "`lastCopies`: slots that were given up. " +
+      "FORBIDDEN for the node that keeps the directory, and, without `force`, " +
+      "for one that holds the last copy of a slot.",
     tags,
   }),
   "cluster.setRoles": changes({
@@ -109,7 +113,8 @@ export const clusterOperations = {
     quiet: "tellsByItself",
     summary: "Changes the roles of a running node",
     description:
-      "NO_CANDIDATE when a role would be left without a node; FORBIDDEN when the node that keeps the directory would cease to be a manager; CHANGED_MEANWHILE when it has other roles than `seen`.",
+      "NO_CANDIDATE when a role would be left without a node; FORBIDDEN when the node that keeps the directory " +
+      "would cease to be a manager; CHANGED_MEANWHILE when it has other roles than `seen`.",
     tags,
   }),
   "cluster.setStorage": changes({
@@ -123,7 +128,10 @@ export const clusterOperations = {
     quiet: "tellsByItself",
     summary: "Changes how much a node may keep of shards",
     description:
-      "No restart and no invitation is needed. Where less is allowed than it has, it takes no new shards and throws none away (`beyondBytes`); a holder moves to a node with room for it, where there is one that has none of its group. CHANGED_MEANWHILE when it has another quota than `seen`.",
+      "No restart and no invitation is needed. " +
+      "Where less is allowed than it has, it takes no new shards and throws none away (`beyondBytes`); " +
+      "a holder moves to a node with room for it, where there is one that has none of its group. " +
+      "CHANGED_MEANWHILE when it has another quota than `seen`.",
     tags,
   }),
   "cluster.drain": changes({
@@ -287,7 +295,9 @@ export const roomOperations = {
     errors: ["NOT_FOUND", ...ofOthers, ...ofActors],
     summary: "Rooms of all nodes, by name: how large they are, who owns them, and where they are",
     description:
-      "`text` is a part of the name. `next`, given as `after`, goes on; a page that found less than it was asked for need not be the last. A room that cannot say what it is has a `failure`.",
+      "`text` is a part of the name. `next`, given as `after`, goes on; " +
+      "a page that found less than it was asked for need not be the last. " +
+      "A room that cannot say what it is has a `failure`.",
     tags: ofAdmins,
   }),
 };

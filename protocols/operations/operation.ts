@@ -5,7 +5,8 @@
  *
  *      routes.ts    "budgets.set": "PUT /admin/budgets/:budget"
  *      budgets.ts   "budgets.set": changes({ params, body, answer, permission, action, facts, … })       the row
- *      node/inference/usage/operations.ts   "budgets.set": (input) => …                                            the handler
+ *      node/inference/usage/operations.ts
+ *                   "budgets.set": (input) => …                                                          the handler
  *      page, terminal             call("budgets.set", { budget: "sales", … })                            the call */
 import { Type, type Static, type TObject, type TProperties, type TSchema, type TUnsafe } from "typebox";
 import type { AuditAction, AuditFacts } from "../admin/audit.ts";

@@ -108,7 +108,8 @@ export const ownOperations = {
     action: "deleteUser",
     summary: "Deletes the caller's account, after a time in which signing in undoes it, or at once",
     description:
-      "All sessions and API keys end. What the caller wrote stays, as of a deleted account; the name is nobody's any more.",
+      "All sessions and API keys end. What the caller wrote stays, as of a deleted account; " +
+      "the name is nobody's any more.",
     tags,
   }),
   "agents.list": reads({

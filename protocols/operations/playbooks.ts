@@ -44,7 +44,10 @@ export const playbookOperations = {
     facts: ({ playbook: name }) => ({ playbook: name }),
     summary: "Makes a playbook, or changes it; it only rehearses until it is switched on",
     description:
-      "`secret` is in the answer where an act is a page with a `url`: with it the pages are signed (`x-plexus-signature: v1=HMAC-SHA256(secret, x-plexus-time + '.' + body)`), and it is shown this once. The `url` is never shown again; a page with its `host` alone keeps url and secret that the playbook has there. A mail goes to an address (`to`) or to everybody with a `role`.",
+      "`secret` is in the answer where an act is a page with a `url`: " +
+      "with it the pages are signed (`x-plexus-signature: v1=HMAC-SHA256(secret, x-plexus-time + '.' + body)`), " +
+      "and it is shown this once. The `url` is never shown again; a page with its `host` alone keeps url and " +
+      "secret that the playbook has there. A mail goes to an address (`to`) or to everybody with a `role`.",
     tags,
   }),
   "playbooks.switch": changes({
@@ -57,7 +60,9 @@ export const playbookOperations = {
     facts: ({ playbook: name, mode }) => ({ playbook: name, mode }),
     summary: "Switches a playbook on, or back to rehearsals",
     description:
-      "The person who switches it on must be allowed to do the same acts by hand. `acts` are those that were seen: where they are others by now, it is refused with ALREADY_DONE and nothing is switched.",
+      "The person who switches it on must be allowed to do the same acts by hand. " +
+      "`acts` are those that were seen: where they are others by now, " +
+      "it is refused with ALREADY_DONE and nothing is switched.",
     tags,
   }),
   "playbooks.remove": changes({

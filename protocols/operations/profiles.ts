@@ -16,7 +16,9 @@ export const profileOperations = {
     facts: (fields) => ({ ...fields }),
     summary: "Begins to look at what a node does, or at what its code keeps in memory",
     description:
-      "The answer has the id of a task (`/admin/tasks/:id`). The node goes on, a little slower. One runs at a time on a node, which keeps the newest four results in its memory. They have names of functions and files of Plexus, and nothing of people.",
+      "The answer has the id of a task (`/admin/tasks/:id`). The node goes on, a little slower. " +
+      "One runs at a time on a node, which keeps the newest four results in its memory. " +
+      "They have names of functions and files of Plexus, and nothing of people.",
     tags,
   }),
   "profiles.show": reads({

@@ -44,7 +44,10 @@ export const brandingOperations = {
     facts: () => ({}),
     summary: "Sets name, colour and logo of the cluster",
     description:
-      "What is absent stays, `null` is what Plexus has by itself. The logo is a PNG, JPEG or WebP of at most 32 KiB and 512 pixels a side; SVG is refused. `seen`: how the caller has seen it look; where what is changed is something else by now, nothing is changed (CHANGED_MEANWHILE).",
+      "What is absent stays, `null` is what Plexus has by itself. " +
+      "The logo is a PNG, JPEG or WebP of at most 32 KiB and 512 pixels a side; SVG is refused. " +
+      "`seen`: how the caller has seen it look; where what is changed is something else by now, " +
+      "nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
 };
@@ -70,7 +73,10 @@ export const configurationOperations = {
     errors: ["NOT_FOUND"],
     summary: "Every key of the configuration: what it is, and at each node its value and where that comes from",
     description:
-      "`scopes` is what admins have set, for all nodes and for single ones. Flags and environment of a node count more, its file counts less. `next`: what counts after a restart. With `node`, or `own=true`, that node alone, and what is set for all and for it: a cluster of many nodes is half a megabyte.",
+      "`scopes` is what admins have set, for all nodes and for single ones. " +
+      "Flags and environment of a node count more, its file counts less. `next`: what counts after a restart. " +
+      "With `node`, or `own=true`, that node alone, and what is set for all and for it: " +
+      "a cluster of many nodes is half a megabyte.",
     tags,
   }),
   "configuration.plan": reads({
@@ -93,7 +99,8 @@ export const configurationOperations = {
     facts: () => ({}),
     summary: "Changes the configuration of all nodes, or of one",
     description:
-      "`revision` is the one that `GET` has shown for this scope: a change that somebody else made since then is not overwritten (CONFIG_CHANGED). The answer says what each node does with the change.",
+      "`revision` is the one that `GET` has shown for this scope: a change that somebody else made since then is " +
+      "not overwritten (CONFIG_CHANGED). The answer says what each node does with the change.",
     tags,
   }),
   "configuration.history": reads({
@@ -147,7 +154,8 @@ export const controlOperations = {
     }),
     summary: "Makes a control token; only this answer shows its secret",
     description:
-      "With `subject` it has none: the client certificate of that subject stands for it. Nobody gives more than they have, and no token makes another: what gives somebody something needs a person.",
+      "With `subject` it has none: the client certificate of that subject stands for it. " +
+      "Nobody gives more than they have, and no token makes another: what gives somebody something needs a person.",
     tags: controlTags,
   }),
   "control.revoke": changes({

@@ -62,7 +62,8 @@ export const signInOperations = {
     errors: ["MAIL_OFF", "MAIL_DOMAIN_REFUSED", ...ofStrangers],
     summary: "Sends a link with which somebody makes an account, where sign-up asks for a mail address",
     description:
-      "The link is `/#account=PROOF`, and the proof is `mail` of `POST /sign-up`. The answer is the same whether there is an account with this address or not.",
+      "The link is `/#account=PROOF`, and the proof is `mail` of `POST /sign-up`. " +
+      "The answer is the same whether there is an account with this address or not.",
     tags,
   }),
   "signIn.byPassword": changes({
@@ -179,7 +180,8 @@ export const signInOperations = {
     errors: ["NOT_FOUND", ...ofActors],
     action: "signOut",
     summary:
-      "Ends this session and its connections; API keys are revoked apart. With `url`, the browser goes there to sign out at the server by which it signed in",
+      "Ends this session and its connections; API keys are revoked apart. " +
+      "With `url`, the browser goes there to sign out at the server by which it signed in",
     tags,
   }),
 };

@@ -59,7 +59,8 @@ export const storeOperations = {
     }),
     summary: "Begins to pull a model, or finds the pull of the same that is under way",
     description:
-      "Answers at once; `GET /admin/models/pulls/{id}` or the events tell how it goes. LICENCE_NOT_ACCEPTED in `error` shows a licence: repeat with `acceptLicence`.",
+      "Answers at once; `GET /admin/models/pulls/{id}` or the events tell how it goes. " +
+      "LICENCE_NOT_ACCEPTED in `error` shows a licence: repeat with `acceptLicence`.",
     tags,
   }),
   "store.pulling": reads({

@@ -27,7 +27,10 @@ export const watchOperations = {
     facts: ({ detector, settings, off }) => ({ detector, ...settings, off: off === true }),
     summary: "Sets thresholds of a detector, or switches it off",
     description:
-      "Thresholds that are not named are the built-in ones again. `bounds` of the answer are what each may be set to, `before` is how it stood. `seen`: the thresholds that the caller has seen, and `off`; where they are others by now, nothing is changed (CHANGED_MEANWHILE).",
+      "Thresholds that are not named are the built-in ones again. " +
+      "`bounds` of the answer are what each may be set to, `before` is how it stood. " +
+      "`seen`: the thresholds that the caller has seen, and `off`; where they are others by now, " +
+      "nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
   "rules.list": reads({
@@ -47,7 +50,11 @@ export const watchOperations = {
     facts: ({ rule }) => ({ rule }),
     summary: "Makes a rule over events, or changes it",
     description:
-      "An alert comes of entries of the audit that match all `steps`, about one person, from one address or done to one thing (`by`), within `withinMinutes`. Without `on` the rule is kept and finds nothing. `seen`: the rule as the caller has seen it, or null; where it is another by now, nothing is changed (CHANGED_MEANWHILE).",
+      "An alert comes of entries of the audit that match all `steps`, about one person, " +
+      "from one address or done to one thing (`by`), within `withinMinutes`. " +
+      "Without `on` the rule is kept and finds nothing. " +
+      "`seen`: the rule as the caller has seen it, or null; where it is another by now, " +
+      "nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
   "rules.remove": changes({
@@ -69,7 +76,9 @@ export const watchOperations = {
     rate: { of: "ruleTrial", act: (count) => `try ${count} rules` },
     summary: "What a rule would have found in the past; it changes nothing",
     description:
-      "It looks at the logs that are at this node, from 30 days ago on, or from `sinceMs` on. It reads a great many entries: a trial too soon after another, or beside one at this node, is refused before any is read (RATE_LIMITED, OVERLOADED).",
+      "It looks at the logs that are at this node, from 30 days ago on, or from `sinceMs` on. " +
+      "It reads a great many entries: a trial too soon after another, or beside one at this node, " +
+      "is refused before any is read (RATE_LIMITED, OVERLOADED).",
     tags,
   }),
   "forecasts.list": reads({
@@ -78,7 +87,8 @@ export const watchOperations = {
     errors: ofActors,
     summary: "When disk, memory and places of models of each node run out, if it goes on like so far",
     description:
-      "By what the watch measured each hour: `ends` says that nothing is left within as long as the trend was seen. What ends first comes first. Nodes that are new are `unknown` for some hours.",
+      "By what the watch measured each hour: `ends` says that nothing is left within as long as the trend was " +
+      "seen. What ends first comes first. Nodes that are new are `unknown` for some hours.",
     tags,
   }),
 };

@@ -16,7 +16,9 @@ const keeperOf = ({ directory, nodes }: ClusterSummary): ClusterNodeRow | undefi
   nodes.find((node) => node.node === soleKeeper(directory));
 
 const describeKeeperDown = (keeper: ClusterNodeRow): string =>
-  `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back, and what it copies takes no commands. Start it again on its own data folder; it cannot be evicted.`;
+  `${withoutControls(keeper.name)}, which keeps the directory, is down: ` +
+  "nothing fails over or joins until it is back, and what it copies takes no commands. " +
+  "Start it again on its own data folder; it cannot be evicted.";
 
 /** That too few of those who keep the directory together are up, and what to do; undefined where enough are. */
 function describeNoMajority({ directory, nodes }: ClusterSummary): string | undefined {
@@ -31,7 +33,11 @@ function describeNoMajority({ directory, nodes }: ClusterSummary): string | unde
       .map((id) => withoutControls(rows.get(id)?.name ?? id))
       .toSorted()
       .join(", ");
-  return `${needed} of the nodes ${named(directory.voters)} must be up, which keep the directory together: start ${missing === down.length ? "" : `${missing} of `}${named(down)}. If they are gone for good: plexus directory recover`;
+  return (
+    `${needed} of the nodes ${named(directory.voters)} must be up, which keep the directory together: ` +
+    `start ${missing === down.length ? "" : `${missing} of `}${named(down)}. ` +
+    "If they are gone for good: plexus directory recover"
+  );
 }
 
 /** That the directory is silent, what helps, and what is not to be believed meanwhile. */
@@ -48,10 +54,12 @@ export function describeAway(summary: ClusterSummary): readonly string[] {
     // A node that says why it does not answer is not down, whatever is seen of it.
     keeper !== undefined && !keeper.up && !keeper.refused && because === undefined
       ? describeKeeperDown(keeper)
-      : `The directory ${since}: what is placed keeps running; nothing fails over, joins or moves until it answers.${why}`,
+      : `The directory ${since}: what is placed keeps running; nothing fails over, ` +
+        `joins or moves until it answers.${why}`,
     ...(noMajority === undefined ? [] : [noMajority]),
     self?.joined === false
-      ? `${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has.`
+      ? `${withoutControls(self.name)}, which was asked, has not joined since it started: ` +
+        "it serves no slots until it has."
       : "Slots are shown as they were then; a node that has started since serves none of its own yet.",
   ];
 }
@@ -61,7 +69,8 @@ export function describeAway(summary: ClusterSummary): readonly string[] {
 function describeRefusal({ directoryAway, directoryRefuses }: ClusterSummary): readonly string[] {
   if (directoryRefuses === undefined || directoryAway !== undefined) return [];
   return [
-    `The directory takes no change: what is placed keeps running; nothing fails over, joins or moves until it does. Why: ${withoutControls(directoryRefuses.because)}`,
+    "The directory takes no change: what is placed keeps running; nothing fails over, " +
+      `joins or moves until it does. Why: ${withoutControls(directoryRefuses.because)}`,
   ];
 }
 
@@ -75,7 +84,9 @@ function describeOlder({ directory, directoryOlder, nodes }: ClusterSummary): re
       ? "Restore etcd from its newest snapshot as docs/operate/directory.md says: etcd lost or restored."
       : `Stop ${name}, and start it again on the newest folder that it had. Keep all folders until that is done.`;
   return [
-    `The directory is older than what it told before (slot ${withoutControls(directoryOlder.slot)}): it lies on an older copy of its data. Until that is mended, this node moves nothing, and takes over nothing from other nodes. ${cure}`,
+    `The directory is older than what it told before (slot ${withoutControls(directoryOlder.slot)}): ` +
+      "it lies on an older copy of its data. Until that is mended, this node moves nothing, " +
+      `and takes over nothing from other nodes. ${cure}`,
   ];
 }
 
@@ -86,11 +97,15 @@ function describeOutside({ nodes, directoryAway }: ClusterSummary): readonly str
   if (directoryAway !== undefined) return [];
   if (self === undefined)
     return [
-      "The node that was asked is not among the members that the directory tells: it was evicted, or the directory lies on an older copy of its data. Keep its folder. If it was evicted, it joins again with an empty folder. If not, start the node that keeps the directory on its newest folder.",
+      "The node that was asked is not among the members that the directory tells: " +
+        "it was evicted, or the directory lies on an older copy of its data. Keep its folder. " +
+        "If it was evicted, it joins again with an empty folder. " +
+        "If not, start the node that keeps the directory on its newest folder.",
     ];
   return self.joined === false
     ? [
-        `${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has. Its log says why (membership.join.waits).`,
+        `${withoutControls(self.name)}, which was asked, has not joined since it started: ` +
+          "it serves no slots until it has. Its log says why (membership.join.waits).",
       ]
     : [];
 }
@@ -105,7 +120,10 @@ export const madeBy: Readonly<Partial<Record<Role, string>>> = {
 /** One that is down from here may run: nobody could tell it, or this node, where the other is now. */
 function describeNotFound({ nodes }: ClusterSummary): string {
   const asked = withoutControls(nodes.find(({ self }) => self)?.name ?? "this node");
-  return `If a node that is shown as down does run, its address has changed or the network blocks it: start ${asked} with --peer and an address that \`plexus status\` at that node shows under Mesh.`;
+  return (
+    "If a node that is shown as down does run, its address has changed or the network blocks it: " +
+    `start ${asked} with --peer and an address that \`plexus status\` at that node shows under Mesh.`
+  );
 }
 
 /** Whether rows can be changed: where they cannot, no command that changes one is advised. */
@@ -135,7 +153,8 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
       : [
           takesChanges(summary)
             ? `Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict ${gone}`
-            : `Down: ${down.join(", ")}. Start ${it[0]} again: until the directory takes changes, nobody takes over what ${it[2]} had, and nobody can be evicted.`,
+            : `Down: ${down.join(", ")}. Start ${it[0]} again: until the directory takes changes, ` +
+              `nobody takes over what ${it[2]} had, and nobody can be evicted.`,
         ]),
     ...(isKeeperDown && directoryAway === undefined ? [describeKeeperDown(keeper)] : []),
     ...(down.length > 0 || isKeeperDown ? [describeNotFound(summary)] : []),
@@ -162,7 +181,10 @@ function describeRefused({ directory, nodes }: ClusterSummary): readonly string[
     const names = those.map(({ name }) => withoutControls(name)).join(", ");
     const keeper = those.find(({ node }) => node === soleKeeper(directory));
     const cutOff = keeper ? ` ${withoutControls(keeper.name)} keeps the directory: what needs that waits.` : "";
-    return `Not down: ${names} ${those.length === 1 ? "speaks" : "speak"} ${line}, so they refuse each other.${cutOff} Upgrade one minor version at a time: docs/operate/nodes.md, Upgrade.`;
+    return (
+      `Not down: ${names} ${those.length === 1 ? "speaks" : "speak"} ${line}, ` +
+      `so they refuse each other.${cutOff} Upgrade one minor version at a time: docs/operate/nodes.md, Upgrade.`
+    );
   });
 }
 
@@ -205,7 +227,9 @@ function describeRefusing({ nodes }: ClusterSummary): readonly string[] {
   if (names.length === 0) return [];
   const [disk, its, takes] = names.length === 1 ? ["The disk", "its", "it takes"] : ["The disks", "their", "they take"];
   return [
-    `${disk} of ${names.join(", ")} refused a write a moment ago, so others get ${its} copies. The log there names the reason (journal.refused or directory.voter.unopened; ENOSPC: make room). Once it is mended, ${takes} what is due again within a minute.`,
+    `${disk} of ${names.join(", ")} refused a write a moment ago, so others get ${its} copies. ` +
+      "The log there names the reason (journal.refused or directory.voter.unopened; ENOSPC: make room). " +
+      `Once it is mended, ${takes} what is due again within a minute.`,
   ];
 }
 
@@ -214,7 +238,9 @@ export function describeBeyondQuota(name: string, shards: NodeShards | undefined
   const beyondBytes = shards && beyondQuota(shards);
   return beyondBytes === undefined
     ? undefined
-    : `${withoutControls(name)} is over its quota: it has ${describeBytes(beyondBytes)} of shards more than it may. It takes no new ones. A holder moves to a node of the role storage that has room for it and has none of its group, where there is one.`;
+    : `${withoutControls(name)} is over its quota: it has ${describeBytes(beyondBytes)} of shards more than it ` +
+        "may. It takes no new ones. A holder moves to a node of the role storage that has room for it and has none " +
+        "of its group, where there is one.";
 }
 
 /** The nodes whose disk is far slower than the others'. */
@@ -234,7 +260,11 @@ function describeSlow({ nodes, directory }: ClusterSummary): readonly string[] {
           : `Writes in ${counted(late, "slot")} wait for it: no other node has taken its part yet, or none can`;
       const keeps =
         soleKeeper(directory) === node ? " It keeps the directory, so changes of the cluster wait for it." : "";
-      return `The disk of ${withoutControls(name)} is slow: a synced write takes ${took}${beside}. ${waits}.${keeps} Look there for what else uses the disk, or for a disk that fails (iostat -x, smartctl -a). It is asked again by itself once the disk is as fast as the others.`;
+      return (
+        `The disk of ${withoutControls(name)} is slow: a synced write takes ${took}${beside}. ` +
+        `${waits}.${keeps} Look there for what else uses the disk, or for a disk that fails (iostat -x, ` +
+        "smartctl -a). It is asked again by itself once the disk is as fast as the others."
+      );
     });
 }
 
@@ -275,7 +305,8 @@ export function adviceOn(summary: ClusterSummary): readonly string[] {
     ...describeFilled(summary),
     ...(blocked > 0
       ? [
-          "Blocked slots take no commands: a copy is down while the directory, which would leave it out, does not answer; or too few are up for `minInSync`.",
+          "Blocked slots take no commands: a copy is down while the directory, which would leave it out, " +
+            "does not answer; or too few are up for `minInSync`.",
         ]
       : []),
     ...(short > 0 || blocked > 0 || down > 0

@@ -25,7 +25,8 @@ export function describeForecast({ of, says, perDay = 0, overDays = 0, daysLeft 
   if (says === "steady" || daysLeft === undefined) return "does not fall in any clear way";
   const { likely, earliest, latest } = daysLeft;
   const pace = `${amount(of, perDay)} a day less, seen over ${time(overDays)}`;
-  const range = `earliest ${time(earliest)}, ${latest === undefined ? "and it may well not" : `latest ${time(latest)}`}`;
+  const end = latest === undefined ? "and it may well not" : `latest ${time(latest)}`;
+  const range = `earliest ${time(earliest)}, ${end}`;
   return says === "ends"
     ? `ends in about ${time(likely)} (${range}): ${pace}`
     : `falls, too unevenly to say when it ends: ${pace}`;

@@ -28,8 +28,8 @@ function backupText({ action, facts }: Notice, me: string): string | undefined {
     case "drillFailed":
       return facts["reason"] === undefined
         ? `A rehearsed restore of ${facts["from"] ?? ""} did not bring everything back: ${facts["lost"] ?? ""} ` +
-            `missing, ${facts["wrong"] ?? ""} ` +
-            `wrong${facts["behind"] === undefined ? "" : `; without the newest head on their disks: ${facts["behind"]}`}. ` +
+            `missing, ${facts["wrong"] ?? ""} wrong` +
+            (facts["behind"] === undefined ? ". " : `; without the newest head on their disks: ${facts["behind"]}. `) +
             "Run plexus backup drill to see what."
         : `A rehearsed restore of ${facts["from"] ?? ""} failed: ${facts["reason"]}. Run plexus backup drill to ` +
             "see why.";
