@@ -78,7 +78,8 @@ const refusedTensorTypes: ReadonlyMap<number, string> = new Map([
   [33, "the removed type Q4_0_8_8; use Q4_0"],
   [
     36,
-    "type 36 (i2_s of bitnet.cpp), which llama.cpp does not read; use a TQ1_0 or TQ2_0 version of the model (`plexus models convert` says more)",
+    "type 36 (i2_s of bitnet.cpp), which llama.cpp does not read; use a TQ1_0 or TQ2_0 version of the model " +
+      "(`plexus models convert` says more)",
   ],
   [37, "the removed type IQ4_NL_4_8; use IQ4_NL"],
   [38, "the removed type IQ4_NL_8_8; use IQ4_NL"],
@@ -280,7 +281,10 @@ function partFault(facts: Facts): string | undefined {
   for (const [key, type] of Object.entries(types)) {
     const fact = facts.get(key);
     if (fact !== undefined && fact.type !== type)
-      return `its ${key} is of the type ${typeNames.get(fact.type) ?? fact.type}, and llama.cpp writes and reads ${typeNames.get(type)}`;
+      return (
+        `its ${key} is of the type ${typeNames.get(fact.type) ?? fact.type}, ` +
+        `and llama.cpp writes and reads ${typeNames.get(type)}`
+      );
   }
   const [number, parts, tensors] = Object.keys(types).map((key) => valueOf(facts, key));
   if (number === undefined && parts === undefined && tensors === undefined) return undefined;

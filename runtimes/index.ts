@@ -6,7 +6,8 @@
  *                 ├─ echo (echo/echo.ts): deterministic, in this process, on any clock: simulations, tests
  *                 │
  *                 └─ residency (residency.ts): which models are in memory, and whose turn it is
- *                     └─ inference hosts (host/): one process for native code, one for the rest; one pool of one thread per model
+ *                     └─ inference hosts (host/): a process for native code, one for the rest; in it a pool of one
+ *                        │                        thread for each model
  *                        └─ adapters.ts: one row and one folder an adapter
  *                             ├─ llama (llama/): GGUF models on llama.cpp
  *                             ├─ onnx (onnx/): models of ONNX Runtime that embed, rank, hear, speak and write

@@ -1,9 +1,9 @@
 /** Which models are in memory, and when: they come when they are called, and leave when nobody called for a while, or
  *  another one needs the room.
  *
- *      idle ──call, load()──► wanted ──► inspecting ──► fitting ──► loading ──► ready ──► draining ──► unloading ──► idle
- *                               │           │             │           │        (serves)  (ends what
- *                               └───────────┴─ failed ◄───┴───────────┘                   it runs)
+ *      idle ──call, load()─► wanted ──► inspecting ──► fitting ──► loading ──► ready ──► draining ──► unloading ─► idle
+ *                              │           │             │           │        (serves)  (ends what
+ *                              └───────────┴─ failed ◄───┴───────────┘                   it runs)
  *
  *  Models get in line for memory in the order in which they were asked for, those of each host by themselves; the first
  *  in line makes room (`memory.ts`) and is loaded, then the next. What makes the calls wait, run and end is

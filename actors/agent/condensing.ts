@@ -2,7 +2,7 @@
  *
  *      answer ends ─► more than fits well? ─► a run of its own: what fell out before, the oldest lines, "sum it up"
  *                                               │           └─► a fact: up to here the summary stands for what was said
- *                                               └─ failed ─► after the next answer again; when no room is left, a fact without it
+ *                                               └─ failed ─► after the next answer; if no room is left, a fact alone
  *
  *  The run's prompt begins as the conversation's does, so the model has mostly read it already. Nothing waits for it:
  *  an answer that is begun meanwhile reads what it would have read without it. */
@@ -91,9 +91,8 @@ export function condense(state: AgentState, turn: Here, source: Source): Effects
 
 const instruction =
   "Sum up everything above, the earlier summary included, for somebody who goes on with this conversation " +
-  "without having read it: " +
-  "names, facts, wishes, decisions, and what is still open. At most 150 words, in the language of the conversation. " +
-  "Write the summary alone.";
+  "without having read it: names, facts, requests, decisions, and what is still open. " +
+  "At most 150 words, in the language of the conversation. Write the summary alone.";
 
 function promptFor(life: Life, { gist, lines }: Stretch): readonly ChatMessage[] {
   const first = beginning(life, gist);

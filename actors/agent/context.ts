@@ -1,7 +1,7 @@
 /** What the model gets to read: the persona, what is left of what fell out, then as much of the newest conversation as
  *  fits, then the tools that were called for this answer.
  *
- *      [persona, summary] [line …………………………… line] [calls, results]        grows line by line, so that what the model has read is kept
+ *      [persona, summary] [line …………………………… line] [calls, results]     grows line by line: what was read is kept
  *               ▲             └─ oldest ──┘
  *               └── summed up, in one large step ┘  (condensing.ts)
  *

@@ -57,7 +57,9 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
   const hasTools = tools.tools !== undefined;
   const rounds = job.rounds?.length ?? 0;
   const { text, tokens } = soFar;
-  const how = `${rounds}${hasTools ? "" : "p"}${sees ? "" : "b"}${hears ? "" : "d"}.${halvings}.${text.length}.${turn.nowMs.toString(36)}`;
+  const how =
+    `${rounds}${hasTools ? "" : "p"}${sees ? "" : "b"}${hears ? "" : "d"}.${halvings}.${text.length}.` +
+    `${turn.nowMs.toString(36)}`;
   const tag = `${job.generation}.${job.attempt}.${how}`;
   const messages = contextFor(state.life, job, turn.key, { halvings, hasTools, soFar, sees, hears });
   const promptChars = charsOf(messages) + (hasTools ? toolChars(state.life) : 0);

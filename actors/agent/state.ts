@@ -117,7 +117,8 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: C
           const known = recalls.find(({ id }) => id === event.recall);
           const now = { id: event.recall, through, first: known?.first ?? first, last };
           const others = recalls.filter(({ id }) => id !== event.recall);
-          return { recent: event.turns.reduce(withTurn, recent), recalls: [...others, now].slice(-limits.roomRecallsKept) }; // prettier-ignore
+          const kept = [...others, now].slice(-limits.roomRecallsKept);
+          return { recent: event.turns.reduce(withTurn, recent), recalls: kept };
         }),
         lastTurn: last,
       };

@@ -4,8 +4,8 @@
  *      schedule ─(its time)─┐
  *      start ───────────────┴─► waiting ─take─► under way ─finish─► ended: done, failed, cancelled
  *                                                  ▲   │
- *                          ▲                       └───┘ advance: checkpoint, pieces; take: another runner, the next turn
- *                          └─resume─ failed or cancelled, and something was kept (docs/decisions/0158-tasks-that-go-on.md)
+ *                          ▲                       └───┘ advance: checkpoint, pieces; take: another runner, next turn
+ *                          └─resume─ failed or cancelled, with something kept (docs/decisions/0158-tasks-that-go-on.md)
  *
  *  It decides and does nothing itself: the runner is at the node that owns its slot (`node/backup`). What a runner says
  *  counts only in the turn that it was given; so of two runners, one of which is slow to notice that it has lost the

@@ -52,7 +52,7 @@ export function start(state: BackupState, message: Of<"start">, turn: BackupTurn
 }
 
 export const noZone = refuse("BAD_REQUEST", { field: "wish/timeZone", reason: "there is no time zone of this name" });
-/** Whether the time zone of a wish is one. */
+/** Whether the time zone of a task is one. */
 export const isZoned = (wish: BackupWish): boolean =>
   wish.sort !== "prune" || wish.timeZone === undefined || isTimeZone(wish.timeZone);
 

@@ -1,6 +1,6 @@
 /** Answers of agents that a room waits for: who asked whom, how far each is, and how it is stopped.
  *
- *      posted, with its mention in the outbox ──► asked (a fact) ──► posted by the agent, or refused in its name: it goes
+ *      posted, with its mention in the outbox ──► asked (a fact) ──► posted by the agent, or refused in its name
  *                                                   │
  *      draft of the agent ──► progress (memory) ────┴──► what a reader is shown
  *

@@ -3,7 +3,7 @@
  *
  *      node ── remake ──► the room is there again, when it was gone
  *           ── entries ─► what lives at the old positions, and what was brought back of them before
- *           ── restore ─► restored (one event for many messages)        ── withdraw ─► withdrawn: a recall taken back as one
+ *           ── restore ─► restored (one event for many messages)   ── withdraw ─► withdrawn: a recall taken back as one
  *
  *  Which messages come back is decided by the recall (`node/backup`). Here is kept that no recall brings anything
  *  twice: the room knows for each recall what it has brought. Nobody is mentioned by what comes back, no agent answers

@@ -2,7 +2,7 @@
  *  note of it.
  *
  *      the watcher (node/watch) ─ take ─► its turn, cursors ─ rows ─► what detectors remember
- *                               └ advance: cursors, rows, findings ─► one append: nothing is read twice, nothing found is lost
+ *                               └ advance: cursors, rows, findings ─► one append: nothing is read twice or lost
  *      admins ─ alerts, acknowledge ─► open alerts in the state, acknowledged ones as records
  *
  *  It reads no audit itself: the watcher does, at the node that owns this actor's slot. What a watcher says counts only

@@ -1,8 +1,8 @@
 /** Where one unit ends and the next begins: a pure rule, so that a run that reads the same rows again comes to the same
  *  units.
  *
- *      units that there are   │ 0 │ 1 │ 2 │3│                    each keeps its rows, whatever comes before it or behind it
- *      rows that are new                    │ a little │  ─► 3 and these become one unit; of much it would be a unit of its own
+ *      units that there are   │ 0 │ 1 │ 2 │3│               each keeps its rows, whatever comes before or behind it
+ *      rows that are new                    │ a little │    3 and these become one unit; of much, a unit of its own
  *
  *  Rows of one actor and type come in the order of their keys. A unit has rows of one day, and so many bytes; a larger
  *  row is alone in one. Of an actor's state, the entries of the log and what is behind them are in different units: new

@@ -1,6 +1,6 @@
 /** What a backup is and what computing it takes. Nothing here knows a node, a journal or a holder.
  *
- *      journal's rows ─► cutting.ts: units ─► format/: sealed fragments ─► (node/backup: packs, stripes, manifest, head)
+ *      journal's rows ─► cutting.ts: units ─► format/: sealed fragments ─► node/backup: packs, stripes, manifest, head
  *
  *  `format/` is the bytes. `thread.ts` runs in the pool of `sealer.ts`: compressing and encrypting would hold up a
  *  node's own thread. */

@@ -56,8 +56,8 @@ export function createLineWriter(): LineWriter {
   let from = 0;
   /** Of the value that is being written. */
   let valueEnd = 0;
-  /** Of the maps that are being written, the outer ones first: of each key where its text begins, and how long it is; in
-   *  their order. */
+  /** Of the maps that are being written, the outer ones first: where the text of each key begins, and how long it is;
+   *  in their order. */
   const keys = new Uint32Array(2 * keysMax * depthMax);
   let keysHeld = 0;
 
@@ -92,7 +92,7 @@ export function createLineWriter(): LineWriter {
     let wide = 0;
     target[place++] = quote;
     while (at < end) {
-      // Four bytes at a time, as far as they stand for themselves: each of them less than 0x80, no control, quote or backslash.
+      // Four bytes at a time, while they stand for themselves: less than 0x80, no control, quote or backslash.
       for (; at + 4 <= end; at += 4, place += 4) {
         const word = words.getInt32(at, true);
         if (((word | (word - 0x20202020) | ((word ^ quotes) - ones) | ((word ^ backslashes) - ones)) & highs) !== 0)

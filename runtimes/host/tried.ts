@@ -2,7 +2,7 @@
  *  what is in their files and the version of what loads them, and what came of a trial also by how they were loaded. It
  *  is kept beyond a restart.
  *
- *      disk      what the disk knows the files by ─► content      so that a file is read through once, and not at every start
+ *      disk      what the disk knows the files by ─► content      so a file is read through once, not at every start
  *      found     content, how it is loaded        ─► verdict
  *      strikes   content                          ─► processes that its calls ended */
 import { Type } from "typebox";

@@ -1,6 +1,6 @@
 /** Guesses what a text goes on with, with a smaller model, so that the large one reads several tokens at once.
  *
- *      evaluate a token ─► predictTokens: bring the small model to the text, guess token by token ─► the large one reads the guesses ─► …
+ *      evaluate a token ─► predictTokens: bring the small model to the text, guess ─► the large one reads them ─► …
  *
  *  It guesses only when it is asked, and what it does has ended when it answers. The library's own predictor guesses
  *  ahead in the background, and a text that asked while such a run was being ended was never answered: it wrote nothing

@@ -93,7 +93,7 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
     // Lines come in from another thread; those of the failure may still be on their way.
     for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)
       await setTimeout(logStepMs);
-    // Waits for the model that failed to let go of the library, which that never does once it was garbage collected.
+    // Waits until the model that failed releases the library, which it never does once it was garbage collected.
     await Promise.race([llama?.dispose(), setTimeout(runtimeLimits.disposeWaitMs)]);
     // Now and then they never come. The list is the library's own and may lag behind it: good for a reason, not to
     // refuse.

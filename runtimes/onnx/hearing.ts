@@ -11,7 +11,7 @@ import type { TranscribeRequest } from "../../protocols/index.ts";
 import { doing, type Ended, type Flow } from "../adapter.ts";
 import { createRows, likeliest, sumOfLikelihoods, type Row } from "./decoder.ts";
 import { countIn, readSettings, type Settings } from "./folder.ts";
-import type { Library, Session, Tensors, Tokenizer } from "./library.ts";
+import { plainly, type Library, type Session, type Tensors, type Tokenizer } from "./library.ts";
 import { onnxLimits } from "./limits.ts";
 import { readWav, resampler } from "./sound.ts";
 import { createListener, heardRate, stretchFrames, stretchSamples } from "./spectrum.ts";
@@ -41,20 +41,22 @@ interface Orders {
 const silenceMin = 0.6;
 const meanLikelihoodMax = -1;
 
+type HearingFlow = Flow<"transcribe">;
+type Hear = (request: TranscribeRequest, flow: HearingFlow) => Promise<Ended<"transcribe">>;
+
 /** Makes the function that writes down what is said. Throws what makes the model none that does. */
-export function createHearing(parts: Parts): (request: TranscribeRequest, flow: Flow<"transcribe">) => Promise<Ended<"transcribe">> {
+export function createHearing(parts: Parts): Hear {
   const { root, config, library, encoder, decoder, tokenizer } = parts;
-  if (typeOf(encoder, "input_features") !== "float32") throw new Error("its encoder takes numbers of another sort than those of 32 bits");
+  if (typeOf(encoder, "input_features") !== "float32") throw new Error("its encoder takes no numbers of 32 bits");
   const [heardName = ""] = encoder.outputNames;
   const begin = createRows(decoder, library, ["encoder_hidden_states"]);
   const preparing = readSettings(join(root, "preprocessor_config.json"));
   const bands = countIn(config, "num_mel_bins") ?? countIn(preparing, "feature_size") ?? 80;
   const listen = createListener(bands);
-  const settings = readSettings(join(root, "generation_config.json")) ?? {};
-  const { marks, orders } = tokensIn(tokenizer, settings, config);
+  const { marks, orders } = tokensIn(tokenizer, readSettings(join(root, "generation_config.json")) ?? {}, config);
   const contextTokens = countIn(config, "max_target_positions") ?? 2 * onnxLimits.stretchTokensMax;
 
-  async function hear(stretch: Float32Array, flow: Flow<"transcribe">): Promise<Tensors> {
+  async function hear(stretch: Float32Array, flow: HearingFlow): Promise<Tensors> {
     const features = new library.Tensor("float32", listen(stretch), [1, bands, stretchFrames]);
     const given = await doing(flow, "native", () => encoder.run({ input_features: features }, [heardName]));
     return { encoder_hidden_states: given[heardName]! };
@@ -67,11 +69,11 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
     return known.toSorted(([, one], [, other]) => logits![other]! - logits![one]!)[0]?.[0];
   }
 
-  async function write(heard: Tensors, prompt: readonly number[], flow: Flow<"transcribe">): Promise<readonly number[] | undefined> {
+  /** Tokens of what is said; undefined: the call is cancelled. */
+  async function write(heard: Tensors, prompt: readonly number[], flow: HearingFlow) {
     const row: Row = begin(heard);
-    const rows = await row.read(prompt, prompt.length - prompt.indexOf(marks.start));
-    let logits = rows.at(-1)!;
-    const [atStart] = rows;
+    const [atStart, ...others] = await row.read(prompt, prompt.length - prompt.indexOf(marks.start));
+    let logits = others.at(-1) ?? atStart!;
     const nobody = orders.silence === undefined ? 0 : Math.exp(atStart![orders.silence]! - sumOfLikelihoods(atStart!));
     const written: number[] = [];
     let likelihood = 0;
@@ -94,28 +96,29 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
     const sound = doing(flow, "form", () => readWav(request.audio.bytes));
     if ("refused" in sound) return refused(failure("BAD_REQUEST", { field: "audio", reason: sound.refused }));
     const durationMs = Math.round((1_000 * sound.samples.length) / sound.rate);
-    if (durationMs > onnxLimits.soundMsMax) return refused(failure("TOO_LARGE", { field: "audio", max: onnxLimits.soundMsMax }));
-    const wrong = wrongOrder(request, orders);
+    const wrong = wrongOrder(request, durationMs, orders);
     if (wrong !== undefined) return refused(wrong);
     const stretchAt = resampler(sound, heardRate);
     const samples = Math.ceil((sound.samples.length * heardRate) / sound.rate);
-    const spoken = request.prompt === undefined || orders.before === undefined ? [] : tokenizer.encode(` ${request.prompt.trim()}`, { add_special_tokens: false }).ids.slice(-Math.floor(contextTokens / 2) + 1);
+    const before = saidBefore(request, orders, tokenizer).slice(-Math.floor(contextTokens / 2) + 1);
     let language = request.language?.toLowerCase();
     try {
       for (let from = 0; from < samples;) {
         if (flow.cancelled) return refused(failure("CANCELLED"));
         await flow.ready();
-        const heard = await hear(doing(flow, "form", () => stretchAt(from, stretchSamples)), flow);
+        const stretch = doing(flow, "form", () => stretchAt(from, stretchSamples));
+        const heard = await hear(stretch, flow);
         language ??= orders.languages.size > 0 ? await languageOf(heard) : undefined;
         const task = request.translate === true ? orders.translate : orders.transcribe;
         const told = language === undefined || orders.languages.size === 0 ? undefined : orders.languages.get(language);
-        const prompt = [...(spoken.length > 0 ? [orders.before!, ...spoken] : []), marks.start, ...[told, told === undefined ? undefined : task].filter((one) => one !== undefined)];
-        const written = await write(heard, prompt, flow);
+        const order = told === undefined ? [] : [told, task].filter((one) => one !== undefined);
+        const spoken = before.length > 0 ? [orders.before!, ...before] : [];
+        const written = await write(heard, [...spoken, marks.start, ...order], flow);
         if (written === undefined) return refused(failure("CANCELLED"));
         const { segments, heardSeconds } = segmentsOf(written, marks);
         const fromMs = (1_000 * from) / heardRate;
         for (const segment of segments) {
-          const text = tokenizer.decode(segment.tokens, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+          const text = tokenizer.decode(segment.tokens, plainly);
           const at = (seconds: number): number => Math.min(durationMs, Math.round(fromMs + 1_000 * seconds));
           if (text.trim() !== "") flow.part({ text, fromMs: at(segment.from), toMs: at(segment.to) });
         }
@@ -127,9 +130,20 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
     }
     return ok({ durationMs, ...(language !== undefined && { language }) });
   };
-} // prettier-ignore
+}
 
-function wrongOrder({ language, translate }: TranscribeRequest, orders: Orders): Failure | undefined {
+/** The caller's words on what was said before the sound, as tokens. */
+const saidBefore = ({ prompt }: TranscribeRequest, { before }: Orders, tokenizer: Tokenizer): readonly number[] =>
+  prompt === undefined || before === undefined
+    ? []
+    : tokenizer.encode(` ${prompt.trim()}`, { add_special_tokens: false }).ids;
+
+function wrongOrder(
+  { language, translate }: TranscribeRequest,
+  durationMs: number,
+  orders: Orders,
+): Failure | undefined {
+  if (durationMs > onnxLimits.soundMsMax) return failure("TOO_LARGE", { field: "audio", max: onnxLimits.soundMsMax });
   if (translate === true && (orders.translate === undefined || orders.languages.size === 0))
     return failure("BAD_REQUEST", { field: "translate", reason: "this model knows one language" });
   if (language !== undefined && orders.languages.size > 0 && !orders.languages.has(language.toLowerCase()))
@@ -164,7 +178,14 @@ function tokensIn(
   };
   const never = Array.from({ length: Math.max(0, times - end - 1) }, (_none, at) => end + 1 + at);
   return {
-    marks: { end, start, never, times, suppressed: idsIn("suppress_tokens"), suppressedFirst: idsIn("begin_suppress_tokens") }, // prettier-ignore
+    marks: {
+      end,
+      start,
+      never,
+      times,
+      suppressed: idsIn("suppress_tokens"),
+      suppressedFirst: idsIn("begin_suppress_tokens"),
+    },
     orders: { translate, transcribe, before: find("startofprev"), silence: find("nospeech", "nocaptions"), languages },
   };
 }

@@ -43,6 +43,9 @@ export interface Tokens {
   readonly token_type_ids?: readonly number[];
 }
 
+/** How texts that people read are made of tokens. */
+export const plainly = { skip_special_tokens: true, clean_up_tokenization_spaces: false } as const;
+
 /** A vocabulary in memory. */
 export interface Tokenizer {
   encode(

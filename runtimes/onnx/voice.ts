@@ -32,8 +32,10 @@ interface Parts {
 const rawRate = 24_000;
 const speeds = { min: 0.25, max: 4 };
 
+type Speak = (request: SpeakRequest, flow: Flow<"speak">) => Promise<Ended<"speak">>;
+
 /** Makes the function that speaks. Throws what makes the model none that does. */
-export function createVoice({ config, library, session, phonemize }: Parts): (request: SpeakRequest, flow: Flow<"speak">) => Promise<Ended<"speak">> {
+export function createVoice({ config, library, session, phonemize }: Parts): Speak {
   const strange = session.inputNames.filter((name) => !["input", "input_lengths", "scales", "sid"].includes(name));
   if (strange.length > 0) throw new Error(`it wants ${strange.join(", ")}, which nobody knows`);
   const [soundName = ""] = session.outputNames;
@@ -48,7 +50,7 @@ export function createVoice({ config, library, session, phonemize }: Parts): (re
   const scales = { noise: scale("noise_scale", 0.667), length: scale("length_scale", 1), width: scale("noise_w", 0.8) };
   const speakers = isRecord(config["speaker_id_map"]) ? config["speaker_id_map"] : {};
 
-  async function soundOf(ids: readonly number[], { speed, speaker }: { readonly speed: number; readonly speaker: number }): Promise<Float32Array> {
+  async function soundOf(ids: readonly number[], speed: number, speaker: number): Promise<Float32Array> {
     const feeds: Record<string, Tensor> = {
       input: integers(ids, [1, ids.length], { library, type: typeOf(session, "input") }),
       input_lengths: integers([ids.length], [1], { library, type: typeOf(session, "input_lengths") }),
@@ -62,8 +64,10 @@ export function createVoice({ config, library, session, phonemize }: Parts): (re
 
   return async (request, flow) => {
     const { text, speed = 1, voice, mediaType } = request;
-    if (text.length > onnxLimits.spokenCharsMax) return refused(failure("TOO_LARGE", { field: "text", max: onnxLimits.spokenCharsMax }));
-    if (!(speed >= speeds.min && speed <= speeds.max)) return refused(failure("BAD_REQUEST", { field: "speed", reason: `it is from ${speeds.min} to ${speeds.max}` }));
+    if (text.length > onnxLimits.spokenCharsMax)
+      return refused(failure("TOO_LARGE", { field: "text", max: onnxLimits.spokenCharsMax }));
+    if (!(speed >= speeds.min && speed <= speeds.max))
+      return refused(failure("BAD_REQUEST", { field: "speed", reason: `it is from ${speeds.min} to ${speeds.max}` }));
     const isRaw = mediaType === "audio/pcm";
     const sounds: Float32Array[] = [];
     for (const sentence of sentencesOf(text)) {
@@ -73,7 +77,7 @@ export function createVoice({ config, library, session, phonemize }: Parts): (re
       const ids = idsOf(await phonemesOf(sentence, phonemize), numbers);
       if (ids === undefined) continue;
       flow.doing?.("native");
-      const sound = await soundOf(ids, { speed, speaker: speakerOf(voice, speakers, countIn(config, "num_speakers") ?? 1) });
+      const sound = await soundOf(ids, speed, speakerOf(voice, speakers, countIn(config, "num_speakers") ?? 1));
       flow.doing?.("check");
       if (!areNumbers(sound) || (1_000 * sound.length) / rate > onnxLimits.sentenceMsMax)
         return refused(failure("OUTPUT_UNFIT", { reason: "what it says is not a sound, or has no end" }));
@@ -82,7 +86,8 @@ export function createVoice({ config, library, session, phonemize }: Parts): (re
     }
     if (isRaw) return ok({ mediaType: "audio/pcm" });
     // The head says how long the sound is: nothing can be sent before all is there.
-    flow.part({ bytes: wavHead(sounds.reduce((sum, { length }) => sum + length, 0), rate) });
+    const samples = sounds.reduce((sum, { length }) => sum + length, 0);
+    flow.part({ bytes: wavHead(samples, rate) });
     for (const sound of sounds) {
       await flow.ready();
       if (flow.cancelled) return refused(failure("CANCELLED"));
@@ -90,7 +95,7 @@ export function createVoice({ config, library, session, phonemize }: Parts): (re
     }
     return ok({ mediaType: "audio/wav" });
   };
-} // prettier-ignore
+}
 
 const atRate = (samples: Float32Array, rate: number, wanted: number): Float32Array =>
   resampler({ rate, samples }, wanted)(0, Math.ceil((samples.length * wanted) / rate));
@@ -131,6 +136,13 @@ export function sentencesOf(text: string): readonly string[] {
     });
 }
 
+/** The phonemes of a piece; marks, and what nobody can spell, as they are. */
+async function heardOf(piece: string, phonemize: Phonemize | undefined): Promise<string> {
+  const [, before = "", word = "", after = ""] = /^(\s*)(.*?)(\s*)$/su.exec(piece) ?? [];
+  const isWord = /[\p{L}\p{N}]/u.test(word);
+  return before + (isWord && phonemize !== undefined ? ((await phonemize(word)) ?? word) : word) + after;
+}
+
 /** What a sentence sounds like. What is between `[[` and `]]` is phonemes already. */
 export async function phonemesOf(sentence: string, phonemize: Phonemize | undefined): Promise<string> {
   const parts = sentence.split(/(\[\[[^\]]*\]\])/u);
@@ -138,13 +150,9 @@ export async function phonemesOf(sentence: string, phonemize: Phonemize | undefi
   for (const part of parts)
     if (part.startsWith("[[")) phonemes += part.slice(2, -2);
     // Marks between clauses are phonemes of their own: a voice pauses at them.
-    else for (const piece of part.split(/([,;:.!?]+)/u)) {
-      const [, before = "", word = "", after = ""] = /^(\s*)(.*?)(\s*)$/su.exec(piece) ?? [];
-      const isWord = /[\p{L}\p{N}]/u.test(word);
-      phonemes += before + (isWord && phonemize !== undefined ? ((await phonemize(word)) ?? word) : word) + after;
-    }
+    else for (const piece of part.split(/([,;:.!?]+)/u)) phonemes += await heardOf(piece, phonemize);
   return phonemes.replaceAll(/\s+/gu, " ").trim();
-} // prettier-ignore
+}
 
 /** The numbers of a row of phonemes: with a mark at both ends, and a pause behind each. Those that the voice does not
  *  know are left out; undefined: it knows none. */
@@ -155,7 +163,9 @@ export function idsOf(
   const of = (phoneme: string): readonly number[] => numbers.get(phoneme) ?? [];
   // A letter with its accent is two phonemes, as they were when the voice was trained.
   const all = Array.from(phonemes.normalize("NFD"));
-  const known = all.flatMap((one) => (numbers.has(one) ? [one] : numbers.has(one.toLowerCase()) ? [one.toLowerCase()] : [])); // prettier-ignore
+  const known = all.flatMap((one) =>
+    numbers.has(one) ? [one] : numbers.has(one.toLowerCase()) ? [one.toLowerCase()] : [],
+  );
   if (!known.some((one) => one.trim() !== "")) return undefined;
   return [...of("^"), ...of("_"), ...known.flatMap((one) => [...of(one), ...of("_")]), ...of("$")];
 }
@@ -167,11 +177,15 @@ const spelledBytesMax = 64 * 1024;
 export async function espeakFor(config: Settings, program = "espeak-ng"): Promise<Phonemize | undefined> {
   const espeak = isRecord(config["espeak"]) ? config["espeak"] : {};
   const voice = wordIn(espeak, "voice");
-  if (wordIn(config, "phoneme_type") === "text" || voice === undefined || !/^[\w-]{1,32}$/u.test(voice)) return undefined;
+  if (wordIn(config, "phoneme_type") === "text" || voice === undefined || !/^[\w-]{1,32}$/u.test(voice))
+    return undefined;
   const ask: Phonemize = (clause) =>
     new Promise((resolve) => {
       const streams = ["pipe", "pipe", "ignore"] as const;
-      const child = start(program, ["-q", "-b", "1", "--ipa", "-v", voice, "--stdin"], { streams, timeoutMs: spellMsMax });
+      const child = start(program, ["-q", "-b", "1", "--ipa", "-v", voice, "--stdin"], {
+        streams,
+        timeoutMs: spellMsMax,
+      });
       let said = "";
       child.stdout?.setEncoding("utf8").on("data", (text: string) => {
         said += text;
@@ -179,7 +193,14 @@ export async function espeakFor(config: Settings, program = "espeak-ng"): Promis
       });
       child.on("error", () => resolve(undefined));
       child.on("close", (code) =>
-        resolve(code === 0 ? said.replaceAll(/\([a-z-]+\)|[\u200d_]/gu, "").replaceAll(/\s+/gu, " ").trim() : undefined),
+        resolve(
+          code === 0
+            ? said
+                .replaceAll(/\([a-z-]+\)|[\u200d_]/gu, "")
+                .replaceAll(/\s+/gu, " ")
+                .trim()
+            : undefined,
+        ),
       );
       // By its input: a text is no argument.
       child.stdin?.on("error", () => undefined);
@@ -187,4 +208,4 @@ export async function espeakFor(config: Settings, program = "espeak-ng"): Promis
     });
   const said = await ask("a");
   return said === undefined || said === "" ? undefined : ask;
-} // prettier-ignore
+}

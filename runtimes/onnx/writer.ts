@@ -16,6 +16,7 @@ import { runtimeLimits } from "../limits.ts";
 import { tokensBeyond } from "../measure.ts";
 import { createRows, likeliest } from "./decoder.ts";
 import { isRecord, readSettings, wordIn, type Settings } from "./folder.ts";
+import { plainly } from "./library.ts";
 import type { Library, Session, Template, Tokenizer } from "./library.ts";
 import { flowOf } from "../seam.ts";
 import { onnxLimits } from "./limits.ts";
@@ -32,15 +33,19 @@ interface Parts {
 /** The usual choice of chat servers, as with llama.cpp. */
 const usualTemperature = 0.7;
 
+type Write = (request: GenerationRequest, flow: Flow<"generate">) => Promise<Ended<"generate">>;
+
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** Makes the function that writes. Throws what makes the model none that does. */
-export function createWriter(parts: Parts): (request: GenerationRequest, flow: Flow<"generate">) => Promise<Ended<"generate">> {
+export function createWriter(parts: Parts): Write {
   const { root, config, library, session, tokenizer, contextTokens } = parts;
   const begin = createRows(session, library, []);
   const settings = readSettings(join(root, "tokenizer_config.json")) ?? {};
   const render = createRenderer(root, settings, library);
   const ends = endsIn(tokenizer, [readSettings(join(root, "generation_config.json")) ?? {}, config], settings);
   const encode = (text: string): readonly number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
-  const decode = (tokens: readonly number[]): string => tokens.length === 0 ? "" : tokenizer.decode(tokens, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+  const decode = (tokens: readonly number[]): string => (tokens.length === 0 ? "" : tokenizer.decode(tokens, plainly));
 
   return async (request, wide) => {
     const flow = flowOf(request, wide);
@@ -52,12 +57,14 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
       return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
     }
     const count = (piece: string): number => encode(piece).length;
-    const beyond = await tokensBeyond(pieces, contextTokens - 1, count, () => new Promise((resolve) => setImmediate(resolve)));
+    const beyond = await tokensBeyond(pieces, contextTokens - 1, count, breathe);
     const prompt = beyond === undefined ? pieces.flatMap(encode) : [];
     const promptTokens = beyond ?? prompt.length;
-    if (promptTokens === 0 || promptTokens >= contextTokens) return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
+    if (promptTokens === 0 || promptTokens >= contextTokens)
+      return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
     const { sampling } = request;
-    const answer = createAnswer(request.stop ?? [], Math.min(sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens));
+    const tokensMax = Math.min(sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens);
+    const answer = createAnswer(request.stop ?? [], tokensMax);
     const chance = chanceOf(sampling.seed ?? Math.floor(Math.random() * 2 ** 31));
     const words = createDetokenizer<number>(
       (tokens, before) => decode([...before, ...tokens]).slice(decode(before).length),
@@ -71,6 +78,10 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
       const { tokens: completionTokens, stoppedBy } = answer;
       return ok({ end, promptTokens, completionTokens, ...(stoppedBy !== undefined && { stoppedBy }) });
     };
+    const finished = (end: GenerationEnd): Ended<"generate"> => {
+      say(answer.finish(words.flush()));
+      return done(end);
+    };
     const row = doing(flow, "native", () => begin({}));
     try {
       let logits: Float32Array | undefined;
@@ -81,21 +92,12 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
       }
       for (;;) {
         await flow.ready();
-        if (flow.cancelled) {
-          say(answer.finish(words.flush()));
-          return done("stopped");
-        }
+        if (flow.cancelled) return finished("stopped");
         const token = choose(logits!, { temperature: usualTemperature, ...sampling }, chance);
-        if (ends.has(token)) {
-          say(answer.finish(words.flush()));
-          return done("complete");
-        }
+        if (ends.has(token)) return finished("complete");
         const step = answer.push(words.push(token));
         say(step);
-        if (step.end !== undefined) {
-          if (step.end === "length") say(answer.finish(words.flush()));
-          return done(step.end);
-        }
+        if (step.end !== undefined) return step.end === "length" ? finished(step.end) : done(step.end);
         [logits] = await row.read([token]);
       }
     } catch (thrown) {
@@ -103,7 +105,7 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
       throw thrown;
     }
   };
-} // prettier-ignore
+}
 
 /** What `choose` goes by. */
 type Choice = Pick<Sampling, "topP" | "topK" | "minP"> & { readonly temperature: number };
@@ -178,20 +180,32 @@ const cut = "\uE000";
 
 /** Makes the function that writes a conversation as the model was trained to read it. The pieces are read one by one:
  *  what people wrote is never a control token. Throws what is wrong with the template. */
-function createRenderer(root: string, settings: Settings, library: Library): (request: GenerationRequest) => readonly string[] {
+function createRenderer(
+  root: string,
+  settings: Settings,
+  library: Library,
+): (request: GenerationRequest) => readonly string[] {
   const template = templateIn(root, settings);
   const compiled: Template | undefined = template === undefined ? undefined : library.template(template);
   const vocabulary = readSettings(join(root, "tokenizer.json"), onnxLimits.tokenizerBytesMax) ?? {};
   const added = Array.isArray(vocabulary["added_tokens"]) ? (vocabulary["added_tokens"] as readonly unknown[]) : [];
-  const controls = added.flatMap((one) => (isRecord(one) && typeof one["content"] === "string" && one["content"].length > 1 ? [one["content"]] : []));
+  const controls = added.flatMap((one) =>
+    isRecord(one) && typeof one["content"] === "string" && one["content"].length > 1 ? [one["content"]] : [],
+  );
   const nameOf = (name: string): string => {
     const value = settings[name];
     return typeof value === "string" ? value : ((isRecord(value) ? wordIn(value, "content") : undefined) ?? "");
   };
   const harmless = (text: string): string =>
-    controls.reduce((left, control) => left.replaceAll(control, control[0]! + cut + control.slice(1)), text.replaceAll(cut, "").replaceAll(here, ""));
+    controls.reduce(
+      (left, control) => left.replaceAll(control, control[0]! + cut + control.slice(1)),
+      text.replaceAll(cut, "").replaceAll(here, ""),
+    );
   const rendered = ({ messages, thinking }: GenerationRequest): string => {
-    const told = messages.map(({ role, content, continues }) => ({ role, content: harmless(content) + (continues === true ? here : "") }));
+    const told = messages.map(({ role, content, continues }) => ({
+      role,
+      content: harmless(content) + (continues === true ? here : ""),
+    }));
     if (compiled === undefined) return `${told.map(({ content }) => content).join("\n\n")}\n`;
     const isBegun = messages.at(-1)?.continues === true;
     const text = compiled.render({
@@ -209,7 +223,7 @@ function createRenderer(root: string, settings: Settings, library: Library): (re
     const end = text.lastIndexOf(here);
     return (end < 0 ? text : text.slice(0, end).trimEnd()).split(cut).filter((piece) => piece !== "");
   };
-} // prettier-ignore
+}
 
 /** The template, in a file of its own or in the settings; undefined: there is none, and the texts stand one after the
  *  other. */

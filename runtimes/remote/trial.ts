@@ -63,12 +63,10 @@ export async function tryEndpoint(spec: ModelSpec, trial: Trial): Promise<Endpoi
     "fine",
     `answered in ${tookMs} ms${url.startsWith("https:") ? ", encrypted, and its certificate is trusted" : ""}`,
   );
-  add(
-    "key",
-    key.key === undefined ? "skipped" : "fine",
-    key.key === undefined ? "no key is configured, and none was asked for" : "accepted",
-  );
-  add("models", listed.length > 0 ? "fine" : "failed", listed.length > 0 ? `lists ${listed.length}` : "the server lists none: load or pull one there"); // prettier-ignore
+  if (key.key === undefined) add("key", "skipped", "no key is configured, and none was asked for");
+  else add("key", "fine", "accepted");
+  if (listed.length > 0) add("models", "fine", `lists ${listed.length}`);
+  else add("models", "failed", "the server lists none: load or pull one there");
   const server = await serverOf(spec);
   const known = server === undefined ? {} : { server };
 
@@ -80,7 +78,8 @@ export async function tryEndpoint(spec: ModelSpec, trial: Trial): Promise<Endpoi
     return report(known);
   }
   const { capabilities, contextTokens = 0 } = loaded;
-  add("model", "fine", `${name}: ${capabilities.join(", ")}${contextTokens > 0 ? `; reads ${contextTokens} tokens` : ""}`); // prettier-ignore
+  const reads = contextTokens > 0 ? `; reads ${contextTokens} tokens` : "";
+  add("model", "fine", `${name}: ${capabilities.join(", ")}${reads}`);
   const model = { name, capabilities, contextTokens };
   if (!trial.speed || loaded.serves.generate === undefined) {
     add("speed", "skipped", trial.speed ? "the model writes no text" : "was not asked for");
@@ -92,7 +91,8 @@ export async function tryEndpoint(spec: ModelSpec, trial: Trial): Promise<Endpoi
     return report({ ...known, model });
   }
   const { firstTokenMs, tokensPerSecond, tokens } = run;
-  add("speed", "fine", `first token after ${firstTokenMs} ms, then ${tokensPerSecond} tokens a second (${tokens} tokens)`); // prettier-ignore
+  const speed = `${tokensPerSecond} tokens a second (${tokens} tokens)`;
+  add("speed", "fine", `first token after ${firstTokenMs} ms, then ${speed}`);
   return report({ ...known, model, speed: run });
 }
 
@@ -172,7 +172,8 @@ const keyAdvice = (key: NonNullable<ModelSpec["endpoint"]>["key"]): string =>
 const advice: readonly (readonly [RegExp, string])[] = [
   [
     /ECONNREFUSED/,
-    "nothing listens at this address: is the server started, the port right, and does it listen for other machines (Ollama: OLLAMA_HOST=0.0.0.0)?",
+    "nothing listens at this address: is the server started, the port right, " +
+      "and does it listen for other machines (Ollama: OLLAMA_HOST=0.0.0.0)?",
   ],
   [/ENOTFOUND|EAI_AGAIN/, "this name leads nowhere: check how it is written, or use an address of numbers"],
   [
@@ -206,12 +207,16 @@ export function explain(error: Failure, url: string): { readonly step: TestStep[
     case "PROVIDER_REFUSED":
       return {
         step: "key",
-        says: `the server refuses${status}${said && `, and says “${said}”`}: check the key, and what it may be used for`,
+        says:
+          `the server refuses${status}${said && `, and says “${said}”`}: ` +
+          "check the key, and what it may be used for",
       };
     case "MODEL_NOT_FOUND":
       return {
         step: "models",
-        says: `there is no list of models or no such model at this address: is ${url} the base of the interface (OpenAI's kind: …/v1), and the adapter right?`,
+        says:
+          "there is no list of models or no such model at this address: " +
+          `is ${url} the base of the interface (OpenAI's kind: …/v1), and the adapter right?`,
       };
     case "MODEL_BUSY":
       return { step: "models", says: `the server has no room now${status}: try again later` };

@@ -1,7 +1,7 @@
 /** The model store: what a node has of models on its disk, and how it gets more. No native code is in it, and none sees
  *  a file before TypeScript has looked at it.
  *
- *      text ─► sources/ (which files, where) ─► fetching.ts (bytes, resumed) ─► check.ts (hashes, and inspect.ts: what is it?)
+ *      text ─► sources/ (which files, where) ─► fetching.ts (bytes, resumed) ─► check.ts (hashes), inspect.ts (what)
  *                                                                                  │
  *      adapters ◄── path ── disk.ts (content by digest, manifests, what was refused) ◄┘
  *

@@ -172,7 +172,9 @@ export function partsFault(
     if (!isNamed)
       return {
         path,
-        reason: `it is part ${part.number + 1} of ${count}, and must have this name: name${suffixOf(part.number, count)}`,
+        reason:
+          `it is part ${part.number + 1} of ${count}, and must have this name: ` +
+          `name${suffixOf(part.number, count)}`,
       };
     if (part.number !== index)
       return { path, reason: `it is one of ${count} parts, and part ${index + 1} is not here` };

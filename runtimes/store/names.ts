@@ -125,7 +125,8 @@ export function plainSource(text: string): string {
 
 function sourceOfRepository({ repo, revision, path, quantisation }: Repository): string {
   const at = revision === "main" ? "" : `@${revision}`;
-  return `hf:${repo}${at}${path === undefined ? "" : `/${path}`}${quantisation === undefined ? "" : `:${quantisation}`}`;
+  const kind = quantisation === undefined ? "" : `:${quantisation}`;
+  return `hf:${repo}${at}${path === undefined ? "" : `/${path}`}${kind}`;
 }
 
 /** The source that a name leads to, as Ollama's clients write it: its registry, another one by its host, or Hugging

@@ -2,7 +2,8 @@
  *  here.
  *
  *      Q8_0: 32 numbers = scale (half), 32 signed bytes           number = scale × byte
- *      Q4_0: 32 numbers = scale (half), 16 bytes of two halves    number = scale × (nibble − 8); byte j has number j below and j + 16 above
+ *      Q4_0: 32 numbers = scale (half), 16 bytes of two halves    number = scale × (nibble − 8); byte j has number j
+ *                                                                 below and j + 16 above
  *
  *  Source: block_q8_0 and block_q4_0 of ggml-common.h, and what ggml documents of them. The scale of Q8_0 maps the
  *  largest number to 127, that of Q4_0 the largest with its sign to −8. */

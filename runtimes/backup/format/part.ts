@@ -1,7 +1,7 @@
 /** What one node made of the slots that it owns, for the node that makes the snapshot: nodes of the manifest
  *  (`node.ts`), of the sorts `part` and `changes`.
  *
- *      part: how far each slot was read, and links ─► changes: units with their places, and names of units that are gone
+ *      part: how far each slot was read, and links ─► changes: units with their places, and names of those gone
  *
  *  They live until the snapshot is there, which does not name them. */
 import { readCursors, writeCursors, type Cursor } from "./catalog.ts";

@@ -1,6 +1,6 @@
 /** A unit sealed: what is recalled as one, in fragments of which none is of use without all the others.
  *
- *      plaintext ─ zstd ─► frame ─ pad ─► transform ─► split in s ─► each: AES-256-GCM, own key, whole context ─► fragments
+ *      plaintext ─ zstd ─► frame ─ pad ─► transform ─► split in s ─► each: AES-256-GCM, own key, context ─► fragments
  *
  *  A frame is `codec (1) | data length (4) | plaintext length (4) | data | zeros`, numbers little-endian. Codec 0: the
  *  data is the plaintext; 1: Zstandard (RFC 8878). The keys of the fragments are HKDF-SHA-512 of the unit's key (no

@@ -1,7 +1,8 @@
 /** A repository of models as Hugging Face serves them, or a mirror of it.
  *
- *      GET /api/models/<repo>/revision/<revision>          the commit, and the licence
- *      GET /api/models/<repo>/tree/<commit>?recursive=true  the files with sizes; SHA-256 of the large ones. Goes on by Link: rel="next"
+ *      GET /api/models/<repo>/revision/<revision>           the commit, and the licence
+ *      GET /api/models/<repo>/tree/<commit>?recursive=true  the files with sizes; SHA-256 of the large ones. Goes on by
+ *                                                           Link: rel="next"
  *      GET /<repo>/resolve/<commit>/<path>                  a file
  *
  *  Source: https://huggingface.co/docs/hub/api */
