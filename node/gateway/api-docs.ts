@@ -109,7 +109,8 @@ function answerFinder({ routes }: Answers): (method: string, path: string) => ob
     .map(([name, answer]) => [new RegExp(`^${name.replaceAll("*", "[^/:]+")}$`), answer] as const);
   return (method, path) => {
     const written = path.replaceAll(/\{(\w+)\}/g, ":$1");
-    const name = `${method.toUpperCase()} ${written.startsWith(`${apiPrefix}/`) ? written.slice(apiPrefix.length) : written}`;
+    const place = written.startsWith(`${apiPrefix}/`) ? written.slice(apiPrefix.length) : written;
+    const name = `${method.toUpperCase()} ${place}`;
     return name in routes ? routes[name] : patterns.find(([pattern]) => pattern.test(name))?.[1];
   };
 }

@@ -17,8 +17,8 @@
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
  *  (commands/, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, shared-rates.ts, guess-limit.ts,
  *  addresses.ts), and the promise that a client's event stream has no gap and no duplicate across reconnects
- *  (feeds.ts). Nobody can take from others what they need: connections have one governor (connections.ts), and so has what
- *  waits to be read (outputMemory.ts).
+ *  (feeds.ts). Nobody can take from others what they need: connections have one governor (connections.ts), and so has
+ *  what waits to be read (outputMemory.ts).
  *
  *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
 import type { Server as SecureServer } from "node:https";
@@ -152,6 +152,17 @@ function addAdminParts(api: FastifyInstance, at: GatewayContext, entering: Enter
   if (at.models !== undefined) addStoreStream(api, at, { ...at.models, accounts });
 }
 
+/** The door of admins' programs, where they have a listener. */
+const controlDoorOf = ({ controlListen, grpcListen, controlTokens, clock, random }: GatewayOptions) =>
+  (controlListen ?? grpcListen) && controlTokens
+    ? createControlDoor({
+        address: controlListen,
+        tokens: controlTokens,
+        clock,
+        newPass: () => createDevice(random),
+      })
+    : undefined;
+
 /** Starts listening. Rejects when the address is taken. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let url = "";
@@ -161,7 +172,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const newId = createIds(options.random);
   const rates = createRates({ ...options, limits: all });
   const addresses = createAddresses(options.trustedProxies ?? [], (address) => {
-    const help = `If this is a proxy of yours, name it: --trusted-proxy ${address}. Until then its clients count as one.`;
+    const help = `If this is your proxy, name it: --trusted-proxy ${address}. Until then its clients count as one.`;
     options.log.warn("gateway.proxy.unnamed", { address, help });
   });
   const at: GatewayContext = {
@@ -174,10 +185,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       return options.signUpDomains ?? [];
     },
     limits: all,
-    control:
-      (options.controlListen ?? options.grpcListen) && options.controlTokens
-        ? createControlDoor({ address: options.controlListen, tokens: options.controlTokens, clock: options.clock, newPass: () => createDevice(options.random) })
-        : undefined, // prettier-ignore
+    control: controlDoorOf(options),
     rates,
     commands: createCommandRates(rates, all),
     pace: createBodyPace({ ...options, limits: all }),
@@ -187,7 +195,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     isAdminAddress: adminRule(options),
     origins: () => options.allowedOrigins ?? none,
     newId,
-    tokens: options.serviceTokens && createServiceTokens({ ...options, options: options.serviceTokens, limits: all, newId }), // prettier-ignore
+    tokens:
+      options.serviceTokens && createServiceTokens({ ...options, options: options.serviceTokens, limits: all, newId }),
     isOurs: createHostCheck(options.hosts ?? [], options.log),
     addresses,
     mounts: createMounts({ publicUrl: () => options.publicUrl?.(), isProxy: (address) => addresses.isProxy(address) }),

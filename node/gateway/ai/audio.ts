@@ -54,7 +54,10 @@ type Spoken = readonly EnginePart<"transcribe">[];
 
 const clockOf = (ms: number, point: string): string => {
   const pad = (value: number, width: number): string => String(Math.floor(value)).padStart(width, "0");
-  return `${pad(ms / 3_600_000, 2)}:${pad((ms / 60_000) % 60, 2)}:${pad((ms / 1_000) % 60, 2)}${point}${pad(ms % 1_000, 3)}`;
+  return (
+    `${pad(ms / 3_600_000, 2)}:${pad((ms / 60_000) % 60, 2)}:${pad((ms / 1_000) % 60, 2)}${point}` +
+    `${pad(ms % 1_000, 3)}`
+  );
 };
 const textOf = (spoken: Spoken): string =>
   spoken

@@ -2,7 +2,7 @@
  *
  *      request ─► a place of its person (at most `callsPerPersonMax`; others wait, the person's keys take turns)
  *                   └─► engine ─► parts … ─► answer, or its failure; the place is free again
- *                          ▲ cancelled when nobody wants it: the client is gone, or another call of the request has failed */
+ *                          ▲ cancelled when nobody needs it: the client is gone, or another call has failed */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import {
   cacheUses,

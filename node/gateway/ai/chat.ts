@@ -32,7 +32,7 @@ import {
   readCall,
   readForm,
   readFormat,
-  readSampling,
+  samplingIn,
   readStops,
   readText,
   readThinking,
@@ -136,14 +136,7 @@ function readChat(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
   return {
     // Clients that say otherwise want a message behind the last one.
     messages: body.continue_final_message === false ? messages : begunIn(messages),
-    sampling: readSampling({
-      temperature: body.temperature,
-      topP: body.top_p,
-      topK: body.top_k,
-      minP: body.min_p,
-      seed: body.seed ?? body.random_seed,
-      maxTokens: body.max_completion_tokens ?? body.max_tokens,
-    }),
+    sampling: samplingIn(body, body.max_completion_tokens ?? body.max_tokens),
     stop: demand(readStops("/stop", body.stop)),
     ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
     ...(format && { format }),

@@ -11,7 +11,7 @@ import {
   nothingWritten,
   readForm,
   readFormat,
-  readSampling,
+  samplingIn,
   readStops,
   readText,
   readThinking,
@@ -67,6 +67,18 @@ function listsOf(told: readonly TokenLogprob[], offsetOf: (one: TokenLogprob) =>
   };
 }
 
+type Told<T> = (index: number, what: T) => void;
+
+function usageOfAll(usages: readonly ReturnType<typeof usageOf>[]) {
+  const sum = (name: "prompt_tokens" | "completion_tokens" | "total_tokens") =>
+    usages.reduce((total, usage) => total + usage[name], 0);
+  return {
+    prompt_tokens: sum("prompt_tokens"),
+    completion_tokens: sum("completion_tokens"),
+    total_tokens: sum("total_tokens"),
+  };
+}
+
 /** Adds it. */
 export function addCompletions(surface: Surface): void {
   const { at } = surface;
@@ -84,13 +96,13 @@ export function addCompletions(surface: Surface): void {
     const thinking = demand(readThinking(body));
     const wantedFor = (prompt: string, index: number): Wanted => ({
       messages: [{ role: "user", content: demand(readText(`/prompt/${index}`, prompt)) }],
-      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p, seed: body.seed ?? body.random_seed, maxTokens: body.max_tokens }),
+      sampling: samplingIn(body, body.max_tokens),
       stop: demand(readStops("/stop", body.stop)),
       ...(typeof logprobs === "number" && { logprobs }),
       ...(form && { format: form }),
       ...(thinking !== undefined && { thinking }),
       parallel: true,
-    }); // prettier-ignore
+    });
     const generates = await Promise.all(
       prompts.map(async (prompt, index) => generator(surface, posted.asking, body.model, wantedFor(prompt, index))),
     );
@@ -103,7 +115,7 @@ export function addCompletions(surface: Surface): void {
       finish_reason: answer === undefined ? null : finishOf(answer),
     });
     /** All choices; the usage has each prompt once. */
-    const run = async (asking: Asking, onPart: (index: number, part: Parameters<typeof add>[1]) => void, onEnd: (index: number, answer: GenerationAnswer) => void) => {
+    const run = async (asking: Asking, onPart: Told<Parameters<typeof add>[1]>, onEnd: Told<GenerationAnswer>) => {
       const answers = await together(asking, count, async (one, index) => {
         const of = Math.floor(index / each);
         const answer = await generates[of]!(one, index % each, (part) => onPart(index, part));
@@ -111,9 +123,8 @@ export function addCompletions(surface: Surface): void {
         return answer;
       });
       const usages = prompts.map((_, of) => usageOf(answers.slice(of * each, (of + 1) * each)));
-      const sum = (name: "prompt_tokens" | "completion_tokens" | "total_tokens") => usages.reduce((total, usage) => total + usage[name], 0);
-      return { answers, usage: { prompt_tokens: sum("prompt_tokens"), completion_tokens: sum("completion_tokens"), total_tokens: sum("total_tokens") } };
-    }; // prettier-ignore
+      return { answers, usage: usageOfAll(usages) };
+    };
     if (body.stream !== true) {
       const choices: Written[] = Array.from({ length: count }, nothingWritten);
       const { answers, usage } = await run(

@@ -104,6 +104,27 @@ export const readSampling = (given: {
   ...(!isAbsent(given.seed) && { seed: given.seed & 0x7fffffff }),
 });
 
+/** How tokens are picked, as OpenAI's interfaces say it. */
+export const samplingIn = (
+  body: {
+    readonly temperature?: number | null | undefined;
+    readonly top_p?: number | null | undefined;
+    readonly top_k?: number | null | undefined;
+    readonly min_p?: number | null | undefined;
+    readonly seed?: number | null | undefined;
+    readonly random_seed?: number | null | undefined;
+  },
+  maxTokens: number | null | undefined,
+): Sampling =>
+  readSampling({
+    temperature: body.temperature,
+    topP: body.top_p,
+    topK: body.top_k,
+    minP: body.min_p,
+    seed: body.seed ?? body.random_seed,
+    maxTokens,
+  });
+
 /** A function as every wire describes it. */
 export const functionSchema = Type.Object({
   name: Type.String({ pattern: "^[A-Za-z0-9_.:-]{1,128}$", description: "letters, digits, _ . : -" }),
@@ -112,10 +133,12 @@ export const functionSchema = Type.Object({
   strict: maybe(Type.Boolean()),
 });
 
+type Given<T> = { readonly [Field in keyof T]?: T[Field] | undefined };
+
 /** Reads one function. */
 export function readTool(
   path: string,
-  { name, description, parameters, strict }: Static<typeof functionSchema>,
+  { name, description, parameters, strict }: Given<Static<typeof functionSchema>> & { readonly name: string },
 ): Result<Tool> {
   const text = readText(`${path}/description`, description ?? "");
   if (!text.ok) return text;

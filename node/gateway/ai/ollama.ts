@@ -150,6 +150,9 @@ type Common = Pick<
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
+/** What all requests for text say of how they are answered. */
+type Writes = { readonly model: string } & Pick<Static<typeof generateRequest>, "stream" | "think">;
+
 /** How long the model stays in memory: seconds, or a duration like `1h30m`; negative: until its room is needed. */
 function readKeepAlive(given: string | number | null | undefined): { readonly keepAliveMs?: number } {
   if (isAbsent(given)) return {};
@@ -438,7 +441,7 @@ export function addOllama(surface: Surface): void {
 
   /** Runs a request for text. `say` makes the fields of one line. */
   async function write(
-    { body, asking: asked, reply }: Posted<{ readonly model: string } & Pick<Static<typeof generateRequest>, "stream" | "think">>,
+    { body, asking: asked, reply }: Posted<Writes>,
     wanted: Wanted,
     say: (written: Pick<Written, "text" | "thought"> & { readonly calls: readonly ToolCall[] }) => object,
   ): Promise<unknown> {
@@ -448,7 +451,7 @@ export function addOllama(surface: Surface): void {
     const generate = await generator(surface, asked, body.model, wanted);
     const head = () => ({ model: body.model, created_at: new Date(clock.nowMs()).toISOString() });
     const shown = (part: Pick<GenerationPart, "text" | "thought" | "calls">) =>
-      say({ text: part.text, thought: body.think === false ? "" : (part.thought ?? ""), calls: [...(part.calls ?? [])] });
+      say({ text: part.text, thought: body.think === false ? "" : (part.thought ?? ""), calls: part.calls ?? [] });
     const nanos = (fromMs: number, toMs: number) => Math.max(1, Math.round((toMs - fromMs) * 1e6));
     const lastOf = (answer: EngineAnswer<"generate">) => {
       const nowMs = clock.monotonicMs();
@@ -490,7 +493,7 @@ export function addOllama(surface: Surface): void {
       },
       (reason) => `${JSON.stringify(ollamaError(reason))}\n`,
     );
-  } // prettier-ignore
+  }
 
   /** A request without a prompt loads the model: it is loaded already, or loads by itself. */
   const loaded = async ({ body, asking }: Posted<{ readonly model: string }>, fields: object) => {

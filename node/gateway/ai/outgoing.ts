@@ -3,7 +3,7 @@
  *      asked ──place──► placed ──first words, or a moment of silence──► begun: 200 and headers ──► words … end
  *        │                 │                                              │
  *        └── a refusal has a status of its own ──┘                        ├── silence: a beat, again and again
- *                                                                         └── a failure is said in the interface's own words
+ *                                                                         └── a failure, in the interface's own words
  *
  *  Invariant: from the place on no listening client waits longer than `beatMs` for a byte. A request that is refused
  *  within the moment after the place (`beginAfterMs`) gets the status of the refusal: nearly all refusals come at once.

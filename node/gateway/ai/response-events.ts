@@ -1,6 +1,7 @@
 /** A response as it is written: its items, and the events that tell of them in their order.
  *
- *      created, in_progress ─► for each item: output_item.added ─► its deltas ─► output_item.done ─► completed | incomplete | failed
+ *      created, in_progress ─► for each item: output_item.added ─► its deltas ─► output_item.done
+ *                           ─► completed | incomplete | failed
  *
  *  Whole responses are made by the same steps, with nobody to tell. */
 import { parseWithin, type Failure, type GenerationAnswer, type GenerationPart } from "../../../protocols/index.ts";

@@ -30,7 +30,7 @@ import {
   readCall,
   readForm,
   readFormat,
-  readSampling,
+  samplingIn,
   readText,
   readThinking,
   readTool,
@@ -213,7 +213,8 @@ function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMe
       default:
         return refuse(
           `${path}/type`,
-          `${typeof type === "string" ? type : "this"} is not supported; only messages, calls of functions and their outputs are`,
+          `${typeof type === "string" ? type : "this"} is not supported; ` +
+            "only messages, calls of functions and their outputs are",
         );
     }
   }
@@ -245,7 +246,8 @@ async function resolved(
     const id = String(one["id"]);
     if (isBefore.has(id)) return [];
     const missing =
-      "no item of this id is kept: responses are kept for a while, by the node that answered, which has to be up; send the item itself";
+      "no item of this id is kept: responses are kept for a while, by the node that answered, which has to be up; " +
+      "send the item itself";
     return [kept.get(id) ?? beside.get(id) ?? refuse(`/input/${index}/id`, missing)];
   });
 }
@@ -301,7 +303,7 @@ export function addResponses(surface: Surface): Responses {
   function readRequest(body: Body, items: readonly Item[], reader: MediaReader): Wanted {
     const tools = (body.tools ?? []).map(({ type, name, description, parameters, strict }, index) =>
       type === "function" && !isAbsent(name)
-        ? demand(readTool(`/tools/${index}`, { name, description: description ?? null, parameters: parameters ?? null, strict: strict ?? null }))
+        ? demand(readTool(`/tools/${index}`, { name, description, parameters, strict }))
         : refuse(`/tools/${index}/type`, `${type} is not supported: only functions that the client runs are`),
     );
     const chosen = demand(readChoice("/tool_choice", body.tool_choice, (name) => name));
@@ -318,7 +320,7 @@ export function addResponses(surface: Surface): Responses {
     if (asked.length === 0) refuse("/input", "must hold something to answer");
     return {
       messages: asked,
-      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p, seed: body.seed ?? body.random_seed, maxTokens: body.max_output_tokens }),
+      sampling: samplingIn(body, body.max_output_tokens),
       ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
       ...(format && { format }),
       ...(thinking !== undefined && { thinking }),
@@ -326,7 +328,7 @@ export function addResponses(surface: Surface): Responses {
       ...(told && { logprobs: body.top_logprobs ?? 0 }),
       parallel: body.parallel_tool_calls !== false,
     };
-  } // prettier-ignore
+  }
 
   const stateOf = (body: Body): ResponseState => {
     const text = (name: string): string | null => {
@@ -378,19 +380,18 @@ export function addResponses(surface: Surface): Responses {
   };
 
   /** What a response goes on from. Error: BAD_REQUEST. */
-  async function earlierOf({ previous_response_id: id }: Pick<Body, "previous_response_id">, user: string, by?: object) {
+  async function earlierOf(id: Body["previous_response_id"], user: string, by?: object) {
     if (isAbsent(id)) return { earlier: undefined, before: [] };
     const earlier = await kept.find(user, id, by).catch((error: unknown) => {
       if (failureOf(error).code !== "NOT_FOUND") throw error;
-      const problem = "not found: responses are kept for a while, by the node that answered; send the conversation again";
+      const problem = "not found: the node that answered keeps responses for a while; send the conversation again";
       throw new PlexusError(
         failure("BAD_REQUEST", { path: "/previous_response_id", problem, word: "previous_response_not_found" }),
       );
     });
-    if (earlier.response.status === "in_progress")
-      refuse("/previous_response_id", "this response is not complete yet");
+    if (earlier.response.status === "in_progress") refuse("/previous_response_id", "this response is not complete yet");
     return { earlier, before: [...earlier.before, ...earlier.input, ...earlier.response.output] };
-  } // prettier-ignore
+  }
 
   /** Begins one: what has a status of its own is thrown. */
   async function begin(asked: Asked): Promise<{ readonly state: ResponseState; readonly run: Run }> {
@@ -400,7 +401,7 @@ export function addResponses(surface: Surface): Responses {
     const keep = stored || only !== undefined;
     const inBackground = body.background === true;
     if (inBackground && !stored) refuse("/background", "needs store: who would find the response?");
-    const { before } = await earlierOf(body, user, only);
+    const { before } = await earlierOf(body.previous_response_id, user, only);
     const given = itemsOf(body);
     const input = await resolved(given, before, (ids) => kept.items(user, ids));
     const reader = mediaFor(at.limits);
@@ -469,7 +470,7 @@ export function addResponses(surface: Surface): Responses {
   addPost(surface, "/v1/responses/compact", compacts, async (posted) => {
     const { body, asking } = posted;
     const { user } = asking.caller;
-    const { before } = await earlierOf(body, user);
+    const { before } = await earlierOf(body.previous_response_id, user);
     const reader = mediaFor(at.limits);
     const input = await resolved(itemsOf(body), before, (ids) => kept.items(user, ids));
     const messages = readItems([...before, ...input], reader);

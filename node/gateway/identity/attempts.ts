@@ -1,6 +1,6 @@
 /** Sign-ins under way: what somebody has proven so far at this node, until it is enough for a session.
  *
- *      begin ─► secret, in a cookie or with the program ─► find ─► take, which ends it ─► begin again with one proof more
+ *      begin ─► secret, in a cookie or with the program ─► find ─► take, which ends it ─► begin again, one proof more
  *
  *  Only a client with the secret goes on with the attempt. The secret is new after each proof, so an attacker who
  *  planted or saw the one before has nothing. An attempt is taken once. It lies in memory, at the node where it was

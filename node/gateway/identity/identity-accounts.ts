@@ -88,8 +88,8 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
 
   const vouchedBy = (row: IdentityProviderRow): string => sha256(vouchedOf(row));
 
-  /** Whether the server's word counts for this account: as the server was when it was linked, or whoever set it since
-   *  may let the person in. */
+  /** Whether the server's word counts for this account: as the server was when it was linked, or the admin who set it
+   *  since may let the person in. */
   async function vouch({ row, claims: { issuer, subject } }: Named, user: string): Promise<Result<unknown>> {
     const held = await rolesOf(user);
     if (!held.ok) return held;

@@ -2,7 +2,7 @@
  *  comes back.
  *
  *      begin ──► attempt (cookie) ──► the other server ──► cameBack ──► the claims let somebody in
- *                                                              └─► prove ──► provenOf, when the page says yes: link, confirm
+ *                                                              └─► prove ──► provenOf, on the page's yes: link, confirm
  *
  *  A browser that comes back has to hold the secret of the attempt that `state` names: nobody else's code or answer is
  *  taken, and nobody is signed in as somebody else by a link. */

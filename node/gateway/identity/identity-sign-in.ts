@@ -31,6 +31,12 @@ const beginQuery = schema.object({
   return: Type.Optional(Type.String({ maxLength: 512, description: "A path of the page to come back to" })),
   invitation: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
 });
+const beginSchema = {
+  summary: "Sends the browser to another server to sign in there",
+  description: "An `invitation` lets an account be made. `return` is a path of the page; else its beginning.",
+  params: byProvider,
+  querystring: beginQuery,
+};
 // Servers add fields of their own.
 const backQuery = Type.Record(Type.String({ maxLength: 64 }), Type.Unknown(), { maxProperties: 32 });
 
@@ -81,30 +87,28 @@ export function addIdentitySignIn(
 
   app.get<{ Params: Static<typeof byProvider>; Querystring: Static<typeof beginQuery> }>(
     "/sign-in/with/:provider",
-    {
-      schema: {
-        ...open,
-        summary: "Sends the browser to another server to sign in there",
-        description: "With an `invitation`, an account may be made. `return` is a path of the page; anything else is its beginning.",
-        params: byProvider,
-        querystring: beginQuery,
-      },
-    },
+    { schema: { ...open, ...beginSchema } },
     async (request, reply) => {
       const { provider } = request.params;
       const { return: said, invitation } = request.query;
       const path = pathOfPage(said);
       // Another site must not begin a sign-in here: the one that is under way would be lost.
       if (!checkSameOrigin(request.raw).ok) return go(reply, "/");
-      const url = await attempts.begin(request, reply, provider, { purpose: "signIn", again: false, path, ...(invitation !== undefined && { invitation }) });
+      const invited = invitation === undefined ? {} : { invitation };
+      const url = await attempts.begin(request, reply, provider, { purpose: "signIn", again: false, path, ...invited });
       return url.ok ? go(reply, url.value) : fail(reply, path, url.error.code, provider);
     },
-  ); // prettier-ignore
+  );
 
   app.get<{ Params: Static<typeof byProvider> }>(
     "/sign-in/back/:provider",
     {
-      schema: { ...open, summary: "Where other servers send the browser back to", params: byProvider, querystring: backQuery },
+      schema: {
+        ...open,
+        summary: "Where a server sends the browser back to",
+        params: byProvider,
+        querystring: backQuery,
+      },
     },
     async (request, reply) => {
       const { provider: name } = request.params;
@@ -125,7 +129,8 @@ export function addIdentitySignIn(
         return fail(reply, path, claims.error.code, name);
       }
       if (purpose !== "signIn") {
-        attempts.prove(request, reply, user, { purpose, provider: name, claims: claims.value, atMs: clock.nowMs(), session, shown });
+        const proven = { purpose, provider: name, claims: claims.value, atMs: clock.nowMs() };
+        attempts.prove(request, reply, user, { ...proven, session, shown });
         return go(reply, told(path, { signIn: purpose, with: name }));
       }
       const named: Named = { row, claims: claims.value, invitation, from: fromDevice(request) };
@@ -146,7 +151,7 @@ export function addIdentitySignIn(
       answerSignIn(at, request, reply, progress.value);
       return go(reply, isIn ? path : told(path, { signIn: "step" }));
     },
-  ); // prettier-ignore
+  );
 
   app.post<{ Params: Static<typeof byProvider> }>(
     "/sign-in/back/:provider",

@@ -48,7 +48,7 @@ export function handleMail(at: GatewayContext, accounts: Accounts, mail: MailPor
   const ask = async <T>(to: `${string}/${string}`, message: Message): Promise<Result<T>> =>
     (await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<T>;
 
-  /** Sending must be possible at all, and the person must not have asked too often: both say nothing about any account. */
+  /** Sending must be possible, and the person must not have asked too often: both say nothing about any account. */
   function admitted(request: FastifyRequest): void {
     demand(accounts.knock(originOf(request)));
     if (mail.publicUrl === undefined || !mail.settings.isSet()) throw new PlexusError(failure("MAIL_OFF"));
@@ -80,21 +80,21 @@ export function handleMail(at: GatewayContext, accounts: Accounts, mail: MailPor
     return found.ok ? found.value : undefined;
   };
 
-  /** Whether a link in a mail may let this person in. Whoever owns the cluster says where mail goes, and to which address links lead: so of two owners neither comes
-   *  in by mail, since the other may have sent it to where he reads it. */
+  /** Whether a link in a mail may let this person in. Owners of the cluster say where mail goes, and to which address
+   *  links lead: so of two owners neither comes in by mail, since the other may have sent it to where he reads it. */
   async function mayBeMailed(user: string): Promise<boolean> {
     const table = at.rights.table();
-    const isOwner = ({ roles }: PersonRoles) => grantsOf(roles, table).some(({ permission }) => permission === "cluster.own");
+    const owns = ({ roles }: PersonRoles) => grantsOf(roles, table).some((one) => one.permission === "cluster.own");
     let after = "";
     const owners: string[] = [];
     for (;;) {
       const page = await ask<PeoplePage>("role-manager/cluster", { type: "people", after });
       if (!page.ok) return false;
-      owners.push(...page.value.people.filter(isOwner).map((one) => one.user));
+      owners.push(...page.value.people.filter(owns).map((one) => one.user));
       after = page.value.people.at(-1)?.user ?? "";
       if (!page.value.more || after === "") return !owners.includes(user) || owners.length === 1;
     }
-  } // prettier-ignore
+  }
 
   async function sendProof(to: string): Promise<void> {
     if (takeMessage([plainAddress(to)], "signUp") > 0) return;

@@ -33,11 +33,15 @@ const smallKiB = 4_096;
 /** Of the time that a hash took, what counts of the newest one. */
 const newestShare = 0.2;
 
+/** A hash of no password, made of random bytes: checking against it costs what checking a real one costs. */
+function hashOfNothing({ passwordMemoryKiB, passwordPasses }: GatewayLimits, random: Random): string {
+  const base64 = (count: number) => Buffer.from(random.bytes(count)).toString("base64").replaceAll("=", "");
+  return `$argon2id$v=19$m=${passwordMemoryKiB},t=${passwordPasses},p=1$${base64(16)}$${base64(32)}`;
+}
+
 /** Makes the argon2id hasher. It starts no thread before there is a password. */
 export function createPasswords(limits: GatewayLimits, random: Random, clock: Clock): Passwords {
-  const base64 = (count: number) => Buffer.from(random.bytes(count)).toString("base64").replaceAll("=", "");
-  // A hash of no password, made of random bytes: checking against it costs what checking a real one costs.
-  const nobody = `$argon2id$v=19$m=${limits.passwordMemoryKiB},t=${limits.passwordPasses},p=1$${base64(16)}$${base64(32)}`;
+  const nobody = hashOfNothing(limits, random);
   const places = { max: shares * limits.passwordsWaitingMax, perShareMax: limits.passwordsWaitingMax };
   /** Each is told whether it may begin. */
   const waiting = new FairQueue<(begins: boolean) => void>();

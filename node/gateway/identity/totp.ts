@@ -49,7 +49,8 @@ export function base32(bytes: Uint8Array): string {
 
 /** What an authenticator scans. */
 export const otpUri = (seed: Uint8Array, user: string, issuer: string): string =>
-  `otpauth://totp/${encodeURIComponent(issuer)}:${encodeURIComponent(user)}?${new URLSearchParams({ secret: base32(seed), issuer }).toString()}`;
+  `otpauth://totp/${encodeURIComponent(issuer)}:${encodeURIComponent(user)}?` +
+  `${new URLSearchParams({ secret: base32(seed), issuer }).toString()}`;
 
 /** A new code of a recovery sheet: 80 bits, in groups that can be read aloud. */
 export const recoveryCode = (bytes: Uint8Array): string => (base32(bytes).match(/.{4}/g) ?? []).join("-");

@@ -41,7 +41,7 @@ const heartbeat = Buffer.from(":\n\n");
 
 /** One answer that goes on for as long as its topic is followed.
  *
- *      waiting ──begin──► streaming ──close──► over        what ends it before it has begun is an answer with a status of its own */
+ *      waiting ──begin──► streaming ──close──► over      what ends it before it has begun has a status of its own */
 class EventWire implements Wire, WireStream {
   readonly encode = eventOf;
   readonly stream = this;

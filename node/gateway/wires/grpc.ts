@@ -1,9 +1,9 @@
 /** The wire of gRPC: a listener of its own, and on it one stream with everything, each command by itself, and the
  *  routes of REST.
  *
- *      connection ──entrance──► HTTP/2 ─► StreamService.Connect ─► a subscriber, as a WebSocket is one (requests.ts, feeds.ts)
+ *      connection ──entrance──► HTTP/2 ─► StreamService.Connect ─► a subscriber, as a WebSocket (requests.ts, feeds.ts)
  *                                      ─► RoomService.Post …    ─► calls.ts, as REST
- *                                      ─► AdminService.…        ─► the routes of admins, within this process (grpc-routes.ts)
+ *                                      ─► AdminService.…        ─► routes of admins, in this process (grpc-routes.ts)
  *                                      ─► RouteService.Call     ─► any route, the same way
  *                                      ─► health, reflection    ─► for anybody
  *

@@ -1,7 +1,8 @@
 /** Responses over one WebSocket, turn by turn (the Open Responses specification, "WebSocket Transport"), in several
  *  streams beside each other (OpenAI's WebSocket mode).
  *
- *      message `response.create` ─► the line of its stream ─► admitted, checked, begun ─► the events, a message each ─► the next in line
+ *      message `response.create` ─► the line of its stream ─► admitted, checked, begun ─► the events, a message each
+ *                                              │                                          └─► the next in line
  *                                              └── refused ─► { type: "error", status, error }
  *
  *  A message may name its stream (`stream_id`); each message about it names it too. What names none is a stream as
