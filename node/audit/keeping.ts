@@ -3,9 +3,9 @@
  *
  *      writer ── audit.grown ──► keeper          there is more (also every half minute, for what was missed)
  *      writer ◄── audit.read ── keeper           lines after what the copy has, and the heads among them
- *                                  │ they continue the copy ─► appended; the newest head is witnessed, and other keepers hear of it
- *                                  └ they do not ─► the copy stays, the keeper's own log and the admins are told, and the writer
- *                                                   begins another log
+ *                                  │ they continue the copy ─► appended; the newest head is witnessed, others hear
+ *                                  └ they do not ─► the copy stays, the keeper's own log and the admins are told, and
+ *                                                   the writer begins another log
  *
  *  Of a node that is gone, keepers give one another what it has signed: a signature needs no trust in the node that
  *  passes it on. */

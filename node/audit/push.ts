@@ -2,8 +2,8 @@
  *  of the sink, one batch at a time, and the cursor moves when the receiver has confirmed. So whatever was cut is sent
  *  again, and a receiver that is away costs nothing but its lag.
  *
- *      wake ─► sink 1: batch ─► confirmed ─► cursor ─► batch …          own logs; and copies of logs whose writer is gone, where this
- *           └► sink 2: batch ─► refused ──► pause, twice as long …      node is the first keeper that is up */
+ *      wake ─► sink 1: batch ─► confirmed ─► cursor ─► batch …      own logs; and copies of logs whose writer is gone,
+ *           └► sink 2: batch ─► refused ──► pause, twice as long …  where this node is the first keeper that is up */
 import type { AuditRecord, AuditSink, AuditSinkLog, AuditSinkState } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, NodeId } from "../ports/index.ts";
 import { writerOf, type AuditBook } from "./book.ts";

@@ -133,13 +133,15 @@ export function reportPage(report: AuditReport): string {
     const table =
       rows.length === 0
         ? ""
-        : `<table><thead>${cells(head, "th")}</thead><tbody>${rows.map((row) => cells(row, "td")).join("\n")}</tbody></table>`;
+        : `<table><thead>${cells(head, "th")}</thead><tbody>${rows.map((row) => cells(row, "td")).join("\n")}` +
+          "</tbody></table>";
     return `<section><h2>${escaped(title)}</h2><p>${escaped(says)}</p>${table}</section>`;
   });
   const style =
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:80rem;padding:0 " +
     "1rem;color:#111;background:#fff}" +
-    "table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;vertical-align:top;padding:.25rem " +
+    "table{border-collapse:collapse;width:100%;font-size:13px}" +
+    "th,td{text-align:left;vertical-align:top;padding:.25rem " +
     ".5rem;border-bottom:1px solid #ddd;overflow-wrap:anywhere}" +
     "@media print{section{break-inside:auto}thead{display:table-header-group}}";
   return (

@@ -1,6 +1,6 @@
 /** A report of a period: who had power, what changed, what was refused, exported, erased. A pure fold over entries, the
- *  oldest first, in bounded memory; who had power is found backwards, from who has it now, by undoing the changes
- *  since. */
+ *  oldest first, in bounded memory; who had power is found backwards, from those who have it now, by undoing the
+ *  changes since. */
 import { auditActionOf, auditDone, type AuditRecord } from "../../protocols/index.ts";
 import type { AuditHead } from "./chain.ts";
 

@@ -1,11 +1,11 @@
 /** An export of the audit, and its proof offline: which entry is the first that was altered, dropped or put in another
  *  order.
  *
- *      {"audit":1, …}                                       header
- *      {"log":…, "from":…, "start":head|null}                 a log: what its entries continue
- *      {"entry":{…},"hash":…}  …                            its entries, in order
- *      {"head":{…}} … {"witness":{…}} …                     what the writer has signed, and what others have
- *      {"end":…,"lines":…,"digest":…,"by":…,"signature":…}    digest of every byte before, signed by the node that exported
+ *      {"audit":1, …}                                        header
+ *      {"log":…, "from":…, "start":head|null}                a log: what its entries continue
+ *      {"entry":{…},"hash":…}  …                             its entries, in order
+ *      {"head":{…}} … {"witness":{…}} …                      what the writer has signed, and what others have
+ *      {"end":…,"lines":…,"digest":…,"by":…,"signature":…}   digest of every byte before, signed by the exporting node
  *
  *  What the file proves by itself is that its parts fit together and were signed by the keys that it names. That these
  *  are the nodes' keys, and that the file is not an old one, is compared with what one has from elsewhere: an earlier

@@ -1,15 +1,17 @@
 /** Backups of the cluster: taken from the journals without stopping anybody, kept as stripes that no holder can read,
  *  and brought back whole or piece by piece.
  *
- *      sources.ts: slots at one moment each ─► part.ts: what changed ─► (runtimes/backup: units, sealed) ─► packer.ts ─► stripes
+ *      sources.ts: slots at one moment each ─► part.ts: what changed ─► runtimes/backup: units, sealed ─► packer.ts
  *                                  run.ts: └─► tree.ts: the manifest ─► repository.ts: the head, the only commit
  *      into-place.ts, conflicts.ts: query ─► messages ─► their rooms, as new entries
  *      recall.ts: query ─► units ─► sink          upkeep.ts: verify, prune        retention.ts: which snapshots stay
  *
  *  Of the whole cluster:
  *
- *      backup/cluster (actor) ─ take ─► runner.ts ─► cluster-run.ts ─ backup.part ─► owner.ts at each slots' owner ─► part.ts ─► part-list.ts
- *                                           └─► other sorts of tasks (cluster.ts)        └──────── lists ────────► one snapshot (run.ts)
+ *      backup/cluster (actor) ─ take ─► runner.ts ─► cluster-run.ts ─ backup.part ─► owner.ts at each slots' owner
+ *                                           │             ▲                                └─► part.ts ─► part-list.ts
+ *                                           │             └───────── lists: one snapshot (run.ts) ◄───────────┘
+ *                                           └─► other sorts of tasks (cluster.ts)
  *
  *  `files.ts` is what a part does with pictures and the like, whose bytes are not in the journals. `heads.ts` keeps the
  *  head in the directory, `folders.ts` heads and stripes in folders. `holder-heads.ts` keeps the head beside each

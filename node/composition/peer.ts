@@ -269,7 +269,7 @@ export function createPeer(options: PeerOptions): Peer {
     try {
       figures = options.load?.();
     } catch (error) {
-      // The system has refused a look at itself. What was seen last will do: a heartbeat must not end for a figure in it.
+      // The system has refused a look at itself. What was seen last will do: a heartbeat must not end for a figure.
       log.debug("node.load.unknown", { error });
     }
     const underWay = calls.busy();
@@ -417,7 +417,7 @@ export function createPeer(options: PeerOptions): Peer {
   // --- placement -----------------------------------------------------------------------------------------------------
 
   const placement = servePlacement({ exchange, kernel, clock, journal, fails: placed.diskFails });
-  /** The node where the directory is; where none is named by that, the managers that are up, in order: two at once only race. */
+  /** The node where the directory is; where none is named, the managers that are up, in turn: two at once only race. */
   const rank = (): number | undefined => {
     if (placed.place()?.kind !== "etcd" && placed.place() !== undefined)
       return placed.leader() === node ? 0 : undefined;

@@ -3,14 +3,16 @@
  *      creating        a node is being made of this folder: nothing in it has been promised to anybody
  *      journal/        everything the node holds, without
  *      blobs/          what is too large for it (`blobs/store.ts`)
- *      shards/         shards of the holders here, which are larger still (`node/bulk/shards`); beside them the heads of backups and their keys
+ *      shards/         shards of the holders here, which are larger still (`node/bulk/shards`); beside them the heads
+ *                      of backups and their keys
  *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
  *      drill/          a restore that is rehearsed, while one is (`node/composition/backup/copies.ts`)
  *      settings.json   what the cluster has set of the configuration, for the next start
- *      (`node/composition/parts/settings.ts`)
+ *                      (`node/composition/parts/settings.ts`)
  *      quality.json    how good the answers of models were (`node/inference/quality`)
- *      trials.json     which files of models were tried in a process of their own, and what came of it (`runtimes/host/tried.ts`)
+ *      trials.json     which files of models were tried in a process of their own, and the result
+ *                      (`runtimes/host/tried.ts`)
  *      node.key        who the node is
  *      disk.key.sealed the same, as the recovery kit opens it
  *      disk.key        what the journal and the blobs are encrypted with, where they are (`node/keys`)

@@ -1,6 +1,6 @@
 /** Servers that say who somebody is, asked over the network: OpenID Connect, GitHub, SAML.
  *
- *      row of the directory ──► adapters.ts ──► IdentityProvider ──► claims ──► the gateway: whose account, what else is needed
+ *      row of the directory ──► adapters.ts ──► IdentityProvider ──► claims ──► the gateway: whose account, what else
  *
  *  An adapter proves what a server says: that it comes from there, is for this cluster, is an answer to this sign-in
  *  and to no other. It knows no account and no role. Everything that it is sent is bounded and unproven until a library

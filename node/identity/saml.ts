@@ -2,7 +2,8 @@
  *  checks the signature and gives the assertion that was signed; all that is decided here is decided by that assertion
  *  and nothing beside it.
  *
- *      form ─► xml.ts: no entities, comments, depth; algorithms of the list alone ─► library: signature of the assertion, audience, InResponseTo
+ *      form ─► xml.ts: no entities, comments, depth; algorithms of the list alone
+ *           ─► library: signature of the assertion, audience, InResponseTo
  *           ─► signed assertion: issuer, recipient, request, time, used once ─► claims
  *
  *  Invariants: (a) Claims come from an assertion that a certificate of the row signed, not from what lies around it.

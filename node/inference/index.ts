@@ -1,5 +1,5 @@
-/** A call of a model, from the asker to the engine that answers. What stands between the two is ordered here and nowhere
- *  else: each is a wrapper of the engines below it.
+/** A call of a model, from the asker to the engine that answers. What stands between the two is ordered here and
+ *  nowhere else: each is a wrapper of the engines below it.
  *
  *      an actor (kernel)                    a program (gateway)
  *           │  attachments: the bytes of what a message names

@@ -1,7 +1,7 @@
 /** Keeps the log of one slot short: once it is long, every actor that still needs its oldest entries gets a snapshot,
  *  and then they are dropped.
  *
- *      long, or large ─► snapshot each actor below the trim point ─► trim ─► not before it has grown by another slack */
+ *      long, or large ─► snapshot each actor below the trim point ─► trim ─► again when it has grown by a slack */
 import { assert, type ActorId } from "../../protocols/index.ts";
 import type { Log } from "../ports/index.ts";
 import type { ServedLog } from "./api.ts";

@@ -1,9 +1,9 @@
 /** The way of a message: to an actor here or through routing, and back to where it came from, with an answer or
  *  without.
  *
- *      ask, send ─┬─ the slot is here ─► SlotHost ─► answer ──────────────┬─► an ask of this node: the table of open asks
- *                 │                         └──────► undelivered ─────────┤
- *                 └─ elsewhere, or waits ─► Routing                       └─► an ask of another: Routing
+ *      ask, send ─┬─ the slot is here ─► SlotHost ─► answer ─────────────┬─► an ask of this node: the open asks' table
+ *                 │                         └──────► undelivered ────────┤
+ *                 └─ elsewhere, or waits ─► Routing                      └─► an ask of another: Routing
  *
  *  A message whose slot ends before it was handled is not its sender's trouble: it goes through `Routing` until its
  *  deadline. */

@@ -1,7 +1,7 @@
 /** What a backup carries of the keys, so that its bytes and the recovery kit suffice: the records, which are public,
  *  and the key ring.
  *
- *      { form, cluster, madeAtMs, root, epochs, under, ring }        ring: zstd of JSON, sealed by the key of epoch `under`
+ *      { form, cluster, madeAtMs, root, epochs, under, ring }      ring: zstd of JSON, sealed by the key of `under`
  *
  *  It lies beside the snapshots and not in them, and each new one takes the place of the last: what was erased from the
  *  ring is not in it any more, however old the snapshots are that it opens. */

@@ -1,6 +1,6 @@
 /** The cluster's keys as one of its nodes uses them: public records and the key ring in the directory (`rows.ts`,
- *  `ring.ts`), of which counts what the node has verified (`known-root.ts`), and the keys of epochs on the node's own disk
- *  (`own-keys.ts`).
+ *  `ring.ts`), of which counts what the node has verified (`known-root.ts`), and the keys of epochs on the node's own
+ *  disk (`own-keys.ts`).
  *
  *  Order: an epoch's key is on this node's disk before its record is published, and published before anything is
  *  encrypted with it. A crash in between leaves a key that nobody knows of. A root vouches for the one that follows
@@ -130,6 +130,19 @@ export function openKnownRoot(ports: {
   return { ...createKnownRoot({ ...ports, rows }), rows };
 }
 
+/** A new root whose kit was made and is not in force yet. */
+interface Pending {
+  readonly to: RecoveryKey;
+  readonly key: Uint8Array;
+  readonly records: readonly EpochRecord[];
+  readonly atMs: number;
+}
+
+const notOpened = (epoch: number): PlexusError =>
+  new PlexusError(
+    failure("ROOT_UNVOUCHED", { epoch, reason: "the kit that this node knows does not open this epoch" }),
+  );
+
 /** What they need of a node. */
 interface ClusterKeysPorts extends KeysElsewhere {
   readonly cluster: string;
@@ -150,7 +163,7 @@ export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
   const { rows } = known;
   const ring = ringOf(directory, rows);
   const queue = reencryptionOf(directory, rows);
-  let pending: { readonly to: RecoveryKey; readonly key: Uint8Array; readonly records: readonly EpochRecord[]; readonly atMs: number } | undefined; // prettier-ignore
+  let pending: Pending | undefined;
   const keyContext = (epoch: number): readonly (string | number)[] => nodeContext(cluster, epoch);
 
   const overloaded = () => refused(failure("OVERLOADED", { reason: "others keep changing the cluster's keys" }));
@@ -277,7 +290,7 @@ export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
       return (await rows.settle(found)) ? ok(await status()) : overloaded();
     }
     if (!isNamed(pinned))
-      return refused(failure("NOT_FOUND", { words, reason: "neither this node nor the directory has a root of these words" })); // prettier-ignore
+      return refused(failure("NOT_FOUND", { words, reason: "neither this node nor the directory has such a root" }));
     const keys = await own.of(recordsFor(pinned, await rows.epochs()));
     const turn = await rows.takeTurn();
     if (turn === undefined) return overloaded();
@@ -359,8 +372,7 @@ export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
       seal: (context, unitKey) => kept.units.seal(context, unitKey),
       open: (context, sealed) => kept.units.open(context, sealed),
       async ensure(tenants) {
-        if (last.sealed.root !== root.commitment)
-          throw new PlexusError(failure("ROOT_UNVOUCHED", { epoch, reason: "the kit that this node knows does not open this epoch" })); // prettier-ignore
+        if (last.sealed.root !== root.commitment) throw notOpened(epoch);
         if (!(await ring.ensure(keys, epoch, tenants))) throw new PlexusError(overloaded().error);
         await kept.look();
       },

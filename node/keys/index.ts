@@ -5,7 +5,7 @@
  *           └─ tenant keys (wrapped, in the ring)  `units.ts`
  *               └─ unit keys (in the manifest)     `units.ts`
  *
- *      disk key (each node's own) ── `disk-key.ts`; `sealed-store.ts` and `sealed-files.ts` are the disk seen through it
+ *      disk key (each node's own) ── `disk-key.ts`; `sealed-store.ts`, `sealed-files.ts`: the disk seen through it
  *
  *  `known-root.ts` says which root and epochs count at a node, whatever the directory has; `succession.ts`, by which
  *  vouchers one root follows on another.

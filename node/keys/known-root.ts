@@ -3,12 +3,12 @@
  *
  *      (the store) meta/known-root   { root, epoch, hash }
  *
- *      the directory has …                             what counts
- *      the known root                                  it
- *      one that the known root vouched for             that one, which is known from then on
- *      another one, or none                            the known one; that is told, until an operator says which it is
- *      epochs that go on from the newest known one     they
- *      epochs before it alone, or others               none: new secrets would be sealed for a node that left, or for a stranger
+ *      the directory has …                           what counts
+ *      the known root                                it
+ *      one that the known root vouched for           that one, which is known from then on
+ *      another one, or none                          the known one; that is told, until an operator says which it is
+ *      epochs that go on from the newest known one   they
+ *      epochs before it alone, or others             none: new secrets would be sealed for a node that left
  *
  *  A node that knows none yet asks the other nodes with keys: it takes the one that there is, unless one of them knows
  *  another, and once one of them could be asked. */

@@ -1,13 +1,13 @@
 /** Where the directory has the cluster's keys. All of it is public or wrapped, and any member may have written it: rows
  *  are read by their schema, and `known-root.ts` says what of them counts.
  *
- *      keys/root         RootRecord                                   the recovery kit
- *      keys/vouched/H    Voucher                                      the root with hash H, signed by the one before it
- *      keys/epoch/N      EpochRecord                                  a chain; made by compare-and-set, so there is one N
- *      keys/turn         { by }                                       who changes the root or the chain; an earlier one's changes are refused
- *      keys/ring/XX      { tenant/epoch: [under, sealed] }            tenants' keys, wrapped; by the hash of the tenant
- *      keys/rotation     { epoch, after }                             how far the ring is wrapped anew
- *      keys/reencrypt    { epochs, left }                             what is to be encrypted anew */
+ *      keys/root         RootRecord                       the recovery kit
+ *      keys/vouched/H    Voucher                          the root with hash H, signed by the one before it
+ *      keys/epoch/N      EpochRecord                      a chain; made by compare-and-set, so there is one N
+ *      keys/turn         { by }                           who changes the root or the chain; others are refused
+ *      keys/ring/XX      { tenant/epoch: [under, sealed] }  tenants' keys, wrapped; by the hash of the tenant
+ *      keys/rotation     { epoch, after }                 how far the ring is wrapped anew
+ *      keys/reencrypt    { epochs, left }                 what is to be encrypted anew */
 import { randomUUID } from "node:crypto";
 import { checkOf } from "../../protocols/wire/check.ts";
 import { epochRecord, rootRecord } from "../../protocols/index.ts";

@@ -2,7 +2,7 @@
  *  figures over a day, and steps of traces.
  *
  *      log   ─► lines.ts    the newest lines, in memory ──────────┐
- *      meter ─► history.ts  figures of an hour and a day, by the  ├─► control.ts: an admin asks one node, which asks all of them
+ *      meter ─► history.ts  figures of an hour and a day, by the  ├─► control.ts: an admin asks a node, which asks all
  *               table of series.ts ───────────────────────────────┘              over the mesh, and joins what they say
  *
  *      V8    ─► profiles.ts where time was spent, when an admin asks ─┤

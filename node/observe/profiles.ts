@@ -1,8 +1,8 @@
 /** Profiles of nodes (docs/decisions/0103-profiles.md): any node's main thread is looked at for some seconds, and its
  *  admin reads the result at any other.
  *
- *      request ─► take ─► profile.take at the node ─► V8's profiler ─► profile-tree.ts: bounded, without paths ─► kept there
- *                 read ─► profile.read ◄──────────────────────────────────────────────────────────────────┘
+ *      request ─► take ─► profile.take at the node ─► V8's profiler ─► profile-tree.ts: bounded, no paths ─► kept there
+ *                 read ─► profile.read ◄────────────────────────────────────────────────────────────────┘
  *
  *  One runs at a time on a node. It is a task of that node (node/tasks), with its progress, and is ended like any
  *  other. Results are in the memory of the node, the newest few. */

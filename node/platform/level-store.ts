@@ -4,18 +4,18 @@
  *  tried):
  *
  *  - LevelDB guards each block of a table by a checksum and does not look at it: `verify_checksums` and
- *    `paranoid_checks` are
- *    off by default, and classic-level passes on neither, so opening a store checks no table. It says "Corruption" of a block
- *    that it cannot take apart, when somebody reads it: all lost sectors, and half of all single flipped bits. Here that
- *    becomes DATA_DAMAGED. It may be said of a range beside the block as well: it reads ahead to where a range ends.
+ *    `paranoid_checks` are off by default, and classic-level passes on neither, so opening a store checks no table. It
+ *    says "Corruption" of a block that it cannot take apart, when somebody reads it: all lost sectors, and half of all
+ *    single flipped bits. Here that becomes DATA_DAMAGED. It may be said of a range beside the block as well: it reads
+ *    ahead to where a range ends.
  *  - What LevelDB hands on in spite of a wrong byte, the seals and the chain of the journal find: in values, and in the
- *    keys
- *    of entries. A wrong byte in another row's key can hide that row, and nobody misses it: one flipped bit in seven.
+ *    keys of entries. A wrong byte in another row's key can hide that row, and nobody misses it: one flipped bit in
+ *    seven.
  *  - `level-files.ts` compares LevelDB's checksums itself and finds all of these. `plexus doctor` does it.
  *  - The newest writes lie in LevelDB's log. It checks that when it opens, goes on without a batch that is wrong, or
- *    without the
- *    whole log, and tells only its own file `LOG`. Where CURRENT is gone it begins anew, and deletes every table. So
- *    `surveyLevel` looks first, and what it misses is compared with a mark outside the folder (`level-mark.ts`).
+ *    without the whole log, and tells only its own file `LOG`. Where CURRENT is gone it begins anew, and deletes every
+ *    table. So `surveyLevel` looks first, and what it misses is compared with a mark outside the folder
+ *    (`level-mark.ts`).
  *
  *  Nothing of this mends: a block that cannot be read cannot be deleted either. LevelDB comes upon it when it tidies
  *  up, whatever deletions stand before it, and then refuses all writes. Only a new folder helps:
@@ -112,7 +112,9 @@ function lossBelow(
   if (mustExist && !survey.hasCurrent)
     return { file: folder, reason: "the journal is gone, and the data folder is not a new one", leavesRest: false };
   if (survey.sequence >= marked) return undefined;
-  const reason = `it ends at write ${survey.sequence}, and ${marked} were stored: newer files are missing, or it is an older copy`;
+  const reason =
+    `it ends at write ${survey.sequence}, and ${marked} were stored: ` +
+    "newer files are missing, or it is an older copy";
   return { file: folder, reason, leavesRest: true };
 }
 
@@ -246,7 +248,7 @@ function levelStore(
     return keys;
   };
   /** An iterator steps over a block that it cannot read and says so when it comes to its end. One that has reached its
-   *  limit never does: then its keys are gone through once more, without a limit. Pages that end earlier pay nothing. */
+   *  limit never does: then its keys are read once more, without a limit. Pages that end earlier pay nothing. */
   const withoutGap = async (
     { gte, lt, limit, reverse }: StoreRange,
     { rows, end }: { readonly rows: number; readonly end: string | undefined },
@@ -307,8 +309,8 @@ function levelStore(
     last = mine.catch(() => undefined);
     return mine;
   };
-  /** LevelDB merges tables with those below them, and leaves alone the lowest, where nothing lies above. But a table may have replaced rows
-   *  in it itself: as many as were written before it was, or were shown by a view when it was. So each table there is gets something above. */
+  /** LevelDB leaves the lowest tables alone, where nothing lies above. But one may have replaced rows in it itself:
+   *  those written before it was, or shown by a view when it was. So each table there is gets something above. */
   const compact = async (): Promise<void> => {
     await whole();
     await looksOver();

@@ -47,7 +47,8 @@ function post({ url, body, headers, ca, timeoutMs }: Delivery): Promise<void> {
 
 /** Syslog confirms nothing, so the end of the connection does (RFC 6587 has no other sign):
  *
- *      everything is written ─► a moment: a receiver that ends or resets now did not take it ─► we end our half ─► the receiver has read to the end, and ends
+ *      everything is written ─► a moment: a receiver that ends or resets now did not take it ─► we end our half
+ *                                                               ─► the receiver has read to the end, and ends
  *
  *  A receiver that goes away with unread bytes resets the connection, which is an error here. */
 function stream({ url, body, ca, timeoutMs }: Delivery): Promise<void> {

@@ -1,7 +1,7 @@
 /** Copies here that cannot go on: those that are rotten, and those whose disk failed. Somebody else goes on, if there
  *  is somebody who has everything; the last copy is never given up, and says so.
  *
- *      rotten ──► the owner's here: given to a successor ──► out of the set ──► thrown away ──► a new copy from the owner
+ *      rotten ──► the owner's here: given to a successor ──► out of the set ──► thrown away ──► a new copy from there
  *      failed ──► given to a successor, and stays in the set if it is whole
  *
  *  A rotten copy steps out of the set before anything of it is thrown away, and only the directory's own word counts. A

@@ -3,7 +3,7 @@
  *
  *      gateway ── vouch: user, hash of the token ──► owner of user/ada: asks the actor, signs
  *         │  ◄────────── assertion: session, roles, gateway, expiry ──┘
- *         ├── present: assertion ─► owner of room/lobby: signer owns user/ada? this gateway? signature? not over? ─► kept for the line
+ *         ├── present: assertion ─► owner of room/lobby: signer owns user/ada? this gateway? signed? in time? ─► kept
  *         └── envelopes from user/ada ─► served; without it IDENTITY_UNPROVEN, and the gateway sends them again
  *
  *  Invariant: while the cluster asks for it, nothing from `user/X` is served that came from another node than the owner

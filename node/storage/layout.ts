@@ -1,7 +1,7 @@
 /** Where things lie in the store, and how their bytes are guarded.
  *
  *      meta/format                     what wrote this folder
- *      head/<slot>                     fence, last seq and checksum, where the log begins     (rewritten by each commit)
+ *      head/<slot>                     fence, last seq and checksum, where the log begins    (rewritten by each commit)
  *      log/<slot>/<first seq>          a chunk: the entries one commit added to this slot
  *      snap/<slot>/<actor>             folded state
  *      side/<space>/<slot>/<actor>/…   what entries put beside the log: records, reminders, …

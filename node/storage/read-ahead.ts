@@ -1,7 +1,7 @@
 /** Reads a range of a view once and in order, for a caller that asks for one part of it after the other: an iterator
  *  for each part takes longer than to read it.
  *
- *      asked:   a …… b        c … d              what lies before a part is given up when there is no room for what follows
+ *      asked:   a …… b        c … d              what lies before a part is dropped when what follows needs the room
  *      held:            │ rows of some pages │ ◄─ the next page, when a part goes beyond it */
 import type { StorePage, StoreRange, StoreView } from "../ports/index.ts";
 import { storageReads } from "./limits.ts";

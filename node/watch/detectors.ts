@@ -93,7 +93,8 @@ const impossibleTravel: Detector<Travels> = {
     const kept = atMs >= row.last.atMs ? next : { ...next, last: row.last };
     if (days >= usualDays || far < kilometres || far <= kilometresPerHour * hours) return { row: kept };
     const minutes = Math.round(hours * 60);
-    const title = `Signed in from ${row.last.name} and ${here.name}, ${Math.round(far)} km apart, within ${minutes} minutes`;
+    const apart = `${Math.round(far)} km apart, within ${minutes} minutes`;
+    const title = `Signed in from ${row.last.name} and ${here.name}, ${apart}`;
     return {
       row: kept,
       found: { title, facts: { from: row.last.name, to: here.name, kilometres: Math.round(far), minutes, address } },

@@ -59,13 +59,16 @@ export const readersOf = ({ detectors: set, rules }: Pick<WatchPlan, "detectors"
 ];
 
 /** The reader of one rule. */
-export const ruleReader = (rule: WatchRule): Reader => ({
-  source: `rule/${rule.name}`,
-  memory: `rule/${rule.name}#${hash32(JSON.stringify([rule.steps, rule.by, rule.ordered === true, rule.withinMinutes]))}`,
-  severity: rule.severity,
-  detector: ruleDetector(rule),
-  settings: {},
-});
+export function ruleReader(rule: WatchRule): Reader {
+  const looksFor = JSON.stringify([rule.steps, rule.by, rule.ordered === true, rule.withinMinutes]);
+  return {
+    source: `rule/${rule.name}`,
+    memory: `rule/${rule.name}#${hash32(looksFor)}`,
+    severity: rule.severity,
+    detector: ruleDetector(rule),
+    settings: {},
+  };
+}
 
 /** Where an entry is in the audit, as a search goes on from it. */
 const placeOf = ({ atMs, log, seq }: Pick<AuditRecord, "atMs" | "log" | "seq">): string => `${atMs}.${log}.${seq}`;

@@ -1,7 +1,7 @@
 /** The watch over the cluster: what the audit of all nodes and their counts show of attacks and of mistakes, found
  *  while it happens (docs/decisions/0083-watching-for-trouble.md).
  *
- *      logs of all nodes ─ watcher.ts ─► fold.ts ─► detectors.ts: (row, entry) → (row, found)     pure, apart for each subject
+ *      logs of all nodes ─ watcher.ts ─► fold.ts ─► detectors.ts: (row, entry) → (row, found)     pure, a row a subject
  *      (node/audit), what    │  ▲             └───► counts.ts: (row, what a node has counted) → (row, found)
  *      nodes count           │  │
  *                    advance ▼  │ take: cursors and rows

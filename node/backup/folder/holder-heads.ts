@@ -1,8 +1,9 @@
 /** Keeps the newest heads of the cluster's backups, and the keys that they need, beside the shards of this node: so the
  *  disks of storage nodes and the recovery kit suffice when everything else is gone.
  *
- *      rows of head and keys change ─► settle ─► head, verified ─┬─ newer than what is here ─► keys.json ─► heads/N        an error: again, later
- *                                                                └─ older, or of another history ─► nothing is replaced, and it is said
+ *      rows of head and keys change ─► settle ─► head, verified ─┬─ newer than what is here ─► keys.json ─► heads/N
+ *                                                                └─ older, or of another history ─► refused, and told
+ *      after an error: again, later
  *
  *  Pulled, not pushed: a node that was away or restarted needs nothing else. Decisions 0063, 0129. */
 import { failureOf } from "../../../protocols/index.ts";

@@ -1,6 +1,6 @@
 /** Gathers the rows of many small actors, so that a thread is asked once for all of them, and reads on while it works.
  *
- *      rows of one actor and type ─► gathered ─ enough bytes ─► cut and sealed in the pool ─► taken, in the order in which they came */
+ *      rows of one actor and type ─► gathered ─ enough bytes ─► cut and sealed in the pool ─► taken, in their order */
 import {
   RowList,
   type CutAnswer,

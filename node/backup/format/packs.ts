@@ -1,7 +1,8 @@
 /** Reads units out of packs: in the order in which they are stored, so that each pack is read about once, and many at a
  *  time in the pool.
  *
- *      units ─ asStored ─► those of the same packs together ─ openUnits ─► packs, each once ─► opened in the pool, the next lot meanwhile */
+ *      units ─ asStored ─► those of the same packs together ─ openUnits ─► packs, each once ─► opened in the pool,
+ *                                                                                             the next lot meanwhile */
 import {
   contextOfUnit,
   fragmentAt,

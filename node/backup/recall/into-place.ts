@@ -1,7 +1,7 @@
 /** Recall into place: what people said in a snapshot comes back into its rooms and conversations, as new entries that
  *  say what they were.
  *
- *      query ─► units ─► messages, turns, in order ─► what lives there ─► verdict, rule (conflicts.ts) ─► lots ─► room, agent
+ *      query ─► units ─► messages, turns, in order ─► what lives there ─► verdict, rule (conflicts.ts) ─► lots ─► actor
  *                                  place-room.ts, place-agent.ts                                        place.ts
  *
  *  A stream keeps its promise: nothing comes at an old position, and followers see one event for each lot. Nothing

@@ -3,7 +3,8 @@
  *      nobody has changed anything for a while ─► all of the time
  *      people come                             ─► a little of it, and from there:
  *        a change beside its work was as fast as usual ─► a little more        (additive increase)
- *        one was late                                  ─► half as much         (multiplicative decrease), down to a floor: it always ends
+ *        one was late                                  ─► half as much, down to a floor: it always ends
+ *                                                                               (multiplicative decrease)
  *
  *  Late is what took more than 1.2 times what the slowest hundredth of the changes took while nothing was done for a
  *  backup. Where x of the changes beside its work are late, the share settles where x · share / 2 is the increase: so

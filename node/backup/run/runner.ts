@@ -1,6 +1,6 @@
 /** Works on the tasks of `backup/cluster` where this node owns that actor's slot.
  *
- *      each two seconds, while the slot is here ─ take ─► a task, its checkpoint, the turn ─► the work of its sort ─ finish ─►
+ *      each two seconds, while the slot is here ─ take ─► a task, its checkpoint, the turn ─► its work ─ finish ─►
  *                                                                 └─ each two seconds ─ advance ─► is it to end?
  *
  *  What counts is decided by the actor: a runner that has lost the slot, or was thought to, hears TASK_TAKEN and leaves
@@ -91,6 +91,9 @@ export function isHandedOn({ signal, task }: Pick<TaskAt, "signal" | "task">, er
   return passingCodes.has(failureOf(error).code) && task.turn < turnsMax;
 }
 
+/** What a line of the log says of a fault: its stack, where it is one of our own. */
+const toldOf = (thrown: unknown): unknown => (failureOf(thrown).code === "INTERNAL" ? thrown : failureOf(thrown));
+
 /** Begins to look for work. */
 export function createRunner(ports: RunnerPorts): Runner {
   const { runner, clock, log, limits, folderNode } = ports;
@@ -125,7 +128,7 @@ export function createRunner(ports: RunnerPorts): Runner {
         const answer = await ports.ask(
           { type: "take", runner, holds: [...held.keys()], ...(folderNode !== undefined && { node: folderNode }) },
           limits.askTimeoutMs,
-        ); // prettier-ignore;
+        );
         const task = answer.ok ? (answer.value as BackupWork).task : null;
         if (task === null || stopped) return;
         begin(task);
@@ -215,7 +218,7 @@ export function createRunner(ports: RunnerPorts): Runner {
     const said = "thrown" in outcome ? { error: failureOf(outcome.thrown) } : outcome;
     if ("thrown" in outcome)
       // A fault of our own says nothing to the person who asked: its stack is here.
-      log.warn("backup.failed", { ...turn, sort: task.wish.sort, error: failureOf(outcome.thrown).code === "INTERNAL" ? outcome.thrown : failureOf(outcome.thrown) }); // prettier-ignore
+      log.warn("backup.failed", { ...turn, sort: task.wish.sort, error: toldOf(outcome.thrown) });
     else log.info("backup.done", { ...turn, sort: task.wish.sort });
     await insist({ type: "finish", ...turn, progress, ...said }).catch((error: unknown) => {
       // Its answer was lost, or the next turn has begun.

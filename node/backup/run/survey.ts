@@ -2,7 +2,7 @@
  *  committed that leads to it.
  *
  *      tree ─► stripes ─┬─ a check called it lost ────────────► read ─┬─► lost: stored again, from what lives
- *                       └─ holders: have you got your shards? ─ no ─► ┘   away: its holders do not answer; it is waited for
+ *                       └─ holders: have you got your shards? ─ no ─► ┘   away: its holders do not answer, wait
  *                                            └─ enough: it is there
  *
  *  Few questions, and no shard is read but of what is in doubt. Decision 0120. */

@@ -2,7 +2,7 @@
  *  has no scheme of its own and no shards, only bytes whose name says what they are; what is there already is not read
  *  again, and a copy that was broken off goes on.
  *
- *      head ─► catalog, trees, packs ─(not there yet)─► read, compared with their names, written ─► head: the copy's commit */
+ *      head ─► catalog, trees, packs ─(not there yet)─► read, compared with their names, written ─► head: the commit */
 import { failure, failureOf, PlexusError, type Failure, type StripeRef } from "../../../protocols/index.ts";
 import { hashOfHead, type NodeLink, type StripeName } from "../../../runtimes/backup/index.ts";
 import type { BackupPorts } from "../ports.ts";

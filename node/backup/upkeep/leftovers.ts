@@ -1,7 +1,7 @@
 /** What killed runs and removals have left where one writer puts files: nobody wrote down that it is there, and no head
  *  leads to it.
  *
- *      list ─► head ─► all that its snapshots lead to ─► what was listed and is not of that ─► goes, while the head is the same
+ *      list ─► head ─► all that its snapshots lead to ─► what was listed and is not of that goes, if the head stays
  *
  *  The list comes first: what a run puts there meanwhile is not on it. Nothing goes where anything of the manifest
  *  cannot be read: that might refer to all of it. */

@@ -1,7 +1,8 @@
 /** Packs with little left in them are written anew: fragments are copied as they are, without any key, into new packs.
  *
  *      leaves of all snapshots ─► bytes that live in each pack ─ too many that do not ─► the emptiest packs
- *      units in those ─► their fragments into new packs ─► leaves and nodes above with the new places ─► head ─► old packs and nodes go
+ *      units in those ─► their fragments into new packs ─► leaves and nodes above with the new places ─► head
+ *                                                                                        ─► old packs and nodes go
  *
  *  Each round is one commit of bounded size. A crash within a round leaves nothing changed, or everything; files that
  *  it leaves belong to no head, and are removed as other leftovers are. A round frees more than it writes. */

@@ -1,7 +1,7 @@
 /** A blob's file: its bytes, then the hashes of its leaves.
  *
- *      stream ─► piece ─ hash leaves ─► write            one piece is filled and hashed while the one before is written
- *      read ─► piece ─ compare leaves ─► who asked       one piece is read ahead while the one before is compared and used
+ *      stream ─► piece ─ hash leaves ─► write         one piece is filled and hashed while the one before is written
+ *      read ─► piece ─ compare leaves ─► the reader   one piece is read ahead while the one before is compared and used
  *
  *  A piece has many leaves: asking the system for each leaf takes longer than to hash it. So what a put or a read holds
  *  in memory is two pieces, and nothing goes faster than its slowest end. */

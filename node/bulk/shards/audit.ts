@@ -77,7 +77,7 @@ export const challengesFor = (share: number, certainty: number): number =>
 
 /** Where the walk through a holder's inventory is. Its order is drawn anew for each round, and known to nobody else:
  *
- *      hashes ─► parts by their first digits, in an order of this round ─► the shards of a part, in the order of their draws */
+ *      hashes ─► parts by their first digits, in an order of this round ─► the shards of a part, by their draws */
 export interface Walk {
   readonly round: number;
   /** What the draws of this round depend on. */

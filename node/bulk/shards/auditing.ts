@@ -1,8 +1,8 @@
 /** Audits of the holders that this node owns: their own shards are read, others are asked for leaves of theirs.
  *
  *      the walk's next shards ─► read here: damaged? lost
- *                             └► another holder of the stripe: prove this leaf ─► and give it as to a reader ─► judged (audit.ts)
- *                                   └► told to the asked node, counted for it, written down when it is bad ─► healed at once
+ *                             └► another holder of the stripe: prove this leaf ─► and give it as to a reader ─► judged
+ *                                   └► told to the asked node, counted for it; when it is bad: written down, healed
  *
  *  The walk goes on where it was when the node is started anew; a holder that comes from elsewhere begins one. */
 import type { ActorId, HeldShard, HeldShards, Result, ShardLine, ShardPage } from "../../../protocols/index.ts";

@@ -1,7 +1,8 @@
 /** The bytes of a holder go ahead of it: before it is handed over, its new owner's node has them.
  *
- *      may it go? ─► the bytes here for it, as 256 digests ─► shard.compare ─► which differ ─► what lacks there ─► sent ─► compared again
- *                                                                                └► none: it may go
+ *      may it go? ─► the bytes here for it, as 256 digests ─► shard.compare ─► which differ ─► what lacks there is sent
+ *                                  ▲                               └► none: it may go                     │
+ *                                  └──────────────────────────── compared again ──────────────────────────┘
  *
  *  The two sides compare Merkle trees of two levels: the hashes of what is there, in 256 parts by their first byte. */
 import {

@@ -7,7 +7,7 @@ import type { Rows } from "./memory.ts";
 import { moved, ownerOf, type ShardPorts } from "./parts.ts";
 import type { HolderNotice, KeptShard, Release } from "./stripes-ports.ts";
 
-/** What became of a shard that somebody says is wanted: `released` is the operation by which its owner has let go of
+/** What became of a shard that somebody says is wanted: `released` is the operation by which its owner released
  *  it. */
 export type Suspected = "done" | "later" | { readonly released: number };
 

@@ -1,10 +1,11 @@
 /** Bulk that outlives nodes: the bytes beside the holders of this node, and stripes over the holders of all.
  *
- *      put ─► code ─► shard ═ chunks ═► intake.ts at each holder's node ─► disk ─► the holder's inventory (its journal) ─► receipt
+ *      put ─► code ─► shard ═ chunks ═► intake.ts at each holder's node ─► disk ─► the holder's inventory ─► receipt
  *      read ◄─ decode ◄─ compare ◄═ chunks ═ the fastest holders
  *
- *      upkeep.ts   inventory and disk compared, shards read and asked for, garbage collected       handover-copy.ts  before a holder moves
- *         └► mending.ts   what is missing: taken from a node that has it, else made of the others, the most endangered first
+ *      upkeep.ts   inventory and disk compared, shards read and asked for, garbage collected
+ *         └► mending.ts   what is missing: taken from a node that has it, else made of the others, most in danger first
+ *      handover-copy.ts   before a holder moves
  *
  *  What a holder has is said by its inventory (`actors/shard-holder`), which is replicated like every journal. The
  *  bytes are only at its owner's node, and everything here is about the two being the same. Decisions 0044 and 0049 say

@@ -1,6 +1,6 @@
 /** The bytes beside the holders of this node, for every node that asks, this one in the same way as the others.
  *
- *      begin ─► chunk, chunk … ─► synced, compared with the hash ─► hold: still the owner? ─► the holder's inventory ─► receipt
+ *      begin ─► chunk, chunk … ─► synced, compared with the hash ─► hold: still the owner? ─► inventory ─► receipt
  *
  *  Invariant: a receipt is given only while this node owned the holder, in one epoch, from before the bytes were seen
  *  here until the inventory named them. */

@@ -93,7 +93,7 @@ export const shardLimits = {
    *
    *  A machine that restarts is back by then. */
   absenceMsMin: 5 * 60_000,
-  /** Letters of which holders are to be told what; further shards are found by an audit, and who lets go of a stripe is
+  /** Letters of which holders are to be told what; further shards are found by an audit, and the release of a stripe is
    *  refused. */
   tellingMax: 4_096,
   /** Pause before a node that did not hear it is told again. */

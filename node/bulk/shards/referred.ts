@@ -1,5 +1,5 @@
-/** Finds what an owner refers to for good, in the inventories of all holders: for who keeps books of its stripes
- *  elsewhere, and gives up those that are in no book any more. */
+/** Finds what an owner refers to for good, in the inventories of all holders: for an owner that keeps books of its
+ *  stripes elsewhere, and gives up those that are in no book any more. */
 import {
   holderOf,
   wireLimits,

@@ -1,7 +1,8 @@
 /** Which of many stripes can be read, as their holders and the disks below these say: a few questions to each holder,
  *  however many stripes there are.
  *
- *      stripes ─ by holder ─► describe: what its inventory has, and what its audits called lost ─► shard.lacks: is the file there ─► counted
+ *      stripes ─ by holder ─► describe: what its inventory has, and what its audits called lost
+ *                               └─► shard.lacks: is the file there ─► counted
  *
  *  No shard is read. What is not in the answer may be there all the same: some holder did not answer. */
 import { shardsOf, wireLimits, type ActorId, type HeldShard, type StripeRef } from "../../../protocols/index.ts";

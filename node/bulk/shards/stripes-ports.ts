@@ -38,7 +38,7 @@ export interface StripesPorts extends ShardPorts, ReturnType<typeof receiptsOf> 
   choose(how: { readonly class: string; readonly bytes: number }): Result<Chosen>;
   /** A shard is not as it should be: its holder is told. */
   mend(shard: KeptShard): void;
-  /** An owner lets go of a stripe: nobody is told any more that it wants it. */
+  /** An owner releases a stripe: nobody is told any more that it needs it. */
   forget(stripe: string, owner: ActorId): void;
   /** See `HolderNotices.tellRelease`. */
   tellRelease(release: Release): Promise<boolean>;

@@ -1,8 +1,9 @@
 /** Stripes: what many holders keep together.
  *
- *      put   code ─► a shard to each holder, all at once ─► k + ⌈m/2⌉ receipts: acknowledged ─► the rest, in the background   (writing.ts)
- *      read  k holders, the fastest first ─► one is slow or has nothing: one more ─► each compared with its hash ─► k of them: decoded
- *                                                                                                                              (reading.ts)
+ *      put   code ─► a shard to each holder, all at once ─► k + ⌈m/2⌉ receipts: acknowledged
+ *                                                               └─► the rest, in the background          (writing.ts)
+ *      read  k holders, the fastest first ─► one is slow or has nothing: one more
+ *                  └─► each compared with its hash ─► k of them: decoded                                (reading.ts)
  *
  *  Invariant: a receipt counts only when the holder's node had the bytes synced under the hash that the descriptor
  *  names. */

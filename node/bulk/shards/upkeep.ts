@@ -1,8 +1,8 @@
 /** Looks after the bytes of the holders that this node owns, and after bytes here that belong to none of them.
  *
  *      a holder came, or six hours are over ─► compare inventory and disk ─► lost, found ─► mending.ts
- *      each minute    ─► read some shards, ask others for leaves (audit.ts) ─► damaged here: lost; there: its node is told
- *      each ten       ─► collect: gone from the inventory, then from the disk; bytes that no inventory names, after a grace
+ *      each minute    ─► read some shards, ask others for leaves (audit.ts) ─► damaged: lost here, or its node is told
+ *      each ten       ─► collect: gone from the inventory, then from the disk; bytes without inventory, after a grace
  *
  *  Invariant: bytes are deleted only when the holder itself has said, after they were last seen to be named, that it
  *  does not name them; or when its owner's node has read the same bytes whole. */

@@ -1,6 +1,6 @@
 /** How stripes get to their holders, who refers to them, and who does no longer.
  *
- *      put      plan: what is held under this name already? ─► upload: all shards at once ─► enough receipts: acknowledged
+ *      put      plan: what is held under this name? ─► upload: all shards at once ─► enough receipts: acknowledged
  *                 ▲                                               │
  *                 └── a holder has other shards, or a later end ──┘
  *      keep     every holder is told of one who refers to it ─► enough receipts: acknowledged ─► the others
@@ -63,6 +63,19 @@ function codedBeside(pacing: PutPacing | undefined, ...what: Parameters<typeof c
   return pacing === undefined ? code() : pacing.part(code);
 }
 
+const reference = ({ owner, lifeMs }: { readonly owner: ActorId; readonly lifeMs?: number }) => ({
+  owner,
+  ...(lifeMs !== undefined && { lifeMs }),
+});
+
+const isTrashed = ({ trashedAtMs }: { readonly trashedAtMs?: number }): boolean => trashedAtMs !== undefined;
+
+/** Whether a descriptor is that of bytes of this length which are coded into these shards. */
+const isOf = (stripe: StripeRef, sizeBytes: number, shards: readonly Uint8Array[]): boolean =>
+  isAsCoded(stripe) &&
+  stripe.sizeBytes === sizeBytes &&
+  shards.every((one, number) => hashOf(one) === stripe.shards[number]?.hash);
+
 /** Makes it. `isRoomWanted`: somebody waits for the memory that uploads take. */
 export function createWriting(
   ports: StripesPorts,
@@ -99,7 +112,7 @@ export function createWriting(
         continue;
       }
       const given = await links.give(to, { holder, hash, sizeBytes, bytes, pacing });
-      // Who let go of it meanwhile wants no holder to hear of it.
+      // It was released meanwhile: no holder is to hear of it.
       if (given.ok && !goesOn()) break;
       const body = { holder, stripe, shard, for: owner, operation, ...(lifeMs !== undefined && { lifeMs }) };
       const held = given.ok ? await holdAt(ports, to, body) : given;
@@ -122,11 +135,12 @@ export function createWriting(
     const counted = receipts.filter((one) => ports.counts(one));
     const able = shards.filter((shard) => ports.counts(ownerOf(ports, holderOfShard(stripe, shard)) ?? "")).length;
     const isEnough = receipts.length + more >= enoughOf(scheme);
-    return isEnough && counted.length + more >= Math.min(enoughOf(scheme), able) && new Set(counted).size + more >= nodesNeeded(ports, stripe); // prettier-ignore
+    const isSpread = new Set(counted).size + more >= nodesNeeded(ports, stripe);
+    return isEnough && isSpread && counted.length + more >= Math.min(enoughOf(scheme), able);
   }
 
-  /** What holders of the group have under the name of a stripe, and who let go of it: a put that is repeated, perhaps after a crash, finds
-   *  what it did. So many are heard that one of them has each put that was kept; a late one speaks when its shard comes. */
+  /** What holders of the group have under a stripe's name, and whose references they dropped, for a repeated put. So
+   *  many are heard that one of them has each put that was kept. */
   async function heldBefore(group: string, id: string, scheme: StripeRef["scheme"]): Promise<HeldShards> {
     const known = ports.groups().find(({ name }) => name === group);
     if (known === undefined) return { shards: [], released: [] };
@@ -135,7 +149,7 @@ export function createWriting(
     const told = await firstOf<HeldShards>(asked, asked.length - shardsOf(scheme).all + enoughOf(scheme));
     const held = told.flatMap((one) => one.shards);
     // What lies in the trash is taken out again; where it does, nothing else of this stripe could be held.
-    const sorted = [...held.filter((one) => one.trashedAtMs === undefined), ...held.filter((one) => one.trashedAtMs !== undefined)]; // prettier-ignore
+    const sorted = held.toSorted((one, other) => Number(isTrashed(one)) - Number(isTrashed(other)));
     const shards = sorted.filter(({ stripe }) => stripe.shards.every(({ index }) => index < known.width));
     return { shards, released: told.flatMap(({ released }) => released) };
   }
@@ -164,8 +178,8 @@ export function createWriting(
         looked.add(text);
         const isSame = schemeText(stripe.scheme) === schemeText(scheme);
         const again = isSame ? coded : codeStripe(bytes, stripe.scheme);
-        const isTrue = again.ok && isAsCoded(stripe) && stripe.sizeBytes === bytes.length && again.value.shards.every((one, number) => hashOf(one) === stripe.shards[number]?.hash); // prettier-ignore
-        if (isTrue) return ok({ stripe, shards: again.value.shards, operation: next });
+        if (again.ok && isOf(stripe, bytes.length, again.value.shards))
+          return ok({ stripe, shards: again.value.shards, operation: next });
         // Somebody said so without having the bytes: the other holders take it as it is.
         log.warn("stripe.descriptor.wrong", { stripe: id, group });
       }
@@ -221,7 +235,7 @@ export function createWriting(
     }
   }
 
-  /** Brings each shard to its holder. `put`: it is kept, or is not, or must be tried again, knowing more; `over`: nothing is under way any more. */
+  /** Brings each shard to its holder. `put`: it is kept, or is not, or must be tried again; `over`: all has ended. */
   function upload(
     { stripe, shards, operation }: Plan,
     {
@@ -238,16 +252,15 @@ export function createWriting(
   ): { readonly put: Promise<Result<StripeRef> | Again>; readonly over: Promise<void> } {
     /** Shards that are not where they should be yet. */
     const left = new Map(shards.entries());
-    const { id } = stripe;
     const startedMs = clock.monotonicMs();
     const { promise, resolve } = Promise.withResolvers<Result<StripeRef> | Again>();
     let untilMs = startedMs + limits.putTimeoutMs;
-    /** From which nodes. */
     const receipts: NodeId[] = [];
     let [acknowledged, given] = [false, false];
     const failures = new Map<number, Failure>();
-    // Once acknowledged, the rest can be made of the others: it must not keep new stripes waiting for a holder that takes nothing.
-    const goesOn = (): boolean => !isStopped() && !given && !putting.released && clock.monotonicMs() < untilMs && !(acknowledged && isRoomWanted()); // prettier-ignore
+    // Once acknowledged, the rest can be made of the others: new stripes must not wait for a holder that takes nothing.
+    const isOver = (): boolean => isStopped() || given || putting.released === true || clock.monotonicMs() >= untilMs;
+    const goesOn = (): boolean => !isOver() && !(acknowledged && isRoomWanted());
     const leaveRest = (): void => leave(sum(left.values()));
     const settle = (): void => {
       if (acknowledged || given) return;
@@ -277,14 +290,15 @@ export function createWriting(
       if (placed.ok) receipts.push(placed.value);
       else {
         failures.set(number, placed.error);
-        if (!putting.released) log.warn("shard.not.placed", { stripe: id, shard: number, failure: placed.error });
+        if (!putting.released)
+          log.warn("shard.not.placed", { stripe: stripe.id, shard: number, failure: placed.error });
       }
       settle();
       if (acknowledged) leaveRest();
     });
     const over = Promise.all(uploads).then(() => {
       if (!acknowledged || putting.released) return;
-      // A late one remembers a later release: all hear of this put by a later operation. Else those make what they lack.
+      // A late one remembers a later release: all hear of this put by a later operation. Else they make what they lack.
       if ((learnedFrom(stripe, operation, failures)?.operation ?? 0) > operation)
         void keeping.keep(stripe, how.owner, how.lifeMs).catch(logged("stripe.keep.failed"));
       else for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how), operation });
@@ -292,11 +306,6 @@ export function createWriting(
     void over.catch(logged("stripe.put.failed"));
     return { put: promise, over };
   }
-
-  const reference = ({ owner, lifeMs }: { readonly owner: ActorId; readonly lifeMs?: number }) => ({
-    owner,
-    ...(lifeMs !== undefined && { lifeMs }),
-  });
 
   /** Ends what an owner has under way for it, and tells all holders. */
   async function release(stripe: StripeRef, owner: ActorId): Promise<Result<null>> {
@@ -308,7 +317,7 @@ export function createWriting(
     for (let tries = 1; ; tries += 1) {
       const command = { type: "release" as const, stripe: stripe.id, owner, operation };
       const released = await Promise.all(holders.map((holder) => ports.ask(holder, command, limits.holderTimeoutMs)));
-      // What was begun by a clock that is ahead is let go of, too.
+      // What was begun by a clock that is ahead is released, too.
       const newer = released.map((one) => (one.ok ? ((one.value as ShardReleased).newer ?? 0) : 0));
       if (Math.max(...newer) > operation && tries < limits.putTriesMax) {
         operation = Math.max(...newer);

@@ -26,9 +26,10 @@ export function isSupportedEtcd(version: string): boolean {
 
 /** The directory in an etcd cluster.
  *
- *      <prefix>head       { state, source, base, given }   there while the directory is here; one that is `copying` serves nobody
+ *      <prefix>head       { state, source, base, given }   there while the directory is here; `copying` serves nobody
  *      <prefix>row/<key>  value
- *      <prefix>left       { head }, while the rows are copied to a voter; then { home }: it is with voters. There is a head, or this
+ *      <prefix>left       { head }, while the rows are copied to a voter; then { home }: it is with voters.
+ *                         There is a head, or this
  *
  *  A row's revision is etcd's mod_revision plus `base`: the last revision of the embedded directory it was moved from
  *  (0 if it never was). So revisions go on rising through the move, and what was read before it matches nothing after

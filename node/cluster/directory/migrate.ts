@@ -8,7 +8,7 @@ import type { EtcdHome } from "./row.ts";
  *  the move or after it. Errors: ALREADY_DONE (the prefix is in use), DIRECTORY_MOVED (it was moved before),
  *  UNREACHABLE (etcd does not answer), DIRECTORY_UNAVAILABLE (where it is now it does not, or another voter leads).
  *
- *      changes wait ──► fill etcd ──► on disk, or committed by the voters: "moved to …" ──► changes and readers are sent there
+ *      changes wait ──► fill etcd ──► on disk, or committed by the voters: "moved to …" ──► all are sent there
  *                                                   ▲ the one moment of the move
  *
  *  Before it, etcd says `copying`, or holds rows that nobody is sent to; after it, the old directory refuses everything

@@ -1,7 +1,8 @@
 /** Expressions that admins write and every question is compared with. JavaScript's own go back when a way fails, and
  *  take exponential time for some; these follow all ways at once, so that the time is at most steps × characters.
  *
- *      abc  .  [a-z]  [^a-z]  \d \w \s \b (and \D \W \S \B)  \. \n \t  ( ) (?: )  |  * + ? {2} {2,} {2,5}  ^ $      (?i) first: any case
+ *      abc  .  [a-z]  [^a-z]  \d \w \s \b (and \D \W \S \B)  \. \n \t  ( ) (?: )  |  * + ? {2} {2,} {2,5}  ^ $
+ *      (?i) first: any case
  *
  *  What would need to go back (references, looking ahead or behind) is refused, by name. */
 import { failure, ok, refused, type Result } from "../../../protocols/index.ts";

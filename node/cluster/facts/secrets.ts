@@ -1,7 +1,8 @@
 /** Secrets with names: rows of the directory, sealed with the cluster's key, each for the places that it may be sent
  *  to. Settings refer to them as `secret:NAME` where they would otherwise have a sealed value of their own.
  *
- *      row keys/secret/NAME: sealed(value; name, for) ◄── set, rotate       mail, identity-provider/…, audit-sink/…, endpoint/…: secret:NAME
+ *      row keys/secret/NAME: sealed(value; name, for) ◄── set, rotate       mail, identity-provider/…, audit-sink/…,
+ *                                     │                                      endpoint/…: secret:NAME
  *                                     └── open(secret:NAME, to host:port) ◄─┘    nothing comes out for another place
  *
  *  They lie below the prefix of keys, which only managers and chat nodes change. */

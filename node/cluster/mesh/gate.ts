@@ -5,7 +5,7 @@
  *      TCP ──► pending ──noise──► member  ──control stream──► claimed by a link
  *                 │       ├─────► evicted ──told so──► gone
  *                 │       └─────► stranger ──an invitation's secret──► redeems it ──► gone
- *                 └─ given up, the oldest first, for one who comes later; so is a stranger that has shown nothing yet */
+ *                 └─ the oldest is given up for one who comes later; so is a stranger that has shown nothing yet */
 import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/interface";
 import type { Clock, Meter } from "../../ports/index.ts";
 import type { MeshLimits } from "./limits.ts";

@@ -23,7 +23,7 @@ import {
   withAwaited,
 } from "../../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, MemberRecord, NodeId } from "../../ports/index.ts";
+import type { Clock, Directory, MemberRecord, NodeId, SlotRecord } from "../../ports/index.ts";
 import { sameSet } from "../facts/records.ts";
 import type { ClusterControl } from "./api.ts";
 import { attempt, type Attempt } from "./attempt.ts";
@@ -53,6 +53,10 @@ interface ControlOptions extends Omit<OverviewPorts, "survey" | "limits"> {
 type OfOneNode = "evict" | "drain" | "undrain" | "roles" | "storage" | "invite";
 type Audited = OfOneNode | "move" | "release" | "voters" | "trust" | "migrate";
 
+/** Whether a slot is on its way to where it should be. */
+const isMoving = ({ want, owner, inSync }: SlotRecord): boolean =>
+  want !== undefined && (want.owner !== owner || !sameSet(want.replicas, inSync));
+
 /** Makes the control. It keeps nothing, and needs no stopping. */
 export function createClusterControl(options: ControlOptions): ClusterControl {
   const { table, membership, exchange, clock } = options;
@@ -79,7 +83,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     votes,
   };
 
-  /** What helps after a refusal needs the directory as well: while that is away, its absence is the cause that counts. */
+  /** What helps after a refusal needs the directory as well: while that is away, its absence is what counts. */
   const insteadOf = (error: Failure): Failure => {
     const isHelped = error.code === "NO_CANDIDATE" || error.details?.["advice"] !== undefined;
     return isHelped && !overview.directoryAnswers() ? failure("DIRECTORY_AWAY") : error;
@@ -138,7 +142,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         info.kind === "replicated"
           ? { now: info.voters.length, wanted: wanted.ok ? wanted.value : info.voters.length }
           : undefined,
-      moving: rows.filter(({ want, owner, inSync }) => want !== undefined && (want.owner !== owner || !sameSet(want.replicas, inSync))).length, // prettier-ignore
+      moving: rows.filter(isMoving).length,
     };
   };
   /** What a node has, and may have from now on. What it said itself is from before: of its own quota nothing is known

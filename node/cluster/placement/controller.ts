@@ -76,6 +76,8 @@ interface Job {
 }
 
 const nobodyDown = "0 lost, 0 stranded";
+const recordsOf = (rows: readonly { readonly record: SlotRecord }[]): readonly SlotRecord[] =>
+  rows.map(({ record }) => record);
 
 /** One that acts no more knows of nothing that is lost: another tells it. */
 function tellPlan(meter: Meter, told: Plan | undefined): void {
@@ -250,7 +252,8 @@ export function createController(options: ControllerOptions): Controller {
       ({ record: { owner, slot } }) => isOrphaned(owner) && !busy.has(slot) && !disputed.has(slot),
     );
     if (orphans.length === 0 && down === nobodyDown) return;
-    const { changes, lost, stranded } = planFailovers(factsOf(orphans.map(({ record }) => record), false)); // prettier-ignore
+    const facts = factsOf(recordsOf(orphans), false);
+    const { changes, lost, stranded } = planFailovers(facts);
     const now = `${lost.length} lost, ${stranded.length} stranded`;
     if (now !== down) log.warn("placement.down", { lost: lost.length, stranded: stranded.length });
     down = now;
@@ -347,8 +350,8 @@ export function createController(options: ControllerOptions): Controller {
       // The outcome is unknown. The watch tells it; until the directory answers nothing more is tried.
       const { code, details } = failureOf(error);
       const { type, slot } = job.change;
-      const because = details?.["because"];
-      log.warn("placement.change.failed", { change: type, slot, code, ...(because !== undefined && { because }), pauseMs }); // prettier-ignore
+      const because = details?.["because"] === undefined ? {} : { because: details["because"] };
+      log.warn("placement.change.failed", { change: type, slot, code, ...because, pauseMs });
       meter.count("placement_failed");
       if (clock.monotonicMs() < quietUntilMs) return;
       quietUntilMs = clock.monotonicMs() + pauseMs;
@@ -374,7 +377,8 @@ export function createController(options: ControllerOptions): Controller {
       const goneMs = clock.monotonicMs() - (downSinceMs.get(record.owner) ?? clock.monotonicMs());
       meter.count("placement_failovers");
       meter.observeMs("placement_failover", goneMs);
-      log.info("placement.failover", { slot: change.slot, from: record.owner, to: change.owner, epoch: record.epoch + 1, goneMs }); // prettier-ignore
+      const { slot, owner: to } = change;
+      log.info("placement.failover", { slot, from: record.owner, to, epoch: record.epoch + 1, goneMs });
     } else {
       meter.count("placement_wants", 1, { why: change.why });
       log.debug("placement.want", { slot: change.slot, why: change.why, ...change.want });
@@ -434,16 +438,9 @@ export function createController(options: ControllerOptions): Controller {
   };
 
   const isSettled = (): boolean => acts() && clock.monotonicMs() - (controllerSinceMs ?? 0) >= limits.settleMs;
-  const trusting = createTrusting({ trust: options.trust, directory, membership, exchange, clock, log, limits, acts: isSettled }); // prettier-ignore
+  const trusting = createTrusting({ ...options, limits, acts: isSettled });
   const grouping = createGrouping({
-    groups: options.groups,
-    directory,
-    table,
-    membership,
-    exchange,
-    clock,
-    log,
-    meter,
+    ...options,
     limits,
     directoryNode: () => options.directoryNode?.(),
     isEmpty: async (holder) => options.isEmptyHolder?.(holder),

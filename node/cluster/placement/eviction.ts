@@ -1,6 +1,7 @@
 /** The end of a membership.
  *
- *      needed? held back? ──► draining, leaving ──► votes no more ──► (force: last copies given up) ──► held back? ──► invitations spent ──► gone
+ *      needed? held back? ──► draining, leaving ──► votes no more ──► (force: last copies given up)
+ *                                                                         ──► held back? ──► invitations spent ──► gone
  *
  *  The member drains from before the last look: an owner creates a slot under its own row as it read it, so none is
  *  created between that look and the end. It is `leaving`, so that it does not become the last to hold a slot in this

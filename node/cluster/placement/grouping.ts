@@ -1,7 +1,7 @@
 /** Sees to it that the groups of shard-holders are there, and that each holder has a slot of its own.
  *
  *      members ──► planGroups ──(the same for a while)──► rows `group/NAME`, by compare-and-set
- *      rows    ──► holders without a slot of their own ──► the owner of their share of the role splits them off, like every pin
+ *      rows    ──► holders without a slot of their own ──► the owner of their share of the role splits them off
  *
  *  A holder's first message and its split go through the same owner: so there is never a second log of a holder,
  *  whichever node speaks to it first, and whichever others make its slot at the same time

@@ -65,7 +65,8 @@ export function servePlacement(ports: LoadPorts): { figures(): LoadFigures } {
     figures = { actors: living, turnsPerSecond: [...slots.values()].reduce((sum, rate) => sum + rate, 0) };
   };
 
-  /** Nothing is sent to a disk that refuses, so nobody would learn that it has room again: after a while it is tried. */
+  /** Nothing is sent to a disk that refuses, so nobody would learn that it has room again. It is
+   *  tried after a while. */
   const refuses = (): boolean =>
     ports.fails?.() === true ||
     (journal.refusedAtMs !== undefined && clock.monotonicMs() - journal.refusedAtMs < limits.refusedForMs);

@@ -5,12 +5,11 @@
  *  as long as it is still possible. What a plan changes, in this order:
  *
  *  1. *Failover*: the owner is not up. Some node that is up and in sync takes over at the next epoch; only those have
- *     everything that was acknowledged. Without one the slot is `lost` until one comes back. If none of them has the role
- *     the slot is `stranded`: an operator may give one of them the role.
+ *     everything that was acknowledged. Without one the slot is `lost` until one comes back. If none of them has the
+ *     role the slot is `stranded`: an operator may give one of them the role.
  *  2. *Need*: the owner should not own it any more (draining, another role, it keeps the directory), an operator moved
- *  it, copies are missing or lie
- *     badly. A want always names as many copies as there can be, so no step leaves a slot under-replicated: the owner
- *     takes the new ones in before it drops the old.
+ *     it, copies are missing or lie badly. A want always names as many copies as there can be, so no step leaves a slot
+ *     under-replicated: the owner takes the new ones in before it drops the old.
  *  3. *Balance* (`balance.ts`), only when nothing is needed. The shard-holders of a group are kept apart by
  *  `spread.ts`.
  *

@@ -123,7 +123,7 @@ function arrived({ want, ...record }: SlotRecord): SlotRecord {
   return want === undefined ? record : { ...record, owner: want.owner, inSync: want.replicas, learners: [] };
 }
 
-/** The members as they would be. Errors: NOT_FOUND, a node that is none; BAD_REQUEST, the proposal contradicts itself. */
+/** The members as they would be. Errors: NOT_FOUND, a node that is none; BAD_REQUEST, it contradicts itself. */
 function supposed(
   members: readonly PreviewMember[],
   proposal: SupposedChange,
@@ -290,7 +290,8 @@ function faultsOf(at: {
   const before = new Map(was.map((record) => [record.slot, record]));
   // What is so already is no news.
   const isWorse = (record: SlotRecord, wanted: number, wantedNow: number): boolean =>
-    stays(record).length < wanted && (wanted > wantedNow || stays(record).length < (before.get(record.slot)?.inSync.length ?? 0)); // prettier-ignore
+    stays(record).length < wanted &&
+    (wanted > wantedNow || stays(record).length < (before.get(record.slot)?.inSync.length ?? 0));
   const short = will.filter((record) => isWorse(record, after.policy.replicas, input.policy.replicas));
   if (short.length > 0) {
     const copies = Math.min(...short.map((record) => stays(record).length));
@@ -307,9 +308,8 @@ function faultsOf(at: {
   for (const { node } of goes) {
     const kept = will.filter(({ inSync }) => inSync.includes(node)).length;
     if (kept > 0 && input.up.has(node)) faults.push({ type: "kept", node: nameOf(node), slots: kept });
-    const only = input.up.has(node)
-      ? 0
-      : [...before.values()].filter(({ inSync }) => inSync.every((one) => one === node)).length;
+    const alone = was.filter(({ inSync }) => inSync.every((one) => one === node)).length;
+    const only = input.up.has(node) ? 0 : alone;
     if (only > 0) faults.push({ type: "only", node: nameOf(node), slots: only });
     if (node === input.directoryNode) faults.push({ type: "keeper", node: nameOf(node) });
   }

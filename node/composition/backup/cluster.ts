@@ -62,7 +62,8 @@ export function openClusterBackups(at: {
       ...(pacing && { piece: pacing.piece }),
     });
     try {
-      return await work({ cluster, owner: backupActor, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }); // prettier-ignore
+      const what = { cluster, owner: backupActor, stripes, heads, keys: keys.value, sealer };
+      return await work({ ...what, clock, random, log, limits: backupLimits });
     } finally {
       await sealer.close();
     }

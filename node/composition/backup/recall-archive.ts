@@ -4,7 +4,8 @@
  *      room/lobby/message/2026-11-23.0.jsonl     a line `[key, record]` for each record, in order
  *      room/lobby/files/HASH                     a file, under the name by which records name it
  *      (a header of pax with a comment)          while nothing was found for a while: readers of tar skip it
- *      recall.json                               of which snapshot it is, and what could not be brought back; without it the archive is not whole */
+ *      recall.json                               of which snapshot it is, and what could not be brought back; without
+ *                                                it the archive is not whole */
 import { failureOf, type LostUnit } from "../../../protocols/index.ts";
 import {
   fileType,

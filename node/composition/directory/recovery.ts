@@ -1,6 +1,7 @@
 /** Begins the directory anew at one voter when a majority of the voters is lost for good.
  *
- *      folder ─► what it has: all rows, with every entry of its log ─► what is left out ─► somebody agrees ─► generation + 1, in one batch
+ *      folder ─► what it has: all rows, with every entry of its log ─► what is left out ─► somebody agrees
+ *                                                                            ─► generation + 1, in one batch
  *
  *  What the lost majority committed and this voter had not yet is gone. So nothing that rests on it may go on: every
  *  row has a new revision and every slot a new epoch, above all that earlier generations gave out, and the voters of

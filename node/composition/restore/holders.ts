@@ -147,11 +147,11 @@ export async function openHolders(
     };
   }
   const [first] = unreadable;
+  const needed = `: the shards of at least ${more} more ${more === 1 ? "node" : "nodes"} are needed`;
   throw new PlexusError({
     ...(first as (typeof unreadable)[number]).error,
     message:
-      "These folders do not have enough to find the " +
-      `snapshots${more > 0 ? `: the shards of at least ${more} more ${more === 1 ? "node" : "nodes"} are needed` : ""}. ` +
+      `These folders do not have enough to find the snapshots${more > 0 ? needed : ""}. ` +
       `${unreadable.map(describeUnreadable).join(" ")}`,
   });
 }

@@ -1,7 +1,8 @@
 /** Makes a data folder of backups alone, when the cluster is gone: the recovery kit and folders of backups suffice, or
  *  disks of storage nodes.
  *
- *      folders ─► keys.json, opened by the kit ─► head ─► snapshot ─► units ─► actors, folded ─► slots ─► a directory that names them
+ *      folders ─► keys.json, opened by the kit ─► head ─► snapshot ─► units ─► actors, folded ─► slots
+ *                                                                              ─► a directory that names them
  *
  *  The new node is the only one of a cluster with the old one's name, keys and content. It takes the place of no old
  *  node: it has a name and a key of its own, and all slots in epochs that no owner had. Numbers that clients and other

@@ -1,6 +1,6 @@
 /** Makes a data folder that starts of what can be read of a damaged one, which is only read.
  *
- *      files ─► rows that LevelDB's checksums vouch for ─► rows that our own do ─► slots that open ─► a directory that names them
+ *      files ─► rows that LevelDB's checksums vouch for ─► rows that our own do ─► slots that open ─► their directory
  *
  *  Alone, the node stays who it is. One of many does not: what it lacks now it has acknowledged, and a node that went
  *  back on that would make the others wrong. So of its rows a cluster of its own is made, with a new identity that none

@@ -3,7 +3,7 @@
  *      call ─► chooseServer (choice.ts) ─► this node ─► own engine
  *                     │            └► a member ── engine.<name> ──► its own engine
  *                     │                   ▲                             │
- *                     ▼                   └─ parts, coalesced; result ──┘   connection lost: one RUNTIME_FAULT, outcome unknown
+ *                     ▼                   └─ parts, coalesced; result ──┘  connection lost: one RUNTIME_FAULT, unknown
  *      nobody: MODEL_NOT_FOUND; nobody now: MODEL_UNAVAILABLE
  *
  *  A call is served by one other node at most: what comes from a peer goes to the own engine only, so calls cannot go

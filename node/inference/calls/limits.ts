@@ -4,7 +4,7 @@ export const callLimits = {
   callsServedMax: 1_024,
   /** Calls of this node that run on others; one more gets `QUEUE_FULL`. */
   callsRemoteMax: 1_024,
-  /** Calls of one person among each of these two, so that the others have places between nodes, too; one more gets `QUEUE_FULL`. */
+  /** Calls of one person among each of these two, so that the others have places, too; one more gets `QUEUE_FULL`. */
   callsBetweenNodesPerPersonMax: 64,
   /** Parts of an engine's answer are gathered for so long. */
   partsCoalesceMs: 12,

@@ -2,8 +2,8 @@
  *
  *      admin ─► gateway ─► this node's models, or inference.view / inference.order ══► another node's
  *
- *  An order is answered at once with the model as it is then: a load takes as long as its file is large, and a caller that waits
- *  looks again. */
+ *  An order is answered at once with the model as it is then: a load takes as long as its file is large, and a caller
+ *  that waits looks again. */
 import {
   assert,
   failure,
@@ -79,23 +79,25 @@ export function createInferenceControl(ports: {
     async suggest({ node: text = node, measure }) {
       const found = find(text);
       if (!found.ok) return found;
-      const about = { node: found.value.name };
-      if (found.value.node === node) return ok({ ...(await own.suggest(measure)), ...about });
-      const answer = await exchange.call(found.value.node, "inference.suggest", { measure }, modelLimits.suggestTimeoutMs);
+      const { node: to, name } = found.value;
+      const about = { node: name };
+      if (to === node) return ok({ ...(await own.suggest(measure)), ...about });
+      const answer = await exchange.call(to, "inference.suggest", { measure }, modelLimits.suggestTimeoutMs);
       return answer.ok ? ok({ ...answer.value.suggestions, ...about }) : answer;
     },
     async order({ node: text = node, model, order, drain = false }) {
       const found = find(text);
       if (!found.ok) return found;
-      const at = { node: found.value.name };
+      const { node: to, name } = found.value;
+      const given = { model, order, drain };
       const ordered =
-        found.value.node === node
-          ? carryOut(own, { model, order, drain }, log)
-          : await exchange.call(found.value.node, "inference.order", { model, order, drain }, modelLimits.controlTimeoutMs);
-      if (!ordered.ok) return refused({ ...ordered.error, details: { ...ordered.error.details, ...at } });
+        to === node
+          ? carryOut(own, given, log)
+          : await exchange.call(to, "inference.order", given, modelLimits.controlTimeoutMs);
+      if (!ordered.ok) return refused({ ...ordered.error, details: { ...ordered.error.details, node: name } });
       return ok("resident" in ordered.value ? ordered.value.resident : ordered.value);
     },
-  }; // prettier-ignore
+  };
 }
 
 /** Begins what is ordered of a model of this node. */

@@ -1,7 +1,7 @@
 /** Models between nodes: what one node's store has, another may fetch; and the cluster keeps the models that its admins
  *  want.
  *
- *      admin ─► row `models` of the directory ─► plan.ts (pure: who keeps what) ─► keeping.ts (this node's share) ─► store.pull
+ *      admin ─► row `models` of the directory ─► plan.ts (pure: who keeps what) ─► keeping.ts (this node) ─► store.pull
  *      store of another node ◄── peers.ts ── cluster:NAME
  *
  *  The store itself is `runtimes/store`; here is what it needs of other nodes, and what they need of it. The same plan

@@ -1,7 +1,7 @@
 /** Models of one node for another: who has one, the hashes of its leaves, and its bytes in parts.
  *
- *      ask all members: model.find ─► those with the digest that most have ─► model.leaves, compared with the tree's name
- *                                                                         └─► model.chunk of several, each compared with the leaves
+ *      ask all members: model.find ─► those with the digest that most have ─► model.leaves, compared with the tree
+ *                                                                         └─► model.chunk of several, each compared
  *
  *  What a member says is believed no more than what the internet says: a chunk is worth what its hashes are. */
 import {

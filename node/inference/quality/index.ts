@@ -1,10 +1,10 @@
 /** How good the answers of models are over time, and whether they get worse.
  *
- *      calls of this node ─► watched (below the routes: the model that is really called) ─► hours of a week, by model and version
- *      thumbs of people   ─► rated                                                            │        └─► a file, each minute
- *                                                                                            ▼
- *                       other nodes ──quality.read──► sums of all nodes ─► `worsened` (series.ts) ─► view of admins
- *                                                     own sums, each minute ─► a line of the log and a metric, once for each change
+ *      calls of this node ─► watched (below the routes: the model that is called) ─► hours of a week, by model, version
+ *      thumbs of people   ─► rated                                                     │        └─► a file, each minute
+ *                                                                                      ▼
+ *                  other nodes ──quality.read──► sums of all nodes ─► `worsened` (series.ts) ─► view of admins
+ *                                                own sums, each minute ─► a line of the log and a metric, once a change
  *
  *  A crash loses what was counted since the last write. A figure is no more than what was seen: a node that called a
  *  model twice says nothing of it. docs/decisions/0040-answers-of-several-models.md has the choice. */

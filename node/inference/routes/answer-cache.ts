@@ -68,8 +68,8 @@ const hashOf = (value: unknown): string =>
     .update(JSON.stringify(normal(value)))
     .digest("base64url");
 
-/** The key of a request. It has everything of the request but who asks, when, and how long they wait, and everything of
- *  the route: a route that was changed gives no answers from before. */
+/** The key of a request. It has everything of the request except the person, the time and how long they wait, and
+ *  everything of the route: a route that was changed gives no answers from before. */
 export function keyOf(route: ModelRoute, engine: EngineName, request: EngineRequest): CacheKey {
   const {
     id: _id,

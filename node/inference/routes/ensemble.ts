@@ -2,8 +2,8 @@
  *
  *      members a, b, c ─► their answers, until all are there or their time is over
  *                            ├ vote:    the answer that most give, by weight
- *                            ├ best-of: judge ─► its number                     judge fails, or names none: as with vote
- *                            └ merge:   judge ─► its text, streamed             judge fails before it said a word: as with vote
+ *                            ├ best-of: judge ─► its number              judge fails, or names none: as with vote
+ *                            └ merge:   judge ─► its text, streamed      judge fails before a word: as with vote
  *
  *  Members that fail are left out, and named with the answer. What it took is the sum, the judge included. */
 import {

@@ -4,7 +4,7 @@
  *                             │ no
  *                         route-plan.ts: which sort of question (questions.ts), which models in which order
  *                             ├─► ensemble.ts: several at once, one answer
- *                             └─► step 1: a (95) or b (5) ─► chooseServer ─► answered           shadow d: measured, thrown away
+ *                             └─► step 1: a (95) or b (5) ─► chooseServer ─► answered     shadow d: measured, dropped
  *                                    │ refused, before anything was said
  *                                    └► the other of step 1 ─► step 2: c ─► …
  *

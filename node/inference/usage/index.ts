@@ -565,8 +565,8 @@ const withModel = <Of extends object>(said: Of, model: string): Of => {
   return { ...said, from: { model, ...from, instead: true } satisfies AnswerFrom };
 };
 
-/** The models of an engine, and whose they are. To list the models of all nodes anew for each call would cost a call more
- *  than anything else here. */
+/** The models of an engine, and whose they are. To list the models of all nodes anew for each call would cost a call
+ *  more than anything else here. */
 function knownModels(engine: Engine) {
   let models: readonly ModelInfo[] | undefined;
   let providers: ReadonlyMap<string, string> | undefined;

@@ -1,7 +1,7 @@
 /** How likely a stripe is lost: computed from how often nodes are lost and how long it takes to make a shard anew.
  *
  *      shards lost:   0 ──nλ──► 1 ──(n−1)λ──► 2 ── … ──(n−m)λ──► m + 1: the stripe is lost
- *                       ◄──μ──    ◄───2μ────                     n = k + m, λ losses of a node a year, μ = 1 / time of a repair
+ *                       ◄──μ──    ◄───2μ────          n = k + m, λ losses of a node a year, μ = 1 / time of a repair
  *
  *  The mean time until a stripe is lost is that of this birth and death process (Angus, "On computing MTBF for a
  *  k-out-of-n:G repairable system", 1988). For the usual rates it depends on the mean time of a repair alone, not on

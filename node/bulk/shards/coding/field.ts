@@ -4,7 +4,7 @@
  *
  *  The shards of a stripe are its k data shards, then m parity shards:
  *
- *      shard i = Σ row(i)[j] · data j        row(i) for i < k: 1 at i, else 0        row(i) for i ≥ k: 1 / (i xor j)   (Cauchy)
+ *      shard i = Σ row(i)[j] · data j    row(i) for i < k: 1 at i, else 0    row(i) for i ≥ k: 1 / (i xor j)   (Cauchy)
  *
  *  Any k of these rows can be inverted, since no i ≥ k is a j < k. Plank and Xu, "Optimizing Cauchy Reed-Solomon codes"
  *  (2006). */

@@ -1,7 +1,7 @@
 /** A stripe: bytes coded into shards, and back from as many as suffice.
  *
- *      bytes ─ part 0 │ part 1 │ … │ part k−1, zeros at its end ─► parity ─► a header before each ─► shards       (rs)
- *            ─ masked for each copy ──────────────────────────────────────► a header before each ─► shards       (copies)
+ *      bytes ─ part 0 │ part 1 │ … │ part k−1, zeros at its end ─► parity ─► a header before each ─► shards     (rs)
+ *            ─ masked for each copy ──────────────────────────────────────► a header before each ─► shards   (copies)
  *
  *  Its id is the name that its bytes would have as a blob. So a reader of a stripe knows that it is what was coded,
  *  whichever shards it came from, and the same bytes coded again are the same shards. */

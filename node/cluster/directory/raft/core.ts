@@ -4,7 +4,8 @@
  *
  *      tick, receive, propose, read, stored ──► Core ──► take(): write, send, sendStored, apply, reads
  *
- *      follower ──silence──► asks whether it might win (`asking`) ──► candidate ──► leader        a higher term makes each a follower
+ *      follower ──silence──► asks whether it might win (`asking`) ──► candidate ──► leader
+ *      a higher term makes each a follower
  *
  *  Invariants (each is checked by test/simulation/raft): (a) What a message promises is on disk before it leaves:
  *  votes, and `appended`. (b) One leader a term. A leader has every committed entry. (c) A leader commits by counting
