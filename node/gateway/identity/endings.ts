@@ -112,7 +112,7 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
     },
   );
 
-  /** Rows of an export. `caller`: the person, in whose name rooms and agents are asked; without, they are named and not read. */
+  /** Rows of an export. `caller`: the person in whose name rooms and agents are asked; without, they are only named. */
   async function* rowsOf(account: AccountExport, caller: Caller | undefined): AsyncGenerator<object> {
     yield { type: "export", version: 1, of: account.user, atMs: clock.nowMs(), whole: caller !== undefined };
     yield { type: "account", account };
