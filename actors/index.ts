@@ -44,18 +44,4 @@ export const behaviors: readonly AnyBehavior[] = [
   activity,
 ];
 
-export {
-  remaking,
-  settingsOf,
-  activity,
-  agent,
-  backup,
-  catalog,
-  claim,
-  ledger,
-  roleManager,
-  room,
-  shardHolder,
-  user,
-  watch,
-};
+export { remaking, settingsOf, agent, backup, catalog, ledger, roleManager, room, shardHolder, user };

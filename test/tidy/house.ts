@@ -141,7 +141,8 @@ export function readHouse(): House {
 }
 
 /** Names that the product exports and that no other file takes. The page's stand-ins for files of a machine
- *  (`cli/page`) are taken by name when it is built, and the client library is for other people's programs. */
+ *  (`cli/page`) and its module of commands are taken by name when it is built, the functions of a model's process are
+ *  called by name, and the client library is for other people's programs. */
 function readLoneExports(): readonly string[] {
   const roots = [...folders.filter((folder) => folder !== "web/src"), "bin", "web", "test"];
   const exclude = (name: string): boolean => name === "dist" || name === "node_modules";
@@ -149,7 +150,10 @@ function readLoneExports(): readonly string[] {
   const sources = paths
     .filter((path) => !path.startsWith("protocols/released"))
     .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
-  return loneExports(sources).filter((name) => !/^(?:bin|client|cli\/page|test)\//.test(name));
+  return loneExports(sources).filter(
+    (name) =>
+      !/^(?:(?:bin|client|cli\/page|test)\/|runtimes\/host\/worker\.ts|web\/src\/terminal\/commands\.d\.ts)/.test(name),
+  );
 }
 
 function lint(paths: readonly string[]): readonly Diagnostic[] {
