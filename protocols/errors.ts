@@ -61,8 +61,8 @@ export const errorTable = {
     outcome: "failed",
     http: 403,
     help:
-      "This shows what others wrote in private, so a second admin has to approve it first. " +
-      "Ask for that on the page of backups, or by POST /api/v1/admin/backups/requests.",
+      "This shows what others wrote in private, so a second admin has to approve it first. Ask for the " +
+      "approval on the page of backups, or by POST /api/v1/admin/backups/requests.",
   },
   UNDER_HOLD: {
     outcome: "failed",
@@ -118,7 +118,9 @@ export const errorTable = {
   SUSPENDED: {
     outcome: "failed",
     http: 403,
-    help: "This account is suspended. Ask an admin.",
+    help:
+      "An admin has suspended or closed this account, so nobody can sign in to it. Ask an admin here, who " +
+      "can restore it.",
   },
   ADMIN_CODE_WRONG: {
     outcome: "failed",
@@ -265,8 +267,8 @@ export const errorTable = {
     outcome: "failed",
     http: 500,
     help:
-      "The room, account or agent failed on this and went on without it. " +
-      "Admins see the error with `plexus actors show`.",
+      "The room, account or agent failed while it handled this, and continued without it. Admins see the " +
+      "error with `plexus actors show`.",
   },
   ACTOR_QUARANTINED: {
     outcome: "not_started",
@@ -423,7 +425,7 @@ export const errorTable = {
   SHARE_WRONG: {
     outcome: "failed",
     http: 400,
-    help: "A share of the recovery kit is wrong, so nothing was made of the shares. Check how it was typed.",
+    help: "A share of the recovery kit is wrong, so the shares do not open anything. Check how it was typed.",
   },
   SHARES_TOO_FEW: {
     outcome: "failed",
@@ -458,8 +460,8 @@ export const errorTable = {
     outcome: "failed",
     http: 409,
     help:
-      "The directory names another root key than this node knows, and the known key did not sign for it. " +
-      "See `plexus backup keys`.",
+      "The cluster names another root key for its backups than this node knows, and the key that this node " +
+      "knows has not signed it. So the node does not use it. `plexus backup keys` shows the keys.",
   },
   BACKUP_CHANGED: {
     outcome: "not_started",
@@ -497,7 +499,7 @@ export const errorTable = {
     outcome: "not_started",
     http: 500,
     help:
-      "A copy of a log got a part that does not follow on what it has, or that belongs to another log. " +
+      "A copy of a log received a part that does not continue what it has, or that belongs to another log. " +
       "The node that owns the log sends the missing part by itself.",
   },
   PEER_LOST: {
@@ -538,14 +540,16 @@ export const errorTable = {
   DIRECTORY_MOVED: {
     outcome: "not_started",
     http: 503,
-    help: "The cluster's directory has moved. Nodes follow by themselves: try again in a moment.",
+    help:
+      "The cluster's directory has moved to other nodes, and the rest of the cluster finds it by itself. " +
+      "Try again in a moment.",
   },
   NOT_IN_SYNC: {
     outcome: "not_started",
     http: 503,
     help:
-      "Too few copies are up to date (the setting `minInSync`), so nothing new is written. " +
-      "It goes on by itself when another copy has caught up.",
+      "Too few copies are up to date (the setting `minInSync`), so nothing new is written. Writing " +
+      "continues by itself when another copy has caught up.",
   },
   NODE_DEGRADED: {
     outcome: "not_started",
@@ -589,7 +593,9 @@ export const errorTable = {
   RELEASED: {
     outcome: "failed",
     http: 409,
-    help: "This data was released in the meantime, so nothing was changed. Store it again if it is still needed.",
+    help:
+      "Somebody gave this stored data up in the meantime, so nothing was changed. Store it again if it is " +
+      "still needed.",
   },
   STRIPE_LOST: {
     outcome: "failed",

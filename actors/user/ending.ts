@@ -12,7 +12,7 @@ import { unreachable, type AccountExport, type CommandOf, type userCommands } fr
 import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { dispatch, fits, type Mail } from "../outbox.ts";
 import { claimMail } from "./contact.ts";
-import { factorsView } from "./factors.ts";
+import { endAll, factorsView } from "./factors.ts";
 import type { UserNotes } from "./notes.ts";
 import type { Effects } from "./effects.ts";
 import { callOff, deletionReminder, guestReminder, happen, identityMail, validSessions } from "./sessions.ts";
@@ -52,11 +52,7 @@ export function decideEnding(
       }
       return [
         persist({ type: "factorSet", set: { deletion: { atMs, byAdmin } } }),
-        ...happen(
-          state,
-          turn,
-          account.sessions.map(({ id }) => ({ type: "sessionRevoked" as const, id })),
-        ),
+        ...endAll(state, account, turn, byAdmin),
         { type: "remind", id: deletionReminder, dueMs: atMs },
         reply({ atMs }),
       ];

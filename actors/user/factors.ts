@@ -132,7 +132,11 @@ export function decideFactors(
     }
     case "setSuspended":
       if ((account.suspended ?? false) === message.suspended) return [reply({})];
-      return [...set({ suspended: message.suspended || null }), ...endAll(state, account, turn), reply({})];
+      return [
+        ...set({ suspended: message.suspended || null }),
+        ...endAll(state, account, turn, message.suspended),
+        reply({}),
+      ];
     default:
       return unreachable(message);
   }
@@ -141,11 +145,12 @@ export function decideFactors(
 /** Recovery codes stand for a second factor: without one they go. */
 const recoveryOf = (left: Account): FactorSet => (hasSecond(factorsOf(left)) ? {} : { recovery: null });
 
-const endAll = (state: UserState, account: Account, turn: Turn<UserNotes>): Effects =>
+/** Ends all sessions. `isOut`: because nobody comes in any more, which those who are told may know. */
+export const endAll = (state: UserState, account: Account, turn: Turn<UserNotes>, isOut = false): Effects =>
   happen(
     state,
     turn,
-    account.sessions.map(({ id }) => ({ type: "sessionRevoked" as const, id })),
+    account.sessions.map(({ id }) => ({ type: "sessionRevoked" as const, id, ...(isOut && { because: "SUSPENDED" }) })),
   );
 
 /** Errors: NOT_FOUND, CHANGED_MEANWHILE. */

@@ -77,6 +77,12 @@ export async function openDataFolder(data: string, log: Log): Promise<DataFolder
   return { isNew: true, hasKey, begun: () => end(data) };
 }
 
+/** Whether nothing of a node is there yet: then a start may still be refused without a trace. Errors: the system's. */
+export async function isUntouched(data: string): Promise<boolean> {
+  const { creating, node } = await tracesOf(data);
+  return !creating && !node;
+}
+
 /** What a folder lacks that is a node's and is not new, as a failure of the start. */
 export const notNew = (data: string): PlexusError =>
   new PlexusError(

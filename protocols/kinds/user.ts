@@ -714,7 +714,8 @@ export type UserEvent =
   | { readonly type: "agentDeleted"; readonly agent: string }
   | { readonly type: "noticed"; readonly notice: Notice }
   | { readonly type: "sessionOpened"; readonly session: Session }
-  | { readonly type: "sessionRevoked"; readonly id: string };
+  /** `because` is there when the account lets nobody in any more: an admin has suspended it, or has it deleted. */
+  | { readonly type: "sessionRevoked"; readonly id: string; readonly because?: "SUSPENDED" };
 
 /** Best effort, on the user's own topic: the marker moved, perhaps on another device. */
 export interface UserSignal {

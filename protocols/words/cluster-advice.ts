@@ -152,7 +152,8 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
       ? []
       : [
           takesChanges(summary)
-            ? `Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict ${gone}`
+            ? `Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: ` +
+              `\`plexus nodes evict ${gone}\``
             : `Down: ${down.join(", ")}. Start ${it[0]} again: until the directory takes changes, ` +
               `nobody takes over what ${it[2]} had, and nobody can be evicted.`,
         ]),
@@ -211,7 +212,7 @@ function describeLacking({ nodes, stranded = [] }: ClusterSummary): readonly str
       slots?.nodes.flatMap((taker) => nodes.find(({ node }) => node === taker) ?? []) ?? usable.slice(0, 1);
     const cure = takers.map((node) => {
       const both = [...node.roles, role].join(",");
-      return `plexus nodes roles ${withoutControls(node.name)} ${both}`;
+      return `\`plexus nodes roles ${withoutControls(node.name)} ${both}\``;
     });
     const another = cure.length === 0 ? "" : `, or give another the role: ${cure.join(" and ")}`;
     if (slots === undefined)
@@ -310,7 +311,7 @@ export function adviceOn(summary: ClusterSummary): readonly string[] {
         ]
       : []),
     ...(short > 0 || blocked > 0 || down > 0
-      ? ["plexus slots --not-ok shows which slots are not as they should be."]
+      ? ["`plexus slots --not-ok` shows which slots have too few copies, or cannot be used now."]
       : []),
   ];
 }

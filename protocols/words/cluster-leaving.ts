@@ -30,8 +30,8 @@ export function describeStuck(stuck: readonly Role[], node: string): string {
       "able to write to its disk.",
     `Until one can, what ${name} has of ${it} stays ` +
       `there${lost === "" ? "" : `, and nothing new is possible: ${lost}`}.`,
-    `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME ROLES), or undo it: plexus ` +
-      `nodes undrain ${name}`,
+    `Start another node (\`plexus invite\`), give one ${its} (\`plexus nodes roles NAME ROLES\`), or undo it: ` +
+      `\`plexus nodes undrain ${name}\``,
   ].join(" ");
 }
 
@@ -45,8 +45,8 @@ export function describeKept({ nodes, minInSync }: ClusterSummary, node: string)
   return [
     `${others} can take copies now, and minInSync is ${minInSync}.`,
     `Until ${minInSync} can, draining nodes, ${name} included, keep the copies without which nothing could be written.`,
-    "Start another node (plexus invite), bring back one that is down, make room on a full disk, or undo it: " +
-      `plexus nodes undrain ${name}`,
+    "Start another node (`plexus invite`), bring back one that is down, make room on a full disk, or undo it: " +
+      `\`plexus nodes undrain ${name}\``,
   ].join(" ");
 }
 
@@ -89,22 +89,22 @@ export function describeVotesLeft({ directory, nodes }: ClusterSummary, node: st
   return [
     `Without ${name} only ${counted(others, "manager is", "managers are")} up, so one alone keeps the directory:`,
     "while that one is down nothing fails over or joins.",
-    `Start another manager first (plexus invite), or undo it: plexus nodes undrain ${name}`,
+    `Start another manager first (\`plexus invite\`), or undo it: \`plexus nodes undrain ${name}\``,
   ].join(" ");
 }
 
 /** What a drain leaves where it is. */
 export const keepsDirectory =
   "It still keeps the directory: while it is down nothing fails over or joins. Leave it running, or start " +
-  "other nodes with the role manager: with three of them the directory is on three. Or move it to etcd: plexus " +
-  "directory migrate --etcd URL…";
+  "other nodes with the role manager: with three of them the directory is on three. Or move it to etcd: " +
+  "`plexus directory migrate --etcd URL…`";
 
 /** The end of `plexus nodes drain --wait`. */
 export function describeDrained({ name, directory }: DrainProgress): string {
   const node = withoutControls(name);
   return directory
     ? `${node} holds no slots any more. ${keepsDirectory}`
-    : `${node} holds nothing any more. It can be stopped; to let it go for good: plexus nodes evict ${node}`;
+    : `${node} holds nothing any more. It can be stopped; to let it go for good: \`plexus nodes evict ${node}\``;
 }
 
 /** What an eviction leaves behind. With force something may be missing for which its folder is all there is. */

@@ -110,7 +110,7 @@ function wantedOf({ directory, wanted }: DirectoryVoters, managers: readonly Clu
   if (directory.kind === "etcd") return [];
   if (wanted === 1)
     return [
-      "Wanted: 1, so one node keeps it. To have three keep it, of which any one may die: plexus directory voters 3",
+      "Wanted: 1, so one node keeps it. To have three keep it, of which any one may die: `plexus directory voters 3`",
     ];
   const up = managers.filter((node) => node.up).length;
   const there = `${counted(managers.length, "node")} with the role manager${up < managers.length ? `, ${up} up` : ""}`;

@@ -36,7 +36,7 @@ export function describeFault(fault: PlanFault): string {
     case "role":
       return (
         `No node would have the role ${fault.role}, which ${counted(fault.slots, "slot needs", "slots need")}: ` +
-        "give it to another node first (plexus nodes roles NAME ROLES)."
+        "give it to another node first (`plexus nodes roles NAME ROLES`)."
       );
     case "copies":
       return (
@@ -71,7 +71,7 @@ export function describeFault(fault: PlanFault): string {
     case "keeper":
       return (
         `${withoutControls(fault.node)} keeps the directory alone, so it cannot go: have other managers keep it ` +
-        "first (plexus directory)."
+        "first (`plexus directory`)."
       );
     case "holders":
       return (
@@ -80,8 +80,8 @@ export function describeFault(fault: PlanFault): string {
       );
     case "models":
       return (
-        `No node would serve ${fault.models.map(withoutControls).join(", ")}: pull it elsewhere first (plexus ` +
-        "models)."
+        `No node would serve ${fault.models.map(withoutControls).join(", ")}: pull it elsewhere ` +
+        "first (`plexus models`)."
       );
   }
 }

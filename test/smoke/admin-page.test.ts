@@ -21,6 +21,12 @@ describe("the shards of a cluster", function () {
     await group.getByText("1 holder on 1 node. It takes new stripes.").waitFor();
     await group.getByText("No problems.").waitFor();
     const state = page.getByRole("region", { name: "State", exact: true });
+    // What is to be typed is code, and is copied as it stands.
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    const command = "plexus invite --role storage";
+    await state.locator("code").getByText(command, { exact: true }).waitFor();
+    await state.getByRole("button", { name: `Copy: ${command}` }).click();
+    await page.waitForFunction(`navigator.clipboard.readText().then((text) => text === ${JSON.stringify(command)})`);
     await state.getByText("1 node can store new data.").waitFor();
     await state.getByText("0 shards, 0 bytes").waitFor();
     await group.getByRole("button", { name: "Shards of g1.0" }).focus();

@@ -1,7 +1,15 @@
 /** Which node a process is: its data folder, opened, with the journal in it and what it remembers of its cluster. */
 import type { Config } from "../../../config/index.ts";
 import { failure, roles, PlexusError } from "../../../protocols/index.ts";
-import { diskKeyFile, journalFolder, keyGone, markFile, notNew, openDataFolder } from "../../data-folder/index.ts";
+import {
+  diskKeyFile,
+  isUntouched,
+  journalFolder,
+  keyGone,
+  markFile,
+  notNew,
+  openDataFolder,
+} from "../../data-folder/index.ts";
 import {
   etcdPrefix,
   homeRow,
@@ -45,7 +53,8 @@ export async function openIdentity(
     readonly machine: Machine;
     readonly stops: Stops;
     readonly trustsData: boolean;
-    /** Looked at once the folder is this process's, and before an invitation is redeemed. */
+    /** Looked at before anything is made, and before an invitation is redeemed. Where a node was, once the folder is
+     *  this process's: a second start of the same node is told of the folder, not of the port. */
     checked(): Promise<void>;
     /** Hears what each change of a slot took. */
     readonly heard: NonNullable<JournalPorts["heard"]>;
@@ -53,6 +62,8 @@ export async function openIdentity(
 ): Promise<Identity> {
   const { machine, stops } = at;
   const { clock, random, log, meter, version } = machine;
+  const isUntouchedYet = await isUntouched(config.data);
+  if (isUntouchedYet) await at.checked();
   const folder = await openDataFolder(config.data, log);
   const raw = await openLevelStore(journalFolder(config.data), {
     mark: markFile(config.data),
@@ -62,7 +73,7 @@ export async function openIdentity(
   stops.add(() => raw.close());
   const store = await openSealedStore(raw, () => readDiskKey(config.diskKey ?? diskKeyFile(config.data)));
   if (!folder.isNew && (await readFormat(store)) === undefined) throw notNew(config.data);
-  await at.checked();
+  if (!isUntouchedYet) await at.checked();
 
   const fresh = { cluster: randomHex(random.bytes(8)), node: randomHex(random.bytes(8)) };
   const joined = await joinIfAsked(config, { store, clock, log, version });

@@ -3,6 +3,7 @@ import {
   isAdminBy,
   isKey,
   ok,
+  type Failure,
   type Result,
   type RoomSummary,
   type Session,
@@ -39,6 +40,12 @@ export interface Questions {
   summary(user: string, room: string): Promise<Result<RoomNews>>;
 }
 
+/** The end of a session of an account that lets nobody in any more. Programs go by the code, people read why. */
+const shutOut = (): Failure => ({
+  ...failure("UNAUTHENTICATED", { because: "SUSPENDED" }),
+  message: failure("SUSPENDED").message,
+});
+
 /** Makes the register. */
 export function createPeople(
   at: { readonly hub: Hub; readonly clock: Clock; readonly log: Log; readonly limits: GatewayLimits },
@@ -50,11 +57,14 @@ export function createPeople(
   const people = new Map<string, Person>();
 
   function onEvent(person: Person, event: unknown): void {
-    const { type, id, room, view } = event as { type?: unknown; id?: unknown; room?: unknown; view?: UserView };
+    const { type, id, room, view, because } = event as Partial<Record<"type" | "id" | "room" | "because", unknown>> & {
+      view?: UserView;
+    };
     if (type === "sessionRevoked" && typeof id === "string") {
       if (person.arriving > 0) person.revoked.add(id);
-      for (const connection of person.connections)
-        if (connection.caller.session === id) connection.bye(failure("UNAUTHENTICATED"));
+      // Whoever has this session was in: a stranger hears nothing of it.
+      const end = because === "SUSPENDED" ? shutOut() : failure("UNAUTHENTICATED");
+      for (const connection of person.connections) if (connection.caller.session === id) connection.bye(end);
     } else if (type === "profileSet") hasRoles(person, view?.roles);
     else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
       if (type === "roomJoined") follow(person, `room/${room}`);

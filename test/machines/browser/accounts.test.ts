@@ -58,6 +58,44 @@ describe("accounts of people", function () {
       await close();
     });
 
+  for (const [screen, viewport, name] of [
+    ["desktop", { width: 1280, height: 800 }, "eve"],
+    ["phone", { width: 375, height: 812 }, "finn"],
+  ] as const)
+    it(`that are suspended say so where their session ends, and after the password alone, on a ${screen}`, async () => {
+      const ada = await fixture.account("ada");
+      const { page, close } = await fixture.person(name, { viewport });
+      await ada.api("POST", "/api/v1/me/session/confirm", { password: "correct horse" });
+      await page
+        .getByRole("button", { name: "Your account" })
+        .or(page.getByText("Welcome to Plexus"))
+        .first()
+        .waitFor();
+      await ada.api("PUT", `/api/v1/admin/users/${name}/suspended`, { suspended: true });
+      const suspended = "An admin has suspended or closed this account";
+      await page.getByText("Your session ended.").getByText(suspended).waitFor();
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await axeFaults(page, { within: "main" }), colorScheme).to.deep.equal([]);
+      }
+      await page.reload();
+      const signIn = async (password: string) => {
+        await page.locator("input[name=name]").fill(name);
+        await page.locator("input[name=password]").fill(password);
+        await page.getByRole("button", { name: "Sign in", exact: true }).click();
+      };
+      await signIn("wrong horse");
+      await page.getByRole("alert").filter({ hasText: "Name or password is wrong" }).waitFor();
+      expect(await page.getByText(suspended).count()).to.equal(0);
+      await signIn("correct horse");
+      await page.getByRole("alert").filter({ hasText: suspended }).getByText("Ask an admin here").waitFor();
+      await ada.api("PUT", `/api/v1/admin/users/${name}/suspended`, { suspended: false });
+      await signIn("correct horse");
+      await page.locator(".shell").waitFor();
+      await close();
+      expect(fixture.complaints).to.deep.equal([]);
+    });
+
   it("that have a name already are refused at the field, and the refusal goes when the next name works", async () => {
     const page = await fixture.visitor();
     await page

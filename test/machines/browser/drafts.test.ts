@@ -311,6 +311,36 @@ for (const [device, viewport] of [
       expect(fixture.complaints).to.deep.equal([]);
     });
 
+    it("is kept when the session ends while one writes, and is there again where its author was", async () => {
+      await ada.api("POST", "/api/v1/rooms/den/messages", { text: "to be edited" });
+      const page = await fixture.visitor({ viewport });
+      const signIn = async (): Promise<void> => {
+        await page.locator("input[name=name]").fill("ada");
+        await page.locator("input[name=password]").fill(password);
+        await page.getByRole("button", { name: "Sign in", exact: true }).click();
+      };
+      await page.goto(`${fixture.node.url}/room/den`);
+      await signIn();
+      await field(page).fill("half a sen");
+      await edit(page, "to be edited");
+      await editor(page).fill("half an edit");
+      await page.getByRole("button", { name: "New poll" }).click();
+      const question = page.getByRole("dialog").getByRole("textbox", { name: "Question" });
+      await question.pressSequentially("Lunch?");
+      await ada.api("PUT", "/api/v1/me/password", { current: password, password });
+      await page.getByText("Your session ended. Please sign in again.").waitFor();
+      await signIn();
+      await field(page).waitFor();
+      expect(await field(page).inputValue()).to.equal("half a sen");
+      expect(await editor(page).inputValue()).to.equal("half an edit");
+      await page.getByRole("button", { name: "New poll" }).click();
+      expect(await question.inputValue()).to.equal("Lunch?");
+      await page.keyboard.press("Escape");
+      await editor(page).press("Escape");
+      await field(page).fill("");
+      await page.context().close();
+    });
+
     it("is shown to nobody else who signs in on the tab, and to its author again", async () => {
       const { page } = ada;
       const as = async (name: string): Promise<void> => {

@@ -5,6 +5,17 @@ import { looks } from "../../fixtures/page/looks.ts";
 import { screens } from "../../fixtures/page/admin-screens.ts";
 import { within } from "../../waits.ts";
 
+/** Commands that stand in a sentence as plain text: nobody sees where they end, and nobody can copy them. */
+const plainCommands = `(() => {
+  const found = [];
+  const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const { data, parentElement } = texts.currentNode;
+    if (/\\bplexus [a-z]/.test(data) && parentElement.closest("code, pre, option, .xterm") === null) found.push(data);
+  }
+  return found;
+})()`;
+
 const settings = ["profile", "devices", "factors", "account", "keys", "usage"];
 
 /** Every place of the page, with a picture of each where `PLEXUS_TEST_SHOTS` names a folder. Nothing lies beyond the
@@ -38,6 +49,7 @@ describe("every place of the page", () => {
       const { page } = person;
       const folder = process.env["PLEXUS_TEST_SHOTS"];
       const beyond: string[] = [];
+      const plain: string[] = [];
       const look = async (place: string): Promise<void> => {
         await page.goto(`${fixture.node.url}/${place}`);
         await page.locator("main").waitFor();
@@ -49,6 +61,7 @@ describe("every place of the page", () => {
           "(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => [scrollWidth - clientWidth, scrollHeight - clientHeight])(document.documentElement)",
         );
         if (right > 0 || below > 0) beyond.push(`${place}: ${right} ${below}`);
+        for (const text of await page.evaluate<string[]>(plainCommands)) plain.push(`${place}: ${text}`);
         if (folder !== undefined)
           await page.screenshot({
             path: `${folder}/${place.replaceAll("/", "-") || "home"}-${name.replace(" ", "-")}.png`,
@@ -61,6 +74,7 @@ describe("every place of the page", () => {
       for (const place of ["admin/people/ada", "admin/roles/member", "admin/profiles", "nowhere"]) await look(place);
       await person.close();
       expect(beyond).to.deep.equal([]);
+      expect(plain, "commands that are no code").to.deep.equal([]);
     });
 });
 

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readdir } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -38,6 +39,12 @@ describe("a real node that cannot start as it is told to", () => {
         expect(said).to.match(/ended with 3.*CONFIG_INVALID/s);
         expect(said).to.match(new RegExp(`Port ${port} is in use by another process; choose one .*with ${flag}\\.`));
       }
+      // What was refused has left nothing behind, also where the folder was not there.
+      expect(await readdir(folder.path)).to.deep.equal([]);
+      const absent = join(folder.path, "absent");
+      await using unmade = new NodeProcess(absent, [...model, "--port", String(port)]);
+      expect(await refusalOf(unmade)).to.contain(`Port ${port} is in use by another process`);
+      expect(await readdir(folder.path)).to.deep.equal([]);
       const metrics = `127.0.0.1:${port}`;
       await using measured = new NodeProcess(folder.path, [...model, "--metrics-listen", metrics]);
       const said = await refusalOf(measured);

@@ -161,13 +161,15 @@ describe("the table of nodes", () => {
     expect(say({}), "it may run where nobody looks for it").to.include("with --peer and an address");
     const one = { stranded: [{ role: "manager", slots: 1, nodes: ["id-of-node-b"] }] } as const;
     expect(say(one)).to.include(
-      "1 slot of the role manager is stranded: no node that is up and has a copy has the role. Start one again that has both, or give another the role: plexus nodes roles node-b chat,gateway,manager",
+      "1 slot of the role manager is stranded: no node that is up and has a copy has the role. Start one again that has both, or give another the role: `plexus nodes roles node-b chat,gateway,manager`",
     );
     const two = { stranded: [{ role: "manager", slots: 3, nodes: ["id-of-node-c", "id-of-node-b"] }] } as const;
-    expect(say(two)).to.match(/3 slots .* are stranded.*: plexus nodes roles node-c \S+ and plexus nodes roles node-b/);
+    expect(say(two)).to.match(
+      /3 slots .* are stranded.*: `plexus nodes roles node-c \S+` and `plexus nodes roles node-b/,
+    );
     const ai = nodeRow("node-f", { roles: ["ai"], up: false });
     expect(say({}, ai)).to.include(
-      "No node with the role ai is up: no answer of a model. Start one again, or give another the role: plexus nodes roles node-b chat,gateway,ai",
+      "No node with the role ai is up: no answer of a model. Start one again, or give another the role: `plexus nodes roles node-b chat,gateway,ai`",
     );
     const away = summaryOf([manager("node-a", { up: false }), nodeRow("node-b"), ai], one);
     expect(describeNodes(away, false), "no role can be given now").not.to.include("plexus nodes roles");

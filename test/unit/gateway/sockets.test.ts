@@ -9,7 +9,7 @@ import { createRandom } from "../../../node/platform/index.ts";
 import { failure, ok, refused, wireLimits, type Failure } from "../../../protocols/index.ts";
 import { untilTrue } from "../../waits.ts";
 import { startClusterFixture } from "./cluster-fixture.ts";
-import { connectClient, startFixture, type Client, type Frame, type Fixture } from "./fixture.ts";
+import { connectClient, controlToken, startFixture, type Client, type Frame, type Fixture } from "./fixture.ts";
 
 const isEvent = (topic: string, type: string) => (frame: Frame) => frame.topic === topic && frame.event?.type === type;
 
@@ -658,6 +658,27 @@ describe("gateway: connections that end by themselves", () => {
     expect(bye.code).to.equal("UNAUTHENTICATED");
     expect((await client.closed).code).to.equal(1008);
     expect((await fixture.request("GET", "/api/v1/me", { token })).status).to.equal(401);
+    await fixture.stop();
+  });
+
+  it("says that the account is suspended to those who were in, and of any other session that it ended", async () => {
+    const fixture = await startFixture();
+    const [eve, hal] = [await fixture.signUp("eve"), await fixture.signUp("hal")];
+    const [left, shut, gone] = await Promise.all([eve, hal, eve].map(({ token }) => fixture.connect(token)));
+    await fixture.request("PUT", "/api/v1/admin/users/hal/suspended", {
+      token: controlToken,
+      body: { suspended: true },
+    });
+    await fixture.request("POST", "/api/v1/sign-out", { token: eve.token });
+    const endOf = async (client: Client | undefined) =>
+      (await client?.next((frame) => frame.bye !== undefined))?.bye as Failure | undefined;
+    const suspended = failure("SUSPENDED").message;
+    const end = { ...failure("UNAUTHENTICATED", { because: "SUSPENDED" }), message: suspended };
+    expect(await endOf(shut)).to.deep.equal(end);
+    for (const client of [left, gone]) expect(await endOf(client)).to.deep.equal(failure("UNAUTHENTICATED"));
+    // A stranger who has made up a token of theirs hears nothing of it.
+    const guessed = await fixture.request("GET", "/api/v1/me", { token: hal.token.replace(/.{8}$/, "AAAAAAAA") });
+    expect(guessed.body.error).to.not.have.nested.property("details.because");
     await fixture.stop();
   });
 

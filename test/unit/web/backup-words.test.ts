@@ -192,7 +192,7 @@ describe("how backups stand, in words", () => {
     expect(taskText(task({ state: "cancelled", resumable: true }))).to.match(/can go on from where it was/);
     const refused = failure("HOLDERS_TOO_FEW", { reason: "one of two is up" });
     expect(taskText(task({ state: "failed", error: refused }))).to.equal(
-      "Too few nodes with the role storage can keep this now. Start or add some; plexus shards list shows them. Reason: one of two is up.",
+      "Too few nodes with the role `storage` can keep this now. Start or add some; `plexus shards list` shows them. Reason: one of two is up.",
     );
     expect(wishText({ sort: "recall", query: { person: "user/bob", type: "message", snapshot: 3 } })).to.equal(
       "Recall of the data and messages of bob, message, snapshot 3",

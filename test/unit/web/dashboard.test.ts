@@ -54,7 +54,7 @@ describe("the overview of a cluster", () => {
     expect(tones).to.deep.equal(tones.toSorted());
     const texts = found.map(({ text, page }) => `${page}: ${text}`).join("\n");
     expect(texts).to.match(/nodes: Down: b\. Start it again/);
-    expect(texts).to.match(/slots: Some slots are not as they should be\./);
+    expect(texts).to.match(/slots: Some slots have too few copies, or cannot be used now\./);
     expect(texts).to.match(/nodes: The disk of a is nearly full: 50 bytes are free\./);
   });
 });

@@ -16,9 +16,10 @@ export const nameUnsent = ({ status, failure }: Unconfirmed): string =>
 /** A failure in words for the person: what the error table says, and the detail that names the cause. `asked`: what it
  *  is that failed. Only of a change it matters that it may take effect later. */
 export const explain = (reason: Failure, asked: "change" | "look" = "change"): string =>
-  withoutSigns(inWords(reason, asked));
+  withoutSigns(explainWithCode(reason, asked));
 
-function inWords(reason: Failure, asked: "change" | "look"): string {
+/** The same for a place that shows what stands between backquotes as code. */
+export function explainWithCode(reason: Failure, asked: "change" | "look" = "change"): string {
   const doubt = asked === "change" ? "; it may still take effect." : ". Try again later.";
   const retryAfterMs = reason.details?.["retryAfterMs"];
   if (reason.code === "RATE_LIMITED" && typeof retryAfterMs === "number")

@@ -3,7 +3,7 @@ import { asksBy, callsBy, Keys, type Ask, type Call, type CallInput } from "../.
 import type { Question, QuestionAnswer } from "../../../protocols/kinds/questions.ts";
 import { newOperationId } from "../../../client/index.ts";
 import { failure } from "../../../protocols/errors.ts";
-import { explain } from "../model/explain.ts";
+import { explainWithCode } from "../model/explain.ts";
 import { refusalIn } from "../../../protocols/wire/plexus-answer.ts";
 import { pageLimits } from "./limits.ts";
 import { at } from "./mount.ts";
@@ -56,11 +56,11 @@ export const call = callWithin(pageLimits.requestTimeoutMs);
 /** Asks actors by the node that served the page. */
 export const askActor: Ask = asksBy((method, path) => request(method, path));
 
-/** A refusal, as queries throw it. */
+/** A refusal, as queries throw it. In its words code stands between backquotes. */
 export class Refused extends Error {
   readonly failure: Failure;
   constructor(failure: Failure) {
-    super(explain(failure, "look"));
+    super(explainWithCode(failure, "look"));
     this.failure = failure;
   }
 }

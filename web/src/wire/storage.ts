@@ -3,23 +3,33 @@
  *  What belongs to a person is named by `Kept` (`model/kept.ts`) and by nobody else; what is left is of the cluster. */
 
 // What the browser would not keep: full, or forbidden, as in the private windows of some. It goes with the tab.
-const inMemory = new Map<string, string>();
+interface Unkept {
+  readonly text: string;
+  /** What the browser had under the name then: anything else that it has is newer. */
+  readonly over: string | null;
+}
+const inMemory = new Map<string, Unkept>();
+
+/** What the browser has under a name; nothing where it lets nobody look. */
+function stored(name: string): string | null {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
 
 /** The browser's storage, which never throws. */
 export const shelf = {
   read(name: string): string | undefined {
-    try {
-      return inMemory.get(name) ?? localStorage.getItem(name) ?? undefined;
-    } catch {
-      return inMemory.get(name);
-    }
+    return inMemory.get(name)?.text ?? stored(name) ?? undefined;
   },
   write(name: string, text: string): void {
     try {
       localStorage.setItem(name, text);
       inMemory.delete(name);
     } catch {
-      inMemory.set(name, text);
+      inMemory.set(name, { text, over: stored(name) });
     }
   },
   remove(name: string): void {
@@ -46,8 +56,9 @@ export const hasUnkept = (): boolean => inMemory.size > 0;
 export function onShelfChanged(listener: (name: string | undefined) => void): () => void {
   const changed = (event: StorageEvent) => {
     if (event.storageArea !== localStorage) return;
-    // What another tab could keep is newer than what this one could not.
-    if (event.key !== null && event.newValue !== null) inMemory.delete(event.key);
+    // What another tab could keep since is newer than what this one could not. Its news may be older than that.
+    const now = event.key === null ? null : stored(event.key);
+    if (event.key !== null && now !== null && now !== inMemory.get(event.key)?.over) inMemory.delete(event.key);
     listener(event.key ?? undefined);
   };
   window.addEventListener("storage", changed);

@@ -30,7 +30,7 @@ export function ChoicePart() {
       title="Where calls go"
       about={
         "A request goes to the first server of a model, and to the next one if the first cannot answer. To give " +
-        "several models one name, run plexus routes in a terminal."
+        "several models one name, run `plexus routes` in a terminal."
       }
     >
       {rows.length > pageRows && (

@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { ModelInMemory, ModelOrder, NodeInference } from "../../../../protocols/index.ts";
 import { finder } from "../../../../protocols/text/names.ts";
 import { notices } from "../../live/index.ts";
-import { explain } from "../../model/index.ts";
+import { explainWithCode } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
 import { useDialogs } from "../shell/dialogs.tsx";
 import { Note } from "../parts/note.tsx";
@@ -26,7 +26,7 @@ export function MemoryPart() {
     queryFn: async () => {
       const result = await call("inference.list");
       if (result.ok) return result.value.nodes;
-      throw new Error(explain(result.error, "look"));
+      throw new Error(explainWithCode(result.error, "look"));
     },
     refetchInterval: lookMs,
     staleTime: 0,
@@ -67,7 +67,7 @@ function NodeRows({ one, alone }: { readonly one: NodeInference; readonly alone:
   return (
     <section aria-label={`Memory of ${node}`}>
       {!alone && <h3>{node}</h3>}
-      {error !== undefined && <Note tone="warn">{explain(error, "look")}</Note>}
+      {error !== undefined && <Note tone="warn">{explainWithCode(error, "look")}</Note>}
       {memory !== undefined && threads !== undefined && (
         <p className="dim">
           {bytes(memory.usedBytes)} of {bytes(memory.budgetBytes)} for models: {memory.because}. {threads.now}{" "}

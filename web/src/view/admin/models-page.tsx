@@ -3,7 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Failure, ModelsView, OperationInput, PullView, StoredModel } from "../../../../protocols/index.ts";
 import { notices, queryKeys } from "../../live/index.ts";
-import { explain } from "../../model/index.ts";
+import { explainWithCode } from "../../model/index.ts";
 import { locale } from "../../model/locale.ts";
 import { call, callWithin, watchModels } from "../../wire/index.ts";
 import { useDialogs } from "../shell/dialogs.tsx";
@@ -12,6 +12,7 @@ import { Form } from "../parts/form.tsx";
 import { useRights } from "../parts/rights.ts";
 import { Part } from "../settings/part.tsx";
 import { dateOf } from "../parts/time.ts";
+import { Told } from "../parts/told.tsx";
 import { bytes } from "./bytes.ts";
 import { AdminPage } from "./frame.tsx";
 import { ChoicePart } from "./choice-part.tsx";
@@ -83,8 +84,8 @@ function Store({ view }: { readonly view: ModelsView }) {
         <Part
           title="Kept by the cluster"
           about={
-            "Nodes download these models by themselves. Change the list in a terminal: plexus models want, " +
-            "plexus models unwant."
+            "Nodes download these models by themselves. Change the list in a terminal: " +
+            "`plexus models want` adds one, `plexus models unwant` removes one."
           }
         >
           <ul className="lines">
@@ -240,7 +241,9 @@ function PullRow({ pull }: { readonly pull: PullView }) {
           </span>
         ) : (
           <span className="pull-error break">
-            {needsLicence ? "Its licence was not accepted. Pull it again to read it." : explain(error)}
+            <Told
+              text={needsLicence ? "Its licence was not accepted. Pull it again to read it." : explainWithCode(error)}
+            />
           </span>
         )}
         {!isOver(state) && (

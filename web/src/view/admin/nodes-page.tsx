@@ -12,8 +12,8 @@ import type { ClusterSummary, Failure } from "../../../../protocols/index.ts";
 import { finder } from "../../../../protocols/text/names.ts";
 import { notices } from "../../live/index.ts";
 import { useDialogs } from "../shell/dialogs.tsx";
-import { withoutSigns } from "../../model/field-faults.ts";
 import { Note } from "../parts/note.tsx";
+import { Told } from "../parts/told.tsx";
 import { Part } from "../settings/part.tsx";
 import { AdminPage } from "./frame.tsx";
 import { changes, useAct, useSummary, useVoters } from "./nodes/queries.ts";
@@ -47,7 +47,7 @@ function Cluster() {
         <Note tone="bad">
           {error.message}
           {data !== undefined &&
-            " The page shows older figures; plexus nodes at a machine that is up says how it is now."}
+            " The page shows older figures. `plexus nodes`, typed on a machine that is up, says how it is now."}
         </Note>
       )}
       {data !== undefined && (
@@ -88,7 +88,9 @@ function State({ summary }: { readonly summary: ClusterSummary }) {
         {advice.length > 0 && (
           <ul className="faults">
             {advice.map((one) => (
-              <li key={one}>{withoutSigns(one)}</li>
+              <li key={one}>
+                <Told text={one} />
+              </li>
             ))}
           </ul>
         )}

@@ -46,7 +46,7 @@ export function standingOfShards({ groups, nodes }: Pick<ShardsView, "groups" | 
       ? [
           `${counted(takers.length, "node")} can store new data. ` +
             `Unless the configuration says otherwise (shardSchemes), at least ${takersMin} are needed. ` +
-            "Invite one with plexus invite --role storage.",
+            "Invite one with `plexus invite --role storage`.",
         ]
       : []),
     ...(away.length > 0

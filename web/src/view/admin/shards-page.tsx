@@ -17,6 +17,7 @@ import { finder } from "../../../../protocols/text/names.ts";
 import { notices } from "../../live/index.ts";
 import { callWithin, seen } from "../../wire/index.ts";
 import { Note } from "../parts/note.tsx";
+import { Told } from "../parts/told.tsx";
 import { Part } from "../settings/part.tsx";
 import { bytes } from "./bytes.ts";
 import { AdminPage } from "./frame.tsx";
@@ -63,10 +64,10 @@ function Groups({ view: { places, groups, nodes } }: { readonly view: ShardsView
     return (
       <Note tone="warn">
         {places === 0
-          ? "No node has the role storage. plexus nodes roles gives it to one, " +
-            "plexus invite --role storage invites one."
-          : "There is no group of holders yet. The first is made some seconds after a node with the role storage " +
-            "is there."}
+          ? "No node has the role storage. Give it to one with `plexus nodes roles`, or invite one with " +
+            "`plexus invite --role storage`."
+          : "Nothing can be stored yet, because there is no group of holders. The cluster makes the first one " +
+            "some seconds after a node with the role storage has joined."}
       </Note>
     );
   return (
@@ -102,7 +103,9 @@ function State(view: Pick<ShardsView, "groups" | "nodes">) {
         {faults.length > 0 && (
           <ul className="faults">
             {faults.map((one) => (
-              <li key={one}>{one}</li>
+              <li key={one}>
+                <Told text={one} />
+              </li>
             ))}
           </ul>
         )}
@@ -138,8 +141,8 @@ function State(view: Pick<ShardsView, "groups" | "nodes">) {
 
 /** What each state of a node means for new shards. */
 const trusts: Readonly<Record<TrustState, string>> = {
-  new: "It is new: it gets few shards, and only such as the data can be read without.",
-  probation: "It is on probation: it gets few shards, and only such as the data can be read without.",
+  new: "It is new, so it gets few shards, and only shards without which the data can still be read.",
+  probation: "It is on probation, so it gets few shards, and only shards without which the data can still be read.",
   trusted: "It is trusted.",
   suspect: "It did not have the shards that it should, so it gets no new ones.",
 };
@@ -242,8 +245,8 @@ function Group({ group }: { readonly group: HolderGroupRow }) {
     (open
       ? "It takes new stripes."
       : isEmpty
-        ? "It takes no new stripes, has none, and goes by itself after some days."
-        : "It takes no new stripes; what it has it keeps.");
+        ? "It takes no new stripes and has none. The cluster removes it after some days."
+        : "It takes no new stripes, and keeps those that it has.");
   return (
     <Part title={`Group ${name}`} about={about}>
       <ul className="lines">
@@ -302,7 +305,7 @@ function faultsOf(row: HolderRow, group: HolderGroupRow): readonly string[] {
   const { owner, status, error, home } = row;
   if (owner === undefined) return [];
   if (status === "down") return ["Its node is down. Another takes over when it stays away."];
-  if (status === "blocked") return ["Too few nodes have its inventory for it to serve."];
+  if (status === "blocked") return ["Too few nodes have the list of its shards, so it cannot serve them."];
   if (error !== undefined) return [`It does not answer (${error}).`];
   const { lost, elsewhere, besides } = troublesOf(row, group);
   return [

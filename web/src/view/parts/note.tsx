@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { Icon } from "./icons.tsx";
+import { told } from "./told.tsx";
 
 /** A remark that stays in its place. A `bad` one is read out at once. */
 export function Note(props: {
@@ -13,7 +14,7 @@ export function Note(props: {
       {(props.tone === "warn" || props.tone === "bad") && <Icon name="warning" />}
       <div className="grow">
         {props.title !== undefined && <div className="note-title">{props.title}</div>}
-        {props.children}
+        {told(props.children)}
       </div>
       {props.onClose !== undefined && (
         <button type="button" className="tool" aria-label="Hide this note" onClick={props.onClose}>

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { Told } from "../parts/told.tsx";
 
 /** A titled part of a settings screen. */
 export function Part({
@@ -13,7 +14,11 @@ export function Part({
   return (
     <section className="part" aria-label={title}>
       <h2>{title}</h2>
-      {about !== undefined && <p className="dim">{about}</p>}
+      {about !== undefined && (
+        <p className="dim">
+          <Told text={about} />
+        </p>
+      )}
       {children}
     </section>
   );

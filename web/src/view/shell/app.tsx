@@ -1,7 +1,7 @@
 import { Button, Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useState } from "react";
-import type { Setup } from "../../../../protocols/index.ts";
+import type { Failure, Setup } from "../../../../protocols/index.ts";
 import { explain } from "../../live/index.ts";
 import { nameOf } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
@@ -26,7 +26,7 @@ loadChat().catch(() => {
 
 /** Decides which of the three faces the page shows: no node, nobody signed in, or the chat itself. */
 export function App() {
-  const [ended, setEnded] = useState(false);
+  const [ended, setEnded] = useState<Failure>();
   const [confirming, setConfirming] = useState(() => confirmationIn(location.hash));
   const [link, setLink] = useState(location.hash);
   // A link from a mail may be opened where the page is open already: then only the part behind `#` changes.
@@ -72,8 +72,8 @@ export function App() {
     );
   if ("setup" in start.data)
     return <SignIn key={link} setup={start.data.setup} ended={ended} onSignedIn={() => void start.refetch()} />;
-  const leave = (byItself: boolean) => {
-    setEnded(byItself);
+  const leave = (why: Failure) => {
+    setEnded(why);
     void start.refetch();
   };
   const { SignedIn, user } = start.data;

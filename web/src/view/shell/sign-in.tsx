@@ -1,6 +1,6 @@
 import { Anchor, Button, PasswordInput, TextInput } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
-import type { Setup, SignInNeeds, SignInProgress } from "../../../../protocols/index.ts";
+import type { Failure, Setup, SignInNeeds, SignInProgress } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { registrationState } from "../../../../protocols/authority/registration.ts";
 import { call, hasPasskeys, signInByPasskey } from "../../wire/index.ts";
@@ -37,7 +37,8 @@ export function SignIn({
   onSignedIn,
 }: {
   readonly setup: Setup;
-  readonly ended: boolean;
+  /** Why the session here ended by itself; undefined: none did. */
+  readonly ended: Failure | undefined;
   readonly onSignedIn: () => void;
 }) {
   const [invitation] = useState(() => invitationIn(location.hash));
@@ -127,7 +128,11 @@ export function SignIn({
             </div>
           </div>
         </div>
-        {ended && !creating && <Note tone="warn">Your session ended. Please sign in again.</Note>}
+        {ended !== undefined && !creating && (
+          <Note tone="warn">
+            Your session ended. {ended.details?.["because"] === "SUSPENDED" ? ended.message : "Please sign in again."}
+          </Note>
+        )}
         {setup.adminNeeded && creating && (
           <Note tone="plain" title="Welcome to your new node">
             The first account becomes its admin. It needs the one-time admin code that the node printed in its terminal

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
+import type { Failure } from "../../../../protocols/index.ts";
 import { Session, SessionContext, useLink } from "../../live/index.ts";
 import { keepFilesOut } from "../pasting/index.ts";
 import { router } from "./router.tsx";
@@ -9,7 +10,7 @@ import { router } from "./router.tsx";
 let shownTo: string | undefined;
 
 /** The chat of somebody who is signed in: everything but the screen for signing in. */
-export function SignedIn({ name, onLeft }: { readonly name: string; readonly onLeft: (byItself: boolean) => void }) {
+export function SignedIn({ name, onLeft }: { readonly name: string; readonly onLeft: (why: Failure) => void }) {
   const queries = useQueryClient();
   const [session, setSession] = useState<Session>();
   useEffect(() => {
@@ -36,17 +37,12 @@ export function SignedIn({ name, onLeft }: { readonly name: string; readonly onL
   );
 }
 
-/** A session that was revoked or has expired leads back to the sign-in screen. */
-function EndOfSession({
-  session,
-  onLeft,
-}: {
-  readonly session: Session;
-  readonly onLeft: (byItself: boolean) => void;
-}) {
-  const ended = useLink(session).status === "ended";
+/** A session that was revoked or has expired leads back to the sign-in screen, which says why. */
+function EndOfSession({ session, onLeft }: { readonly session: Session; readonly onLeft: (why: Failure) => void }) {
+  const link = useLink(session);
+  const why = link.status === "ended" ? link.failure : undefined;
   useEffect(() => {
-    if (ended) onLeft(true);
-  }, [ended, onLeft]);
+    if (why !== undefined) onLeft(why);
+  }, [why, onLeft]);
   return null;
 }

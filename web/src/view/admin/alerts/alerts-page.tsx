@@ -10,6 +10,7 @@ import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
+import { Told } from "../../parts/told.tsx";
 import { AdminPage } from "../frame.tsx";
 import { live } from "../look.ts";
 import { Pager, useTrail } from "../pages.tsx";
@@ -119,7 +120,9 @@ function AlertItem({ alert, canManage }: { readonly alert: Alert; readonly canMa
         {count === 1 ? momentOf(lastAtMs) : `${count} times, from ${momentOf(firstAtMs)} to ${momentOf(lastAtMs)}`}
         {told.length > 0 && ` · ${told.join(" · ")}`} · found by {source}
       </p>
-      <p className="flush">{adviceOn(source)}</p>
+      <p className="flush">
+        <Told text={adviceOn(source)} />
+      </p>
       {acknowledged !== undefined && (
         <p className="dim flush break">
           {acknowledged.by} acknowledged it on {momentOf(acknowledged.atMs)}

@@ -22,10 +22,12 @@ const advices: Readonly<Record<string, string>> = {
     "Somebody probes this node with many accounts or addresses. Look at the refused sign-ins in the audit and " +
     "at the node's log, and block the addresses.",
   "detector/undelivered-rise":
-    "Actors of this node take no messages. plexus actors list --status quarantined shows which, and why.",
+    "Actors (rooms, accounts or agents) of this node take no messages. `plexus actors list --status quarantined` " +
+    "shows which, and why.",
   "detector/false-identities":
-    "Another node claims for people what it cannot prove. This node's log names it (identity.refused). If its " +
-    "clock is not wrong, drain and evict it.",
+    "Another node sent requests in the name of people without a valid proof that they are signed in there. The log " +
+    "of this node names it (`identity.refused`). Check the clock of that node. If it is right, drain and " +
+    "evict the node.",
   "detector/runs-out":
     "Make room, or add a node. The page “Nodes” shows the forecast, and what would move to a new node.",
   "watch/playbooks":
@@ -34,7 +36,7 @@ const advices: Readonly<Record<string, string>> = {
   "watch/overflow":
     "Acknowledge the alerts that you know, so that there is room for new ones. The audit keeps all of them.",
   "detector/audit-trouble":
-    "Export the audit and run plexus audit verify FILE. Do not trust the node until you know why: drain it.",
+    "Export the audit and run `plexus audit verify FILE`. Do not trust the node until you know why: drain it.",
 };
 
 /** What an admin does about an alert. */

@@ -202,7 +202,7 @@ function Standing() {
         }
       >
         {bad.length > 0
-          ? "Export the audit and run plexus audit verify FILE: it names the first entry that is wrong."
+          ? "Export the audit and run `plexus audit verify FILE`: it names the first entry that is wrong."
           : isAlone
             ? "No other node has seen these logs. Only an earlier export can show whether a whole log was set back."
             : "Other nodes have signed how far they saw each log."}
@@ -261,7 +261,7 @@ function Export({ search }: { readonly search: AuditSearch }) {
       title="Export"
       about={
         format === "jsonl"
-          ? "All logs in full, whatever you search for. plexus audit verify FILE checks them without this cluster."
+          ? "All logs in full, whatever you search for. `plexus audit verify FILE` checks them without this cluster."
           : "The entries that the search finds, one line each."
       }
     >

@@ -3,6 +3,7 @@ import type { RecallRequest, Result } from "../../../../../protocols/index.ts";
 import { useNow, useSession } from "../../../live/index.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
+import { Told } from "../../parts/told.tsx";
 import { changes, fetchDownload, useAct, useRequests } from "./queries.tsx";
 import { ago, wishText } from "./words.ts";
 
@@ -62,7 +63,9 @@ function Row({ asked }: { readonly asked: RecallRequest }) {
           <span className="dim break">
             {own ? "You" : by} asked {ago(askedAtMs, nowMs)}: {reason}
           </span>
-          <span className="break task-text">{stateText(asked)}</span>
+          <span className="break task-text">
+            <Told text={stateText(asked)} />
+          </span>
         </span>
         {state === "waiting" && approvers.includes(name) && button("approve", "Approve", true)}
         {state === "waiting" && approvers.includes(name) && button("decline", "Decline")}
@@ -77,7 +80,7 @@ function Row({ asked }: { readonly asked: RecallRequest }) {
       case "waiting":
         return approvers.length === 0
           ? `No other admin has had the role for a day, so the operator approves it until ${momentOf(untilMs)}: ` +
-              `plexus backup approve ${id}`
+              `\`plexus backup approve ${id}\``
           : `${approvers.join(" or ")} may approve it until ${momentOf(untilMs)}.`;
       case "approved":
         return (

@@ -26,7 +26,7 @@ export function Folders() {
       title="Folders"
       about={
         "Folders on the machines of nodes. To bring data back from a folder, run this in a terminal on that " +
-        "machine: plexus backup recall --from FOLDER"
+        "machine: `plexus backup recall --from FOLDER`"
       }
     >
       {offered.map((path) => (

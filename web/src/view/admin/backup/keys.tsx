@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { counted } from "../../../../../protocols/words/amounts.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { Note } from "../../parts/note.tsx";
+import { Told } from "../../parts/told.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { changes, useAct, useKeys } from "./queries.tsx";
@@ -43,11 +44,15 @@ export function BackupKeys() {
             <div>
               <dt>Recovery kit</dt>
               <dd>
-                {data.root === undefined
-                  ? "There is none. Make it in a terminal, because its shares must never be shown on a page: " +
-                    "plexus backup kit make --to FOLDER"
-                  : `${data.root.needed} of ${counted(data.root.digests.length, "share")} open it, of ` +
-                    `${momentOf(data.root.madeAtMs)}. Try the shares now and then: plexus backup kit check`}
+                <Told
+                  text={
+                    data.root === undefined
+                      ? "There is none. Make it in a terminal, because its shares must never be shown on a page: " +
+                        "`plexus backup kit make --to FOLDER`"
+                      : `${data.root.needed} of ${counted(data.root.digests.length, "share")} open it, of ` +
+                        `${momentOf(data.root.madeAtMs)}. Try the shares now and then: \`plexus backup kit check\``
+                  }
+                />
               </dd>
             </div>
             <div>

@@ -5,6 +5,7 @@ import { useDialogs } from "../../shell/dialogs.tsx";
 import { useFaults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
+import { Told } from "../../parts/told.tsx";
 import { Part } from "../../settings/part.tsx";
 import { changes, useAct, usePlaces, useSnapshots, useTasks } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
@@ -82,7 +83,7 @@ export function Prune() {
       </Form>
       {task !== undefined && plan === undefined && (
         <p className="dim" role="status">
-          {taskText(task)}
+          <Told text={taskText(task)} />
         </p>
       )}
       {plan !== undefined && (

@@ -7,6 +7,7 @@ import { notices } from "../../../live/index.ts";
 import { useFaults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
+import { Told } from "../../parts/told.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { bytes } from "../bytes.ts";
 import { changes, fetchDownload, useAct, useTasks } from "./queries.tsx";
@@ -100,9 +101,9 @@ function Approval({ wish, done }: { readonly wish: BackupWish; readonly done: ()
 type Place = Extract<BackupWish, { sort: "place" }>;
 
 const living = {
-  skip: "Bring nothing that still exists",
-  edited: "Bring messages that were edited since, as they were",
-  again: "Bring everything again",
+  skip: "Bring back only what does not exist any more",
+  edited: "Also bring back old texts of messages that were edited since",
+  again: "Bring back everything, also what still exists",
 } as const;
 
 const newRecall = (): string =>
@@ -177,7 +178,7 @@ function IntoPlace({ query }: { readonly query: Query }) {
         </div>
         {task !== undefined && would === undefined && (
           <p className="dim" role="status">
-            {taskText(task)}
+            <Told text={taskText(task)} />
           </p>
         )}
         {would !== undefined && (

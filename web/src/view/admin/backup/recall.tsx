@@ -127,7 +127,7 @@ export function Recall() {
         title="Recall"
         about={
           "Brings back data from a backup on the storage nodes. There is none yet. From a backup in a folder, " +
-          "run this in a terminal on the machine that has the folder: plexus backup recall --from FOLDER"
+          "run this in a terminal on the machine that has the folder: `plexus backup recall --from FOLDER`"
         }
       >
         {null}

@@ -6,6 +6,7 @@ import { Copyable } from "../../parts/copyable.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { fullTime, momentOf } from "../../parts/time.ts";
+import { Told } from "../../parts/told.tsx";
 import { bytes } from "../bytes.ts";
 import { changes, useAct, useKeys, usePlaces, useSchedules, useSnapshots, useTasks } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
@@ -47,7 +48,9 @@ export function State() {
           {standing.faults.length > 0 && (
             <ul className="faults">
               {standing.faults.map((one) => (
-                <li key={one}>{one}</li>
+                <li key={one}>
+                  <Told text={one} />
+                </li>
               ))}
             </ul>
           )}
@@ -112,7 +115,9 @@ export function State() {
 function NoPlace({ places }: { readonly places: BackupPlaces }) {
   return (
     <Note tone="plain" title="There is no place for backups yet">
-      <p>{storageText(places)} Until then, keep them in a folder:</p>
+      <p>
+        <Told text={storageText(places) ?? ""} /> Until then, keep them in a folder:
+      </p>
       {folderAdvice(places).map(({ command, does }) => (
         <div key={command}>
           <Copyable text={command} label={`Copy: ${command}`} />

@@ -6,6 +6,7 @@ import { notices, useNow } from "../../../live/index.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { Part } from "../../settings/part.tsx";
 import { fullTime } from "../../parts/time.ts";
+import { Told } from "../../parts/told.tsx";
 import { changes, useAct, useTasks } from "./queries.tsx";
 import { ago, partDone, spanText, taskText, wishText, type PlaceResult } from "./words.ts";
 
@@ -100,7 +101,7 @@ function Row({ task }: { readonly task: ClusterBackupTask }) {
             {took}
           </span>
           <span className={`break task-text ${state === "failed" || isWholeTask(task) === false ? "pull-error" : ""}`}>
-            {taskText(task)}
+            <Told text={taskText(task)} />
           </span>
         </span>
         {task.resumable === true && (

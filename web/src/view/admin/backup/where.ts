@@ -1,7 +1,7 @@
 /** Where backups can be made, and what helps where they cannot. Pure. */
 import type { BackupFolder, BackupPlaces, BackupWish } from "../../../../../protocols/index.ts";
 import { counted } from "../../../../../protocols/words/amounts.ts";
-import { explain } from "../../../model/explain.ts";
+import { explainWithCode } from "../../../model/explain.ts";
 
 /** What a choice of places has for the storage nodes: no folder is called so. */
 export const storageNodes = "";
@@ -37,7 +37,7 @@ export function storageText({ storage, nodes }: Pick<BackupPlaces, "storage" | "
     return "The storage nodes have no room for another backup. Make room, or add a node.";
   return typeof needed === "number"
     ? `${has}. The cluster can keep backups itself when ${counted(needed, "node")} with the role storage are up.`
-    : `${has}, and the storage nodes can take no backup now: ${explain(storage, "look")}`;
+    : `${has}, and the storage nodes can take no backup now: ${explainWithCode(storage, "look")}`;
 }
 
 /** How to get a folder onto this page, for a person who can use the machine. */

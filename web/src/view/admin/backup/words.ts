@@ -12,7 +12,7 @@ import type {
 import { counted } from "../../../../../protocols/words/amounts.ts";
 import { isDatedAhead, isTimeZone } from "../../../../../protocols/admin/backup-dates.ts";
 import { drillFault, latesOf, timesAfter } from "../../../../../protocols/backup-times/index.ts";
-import { explain } from "../../../model/explain.ts";
+import { explain, explainWithCode } from "../../../model/explain.ts";
 import { bytes } from "../bytes.ts";
 import { momentOf } from "../../parts/time.ts";
 import { placesToUse, whereText } from "./where.ts";
@@ -112,7 +112,7 @@ export function nextTimes(
 
 /** What a task failed of, with what names the cause. */
 const faultText = ({ error }: { readonly error?: Failure } | { readonly error: Failure | undefined }): string =>
-  error === undefined ? "the reason is not known." : explain(error, "look");
+  error === undefined ? "the reason is not known." : explainWithCode(error, "look");
 
 // --- how it stands ---------------------------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ export function standingOf({ snapshots, tasks, schedules, keys, places }: Known,
     tasks.find((task) => task.sort === sort && task.endedAtMs !== undefined);
   if (keys.root === undefined)
     bad.push(
-      "The cluster has no recovery kit, so nothing can be backed up. Make one: plexus backup kit make --to FOLDER",
+      "The cluster has no recovery kit, so nothing can be backed up. Make one: `plexus backup kit make --to FOLDER`",
     );
   const run = last("run");
   if (run?.state === "failed") bad.push(`The last run failed: ${faultText(run)}`);
@@ -225,7 +225,7 @@ export function standingOf({ snapshots, tasks, schedules, keys, places }: Known,
   if (keys.root !== undefined && lacking.length > 0)
     warn.push(
       `This node lacks ${counted(lacking.length, "generation")} of keys. ` +
-        (keys.elsewhere ?? "Other nodes send them to it. If they cannot, run plexus backup kit restore."),
+        (keys.elsewhere ?? "Other nodes send them to it. If they cannot, run `plexus backup kit restore`."),
     );
   if (keys.reencrypt !== undefined && keys.reencrypt.length > 0)
     warn.push(

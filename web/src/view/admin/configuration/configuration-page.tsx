@@ -6,6 +6,7 @@ import { sentence, withoutSigns } from "../../../model/field-faults.ts";
 import { finder } from "../../../../../protocols/text/names.ts";
 import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
+import { Told } from "../../parts/told.tsx";
 import { Part } from "../../settings/part.tsx";
 import { AdminPage } from "../frame.tsx";
 import { live } from "../look.ts";
@@ -159,7 +160,7 @@ function Row({ one, kind }: { readonly one: SettingAtNode; readonly kind: Settin
       </div>
       <p className="flush break setting-value">{valueText(one.value)}</p>
       <p className="dim flush break">
-        {kind && sentence(withoutSigns(kind.says))}
+        {kind && <Told text={sentence(kind.says)} />}
         {kind?.own !== undefined &&
           ` Can only be set at the node itself (${kind.variable}): ${withoutSigns(kind.own)}.`}
       </p>

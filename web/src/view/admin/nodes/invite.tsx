@@ -4,10 +4,10 @@ import { describeInvited, invitationFault, joinCommand } from "../../../../../pr
 import { roles as allRoles, type Role } from "../../../../../protocols/ids.ts";
 import type { InvitationIssued, StorageTerms } from "../../../../../protocols/index.ts";
 import { Copyable } from "../../parts/copyable.tsx";
-import { withoutSigns } from "../../../model/field-faults.ts";
 import { useFaults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
+import { Told } from "../../parts/told.tsx";
 import { Part } from "../../settings/part.tsx";
 import { changes, useAct } from "./queries.ts";
 import { quotaFrom, quotaRule } from "./quota-text.ts";
@@ -150,10 +150,10 @@ export function Invite() {
           <Copyable text={made.command} label="Copy the command" />
           {describeInvited(made, made.atMs).map((line) => (
             <p key={line} className="dim break">
-              {withoutSigns(line)}
+              <Told text={line} />
             </p>
           ))}
-          {fault !== undefined && <Note tone="warn">{withoutSigns(fault)}</Note>}
+          {fault !== undefined && <Note tone="warn">{fault}</Note>}
         </div>
       )}
     </Part>

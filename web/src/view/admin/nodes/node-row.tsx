@@ -17,7 +17,8 @@ import {
 import { stateOf } from "../../../../../protocols/words/cluster-words.ts";
 import { roles, type Role } from "../../../../../protocols/ids.ts";
 import type { ClusterNodeRow, ClusterSummary, Failure } from "../../../../../protocols/index.ts";
-import { explain } from "../../../model/index.ts";
+import { explainWithCode } from "../../../model/index.ts";
+import { Told } from "../../parts/told.tsx";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
 import { changes, readSlots, useAct } from "./queries.ts";
@@ -165,7 +166,9 @@ function DrainProgress({ node, summary }: { readonly node: ClusterNodeRow; reado
       {held > 0 && (
         <progress value={most.current - held} max={most.current} aria-label={`How far ${node.name} is drained`} />
       )}
-      <p className="node-warn break">{drainText(node, summary)}</p>
+      <p className="node-warn break">
+        <Told text={drainText(node, summary)} />
+      </p>
     </>
   );
 }
@@ -195,7 +198,9 @@ async function drainQuestion(node: ClusterNodeRow, summary: ClusterSummary) {
           time.
         </p>
         {warnings.map((warning) => (
-          <p key={warning}>{warning}</p>
+          <p key={warning}>
+            <Told text={warning} />
+          </p>
         ))}
       </>
     ),
@@ -256,7 +261,9 @@ function reasonOf(refusal: Failure): string {
   const { reason, now } = refusal.details ?? {};
   if (refusal.code === "CHANGED_MEANWHILE" && Array.isArray(now))
     return `Somebody else has changed them meanwhile: they are ${now.join(", ")} now. Look again, then decide again.`;
-  return typeof reason === "string" ? `${reason.slice(0, 1).toUpperCase()}${reason.slice(1)}.` : explain(refusal);
+  return typeof reason === "string"
+    ? `${reason.slice(0, 1).toUpperCase()}${reason.slice(1)}.`
+    : explainWithCode(refusal);
 }
 
 const evictQuestion = (node: ClusterNodeRow) => ({

@@ -15,6 +15,7 @@ import { useDialogs } from "../../shell/dialogs.tsx";
 import { useFaults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
+import { Told } from "../../parts/told.tsx";
 import { Part } from "../../settings/part.tsx";
 import { Table } from "../table.tsx";
 import { changes, useAct } from "./queries.ts";
@@ -259,7 +260,9 @@ function Planned({ plan }: { readonly plan: ClusterPlan }) {
         <Note tone="warn" title="What gets worse">
           <ul className="faults">
             {plan.faults.map((fault) => (
-              <li key={JSON.stringify(fault)}>{describeFault(fault)}</li>
+              <li key={JSON.stringify(fault)}>
+                <Told text={describeFault(fault)} />
+              </li>
             ))}
           </ul>
         </Note>

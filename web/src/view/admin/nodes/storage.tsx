@@ -2,7 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { storageText } from "../../../../../protocols/words/cluster-words.ts";
 import type { ClusterNodeRow, Failure } from "../../../../../protocols/index.ts";
-import { explain } from "../../../model/index.ts";
+import { explainWithCode } from "../../../model/index.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
 import { changes, useAct } from "./queries.ts";
@@ -40,7 +40,7 @@ function useStorage(onSaid: (said: Said) => void): (node: ClusterNodeRow) => Pro
       return onSaid({ tone: "bad", text: `The quota of ${name} was not changed. ${quotaRule}` });
     if (quotaBytes === known) return;
     const refusedBy = (refusal: Failure) => {
-      onSaid({ tone: "bad", text: `The quota of ${name} was not changed. ${explain(refusal)}` });
+      onSaid({ tone: "bad", text: `The quota of ${name} was not changed. ${explainWithCode(refusal)}` });
       return true;
     };
     const done = await act(() => changes.storage(node, quotaBytes, known), refusedBy);

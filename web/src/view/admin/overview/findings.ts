@@ -51,10 +51,10 @@ function illActors(ill: readonly { readonly actor: string }[], more: boolean): r
 export function findings({ summary, status, alerts, quarantined }: Seen): readonly Finding[] {
   const stands = standsStill(summary);
   const ofCluster = adviceOn(summary).map((text): Finding => {
-    const slots = text.startsWith("plexus slots --not-ok");
+    const slots = text.startsWith("`plexus slots --not-ok`");
     return {
       tone: stands ? "bad" : "warn",
-      text: slots ? "Some slots are not as they should be." : text,
+      text: slots ? "Some slots have too few copies, or cannot be used now." : text,
       ...(slots ? { page: "slots", search: { show: "faulty" } } : { page: "nodes" }),
     };
   });
@@ -95,7 +95,7 @@ export function findings({ summary, status, alerts, quarantined }: Seen): readon
     tone: "warn",
     text:
       `Requests of others come from ${address}, so all of them count as one visitor. If it is your proxy, start ` +
-      `the node with --trusted-proxy ${address}.`,
+      `the node with \`--trusted-proxy ${address}\`.`,
     page: "nodes",
   }));
   const all = [...ofCluster, ...ofSlots, ...ofActors, ...ofDisks, ...ofAlerts, ...ofProxies];

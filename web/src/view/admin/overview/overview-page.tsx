@@ -7,6 +7,7 @@ import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
+import { Told } from "../../parts/told.tsx";
 import { actionText } from "../audit/words.ts";
 import { bytes } from "../bytes.ts";
 import { AdminPage } from "../frame.tsx";
@@ -84,7 +85,7 @@ function Health({ found }: { readonly found: readonly Finding[] }) {
           <ul className="faults">
             {found.slice(0, findingsShown).map(({ text, page, search = {} }) => (
               <li key={text} className="finding">
-                {text}{" "}
+                <Told text={text} />{" "}
                 <Link to="/admin/$page" params={{ page }} search={search} className="link">
                   {placeOf[page] ?? "Look"}
                 </Link>

@@ -16,6 +16,7 @@ import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
+import { Told } from "../../parts/told.tsx";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
 import { Pager, useTrail } from "../pages.tsx";
@@ -212,7 +213,7 @@ function Invitations() {
           <p>
             Send it to {made.note === "" ? "the people it is for" : made.note}, by a way that only they read: anybody
             who opens it can make an account. It is valid for {counted(made.uses, "account")}, until{" "}
-            {momentOf(made.expiresAtMs)}. In a terminal: <code>plexus chat --invitation LINK</code>
+            {momentOf(made.expiresAtMs)}. In a terminal: <Told text="`plexus chat --invitation LINK`" />
           </p>
           <Copyable text={made.url} label="Copy the invitation" />
           <OnlyHere address={made.url} />

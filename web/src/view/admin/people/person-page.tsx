@@ -16,6 +16,7 @@ import { NewKey, type WantedKey } from "../../settings/new-key.tsx";
 import { Part } from "../../settings/part.tsx";
 import { deviceName, keyStory, storyOf } from "../../settings/session-words.ts";
 import { dateOf, momentOf } from "../../parts/time.ts";
+import { Told } from "../../parts/told.tsx";
 import { AdminPage } from "../frame.tsx";
 
 import { useAct, usePerson, useRoles } from "./queries.ts";
@@ -358,7 +359,7 @@ function Access({ user, person, held, refusal }: Shown) {
         </p>
         <p>
           What the person wrote in rooms stays, marked as from a deleted account. Backups keep the data until their keys
-          are destroyed: <code>plexus backup erase</code>
+          are destroyed: <Told text="`plexus backup erase`" />
         </p>
       </>
     );

@@ -81,7 +81,7 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
     },
     { head: "By itself", align: "end", cell: ({ self }) => `${amount(tree, self)} (${share(self, tree.total)})` },
     {
-      head: "With what it called",
+      head: "With functions that it called",
       align: "end",
       wide: true,
       cell: ({ total }) => `${amount(tree, total)} (${share(total, tree.total)})`,

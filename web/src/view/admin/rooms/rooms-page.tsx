@@ -3,12 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate, useRouter } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import type { AdminRoomRow } from "../../../../../protocols/index.ts";
-import { explain } from "../../../model/index.ts";
+import { explainWithCode } from "../../../model/index.ts";
 import { seen } from "../../../wire/index.ts";
 import { Icon } from "../../parts/icons.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
+import { Told } from "../../parts/told.tsx";
 import { AdminPage } from "../frame.tsx";
 import { Pager, useTrail } from "../pages.tsx";
 import { Table, type Column } from "../table.tsx";
@@ -48,7 +49,11 @@ const columns: readonly Column<AdminRoomRow>[] = [
             {title}
           </span>
         )}
-        {failure !== undefined && <span className="state-warn block">{explain(failure, "look")}</span>}
+        {failure !== undefined && (
+          <span className="state-warn block">
+            <Told text={explainWithCode(failure, "look")} />
+          </span>
+        )}
       </>
     ),
   },

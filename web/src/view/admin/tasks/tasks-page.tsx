@@ -3,14 +3,15 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { AdminTask } from "../../../../../protocols/index.ts";
 import { isTaskOver, progressWords } from "../../../../../protocols/words/task-words.ts";
-import { explain, notices } from "../../../live/index.ts";
-import { withoutSigns } from "../../../model/field-faults.ts";
+import { notices } from "../../../live/index.ts";
+import { explainWithCode } from "../../../model/index.ts";
 import { call, request, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../parts/act.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
+import { Told } from "../../parts/told.tsx";
 import { AdminPage } from "../frame.tsx";
 import { live } from "../look.ts";
 import { Pager, usePaged } from "../pages.tsx";
@@ -52,8 +53,16 @@ function State({ task }: { readonly task: AdminTask }) {
         <progress className="block" value={share} max={1} aria-label={`${task.what}: ${Math.floor(share * 100)} %`} />
       )}
       {!isTaskOver(task) && <span className="dim block">{progressWords(task)}</span>}
-      {state === "failed" && error !== undefined && <span className="state-bad block">{explain(error, "look")}</span>}
-      {advice !== undefined && <span className="state-warn block">{withoutSigns(advice)}</span>}
+      {state === "failed" && error !== undefined && (
+        <span className="state-bad block">
+          <Told text={explainWithCode(error, "look")} />
+        </span>
+      )}
+      {advice !== undefined && (
+        <span className="state-warn block">
+          <Told text={advice} />
+        </span>
+      )}
     </>
   );
 }

@@ -6,6 +6,7 @@ import type { UsageDayRow, UsageView } from "../../../../../protocols/index.ts";
 import { seen } from "../../../wire/index.ts";
 import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
+import { Told } from "../../parts/told.tsx";
 import { Part } from "../../settings/part.tsx";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
@@ -150,7 +151,7 @@ function Usage() {
       {used.error !== null && <Note tone="bad">{used.error.message}</Note>}
       {used.data?.isAll === false && (
         <Note tone="warn">
-          There is more than can be shown at once. Choose fewer days, or run plexus usage --days {days} --json.
+          {`There is more than can be shown at once. Choose fewer days, or run \`plexus usage --days ${days} --json\`.`}
         </Note>
       )}
       <div className="charts">
@@ -172,7 +173,9 @@ function Usage() {
       />
       <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
       {by === "team" && teams.size === 0 && may("cluster.administer") && (
-        <p className="dim">No budget names a team yet: plexus budgets set NAME team ada bob.</p>
+        <p className="dim">
+          <Told text="No budget names a team yet. Name one in a terminal: `plexus budgets set NAME team ada bob`" />
+        </p>
       )}
     </Part>
   );
