@@ -39,8 +39,9 @@ interface Options {
   readonly seconds: number;
   readonly failures: number;
   readonly json: boolean;
-  /** Given to the processes that share the seeds: take every so-many-th one and tell the parent of each. */
-  readonly every?: number;
+  readonly every: number;
+  /** Given to the processes that share the seeds: tell the parent of each. */
+  readonly share: boolean;
 }
 
 const command = new Command("npm run simulate --")
@@ -59,11 +60,12 @@ const command = new Command("npm run simulate --")
   .option("--backups", "a seed is the life of a cluster's backups", false)
   .option("--seeds <count>", "how many", count, 1_000)
   .option("--from <seed>", "the first one", count, 1)
+  .option("--every <count>", "the first one and every so-many-th after it, such as those that draw one thing", count, 1)
   .option("--jobs <count>", "processes that share them", count, availableParallelism())
   .option("--seconds <count>", "begin none after so long", count, 86_400)
   .option("--failures <count>", "stop after so many", count, 20)
   .option("--json", "one line of JSON in the end", false)
-  .addOption(new Option("--every <count>").argParser(count).hideHelp())
+  .addOption(new Option("--share").default(false).hideHelp())
   .parse();
 const values = command.opts<Options>();
 const [replayed] = command.processedArgs as [seed: number | undefined];
@@ -117,6 +119,11 @@ async function outcomeOf(seed: number): Promise<Outcome> {
   return { seed, lives, replies, faults, histories, undecided, simulatedMs, ...(failure && { failure }) };
 }
 
+/** The seeds that are asked for: so many, each so much higher than the last. */
+function* seedsOf({ from, seeds, every }: Pick<Options, "from" | "seeds" | "every">): Iterable<number> {
+  for (let at = 0; at < seeds; at += 1) yield from + at * every;
+}
+
 /** Of this process, so far. */
 function processorSeconds(): number {
   const { user, system } = process.cpuUsage();
@@ -125,9 +132,8 @@ function processorSeconds(): number {
 
 /** A process that shares the seeds: tells of each, and in the end what it took. */
 async function runShare(): Promise<number> {
-  const { from, seeds, every = 1 } = values;
   let told: Outcome[] = [];
-  for (let seed = from; seed < from + seeds; seed += every) {
+  for (const seed of seedsOf(values)) {
     const outcome = await outcomeOf(seed);
     told.push(outcome);
     // Short lives are told of together: else the telling would take a good part of the time.
@@ -179,8 +185,8 @@ async function runSeeds(): Promise<number> {
   };
   const share = (index: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const mine = ["--from", `${values.from + index}`, "--seeds", `${values.seeds - index}`, "--every", `${jobs}`];
-      mine.push(...lifeFlags);
+      const mine = ["--share", "--from", `${values.from + index * values.every}`, "--every", `${jobs * values.every}`];
+      mine.push("--seeds", `${Math.ceil((values.seeds - index) / jobs)}`, ...lifeFlags);
       if (values.plan) mine.push("--plan", JSON.stringify(values.plan));
       const child = fork(import.meta.filename, mine);
       shares.push(child);
@@ -196,7 +202,10 @@ async function runSeeds(): Promise<number> {
 
   /** The only job needs no process of its own. */
   const runHere = async (): Promise<void> => {
-    for (let seed = values.from; seed < values.from + values.seeds && !over; seed += 1) add(await outcomeOf(seed));
+    for (const seed of seedsOf(values)) {
+      if (over) return;
+      add(await outcomeOf(seed));
+    }
   };
 
   const timer = setTimeout(endInTime, 1_000 * values.seconds + 1);
@@ -238,4 +247,4 @@ else if (values.raft && values.explore !== undefined) {
   const { explore } = await import("./raft/scopes.ts");
   process.exitCode = explore(values.explore === true ? "small" : values.explore, values) ? 0 : 1;
 } else if (replayed !== undefined) process.exitCode = await replay(replayed);
-else process.exitCode = await (values.every === undefined ? runSeeds() : runShare());
+else process.exitCode = await (values.share ? runShare() : runSeeds());
