@@ -16,7 +16,7 @@ import { availableParallelism } from "node:os";
 import { checkCoverage, coverageFolder } from "./runner/coverage.ts";
 import { endAll, execute } from "./runner/execute.ts";
 import { guardLimits, usualFactor, type GuardLimits } from "./runner/guard.ts";
-import { measurePatience } from "./runner/patience.ts";
+import { settlePatience } from "./runner/patience.ts";
 import { runCommands, runTests, type Ending } from "./runner/phase-run.ts";
 import {
   compiledFolder,
@@ -120,11 +120,7 @@ async function compute(chosen: readonly Phase[], extent: Extent, withCoverage: b
 /** Runs what starts real processes, one phase after the other. The tests that failed by themselves. */
 async function runReal(chosen: readonly Phase[], extent: Extent, report: Report): Promise<readonly FailedTest[]> {
   if (chosen.length === 0) return [];
-  const patience = await measurePatience();
-  // Nodes that tests start read it.
-  process.env["PLEXUS_PATIENCE"] ??= String(patience);
-  process.env["PLEXUS_DRAIN_TIMEOUT"] ??= `${10 * patience}s`;
-  if (patience > 1) console.log(`this machine is slow: nodes wait ${process.env["PLEXUS_PATIENCE"]} times longer`);
+  const patience = await settlePatience();
   report.total.cpuSeconds += await compile();
   const failures: FailedTest[] = [];
   for (const phase of chosen) {

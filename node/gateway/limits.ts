@@ -14,10 +14,15 @@ export const gatewayLimits = {
   sumsTimeoutMs: 2_000,
   /** A command whose actor does not answer in time gets `ASK_TIMEOUT` (outcome unknown). */
   askTimeoutMs: 10_000,
-  /** A sign-up for which no account could be made for so long gets the error that prevented it, or `ASK_TIMEOUT`.
+  /** A sign-up for which no account could be made for so long gets the error that prevented it. Where nobody knows yet
+   *  whether it was made, the same is asked again.
    *
    *  More than a failover takes. */
   signUpTimeoutMs: 4_000,
+  /** How often a sign-up is asked for while nobody knows whether it has made the account; then `ASK_TIMEOUT`.
+   *
+   *  Together less than a command in a terminal waits. */
+  signUpTriesMax: 4,
   /** Wait for the cluster's own actor (the audit) while the directory is away or no node may take it over; then the
    *  answer says why.
    *

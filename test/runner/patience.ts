@@ -27,11 +27,21 @@ export function patienceFor(tookMs: number): number {
 }
 
 /** Measures it. */
-export async function measurePatience(): Promise<number> {
+async function measurePatience(): Promise<number> {
   const startedMs = performance.now();
   const threads = Array.from({ length: availableParallelism() }, () => new Worker(work, { eval: true }));
   await Promise.all(
     threads.map((thread) => new Promise((resolve, reject) => thread.once("exit", resolve).once("error", reject))),
   );
   return patienceFor(performance.now() - startedMs);
+}
+
+/** Says once, to the nodes that tests start from now on, how patient they are; what was said before stays. Gives how
+ *  slow the machine is. */
+export async function settlePatience(): Promise<number> {
+  const patience = await measurePatience();
+  process.env["PLEXUS_PATIENCE"] ??= String(patience);
+  process.env["PLEXUS_DRAIN_TIMEOUT"] ??= `${10 * patience}s`;
+  if (patience > 1) console.log(`this machine is slow: nodes wait ${process.env["PLEXUS_PATIENCE"]} times longer`);
+  return patience;
 }

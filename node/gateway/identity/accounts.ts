@@ -31,7 +31,7 @@ import { createGuessLimit, type GuessLimit } from "../edge/guess-limit.ts";
 import { createPasswords, type Waiter } from "./passwords.ts";
 import type { Rate } from "../limits.ts";
 import { addressKey } from "../edge/rates.ts";
-import { mayRegister, register } from "./registering.ts";
+import { createAccount, mayRegister, register } from "./registering.ts";
 import { createTrust } from "./trust.ts";
 import {
   adminCodeHash,
@@ -524,7 +524,7 @@ export function createAccounts(at: GatewayContext): Accounts {
       };
       const created =
         may === undefined
-          ? await ask(actorId("user", account.name), { type: "create", ...fields }, limits.signUpTimeoutMs)
+          ? await createAccount(at, account.name, fields)
           : await register(at, account, may.value, fields);
       if (!created.ok) return created;
       const facts: readonly Fact[] = [{ type: "password", atMs: clock.nowMs() }];

@@ -119,16 +119,32 @@ export async function register(
   const taken = await takeFor(at, who, allowed);
   if (!taken.ok) return taken;
   const { create, giveBack, made } = taken.value;
-  const created = await at.kernel.ask({
-    to: actorId("user", who.name),
-    from: "gateway",
-    message: { type: "create", ...fields, ...create },
-    timeoutMs: at.limits.signUpTimeoutMs,
-  });
+  const created = await createAccount(at, who.name, { ...fields, ...create });
   if (created.ok) await made();
   // Where nobody knows whether there is an account now, what was taken for it is gone.
   else if (created.error.outcome !== "unknown") await giveBack();
   return created;
+}
+
+/** Asks a person's actor to make the account. While nobody knows whether it did, as where its owner has only just joined
+ *  and is slow to begin, the same is asked again: one who signs up anew would find the name taken. Errors: those of the
+ *  command `create`. */
+export async function createAccount(
+  { kernel, limits, newId }: Pick<GatewayContext, "kernel" | "limits" | "newId">,
+  name: string,
+  fields: Readonly<Record<string, unknown>>,
+): Promise<Result<unknown>> {
+  const asked = {
+    to: actorId("user", name),
+    from: "gateway",
+    message: { type: "create", ...fields },
+    operationId: newId(),
+    timeoutMs: limits.signUpTimeoutMs,
+  } as const;
+  for (let tries = 1; ; tries += 1) {
+    const created = await kernel.ask(asked);
+    if (created.ok || created.error.outcome !== "unknown" || tries === limits.signUpTriesMax) return created;
+  }
 }
 
 /** Takes what lets somebody in: their address and identity for their name, so that of two browsers at once one makes an

@@ -1,10 +1,10 @@
 import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
-import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { gatewayLimits, type GatewayOptions } from "../../../node/gateway/index.ts";
 import { createToken } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import type { Clock } from "../../../node/ports/index.ts";
-import { failure, PlexusError } from "../../../protocols/index.ts";
+import { failure, PlexusError, refused } from "../../../protocols/index.ts";
 import { startFixture, createWorld, adminCode, controlToken, password, type Reply, type Fixture } from "./fixture.ts";
 
 describe("gateway: accounts", () => {
@@ -429,6 +429,39 @@ describe("gateway: accounts", () => {
     expect(third.body.error.code).to.equal("RATE_LIMITED");
     expect((await apart.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } })).status).to.equal(200);
     await apart.stop();
+  });
+
+  it("lets in who signs up where it takes long to know whether the account was made, asks for it once, and not for ever", async () => {
+    const { signUpTimeoutMs, signUpTriesMax } = gatewayLimits;
+    let lateTries = 0;
+    const asked = new Set<string | undefined>();
+    const slow = await startFixture({
+      open: ({ kernel }) => ({
+        kernel: {
+          ...kernel,
+          // It was made, and its node is so busy that nobody hears of it in time.
+          async ask(request: Parameters<typeof kernel.ask>[0]) {
+            const answer = await kernel.ask(request);
+            if (request.message.type !== "create") return answer;
+            asked.add(request.operationId);
+            lateTries -= 1;
+            if (lateTries < 0) return answer;
+            await slow.world.sleep(signUpTimeoutMs);
+            return refused(failure("ASK_TIMEOUT"));
+          },
+        } as GatewayOptions["kernel"],
+      }),
+    });
+    lateTries = signUpTriesMax - 1;
+    const body = { name: "ada", password, adminCode };
+    const first = await slow.request("POST", "/api/v1/sign-up", { body });
+    expect(first, JSON.stringify(first.body)).to.have.property("status", 200);
+    expect(asked.size).to.equal(1);
+    lateTries = signUpTriesMax;
+    const second = await slow.request("POST", "/api/v1/sign-up", { body: { name: "bob", password } });
+    expect(second).to.deep.include({ status: 504 }).and.have.nested.property("body.error.code", "ASK_TIMEOUT");
+    expect([lateTries, asked.size]).to.deep.equal([0, 2]);
+    await slow.stop();
   });
 
   it("takes no new accounts when sign-up is closed, but the first", async () => {
