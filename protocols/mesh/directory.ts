@@ -23,12 +23,14 @@ export type DirectoryWireRow = Static<typeof row>;
 export type DirectoryWireChange = Static<typeof change>;
 
 /** `generation` 0: the sender knows of no replicated directory. Without a leader: of none in this term. `etcd`: this
- *  generation is there, and nobody votes. */
+ *  generation is there, and nobody votes. `since`: the place in the voters' log since which these vote; absent: the
+ *  sender's version does not say. */
 const lead = {
   generation: count,
   term: count,
   leader: Type.Optional(node),
   voters: Type.Array(node, { maxItems: 64 }),
+  since: Type.Optional(count),
   etcd: Type.Optional(closed({ endpoints: Type.Array(endpoint, { minItems: 1, maxItems: 9 }), prefix })),
 };
 

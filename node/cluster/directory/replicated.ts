@@ -23,6 +23,8 @@ import { unavailableHere, type EtcdHome, type VotersHome } from "./row.ts";
 export interface Lead extends VotersHome {
   readonly term: number;
   readonly leader: NodeId | undefined;
+  /** Since which place in the log these vote; 0: nobody has said. Of two hints in one term the later one counts. */
+  readonly since: number;
   /** This generation is in etcd, and nobody votes. */
   readonly etcd?: EtcdHome;
 }
@@ -73,7 +75,7 @@ export function createReplicatedPart(ports: {
   changed(lead: Lead): void;
 }): ReplicatedPart {
   const { node, store, exchange, clock, log, limits = directoryLimits } = ports;
-  let lead: Lead = { generation: 0, term: 0, leader: undefined, voters: [] };
+  let lead: Lead = { generation: 0, term: 0, leader: undefined, voters: [], since: 0 };
   let voter: Voter | undefined;
   const leads = (): boolean => voter?.state()?.role === "leader";
   /** Whether this node led when the lead was told last. */
@@ -95,11 +97,12 @@ export function createReplicatedPart(ports: {
   );
 
   const body = (): MeshBody<"directory.leads"> => {
-    const { generation, term, leader, voters, etcd } = lead;
+    const { generation, term, leader, voters, since, etcd } = lead;
     return {
       generation,
       term,
       voters: [...voters],
+      ...(since > 0 && { since }),
       ...(leader !== undefined && { leader }),
       ...(etcd !== undefined && { etcd: { endpoints: [...etcd.endpoints], prefix: etcd.prefix } }),
     };
@@ -122,10 +125,16 @@ export function createReplicatedPart(ports: {
     ports.changed(next);
   };
 
+  /** With those who vote, in the same term, as was said last of them: others may tell what they heard before. */
+  const newer = (next: Lead): Lead =>
+    next.generation === lead.generation && next.term === lead.term && next.since < lead.since
+      ? { ...next, voters: lead.voters, since: lead.since }
+      : next;
   /** What another node says. */
   const hear = (told: MeshBody<"directory.leads">): void => {
     const { generation, etcd, ...said } = told;
-    const next: Lead = { generation, leader: undefined, ...said, ...(etcd && { etcd: { ...etcd, generation } }) };
+    const there = etcd && { etcd: { ...etcd, generation } };
+    const next = newer({ generation, leader: undefined, since: 0, ...said, ...there });
     if (closed || next.generation < lead.generation || next.generation === 0) return;
     if (next.generation > lead.generation) return begin(next);
     // What is in etcd is said once.
@@ -156,9 +165,9 @@ export function createReplicatedPart(ports: {
     if (state === undefined || own !== voter) return;
     // Others may have said who leads before its own voter knew that it leads no more.
     if (led !== leads()) set(lead);
-    const { term, leader, members } = state;
+    const { term, leader, members, since } = state;
     if (leader === undefined && (lead.leader === undefined || term < lead.term)) return;
-    const next: Lead = { generation: lead.generation, term: Math.max(term, lead.term), leader, voters: members.voters };
+    const next = newer({ ...lead, term: Math.max(term, lead.term), leader, voters: members.voters, since });
     // One that learns knows nothing yet.
     if (members.voters.length === 0 || same(next, lead)) return;
     set(next);
@@ -296,5 +305,6 @@ const same = (one: Lead, other: Lead): boolean =>
   one.generation === other.generation &&
   one.term === other.term &&
   one.leader === other.leader &&
+  one.since === other.since &&
   one.voters.length === other.voters.length &&
   one.voters.every((voter) => other.voters.includes(voter));

@@ -64,6 +64,8 @@ export interface VoterState {
   readonly term: number;
   readonly leader: NodeId | undefined;
   readonly members: Members;
+  /** The place in the log since which these count, or a later one before the next change. */
+  readonly since: number;
   /** Whether the last change of members is settled. */
   readonly settled: boolean;
   /** A leader's word on each of the others: heard of lately, and how many entries behind. */
@@ -207,7 +209,7 @@ class RunningVoter implements Voter {
     const others = [...members.voters, ...members.learners]
       .filter((node) => node !== this.#ports.node)
       .map((node) => ({ node, heard: core.hears(node), behind: core.behind(node) ?? Infinity }));
-    return { role, term, leader, members, settled, others };
+    return { role, term, leader, members, since: core.log.members.index, settled, others };
   }
 
   onLeader(listener: (leader: NodeId | undefined) => void): void {

@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import { createReplicatedPart, type ReplicatedPart } from "../../../../node/cluster/directory/replicated.ts";
 import { directoryLimits } from "../../../../node/cluster/directory/limits.ts";
+import type { Voter } from "../../../../node/cluster/directory/raft/voter.ts";
+import type { Exchange } from "../../../../node/cluster/exchange/index.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";
 import { Links, World } from "../../../world/index.ts";
 import { MemoryStore } from "../../../conformance/directory-store.ts";
@@ -102,6 +104,54 @@ describe("a part in a replicated directory", () => {
       for (const part of [a, b, c]) expect(part.lead.voters).to.deep.equal(now);
     }
     for (const part of [a, b, c]) await world.settle(part.close());
+  });
+
+  it("knows who votes where two go at once, whoever tells what it heard before the last went", async () => {
+    const world = new World(1);
+    const clock = world.clock();
+    const links = new Links(clock);
+    const nodes = ["a", "b", "c"];
+    const exchanges = new Map(nodes.map((node) => [node, links.exchange(node)]));
+    const open = (node: string): ReplicatedPart =>
+      createReplicatedPart({
+        node,
+        store: new MemoryStore(),
+        exchange: exchanges.get(node) as Exchange,
+        clock,
+        log: quietLog,
+        seed: () => node.charCodeAt(0),
+        others: () => nodes,
+        changed: () => undefined,
+      });
+    const parts = nodes.map(open);
+    for (const [one, other] of [["a", "b"], ["a", "c"], ["b", "c"]] as const) links.link(one, other); // prettier-ignore
+    const begun = { members: { voters: nodes, learners: [] }, image: { revision: 0, rows: [] } };
+    for (const part of parts) await world.settle(part.found({ generation: 1, begun }));
+    for (const part of parts) part.learn({ generation: 1, voters: nodes });
+    await world.until(() => parts.some(({ leads }) => leads));
+    const leader = parts.find(({ leads }) => leads) as ReplicatedPart;
+    await world.settle((leader.voter as Voter).directory.read("voters"));
+    const name = nodes[parts.indexOf(leader)] as string;
+    const [second, third] = nodes.filter((node) => node !== name) as [string, string];
+    const leave = (node: string, voters: readonly string[]): Promise<void> =>
+      world.settle(leader.take({ type: "leave", node, members: { voters, learners: [] } }));
+    await leave(third, [name, second]);
+    const before = leader.lead;
+    await leave(second, [name]);
+    await world.pass(5_000);
+    for (const part of parts) part.ask();
+    await world.pass(1_000);
+    const expectOne = (): void => {
+      for (const part of parts) expect(part.lead).to.deep.include({ leader: name, voters: [name] });
+    };
+    expectOne();
+    const { generation, term, since, voters } = before;
+    const old = { generation, term, leader: name, voters: [...voters] };
+    // The last is of a version that does not say of when it is.
+    for (const said of [{ ...old, since }, old]) exchanges.get(second)?.send(third, "directory.leads", said);
+    await world.pass(1_000);
+    expectOne();
+    for (const part of parts) await world.settle(part.close());
   });
 
   it("opens a sole voter whose disk could not be read, and says at the first failure and when it is well", async () => {
