@@ -245,6 +245,7 @@ async function start(
     placed: (place) => home.remember({ directory: place }),
     ended: (why) => ending.begin(why),
     located: (other, addresses) => meshPort.located(other, addresses),
+    wasEvicted: (other) => home.now.evicted?.includes(other) === true,
     refusals: () => meshPort.refusals(),
   });
   // What it holds belongs to the others then; clients that are connected here must not be told otherwise.

@@ -82,6 +82,8 @@ import { createModelPart } from "./models/model-calls.ts";
 import { watchFacts, type ClusterFacts } from "./parts/facts.ts";
 import { openDirectory } from "./directory/place.ts";
 import { createSizeLook } from "./directory/size.ts";
+import { isOfItsKey } from "../cluster/facts/whose-rows.ts";
+import { nodeIdOf } from "./start/node-id.ts";
 import { ownsSlot } from "../cluster/facts/slot-owner.ts";
 
 export interface PeerOptions {
@@ -153,6 +155,8 @@ export interface PeerOptions {
   readonly ended?: (why: MembershipEnd) => void;
   /** Where another member listens, by the word of a third. */
   readonly located?: (node: NodeId, addresses: readonly string[]) => void;
+  /** Whether the folder knows that the node of a key was taken out. */
+  readonly wasEvicted?: (peer: string) => boolean;
   /** Where it is kept how good the answers of models are; absent: nowhere. */
   readonly quality?: QualityFile;
   /** How much this node keeps on its disk. Absent: nobody measures it. */
@@ -299,6 +303,7 @@ export function createPeer(options: PeerOptions): Peer {
     ...(limits.membership && { limits: limits.membership }),
     ...(options.ended && { ended: options.ended }),
     ...(options.located && { located: options.located }),
+    mayBelong: (record) => isOfItsKey(record, nodeIdOf) && options.wasEvicted?.(record.peer) !== true,
   });
   const watched = watchFacts(directory, { node, clock, policy: options.policy, membership });
   const { policy, groups, trust, identityRule } = watched.facts;

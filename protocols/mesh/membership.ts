@@ -48,10 +48,12 @@ export const membershipMessages = {
     ),
   }),
   /** Where `from` listens, on its way to `to`, which it has no connection with: to a member that has one with both, and
-   *  from there to `to`. The node that answers there proves by its key which one it is. */
+   *  from there to `to`. The node that answers there proves by its key which one it is. `member`: the row of `from`, as
+   *  the member knows it that passes this on; `to` may have been away when `from` was admitted. */
   whereabouts: message("control", {
     from: node,
     to: node,
     addresses: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 16 }),
+    member: Type.Optional(Type.Unknown()),
   }),
 } as const;

@@ -90,9 +90,13 @@ async function refusalOfBounded({ from, read }: RowChange): Promise<string | und
     : "its invitation bounds this member: it lets nobody in, and says nothing of what others may do";
 }
 
+/** Whether a node's id is made from its key, where it is an id that is made from one. */
+export const isOfItsKey = (record: MemberRecord, idOf: RowChange["idOf"]): boolean =>
+  !nodeId.test(record.node) || record.node === idOf(record);
+
 /** A node that is admitted under an id has the key that the id is made from. */
 function refusalOfNewcomer({ idOf }: RowChange, newcomer: MemberRecord | undefined): string | undefined {
-  if (newcomer === undefined || !nodeId.test(newcomer.node) || newcomer.node === idOf(newcomer)) return undefined;
+  if (newcomer === undefined || isOfItsKey(newcomer, idOf)) return undefined;
   return "the id of a node that joins is made from its key, and this one is not";
 }
 

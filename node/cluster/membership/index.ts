@@ -20,6 +20,10 @@
  *  may be one of the two. So a node has the members that it is connected with pass on where it listens (`whereabouts`),
  *  to those it is not connected with.
  *
+ *  Nor does the list help a node that was away when others were admitted, if one of those leads the directory now: it
+ *  would not let in the only one that could tell it so. So a member that passes on where one listens says who that is,
+ *  and until the directory has told the list once, a node takes it for a member.
+ *
  *  `join` writes this node's own row anew at each start: a higher incarnation, new addresses. What admins decided
  *  stays: whether it drains, its roles, unless it was started with others than the last time, and the labels of its
  *  invitation, except those that it names itself. */
@@ -103,6 +107,8 @@ export interface MembershipOptions {
   ended?(why: MembershipEnd): void;
   /** A member that is not connected says where it listens, by the word of another member. */
   located?(node: NodeId, addresses: readonly string[]): void;
+  /** Whether a node that is not on the kept list may be a member by the word of one. */
+  mayBelong?(record: MemberRecord): boolean;
 }
 
 /** Starts to watch the list and to beat. */
@@ -140,6 +146,9 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   let ended = false;
   let stopping = false;
   let stopped = false;
+  /** Whether the directory has told this process the list. */
+  let told = false;
+  let introduced = 0;
   let markReady = (): void => undefined;
   const ready = new Promise<void>((resolve) => (markReady = resolve));
   const cancels = new Set<() => void>();
@@ -243,12 +252,25 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   };
   exchange.on("whereabouts", (body, by) => {
     const { from, to } = body;
-    if (stopped || !members.has(from) || !members.has(by)) return;
+    if (stopped || !members.has(by)) return;
+    if (to === node && !members.has(from)) introduce(from, body.member, by);
+    const member = members.get(from);
+    if (member === undefined) return;
     const connected = exchange.peers();
     if (to === node && !connected.includes(from)) options.located?.(from, body.addresses);
     // Passed on once: only a sender's report of itself.
-    if (from === by && to !== node && members.has(to) && connected.includes(to)) exchange.send(to, "whereabouts", body);
+    if (from === by && to !== node && members.has(to) && connected.includes(to))
+      exchange.send(to, "whereabouts", { ...body, member });
   });
+  /** Takes a node for a member by the word of one, while the list is the one that this node kept. */
+  const introduce = (other: NodeId, said: unknown, by: NodeId): void => {
+    const record = said as MemberRecord;
+    if (told || introduced >= limits.introducedMax || !isRow(memberKey(other), said)) return;
+    if (options.mayBelong?.(record) === false) return;
+    introduced += 1;
+    log.info("membership.introduced", { node: other, by });
+    take(new Map(members).set(other, record), view);
+  };
 
   // --- the list ------------------------------------------------------------------------------------------------------
 
@@ -318,6 +340,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       const next = new Map(records.map((record) => [record.node, record]));
       if (isLost(next)) return;
       hear("told");
+      told = true;
       const revision = rows.reduce((most, row) => Math.max(most, row.revision), 0);
       if (lost || !sameList(members, next)) take(next, revision);
       lost = false;

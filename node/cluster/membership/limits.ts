@@ -48,6 +48,9 @@ export const membershipLimits = {
    *
    *  As many as the mesh tries. */
   addressesToldMax: 16,
+  /** Members that a node that has started learns of by the word of others, before the directory has told it the list;
+   *  more are not taken. */
+  introducedMax: 64,
   /** Attempts to change the node's own member row when others change it too; then `OVERLOADED`. */
   rowAttemptsMax: 8,
   /** Pause before the directory is asked again when joining; doubles. */

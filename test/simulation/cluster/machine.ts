@@ -82,7 +82,7 @@ export class Machine {
       node,
       name: node,
       peer: node,
-      addresses: [],
+      addresses: [`/sim/${node}`],
       roles: [
         ...(["gateway", "chat", "ai"] as const),
         ...(index < managers || parts.plan.directory === "replicated" ? (["manager"] as const) : []),

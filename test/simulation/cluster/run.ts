@@ -471,7 +471,7 @@ class ClusterSimulation implements Gates, Simulated {
     const lives = ({ owner, inSync }: SlotRecord): boolean =>
       isReplicated ? inSync.length > 1 : owner !== host?.node && !inSync.includes(host?.node ?? "");
     const served = this.#plan.actors.ledgers.filter((ledger) => {
-      const record = this.#watch.records.get(ledger) ?? this.#watch.records.get(slotOf("chat", ledger));
+      const record = this.#recordOf(ledger);
       return record !== undefined && lives(record);
     });
     world.note(() => `the directory is away (${host?.node}); ${served.join(" ")} go on`);
@@ -580,16 +580,25 @@ class ClusterSimulation implements Gates, Simulated {
     await until("as many vote as should, after the directory was full", () => this.#votes());
   }
 
+  /** Of the slot that a ledger is in. */
+  #recordOf(ledger: ActorId): SlotRecord | undefined {
+    return this.#watch.records.get(ledger) ?? this.#watch.records.get(slotOf("chat", ledger));
+  }
+
   /** While one disk is far slower than the others, people write, and soon nobody waits for it; when it is well again,
    *  it is as before. */
   async #withSlowDisk(
     until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
   ): Promise<void> {
     const world = this.#world;
-    const machine = world.dice.pick(this.gates());
+    const { records, members } = this.#watch;
+    const gates = this.gates();
+    // A disk that nothing is written to is measured by nobody, and nobody waits for it.
+    const written = new Set(this.#plan.actors.ledgers.flatMap((ledger) => this.#recordOf(ledger)?.inSync ?? []));
+    const holders = gates.filter(({ node }) => written.has(node));
+    const machine = world.dice.pick(holders.length > 0 ? holders : gates);
     const { weather } = machine.disk;
     const { syncMs } = weather;
-    const { records, members } = this.#watch;
     const isUp = (node: NodeId): boolean => this.#machines.get(node)?.ready === true;
     const at = { records, members: members.values(), isUp, minInSync: this.#plan.minInSync };
     const { timedLateMs } = this.#plan;

@@ -89,6 +89,45 @@ describe("membership", () => {
     expect(told).to.deep.equal(["d"]);
   });
 
+  it("takes one that was admitted while it was away for a member by the word of another, until the directory has told it the list", async () => {
+    const cluster = new Cluster();
+    const [a] = (await cluster.begin(["a", "b", "c"])) as [Life];
+    const seed = a.membership.members().members;
+    cluster.kill("c");
+    const listening = (node: string) => ownRecord(node, { addresses: [`/ip4/127.0.0.1/tcp/${node}`] });
+    for (const node of ["d", "e"]) void cluster.start(node).membership.join(listening(node), { found: true });
+    await cluster.pass(3_000);
+    const located = new Set<string>();
+    // The directory does not answer it: that is with one that it does not let in.
+    let tell = (): void => undefined;
+    const { membership } = cluster.start(
+      "c",
+      { seed, located: (of) => void located.add(of), mayBelong: ({ node }) => node !== "e" },
+      (directory) => ({
+        ...directory,
+        read: () => Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE"))),
+        watch(prefix, watcher) {
+          tell = () => void directory.watch(prefix, watcher);
+          return () => undefined;
+        },
+      }),
+    );
+    void membership.join(ownRecord("c"));
+    const names = (): readonly string[] => membership.members().members.map(({ node }) => node);
+    for (const node of ["d", "e"])
+      for (const [from, to] of [["c", node], [node, "c"]] as const) cluster.network.cut(from, to); // prettier-ignore
+    await cluster.until(() => located.size > 0, 60_000);
+    await cluster.pass(10_000);
+    expect(names()).to.deep.equal(["a", "b", "c", "d"]);
+    expect([...located]).to.deep.equal(["d"]);
+    tell();
+    await cluster.pass(1_000);
+    expect(names()).to.deep.equal(["a", "b", "c", "d", "e"]);
+    await cluster.edit("d", undefined);
+    await cluster.pass(30_000);
+    expect(names(), "what was taken out stays out").to.not.include("d");
+  });
+
   it("a node that was stopped for seconds accuses nobody when it goes on", async () => {
     for (let seed = 3; seed < 13; seed += 1) {
       const cluster = new Cluster(seed);
