@@ -58,7 +58,7 @@ import { listenForNodes } from "./listening.ts";
 import { openMachine, type Machine } from "./machine.ts";
 import { openBranding } from "../cluster/facts/branding.ts";
 import { openMail } from "./parts/mail.ts";
-import { createMeshPort, type MeshPort } from "./start/mesh-port.ts";
+import { byWordOfThird, createMeshPort, type MeshPort } from "./start/mesh-port.ts";
 import { openModels, type NodeModels } from "./models/models.ts";
 import { patientLimits } from "./patience.ts";
 import { checkPlaces } from "./start/places.ts";
@@ -244,8 +244,7 @@ async function start(
     trustsData: platform.trustsData === true,
     placed: (place) => home.remember({ directory: place }),
     ended: (why) => ending.begin(why),
-    located: (other, addresses) => meshPort.located(other, addresses),
-    wasEvicted: (other) => home.now.evicted?.includes(other) === true,
+    byWord: byWordOfThird(meshPort, home),
     refusals: () => meshPort.refusals(),
   });
   // What it holds belongs to the others then; clients that are connected here must not be told otherwise.

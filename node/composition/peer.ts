@@ -30,6 +30,7 @@ import { directoryLimits, type DirectoryLimits, type Lead } from "../cluster/dir
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
+  type ByWord,
   membershipLimits,
   type MembershipLimits,
   type MembershipPart,
@@ -82,8 +83,6 @@ import { createModelPart } from "./models/model-calls.ts";
 import { watchFacts, type ClusterFacts } from "./parts/facts.ts";
 import { openDirectory } from "./directory/place.ts";
 import { createSizeLook } from "./directory/size.ts";
-import { isOfItsKey } from "../cluster/facts/whose-rows.ts";
-import { nodeIdOf } from "./start/node-id.ts";
 import { ownsSlot } from "../cluster/facts/slot-owner.ts";
 
 export interface PeerOptions {
@@ -153,10 +152,8 @@ export interface PeerOptions {
   readonly placed?: (place: DirectoryPlace) => void;
   /** This process is not this member any more. */
   readonly ended?: (why: MembershipEnd) => void;
-  /** Where another member listens, by the word of a third. */
-  readonly located?: (node: NodeId, addresses: readonly string[]) => void;
-  /** Whether the folder knows that the node of a key was taken out. */
-  readonly wasEvicted?: (peer: string) => boolean;
+  /** What it learns of another member by the word of a third. */
+  readonly byWord?: ByWord;
   /** Where it is kept how good the answers of models are; absent: nowhere. */
   readonly quality?: QualityFile;
   /** How much this node keeps on its disk. Absent: nobody measures it. */
@@ -302,8 +299,7 @@ export function createPeer(options: PeerOptions): Peer {
     starting: (next, last) => age.starting({ next, last }, replication),
     ...(limits.membership && { limits: limits.membership }),
     ...(options.ended && { ended: options.ended }),
-    ...(options.located && { located: options.located }),
-    mayBelong: (record) => isOfItsKey(record, nodeIdOf) && options.wasEvicted?.(record.peer) !== true,
+    ...options.byWord,
   });
   const watched = watchFacts(directory, { node, clock, policy: options.policy, membership });
   const { policy, groups, trust, identityRule } = watched.facts;

@@ -96,19 +96,8 @@ export function createReplicatedPart(ports: {
     limits,
   );
 
-  const body = (): MeshBody<"directory.leads"> => {
-    const { generation, term, leader, voters, since, etcd } = lead;
-    return {
-      generation,
-      term,
-      voters: [...voters],
-      ...(since > 0 && { since }),
-      ...(leader !== undefined && { leader }),
-      ...(etcd !== undefined && { etcd: { endpoints: [...etcd.endpoints], prefix: etcd.prefix } }),
-    };
-  };
   const tellAll = (): void => {
-    for (const peer of exchange.peers()) exchange.send(peer, "directory.leads", body());
+    for (const peer of exchange.peers()) exchange.send(peer, "directory.leads", bodyOf(lead));
   };
   const unstopped = (error: unknown): void => log.error("directory.voter.unstopped", { error });
   const again = createAgain({ clock, log, limits });
@@ -125,16 +114,11 @@ export function createReplicatedPart(ports: {
     ports.changed(next);
   };
 
-  /** With those who vote, in the same term, as was said last of them: others may tell what they heard before. */
-  const newer = (next: Lead): Lead =>
-    next.generation === lead.generation && next.term === lead.term && next.since < lead.since
-      ? { ...next, voters: lead.voters, since: lead.since }
-      : next;
   /** What another node says. */
   const hear = (told: MeshBody<"directory.leads">): void => {
     const { generation, etcd, ...said } = told;
     const there = etcd && { etcd: { ...etcd, generation } };
-    const next = newer({ generation, leader: undefined, since: 0, ...said, ...there });
+    const next = withVoters(lead, { generation, leader: undefined, since: 0, ...said, ...there });
     if (closed || next.generation < lead.generation || next.generation === 0) return;
     if (next.generation > lead.generation) return begin(next);
     // What is in etcd is said once.
@@ -167,7 +151,7 @@ export function createReplicatedPart(ports: {
     if (led !== leads()) set(lead);
     const { term, leader, members, since } = state;
     if (leader === undefined && (lead.leader === undefined || term < lead.term)) return;
-    const next = newer({ ...lead, term: Math.max(term, lead.term), leader, voters: members.voters, since });
+    const next = withVoters(lead, { ...lead, term: Math.max(term, lead.term), leader, voters: members.voters, since });
     // One that learns knows nothing yet.
     if (members.voters.length === 0 || same(next, lead)) return;
     set(next);
@@ -230,10 +214,10 @@ export function createReplicatedPart(ports: {
   };
 
   exchange.on("directory.leads", (told) => hear(told));
-  exchange.on("directory.leader", () => (closed ? refused(failure("STOPPING")) : ok(body())));
+  exchange.on("directory.leader", () => (closed ? refused(failure("STOPPING")) : ok(bodyOf(lead))));
   exchange.onPeer({
     connected(peer) {
-      if (lead.generation > 0) exchange.send(peer, "directory.leads", body());
+      if (lead.generation > 0) exchange.send(peer, "directory.leads", bodyOf(lead));
     },
   });
 
@@ -294,6 +278,21 @@ export function createReplicatedPart(ports: {
     },
   };
 }
+
+const bodyOf = ({ generation, term, leader, voters, since, etcd }: Lead): MeshBody<"directory.leads"> => ({
+  generation,
+  term,
+  voters: [...voters],
+  ...(since > 0 && { since }),
+  ...(leader !== undefined && { leader }),
+  ...(etcd !== undefined && { etcd: { endpoints: [...etcd.endpoints], prefix: etcd.prefix } }),
+});
+
+/** With those who vote, in the same term, as was said last of them: others may tell what they heard before. */
+const withVoters = (known: Lead, next: Lead): Lead =>
+  next.generation === known.generation && next.term === known.term && next.since < known.since
+    ? { ...next, voters: known.voters, since: known.since }
+    : next;
 
 const leadOf = (home: VotersHome | (EtcdHome & { readonly generation: number })): MeshBody<"directory.leads"> => {
   const { generation } = home;

@@ -45,9 +45,11 @@ import type {
 import { Detector, type Verdict } from "./detector.ts";
 import { membershipLimits, type MembershipLimits } from "./limits.ts";
 import { judgeDisks, slowOnes, type DiskOpinions } from "./slow-disks.ts";
+import { passWhereabouts, type ByWord } from "./whereabouts.ts";
 
 export { Detector, type Verdict } from "./detector.ts";
 export { membershipLimits, type MembershipLimits } from "./limits.ts";
+export type { ByWord } from "./whereabouts.ts";
 
 /** A node's report of itself in its beats. */
 export type NodeLoad = NonNullable<MeshBody<"beat">["load"]>;
@@ -89,7 +91,7 @@ export interface MembershipPart extends Membership {
   stop(): void;
 }
 
-export interface MembershipOptions {
+export interface MembershipOptions extends ByWord {
   readonly node: NodeId;
   readonly directory: Directory;
   readonly exchange: Exchange;
@@ -105,10 +107,6 @@ export interface MembershipOptions {
   starting?(next: number, last: number): Promise<void>;
   /** This process is not this member any more. Called once. */
   ended?(why: MembershipEnd): void;
-  /** A member that is not connected says where it listens, by the word of another member. */
-  located?(node: NodeId, addresses: readonly string[]): void;
-  /** Whether a node that is not on the kept list may be a member by the word of one. */
-  mayBelong?(record: MemberRecord): boolean;
 }
 
 /** Starts to watch the list and to beat. */
@@ -142,13 +140,11 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   let slow: ReadonlySet<NodeId> = new Set();
   /** Where this process listens, as far as it has said so. */
   let addresses: readonly string[] = [];
-  let seeks = 0;
   let ended = false;
   let stopping = false;
   let stopped = false;
   /** Whether the directory has told this process the list. */
   let told = false;
-  let introduced = 0;
   let markReady = (): void => undefined;
   const ready = new Promise<void>((resolve) => (markReady = resolve));
   const cancels = new Set<() => void>();
@@ -238,39 +234,17 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     judge();
   };
 
-  /** Has each member that is not connected told where this node listens, each time through another one. */
-  const seek = (): void => {
-    const connected = new Set(exchange.peers().filter((peer) => members.has(peer)));
-    const ways = [...connected].sort();
-    if (ways.length === 0 || addresses.length === 0) return;
-    const body = { from: node, addresses: addresses.slice(0, limits.addressesToldMax) };
-    for (const to of members.keys()) {
-      if (to === node || connected.has(to)) continue;
-      seeks = (seeks + 1) % ways.length;
-      exchange.send(ways[seeks] as NodeId, "whereabouts", { ...body, to });
-    }
-  };
-  exchange.on("whereabouts", (body, by) => {
-    const { from, to } = body;
-    if (stopped || !members.has(by)) return;
-    if (to === node && !members.has(from)) introduce(from, body.member, by);
-    const member = members.get(from);
-    if (member === undefined) return;
-    const connected = exchange.peers();
-    if (to === node && !connected.includes(from)) options.located?.(from, body.addresses);
-    // Passed on once: only a sender's report of itself.
-    if (from === by && to !== node && members.has(to) && connected.includes(to))
-      exchange.send(to, "whereabouts", { ...body, member });
+  const seek = passWhereabouts({
+    node,
+    exchange,
+    limits,
+    log,
+    byWord: options,
+    members: () => members,
+    addresses: () => addresses,
+    isOpen: () => !stopped && !told,
+    introduce: (record) => take(new Map(members).set(record.node, record), view),
   });
-  /** Takes a node for a member by the word of one, while the list is the one that this node kept. */
-  const introduce = (other: NodeId, said: unknown, by: NodeId): void => {
-    const record = said as MemberRecord;
-    if (told || introduced >= limits.introducedMax || !isRow(memberKey(other), said)) return;
-    if (options.mayBelong?.(record) === false) return;
-    introduced += 1;
-    log.info("membership.introduced", { node: other, by });
-    take(new Map(members).set(other, record), view);
-  };
 
   // --- the list ------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,10 @@
+import { isOfItsKey } from "../../cluster/facts/whose-rows.ts";
+import type { ByWord } from "../../cluster/membership/index.ts";
 import type { Mesh } from "../../cluster/mesh/index.ts";
 import type { Failure } from "../../../protocols/index.ts";
+import type { Home } from "../../data-folder/home.ts";
 import type { NodeId, Transport, TransportListener } from "../../ports/index.ts";
+import { nodeIdOf } from "./node-id.ts";
 
 /** A mesh's place before the mesh is there: a peer is made on it, and the mesh needs what the peer knows. Until the
  *  mesh is open nobody can be sent to, and nobody is refused. */
@@ -52,3 +56,13 @@ export function createMeshPort(node: NodeId): MeshPort {
     stop: async (deadlineMs) => (await opening?.catch(() => undefined))?.stop(deadlineMs),
   };
 }
+
+/** What a node learns of other members by the word of a third: where they listen, and who they are. The id has to be
+ *  made from the key, and the folder must not know that the node of that key was taken out. */
+export const byWordOfThird = (
+  port: Pick<MeshPort, "located">,
+  home: { readonly now: Pick<Home, "evicted"> },
+): ByWord => ({
+  located: (other, addresses) => port.located(other, addresses),
+  mayBelong: (record) => isOfItsKey(record, nodeIdOf) && home.now.evicted?.includes(record.peer) !== true,
+});
