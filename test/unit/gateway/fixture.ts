@@ -1,3 +1,4 @@
+import type { FastifyInstance } from "fastify";
 import { openBranding } from "../../../node/cluster/facts/branding.ts";
 import { WebSocket, type ClientOptions } from "ws";
 import { activity } from "../../../actors/activity/index.ts";
@@ -67,6 +68,8 @@ export interface Fixture {
   readonly hub: Hub;
   readonly runtime: EchoRuntime;
   readonly url: string;
+  /** Takes requests without a socket. */
+  readonly app: FastifyInstance;
   /** Lines of the log at warn and above. */
   readonly troubles: string[];
   request(method: string, path: string, options?: RequestOptions): Promise<Reply>;
@@ -252,6 +255,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     hub,
     runtime,
     url,
+    app,
     troubles,
     async request(method, path, asked = {}) {
       const reply = await askOf(app, url, method, path, asked);

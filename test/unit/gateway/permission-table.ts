@@ -6,6 +6,7 @@
  *  PERMISSIONS_WRITE=1 to write it anew, and read the difference. */
 import { join } from "node:path";
 import type { ServiceError } from "@grpc/grpc-js";
+import type { InjectOptions } from "fastify";
 import { clientCommands } from "../../../protocols/index.ts";
 import { setUpCodes } from "./codes.ts";
 import { grpcClient } from "./grpc-client.ts";
@@ -118,6 +119,37 @@ export async function signInAll(
 const pathOf = (path: string): string =>
   path.replaceAll(/:(\w+)/g, (_, name) => (name === "hash" ? "0".repeat(64) : "nobody"));
 
+interface Refused {
+  readonly status: number;
+  readonly code?: string | undefined;
+}
+
+/** Routes whose answer has no end. */
+const endless = /\/events$/;
+
+async function ask({ app, url }: Fixture, method: string, path: string, token: string | undefined): Promise<Refused> {
+  const asked = { method: method as NonNullable<InjectOptions["method"]>, url: path, authority: new URL(url).host };
+  const unknown = { headers: { "content-type": "application/x-unknown" }, payload: "?" };
+  const { headers, ...body } = method === "GET" ? { headers: {} } : unknown;
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const { statusCode: status, payload } = await app.inject({
+    ...asked,
+    ...body,
+    headers: { ...headers, ...authorization },
+  });
+  const isRefused = status === 401 || status === 403;
+  return { status, code: isRefused ? /"code":"([A-Z_]+)"/.exec(payload)?.[1] : undefined };
+}
+
+/** The same on a socket, of which only the beginning is heard. */
+async function listen(fixture: Fixture, method: string, path: string, token: string | undefined): Promise<Refused> {
+  const ending = new AbortController();
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const { status } = await fetch(fixture.url + path, { method, signal: ending.signal, headers });
+  ending.abort();
+  return { status };
+}
+
 /** The table as it is at a gateway. */
 export async function readTable(
   fixture: Fixture,
@@ -129,27 +161,11 @@ export async function readTable(
   };
   say("# what", "needs", callers);
   for (const { method, path, permission } of fixture.gateway.routes()) {
+    const at = pathOf(path);
     const outcomes = await Promise.all(
       callers.map(async (sort) => {
-        const token = tokens[sort];
-        const reads = method === "GET";
-        const ending = new AbortController();
-        const response = await fetch(fixture.url + pathOf(path), {
-          method,
-          signal: ending.signal,
-          headers: {
-            ...(token !== undefined && { authorization: `Bearer ${token}` }),
-            ...(!reads && { "content-type": "application/x-unknown" }),
-          },
-          ...(!reads && { body: "?" }),
-        });
-        const refused = response.status === 401 || response.status === 403;
-        const text = refused ? await response.text() : "";
-        ending.abort();
-        return markOf(
-          /"code":"([A-Z_]+)"/.exec(text)?.[1] ??
-            (refused ? (response.status === 401 ? "UNAUTHENTICATED" : "FORBIDDEN") : undefined),
-        );
+        const { status, code } = await (endless.test(path) ? listen : ask)(fixture, method, at, tokens[sort]);
+        return markOf(code ?? (status === 401 ? "UNAUTHENTICATED" : status === 403 ? "FORBIDDEN" : undefined));
       }),
     );
     say(`${method} ${path}`, permission ?? "", outcomes);
