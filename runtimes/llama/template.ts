@@ -36,15 +36,17 @@ interface Frame {
 
 class Bounded extends Interpreter {
   readonly #stepsMax: number;
+  readonly #madeMax: number;
   readonly #weights: Weights;
   #steps = 0;
   #made = 0;
   /** What the part that is evaluated is in. */
   #above: Frame | undefined;
 
-  constructor(environment: unknown, stepsMax: number, printed: ReadonlySet<unknown>) {
+  constructor(environment: unknown, stepsMax: number, madeMax: number, printed: ReadonlySet<unknown>) {
     super(environment);
     this.#stepsMax = stepsMax;
+    this.#madeMax = madeMax;
     this.#weights = new Weights(printed);
   }
 
@@ -67,8 +69,7 @@ class Bounded extends Interpreter {
       this.#made += this.#weights.operand(above.part, { part, value: made, first: above.first });
       above.first ??= made;
     }
-    if (this.#made > runtimeLimits.templateMadeMax)
-      throw new Exhausted(`the template makes more than ${runtimeLimits.templateMadeMax} characters`);
+    if (this.#made > this.#madeMax) throw new Exhausted(`the template makes more than ${this.#madeMax} characters`);
     return made;
   }
 }
@@ -102,7 +103,7 @@ const globals: Readonly<Record<string, unknown>> = {
 };
 
 /** Reads a template. Throws why it is none, or none that is read here. */
-export function boundedTemplate(text: string): BoundedTemplate {
+export function boundedTemplate(text: string, madeMax: number = runtimeLimits.templateMadeMax): BoundedTemplate {
   const fault = templateFault(text);
   if (fault !== undefined) throw new Error(`the template ${fault}`);
   const { parsed } = new Template(text);
@@ -113,7 +114,7 @@ export function boundedTemplate(text: string): BoundedTemplate {
       const environment = new Environment();
       for (const [name, value] of Object.entries({ ...globals, ...values })) environment.set(name, value);
       try {
-        const made = String(new Bounded(environment, stepsMax, printed).run(parsed).value);
+        const made = String(new Bounded(environment, stepsMax, madeMax, printed).run(parsed).value);
         stepsMax = runtimeLimits.templateStepsMax;
         return made;
       } catch (thrown) {
