@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { rawFolder } from "./coverage.ts";
 import { execute, type Finished } from "./execute.ts";
 import type { GuardLimits } from "./guard.ts";
-import { compiledFolder, serverFolder, testsOf, type Phase } from "./phases.ts";
+import { compiledFolder, goVariables, serverFolder, testsOf, type Phase } from "./phases.ts";
 import type { Cost, Counts, FailedTest, Timing } from "./reporter.ts";
 
 /** How a phase ended. */
@@ -27,16 +27,13 @@ export interface Ending {
  *  whole heap at each 64 MiB of them, which takes a sixth of the processor seconds of backups. */
 const collection = ["--max-semi-space-size=64", "--external-memory-accounted-in-global-limit"];
 
-/** For programs in Go: more threads take more processor seconds for the same. */
-const oneThread = { ...process.env, GOMAXPROCS: "1" };
-
 export async function runCommands(phase: Phase, limits: GuardLimits): Promise<Ending> {
   let passed = 0;
   let cpuSeconds = 0;
   const failed: string[] = [];
   for (const command of phase.commands ?? []) {
     const name = command.map((part) => part.split("/").at(-1)).join(" ");
-    const finished = await execute({ command, limits, environment: oneThread });
+    const finished = await execute({ command, limits, environment: { ...process.env, ...goVariables } });
     cpuSeconds += finished.cpuSeconds;
     if (finished.code === 0) {
       passed += 1;

@@ -6,11 +6,13 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import type { RoomHistory, RoomMessage } from "../../protocols/index.ts";
+import { goVariables } from "../runner/phases.ts";
 import { until } from "../waits.ts";
 import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
 
 const root = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
+const env = { ...process.env, ...goVariables };
 const name = "plexus-client";
 
 /** A program in a folder of its own, and what it has printed. */
@@ -52,7 +54,7 @@ describe("the client library as a package", () => {
     folder = await mkdtemp(join(tmpdir(), "plexus-package-"));
     await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
     const npm = async (words: readonly string[], cwd: string) =>
-      (await run("npm", [...words, "--loglevel=error"], { cwd })).stdout;
+      (await run("npm", [...words, "--loglevel=error"], { cwd, env })).stdout;
     const packed = JSON.parse(
       await npm(["run", "--silent", "client", "--", "--json", "--pack-destination", folder], root),
     ) as [{ filename: string }];
@@ -94,7 +96,7 @@ client.follow("room/lobby", {
 });
 `,
     );
-    const { stdout } = await run(join(root, "node_modules/.bin/tsc"), ["--singleThreaded", "-p", folder]).catch((thrown: { stdout: string }) => thrown);
+    const { stdout } = await run(join(root, "node_modules/.bin/tsc"), ["--singleThreaded", "-p", folder], { env }).catch((thrown: { stdout: string }) => thrown);
     expect(stdout).to.equal("");
   }); // prettier-ignore
 

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { fields } from "../../config/index.ts";
 import { errorTable } from "../../protocols/index.ts";
-import { phases, testsOf } from "../runner/phases.ts";
+import { goVariables, phases, testsOf } from "../runner/phases.ts";
 import { answersText, keptAnswers, readAnswers } from "./answers.ts";
 import { commandsPage } from "./commands.ts";
 import { longFunctions } from "./functions.ts";
@@ -372,6 +372,7 @@ describe("the documents", () => {
     try {
       execFileSync(join(root, "node_modules/.bin/tsc"), ["--noEmit", "--singleThreaded", "-p", folder], {
         encoding: "utf8",
+        env: { ...process.env, ...goVariables },
       });
     } catch (thrown) {
       expect.fail((thrown as { stdout: string }).stdout);
