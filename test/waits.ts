@@ -19,6 +19,10 @@ export const pageWaitMs = patience * usualLimitMs;
 
 export const sleep = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));
 
+/** Between two looks at what files, sockets or threads bring. To look with each turn of the event loop would keep a
+ *  processor busy with nothing. */
+export const moment = (): Promise<void> => sleep(1);
+
 /** Calls `expire` after the turns of `limitMs`; the returned function ends the count. */
 export function expireAfter(limitMs: number, expire: () => void): () => void {
   let turnsLeft = Math.ceil((patience * limitMs) / turnMs);

@@ -83,10 +83,17 @@ export class World {
   flow(msPerTurn = Number.POSITIVE_INFINITY): () => Promise<void> {
     let isOver = false;
     const over = (async () => {
-      for (await settled(); !isOver; await settled()) {
-        const nextMs = this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
-        if (nextMs <= this.nowMs + msPerTurn) await this.#step();
-        else this.nowMs += msPerTurn;
+      let idleTurns = 0;
+      for (await settled(); !isOver; await (idleTurns < idleTurnsMax ? settled() : rested())) {
+        const turnMs = idleTurns < idleTurnsMax ? msPerTurn : restTurns * msPerTurn;
+        const next = this.#heap[0];
+        if (next !== undefined && next.atMs <= this.nowMs + turnMs) {
+          idleTurns = 0;
+          await this.#step();
+        } else {
+          idleTurns += 1;
+          if (Number.isFinite(turnMs)) this.nowMs += turnMs;
+        }
       }
     })();
     return async () => {
@@ -204,6 +211,14 @@ const earlier = (one: Happening, other: Happening): boolean =>
 /** Resolves when every promise that can settle has settled: microtasks run before the event loop reaches
  *  `setImmediate`. */
 export const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/** Turns of the event loop in which nothing was due, after which the test waits for sockets, files or threads. */
+const idleTurnsMax = 20;
+/** It rests then until one of these has something, a moment at most, for which so many turns would have been taken:
+ *  to take them all would keep a processor busy with nothing. */
+const restTurns = 100;
+const restMs = 1;
+const rested = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, restMs));
 
 /** One life of a node's process. What belongs to a dead one never happens: no timer fires, no promise resolves. A
  *  stopped one (SIGSTOP, a virtual machine that is moved) misses nothing: everything happens late, at once, when it

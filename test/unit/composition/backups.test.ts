@@ -25,6 +25,7 @@ import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { isPack, plainKeys, valueIn } from "../backup/world.ts";
 import { append, draft, identity, openAs, RowStore, slot } from "../storage/fixture.ts";
 import { flowingWorld } from "../../fixtures/flowing.ts";
+import { moment } from "../../waits.ts";
 
 const put = (key: string, value: unknown) => ({ space: "record" as const, put: key, value });
 
@@ -111,7 +112,7 @@ describe("backups into a folder", () => {
   ): Promise<BackupTask<Sort>> {
     let task: BackupTask = valueIn(begun);
     while (task.state === "running") {
-      await new Promise((done) => setImmediate(done));
+      await moment();
       task = valueIn(backups.task(task.id));
     }
     return task as BackupTask<Sort>;
@@ -200,8 +201,7 @@ describe("backups into a folder", () => {
     const second = backups.verify({ from: to, depth: "data" });
     expect(second.ok ? "begun" : second.error.code).to.equal("LIMIT_REACHED");
     // It is in the middle of its slot by then.
-    while (Object.keys(valueIn(backups.task(valueIn(begun).id)).progress).length === 0)
-      await new Promise((done) => setImmediate(done));
+    while (Object.keys(valueIn(backups.task(valueIn(begun).id)).progress).length === 0) await moment();
     backups.cancel(valueIn(begun).id);
     gate.resolve();
     expect(await ended(backups, begun)).to.include({ state: "cancelled" });
@@ -240,7 +240,7 @@ describe("backups into a folder", () => {
         return isKilled ? new Promise(() => undefined) : Promise.resolve();
       };
       const { id } = valueIn(dying.run({ to }));
-      while (!isKilled && valueIn(dying.task(id)).state === "running") await new Promise((done) => setImmediate(done));
+      while (!isKilled && valueIn(dying.task(id)).state === "running") await moment();
       step = () => Promise.resolve();
       // A process that is dead ends nothing.
       if (isKilled) open.splice(open.indexOf(dying), 1);

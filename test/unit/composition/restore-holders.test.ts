@@ -37,6 +37,7 @@ import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { valueIn } from "../backup/world.ts";
 import { append, draft, must, openAs, RowStore } from "../storage/fixture.ts";
 import { flowingWorld } from "../../fixtures/flowing.ts";
+import { moment } from "../../waits.ts";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const root = rootKeysOf(Buffer.alloc(32, 1));
@@ -143,12 +144,10 @@ describe("a restore from the disks of storage nodes", function () {
       async back() {
         const at = await snapshot();
         const { number } = readHead((await heads.read())!, at.keys.head);
-        for (const keeper of keepers)
-          while ((await keeper.newest())?.number !== number) await new Promise((done) => setImmediate(done));
+        for (const keeper of keepers) while ((await keeper.newest())?.number !== number) await moment();
         // The oldest one goes after the newest one came.
         for (const index of holders)
-          while ((await readdir(join(holder(index), "shards", "heads"))).length > headsKept)
-            await new Promise((done) => setImmediate(done));
+          while ((await readdir(join(holder(index), "shards", "heads"))).length > headsKept) await moment();
         return number;
       },
       head: async () => (await heads.read())!,
@@ -369,14 +368,14 @@ describe("a restore from the disks of storage nodes", function () {
     // A directory that lies on an older copy of its data.
     const { revision } = (await of.directory.read(headRow))!;
     await of.directory.compareAndSet(headRow, heads[0], revision);
-    while (of.errors.length < holders.length) await new Promise((done) => setImmediate(done));
+    while (of.errors.length < holders.length) await moment();
     expect(of.errors).to.deep.equal(holders.map(() => "backup.head.older"));
     // The next run makes another head 2 and 3 of it.
     for (const fresh of [2, 3]) {
       of.errors.length = 0;
       await of.write("catalog/a", `row/again/${fresh}`);
       await of.run();
-      while (of.errors.length < holders.length) await new Promise((done) => setImmediate(done));
+      while (of.errors.length < holders.length) await moment();
     }
     expect(await Promise.all(holders.flatMap(filesOf))).to.deep.equal(before);
     // With a number that none of them has, it is the newest, and does not come from theirs.

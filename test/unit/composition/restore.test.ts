@@ -37,6 +37,7 @@ import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { isPack, valueIn } from "../backup/world.ts";
 import { append, draft, must, openAs, RowStore, snapshot, trim } from "../storage/fixture.ts";
 import { flowingWorld } from "../../fixtures/flowing.ts";
+import { moment } from "../../waits.ts";
 
 type Wish = Parameters<typeof restore>[0];
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
@@ -157,7 +158,7 @@ describe("a restore", () => {
   async function ended<Sort extends keyof BackupResults>(backups: Backups, begun: Result<BackupTask<Sort>>) {
     let task = valueIn(begun) as BackupTask;
     while (task.state === "running") {
-      await new Promise((done) => setImmediate(done));
+      await moment();
       task = valueIn(backups.task(task.id));
     }
     expect(task.error).to.equal(undefined);
@@ -288,7 +289,7 @@ describe("a restore", () => {
           return found.length;
         };
         // Slots open one after the other, and each rings what is due in it.
-        while ((await look()) > wanted) await new Promise((resolve) => setImmediate(resolve));
+        while ((await look()) > wanted) await moment();
         await peer.stop(5_000);
         return found.join(" ");
       });
@@ -530,7 +531,7 @@ describe("a restore", () => {
     const task = async (begun: Result<BackupTask>) => {
       let one = valueIn(begun);
       while (one.state === "running") {
-        await new Promise((next) => setImmediate(next));
+        await moment();
         one = valueIn(at.backups.task(one.id));
       }
       return String(one.error?.details?.["reason"]);
@@ -560,7 +561,7 @@ describe("a restore", () => {
     await writeFile(join(scratch, "mine.txt"), "mine");
     let refused = valueIn(at.backups.drill({ from: at.folder, scratch })) as BackupTask;
     while (refused.state === "running") {
-      await new Promise((next) => setImmediate(next));
+      await moment();
       refused = valueIn(at.backups.task(refused.id));
     }
     expect([refused.error?.code, await readdir(scratch), told.length]).to.deep.equal([
