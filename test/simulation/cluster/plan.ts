@@ -54,6 +54,9 @@ export interface ClusterPlan {
   readonly faultLastsMs: number;
   /** How long there are faults. */
   readonly faultsMs: number;
+  /** How long it may take afterwards until all is well. Absent: far longer than the slowest life takes. A life that is
+   *  made to show that it never comes to that costs as much as it waits. */
+  readonly calmMs?: number;
   readonly disk: Partial<DiskWeather>;
   readonly network: Partial<NetworkWeather>;
   readonly runtime: RuntimeWeather;

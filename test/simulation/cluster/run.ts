@@ -258,7 +258,7 @@ class ClusterSimulation implements Gates, Simulated {
     this.#operator.calm();
     let done = false;
     void this.#settle().then(() => (done = true));
-    const ended = await world.run(() => done, world.nowMs + calmMsMax);
+    const ended = await world.run(() => done, world.nowMs + (this.#plan.calmMs ?? calmMsMax));
     if (ended === "late" || ended === "silent") this.#late(ended);
     else if (ended === "done") this.#registers.check();
   }

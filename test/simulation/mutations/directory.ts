@@ -1,4 +1,4 @@
-import { three, type Mutation } from "./mutation.ts";
+import { calm, three, type Mutation } from "./mutation.ts";
 
 const raft = "node/cluster/directory/raft/core.ts";
 
@@ -132,7 +132,7 @@ export const ofDirectory: readonly Mutation[] = [
     find: "while (this.members.index >= from) this.#members.pop();",
     replace: "",
     caughtBy: ["one-leader", "leader-has-all", "applied-same", "logs-match", "liveness", "no-stray-error"],
-    from: 57_300,
+    from: 81_690,
     seeds: 40_000,
     raft: true,
   },
@@ -217,7 +217,7 @@ export const ofDirectory: readonly Mutation[] = [
     from: 2,
     seeds: 2,
     cluster: true,
-    plan: { ...three, directory: "replicated", fullDirectory: true },
+    plan: { ...three, ...calm, directory: "replicated", fullDirectory: true },
   },
   {
     name: "replaces no voter that is away",
@@ -227,6 +227,6 @@ export const ofDirectory: readonly Mutation[] = [
     caughtBy: ["liveness"],
     seeds: 2,
     cluster: true,
-    plan: { ...three, directory: "replicated", deadVoter: true },
+    plan: { ...three, ...calm, directory: "replicated", deadVoter: true },
   },
 ];

@@ -40,6 +40,20 @@ export interface Mutation {
   readonly long?: boolean;
 }
 
+/** How long a life waits until all is well, where it is to show that it never comes to that: twice as long as it takes
+ *  in any of the lives that `npm test` draws. */
+export const calmMs = 80_000;
+
+/** Lives with nothing but what an operator does in their end. */
+export const calm = {
+  clients: 1,
+  registerClients: 1,
+  commandsPerClient: 4,
+  faults: {},
+  faultsMs: 500,
+  calmMs,
+} satisfies Partial<ClusterPlan>;
+
 /** Lives of three copies that a few clients are busy with, without what costs time and shows none of these faults. */
 export const three = {
   people: 0,

@@ -1,4 +1,4 @@
-import { three, type Mutation } from "./mutation.ts";
+import { calm, calmMs, three, type Mutation } from "./mutation.ts";
 
 const activation = "node/kernel/activation.ts";
 const rules = "node/replication/rules.ts";
@@ -184,6 +184,7 @@ export const ofReplication: readonly Mutation[] = [
     from: 2,
     seeds: 60,
     cluster: true,
+    plan: { calmMs },
     plan: { ...three, clients: 1, registerClients: 1, faults: { rot: 1 } },
   },
   {
@@ -214,8 +215,10 @@ export const ofReplication: readonly Mutation[] = [
     find: "if (next.delete(key.slice(memberPrefix.length)) && !isLost(next)) take(next, revision);",
     replace: "if (next.delete(key.slice(memberPrefix.length)) && !isLost(next)) take(members, revision);",
     caughtBy: ["members-only", "fully-replicated", "liveness"],
+    from: 2,
     seeds: 60,
     cluster: true,
+    plan: { calmMs },
     plan: { ...three, clients: 1, registerClients: 1, faults: { evict: 2, wipe: 1, join: 1 }, faultMs: 400 },
   },
   {
@@ -227,6 +230,7 @@ export const ofReplication: readonly Mutation[] = [
     from: 4,
     seeds: 50,
     cluster: true,
+    plan: { calmMs },
   },
   {
     name: "lets holders of one group share a node while another node has none",
@@ -236,7 +240,7 @@ export const ofReplication: readonly Mutation[] = [
     caughtBy: ["holders-apart"],
     seeds: 20,
     cluster: true,
-    plan: { ...three, storage: 4, clients: 1, registerClients: 1, faults: {}, faultsMs: 500 },
+    plan: { ...three, ...calm, storage: 4 },
   },
   {
     name: "takes an old record of a shard for the newest",
