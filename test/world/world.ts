@@ -213,7 +213,7 @@ const earlier = (one: Happening, other: Happening): boolean =>
 export const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** Turns of the event loop in which nothing was due, after which the test waits for sockets, files or threads. */
-const idleTurnsMax = 20;
+const idleTurnsMax = 200;
 /** It rests then until one of these has something, a moment at most, for which so many turns would have been taken:
  *  to take them all would keep a processor busy with nothing. */
 const restTurns = 100;

@@ -111,7 +111,11 @@ describe("gateway: fields of requests", () => {
         : await fixture.request("POST", path, { token, body });
       const reached = asked.map(({ id: _id, timeoutMs: _timeoutMs, trace: _trace, ...rest }) => rest);
       const plain = JSON.stringify(reply.body)
-        .replaceAll(/"(?:id|item_id|created_at|created|completed_at|[a-z_]*_duration|call_id)":(?:"[^"]*"|\d+)/g, "")
+        // In what is streamed, which is a text here, the quotation marks are escaped.
+        .replaceAll(
+          /\\?"(?:id|item_id|created_at|created|completed_at|[a-z_]*_duration|call_id)\\?":(?:\\?"[^"]*"|\d+)/g,
+          "",
+        )
         .replaceAll(/(?:chatcmpl|cmpl|resp|msg|call|rs|fc)[-_][\w-]+/g, "");
       return {
         status: reply.status,
