@@ -184,8 +184,7 @@ export const ofReplication: readonly Mutation[] = [
     from: 2,
     seeds: 60,
     cluster: true,
-    plan: { calmMs },
-    plan: { ...three, clients: 1, registerClients: 1, faults: { rot: 1 } },
+    plan: { ...three, clients: 1, registerClients: 1, faults: { rot: 1 }, calmMs },
   },
   {
     name: "sends on to a replica that acknowledges nothing",
@@ -218,8 +217,7 @@ export const ofReplication: readonly Mutation[] = [
     from: 2,
     seeds: 60,
     cluster: true,
-    plan: { calmMs },
-    plan: { ...three, clients: 1, registerClients: 1, faults: { evict: 2, wipe: 1, join: 1 }, faultMs: 400 },
+    plan: { ...three, clients: 1, registerClients: 1, faults: { evict: 2, wipe: 1, join: 1 }, faultMs: 400, calmMs },
   },
   {
     name: "says for ever that it is cut off",
