@@ -24,7 +24,7 @@ import { openSealedStore, readDiskKey, type SealedStore } from "../../keys/index
 import { openLevelStore } from "../../platform/index.ts";
 import type { NodeId } from "../../ports/index.ts";
 import { openJournal, readFormat, type Journal, type JournalPorts } from "../../storage/index.ts";
-import { joinIfAsked } from "./joining.ts";
+import { checkInvitation, joinIfAsked } from "./joining.ts";
 import type { Machine } from "../machine.ts";
 import type { Stops } from "../stops.ts";
 
@@ -63,7 +63,10 @@ export async function openIdentity(
   const { machine, stops } = at;
   const { clock, random, log, meter, version } = machine;
   const isUntouchedYet = await isUntouched(config.data);
-  if (isUntouchedYet) await at.checked();
+  if (isUntouchedYet) {
+    await checkInvitation(config);
+    await at.checked();
+  }
   const folder = await openDataFolder(config.data, log);
   const raw = await openLevelStore(journalFolder(config.data), {
     mark: markFile(config.data),

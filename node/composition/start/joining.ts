@@ -7,6 +7,14 @@ import { readFormat } from "../../storage/index.ts";
 import { nodeIdOf } from "./node-id.ts";
 import { patientMesh } from "../patience.ts";
 
+/** Whether the invitation in the configuration can be one. Error: INVITATION_INVALID. */
+export async function checkInvitation({ join }: Pick<Config, "join">): Promise<void> {
+  if (join === undefined) return;
+  const { readToken } = await import("../../cluster/mesh/index.ts");
+  const token = readToken(join);
+  if (!token.ok) throw new PlexusError(token.error);
+}
+
 /** Redeems the invitation in the configuration, unless this folder is a member already: the same command starts a node
  *  for the first time and ever after. Errors: INVITATION_INVALID, CONFIG_INVALID (a folder of another cluster). */
 export async function joinIfAsked(

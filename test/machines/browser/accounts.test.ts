@@ -96,6 +96,48 @@ describe("accounts of people", function () {
       expect(fixture.complaints).to.deep.equal([]);
     });
 
+  for (const [screen, viewport, name] of [
+    ["desktop", { width: 1280, height: 800 }, "gina"],
+    ["phone", { width: 375, height: 812 }, "hugo"],
+  ] as const)
+    it(`get a new password by a link that works once, and by the newest link alone, on a ${screen}`, async () => {
+      const ada = await fixture.account("ada");
+      await fixture.account(name);
+      await ada.api("POST", "/api/v1/me/session/confirm", { password: "correct horse" });
+      const make = async () =>
+        ((await ada.api("POST", `/api/v1/admin/users/${name}/reset`)) as { readonly path: string }).path;
+      const [replaced, good] = [await make(), await make()];
+      const page = await fixture.visitor({ viewport });
+      const use = async (path: string, password: string) => {
+        await page.goto("about:blank");
+        await page.goto(fixture.node.url + path);
+        await page.getByRole("heading", { name: `A new password for ${name}` }).waitFor();
+        await page.locator("input[name=password]").fill(password);
+        await page.getByRole("button", { name: "Set the password" }).click();
+      };
+      const refusal = page
+        .getByRole("alert")
+        .filter({ hasText: "The link was used before, is too old, or was replaced" });
+      await use(replaced, "by the older link");
+      await refusal.waitFor();
+      await use(good, "by the newest link");
+      await page.getByText("Your password was set").waitFor();
+      await use(good, "by the used link");
+      await refusal.waitFor();
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await axeFaults(page, { within: "main" }), colorScheme).to.deep.equal([]);
+      }
+      await page.goto("about:blank");
+      await page.goto(fixture.node.url);
+      await page.locator("input[name=name]").fill(name);
+      await page.locator("input[name=password]").fill("by the newest link");
+      await page.getByRole("button", { name: "Sign in", exact: true }).click();
+      await page.locator(".shell").waitFor();
+      await page.context().close();
+      expect(fixture.complaints).to.deep.equal([]);
+    });
+
   it("that have a name already are refused at the field, and the refusal goes when the next name works", async () => {
     const page = await fixture.visitor();
     await page

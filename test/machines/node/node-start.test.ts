@@ -41,6 +41,9 @@ describe("a real node that cannot start as it is told to", () => {
       }
       // What was refused has left nothing behind, also where the folder was not there.
       expect(await readdir(folder.path)).to.deep.equal([]);
+      await using stranger = new NodeProcess(folder.path, [...model, "--join", "no-invitation"]);
+      expect(await refusalOf(stranger)).to.contain("INVITATION_INVALID");
+      expect(await readdir(folder.path)).to.deep.equal([]);
       const absent = join(folder.path, "absent");
       await using unmade = new NodeProcess(absent, [...model, "--port", String(port)]);
       expect(await refusalOf(unmade)).to.contain(`Port ${port} is in use by another process`);

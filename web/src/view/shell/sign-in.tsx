@@ -55,6 +55,8 @@ export function SignIn({
     adminCode: "This is not the admin code that the node printed at its latest start.",
   });
   const [busy, setBusy] = useState(false);
+  // What the answer to an attempt says is newer than why a session ended.
+  const [hasTried, setHasTried] = useState(false);
   const [needs, setNeeds] = useState<SignInNeeds>();
   const [reset, setReset] = useState(() => resetIn(location.hash));
   const rules = { rule: setup.signUp, domains: [] };
@@ -87,6 +89,7 @@ export function SignIn({
     setBusy(true);
     const result = await call(creating ? "signIn.signUp" : "signIn.byPassword", body);
     setBusy(false);
+    setHasTried(true);
     if (result.ok && (invitation ?? proof) !== undefined) history.replaceState(null, "", location.pathname);
     if (result.ok) go(result.value);
     else faults.take(result.error);
@@ -128,7 +131,7 @@ export function SignIn({
             </div>
           </div>
         </div>
-        {ended !== undefined && !creating && (
+        {ended !== undefined && !creating && !hasTried && (
           <Note tone="warn">
             Your session ended. {ended.details?.["because"] === "SUSPENDED" ? ended.message : "Please sign in again."}
           </Note>
