@@ -64,7 +64,8 @@ describe("accounts of people", function () {
   ] as const)
     it(`that are suspended say so where their session ends, and after the password alone, on a ${screen}`, async () => {
       const ada = await fixture.account("ada");
-      const { page, close } = await fixture.person(name, { viewport });
+      const person = await fixture.person(name, { viewport });
+      const { page } = person;
       await ada.api("POST", "/api/v1/me/session/confirm", { password: "correct horse" });
       await page
         .getByRole("button", { name: "Your account" })
@@ -92,7 +93,7 @@ describe("accounts of people", function () {
       await ada.api("PUT", `/api/v1/admin/users/${name}/suspended`, { suspended: false });
       await signIn("correct horse");
       await page.locator(".shell").waitFor();
-      await close();
+      await person.close();
       expect(fixture.complaints).to.deep.equal([]);
     });
 

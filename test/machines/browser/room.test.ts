@@ -149,7 +149,7 @@ describe("a room in two browsers", function () {
       const { seq } = asked as { seq: number };
       await page.goto(`${fixture.node.url}/room/${room}`);
       await message(page, question).waitFor();
-      await bob.api("POST", `/api/v1/rooms/${room}/messages`, { text: answer, replyTo: seq });
+      const replied = await bob.api("POST", `/api/v1/rooms/${room}/messages`, { text: answer, replyTo: seq });
       const link = message(page, question).getByRole("button", { name: /^1 reply 1 new .*Not me/ });
       await link.waitFor();
       const lines = (text: string): Promise<number> =>
@@ -175,6 +175,11 @@ describe("a room in two browsers", function () {
         .getByRole("button", { name: /^2 replies last/ })
         .first()
         .waitFor();
+      // A link that names a reply leads to the thread in which an answer to it is.
+      const { seq: reply } = replied as { seq: number };
+      await page.goto(`${fixture.node.url}/room/${room}?panel=thread&seq=${reply}`);
+      for (const text of [question, answer, both]) await thread.locator("article").getByText(text).first().waitFor();
+      await page.waitForURL((url) => url.searchParams.get("seq") === String(seq));
       await person.close();
     });
   }

@@ -5,7 +5,7 @@ import type { Shelf } from "../../../web/src/model/kept.ts";
 /** The module, which is of browsers: its types are not those of Node. */
 interface StorageModule {
   readonly shelf: Shelf;
-  onShelfChanged(listener: () => void): () => void;
+  readonly onShelfChanged: (listener: () => void) => () => void;
 }
 
 /** A browser's storage, which is full where the test says so. */

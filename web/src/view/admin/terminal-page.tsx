@@ -105,7 +105,7 @@ function Screen() {
       <div ref={place} className="terminal-screen" />
       <p className="dim flush">
         Commands run on this cluster with your permissions. This is not a shell and has no files: commands that need
-        files say so, and run where plexus is installed.
+        files say so. Run those in a terminal on a machine where Plexus is installed.
       </p>
     </section>
   );

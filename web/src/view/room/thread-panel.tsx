@@ -49,6 +49,11 @@ export function ThreadPanel({
     staleTime: 0,
   });
   const messages = threadOf(model, root, loaded.data ?? []);
+  // A link may name a reply: what is written here would be in its thread, which is shown.
+  const rootOfReply = messages.find(({ seq }) => seq === root)?.replyTo;
+  useEffect(() => {
+    if (rootOfReply !== undefined) actions.openThread(rootOfReply);
+  }, [actions, rootOfReply]);
   const pending = pendingShown(model, session.me).filter((post) => post.replyTo === root);
   const drafts = Object.entries(model.drafts).filter(([, draft]) => isDraftOfThread(model, draft, root));
   const count = messages.length + pending.length;

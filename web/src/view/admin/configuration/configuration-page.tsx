@@ -2,7 +2,7 @@ import { Button, Select, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { NodeSettings, SettingAtNode, SettingKind, SettingsView } from "../../../../../protocols/index.ts";
-import { sentence, withoutSigns } from "../../../model/field-faults.ts";
+import { sentence } from "../../../model/field-faults.ts";
 import { finder } from "../../../../../protocols/text/names.ts";
 import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
@@ -161,12 +161,15 @@ function Row({ one, kind }: { readonly one: SettingAtNode; readonly kind: Settin
       <p className="flush break setting-value">{valueText(one.value)}</p>
       <p className="dim flush break">
         {kind && <Told text={sentence(kind.says)} />}
-        {kind?.own !== undefined &&
-          ` Can only be set at the node itself (${kind.variable}): ${withoutSigns(kind.own)}.`}
+        {kind?.own !== undefined && (
+          <Told text={` Can only be set at the node itself (${kind.variable}): ${kind.own}.`} />
+        )}
       </p>
       {one.next !== undefined && <p className="flush break">After a restart: {valueText(one.next.value)}</p>}
       {one.notApplied !== undefined && (
-        <p className="flush break">The value set for the cluster is not used here: {withoutSigns(one.notApplied)}.</p>
+        <p className="flush break">
+          <Told text={`The value set for the cluster is not used here: ${one.notApplied}.`} />
+        </p>
       )}
     </>
   );
