@@ -131,15 +131,15 @@ export function decideFactors(
       ];
     }
     case "setSuspended":
-      if ((account.suspended ?? false) === message.suspended) return [reply({})];
-      return [
-        ...set({ suspended: message.suspended || null }),
-        ...endAll(state, account, turn, message.suspended),
-        reply({}),
-      ];
+      return setSuspended(state, account, message.suspended, turn);
     default:
       return unreachable(message);
   }
+}
+
+function setSuspended(state: UserState, account: Account, suspended: boolean, turn: Turn<UserNotes>): Effects {
+  if ((account.suspended ?? false) === suspended) return [reply({})];
+  return [...set({ suspended: suspended || null }), ...endAll(state, account, turn, suspended), reply({})];
 }
 
 /** Recovery codes stand for a second factor: without one they go. */

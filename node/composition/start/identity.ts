@@ -55,27 +55,15 @@ export async function openIdentity(
     readonly trustsData: boolean;
     /** Looked at before anything is made, and before an invitation is redeemed. Where a node was, once the folder is
      *  this process's: a second start of the same node is told of the folder, not of the port. */
-    checked(): Promise<void>;
+    readonly checked: () => Promise<void>;
     /** Hears what each change of a slot took. */
     readonly heard: NonNullable<JournalPorts["heard"]>;
   },
 ): Promise<Identity> {
-  const { machine, stops } = at;
-  const { clock, random, log, meter, version } = machine;
+  const { clock, random, log, meter, version } = at.machine;
   const isUntouchedYet = await isUntouched(config.data);
-  if (isUntouchedYet) {
-    await checkInvitation(config);
-    await at.checked();
-  }
-  const folder = await openDataFolder(config.data, log);
-  const raw = await openLevelStore(journalFolder(config.data), {
-    mark: markFile(config.data),
-    mustExist: !folder.isNew,
-    trusted: at.trustsData,
-  });
-  stops.add(() => raw.close());
-  const store = await openSealedStore(raw, () => readDiskKey(config.diskKey ?? diskKeyFile(config.data)));
-  if (!folder.isNew && (await readFormat(store)) === undefined) throw notNew(config.data);
+  if (isUntouchedYet) await checkFirst(config, at);
+  const { folder, store } = await openStore(config, at);
   if (!isUntouchedYet) await at.checked();
 
   const fresh = { cluster: randomHex(random.bytes(8)), node: randomHex(random.bytes(8)) };
@@ -125,6 +113,29 @@ export async function openIdentity(
     isNew: before.members.length === 0 || joined !== undefined,
     founder: place.kind === "embedded" ? place.host === node : begins,
   };
+}
+
+/** What is cheap and certain, before anything is made. Errors: INVITATION_INVALID, CONFIG_INVALID, the system's. */
+async function checkFirst(config: Config, { checked }: { readonly checked: () => Promise<void> }): Promise<void> {
+  await checkInvitation(config);
+  await checked();
+}
+
+/** The data folder, and the store in it. */
+async function openStore(
+  config: Config,
+  { machine, stops, trustsData }: { readonly machine: Machine; readonly stops: Stops; readonly trustsData: boolean },
+) {
+  const folder = await openDataFolder(config.data, machine.log);
+  const raw = await openLevelStore(journalFolder(config.data), {
+    mark: markFile(config.data),
+    mustExist: !folder.isNew,
+    trusted: trustsData,
+  });
+  stops.add(() => raw.close());
+  const store = await openSealedStore(raw, () => readDiskKey(config.diskKey ?? diskKeyFile(config.data)));
+  if (!folder.isNew && (await readFormat(store)) === undefined) throw notNew(config.data);
+  return { folder, store };
 }
 
 /** etcd may have moved to other machines since the last start; what the cluster has there is under the same prefix. An

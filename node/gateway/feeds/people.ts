@@ -62,7 +62,7 @@ export function createPeople(
     };
     if (type === "sessionRevoked" && typeof id === "string") {
       if (person.arriving > 0) person.revoked.add(id);
-      // Whoever has this session was in: a stranger hears nothing of it.
+      // The one who has this session was in: a stranger hears nothing of it.
       const end = because === "SUSPENDED" ? shutOut() : failure("UNAUTHENTICATED");
       for (const connection of person.connections) if (connection.caller.session === id) connection.bye(end);
     } else if (type === "profileSet") hasRoles(person, view?.roles);

@@ -49,11 +49,7 @@ export function ThreadPanel({
     staleTime: 0,
   });
   const messages = threadOf(model, root, loaded.data ?? []);
-  // A link may name a reply: what is written here would be in its thread, which is shown.
-  const rootOfReply = messages.find(({ seq }) => seq === root)?.replyTo;
-  useEffect(() => {
-    if (rootOfReply !== undefined) actions.openThread(rootOfReply);
-  }, [actions, rootOfReply]);
+  useThreadOf(messages.find(({ seq }) => seq === root)?.replyTo, actions);
   const pending = pendingShown(model, session.me).filter((post) => post.replyTo === root);
   const drafts = Object.entries(model.drafts).filter(([, draft]) => isDraftOfThread(model, draft, root));
   const count = messages.length + pending.length;
@@ -149,4 +145,11 @@ export function ThreadPanel({
       </div>
     </Panel>
   );
+}
+
+/** A link may name a reply: what is written to it is in the thread of its root, which is shown instead. */
+function useThreadOf(root: number | undefined, actions: MessageActions): void {
+  useEffect(() => {
+    if (root !== undefined) actions.openThread(root);
+  }, [actions, root]);
 }

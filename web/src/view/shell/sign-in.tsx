@@ -55,7 +55,6 @@ export function SignIn({
     adminCode: "This is not the admin code that the node printed at its latest start.",
   });
   const [busy, setBusy] = useState(false);
-  // What the answer to an attempt says is newer than why a session ended.
   const [hasTried, setHasTried] = useState(false);
   const [needs, setNeeds] = useState<SignInNeeds>();
   const [reset, setReset] = useState(() => resetIn(location.hash));
@@ -131,11 +130,7 @@ export function SignIn({
             </div>
           </div>
         </div>
-        {ended !== undefined && !creating && !hasTried && (
-          <Note tone="warn">
-            Your session ended. {ended.details?.["because"] === "SUSPENDED" ? ended.message : "Please sign in again."}
-          </Note>
-        )}
+        {ended !== undefined && !creating && !hasTried && <Ended why={ended} />}
         {setup.adminNeeded && creating && (
           <Note tone="plain" title="Welcome to your new node">
             The first account becomes its admin. It needs the one-time admin code that the node printed in its terminal
@@ -233,3 +228,10 @@ export function SignIn({
     </main>
   );
 }
+
+/** Why the session here ended by itself. The answer to an attempt to sign in is newer than that. */
+const Ended = ({ why }: { readonly why: Failure }) => (
+  <Note tone="warn">
+    Your session ended. {why.details?.["because"] === "SUSPENDED" ? why.message : "Please sign in again."}
+  </Note>
+);

@@ -6,7 +6,6 @@ import type { UsageDayRow, UsageView } from "../../../../../protocols/index.ts";
 import { seen } from "../../../wire/index.ts";
 import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
-import { Told } from "../../parts/told.tsx";
 import { Part } from "../../settings/part.tsx";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
@@ -173,9 +172,7 @@ function Usage() {
       />
       <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
       {by === "team" && teams.size === 0 && may("cluster.administer") && (
-        <p className="dim">
-          <Told text="No budget names a team yet. Name one in a terminal: `plexus budgets set NAME team ada bob`" />
-        </p>
+        <Note tone="plain">No budget names a team yet. Name one: `plexus budgets set NAME team ada bob`</Note>
       )}
     </Part>
   );
