@@ -1,18 +1,21 @@
 /** The pool of threads that computes what a backup takes, so that the node's own thread goes on with what people wait
  *  for. */
+import { setImmediate } from "node:timers/promises";
 import { Piscina } from "piscina";
 import { failureOf, PlexusError } from "../../protocols/errors.ts";
 import type { RowList } from "./row-list.ts";
 import {
   batchOf,
-  cut,
+  cutting,
   open,
+  sealing,
   type CutAnswers,
   type CutHow,
   type CutTask,
   type OpenAnswer,
   type OpenTask,
   type SealTask,
+  type Steps,
 } from "./thread.ts";
 import type { WriteFault, WriteTask } from "./writing.ts";
 
@@ -42,10 +45,32 @@ export interface SealerOptions {
   readonly idleMs: number;
   /** Does a task when its time has come; absent: at once. */
   readonly piece?: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
+  /** Whether nobody waits for the thread that asks; absent: somebody may. Then that thread cuts and seals, in short
+   *  pieces: another one is started for each backup, and compiles anew what the one before knew. */
+  readonly isAlone?: () => boolean;
+}
+
+/** So long the thread that asks does steps before others come in between. */
+const stretchMs = 4;
+/** Of rows that it cuts and seals itself. Those of one type of an actor are one step of some milliseconds. */
+const ownBytesMax = 2 * 1024 * 1024;
+
+/** Does steps for so long, or to their end. */
+function stretchOf<Answer>(steps: Steps<Answer>): IteratorResult<void, Answer> {
+  const untilMs = performance.now() + stretchMs;
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true || performance.now() >= untilMs) return step;
+  }
 }
 
 /** Starts no thread before there is work. */
-export function createSealer({ threads, idleMs, piece = (work) => work() }: SealerOptions): Sealer {
+export function createSealer({
+  threads,
+  idleMs,
+  piece = (work) => work(),
+  isAlone = () => false,
+}: SealerOptions): Sealer {
   const pool = new Piscina({
     filename: new URL("./thread.ts", import.meta.url).href,
     minThreads: 0,
@@ -69,14 +94,31 @@ export function createSealer({ threads, idleMs, piece = (work) => work() }: Seal
         throw new PlexusError(failureOf(thrown), thrown);
       }
     });
+  /** One after the other: they have memory in common. */
+  let own: Promise<unknown> = Promise.resolve();
+  const inTurn = <Answer>(steps: Steps<Answer>, by = piece): Promise<Answer> => {
+    const made = own.then(async () => {
+      for (;;) {
+        const step = await by(async () => stretchOf(steps));
+        if (step.done === true) return step.value;
+        await setImmediate();
+      }
+    });
+    own = made.catch(() => undefined);
+    return made;
+  };
   return {
     async cut(rows, tasks, how) {
       const batch = batchOf(rows, tasks, how);
-      const made = isSmall(batch.rows.values) ? cut(batch) : await run<CutAnswers>("cut", batch);
+      const { length } = batch.rows.values;
+      const isOwn = length <= ownBytesMax && isAlone();
+      const made = isSmall(batch.rows.values)
+        ? await inTurn(cutting(batch), (work) => work())
+        : await (isOwn ? inTurn(cutting(batch)) : run<CutAnswers>("cut", batch));
       rows.made.become(made.fragments.bytes);
       return made;
     },
-    seal: (task) => run("seal", task),
+    seal: (task) => (isAlone() ? inTurn(sealing(task)) : run("seal", task)),
     open: async (task) => (isSmall(task.fragments.bytes) ? open(task) : run("open", task)),
     async write(task) {
       const fault = await run<WriteFault | undefined>("writeFiles", task);

@@ -223,8 +223,23 @@ const lines = createLineWriter();
 /** The same, of each row: where its line ends, and when it was. */
 let [lineEnds, times] = [new Uint32Array(), new Float64Array()];
 
+/** Work in steps of a few milliseconds, between which a thread may do something else, but no other such work: it would
+ *  have the same memory. */
+export type Steps<Answer> = Generator<void, Answer, void>;
+
+/** All of it at once. */
+function whole<Answer>(steps: Steps<Answer>): Answer {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 /** Cuts rows into units and seals those that changed. */
-export function cut(batch: CutBatch): CutAnswers {
+export const cut = (batch: CutBatch): CutAnswers => whole(cutting(batch));
+
+/** The same in steps: rows of one task, and what is sealed as one. */
+export function* cutting(batch: CutBatch): Steps<CutAnswers> {
   const [made, sealed]: [SharedPieces, SealedPart[]] = [piecesIn(batch.room), []];
   lines.from(batch.rows.keys, batch.rows.values);
   const answers: CutAnswer[] = [];
@@ -232,12 +247,13 @@ export function cut(batch: CutBatch): CutAnswers {
   for (const tasks of inTurn(batch)) {
     lines.clear();
     let line = 0;
-    const cuts = tasks.map((task) => {
-      const done = cutTask(batch, task, first, line);
+    const cuts: ReturnType<typeof cutTask>[] = [];
+    for (const task of tasks) {
+      cuts.push(cutTask(batch, task, first, line));
       [first, line] = [first + task.rows, line + task.rows];
-      return done;
-    });
-    const units = sealCut(
+      yield;
+    }
+    const units = yield* sealCut(
       cuts.flatMap((one) => one.units),
       { ...batch, made, sealed },
     );
@@ -320,7 +336,7 @@ function cutTask(
 
 /** Seals those of some units of one actor that changed: those of a day as one, so that what several of them say (a
  *  message, the event that tells of it, the entry of the log) is stored once. */
-function sealCut(written: readonly Written[], how: CutHow & Making): readonly CutUnit[] {
+function* sealCut(written: readonly Written[], how: CutHow & Making): Steps<readonly CutUnit[]> {
   const all = lines.bytes;
   const units = written.map(
     ({ unit, start, end, before }): { unit: CutUnit; plaintext: Uint8Array; isAsBefore: boolean } => {
@@ -343,6 +359,7 @@ function sealCut(written: readonly Written[], how: CutHow & Making): readonly Cu
       member.unit = { ...member.unit, sealed, ...(!isAlone && { start }) };
       start += member.plaintext.length;
     }
+    yield;
   }
   return units.map(({ unit }) => unit);
 }
@@ -409,13 +426,18 @@ function standingAmong(known: readonly KnownUnit[], count: number, keyOf: (at: n
 }
 
 /** Seals bytes as they are, each as one unit. */
-export function seal(task: SealTask): CutAnswers {
+export const seal = (task: SealTask): CutAnswers => whole(sealing(task));
+
+/** The same in steps, of one unit each. */
+export function* sealing(task: SealTask): Steps<CutAnswers> {
   const how = { ...task, made: piecesIn(task.room), sealed: [] as SealedPart[] };
-  const units = parted(task.contents).map((content, at): CutUnit => {
+  const units: CutUnit[] = [];
+  for (const [at, content] of parted(task.contents).entries()) {
     const none = { rows: 0, first: "", last: "", fromMs: 0, toMs: 0 };
     const [name, hash] = [task.names[at] as UnitName, hashOfUnit(content)];
-    return { name, hash, bytes: content.length, sealed: sealAs(content, name, 1, how, hash), ...none };
-  });
+    units.push({ name, hash, bytes: content.length, sealed: sealAs(content, name, 1, how, hash), ...none });
+    yield;
+  }
   const state = { bucket: "", parts: {} };
   return { answers: [{ units, state, taken: units.length }], sealed: how.sealed, fragments: how.made.joined };
 }

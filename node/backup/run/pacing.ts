@@ -48,6 +48,8 @@ export interface Pacing extends ReadPacing {
   heard(tookMs: number): void;
   /** Is told how many nodes one change of people's data waits for: one until then. */
   among(places: number): void;
+  /** Whether nobody is there. */
+  readonly isAlone: () => boolean;
   /** Of a shard that is written, how many bytes are synced at once; undefined: all of it, since nobody is there. */
   readonly syncedBytes: () => number | undefined;
   /** Of the time, how much is work. 100: nobody is in its way. */
@@ -151,8 +153,9 @@ class NodePacing implements Pacing {
     this.#places = places;
   }
 
-  readonly syncedBytes = (): number | undefined =>
-    this.#pacer.isAlone(this.#clock.monotonicMs()) ? undefined : this.#limits.syncedBytes;
+  readonly isAlone = (): boolean => this.#pacer.isAlone(this.#clock.monotonicMs());
+
+  readonly syncedBytes = (): number | undefined => (this.isAlone() ? undefined : this.#limits.syncedBytes);
 
   percent(): number {
     return Math.ceil(100 * this.#pacer.share(this.#clock.monotonicMs()));
@@ -219,7 +222,7 @@ class NodePacing implements Pacing {
 }
 
 /** How the stripes of a backup make room for people. */
-export type StripePacing = Pick<Pacing, "piece" | "put" | "syncedBytes">;
+export type StripePacing = Pick<Pacing, "piece" | "put" | "isAlone" | "syncedBytes">;
 
 /** Stripes, each put in parts, and read as a piece; their holders are asked for some at a time. */
 export const pacedStripes = (stripes: BackupStripes, { piece, put, syncedBytes }: StripePacing): BackupStripes => ({

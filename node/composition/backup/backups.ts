@@ -181,7 +181,6 @@ export function createBackups(at: BackupsAt): Backups {
     use: (ports: BackupPorts, repository: Repository, opened: BackupFolder) => Promise<Answer>,
     how: FolderUsed = {},
   ): Promise<Answer> => {
-    const piece = how.pacing?.piece;
     demandOutside(resolve(data), resolve(folder));
     // Before the folder is touched: without keys nothing can be done with it.
     const keys = await at.keys.backupKeys();
@@ -195,7 +194,7 @@ export function createBackups(at: BackupsAt): Backups {
     const sealer = createSealer({
       threads: commandLimits.sealerThreads,
       idleMs: commandLimits.sealerIdleMs,
-      ...(piece && { piece }),
+      ...(how.pacing && { piece: how.pacing.piece, isAlone: how.pacing.isAlone }),
     });
     const owner: ActorId = "backup/folder";
     const heads: Heads = {

@@ -59,7 +59,7 @@ export function openClusterBackups(at: {
     const sealer = createSealer({
       threads: commandLimits.sealerThreads,
       idleMs: commandLimits.sealerIdleMs,
-      ...(pacing && { piece: pacing.piece }),
+      ...(pacing && { piece: pacing.piece, isAlone: pacing.isAlone }),
     });
     try {
       const what = { cluster, owner: backupActor, stripes, heads, keys: keys.value, sealer };

@@ -125,7 +125,7 @@ type FolderUse = "looking" | "writing" | "freeing";
 /** How a folder is opened. `pacing` makes room for people. */
 export interface FolderUsed {
   readonly use?: FolderUse;
-  readonly pacing?: Pick<Pacing, "piece" | "syncedBytes">;
+  readonly pacing?: Pick<Pacing, "piece" | "isAlone" | "syncedBytes">;
 }
 
 /** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `pacing` does each shard when its

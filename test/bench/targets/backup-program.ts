@@ -231,7 +231,7 @@ async function openPorts(): Promise<BackupPorts> {
       return openBlobStore({ files, meter: quietMeter, syncedBytes: pacing.syncedBytes });
     }),
   );
-  const sealer = createSealer({ threads: 1, idleMs: 1_000, piece: pacing.piece });
+  const sealer = createSealer({ threads: 1, idleMs: 1_000, piece: pacing.piece, isAlone: pacing.isAlone });
   const coder = { bytes: codedBytes, code: codeStripe, read: readStripe };
   return {
     cluster: "bench",
