@@ -54,7 +54,7 @@ describe("the page of nodes of three managers that keep the directory together",
     await others.killAll();
     // Whose account it is nobody can tell then: accounts are actors, and those take no commands without the directory.
     await page
-      .getByText(/The page shows older figures; plexus nodes at a machine that is up says how it is now\.$/)
+      .getByText(/The page shows older figures\. .*, typed on a machine that is up, says how it is now\.$/)
       .waitFor();
     await others.named("second").start();
     await says(/Up: 2 of 3; the next death of a voter would stop it: start those that are down\.$/);
