@@ -24,7 +24,7 @@ describe("the shards of a cluster", function () {
     // What is to be typed is code, and is copied as it stands.
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     const command = "plexus invite --role storage";
-    await state.locator("code").getByText(command, { exact: true }).waitFor();
+    await state.locator("code", { hasText: command }).waitFor();
     await state.getByRole("button", { name: `Copy: ${command}` }).click();
     await page.waitForFunction(`navigator.clipboard.readText().then((text) => text === ${JSON.stringify(command)})`);
     await state.getByText("1 node can store new data.").waitFor();

@@ -91,6 +91,12 @@ describe("inviting people", function () {
         .first()
         .waitFor();
 
+      // Opened again by one who has an account, it uses nothing up, and the page says so.
+      await visitor.goto("about:blank");
+      await visitor.goto(link);
+      await visitor.getByText("You are signed in already, so it was not used.").first().waitFor();
+      expect(new URL(visitor.url()).hash).to.equal("");
+
       Object.assign(process.env, { XDG_CONFIG_HOME: home, PLEXUS_PASSWORD: "correct horse" });
       const chat = await runPlexus("chat", "--invitation", link, "--user", "cleo", "--room", "desk");
       expect([chat.code, chat.stderr], "the link says where").to.deep.equal([0, ""]);
@@ -108,6 +114,12 @@ describe("inviting people", function () {
       await invitations.getByText("No invitation is valid now.").waitFor();
       const refused = await signUp("dora");
       expect([refused.status, await refused.text()].join(" ")).to.include("SIGN_UP_INVITATION_INVALID");
+      const stranger = await fixture.visitor({ viewport });
+      await stranger.goto(link);
+      await stranger.getByRole("textbox", { name: "Name", exact: true }).fill("dora");
+      await stranger.getByRole("textbox", { name: "Password" }).fill("correct horse");
+      await stranger.getByRole("button", { name: "Create account" }).click();
+      await stranger.getByRole("alert").filter({ hasText: "unknown, used up or expired. Ask an admin" }).waitFor();
       const late = await runPlexus("chat", "--invitation", link, "--user", "dora");
       expect(late.code).to.equal(1);
       expect(late.stderr).to.include("SIGN_UP_INVITATION_INVALID");

@@ -1,4 +1,4 @@
-import { Children, type ReactNode } from "react";
+import { Children, Fragment, type ReactNode } from "react";
 import { useCopy } from "./clipboard.ts";
 import { Icon } from "./icons.tsx";
 
@@ -20,7 +20,14 @@ function Command({ text }: { readonly text: string }) {
   const { copied, copy } = useCopy();
   return (
     <span className="command">
-      <code>{text}</code>
+      <code>
+        {text.split(" ").map((word, index) => (
+          <Fragment key={index}>
+            {index > 0 && " "}
+            <span>{word}</span>
+          </Fragment>
+        ))}
+      </code>
       <button type="button" className="tool" aria-label={`Copy: ${text}`} title="Copy" onClick={() => copy(text)}>
         <Icon name={copied ? "check" : "copy"} size={14} />
       </button>

@@ -9,11 +9,19 @@ import { Elsewhere } from "./elsewhere.tsx";
 import { SignIn } from "./sign-in.tsx";
 
 const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
+const NewPassword = lazy(() => import("./new-password.tsx"));
 
 /** The person whose mail address a link confirms: `#mail=NAME.SECRET`. Somebody else may be signed in where it is
  *  opened. */
 function confirmationIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
   const [, user, secret] = /^#mail=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
+  return user === undefined || secret === undefined ? undefined : { user, secret };
+}
+
+/** The person who sets a new password, as the link of an admin says: `#reset=NAME.SECRET`. It is in the part of the
+ *  address that browsers send to nobody. */
+function resetIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
+  const [, user, secret] = /^#reset=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
   return user === undefined || secret === undefined ? undefined : { user, secret };
 }
 
@@ -28,11 +36,13 @@ loadChat().catch(() => {
 export function App() {
   const [ended, setEnded] = useState<Failure>();
   const [confirming, setConfirming] = useState(() => confirmationIn(location.hash));
+  const [reset, setReset] = useState(() => resetIn(location.hash));
   const [link, setLink] = useState(location.hash);
   // A link from a mail may be opened where the page is open already: then only the part behind `#` changes.
   useEffect(() => {
     const follow = () => {
       setConfirming(confirmationIn(location.hash));
+      setReset(resetIn(location.hash));
       setLink(location.hash);
     };
     addEventListener("hashchange", follow);
@@ -47,6 +57,20 @@ export function App() {
           onLeave={() => {
             history.replaceState(null, "", location.pathname);
             setConfirming(undefined);
+          }}
+        />
+      </Suspense>
+    );
+  // Also where somebody is signed in, who may have forgotten their password: the link ends that session.
+  if (reset !== undefined)
+    return (
+      <Suspense>
+        <NewPassword
+          {...reset}
+          onDone={() => {
+            history.replaceState(null, "", location.pathname);
+            setReset(undefined);
+            void start.refetch();
           }}
         />
       </Suspense>

@@ -13,16 +13,8 @@ import { Note } from "../parts/note.tsx";
 
 // Most people never see them.
 const SecondStep = lazy(() => import("./second-step.tsx"));
-const NewPassword = lazy(() => import("./new-password.tsx"));
 const OtherServers = lazy(() => import("./other-servers.tsx"));
 const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
-
-/** The person who sets a new password, as the link of an admin says: `#reset=NAME.SECRET`. It is in the part of the
- *  address that browsers send to nobody. */
-function resetIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
-  const [, user, secret] = /^#reset=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
-  return user === undefined || secret === undefined ? undefined : { user, secret };
-}
 
 /** The invitation of an admin, as a link has it: `#invitation=CODE`. */
 const invitationIn = (hash: string): string | undefined => /^#invitation=([A-Za-z0-9_-]{43})$/.exec(hash)?.[1];
@@ -57,7 +49,6 @@ export function SignIn({
   const [busy, setBusy] = useState(false);
   const [hasTried, setHasTried] = useState(false);
   const [needs, setNeeds] = useState<SignInNeeds>();
-  const [reset, setReset] = useState(() => resetIn(location.hash));
   const rules = { rule: setup.signUp, domains: [] };
   const state = registrationState(rules, { invited: invitation !== undefined });
   // With a link by mail the node says whether it is good; else a mail address is asked for where that is of use.
@@ -93,19 +84,6 @@ export function SignIn({
     if (result.ok) go(result.value);
     else faults.take(result.error);
   };
-  if (reset !== undefined)
-    return (
-      <Suspense>
-        <NewPassword
-          {...reset}
-          onDone={() => {
-            history.replaceState(null, "", location.pathname);
-            setReset(undefined);
-            setCreating(false);
-          }}
-        />
-      </Suspense>
-    );
   if (asking !== undefined)
     return (
       <Suspense>

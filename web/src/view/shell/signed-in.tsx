@@ -2,7 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import type { Failure } from "../../../../protocols/index.ts";
-import { Session, SessionContext, useLink } from "../../live/index.ts";
+import { notices, Session, SessionContext, useLink } from "../../live/index.ts";
 import { keepFilesOut } from "../pasting/index.ts";
 import { router } from "./router.tsx";
 
@@ -25,6 +25,11 @@ export function SignedIn({ name, onLeft }: { readonly name: string; readonly onL
   }, [name, queries]);
   useEffect(() => keepFilesOut(window), []);
   useEffect(() => {
+    tellUnused();
+    addEventListener("hashchange", tellUnused);
+    return () => removeEventListener("hashchange", tellUnused);
+  }, []);
+  useEffect(() => {
     if (session !== undefined && location.search.includes("signIn="))
       void import("./proof-elsewhere.tsx").then(({ backWithProof }) => backWithProof());
   }, [session]);
@@ -35,6 +40,13 @@ export function SignedIn({ name, onLeft }: { readonly name: string; readonly onL
       <RouterProvider router={router} />
     </SessionContext>
   );
+}
+
+/** A link that makes an account, opened by somebody who has one: the page says why nothing happens. */
+function tellUnused(): void {
+  if (!/^#(?:invitation|account)=/.test(location.hash)) return;
+  history.replaceState(history.state, "", location.pathname + location.search);
+  notices.show("This link creates an account. You are signed in already, so it was not used.", "plain");
 }
 
 /** A session that was revoked or has expired leads back to the sign-in screen, which says why. */
