@@ -147,6 +147,28 @@ describe("accounts of people", function () {
       expect(fixture.complaints).to.deep.equal([]);
     });
 
+  it("are left on a phone by the menu of the person, which stands in the menu of the rooms", async () => {
+    await fixture.account("ida");
+    const page = await fixture.visitor({ viewport: { width: 375, height: 812 }, hasTouch: true, isMobile: true });
+    const signIn = async () => {
+      await page.locator("input[name=name]").fill("ida");
+      await page.locator("input[name=password]").fill("correct horse");
+      await page.getByRole("button", { name: "Sign in", exact: true }).tap();
+      await page.getByRole("button", { name: /^Open the menu/ }).tap();
+    };
+    await signIn();
+    await page.getByRole("button", { name: "Your account" }).tap();
+    await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).tap();
+    await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: /^Open the menu/ }).tap();
+    await page.getByRole("button", { name: "Your account" }).tap();
+    await page.getByRole("menuitem", { name: "Sign out" }).tap();
+    await page.getByRole("button", { name: "Sign in", exact: true }).waitFor();
+    await page.context().close();
+    expect(fixture.complaints).to.deep.equal([]);
+  });
+
   it("that have a name already are refused at the field, and the refusal goes when the next name works", async () => {
     const page = await fixture.visitor();
     await page

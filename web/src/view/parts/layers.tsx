@@ -1,5 +1,5 @@
 import { Menu, Modal } from "@mantine/core";
-import { useLayoutEffect, useRef, useState, type ReactElement, type ReactNode } from "react";
+import { createContext, useContext, useLayoutEffect, useRef, useState, type ReactElement, type ReactNode } from "react";
 
 /** What lies over the page, dialogs and menus: one at a time. What opens closes what was open, and when nothing is open
  *  any more the focus goes back to where it was before the first of them. */
@@ -79,6 +79,9 @@ export function Dialog(props: DialogProps & { readonly title: string; readonly c
   );
 }
 
+/** Whether this stands in something that lies over the page. A menu in it belongs to it, and does not close it. */
+export const InLayer = createContext(false);
+
 /** A button with a menu of actions. */
 export function Actions(props: {
   readonly button: ReactElement;
@@ -92,7 +95,8 @@ export function Actions(props: {
     setOpened(open);
     props.onOpen?.(open);
   };
-  useLayer(opened, () => change(false));
+  const isWithin = useContext(InLayer);
+  useLayer(opened && !isWithin, () => change(false));
   return (
     <Menu
       opened={opened}
@@ -100,7 +104,7 @@ export function Actions(props: {
       position={props.position ?? "bottom-end"}
       {...(props.width !== undefined && { width: props.width })}
       withinPortal
-      returnFocus={false}
+      returnFocus={isWithin}
       transitionProps={{ duration: 0 }}
     >
       <Menu.Target>{props.button}</Menu.Target>

@@ -11,7 +11,7 @@ import { Elsewhere } from "./elsewhere.tsx";
 import { FacesContext, useKnownFaces } from "../parts/faces.ts";
 import { Icon } from "../parts/icons.tsx";
 import { KeyboardHelp } from "./keyboard-help.tsx";
-import { useLayer } from "../parts/layers.tsx";
+import { InLayer, useLayer } from "../parts/layers.tsx";
 import { useProfile, useRooms } from "../parts/lists.ts";
 import { NoticeList } from "./notice-list.tsx";
 import { Sidebar } from "./sidebar.tsx";
@@ -72,7 +72,9 @@ export function Shell() {
           <Drawer.Overlay />
           <Drawer.Content aria-label="Rooms and agents">
             <Drawer.Body p={0} h="100%" onClick={byLink(close)}>
-              <Sidebar />
+              <InLayer value>
+                <Sidebar />
+              </InLayer>
             </Drawer.Body>
           </Drawer.Content>
         </Drawer.Root>
