@@ -2,6 +2,16 @@
  *  a folder. */
 import { open, readdir, type FileHandle } from "node:fs/promises";
 
+/** What comes of work on a file; undefined: it is not there. */
+export async function whereThere<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 /** What a file system says that knows no sync of a folder: some shares (SMB, older NAS devices, FUSE). */
 export const unsyncedCodes: readonly string[] = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 

@@ -1,17 +1,10 @@
 import { Option } from "commander";
 import type { BudgetSubject } from "../../protocols/index.ts";
 import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
+import type { BudgetFlags } from "../settings/budgets.ts";
 import type { Define } from "./index.ts";
 
-interface SetOptions extends AdminOptions {
-  readonly tokens?: string;
-  readonly cost?: string;
-  readonly calls?: string;
-  readonly per: "day" | "month";
-  readonly warn: number;
-  readonly onlyWarn?: boolean;
-  readonly instead?: string;
-}
+type SetOptions = AdminOptions & Omit<BudgetFlags, "name" | "of" | "names">;
 
 /** `plexus budgets`. */
 export const define: Define = (command, { output, onExit }) => {

@@ -1,14 +1,8 @@
 import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
+import type { RoleFlags } from "../people/roles.ts";
 import type { Define } from "./index.ts";
 
-interface SetOptions extends AdminOptions {
-  readonly note?: string;
-  readonly proved?: string;
-  readonly from?: readonly string[];
-  readonly hours?: string;
-  readonly days?: string;
-  readonly label?: readonly string[];
-}
+type SetOptions = AdminOptions & Omit<RoleFlags, "role" | "permissions">;
 
 /** `plexus roles`. */
 export const define: Define = (command, { output, onExit }) => {

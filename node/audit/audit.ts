@@ -19,7 +19,7 @@ import {
   type Result,
   type SinkTested,
 } from "../../protocols/index.ts";
-import type { Clock, Log, Membership, Meter, Random, Store } from "../ports/index.ts";
+import type { Membership, Store } from "../ports/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import { AuditBook, writerOf } from "./book.ts";
 import { exportLines, exportProof, type AuditFormat } from "./export.ts";
@@ -32,18 +32,10 @@ import { reportPage, reportText } from "./report-text.ts";
 import { removableUpTo } from "./retention.ts";
 import { headText, isHeadSound, recordOf, type AuditHead } from "./chain.ts";
 import { oldestFirst, search } from "./search.ts";
-import { openOwnLog, type AuditSigner } from "./writer.ts";
+import { openOwnLog, type LogPorts } from "./writer.ts";
 
-export interface AuditPorts {
+export interface AuditPorts extends LogPorts {
   readonly store: Store;
-  readonly node: string;
-  /** What the node is called. */
-  name(): string;
-  readonly signer: AuditSigner;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly meter: Meter;
   readonly limits?: Partial<AuditLimits>;
 }
 

@@ -14,16 +14,21 @@ export interface AuditSigner {
   isSigned(peer: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
-interface WriterPorts {
-  readonly book: AuditBook;
-  /** Id and name. */
+/** What writing a log needs of the node. */
+export interface LogPorts {
+  /** Its id. */
   readonly node: string;
+  /** What the node is called. */
   name(): string;
   readonly signer: AuditSigner;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
+}
+
+interface WriterPorts extends LogPorts {
+  readonly book: AuditBook;
   readonly limits: AuditLimits;
   /** Hears of each entry once it is on the disk. Must not throw. */
   readonly written: (record: AuditRecord) => void;

@@ -1,7 +1,7 @@
 /** What a backup needs of the node. */
 import type { ActorId, Failure, Result, StripeHealth, StripeRef } from "../../protocols/index.ts";
 import type { HeadKeys, Sealer, StripeName } from "../../runtimes/backup/index.ts";
-import type { Clock, Log, PutPacing, Random } from "../ports/index.ts";
+import type { Clock, Log, Random, Stripes } from "../ports/index.ts";
 import type { BackupLimits } from "./limits.ts";
 
 /** Failures by which content is gone for good: no other holder and no further try brings it back. */
@@ -12,17 +12,7 @@ export const isGone = ({ code }: Pick<Failure, "code">): boolean => goneCodes.ha
 
 /** Where packs and the manifest are kept: the stripes of the cluster, or folders (`folders.ts`). Each method as of
  *  `Stripes`. */
-export interface BackupStripes {
-  put(
-    bytes: Uint8Array,
-    how: {
-      readonly class: string;
-      readonly owner: ActorId;
-      readonly lifeMs?: number;
-      readonly pacing?: PutPacing;
-    },
-  ): Promise<Result<StripeRef>>;
-  read(ref: StripeRef): Promise<Result<Uint8Array>>;
+export interface BackupStripes extends Pick<Stripes, "put" | "read"> {
   keep(ref: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>>;
   /** Absent: `keep` waits for all. */
   told?(): Promise<void>;

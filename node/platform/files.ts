@@ -2,7 +2,7 @@
 import { constants, statfsSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFolder } from "../../runtimes/folders.ts";
+import { syncFolder, whereThere } from "../../runtimes/folders.ts";
 import type { Files } from "../ports/index.ts";
 import { makeFolder, roomKept } from "./level-store.ts";
 
@@ -113,13 +113,4 @@ async function readFrom(file: FileHandle, position: number, bytes: Uint8Array): 
     done += bytesRead;
   }
   return bytes.subarray(0, done);
-}
-
-async function whereThere<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }

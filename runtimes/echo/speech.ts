@@ -71,23 +71,31 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
     wait();
   }
 
+  const { wait, stop } = pacedBy(options, next, () => {
+    if (over) return;
+    const rest = answer.finish("");
+    say(rest.text, rest.tokens);
+    done("stopped");
+  });
+  wait();
+  return stop;
+}
+
+/** Does a step after each pause, until it is stopped; `stopped` is done then. */
+function pacedBy(options: SpeechOptions, step: () => void, stopped: () => void) {
   let ending = false;
   let stopTimer: () => void = () => undefined;
-  function wait(): void {
-    // A listener may have asked for the end while it took the last part.
-    if (!ending) stopTimer = options.after(options.tokenDelayMs * options.tokensPerPart, next);
-  }
-  wait();
-  return () => {
-    if (ending) return;
-    ending = true;
-    stopTimer();
-    options.after(0, () => {
-      if (over) return;
-      const rest = answer.finish("");
-      say(rest.text, rest.tokens);
-      done("stopped");
-    });
+  return {
+    wait(): void {
+      // A listener may have asked for the end while it took the last part.
+      if (!ending) stopTimer = options.after(options.tokenDelayMs * options.tokensPerPart, step);
+    },
+    stop(): void {
+      if (ending) return;
+      ending = true;
+      stopTimer();
+      options.after(0, stopped);
+    },
   };
 }
 
@@ -103,8 +111,6 @@ function sayCalls(
   const spoken = said.slice(0, tokensMax);
   let position = 0;
   let over = false;
-  let ending = false;
-  let stopTimer: () => void = () => undefined;
   const done = (end: GenerationEnd): void => {
     over = true;
     listener.end(ok({ end, promptTokens, completionTokens: position }));
@@ -120,18 +126,11 @@ function sayCalls(
     listener.part({ text: "", tokens: said.length, calls });
     done("calls");
   }
-  function wait(): void {
-    if (!ending) stopTimer = options.after(options.tokenDelayMs * options.tokensPerPart, next);
-  }
+  const { wait, stop } = pacedBy(options, next, () => {
+    if (!over) done("stopped");
+  });
   wait();
-  return () => {
-    if (ending) return;
-    ending = true;
-    stopTimer();
-    options.after(0, () => {
-      if (!over) done("stopped");
-    });
-  };
+  return stop;
 }
 
 /** What each token of a call adds to it; nothing where it is a piece of the name. */

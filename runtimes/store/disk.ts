@@ -9,7 +9,7 @@
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { assert, type RefusedModel, type StoredModel } from "../../protocols/index.ts";
-import { syncFolder } from "../folders.ts";
+import { syncFolder, whereThere } from "../folders.ts";
 import { storeLimits } from "./limits.ts";
 import { readManifest, writeManifest } from "./manifest.ts";
 
@@ -267,15 +267,6 @@ async function syncFile(path: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function whereThere<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
   }
 }
 

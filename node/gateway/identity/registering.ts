@@ -126,9 +126,9 @@ export async function register(
   return created;
 }
 
-/** Asks a person's actor to make the account. While nobody knows whether it did, as where its owner has only just joined
- *  and is slow to begin, the same is asked again: one who signs up anew would find the name taken. Errors: those of the
- *  command `create`. */
+/** Asks a person's actor to make the account. While nobody knows whether it did, as where its owner has only just
+ *  joined and is slow to begin, the same is asked again: one who signs up anew would find the name taken. Errors: those
+ *  of the command `create`. */
 export async function createAccount(
   { kernel, limits, newId }: Pick<GatewayContext, "kernel" | "limits" | "newId">,
   name: string,

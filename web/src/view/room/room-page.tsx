@@ -351,15 +351,14 @@ const quotedCharsMax = 200;
 
 const isTouch = (): boolean => matchMedia("(pointer: coarse)").matches;
 
-function TypingLine({
-  store,
-  nameFor,
-  me,
-}: {
+/** What a line about the room needs. */
+interface LineProps {
   readonly store: RoomStore;
   readonly nameFor: (principal: string) => string;
   readonly me: string;
-}) {
+}
+
+function TypingLine({ store, nameFor, me }: LineProps) {
   const typing = useShown(store.store, (model: RoomModel) => model.typing);
   const others = Object.entries(typing).filter(([member]) => member !== me);
   const nowMs = useNow(1_000, others.length > 0);
@@ -385,15 +384,7 @@ function TypingLine({
 }
 
 /** Tells screen readers about new messages; the list itself only holds what is in view. */
-function Announcer({
-  store,
-  nameFor,
-  me,
-}: {
-  readonly store: RoomStore;
-  readonly nameFor: (principal: string) => string;
-  readonly me: string;
-}) {
+function Announcer({ store, nameFor, me }: LineProps) {
   const newest = useShown(store.store, newestLine);
   // How far the answers are that one has asked for.
   const stages = useShown(store.store, (model: RoomModel) => stagesFor(model, me, nameFor));

@@ -10,7 +10,7 @@ import { Choice } from "../backup/choice.tsx";
 import { seen } from "../../../wire/index.ts";
 import { Chart } from "../metrics/chart.tsx";
 import { Table, type Column } from "../table.tsx";
-import { everyDay, teamSums, type TeamSum } from "./days.ts";
+import { everyDay, spans, teamSums, type TeamSum } from "./days.ts";
 import { download } from "./download.ts";
 
 const route = getRouteApi("/admin/$page");
@@ -86,12 +86,7 @@ export function Activity() {
         <SegmentedControl
           aria-label="How many days"
           value={String(days)}
-          data={[
-            { value: "7", label: "7 days" },
-            { value: "30", label: "30 days" },
-            { value: "90", label: "90 days" },
-            { value: "365", label: "A year" },
-          ]}
+          data={spans}
           onChange={(value) => set({ days: value })}
         />
         {sums.length > 1 && (

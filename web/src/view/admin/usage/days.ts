@@ -74,3 +74,11 @@ export function teamSums(rows: readonly ActivityDay[]): readonly TeamSum[] {
   const sorted = teams.toSorted((one, other) => other.messages - one.messages || (one.name < other.name ? -1 : 1));
   return everybody === undefined ? [] : [everybody, ...sorted];
 }
+
+/** How far back a person may look. */
+export const spans = [
+  { value: "7", label: "7 days" },
+  { value: "30", label: "30 days" },
+  { value: "90", label: "90 days" },
+  { value: "365", label: "A year" },
+];

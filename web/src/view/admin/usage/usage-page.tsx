@@ -13,6 +13,7 @@ import { Chart } from "../metrics/chart.tsx";
 import { Pager, usePaged } from "../pages.tsx";
 import { Table, type Column } from "../table.tsx";
 import { Activity } from "./activity.tsx";
+import { spans } from "./days.ts";
 import { download } from "./download.ts";
 import { Prices } from "./prices.tsx";
 import {
@@ -115,12 +116,7 @@ function Usage() {
         <SegmentedControl
           aria-label="How far back"
           value={String(days)}
-          data={[
-            { value: "7", label: "7 days" },
-            { value: "30", label: "30 days" },
-            { value: "90", label: "90 days" },
-            { value: "365", label: "A year" },
-          ]}
+          data={spans}
           onChange={(value) => set({ days: value })}
         />
         <Choice
