@@ -45,7 +45,8 @@ describe("the test runner", () => {
       skipped: 1,
       problem: undefined,
     });
-    expect(slowest?.map(({ title }) => title)).to.have.members(["holds", "breaks"]);
+    // Beside what all files have before them.
+    expect(slowest?.map(({ title }) => title)).to.include.members(["holds", "breaks"]);
     expect(failures?.map(({ title, isHook }) => [title, isHook])).to.deep.equal([["breaks", false]]);
     expect(out).to.include("on purpose").and.not.include("holds");
   });

@@ -92,7 +92,7 @@ export function addKept<Of>(
   }: {
     readonly at: GatewayContext;
     readonly blobs: Pick<ActorBlobs, "read">;
-    find(request: FastifyRequest & Of): Promise<Kept>;
+    readonly find: (request: FastifyRequest & Of) => Promise<Kept>;
   },
 ): void {
   app.get(path, { config: { access: "user", permission }, schema }, async (request, reply) => {
