@@ -52,7 +52,6 @@ export function ThreadPanel({
   useThreadOf(messages.find(({ seq }) => seq === root)?.replyTo, actions);
   const pending = pendingShown(model, session.me).filter((post) => post.replyTo === root);
   const drafts = Object.entries(model.drafts).filter(([, draft]) => isDraftOfThread(model, draft, root));
-  const count = messages.length + pending.length;
   const newest = messages.at(-1)?.seq ?? 0;
   const [alsoInRoom, setAlsoInRoom] = useKept(`room/${store.room}/thread/${root}/also`, isFlag, false);
   // The line stays where it was when the thread was opened.
@@ -77,7 +76,7 @@ export function ThreadPanel({
     if (isFirst.current && line) line.scrollIntoView({ block: "start" });
     else end.current?.scrollIntoView({ block: "end" });
     if (!loaded.isPending) isFirst.current = false;
-  }, [count, loaded.isPending]);
+  }, [messages.length, pending.length, loaded.isPending]);
   const own = useMemo<MessageActions>(
     () => ({
       ...actions,
