@@ -17,9 +17,9 @@ import {
   type CommandOf,
 } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled, type Handlers } from "../handlers.ts";
 import {
   persist,
-  refuse,
   reply,
   type ActorRecord,
   type Behavior,
@@ -66,27 +66,31 @@ function decide(state: ActivityState, message: Incoming | Signal, turn: Turn): E
   const refusal = refuseSource(activityCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
   switch (message.type) {
-    case "tell": {
-      const known = Object.hasOwn(state.reporters, message.reporter) ? state.reporters[message.reporter] : undefined;
-      // The answer was lost, or it overtook itself.
-      if (known !== undefined && message.seq <= known.seq) return [reply({ seq: known.seq } satisfies ActivityTold)];
-      return [persist(toldChange(state, message, turn.nowMs)), reply({ seq: message.seq } satisfies ActivityTold)];
-    }
-    case "days": {
-      const tag: DaysTag = { to: turn.replyTo, months: at(state, turn.nowMs).months };
-      return [{ type: "read", range: daysRange(message.days, turn.nowMs, message.before), tag }];
-    }
     case "records":
       return onRecords(message.tag as DaysTag, message.records);
     case "reminded":
       return [{ type: "forget", id: message.id }];
     case "answered":
+    case "waits":
     case "part":
       return [];
     default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+      return handled(handlers, state, message, turn);
   }
 }
+
+const handlers: Handlers<ActivityState, Incoming, Turn, Effects> = {
+  tell(state, message, turn) {
+    const known = Object.hasOwn(state.reporters, message.reporter) ? state.reporters[message.reporter] : undefined;
+    // The answer was lost, or it overtook itself.
+    if (known !== undefined && message.seq <= known.seq) return [reply({ seq: known.seq } satisfies ActivityTold)];
+    return [persist(toldChange(state, message, turn.nowMs)), reply({ seq: message.seq } satisfies ActivityTold)];
+  },
+  days(state, message, turn) {
+    const tag: DaysTag = { to: turn.replyTo, months: at(state, turn.nowMs).months };
+    return [{ type: "read", range: daysRange(message.days, turn.nowMs, message.before), tag }];
+  },
+};
 
 function onRecords({ to, months }: DaysTag, records: readonly ActorRecord[]): Effects {
   const days = records.slice(0, limits.activityDaysPage).map(({ value }) => value as ActivityDay);

@@ -29,6 +29,7 @@ import {
   type UploadedSound,
 } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled, type Handlers } from "../handlers.ts";
 import {
   note,
   persist,
@@ -148,7 +149,9 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
       if (turn.from !== `user/${ownerOf(turn.key)}`)
         return [refuse("FORBIDDEN", { reason: "only the agent's owner can do this" })];
       if (message.type === "create") return create(state, message, turn);
-      return state.life === null ? [refuse("NOT_FOUND")] : fromOwner(state, state.life, message, turn);
+      return state.life === null
+        ? [refuse("NOT_FOUND")]
+        : handled(forOwner, { state, life: state.life }, message, turn);
   }
 }
 
@@ -167,61 +170,52 @@ function onEnded(state: AgentState, tag: unknown, result: Result<unknown>, turn:
     : onAnswer(state, tag, result, turn);
 }
 
-function fromOwner(
-  state: AgentState,
-  life: Life,
-  message: Exclude<
-    Command,
-    {
-      type:
-        | "create"
-        | "mentioned"
-        | "stopMention"
-        | "tellRoom"
-        | "erase"
-        | "attach"
-        | "attachSound"
-        | "pictures"
-        | "entries"
-        | "restore"
-        | "withdraw";
-    }
-  >,
-  turn: Here,
-): Effects {
-  switch (message.type) {
-    case "describe":
-      return [reply(viewOf(state, life, turn.key))];
-    case "update":
-      return update(state, life, message, turn);
-    case "delete":
-      return end(state, life, turn);
-    case "say":
-      return say(state, life, message, turn);
-    case "stop":
-      return stop(state, life, turn);
-    case "regenerate":
-      return regenerate(state, life, turn);
-    case "rate":
-      return rate(state, life, message, turn);
-    case "clear":
-      return clear(state, life, turn);
-    case "history":
-      return history(state, life, message, turn);
-    case "picture":
-    case "sound": {
-      const found = uploaded(life).find(({ hash }) => hash === message.hash);
-      const isAsked = found !== undefined && "ms" in found === (message.type === "sound");
-      return [isAsked ? reply(factsOf(found)) : refuse("NOT_FOUND", { [message.type]: message.hash })];
-    }
-    case "usage":
-      return [reply({ rows: usageAt(life.usage, turn.nowMs) } satisfies AgentUsage)];
-    case "resume":
-      return resume(spanOf(state), message.after, turn, () => snapshotOf(state, life, turn), signalsOf(life, turn));
-    default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+/** The commands that only its owner may send, and only while it is there. */
+type OwnerCommand = Exclude<
+  Command,
+  {
+    type:
+      | "create"
+      | "mentioned"
+      | "stopMention"
+      | "tellRoom"
+      | "erase"
+      | "attach"
+      | "attachSound"
+      | "pictures"
+      | "entries"
+      | "restore"
+      | "withdraw";
   }
+>;
+
+interface Living {
+  readonly state: AgentState;
+  readonly life: Life;
 }
+
+const uploadOf = (life: Life, { type, hash }: Of<"picture" | "sound">): Effects => {
+  const found = uploaded(life).find((one) => one.hash === hash);
+  const isAsked = found !== undefined && "ms" in found === (type === "sound");
+  return [isAsked ? reply(factsOf(found)) : refuse("NOT_FOUND", { [type]: hash })];
+};
+
+const forOwner: Handlers<Living, OwnerCommand, Here, Effects> = {
+  describe: ({ state, life }, _, turn) => [reply(viewOf(state, life, turn.key))],
+  update: ({ state, life }, message, turn) => update(state, life, message, turn),
+  delete: ({ state, life }, _, turn) => end(state, life, turn),
+  say: ({ state, life }, message, turn) => say(state, life, message, turn),
+  stop: ({ state, life }, _, turn) => stop(state, life, turn),
+  regenerate: ({ state, life }, _, turn) => regenerate(state, life, turn),
+  rate: ({ state, life }, message, turn) => rate(state, life, message, turn),
+  clear: ({ state, life }, _, turn) => clear(state, life, turn),
+  history: ({ state, life }, message, turn) => history(state, life, message, turn),
+  picture: ({ life }, message) => uploadOf(life, message),
+  sound: ({ life }, message) => uploadOf(life, message),
+  usage: ({ life }, _, turn) => [reply({ rows: usageAt(life.usage, turn.nowMs) } satisfies AgentUsage)],
+  resume: ({ state, life }, message, turn) =>
+    resume(spanOf(state), message.after, turn, () => snapshotOf(state, life, turn), signalsOf(life, turn)),
+};
 
 const spanOf = (state: AgentState) => ({ head: state.head, floor: state.eventFloor });
 

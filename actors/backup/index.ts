@@ -15,7 +15,8 @@
  *  what begins by itself; `holds.ts` and `approvals.ts` are what guards backups beside permissions. */
 import { allBackupCommands, wireLimits, type CommandOf } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { refuse, reply, type Behavior, type Signal } from "../behavior.ts";
+import { handled, type Handlers } from "../handlers.ts";
+import { reply, type Behavior, type Signal } from "../behavior.ts";
 import { answerRecall, approvedRecall, askRecall, beginRecall, listRecalls } from "./approvals.ts";
 import type { BackupTurn, Effects, Note, Notes } from "./effects.ts";
 import { erased, hold, lift, mayErase } from "./holds.ts";
@@ -50,66 +51,46 @@ function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn
   const refusal = refuseSource(allBackupCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
   switch (message.type) {
-    case "putSchedule":
-      return putSchedule(state, message, turn);
-    case "removeSchedule":
-      return removeSchedule(state, message);
-    case "schedules":
-      return [reply({ schedules: state.schedules })];
-    case "start":
-      return start(state, message, turn);
-    case "tasks":
-      return tasks(message, turn);
-    case "task":
-      return task(state, message, turn);
-    case "cancel":
-      return cancel(state, message, turn);
-    case "resume":
-      return resume(state, message, turn);
-    case "take":
-      return take(state, message, turn);
-    case "advance":
-      return advance(state, message);
-    case "pieces":
-      return pieces(state, message, turn);
-    case "measured":
-      return measured(message);
-    case "noteFolder":
-      return noteFolder(message, turn);
-    case "folders":
-      return [reply({ folders: state.folders ?? [] })];
-    case "finish":
-      return finish(state, message, turn);
-    case "hold":
-      return hold(state, message, turn, isPruning(state));
-    case "lift":
-      return lift(state, message);
-    case "holds":
-      return [reply({ holds: state.holds })];
-    case "mayErase":
-      return mayErase(state, message, turn);
-    case "erased":
-      return erased(state, message, turn);
-    case "askRecall":
-      return askRecall(state, message, turn);
-    case "answerRecall":
-      return answerRecall(state, message, turn);
-    case "beginRecall":
-      return beginRecall(state, message, turn);
-    case "mayRecall": {
-      const found = approvedRecall(state, message, turn);
-      return "refusal" in found ? found.refusal : [reply(found.request)];
-    }
-    case "recalls":
-      return listRecalls(state, turn);
     case "reminded":
       return onTime(state, message, turn);
     case "records":
       return onRecords(state, message.tag as Tag, message.records, turn);
     case "answered":
+    case "waits":
     case "part":
       return [];
     default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+      return handled(handlers, state, message, turn);
   }
 }
+
+const handlers: Handlers<BackupState, Incoming, BackupTurn, Effects> = {
+  putSchedule,
+  removeSchedule,
+  schedules: (state) => [reply({ schedules: state.schedules })],
+  start,
+  tasks: (_state, message, turn) => tasks(message, turn),
+  task,
+  cancel,
+  resume,
+  take,
+  advance,
+  pieces,
+  measured: (_state, message) => measured(message),
+  noteFolder: (_state, message, turn) => noteFolder(message, turn),
+  folders: (state) => [reply({ folders: state.folders ?? [] })],
+  finish,
+  hold: (state, message, turn) => hold(state, message, turn, isPruning(state)),
+  lift,
+  holds: (state) => [reply({ holds: state.holds })],
+  mayErase,
+  erased,
+  askRecall,
+  answerRecall,
+  beginRecall,
+  mayRecall(state, message, turn) {
+    const found = approvedRecall(state, message, turn);
+    return "refusal" in found ? found.refusal : [reply(found.request)];
+  },
+  recalls: (state, _message, turn) => listRecalls(state, turn),
+};

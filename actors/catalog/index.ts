@@ -12,6 +12,7 @@ import {
   sought,
 } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled, type Handlers } from "../handlers.ts";
 import {
   persist,
   refuse,
@@ -67,30 +68,35 @@ function decide(_state: CatalogState, message: Incoming | Signal, turn: Turn): E
   const refusal = refuseSource(catalogCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
   switch (message.type) {
-    case "put": {
-      if (!ownsRow(message.key, turn)) return [refuse("FORBIDDEN")];
-      const { key, title, detail, atMs, avatar } = message;
-      const row = { key, title, detail, atMs, ...(avatar !== undefined && { avatar }) };
-      return [persist({ type: "put", row }), reply({})];
-    }
-    case "remove":
-      if (!ownsRow(message.key, turn)) return [refuse("FORBIDDEN")];
-      return [persist({ type: "removed", key: message.key }), reply({})];
-    case "find": {
-      const text = sought(message.text ?? "");
-      const limit = message.limit ?? limits.catalogPageDefault;
-      return [scan({ text, limit, found: [], scanned: 0, to: turn.replyTo }, message.after)];
-    }
     case "records":
       return onRows(message.tag as Search, message.records);
     case "answered":
     case "reminded":
+    case "waits":
     case "part":
       return [];
     default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+      return handled(handlers, _state, message, turn);
   }
 }
+
+const handlers: Handlers<CatalogState, Incoming, Turn, Effects> = {
+  put(_state, message, turn) {
+    if (!ownsRow(message.key, turn)) return [refuse("FORBIDDEN")];
+    const { key, title, detail, atMs, avatar } = message;
+    const row = { key, title, detail, atMs, ...(avatar !== undefined && { avatar }) };
+    return [persist({ type: "put", row }), reply({})];
+  },
+  remove(_state, message, turn) {
+    if (!ownsRow(message.key, turn)) return [refuse("FORBIDDEN")];
+    return [persist({ type: "removed", key: message.key }), reply({})];
+  },
+  find(_state, message, turn) {
+    const text = sought(message.text ?? "");
+    const limit = message.limit ?? limits.catalogPageDefault;
+    return [scan({ text, limit, found: [], scanned: 0, to: turn.replyTo }, message.after)];
+  },
+};
 
 /** Which kind of actor a catalog lists. */
 const listed: Readonly<Record<string, string>> = { rooms: "room", users: "user" };

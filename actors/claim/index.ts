@@ -8,6 +8,7 @@
  *  that was not made. */
 import { claimCommands, type ClaimHolder, type ClaimTaken, type CommandOf } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled, type Handlers } from "../handlers.ts";
 import { persist, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { holdsAt } from "../../protocols/index.ts";
@@ -39,43 +40,42 @@ export const claim: Behavior<ClaimState, Incoming, ClaimChange> = {
 function decide(state: ClaimState, message: Incoming | Signal, turn: Turn): Effects {
   const refusal = refuseSource(claimCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
-  const held =
-    state !== null && (state.untilMs === undefined || holdsAt(turn.nowMs, state.untilMs, limits.claimHeldMs))
-      ? state
-      : undefined;
+  const isHeld =
+    state !== null && (state.untilMs === undefined || holdsAt(turn.nowMs, state.untilMs, limits.claimHeldMs));
   switch (message.type) {
-    case "find":
-      return [reply({ ...(held && { user: held.user }) } satisfies ClaimHolder)];
-    case "take": {
-      const { user } = message;
-      if (held !== undefined && held.user !== user) return [refuse("NAME_TAKEN")];
-      if (held !== undefined) return [reply({ had: true } satisfies ClaimTaken)];
-      const untilMs = turn.nowMs + limits.claimHeldMs;
-      return [persist({ type: "held", held: { user, untilMs } }), reply({ had: false } satisfies ClaimTaken)];
-    }
-    case "keep": {
-      const user = personOf(turn.from);
-      if (user === undefined) return [refuse("FORBIDDEN")];
-      if (held !== undefined && held.user !== user) return [refuse("NAME_TAKEN")];
-      if (held !== undefined && held.untilMs === undefined) return [reply({})];
-      return [persist({ type: "held", held: { user } }), reply({})];
-    }
-    case "release": {
-      const mayEnd =
-        turn.from === "gateway"
-          ? held?.untilMs !== undefined && held.user === message.user
-          : held?.user === personOf(turn.from);
-      return held !== undefined && mayEnd ? [persist({ type: "released" }), reply({})] : [reply({})];
-    }
     case "records":
     case "answered":
     case "reminded":
     case "part":
+    case "waits":
       return [];
     default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+      return handled(handlers, isHeld ? state : undefined, message, turn);
   }
 }
+
+/** Each has the holder of now as its state; undefined: nobody holds it. */
+const handlers: Handlers<NonNullable<ClaimState> | undefined, Incoming, Turn, Effects> = {
+  find: (held) => [reply({ ...(held && { user: held.user }) } satisfies ClaimHolder)],
+  take(held, { user }, turn) {
+    if (held !== undefined && held.user !== user) return [refuse("NAME_TAKEN")];
+    if (held !== undefined) return [reply({ had: true } satisfies ClaimTaken)];
+    const untilMs = turn.nowMs + limits.claimHeldMs;
+    return [persist({ type: "held", held: { user, untilMs } }), reply({ had: false } satisfies ClaimTaken)];
+  },
+  keep(held, _, turn) {
+    const user = personOf(turn.from);
+    if (user === undefined) return [refuse("FORBIDDEN")];
+    if (held !== undefined && held.user !== user) return [refuse("NAME_TAKEN")];
+    if (held !== undefined && held.untilMs === undefined) return [reply({})];
+    return [persist({ type: "held", held: { user } }), reply({})];
+  },
+  release(held, { user }, turn) {
+    const mayEnd =
+      turn.from === "gateway" ? held?.untilMs !== undefined && held.user === user : held?.user === personOf(turn.from);
+    return held !== undefined && mayEnd ? [persist({ type: "released" }), reply({})] : [reply({})];
+  },
+};
 
 const personOf = (sender: string): string | undefined =>
   sender.startsWith("user/") ? sender.slice("user/".length) : undefined;

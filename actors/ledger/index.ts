@@ -19,6 +19,7 @@ import {
   type UsageView,
 } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled, type Handlers } from "../handlers.ts";
 import {
   persist,
   refuse,
@@ -67,25 +68,28 @@ function decide(state: LedgerState, message: Incoming | Signal, turn: Turn): Eff
   const refusal = refuseSource(ledgerCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
   switch (message.type) {
-    case "settle":
-      return settle(state, message, turn);
-    case "usage":
-      // Of a ledger that is not the caller's own nobody learns whether it exists.
-      return turn.from === "gateway" || turn.from === "node" || turn.from === `user/${turn.key}`
-        ? usage(at(state, turn.nowMs), message, turn)
-        : [refuse("FORBIDDEN")];
-    case "spent":
-      return [reply({ spent: spent(at(state, turn.nowMs), message, turn) })];
     case "records":
       return onRecords(message.tag as DaysTag, message.records);
     case "answered":
     case "reminded":
+    case "waits":
     case "part":
       return [];
     default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+      return handled(handlers, state, message, turn);
   }
 }
+
+const handlers: Handlers<LedgerState, Incoming, Turn, Effects> = {
+  settle,
+  usage(state, message, turn) {
+    // Of a ledger that is not the caller's own nobody learns whether it exists.
+    return turn.from === "gateway" || turn.from === "node" || turn.from === `user/${turn.key}`
+      ? usage(at(state, turn.nowMs), message, turn)
+      : [refuse("FORBIDDEN")];
+  },
+  spent: (state, message, turn) => [reply({ spent: spent(at(state, turn.nowMs), message, turn) })],
+};
 
 function settle(state: LedgerState, message: Of<"settle">, turn: Turn): Effects {
   const { reporter, seq, leases } = message;

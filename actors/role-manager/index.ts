@@ -22,6 +22,7 @@ import {
   type PersonRoles,
 } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled, type Handlers } from "../handlers.ts";
 import {
   persist,
   refuse,
@@ -119,32 +120,26 @@ function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Ef
         : [{ type: "forget", id: message.id }];
     case "records":
       return onRecords(message.tag as AuditTag | undefined, message.records);
+    case "waits":
     case "part":
       return [];
-    case "nodeStarted":
-      return nodeStarted(state, message, turn);
-    case "nodeStopped":
-      return nodeStopped(state, message.node);
-    case "claimAdmin":
-      return claimAdmin(state, message, turn);
-    case "setAdmin":
-      return setRoles(state, { user: message.user, roles: withAdmin(state, message) }, turn);
-    case "setRoles":
-      return setRoles(state, message, turn);
-    case "personGone":
-      return personGone(state, turn);
-    case "people":
-      return people(state, message);
-    case "describe":
-      return describe(state, turn);
-    case "audit":
-      return audit(state, message, turn);
-    case "auditPage":
-      return auditPage(message, turn);
     default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+      return handled(handlers, state, message, turn);
   }
 }
+
+const handlers: Handlers<ClusterState, Incoming, Turn, Effects> = {
+  nodeStarted,
+  nodeStopped: (state, message) => nodeStopped(state, message.node),
+  claimAdmin,
+  setAdmin: (state, message, turn) => setRoles(state, { user: message.user, roles: withAdmin(state, message) }, turn),
+  setRoles,
+  personGone: (state, _message, turn) => personGone(state, turn),
+  people,
+  describe: (state, _message, turn) => describe(state, turn),
+  audit,
+  auditPage: (_state, message, turn) => auditPage(message, turn),
+};
 
 function nodeStarted(
   state: ClusterState,

@@ -1,6 +1,7 @@
 /** How a decision of a room turns events into effects: persisted, published, with their mail on its way. */
 import type { CommandOf, RoomEvent, RoomMessage, roomCommands } from "../../protocols/index.ts";
 import { persist, publish, reply, type Effect, type Turn } from "../behavior.ts";
+import type { Handlers } from "../handlers.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import type { Room, RoomChange, RoomNotes } from "./shape.ts";
 
@@ -25,13 +26,12 @@ type ForAll =
 
 /** What answers the commands of members. Each subject has some of them; together they have one for every row, or
  *  `index.ts` does not compile. */
-export type MemberHandlers = {
-  readonly [Name in Exclude<Command["type"], ForAll>]: (
-    room: Room,
-    command: Extract<Command, { type: Name }>,
-    turn: Turn<RoomNotes>,
-  ) => readonly Effect<RoomChange, RoomNotes>[];
-};
+export type MemberHandlers = Handlers<
+  Room,
+  Exclude<Command, { type: ForAll }>,
+  Turn<RoomNotes>,
+  readonly Effect<RoomChange, RoomNotes>[]
+>;
 
 /** The effects of events that happen in this turn, without the answer. */
 export function eventEffects(

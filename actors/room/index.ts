@@ -10,6 +10,7 @@
  *  `reading.ts`, `unread.ts`, `restoring.ts`. */
 import { roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled } from "../handlers.ts";
 import { refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
@@ -100,7 +101,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
       if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
       return refuseOutsider(state, turn);
     default:
-      if (isMember(state, turn)) return decideForMember(state, message, turn);
+      if (isMember(state, turn)) return handled(forMembers, state, message, turn);
       return (message.type === "post" ? late(state, message, turn) : undefined) ?? refuseOutsider(state, turn);
   }
 }
@@ -114,12 +115,6 @@ const forMembers: MemberHandlers = {
   ...unreadHandlers,
   ...readingHandlers,
 };
-
-function decideForMember(state: Room, message: Extract<Incoming, { type: keyof MemberHandlers }>, turn: Here): Decided {
-  if (!Object.hasOwn(forMembers, message.type)) return [refuse("BAD_REQUEST", { type: message.type })];
-  const handle = forMembers[message.type] as (room: Room, command: Incoming, turn: Here) => Decided;
-  return handle(state, message, turn);
-}
 
 function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Turn): Effects {
   const tag = signal.tag as StopTag | undefined;

@@ -32,6 +32,7 @@ import {
   type StripeRef,
 } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled, type Handlers } from "../handlers.ts";
 import {
   note,
   persist,
@@ -99,46 +100,45 @@ function decide(state: HolderState, message: Incoming | Signal, turn: HolderTurn
   const refusal = refuseSource(shardHolderCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
   switch (message.type) {
-    case "hold":
-      return holdFault(message, turn) ?? next(state, { command: message, left: [message.stripe.id], to: turn.replyTo });
-    case "release":
-      return next(state, { command: message, left: [message.stripe], to: turn.replyTo });
-    case "describe":
-      return next(state, {
-        command: message,
-        left: unique(message.stripes),
-        found: [],
-        released: [],
-        to: turn.replyTo,
-      });
-    case "lost":
-      return next(state, {
-        command: message,
-        left: unique(message.shards.map(({ stripe }) => stripe)),
-        to: turn.replyTo,
-      });
-    case "found":
-      return next(state, { command: message, left: unique(message.stripes), to: turn.replyTo });
-    case "list":
-      return list(message, turn);
-    case "report":
-      return report(state, message, turn);
-    case "collect":
-      return collect(state, message, turn);
-    case "sums": {
-      const { held, lost, trash, at, mended } = state;
-      return [reply({ held, lost, trash, ...(at !== undefined && { at }), ...(mended !== undefined && { mended }) })];
-    }
     case "records":
       return onRecords(state, message.tag as Tag, message.records, turn);
     case "answered":
     case "reminded":
+    case "waits":
     case "part":
       return [];
     default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+      return handled(handlers, state, message, turn);
   }
 }
+
+const handlers: Handlers<HolderState, Incoming, HolderTurn, Effects> = {
+  hold: (state, message, turn) =>
+    holdFault(message, turn) ?? next(state, { command: message, left: [message.stripe.id], to: turn.replyTo }),
+  release: (state, message, turn) => next(state, { command: message, left: [message.stripe], to: turn.replyTo }),
+  describe: (state, message, turn) =>
+    next(state, {
+      command: message,
+      left: unique(message.stripes),
+      found: [],
+      released: [],
+      to: turn.replyTo,
+    }),
+  lost: (state, message, turn) =>
+    next(state, {
+      command: message,
+      left: unique(message.shards.map(({ stripe }) => stripe)),
+      to: turn.replyTo,
+    }),
+  found: (state, message, turn) => next(state, { command: message, left: unique(message.stripes), to: turn.replyTo }),
+  list: (_state, message, turn) => list(message, turn),
+  report,
+  collect,
+  sums(state) {
+    const { held, lost, trash, at, mended } = state;
+    return [reply({ held, lost, trash, ...(at !== undefined && { at }), ...(mended !== undefined && { mended }) })];
+  },
+};
 
 const unique = (names: readonly string[]): readonly string[] => [...new Set(names)];
 

@@ -8,63 +8,43 @@
  *  What the person wrote stays where it was read, under a name that leads to nobody. All else goes: what the person
  *  proved themselves with, sessions, keys, agents with their conversations, the mail address, the picture, the places
  *  in rooms. */
-import { unreachable, type AccountExport, type CommandOf, type userCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { dispatch, fits, type Mail } from "../outbox.ts";
 import { claimMail } from "./contact.ts";
 import { endAll, factorsView } from "./factors.ts";
 import type { UserNotes } from "./notes.ts";
-import type { Effects } from "./effects.ts";
+import type { Effects, PersonHandlers } from "./effects.ts";
 import { callOff, deletionReminder, guestReminder, happen, identityMail, validSessions } from "./sessions.ts";
 import { agentActor, viewOf, type Account, type UserState } from "./state.ts";
-import { holdsAt } from "../../protocols/index.ts";
+import { holdsAt, type AccountExport } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 
-type Command = CommandOf<typeof userCommands>;
-const names = ["beginDeletion", "endDeletion", "exportAccount"] as const;
-type EndingCommand = Extract<Command, { type: (typeof names)[number] }>;
-
-/** Whether it is one of these commands. */
-export const isOfEnding = (message: Command): message is EndingCommand =>
-  (names as readonly string[]).includes(message.type);
-
-/** Errors: FORBIDDEN, OVERLOADED. */
-export function decideEnding(
-  state: UserState,
-  account: Account,
-  message: EndingCommand,
-  turn: Turn<UserNotes>,
-): Effects {
-  switch (message.type) {
-    case "beginDeletion": {
-      // A cluster must not lose its owners by it, and an undone deletion brings back what was there.
-      if (state.admin)
-        return [
-          refuse("FORBIDDEN", {
-            reason: "an owner or admin has to give up that role before the account can be deleted",
-          }),
-        ];
-      const { waitMs, byAdmin } = message;
-      const atMs = turn.nowMs + Math.min(waitMs, limits.deletionWaitMsMax);
-      if (waitMs === 0) {
-        const erased = erase(state, account, turn);
-        return erased === undefined ? [refuse("OVERLOADED")] : [...erased, reply({ atMs: turn.nowMs })];
-      }
+/** What answers them. Errors: FORBIDDEN, OVERLOADED. */
+export const endingHandlers: PersonHandlers<"beginDeletion" | "endDeletion" | "exportAccount"> = {
+  beginDeletion({ state, account }, message, turn) {
+    // A cluster must not lose its owners by it, and an undone deletion brings back what was there.
+    if (state.admin)
       return [
-        persist({ type: "factorSet", set: { deletion: { atMs, byAdmin } } }),
-        ...endAll(state, account, turn, byAdmin),
-        { type: "remind", id: deletionReminder, dueMs: atMs },
-        reply({ atMs }),
+        refuse("FORBIDDEN", {
+          reason: "an owner or admin has to give up that role before the account can be deleted",
+        }),
       ];
+    const { waitMs, byAdmin } = message;
+    const atMs = turn.nowMs + Math.min(waitMs, limits.deletionWaitMsMax);
+    if (waitMs === 0) {
+      const erased = erase(state, account, turn);
+      return erased === undefined ? [refuse("OVERLOADED")] : [...erased, reply({ atMs: turn.nowMs })];
     }
-    case "endDeletion":
-      return account.deletion === undefined ? [reply({})] : [...callOff(), reply({})];
-    case "exportAccount":
-      return [reply(exportOf(state, account, turn))];
-    default:
-      return unreachable(message);
-  }
-}
+    return [
+      persist({ type: "factorSet", set: { deletion: { atMs, byAdmin } } }),
+      ...endAll(state, account, turn, byAdmin),
+      { type: "remind", id: deletionReminder, dueMs: atMs },
+      reply({ atMs }),
+    ];
+  },
+  endDeletion: ({ account }) => (account.deletion === undefined ? [reply({})] : [...callOff(), reply({})]),
+  exportAccount: ({ state, account }, _message, turn) => [reply(exportOf(state, account, turn))],
+};
 
 /** Its time has come, or what reminded is over. */
 export function endReminded(state: UserState, id: string, turn: Turn<UserNotes>): Effects {

@@ -18,20 +18,21 @@ import {
   type UserSignal,
 } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled } from "../handlers.ts";
 import { persist, publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./agents.ts";
-import { decideContact, isOfContact } from "./contact.ts";
-import { decideEnding, endReminded, isOfEnding } from "./ending.ts";
-import { decideFactors, factorsView, isOfFactors, renamePasskey } from "./factors.ts";
+import { contactHandlers } from "./contact.ts";
+import { endingHandlers, endReminded } from "./ending.ts";
+import { factorHandlers, factorsView, renamePasskey } from "./factors.ts";
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, setAvatar, setProfile } from "./profile.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
-import type { Effects } from "./effects.ts";
+import type { Effects, PersonHandlers } from "./effects.ts";
 import {
   authenticate,
   authenticateSession,
@@ -115,7 +116,9 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       if (isFromGateway(message)) return fromGateway(state, message, turn);
       if (turn.from !== turn.self && !(message.type === "describe" && turn.from === roleManager))
         return [refuse("FORBIDDEN")];
-      return state.account === null ? [refuse("NOT_FOUND")] : fromUser(state, state.account, message, turn);
+      return state.account === null
+        ? [refuse("NOT_FOUND")]
+        : handled(forUser, { state, account: state.account }, message, turn);
   }
 }
 
@@ -125,68 +128,53 @@ type FromRoom = Extract<Incoming, { type: "roomWanted" | "roomJoined" | "roomLef
 const isFromGateway = (message: Incoming): message is FromGateway =>
   Object.hasOwn(userCommands, message.type) && maySend(userCommands[message.type], "gateway");
 
+/** Commands that are answered also where there is no account. */
+type BeforeAccount = "create" | "authenticate" | "authenticateSession";
+
 function fromGateway(state: UserState, message: FromGateway, turn: Here): Effects {
   if (message.type === "create") return create(state, message, turn);
   if (message.type === "authenticate") return authenticate(state, message.tokenHash, turn);
   if (message.type === "authenticateSession") return authenticateSession(state, message.id, turn);
   const { account } = state;
   if (account === null) return [refuse("NOT_FOUND")];
-  const refusal = refuseOther(account, message, turn);
-  if (refusal !== undefined) return refusal;
-  if (message.type === "openSession") return openSession(state, account, message, turn);
-  if (message.type === "listSessions") return [reply(personView(state, account, turn.nowMs))];
-  if (message.type === "endSession") return endSession(state, account, message.id, turn);
-  if (message.type === "keyUsed") return keyUsed(account, message.id, turn);
-  if (message.type === "confirmSession") return confirmSession(account, message, turn);
-  if (message.type === "sessionUsed") return sessionUsed(account, message, turn);
-  if (message.type === "linkIdentity") return linkIdentity(state, account, message, turn);
-  if (message.type === "vouchIdentity") return vouchIdentity(account, message, turn);
-  if (message.type === "unlinkIdentity") return unlinkIdentity(state, account, message, turn);
-  if (message.type === "setPassword") return setPassword(state, account, message, turn);
-  if (isOfContact(message)) return decideContact(state, account, message, turn);
-  if (isOfEnding(message)) return decideEnding(state, account, message, turn);
-  if (isOfFactors(message)) return decideFactors(state, account, message, turn);
-  if (message.type === "signInsFailed") return signInsFailed(state, account, message, turn);
-  if (message.type === "setAvatar") {
-    const { type: _, ...avatar } = message;
-    return setAvatar(state, account, avatar, turn);
-  }
-  return credentials(state, account, message, turn);
+  return refuseOther(account, message, turn) ?? handled(forGateway, { state, account }, message, turn);
 }
 
-function fromUser(
-  state: UserState,
-  account: Account,
-  message: CommandFrom<typeof userCommands, "client" | "follower">,
-  turn: Here,
-): Effects {
-  switch (message.type) {
-    case "describe":
-      return [reply(viewOf(state, account, turn.key))];
-    case "setProfile":
-      return setProfile(state, account, message, turn);
-    case "removeAvatar":
-      return setAvatar(state, account, undefined, turn);
-    case "sessions":
-      return [reply({ sessions: validSessions(account, turn.nowMs), roles: rolesOf(state) })];
-    case "revokeSession":
-      return revokeSession(state, account, message.id, turn);
-    case "factors":
-      return [reply(factorsView(account))];
-    case "renamePasskey":
-      return renamePasskey(account, message);
-    case "rooms":
-      return askRooms(account.rooms, turn);
-    case "createAgent":
-      return createAgent(state, account, message, turn);
-    case "deleteAgent":
-      return deleteAgent(state, account, message.agent, turn);
-    case "resume":
-      return resume({ head: state.head, floor: 0 }, message.after, turn, () => viewOf(state, account, turn.key));
-    default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
-  }
-}
+const forGateway: PersonHandlers<Exclude<FromGateway["type"], BeforeAccount>> = {
+  ...contactHandlers,
+  ...endingHandlers,
+  ...factorHandlers,
+  openSession: ({ state, account }, message, turn) => openSession(state, account, message, turn),
+  listSessions: ({ state, account }, _, turn) => [reply(personView(state, account, turn.nowMs))],
+  endSession: ({ state, account }, { id }, turn) => endSession(state, account, id, turn),
+  keyUsed: ({ account }, { id }, turn) => keyUsed(account, id, turn),
+  confirmSession: ({ account }, message, turn) => confirmSession(account, message, turn),
+  sessionUsed: ({ account }, message, turn) => sessionUsed(account, message, turn),
+  linkIdentity: ({ state, account }, message, turn) => linkIdentity(state, account, message, turn),
+  vouchIdentity: ({ account }, message, turn) => vouchIdentity(account, message, turn),
+  unlinkIdentity: ({ state, account }, message, turn) => unlinkIdentity(state, account, message, turn),
+  setPassword: ({ state, account }, message, turn) => setPassword(state, account, message, turn),
+  signInsFailed: ({ state, account }, message, turn) => signInsFailed(state, account, message, turn),
+  setAvatar: ({ state, account }, { type: _type, ...avatar }, turn) => setAvatar(state, account, avatar, turn),
+  credentials: ({ state, account }, message, turn) => credentials(state, account, message, turn),
+};
+
+const forUser: PersonHandlers<Exclude<CommandFrom<typeof userCommands, "client" | "follower">["type"], "card">> = {
+  describe: ({ state, account }, _, turn) => [reply(viewOf(state, account, turn.key))],
+  setProfile: ({ state, account }, message, turn) => setProfile(state, account, message, turn),
+  removeAvatar: ({ state, account }, _, turn) => setAvatar(state, account, undefined, turn),
+  sessions: ({ state, account }, _, turn) => [
+    reply({ sessions: validSessions(account, turn.nowMs), roles: rolesOf(state) }),
+  ],
+  revokeSession: ({ state, account }, { id }, turn) => revokeSession(state, account, id, turn),
+  factors: ({ account }) => [reply(factorsView(account))],
+  renamePasskey: ({ account }, message) => renamePasskey(account, message),
+  rooms: ({ account }, _, turn) => askRooms(account.rooms, turn),
+  createAgent: ({ state, account }, message, turn) => createAgent(state, account, message, turn),
+  deleteAgent: ({ state, account }, { agent }, turn) => deleteAgent(state, account, agent, turn),
+  resume: ({ state, account }, { after }, turn) =>
+    resume({ head: state.head, floor: 0 }, after, turn, () => viewOf(state, account, turn.key)),
+};
 
 /** An older role-manager says only whether the user is an admin; what else the user is stays. */
 function setAdmin(

@@ -19,6 +19,7 @@ import {
   type WatchTurn,
 } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
+import { handled, type Handlers } from "../handlers.ts";
 import {
   persist,
   refuse,
@@ -85,72 +86,64 @@ function decide(state: WatchState, message: Incoming | Signal, turn: Turn): Effe
   const refusal = refuseSource(watchCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
   switch (message.type) {
-    case "take":
-      return take(state, message, turn);
-    case "rows":
-      if (message.turn !== state.turn) return [refuse("TASK_TAKEN")];
-      return readRecords(rowRange(message.after, wireLimits.watchRowsPage + 1), {
-        type: "rows",
-        to: turn.replyTo,
-        count: wireLimits.watchRowsPage,
-      });
-    case "scarce":
-      return readRecords(rowsOf("detector/runs-out", message.after, wireLimits.watchRowsPage + 1), {
-        type: "rows",
-        to: turn.replyTo,
-        count: wireLimits.watchRowsPage,
-      });
-    case "advance":
-      return advance(state, message, turn);
-    case "told":
-      if (message.turn !== state.turn) return [refuse("TASK_TAKEN")];
-      return message.alerts.some((id) => state.untold.includes(id))
-        ? [persist({ type: "told", alerts: message.alerts }), reply({})]
-        : [reply({})];
-    case "alerts":
-      return alerts(state, message, turn);
-    case "alert": {
-      const open = state.open.find(({ id }) => id === message.id);
-      if (open !== undefined) return [reply(open)];
-      return readRecords(acknowledgedOne(message.id), { type: "alert", to: turn.replyTo, id: message.id });
-    }
-    case "acknowledge":
-      return acknowledge(state, message, turn);
-    case "setDetector":
-      return setDetector(state, message);
-    case "detectors":
-      return listDetectors(state);
-    case "setRule":
-      return setRule(state, message);
-    case "removeRule":
-      return removeRule(state, message);
-    case "rules":
-      return [reply({ rules: state.rules })];
-    case "setPlaybook":
-      return setPlaybook(state, message);
-    case "switchPlaybook":
-      return switchPlaybook(state, message);
-    case "removePlaybook":
-      return removePlaybook(state, message);
-    case "playbooks":
-      return [reply({ playbooks: state.playbooks })];
-    case "runs": {
-      const count = message.limit ?? wireLimits.pageEntriesDefault;
-      return readRecords(runRange(message.before, count + 1), { type: "runs", to: turn.replyTo, count });
-    }
-    case "ran":
-      return ran(state, message);
     case "records":
       return onRecords(message.tag as Tag, message.records);
     case "reminded":
       return [{ type: "forget", id: message.id }];
     case "answered":
+    case "waits":
     case "part":
       return [];
     default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+      return handled(handlers, state, message, turn);
   }
 }
+
+const handlers: Handlers<WatchState, Incoming, Turn, Effects> = {
+  take,
+  rows(state, message, turn) {
+    if (message.turn !== state.turn) return [refuse("TASK_TAKEN")];
+    return readRecords(rowRange(message.after, wireLimits.watchRowsPage + 1), {
+      type: "rows",
+      to: turn.replyTo,
+      count: wireLimits.watchRowsPage,
+    });
+  },
+  scarce: (_state, message, turn) =>
+    readRecords(rowsOf("detector/runs-out", message.after, wireLimits.watchRowsPage + 1), {
+      type: "rows",
+      to: turn.replyTo,
+      count: wireLimits.watchRowsPage,
+    }),
+  advance,
+  told(state, message) {
+    if (message.turn !== state.turn) return [refuse("TASK_TAKEN")];
+    return message.alerts.some((id) => state.untold.includes(id))
+      ? [persist({ type: "told", alerts: message.alerts }), reply({})]
+      : [reply({})];
+  },
+  alerts,
+  alert(state, message, turn) {
+    const open = state.open.find(({ id }) => id === message.id);
+    if (open !== undefined) return [reply(open)];
+    return readRecords(acknowledgedOne(message.id), { type: "alert", to: turn.replyTo, id: message.id });
+  },
+  acknowledge,
+  setDetector,
+  detectors: listDetectors,
+  setRule,
+  removeRule,
+  rules: (state) => [reply({ rules: state.rules })],
+  setPlaybook,
+  switchPlaybook,
+  removePlaybook,
+  playbooks: (state) => [reply({ playbooks: state.playbooks })],
+  runs(_state, message, turn) {
+    const count = message.limit ?? wireLimits.pageEntriesDefault;
+    return readRecords(runRange(message.before, count + 1), { type: "runs", to: turn.replyTo, count });
+  },
+  ran,
+};
 
 const readRecords = (range: Extract<Effect, { type: "read" }>["range"], tag: Tag): Effects => [
   { type: "read", range, tag },
