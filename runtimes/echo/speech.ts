@@ -82,7 +82,11 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
 }
 
 /** Does a step after each pause, until it is stopped; `stopped` is done then. */
-function pacedBy(options: SpeechOptions, step: () => void, stopped: () => void) {
+function pacedBy(
+  options: SpeechOptions,
+  step: () => void,
+  stopped: () => void,
+): { readonly wait: () => void; readonly stop: () => void } {
   let ending = false;
   let stopTimer: () => void = () => undefined;
   return {

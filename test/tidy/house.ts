@@ -26,7 +26,6 @@ export const reasons: Readonly<Record<string, readonly string[]>> = {
     "node/composition/peer.ts createPeer",
     "node/composition/directory/place.ts openDirectory",
     "node/composition/serving.ts serveClients",
-    "node/composition/start/identity.ts openIdentity",
     "node/gateway/index.ts createGateway",
     "node/replication/index.ts createReplication",
     "node/cluster/mesh/index.ts startMesh",

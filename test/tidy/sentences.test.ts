@@ -40,6 +40,14 @@ describe("every sentence that people see", () => {
       expect(all.flatMap(stumblesIn).join("\n")).to.equal("");
     });
 
+  it("has commands in backquotes on the pages of admins alone, which show them as code", () => {
+    const judged = (text: string, at: string): number => stumblesIn({ at, text }).length;
+    const command = "Run `plexus usage --days 7`.";
+    expect(judged(command, "web/src/view/admin/usage/usage-page.tsx:1")).to.equal(0);
+    expect(judged(command, "web/src/view/room/room-page.tsx:1")).to.equal(1);
+    expect(judged("The name is `ada`.", "web/src/view/admin/usage/usage-page.tsx:1")).to.equal(1);
+  });
+
   it("is refused where a stranger stumbles, and the private words stay on the pages that explain them", () => {
     const judged = (text: string, at = "web/src/view/room/room-page.tsx:1"): number => stumblesIn({ at, text }).length;
     for (const text of [

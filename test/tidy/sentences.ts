@@ -111,6 +111,9 @@ const code: readonly (readonly [RegExp, string])[] = [
   [/\\d|\[a-z0-9|\[A-Za-z|\{\d+,\d*\}|\bmatch pattern\b|\banyOf\b|\bschema\b/, "a pattern or schema"],
 ];
 
+/** Commands, flags and names of log events, which the pages of admins show as code (`told.tsx`). */
+const shownAsCode = /`(?:plexus |--)[^`]*`|`\w+\.\w+`/g;
+
 /** Words of our own, and the places that explain them. */
 const privateWords: readonly (readonly [RegExp, RegExp])[] = [
   [/\b(?:shards?|stripes?)\b/i, /shard|stripe|nodes\/invite|people\/words/],
@@ -123,9 +126,10 @@ const privateWords: readonly (readonly [RegExp, RegExp])[] = [
  *  commands may name both. */
 export function stumblesIn({ at, text }: Sentence): readonly string[] {
   const ofPage = at.startsWith("web/");
+  const said = at.startsWith("web/src/view/admin/") ? text.replaceAll(shownAsCode, "") : text;
   return [
     ...shapes.filter(([shape]) => shape.test(text)).map(([, why]) => why),
-    ...(ofPage ? code.filter(([shape]) => shape.test(text)).map(([, what]) => `it has ${what}`) : []),
+    ...(ofPage ? code.filter(([shape]) => shape.test(said)).map(([, what]) => `it has ${what}`) : []),
     ...(ofPage
       ? privateWords
           .filter(([word, where]) => word.test(text) && !where.test(at))
