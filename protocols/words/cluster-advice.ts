@@ -36,7 +36,7 @@ function describeNoMajority({ directory, nodes }: ClusterSummary): string | unde
   return (
     `${needed} of the nodes ${named(directory.voters)} must be up, which keep the directory together: ` +
     `start ${missing === down.length ? "" : `${missing} of `}${named(down)}. ` +
-    "If they are gone for good: plexus directory recover"
+    "If they are gone for good: `plexus directory recover`"
   );
 }
 

@@ -45,14 +45,15 @@ export interface SealerOptions {
   readonly idleMs: number;
   /** Does a task when its time has come; absent: at once. */
   readonly piece?: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
-  /** Whether nobody waits for the thread that asks; absent: somebody may. Then that thread cuts and seals, in short
-   *  pieces: another one is started for each backup, and compiles anew what the one before knew. */
+  /** Whether nobody waits for the thread that asks; absent: somebody may. While nobody does, that thread cuts and seals,
+   *  in short pieces: another one is started for each backup, and compiles anew what the one before knew. */
   readonly isAlone?: () => boolean;
 }
 
 /** So long the thread that asks does steps before others come in between. */
 const stretchMs = 4;
-/** Of rows that it cuts and seals itself. Those of one type of an actor are one step of some milliseconds. */
+/** Of rows or contents that it cuts or seals itself. Those of one type of an actor are one step of some
+ *  milliseconds. */
 const ownBytesMax = 2 * 1024 * 1024;
 
 /** Does steps for so long, or to their end. */
@@ -62,6 +63,26 @@ function stretchOf<Answer>(steps: Steps<Answer>): IteratorResult<void, Answer> {
     const step = steps.next();
     if (step.done === true || performance.now() >= untilMs) return step;
   }
+}
+
+/** The end of what is under way on this thread, of every sealer: the work has memory in common, so that one is done
+ *  after the other. */
+let underWay: Promise<unknown> = Promise.resolve();
+
+/** Does work in stretches, when what was given before is done. */
+function inTurn<Answer>(
+  steps: Steps<Answer>,
+  by: (work: () => Promise<IteratorResult<void, Answer>>) => Promise<IteratorResult<void, Answer>>,
+): Promise<Answer> {
+  const made = underWay.then(async () => {
+    for (;;) {
+      const step = await by(async () => stretchOf(steps));
+      if (step.done === true) return step.value;
+      await setImmediate();
+    }
+  });
+  underWay = made.catch(() => undefined);
+  return made;
 }
 
 /** Starts no thread before there is work. */
@@ -94,19 +115,6 @@ export function createSealer({
         throw new PlexusError(failureOf(thrown), thrown);
       }
     });
-  /** One after the other: they have memory in common. */
-  let own: Promise<unknown> = Promise.resolve();
-  const inTurn = <Answer>(steps: Steps<Answer>, by = piece): Promise<Answer> => {
-    const made = own.then(async () => {
-      for (;;) {
-        const step = await by(async () => stretchOf(steps));
-        if (step.done === true) return step.value;
-        await setImmediate();
-      }
-    });
-    own = made.catch(() => undefined);
-    return made;
-  };
   return {
     async cut(rows, tasks, how) {
       const batch = batchOf(rows, tasks, how);
@@ -114,11 +122,12 @@ export function createSealer({
       const isOwn = length <= ownBytesMax && isAlone();
       const made = isSmall(batch.rows.values)
         ? await inTurn(cutting(batch), (work) => work())
-        : await (isOwn ? inTurn(cutting(batch)) : run<CutAnswers>("cut", batch));
+        : await (isOwn ? inTurn(cutting(batch), piece) : run<CutAnswers>("cut", batch));
       rows.made.become(made.fragments.bytes);
       return made;
     },
-    seal: (task) => (isAlone() ? inTurn(sealing(task)) : run("seal", task)),
+    seal: (task) =>
+      task.contents.bytes.length <= ownBytesMax && isAlone() ? inTurn(sealing(task), piece) : run("seal", task),
     open: async (task) => (isSmall(task.fragments.bytes) ? open(task) : run("open", task)),
     async write(task) {
       const fault = await run<WriteFault | undefined>("writeFiles", task);

@@ -149,9 +149,12 @@ export function createReplicatedPart(ports: {
     if (state === undefined || own !== voter) return;
     // Others may have said who leads before its own voter knew that it leads no more.
     if (led !== leads()) set(lead);
-    const { term, leader, members, since } = state;
+    const { term, leader, members } = state;
     if (leader === undefined && (lead.leader === undefined || term < lead.term)) return;
-    const next = withVoters(lead, { ...lead, term: Math.max(term, lead.term), leader, voters: members.voters, since });
+    // A change of the voters that is not agreed on may never come about.
+    const { voters, since } = state.settled ? { ...members, since: state.since } : lead;
+    const known = { ...lead, term: Math.max(term, lead.term), leader, voters, since };
+    const next = term >= lead.term ? known : withVoters(lead, known);
     // One that learns knows nothing yet.
     if (members.voters.length === 0 || same(next, lead)) return;
     set(next);

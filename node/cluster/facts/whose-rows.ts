@@ -91,7 +91,7 @@ async function refusalOfBounded({ from, read }: RowChange): Promise<string | und
 }
 
 /** Whether a node's id is made from its key, where it is an id that is made from one. */
-export const isOfItsKey = (record: MemberRecord, idOf: RowChange["idOf"]): boolean =>
+const isOfItsKey = (record: MemberRecord, idOf: RowChange["idOf"]): boolean =>
   !nodeId.test(record.node) || record.node === idOf(record);
 
 /** A node that is admitted under an id has the key that the id is made from. */

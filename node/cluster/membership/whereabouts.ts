@@ -26,6 +26,11 @@ interface WhereaboutsPorts {
   introduce(record: MemberRecord): void;
 }
 
+/** Where an invitation bounds a node, it lets nobody in, and so introduces nobody. */
+const mayIntroduce = (member: MemberRecord | undefined): boolean =>
+  member !== undefined &&
+  (member.storage === undefined || member.roles.some((role) => role === "manager" || role === "gateway"));
+
 /** Hears and passes on where members listen. What it returns has each member that is not connected told where this node
  *  does, each time through another one. */
 export function passWhereabouts(ports: WhereaboutsPorts): () => void {
@@ -36,6 +41,9 @@ export function passWhereabouts(ports: WhereaboutsPorts): () => void {
   const introduce = (other: NodeId, said: unknown, by: NodeId): void => {
     const record = said as MemberRecord;
     if (!ports.isOpen() || introduced >= limits.introducedMax || !isRow(memberKey(other), said)) return;
+    const members = [...ports.members().values()];
+    // Two names of one key would take the lines of a member that is there.
+    if (!mayIntroduce(ports.members().get(by)) || members.some(({ peer }) => peer === record.peer)) return;
     if (ports.byWord.mayBelong?.(record) === false) return;
     introduced += 1;
     log.info("membership.introduced", { node: other, by });

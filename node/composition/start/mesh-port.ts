@@ -1,4 +1,3 @@
-import { isOfItsKey } from "../../cluster/facts/whose-rows.ts";
 import type { ByWord } from "../../cluster/membership/index.ts";
 import type { Mesh } from "../../cluster/mesh/index.ts";
 import type { Failure } from "../../../protocols/index.ts";
@@ -64,5 +63,5 @@ export const byWordOfThird = (
   home: { readonly now: Pick<Home, "evicted"> },
 ): ByWord => ({
   located: (other, addresses) => port.located(other, addresses),
-  mayBelong: (record) => isOfItsKey(record, nodeIdOf) && home.now.evicted?.includes(record.peer) !== true,
+  mayBelong: (record) => record.node === nodeIdOf(record) && home.now.evicted?.includes(record.peer) !== true,
 });

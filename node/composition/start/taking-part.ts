@@ -23,12 +23,16 @@ interface Parts {
 /** Keeps what the folder remembers of the cluster as the directory has it. */
 export function rememberCluster({ identity, peer }: Parts, directory: () => DirectoryPlace): void {
   const { home } = identity;
+  // What a third says of others before the directory has told the list is not kept.
+  let isTold = false;
   peer.membership.onChange(() => {
+    if (!isTold) return;
     const { members } = peer.membership.members();
     if (members.length > 0 && JSON.stringify(members) !== JSON.stringify(home.now.members))
       home.remember(withMembers(home.now, members));
   });
   void peer.membership.ready().then(() => {
+    isTold = true;
     if (JSON.stringify(directory()) !== JSON.stringify(home.now.directory)) home.remember({ directory: directory() });
   });
 }

@@ -141,9 +141,14 @@ export async function createAccount(
     operationId: newId(),
     timeoutMs: limits.signUpTimeoutMs,
   } as const;
+  /** The first try of which nobody knows what became of it: it may have made the account, whatever a later one is told. */
+  let unknown: Result<unknown> | undefined;
   for (let tries = 1; ; tries += 1) {
     const created = await kernel.ask(asked);
-    if (created.ok || created.error.outcome !== "unknown" || tries === limits.signUpTriesMax) return created;
+    if (created.ok) return created;
+    if (created.error.outcome !== "unknown") return unknown ?? created;
+    unknown ??= created;
+    if (tries === limits.signUpTriesMax) return unknown;
   }
 }
 

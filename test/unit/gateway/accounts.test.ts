@@ -464,6 +464,30 @@ describe("gateway: accounts", () => {
     await slow.stop();
   });
 
+  it("gives nothing back of what an account took that may have been made, whatever a later try is told", async () => {
+    let tries = 0;
+    const lost = await startFixture({
+      open: ({ kernel }) => ({
+        kernel: {
+          ...kernel,
+          // It was made, nobody heard of it, and then its slot is away.
+          async ask(request: Parameters<typeof kernel.ask>[0]) {
+            if (request.message.type !== "create" || request.to !== "user/bob") return kernel.ask(request);
+            tries += 1;
+            if (tries > 1) return refused(failure("SLOT_UNAVAILABLE"));
+            expect((await kernel.ask(request)).ok).to.equal(true);
+            return refused(failure("ASK_TIMEOUT"));
+          },
+        } as GatewayOptions["kernel"],
+      }),
+    });
+    await lost.signUp("ada");
+    const made = await lost.request("POST", "/api/v1/sign-up", { body: { name: "bob", password } });
+    expect(made).to.deep.include({ status: 504 }).and.have.nested.property("body.error.code", "ASK_TIMEOUT");
+    expect(tries).to.equal(2);
+    await lost.stop();
+  });
+
   it("takes no new accounts when sign-up is closed, but the first", async () => {
     const closed = await startFixture({ signUp: "closed" });
     await closed.signUp("ada");

@@ -127,6 +127,9 @@ interface Refused {
 /** Routes whose answer has no end. */
 const endless = /\/events$/;
 
+const isRefusal = (status: number): boolean => status === 401 || status === 403;
+const codeIn = (body: string): string | undefined => /"code":"([A-Z_]+)"/.exec(body)?.[1];
+
 async function ask({ app, url }: Fixture, method: string, path: string, token: string | undefined): Promise<Refused> {
   const asked = { method: method as NonNullable<InjectOptions["method"]>, url: path, authority: new URL(url).host };
   const unknown = { headers: { "content-type": "application/x-unknown" }, payload: "?" };
@@ -137,17 +140,17 @@ async function ask({ app, url }: Fixture, method: string, path: string, token: s
     ...body,
     headers: { ...headers, ...authorization },
   });
-  const isRefused = status === 401 || status === 403;
-  return { status, code: isRefused ? /"code":"([A-Z_]+)"/.exec(payload)?.[1] : undefined };
+  return { status, code: isRefusal(status) ? codeIn(payload) : undefined };
 }
 
 /** The same on a socket, of which only the beginning is heard. */
 async function listen(fixture: Fixture, method: string, path: string, token: string | undefined): Promise<Refused> {
   const ending = new AbortController();
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const { status } = await fetch(fixture.url + path, { method, signal: ending.signal, headers });
+  const answer = await fetch(fixture.url + path, { method, signal: ending.signal, headers });
+  const code = isRefusal(answer.status) ? codeIn(await answer.text()) : undefined;
   ending.abort();
-  return { status };
+  return { status: answer.status, code };
 }
 
 /** The table as it is at a gateway. */

@@ -95,7 +95,7 @@ function nameOfField(path: string): string {
 export function explainBan({ by, untilMs, reason }: Readonly<Record<string, unknown>>): string {
   const who = typeof by === "string" ? ` by @${nameOf(by)}` : "";
   const until = typeof untilMs === "number" ? `until ${whenOf(untilMs)}` : "until it is lifted";
-  const why = typeof reason === "string" ? ` Reason given: ${reason}` : "";
+  const why = typeof reason === "string" ? ` Reason given: ${withoutSigns(reason)}` : "";
   return `Banned${who} ${until}.${why}`;
 }
 

@@ -86,7 +86,7 @@ export interface Voter {
   size(): KeptSize | undefined;
   /** What is wrong with its disk. */
   trouble(): string | undefined;
-  /** Calls back when another node leads, or none, and when others count. */
+  /** Calls back when another node leads, or none, when others count, and when that is agreed on. */
   onLeader(listener: (leader: NodeId | undefined) => void): void;
   /** Changes who counts, by one voter; resolves when it is settled. Error: DIRECTORY_UNAVAILABLE. */
   changeMembers(members: Members): Promise<void>;
@@ -131,6 +131,8 @@ class RunningVoter implements Voter {
   #stopped = false;
   #leader: NodeId | undefined;
   #members: Members | undefined;
+  /** Whether they are agreed on. */
+  #settled = false;
   readonly #again: Again;
   #cancelTick: () => void = () => undefined;
 
@@ -272,10 +274,11 @@ class RunningVoter implements Voter {
     if (life !== this.#life) return;
     if (life.serves) this.#watches.beginAll(life.rows.all);
     else this.#watches.stale();
-    const { leader, members } = life.core;
-    if (leader === this.#leader && members === this.#members) return;
+    const { leader, members, settled } = life.core;
+    if (leader === this.#leader && members === this.#members && settled === this.#settled) return;
     this.#leader = leader;
     this.#members = members;
+    this.#settled = settled;
     for (const listener of this.#listeners) listener(leader);
   }
 

@@ -154,6 +154,55 @@ describe("a part in a replicated directory", () => {
     for (const part of parts) await world.settle(part.close());
   });
 
+  it("takes a change of the voters for one when it is agreed on: of a leader that was cut off with one that never came about, nobody hears", async () => {
+    const world = new World(1);
+    const clock = world.clock();
+    const links = new Links(clock);
+    const [voters, nodes] = [["a", "b", "c"], ["a", "b", "c", "d"]]; // prettier-ignore
+    const open = (node: string): ReplicatedPart =>
+      createReplicatedPart({
+        node,
+        store: new MemoryStore(),
+        exchange: links.exchange(node),
+        clock,
+        log: quietLog,
+        seed: () => node.charCodeAt(0),
+        others: () => nodes,
+        changed: () => undefined,
+      });
+    const parts = new Map(nodes.map((node) => [node, open(node)]));
+    const partOf = (node: string): ReplicatedPart => parts.get(node) as ReplicatedPart;
+    const pairs = (of: string): readonly string[] => nodes.filter((node) => node !== of);
+    for (const node of nodes) for (const other of pairs(node)) if (node < other) links.link(node, other);
+    const begun = { members: { voters, learners: [] }, image: { revision: 0, rows: [] } };
+    for (const node of voters) await world.settle(partOf(node).found({ generation: 1, begun }));
+    for (const part of parts.values()) part.learn({ generation: 1, voters });
+    const leading = (some: readonly string[]): string | undefined => some.find((node) => partOf(node).leads);
+    await world.until(() => leading(voters) !== undefined);
+    const name = leading(voters) as string;
+    await world.settle((partOf(name).voter as Voter).directory.read("voters"));
+    const [second, third] = voters.filter((node) => node !== name) as [string, string];
+    for (const other of pairs(name)) links.cut(name, other);
+    const leave = { type: "leave", node: second, members: { voters: [name, third], learners: [] } } as const;
+    void partOf(name)
+      .take(leave)
+      .catch(() => undefined);
+    await world.pass(5);
+    // The others elect twice.
+    await world.until(() => leading([second, third]) !== undefined);
+    links.cut(second, third);
+    await world.pass(20_000);
+    links.link(second, third);
+    await world.until(() => leading([second, third]) !== undefined);
+    await world.pass(3_000);
+    for (const other of pairs(name)) links.link(name, other);
+    await world.pass(60_000);
+    for (const part of parts.values()) part.ask();
+    await world.pass(60_000);
+    for (const [node, { lead }] of parts) expect([...lead.voters].toSorted(), node).to.deep.equal(voters);
+    for (const part of parts.values()) await world.settle(part.close());
+  });
+
   it("opens a sole voter whose disk could not be read, and says at the first failure and when it is well", async () => {
     const world = new World(1);
     const store = new MemoryStore();

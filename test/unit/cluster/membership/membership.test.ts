@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import type { DirectoryWatcher, MemberRecord } from "../../../../node/ports/index.ts";
 import { failure, failureOf, PlexusError, type Result } from "../../../../protocols/index.ts";
+import { passWhereabouts } from "../../../../node/cluster/membership/whereabouts.ts";
 import { memberRecord, ownRecord } from "../../../fixtures/members.ts";
+import { quietLog } from "../../../fixtures/quiet.ts";
 import { Cluster, type Life } from "./cluster.ts";
 
 const ups = ({ membership }: Life): readonly string[] =>
@@ -126,6 +128,32 @@ describe("membership", () => {
     await cluster.edit("d", undefined);
     await cluster.pass(30_000);
     expect(names(), "what was taken out stays out").to.not.include("d");
+  });
+
+  it("takes nobody for a member by the word of one that an invitation bounds, or under the key of a member", () => {
+    const record = (node: string, more: Partial<MemberRecord> = {}) => ({ ...memberRecord(node), ...more });
+    const bounded = record("b", { roles: ["storage"], storage: { quotaBytes: 1 } });
+    const introducedBy = (by: MemberRecord, other: MemberRecord): readonly string[] => {
+      const introduced: string[] = [];
+      let hear: (body: unknown, from: string) => void = () => undefined;
+      passWhereabouts({
+        node: "a",
+        exchange: { on: (_: string, handler: typeof hear) => (hear = handler), peers: () => [by.node] } as never,
+        log: quietLog,
+        limits: { addressesToldMax: 8, introducedMax: 64 },
+        byWord: {},
+        members: () => new Map([record("a"), by].map((one) => [one.node, one])),
+        addresses: () => [],
+        isOpen: () => true,
+        introduce: ({ node }) => void introduced.push(node),
+      });
+      hear({ from: other.node, to: "a", addresses: [], member: other }, by.node);
+      return introduced;
+    };
+    expect(introducedBy(record("b"), record("d"))).to.deep.equal(["d"]);
+    expect(introducedBy({ ...bounded, roles: ["storage", "manager"] }, record("d"))).to.deep.equal(["d"]);
+    expect(introducedBy(bounded, record("d"))).to.deep.equal([]);
+    expect(introducedBy(record("b"), record("d", { peer: record("b").peer }))).to.deep.equal([]);
   });
 
   it("a node that was stopped for seconds accuses nobody when it goes on", async () => {

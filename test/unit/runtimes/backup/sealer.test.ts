@@ -93,6 +93,19 @@ describe("a sealer", () => {
     expect(made[1]?.answers).to.have.length(200);
   });
 
+  it("cuts for one sealer after another, as they have memory in common, and for none of them the rows of another", async () => {
+    const sealed = (isAlone: () => boolean, [count, bytes]: readonly [number, number]) =>
+      sealing({ isAlone }, async (sealer) => {
+        const { rows, tasks } = rooms(count, bytes);
+        return shapeOf(await sealer.cut(rows, tasks, how));
+      });
+    const batches = [[300, 2_000], [300, 1_000], [2, 200]] as const; // prettier-ignore
+    const alone = [() => true, () => true, () => false];
+    const both = await Promise.all(batches.map((batch, at) => sealed(alone[at] as () => boolean, batch)));
+    for (const [at, { made }] of both.entries())
+      expect(made, `${at}`).to.deep.equal((await sealed(() => false, batches[at] as readonly [number, number])).made);
+  });
+
   it("has a thread as soon as somebody is there, and for rows that would take long", async () => {
     let isAlone = true;
     await sealing({ isAlone: () => isAlone }, async (sealer) => {

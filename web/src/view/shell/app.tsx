@@ -6,6 +6,7 @@ import { explain } from "../../live/index.ts";
 import { nameOf } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
 import { Elsewhere } from "./elsewhere.tsx";
+import { Told } from "../parts/told.tsx";
 import { SignIn } from "./sign-in.tsx";
 
 const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
@@ -83,7 +84,9 @@ export function App() {
         ) : (
           <>
             <h1>The node does not answer</h1>
-            <p>{start.error.message}</p>
+            <p>
+              <Told text={start.error.message} />
+            </p>
             <p>
               <Elsewhere />
             </p>

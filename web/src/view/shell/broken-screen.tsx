@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { Component, type ReactNode } from "react";
+import { Told } from "../parts/told.tsx";
 
 /** Whether a part of the page could not be loaded. It stays so for this document: browsers and React remember that it
  *  failed. */
@@ -23,7 +24,7 @@ export function BrokenScreen({ error, reset }: { readonly error: unknown; readon
   return (
     <main className="empty" role="alert">
       <h2>Something went wrong on this screen</h2>
-      <p>Nothing that you sent is lost. {error instanceof Error ? error.message : ""}</p>
+      <p>Nothing that you sent is lost. {error instanceof Error && <Told text={error.message} />}</p>
       <Button onClick={reset}>Try again</Button>
     </main>
   );

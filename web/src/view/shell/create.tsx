@@ -188,9 +188,9 @@ function nextName(name: string): string {
   return `${stem.slice(0, 58)}-${Number(number) + 1}`;
 }
 
-/** A new room: its title gives it its name, unless somebody chooses one. */
 const anotherName = "Another name, or the proposed one, makes a room of the same title.";
 
+/** A new room: its title gives it its name, unless somebody chooses one. */
 function CreateRoom({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();

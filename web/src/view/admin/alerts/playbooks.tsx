@@ -43,12 +43,12 @@ function settingsOf(playbooks: readonly ShownPlaybook[], name: string): object |
   return one === undefined ? null : { note: one.note, when: one.when, acts: one.acts };
 }
 
-/** What is done by itself when there is an alert: rehearsed, until somebody with a fresh proof has it act. */
 const aboutOf = (acts: Acts): string =>
   `Acts: ${Object.keys(acts).join(", ")}. ` +
   "A page needs a url, or the host of the url that was given before. A mail needs a role, or an address (to). " +
   "A playbook that you change only rehearses until you switch it on again.";
 
+/** What is done by itself when there is an alert: rehearsed, until somebody with a fresh proof has it act. */
 export function Playbooks() {
   const { may } = useRights();
   const act = useActOn(all);
