@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
+import { until } from "../../waits.ts";
 
 const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message #lobby" });
 const waiting = (page: Page): Locator => page.locator('article.draft[aria-busy="true"]');
@@ -82,8 +83,13 @@ describe("an answer that a room waits for", function () {
     for (const at of [page, cleo.page]) await stopped(at).first().waitFor();
     // What is said of one that waits has a line, and is no column of single words.
     for (let time = 0; time < 3; time += 1) await bob.api("POST", "/api/v1/rooms/porch/messages", { text: long });
-    const said = waiting(page).last().locator(".writing").filter({ hasText: "in the queue" });
-    expect((await said.boundingBox())?.height).to.be.lessThan(30);
+    const heightPx = await until("a line of what waits", async () => {
+      const lines = waiting(page).locator(".writing").filter({ hasText: "in the queue" });
+      const [height] = await lines.evaluateAll((all) => all.map((line) => line.getBoundingClientRect().height));
+      if (height === undefined) throw new Error("nothing waits");
+      return height;
+    });
+    expect(heightPx).to.be.lessThan(30);
     expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -70,8 +70,8 @@ export function App() {
           {...reset}
           onDone={() => {
             history.replaceState(null, "", location.pathname);
-            setReset(undefined);
-            void start.refetch();
+            // The session of before has ended: nothing of it is to be shown, and its end not to be heard after the next sign-in.
+            void start.refetch().then(() => setReset(undefined));
           }}
         />
       </Suspense>
