@@ -45,8 +45,8 @@ export interface SealerOptions {
   readonly idleMs: number;
   /** Does a task when its time has come; absent: at once. */
   readonly piece?: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
-  /** Whether nobody waits for the thread that asks; absent: somebody may. While nobody does, that thread cuts and seals,
-   *  in short pieces: another one is started for each backup, and compiles anew what the one before knew. */
+  /** Whether nobody waits for the thread that asks; absent: somebody may. While nobody does, that thread cuts and
+   *  seals, in short pieces: another one is started for each backup, and compiles anew what the one before knew. */
   readonly isAlone?: () => boolean;
 }
 

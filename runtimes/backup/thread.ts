@@ -223,7 +223,8 @@ const lines = createLineWriter();
 /** The same, of each row: where its line ends, and when it was. */
 let [lineEnds, times] = [new Uint32Array(), new Float64Array()];
 
-/** Work in steps of a few milliseconds, between which a thread may do something else, but no other such work, for anybody: it would have the same memory. */
+/** Work in steps of a few milliseconds, between which a thread may do something else, but no other such work, for
+ *  anybody: it would have the same memory. */
 export type Steps<Answer> = Generator<void, Answer, void>;
 
 /** All of it at once. */

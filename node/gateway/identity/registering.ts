@@ -141,7 +141,7 @@ export async function createAccount(
     operationId: newId(),
     timeoutMs: limits.signUpTimeoutMs,
   } as const;
-  /** The first try of which nobody knows what became of it: it may have made the account, whatever a later one is told. */
+  /** The first try of which nobody knows the outcome: it may have made the account, whatever a later one is told. */
   let unknown: Result<unknown> | undefined;
   for (let tries = 1; ; tries += 1) {
     const created = await kernel.ask(asked);

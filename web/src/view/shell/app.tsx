@@ -70,7 +70,7 @@ export function App() {
           {...reset}
           onDone={() => {
             history.replaceState(null, "", location.pathname);
-            // The session of before has ended: nothing of it is to be shown, and its end not to be heard after the next sign-in.
+            // The session of before has ended: nothing of it is shown, and its end is not heard after the next sign-in.
             void start.refetch().then(() => setReset(undefined));
           }}
         />
