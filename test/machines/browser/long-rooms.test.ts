@@ -58,6 +58,8 @@ for (const [device, options] of [
       fixture = await openPages();
       ada = await fixture.person("ada", options);
       bob = await fixture.account("bob");
+      // Her page would be in the room as soon as there is one, and read what is written.
+      await ada.page.goto("about:blank");
       await ada.api("POST", "/api/v1/rooms", { room: "hall", title: "Hall" });
       await bob.api("POST", "/api/v1/rooms/hall/join", {});
       await Promise.all(Array.from({ length: writers }, () => write(bob, count / writers)));
