@@ -3,6 +3,7 @@ import { createReplicatedPart, type ReplicatedPart } from "../../../../node/clus
 import { directoryLimits } from "../../../../node/cluster/directory/limits.ts";
 import type { Voter } from "../../../../node/cluster/directory/raft/voter.ts";
 import type { Exchange } from "../../../../node/cluster/exchange/index.ts";
+import type { Clock } from "../../../../node/ports/index.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";
 import { Links, World } from "../../../world/index.ts";
 import { MemoryStore } from "../../../conformance/directory-store.ts";
@@ -12,6 +13,19 @@ function keptLog() {
   const keep = (name: string): void => void logged.push(name);
   return { logged, log: { ...quietLog, info: keep, error: keep } };
 }
+
+/** The part of one of some nodes, with a disk of its own. */
+const openPart = (node: string, nodes: readonly string[], exchange: Exchange, clock: Clock): ReplicatedPart =>
+  createReplicatedPart({
+    node,
+    store: new MemoryStore(),
+    exchange,
+    clock,
+    log: quietLog,
+    seed: () => node.charCodeAt(0),
+    others: () => nodes,
+    changed: () => undefined,
+  });
 
 describe("a part in a replicated directory", () => {
   it("says that it leads no more, also where it had heard before who leads instead", async () => {
@@ -68,17 +82,7 @@ describe("a part in a replicated directory", () => {
     const clock = world.clock();
     const links = new Links(clock);
     const nodes = ["a", "b", "c"];
-    const open = (node: string): ReplicatedPart =>
-      createReplicatedPart({
-        node,
-        store: new MemoryStore(),
-        exchange: links.exchange(node),
-        clock,
-        log: quietLog,
-        seed: () => node.charCodeAt(0),
-        others: () => nodes,
-        changed: () => undefined,
-      });
+    const open = (node: string): ReplicatedPart => openPart(node, nodes, links.exchange(node), clock);
     const [a, b, c] = nodes.map(open) as [ReplicatedPart, ReplicatedPart, ReplicatedPart];
     for (const [one, other] of [["a", "b"], ["a", "c"], ["b", "c"]] as const) links.link(one, other); // prettier-ignore
     const begun = { members: { voters: ["a"], learners: [] }, image: { revision: 0, rows: [] } };
@@ -112,17 +116,7 @@ describe("a part in a replicated directory", () => {
     const links = new Links(clock);
     const nodes = ["a", "b", "c"];
     const exchanges = new Map(nodes.map((node) => [node, links.exchange(node)]));
-    const open = (node: string): ReplicatedPart =>
-      createReplicatedPart({
-        node,
-        store: new MemoryStore(),
-        exchange: exchanges.get(node) as Exchange,
-        clock,
-        log: quietLog,
-        seed: () => node.charCodeAt(0),
-        others: () => nodes,
-        changed: () => undefined,
-      });
+    const open = (node: string): ReplicatedPart => openPart(node, nodes, exchanges.get(node) as Exchange, clock);
     const parts = nodes.map(open);
     for (const [one, other] of [["a", "b"], ["a", "c"], ["b", "c"]] as const) links.link(one, other); // prettier-ignore
     const begun = { members: { voters: nodes, learners: [] }, image: { revision: 0, rows: [] } };
@@ -159,17 +153,7 @@ describe("a part in a replicated directory", () => {
     const clock = world.clock();
     const links = new Links(clock);
     const [voters, nodes] = [["a", "b", "c"], ["a", "b", "c", "d"]]; // prettier-ignore
-    const open = (node: string): ReplicatedPart =>
-      createReplicatedPart({
-        node,
-        store: new MemoryStore(),
-        exchange: links.exchange(node),
-        clock,
-        log: quietLog,
-        seed: () => node.charCodeAt(0),
-        others: () => nodes,
-        changed: () => undefined,
-      });
+    const open = (node: string): ReplicatedPart => openPart(node, nodes, links.exchange(node), clock);
     const parts = new Map(nodes.map((node) => [node, open(node)]));
     const partOf = (node: string): ReplicatedPart => parts.get(node) as ReplicatedPart;
     const pairs = (of: string): readonly string[] => nodes.filter((node) => node !== of);
