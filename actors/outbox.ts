@@ -44,7 +44,7 @@ interface OutboxTag {
   readonly again: boolean;
 }
 
-/** The reminder's id. */
+/** The id of its reminder. */
 export const outboxReminder = "outbox";
 
 /** An outbox that never held anything. */
@@ -95,10 +95,11 @@ export function dispatch(outbox: Outbox, mail: readonly Mail[], self: ActorId): 
 export const recoverOutbox = (outbox: Outbox, self: ActorId): readonly Effect<never, never>[] =>
   heads(outbox.entries).map((entry) => askFor(entry, self, false));
 
-/** The reminder rang: tries again, or ends the reminding when nothing is left. */
-export const remindOutbox = (outbox: Outbox, self: ActorId): readonly Effect<never, never>[] =>
-  outbox.entries.length === 0
-    ? [{ type: "forget", id: outboxReminder }]
+/** A reminder rang. The outbox's own: tries again, or ends the reminding when nothing is left. Any other is one that the
+ *  actor does not know: it is forgotten. */
+export const remindOutbox = (outbox: Outbox, id: string, self: ActorId): readonly Effect<never, never>[] =>
+  id !== outboxReminder || outbox.entries.length === 0
+    ? [{ type: "forget", id }]
     : heads(outbox.entries).map((entry) => askFor(entry, self, true));
 
 /** What an answer means for the outbox. `entry` is absent while the entry stays and will be tried again. */

@@ -16,18 +16,9 @@ import {
   type ActivityView,
   type CommandOf,
 } from "../../protocols/index.ts";
-import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { handled, type Handlers } from "../handlers.ts";
-import {
-  persist,
-  reply,
-  type ActorRecord,
-  type Behavior,
-  type Effect,
-  type ReplyTo,
-  type Signal,
-  type Turn,
-} from "../behavior.ts";
+import { messageCheckOf } from "../message-check.ts";
+import { decideBy, type Handlers } from "../handlers.ts";
+import { persist, reply, type ActorRecord, type Behavior, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import {
   at,
@@ -49,36 +40,6 @@ interface DaysTag {
   readonly months: ActivityView["months"];
 }
 
-/** The behavior of the actor of what people did. */
-export const activity: Behavior<ActivityState, Incoming, ActivityChange> = {
-  kind: "activity",
-  role: "manager",
-  accepts: messageCheckOf(activityCommands),
-  initial: () => initial,
-  decide,
-  evolve,
-  record,
-  // The nodes of before tell no more.
-  restored: (state) => ({ ...state, reporters: {}, stored: {} }),
-};
-
-function decide(state: ActivityState, message: Incoming | Signal, turn: Turn): Effects {
-  const refusal = refuseSource(activityCommands, message, turn.from);
-  if (refusal !== undefined) return refusal;
-  switch (message.type) {
-    case "records":
-      return onRecords(message.tag as DaysTag, message.records);
-    case "reminded":
-      return [{ type: "forget", id: message.id }];
-    case "answered":
-    case "waits":
-    case "part":
-      return [];
-    default:
-      return handled(handlers, state, message, turn);
-  }
-}
-
 const handlers: Handlers<ActivityState, Incoming, Turn, Effects> = {
   tell(state, message, turn) {
     const known = Object.hasOwn(state.reporters, message.reporter) ? state.reporters[message.reporter] : undefined;
@@ -90,6 +51,21 @@ const handlers: Handlers<ActivityState, Incoming, Turn, Effects> = {
     const tag: DaysTag = { to: turn.replyTo, months: at(state, turn.nowMs).months };
     return [{ type: "read", range: daysRange(message.days, turn.nowMs, message.before), tag }];
   },
+};
+
+/** The behavior of the actor of what people did. */
+export const activity: Behavior<ActivityState, Incoming, ActivityChange> = {
+  kind: "activity",
+  role: "manager",
+  accepts: messageCheckOf(activityCommands),
+  initial: () => initial,
+  decide: decideBy(activityCommands, handlers, {
+    records: (_state, { tag, records }) => onRecords(tag as DaysTag, records),
+  }),
+  evolve,
+  record,
+  // The nodes of before tell no more.
+  restored: (state) => ({ ...state, reporters: {}, stored: {} }),
 };
 
 function onRecords({ to, months }: DaysTag, records: readonly ActorRecord[]): Effects {

@@ -36,8 +36,8 @@ import { endedByLimit, mayCall, roundOf, toolsFor } from "./loop.ts";
 import { roomActor } from "./state.ts";
 import { usedBy, type Used } from "./usage.ts";
 
-/** The reminder that starts the next attempt. */
-const generationReminder = "generation";
+/** The id of the reminder that starts the next attempt. */
+export const generationReminder = "generation";
 
 const turnOf = (job: Job): { readonly turn?: number } =>
   job.source.type === "conversation" ? { turn: job.source.turn } : {};

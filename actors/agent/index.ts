@@ -43,7 +43,7 @@ import {
 } from "../behavior.ts";
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { fits, outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
+import { fits, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { firstPage, lastPage } from "../page.ts";
 import { changedSince } from "../seen.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
@@ -57,6 +57,7 @@ import {
   onPart,
   onPlaced,
   onReminded,
+  generationReminder,
   placesOf,
   run,
   startNext,
@@ -122,7 +123,9 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
     case "waits":
       return onPlaced(state, message.tag, message.place, turn);
     case "reminded":
-      return message.id === outboxReminder ? remindOutbox(state.outbox, turn.self) : onReminded(state, turn);
+      return message.id === generationReminder
+        ? onReminded(state, turn)
+        : remindOutbox(state.outbox, message.id, turn.self);
     case "erase":
       return turn.from === turn.self ? erase(state, turn) : [refuse("FORBIDDEN")];
     case "attach":

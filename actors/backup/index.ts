@@ -14,9 +14,9 @@
  *  Read `state.ts`; `tasks.ts` is what people ask for, `turns.ts` what a runner does, `schedules.ts` with `times.ts`
  *  what begins by itself; `holds.ts` and `approvals.ts` are what guards backups beside permissions. */
 import { allBackupCommands, wireLimits, type CommandOf } from "../../protocols/index.ts";
-import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { handled, type Handlers } from "../handlers.ts";
-import { reply, type Behavior, type Signal } from "../behavior.ts";
+import { messageCheckOf } from "../message-check.ts";
+import { decideBy, type Handlers } from "../handlers.ts";
+import { reply, type Behavior } from "../behavior.ts";
 import { answerRecall, approvedRecall, askRecall, beginRecall, listRecalls } from "./approvals.ts";
 import type { BackupTurn, Effects, Note, Notes } from "./effects.ts";
 import { erased, hold, lift, mayErase } from "./holds.ts";
@@ -26,43 +26,6 @@ import { cancel, isPruning, onRecords, resume, start, task, tasks, type Tag } fr
 import { advance, finish, measured, noteFolder, pieces, take } from "./turns.ts";
 
 type Incoming = CommandOf<typeof allBackupCommands>;
-
-/** The behavior of the actor of backups. */
-export const backup: Behavior<BackupState, Incoming, BackupChange, Notes, Note> = {
-  kind: "backup",
-  role: "manager",
-  accepts: messageCheckOf(allBackupCommands),
-  initial: () => initial,
-  decide,
-  evolve,
-  record,
-  notes: {
-    initial: () => new Map(),
-    evolve(notes, { task, progress }) {
-      const others = [...notes].filter(([id]) => id !== task);
-      return new Map([...others.slice(1 - wireLimits.backupTasksTakenMax), [task, progress]]);
-    },
-  },
-  // What was under way ended with the old cluster: what was kept of it leads to stripes that are gone.
-  restored: (state) => ({ ...state, open: [], left: [] }),
-};
-
-function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn): Effects {
-  const refusal = refuseSource(allBackupCommands, message, turn.from);
-  if (refusal !== undefined) return refusal;
-  switch (message.type) {
-    case "reminded":
-      return onTime(state, message, turn);
-    case "records":
-      return onRecords(state, message.tag as Tag, message.records, turn);
-    case "answered":
-    case "waits":
-    case "part":
-      return [];
-    default:
-      return handled(handlers, state, message, turn);
-  }
-}
 
 const handlers: Handlers<BackupState, Incoming, BackupTurn, Effects> = {
   putSchedule,
@@ -93,4 +56,27 @@ const handlers: Handlers<BackupState, Incoming, BackupTurn, Effects> = {
     return "refusal" in found ? found.refusal : [reply(found.request)];
   },
   recalls: (state, _message, turn) => listRecalls(state, turn),
+};
+
+/** The behavior of the actor of backups. */
+export const backup: Behavior<BackupState, Incoming, BackupChange, Notes, Note> = {
+  kind: "backup",
+  role: "manager",
+  accepts: messageCheckOf(allBackupCommands),
+  initial: () => initial,
+  decide: decideBy(allBackupCommands, handlers, {
+    reminded: onTime,
+    records: (state, { tag, records }, turn) => onRecords(state, tag as Tag, records, turn),
+  }),
+  evolve,
+  record,
+  notes: {
+    initial: () => new Map(),
+    evolve(notes, { task, progress }) {
+      const others = [...notes].filter(([id]) => id !== task);
+      return new Map([...others.slice(1 - wireLimits.backupTasksTakenMax), [task, progress]]);
+    },
+  },
+  // What was under way ended with the old cluster: what was kept of it leads to stripes that are gone.
+  restored: (state) => ({ ...state, open: [], left: [] }),
 };

@@ -11,8 +11,8 @@ import {
   folded,
   sought,
 } from "../../protocols/index.ts";
-import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { handled, type Handlers } from "../handlers.ts";
+import { messageCheckOf } from "../message-check.ts";
+import { decideBy, type Handlers } from "../handlers.ts";
 import {
   persist,
   refuse,
@@ -22,7 +22,6 @@ import {
   type Effect,
   type RecordOp,
   type ReplyTo,
-  type Signal,
   type Turn,
 } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -38,17 +37,6 @@ type CatalogChange = Readonly<{ type: "put"; row: CatalogRow } | { type: "remove
 type Incoming = CommandOf<typeof catalogCommands>;
 type Effects = readonly Effect<CatalogChange, never>[];
 
-/** The behavior of catalogs. */
-export const catalog: Behavior<CatalogState, Incoming, CatalogChange> = {
-  kind: "catalog",
-  role: "chat",
-  accepts: messageCheckOf(catalogCommands),
-  initial: () => ({ changes: 0 }),
-  decide,
-  evolve: (state) => ({ changes: state.changes + 1 }),
-  record,
-};
-
 const rowKey = (key: string): string => `row/${key}`;
 /** Sorts after every row: keys use no character as high as "~". */
 const rowsEnd = "row/~";
@@ -61,22 +49,6 @@ function record(change: CatalogChange): readonly RecordOp[] {
       return [{ delete: rowKey(change.key) }];
     default:
       return unreachable(change);
-  }
-}
-
-function decide(_state: CatalogState, message: Incoming | Signal, turn: Turn): Effects {
-  const refusal = refuseSource(catalogCommands, message, turn.from);
-  if (refusal !== undefined) return refusal;
-  switch (message.type) {
-    case "records":
-      return onRows(message.tag as Search, message.records);
-    case "answered":
-    case "reminded":
-    case "waits":
-    case "part":
-      return [];
-    default:
-      return handled(handlers, _state, message, turn);
   }
 }
 
@@ -96,6 +68,19 @@ const handlers: Handlers<CatalogState, Incoming, Turn, Effects> = {
     const limit = message.limit ?? limits.catalogPageDefault;
     return [scan({ text, limit, found: [], scanned: 0, to: turn.replyTo }, message.after)];
   },
+};
+
+/** The behavior of catalogs. */
+export const catalog: Behavior<CatalogState, Incoming, CatalogChange> = {
+  kind: "catalog",
+  role: "chat",
+  accepts: messageCheckOf(catalogCommands),
+  initial: () => ({ changes: 0 }),
+  decide: decideBy(catalogCommands, handlers, {
+    records: (_state, { tag, records }) => onRows(tag as Search, records),
+  }),
+  evolve: (state) => ({ changes: state.changes + 1 }),
+  record,
 };
 
 /** Which kind of actor a catalog lists. */

@@ -6,12 +6,11 @@
  *
  *  `take` is the gateway's, which has seen that the person reads what comes there. What nobody keeps was for an account
  *  that was not made. */
-import { claimCommands, type ClaimHolder, type ClaimTaken, type CommandOf } from "../../protocols/index.ts";
-import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { handled, type Handlers } from "../handlers.ts";
-import { persist, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
+import { claimCommands, holdsAt, type ClaimHolder, type ClaimTaken, type CommandOf } from "../../protocols/index.ts";
+import { messageCheckOf } from "../message-check.ts";
+import { decideBy, type Handlers } from "../handlers.ts";
+import { persist, refuse, reply, type Behavior, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { holdsAt } from "../../protocols/index.ts";
 
 /** The user who has it. `untilMs`: it is not kept yet. */
 interface Held {
@@ -27,35 +26,8 @@ type ClaimChange = { readonly type: "held"; readonly held: Held } | { readonly t
 type Incoming = CommandOf<typeof claimCommands>;
 type Effects = readonly Effect<ClaimChange, never>[];
 
-/** The behavior of claims. */
-export const claim: Behavior<ClaimState, Incoming, ClaimChange> = {
-  kind: "claim",
-  role: "chat",
-  accepts: messageCheckOf(claimCommands),
-  initial: () => null,
-  decide,
-  evolve: (_state, change) => (change.type === "held" ? change.held : null),
-};
-
-function decide(state: ClaimState, message: Incoming | Signal, turn: Turn): Effects {
-  const refusal = refuseSource(claimCommands, message, turn.from);
-  if (refusal !== undefined) return refusal;
-  const isHeld =
-    state !== null && (state.untilMs === undefined || holdsAt(turn.nowMs, state.untilMs, limits.claimHeldMs));
-  switch (message.type) {
-    case "records":
-    case "answered":
-    case "reminded":
-    case "part":
-    case "waits":
-      return [];
-    default:
-      return handled(handlers, isHeld ? state : undefined, message, turn);
-  }
-}
-
 /** Each has the holder of now as its state; undefined: nobody holds it. */
-const handlers: Handlers<NonNullable<ClaimState> | undefined, Incoming, Turn, Effects> = {
+const handlers: Handlers<Held | undefined, Incoming, Turn, Effects> = {
   find: (held) => [reply({ ...(held && { user: held.user }) } satisfies ClaimHolder)],
   take(held, { user }, turn) {
     if (held !== undefined && held.user !== user) return [refuse("NAME_TAKEN")];
@@ -75,6 +47,24 @@ const handlers: Handlers<NonNullable<ClaimState> | undefined, Incoming, Turn, Ef
       turn.from === "gateway" ? held?.untilMs !== undefined && held.user === user : held?.user === personOf(turn.from);
     return held !== undefined && mayEnd ? [persist({ type: "released" }), reply({})] : [reply({})];
   },
+};
+
+const decide = decideBy(claimCommands, handlers);
+
+/** Who has it at this moment. */
+const heldNow = (state: ClaimState, { nowMs }: Turn): Held | undefined =>
+  state !== null && (state.untilMs === undefined || holdsAt(nowMs, state.untilMs, limits.claimHeldMs))
+    ? state
+    : undefined;
+
+/** The behavior of claims. */
+export const claim: Behavior<ClaimState, Incoming, ClaimChange> = {
+  kind: "claim",
+  role: "chat",
+  accepts: messageCheckOf(claimCommands),
+  initial: () => null,
+  decide: (state, message, turn) => decide(heldNow(state, turn), message, turn),
+  evolve: (_state, change) => (change.type === "held" ? change.held : null),
 };
 
 const personOf = (sender: string): string | undefined =>

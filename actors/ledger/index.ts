@@ -18,8 +18,8 @@ import {
   type UsageRow,
   type UsageView,
 } from "../../protocols/index.ts";
-import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { handled, type Handlers } from "../handlers.ts";
+import { messageCheckOf } from "../message-check.ts";
+import { decideBy, type Handlers } from "../handlers.ts";
 import {
   persist,
   refuse,
@@ -28,7 +28,6 @@ import {
   type Behavior,
   type Effect,
   type ReplyTo,
-  type Signal,
   type Turn,
 } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -53,33 +52,6 @@ type Incoming = CommandOf<typeof ledgerCommands>;
 type Effects = readonly Effect<LedgerChange, never>[];
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 
-/** The behavior of ledgers. */
-export const ledger: Behavior<LedgerState, Incoming, LedgerChange> = {
-  kind: "ledger",
-  role: "chat",
-  accepts: messageCheckOf(ledgerCommands),
-  initial: () => initial,
-  decide,
-  evolve,
-  record,
-};
-
-function decide(state: LedgerState, message: Incoming | Signal, turn: Turn): Effects {
-  const refusal = refuseSource(ledgerCommands, message, turn.from);
-  if (refusal !== undefined) return refusal;
-  switch (message.type) {
-    case "records":
-      return onRecords(message.tag as DaysTag, message.records);
-    case "answered":
-    case "reminded":
-    case "waits":
-    case "part":
-      return [];
-    default:
-      return handled(handlers, state, message, turn);
-  }
-}
-
 const handlers: Handlers<LedgerState, Incoming, Turn, Effects> = {
   settle,
   usage(state, message, turn) {
@@ -89,6 +61,19 @@ const handlers: Handlers<LedgerState, Incoming, Turn, Effects> = {
       : [refuse("FORBIDDEN")];
   },
   spent: (state, message, turn) => [reply({ spent: spent(at(state, turn.nowMs), message, turn) })],
+};
+
+/** The behavior of ledgers. */
+export const ledger: Behavior<LedgerState, Incoming, LedgerChange> = {
+  kind: "ledger",
+  role: "chat",
+  accepts: messageCheckOf(ledgerCommands),
+  initial: () => initial,
+  decide: decideBy(ledgerCommands, handlers, {
+    records: (_state, { tag, records }) => onRecords(tag as DaysTag, records),
+  }),
+  evolve,
+  record,
 };
 
 function settle(state: LedgerState, message: Of<"settle">, turn: Turn): Effects {

@@ -21,8 +21,8 @@ import {
   type NodeRecord,
   type PersonRoles,
 } from "../../protocols/index.ts";
-import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { handled, type Handlers } from "../handlers.ts";
+import { messageCheckOf } from "../message-check.ts";
+import { decideBy, type Handlers } from "../handlers.ts";
 import {
   persist,
   refuse,
@@ -43,7 +43,6 @@ import {
   emptyOutbox,
   enqueue,
   fits,
-  outboxReminder,
   recoverOutbox,
   remindOutbox,
   settle,
@@ -93,41 +92,6 @@ type Effects = readonly Effect<ClusterChange, never>[];
 
 const initial: ClusterState = { outbox: emptyOutbox, nodes: [], admins: [], adminCodeHash: null };
 
-/** The behavior of the role-manager. */
-export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
-  kind: "role-manager",
-  role: "manager",
-  accepts: messageCheckOf(roleManagerCommands),
-  initial: () => initial,
-  decide,
-  evolve,
-  record,
-  recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
-  pending: (state) => state.outbox.entries.length > 0,
-  // Its nodes are gone; those that come say so themselves.
-  restored: (state) => ({ ...state, nodes: [], adminCodeHash: null, outbox: outboxAfterRestore(state.outbox) }),
-};
-
-function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Effects {
-  const refusal = refuseSource(roleManagerCommands, message, turn.from);
-  if (refusal !== undefined) return refusal;
-  switch (message.type) {
-    case "answered":
-      return onAnswered(state, message, turn);
-    case "reminded":
-      return message.id === outboxReminder
-        ? remindOutbox(state.outbox, turn.self)
-        : [{ type: "forget", id: message.id }];
-    case "records":
-      return onRecords(message.tag as AuditTag | undefined, message.records);
-    case "waits":
-    case "part":
-      return [];
-    default:
-      return handled(handlers, state, message, turn);
-  }
-}
-
 const handlers: Handlers<ClusterState, Incoming, Turn, Effects> = {
   nodeStarted,
   nodeStopped: (state, message) => nodeStopped(state, message.node),
@@ -139,6 +103,25 @@ const handlers: Handlers<ClusterState, Incoming, Turn, Effects> = {
   describe: (state, _message, turn) => describe(state, turn),
   audit,
   auditPage: (_state, message, turn) => auditPage(message, turn),
+};
+
+/** The behavior of the role-manager. */
+export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
+  kind: "role-manager",
+  role: "manager",
+  accepts: messageCheckOf(roleManagerCommands),
+  initial: () => initial,
+  decide: decideBy(roleManagerCommands, handlers, {
+    answered: onAnswered,
+    records: (_state, { tag, records }) => onRecords(tag as AuditTag | undefined, records),
+    reminded: (state, signal, turn) => remindOutbox(state.outbox, signal.id, turn.self),
+  }),
+  evolve,
+  record,
+  recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
+  pending: (state) => state.outbox.entries.length > 0,
+  // Its nodes are gone; those that come say so themselves.
+  restored: (state) => ({ ...state, nodes: [], adminCodeHash: null, outbox: outboxAfterRestore(state.outbox) }),
 };
 
 function nodeStarted(

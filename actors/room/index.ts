@@ -13,7 +13,7 @@ import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled } from "../handlers.ts";
 import { refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
-import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
+import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resumePage, type ResumeTag } from "../stream.ts";
 import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
@@ -75,9 +75,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
     case "records":
       return onRecords(state, message.tag as ReadTag, message.records, turn);
     case "reminded":
-      return message.id === outboxReminder
-        ? remindOutbox(state.outbox, turn.self)
-        : [{ type: "forget", id: message.id }];
+      return remindOutbox(state.outbox, message.id, turn.self);
     case "part":
     case "waits":
       return [];

@@ -31,8 +31,8 @@ import {
   type ShardReleased,
   type StripeRef,
 } from "../../protocols/index.ts";
-import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { handled, type Handlers } from "../handlers.ts";
+import { messageCheckOf } from "../message-check.ts";
+import { decideBy, type Handlers } from "../handlers.ts";
 import {
   note,
   persist,
@@ -42,7 +42,6 @@ import {
   type Behavior,
   type Effect,
   type ReplyTo,
-  type Signal,
   type Turn,
 } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -76,41 +75,7 @@ type Note = { readonly owner: string } & Brought;
 type Effects = readonly Effect<HolderChange, Note>[];
 type HolderTurn = Turn<Notes>;
 
-/** The behavior of shard-holders. */
-export const shardHolder: Behavior<HolderState, Incoming, HolderChange, Notes, Note> = {
-  kind: "shard-holder",
-  role: "storage",
-  accepts: messageCheckOf(shardHolderCommands),
-  initial: () => initial,
-  decide,
-  evolve,
-  record,
-  notes: {
-    initial: () => new Map(),
-    evolve(notes, { owner, sinceMs, bytes }) {
-      const others = [...notes].filter(([name, one]) => name !== owner && sinceMs - one.sinceMs < minuteMs);
-      return new Map([...others.slice(1 - limits.shardOwnersCounted), [owner, { sinceMs, bytes }]]);
-    },
-  },
-};
-
 const minuteMs = 60_000;
-
-function decide(state: HolderState, message: Incoming | Signal, turn: HolderTurn): Effects {
-  const refusal = refuseSource(shardHolderCommands, message, turn.from);
-  if (refusal !== undefined) return refusal;
-  switch (message.type) {
-    case "records":
-      return onRecords(state, message.tag as Tag, message.records, turn);
-    case "answered":
-    case "reminded":
-    case "waits":
-    case "part":
-      return [];
-    default:
-      return handled(handlers, state, message, turn);
-  }
-}
 
 const handlers: Handlers<HolderState, Incoming, HolderTurn, Effects> = {
   hold: (state, message, turn) =>
@@ -137,6 +102,26 @@ const handlers: Handlers<HolderState, Incoming, HolderTurn, Effects> = {
   sums(state) {
     const { held, lost, trash, at, mended } = state;
     return [reply({ held, lost, trash, ...(at !== undefined && { at }), ...(mended !== undefined && { mended }) })];
+  },
+};
+
+/** The behavior of shard-holders. */
+export const shardHolder: Behavior<HolderState, Incoming, HolderChange, Notes, Note> = {
+  kind: "shard-holder",
+  role: "storage",
+  accepts: messageCheckOf(shardHolderCommands),
+  initial: () => initial,
+  decide: decideBy(shardHolderCommands, handlers, {
+    records: (state, { tag, records }, turn) => onRecords(state, tag as Tag, records, turn),
+  }),
+  evolve,
+  record,
+  notes: {
+    initial: () => new Map(),
+    evolve(notes, { owner, sinceMs, bytes }) {
+      const others = [...notes].filter(([name, one]) => name !== owner && sinceMs - one.sinceMs < minuteMs);
+      return new Map([...others.slice(1 - limits.shardOwnersCounted), [owner, { sinceMs, bytes }]]);
+    },
   },
 };
 

@@ -22,7 +22,7 @@ import { handled } from "../handlers.ts";
 import { persist, publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
+import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./agents.ts";
 import { contactHandlers } from "./contact.ts";
@@ -88,9 +88,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       return resumePage({ head: state.head, floor: 0 }, message.tag as ResumeTag, message.records);
     case "reminded":
       if (message.id === deletionReminder || message.id === guestReminder) return endReminded(state, message.id, turn);
-      return message.id === outboxReminder
-        ? remindOutbox(state.outbox, turn.self)
-        : [{ type: "forget", id: message.id }];
+      return remindOutbox(state.outbox, message.id, turn.self);
     case "part":
     case "waits":
       return [];

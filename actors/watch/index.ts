@@ -18,8 +18,8 @@ import {
   type WatchAdvanced,
   type WatchTurn,
 } from "../../protocols/index.ts";
-import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { handled, type Handlers } from "../handlers.ts";
+import { messageCheckOf } from "../message-check.ts";
+import { decideBy, type Handlers } from "../handlers.ts";
 import {
   persist,
   refuse,
@@ -28,7 +28,6 @@ import {
   type Behavior,
   type Effect,
   type ReplyTo,
-  type Signal,
   type Turn,
 } from "../behavior.ts";
 import {
@@ -68,36 +67,6 @@ type Tag =
   | { readonly type: "rows" | "runs"; readonly to: ReplyTo | undefined; readonly count: number }
   | { readonly type: "alerts"; readonly to: ReplyTo | undefined; readonly total: number; readonly count: number }
   | { readonly type: "alert"; readonly to: ReplyTo | undefined; readonly id: string };
-
-/** The behavior of the actor of the watch. */
-export const watch: Behavior<WatchState, Incoming, WatchChange> = {
-  kind: "watch",
-  role: "manager",
-  accepts: messageCheckOf(watchCommands),
-  initial: () => initial,
-  decide,
-  evolve,
-  record,
-  // The logs of the nodes of before are not those of the nodes that come.
-  restored: ({ beganAtMs: _began, ...state }) => ({ ...state, cursors: {}, untold: [], runs: [] }),
-};
-
-function decide(state: WatchState, message: Incoming | Signal, turn: Turn): Effects {
-  const refusal = refuseSource(watchCommands, message, turn.from);
-  if (refusal !== undefined) return refusal;
-  switch (message.type) {
-    case "records":
-      return onRecords(message.tag as Tag, message.records);
-    case "reminded":
-      return [{ type: "forget", id: message.id }];
-    case "answered":
-    case "waits":
-    case "part":
-      return [];
-    default:
-      return handled(handlers, state, message, turn);
-  }
-}
 
 const handlers: Handlers<WatchState, Incoming, Turn, Effects> = {
   take,
@@ -143,6 +112,21 @@ const handlers: Handlers<WatchState, Incoming, Turn, Effects> = {
     return readRecords(runRange(message.before, count + 1), { type: "runs", to: turn.replyTo, count });
   },
   ran,
+};
+
+/** The behavior of the actor of the watch. */
+export const watch: Behavior<WatchState, Incoming, WatchChange> = {
+  kind: "watch",
+  role: "manager",
+  accepts: messageCheckOf(watchCommands),
+  initial: () => initial,
+  decide: decideBy(watchCommands, handlers, {
+    records: (_state, { tag, records }) => onRecords(tag as Tag, records),
+  }),
+  evolve,
+  record,
+  // The logs of the nodes of before are not those of the nodes that come.
+  restored: ({ beganAtMs: _began, ...state }) => ({ ...state, cursors: {}, untold: [], runs: [] }),
 };
 
 const readRecords = (range: Extract<Effect, { type: "read" }>["range"], tag: Tag): Effects => [

@@ -110,6 +110,5 @@ describe("a catalog", () => {
     expect(catalog.decide({ changes: 1 }, { type: "records", tag, records }, turn)).to.deep.equal([
       { type: "reply", value: { rows: [], more: true, next: "r" } },
     ]);
-    expect(catalog.decide({ changes: 1 }, { type: "reminded", id: "x", dueMs: 0 }, turn)).to.deep.equal([]);
   });
 });

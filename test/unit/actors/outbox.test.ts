@@ -46,8 +46,8 @@ describe("an outbox", () => {
         { type: "remind", id: "outbox", dueMs: 100 + actorLimits.outboxRetryMs },
       ]);
     expect(settle(outbox, answered(1, "MAILBOX_FULL", true), turn)?.effects).to.deep.equal([]);
-    expect(remindOutbox(outbox, "room/x")).to.have.length(1);
-    expect(remindOutbox(emptyOutbox, "room/x")).to.deep.equal([{ type: "forget", id: "outbox" }]);
+    expect(remindOutbox(outbox, "outbox", "room/x")).to.have.length(1);
+    expect(remindOutbox(emptyOutbox, "outbox", "room/x")).to.deep.equal([{ type: "forget", id: "outbox" }]);
     expect(recoverOutbox(outbox, "room/x")).to.have.length(1);
   });
 
