@@ -27,6 +27,8 @@ interface Said {
   readonly person?: true;
   /** It carries a proof of its own, so no guard stands before what it gives. */
   readonly proves?: true;
+  /** It is open to anyone and answers at the control endpoint as well, where all else is for admins. */
+  readonly control?: "open";
   /** What its body may be where that is more than usual: bytes as text, or the keys of a kit. */
   readonly large?: "stripe" | "keys";
   /** What it may refuse beyond what its door refuses. */

@@ -165,12 +165,13 @@ export function doorOf(
   row: Operation,
   limits: GatewayLimits,
 ): { readonly config: FastifyContextConfig; readonly bodyLimit?: number } {
-  const { permission, proves, audit, large, errors, looks } = row;
+  const { permission, proves, audit, large, errors, looks, control } = row;
   const config = {
     access: accessTo(row),
     ...(permission !== "anyone" && { permission }),
     ...(audit && { audit: audit.action }),
     ...(looks && { looks }),
+    ...(control && { control }),
     ...(proves && { proves }),
     errors,
   };
