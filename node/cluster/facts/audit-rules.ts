@@ -3,9 +3,7 @@ import { Type } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   auditRetention,
-  failure,
   ok,
-  refused,
   setAuditSink,
   threatListRow,
   type AuditRetention,
@@ -14,6 +12,7 @@ import {
   type ThreatList,
 } from "../../../protocols/index.ts";
 import type { Directory, DirectoryRow } from "../../ports/index.ts";
+import { changeRow, watchRow } from "./one-row.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";
 
 /** Where the audit goes and how long it stays: rows that only nodes change which may also change keys. */
@@ -106,8 +105,6 @@ export function sinkUrlFault(text: string): string | undefined {
   }
 }
 
-const attemptsMax = 4;
-
 /** Begins to watch the rows. */
 export function watchAuditRules(directory: Directory): AuditRules {
   const sinks = watchNamedRows<AuditSink>(directory, {
@@ -123,17 +120,11 @@ export function watchAuditRules(directory: Directory): AuditRules {
     limit: { threatListsMax },
   });
   let rules: AuditRetention | undefined;
-  const take = (row: DirectoryRow | undefined): void => {
+  const stop = watchRow(directory, retentionKey, (row) => {
     if (row === undefined) rules = undefined;
     // A row that says nothing is passed over: removing by rules that nobody understood would be worse than by the last
     // ones.
-    else if (row.key === retentionKey && isRetention.Check(row.value)) rules = row.value as AuditRetention;
-  };
-  const stop = directory.watch(retentionKey, {
-    reset: (rows) => take(rows.find(({ key }) => key === retentionKey)),
-    changed: take,
-    removed: (key) => (key === retentionKey ? take(undefined) : undefined),
-    stale: () => undefined,
+    else if (isRetention.Check(row.value)) rules = row.value as AuditRetention;
   });
   return {
     sinks,
@@ -141,15 +132,9 @@ export function watchAuditRules(directory: Directory): AuditRules {
     retention: {
       current: () => rules,
       async set(next) {
-        for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-          const row = await directory.read(retentionKey);
-          if (row === undefined && next === undefined) return ok({});
-          if ((await directory.compareAndSet(retentionKey, next, row?.revision ?? 0)).applied) {
-            rules = next;
-            return ok({});
-          }
-        }
-        return refused(failure("OVERLOADED", { row: retentionKey }));
+        const set = await changeRow(directory, retentionKey, { make: () => ok(next) });
+        if (set.ok) rules = next;
+        return set;
       },
     },
     stop() {

@@ -1,6 +1,7 @@
 /** How the cluster looks: one row of the directory, which every node has at hand. */
-import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
+import { ok, type Result } from "../../../protocols/index.ts";
 import type { Directory } from "../../ports/index.ts";
+import { changeRow, watchRow } from "./one-row.ts";
 import { brandingKey, isRow, type BrandingRow } from "./records.ts";
 
 /** The settings. `change` rejects with DIRECTORY_UNAVAILABLE. */
@@ -14,40 +15,22 @@ export interface Branding {
   stop(): void;
 }
 
-const attemptsMax = 4;
-
 /** On the rows of a directory. */
 export function openBranding(directory: Pick<Directory, "read" | "compareAndSet" | "watch">): Branding {
   let current: BrandingRow = {};
   const taken = (value: unknown): BrandingRow => (isRow(brandingKey, value) ? (value as BrandingRow) : {});
-  const stop = directory.watch(brandingKey, {
-    reset: (rows) => (current = taken(rows.find(({ key }) => key === brandingKey)?.value)),
-    changed: ({ key, value }) => {
-      if (key === brandingKey) current = taken(value);
-    },
-    removed: (key) => {
-      if (key === brandingKey) current = {};
-    },
-    stale: () => undefined,
-  });
+  const stop = watchRow(directory, brandingKey, (row) => (current = taken(row?.value)));
   return {
     current: () => current,
     stop,
-    async change(make) {
-      for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-        // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-        const found = await directory.read(brandingKey);
-        const before = taken(found?.value);
-        const made = make(before);
-        if (!made.ok) return made;
-        const after = made.value;
-        const value = Object.keys(after).length === 0 ? undefined : after;
-        if (value === undefined && found === undefined) return ok({ before, after });
-        // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-        if ((await directory.compareAndSet(brandingKey, value, found?.revision ?? 0)).applied)
-          return ok({ before, after });
-      }
-      return refused(failure("OVERLOADED", { row: brandingKey }));
-    },
+    change: (make) =>
+      changeRow(directory, brandingKey, {
+        make(row) {
+          const before = taken(row?.value);
+          const made = make(before);
+          return made.ok ? ok({ before, after: made.value }) : made;
+        },
+        value: ({ after }) => (Object.keys(after).length === 0 ? undefined : after),
+      }),
   };
 }

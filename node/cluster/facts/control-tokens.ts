@@ -5,10 +5,17 @@
  *  nothing any more lets nobody in by them after `controlBlindMs`. */
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
-import { failure, ok, refused, type ControlTokenView, type Result } from "../../../protocols/index.ts";
+import {
+  failure,
+  holdsAt,
+  ok,
+  refused,
+  wireLimits,
+  type ControlTokenView,
+  type Result,
+} from "../../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow } from "../../ports/index.ts";
-import { holdsAt } from "../../../protocols/index.ts";
-import { wireLimits } from "../../../protocols/index.ts";
+import { changeRow } from "./one-row.ts";
 
 /** Control tokens of a cluster; expired ones make room. */
 export const controlTokensMax = 64;
@@ -17,7 +24,6 @@ export const controlBlindMs = 60_000;
 /** A use is noted so often at most. */
 const controlUseMs = 3_600_000;
 const prefix = "control/";
-const attemptsMax = 8;
 
 /** A control token as it is kept. */
 export interface ControlToken extends ControlTokenView {
@@ -89,18 +95,12 @@ export function watchControlTokens(directory: Directory, clock: Pick<Clock, "now
     to: (now: ControlToken | undefined) => Result<ControlToken | undefined>,
   ): Promise<Result<ControlToken | undefined>> {
     const key = `${prefix}${name}`;
-    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-      const row = await directory.read(key);
-      const next = to(read(row));
-      if (!next.ok) return next;
-      const { applied, row: now } = await directory.compareAndSet(key, next.value, row?.revision ?? 0);
-      if (!applied) continue;
-      // The caller that changed it must not find the earlier row here.
-      if (now === undefined || next.value === undefined) rows.delete(key);
-      else note(now);
-      return next;
-    }
-    return refused(failure("OVERLOADED", { row: prefix }));
+    const changed = await changeRow(directory, key, { make: (row) => to(read(row)), name: prefix, attemptsMax: 8 });
+    // The caller that changed it must not find the earlier row here.
+    if (!changed.ok) return changed;
+    if (changed.value === undefined) rows.delete(key);
+    else rows.set(key, changed.value);
+    return changed;
   }
 
   return {

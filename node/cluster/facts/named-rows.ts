@@ -1,6 +1,7 @@
 /** Rows of the directory that admins write one by one, each by its name, as every node knows them. */
 import { failure, ok, refused, sameJson, type Failure, type Result } from "../../../protocols/index.ts";
 import type { Directory, DirectoryRow } from "../../ports/index.ts";
+import { changeRow } from "./one-row.ts";
 
 /** Rows of one sort. */
 export interface NamedRows<Row extends { readonly name: string }> {
@@ -49,8 +50,6 @@ interface NamedRowsOptions<Row> {
   readonly fault?: (row: Row) => Failure | undefined;
 }
 
-const attemptsMax = 4;
-
 /** Begins to watch them. */
 export function watchNamedRows<Row extends { readonly name: string }>(
   directory: Directory,
@@ -86,20 +85,11 @@ export function watchNamedRows<Row extends { readonly name: string }>(
     },
     stale: () => undefined,
   });
-  const change = async (
+  const change = (
     name: string,
     to: (row: Row | undefined) => Result<Row | undefined>,
-  ): Promise<Result<Row | undefined>> => {
-    const key = `${prefix}${name}`;
-    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-      const row = await directory.read(key);
-      const next = to(row && read(row));
-      if (!next.ok) return next;
-      const { applied } = await directory.compareAndSet(key, next.value, row?.revision ?? 0);
-      if (applied) return next;
-    }
-    return refused(failure("OVERLOADED", { row: key }));
-  };
+  ): Promise<Result<Row | undefined>> =>
+    changeRow(directory, `${prefix}${name}`, { make: (row) => to(row && read(row)) });
   const missing = (name: string) => refused(failure("NOT_FOUND", { [one]: name }));
 
   return {

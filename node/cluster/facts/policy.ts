@@ -2,8 +2,9 @@
  *
  *  The manager that begins to act as controller writes there what its configuration says. Until a node has read the
  *  row, its own configuration holds. */
-import { failure, PlexusError } from "../../../protocols/index.ts";
+import { ok, PlexusError } from "../../../protocols/index.ts";
 import type { Directory } from "../../ports/index.ts";
+import { changeRow, watchRow } from "./one-row.ts";
 import { asPolicy, policyKey, type Policy } from "./records.ts";
 
 export interface ClusterPolicy {
@@ -21,8 +22,6 @@ export interface ClusterPolicy {
   stop(): void;
 }
 
-const attemptsMax = 4;
-
 const same = (one: Policy, other: Policy): boolean =>
   one.replicas === other.replicas && one.minInSync === other.minInSync;
 
@@ -39,16 +38,7 @@ export function watchPolicy(directory: Directory, first: Policy): ClusterPolicy 
     current = next;
     for (const listener of listeners) listener();
   };
-  const stop = directory.watch(policyKey, {
-    reset: (rows) => take(rows.map(asPolicy).find((policy) => policy !== undefined)),
-    changed: (row) => {
-      if (row.key === policyKey) take(asPolicy(row));
-    },
-    removed: (key) => {
-      if (key === policyKey) take(undefined);
-    },
-    stale: () => undefined,
-  });
+  const stop = watchRow(directory, policyKey, (row) => take(row && asPolicy(row)));
 
   return {
     current: () => current,
@@ -66,14 +56,13 @@ export function watchPolicy(directory: Directory, first: Policy): ClusterPolicy 
       return () => publishers.delete(listener);
     },
     async publish() {
-      for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-        const row = await directory.read(policyKey);
-        const policy = row && asPolicy(row);
-        if (policy !== undefined && same(policy, configured)) return;
-        const { applied } = await directory.compareAndSet(policyKey, configured, row?.revision ?? 0);
-        if (applied) return;
-      }
-      throw new PlexusError(failure("OVERLOADED", { row: policyKey }));
+      const published = await changeRow(directory, policyKey, {
+        make(row) {
+          const policy = row && asPolicy(row);
+          return ok(policy !== undefined && same(policy, configured) ? row?.value : configured);
+        },
+      });
+      if (!published.ok) throw new PlexusError(published.error);
     },
     stop,
   };

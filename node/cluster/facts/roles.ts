@@ -1,13 +1,7 @@
 /** The roles of the cluster as every node knows them: one row of the directory, and how it changes. */
-import {
-  failure,
-  refused,
-  roleTable,
-  type ClusterRole,
-  type Result,
-  type RoleTable,
-} from "../../../protocols/index.ts";
+import { roleTable, type ClusterRole, type Result, type RoleTable } from "../../../protocols/index.ts";
 import type { Directory } from "../../ports/index.ts";
+import { changeRow, watchRow } from "./one-row.ts";
 import { asRoles, rolesKey } from "./records.ts";
 
 /** The cluster's own roles. */
@@ -21,8 +15,6 @@ export interface ClusterRoles {
   stop(): void;
 }
 
-const attemptsMax = 4;
-
 /** Begins to watch the row. */
 export function watchRoles(directory: Directory): ClusterRoles {
   let current: readonly ClusterRole[] = [];
@@ -31,31 +23,18 @@ export function watchRoles(directory: Directory): ClusterRoles {
     current = roles;
     table = roleTable(roles);
   };
-  const stop = directory.watch(rolesKey, {
-    reset: (rows) => take(rows.map(asRoles).find((roles) => roles !== undefined) ?? []),
-    changed(row) {
-      // One that says none is passed over: what was seen last is more than nothing.
-      if (row.key === rolesKey) take(asRoles(row) ?? current);
-    },
-    removed(key) {
-      if (key === rolesKey) take([]);
-    },
-    stale: () => undefined,
-  });
+  // One that says none is passed over: what was seen last is more than nothing.
+  const stop = watchRow(directory, rolesKey, (row) => take(row === undefined ? [] : (asRoles(row) ?? current)));
   return {
     current: () => current,
     table: () => table,
     async change(change) {
-      for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-        const row = await directory.read(rolesKey);
-        const next = change((row && asRoles(row)) ?? []);
-        if (!next.ok) return next;
-        const { applied } = await directory.compareAndSet(rolesKey, { roles: next.value }, row?.revision ?? 0);
-        if (!applied) continue;
-        take(next.value);
-        return next;
-      }
-      return refused(failure("OVERLOADED", { row: rolesKey }));
+      const changed = await changeRow(directory, rolesKey, {
+        make: (row) => change((row && asRoles(row)) ?? []),
+        value: (next) => ({ roles: next }),
+      });
+      if (changed.ok) take(changed.value);
+      return changed;
     },
     stop,
   };

@@ -2,15 +2,21 @@
  *  of their code. */
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
-import { failure, ok, refused, type Result, type SignUpInvitation } from "../../../protocols/index.ts";
+import {
+  failure,
+  holdsAt,
+  ok,
+  refused,
+  wireLimits,
+  type Result,
+  type SignUpInvitation,
+} from "../../../protocols/index.ts";
 import type { Directory, DirectoryRow } from "../../ports/index.ts";
-import { holdsAt } from "../../../protocols/index.ts";
-import { wireLimits } from "../../../protocols/index.ts";
+import { changeRow } from "./one-row.ts";
 
 const prefix = "sign-up/";
 /** Invitations of a cluster; expired ones make room. */
 const signUpInvitationsMax = 256;
-const attemptsMax = 8;
 
 const isInvitation = checkOf(
   Type.Object({
@@ -41,19 +47,11 @@ export interface SignUpInvitations {
 
 /** On the rows of a directory. */
 export function signUpInvitations(directory: Pick<Directory, "read" | "list" | "compareAndSet">): SignUpInvitations {
-  async function change(
+  const change = (
     id: string,
     to: (now: SignUpInvitation | undefined) => Result<SignUpInvitation | undefined>,
-  ): Promise<Result<SignUpInvitation | undefined>> {
-    const key = `${prefix}${id}`;
-    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-      const row = await directory.read(key);
-      const next = to(read(row));
-      if (!next.ok) return next;
-      if ((await directory.compareAndSet(key, next.value, row?.revision ?? 0)).applied) return next;
-    }
-    return refused(failure("OVERLOADED", { row: prefix }));
-  }
+  ): Promise<Result<SignUpInvitation | undefined>> =>
+    changeRow(directory, `${prefix}${id}`, { make: (row) => to(read(row)), name: prefix, attemptsMax: 8 });
   const all = async (): Promise<readonly SignUpInvitation[]> =>
     (await directory.list(prefix)).map(read).filter((one) => one !== undefined);
   const holds = ({ uses, expiresAtMs }: SignUpInvitation, nowMs: number): boolean =>

@@ -1,7 +1,8 @@
 /** The public keys that the cluster's short-lived tokens are verified with: one row for each node that has signed any.
  *  A private key never leaves its node's memory. Rows of nodes that are no members any more count for nothing. */
-import { failure, holdsAt, PlexusError } from "../../../protocols/index.ts";
+import { holdsAt, ok, PlexusError } from "../../../protocols/index.ts";
 import type { Directory, NodeId } from "../../ports/index.ts";
+import { changeRow } from "./one-row.ts";
 import { asTokenKeys, tokenKeysKey, tokenKeysPrefix, type TokenKey } from "./records.ts";
 
 export type { TokenKey } from "./records.ts";
@@ -22,8 +23,6 @@ export interface TokenKeys {
   publish(key: TokenKey, nowMs: number): Promise<void>;
   stop(): void;
 }
-
-const attemptsMax = 4;
 
 /** Begins to watch the rows. */
 export function watchTokenKeys(
@@ -57,19 +56,15 @@ export function watchTokenKeys(
       if (row !== undefined) note(row);
     },
     async publish(key, nowMs) {
-      for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-        const row = await directory.read(tokenKeysKey(node));
-        const kept =
-          (row && asTokenKeys(row)?.keys.filter(({ untilMs }) => holdsAt(nowMs, untilMs, tokenKeyLifeMs))) ?? [];
-        const keys = [...kept, key].slice(-tokenKeysPerNodeMax);
-        const { applied, row: now } = await directory.compareAndSet(
-          tokenKeysKey(node),
-          { node, keys },
-          row?.revision ?? 0,
-        );
-        if (applied && now !== undefined) return note(now);
-      }
-      throw new PlexusError(failure("OVERLOADED", { row: tokenKeysKey(node) }));
+      const published = await changeRow(directory, tokenKeysKey(node), {
+        make(row) {
+          const kept =
+            (row && asTokenKeys(row)?.keys.filter(({ untilMs }) => holdsAt(nowMs, untilMs, tokenKeyLifeMs))) ?? [];
+          return ok({ node, keys: [...kept, key].slice(-tokenKeysPerNodeMax) });
+        },
+      });
+      if (!published.ok) throw new PlexusError(published.error);
+      rows.set(tokenKeysKey(node), published.value);
     },
     stop,
   };

@@ -1,7 +1,8 @@
 /** The models that the cluster keeps on its nodes: one row of the directory, written by admins. */
-import { failure, PlexusError, type ModelsView, type WantedModel } from "../../../protocols/index.ts";
+import { ok, PlexusError, type ModelsView, type WantedModel } from "../../../protocols/index.ts";
 import type { ModelStore } from "../../../runtimes/store/port.ts";
 import type { Directory } from "../../ports/index.ts";
+import { changeRow, watchRow } from "./one-row.ts";
 import { asWanted, wantedKey } from "./records.ts";
 
 export interface WantedModels {
@@ -28,8 +29,6 @@ export const viewOfStore = ({ store, wanted }: StoreParts, node: string): Models
   damaged: store.damaged(),
 });
 
-const attemptsMax = 4;
-
 /** Begins to watch the row. */
 export function watchWantedModels(directory: Directory): WantedModels {
   let current: readonly WantedModel[] = [];
@@ -39,14 +38,8 @@ export function watchWantedModels(directory: Directory): WantedModels {
     current = models;
     for (const listener of listeners) listener();
   };
-  const stop = directory.watch(wantedKey, {
-    reset: (rows) => take(rows.map(asWanted).find((models) => models !== undefined) ?? []),
-    changed: (row) => take(asWanted(row) ?? current),
-    removed: (key) => {
-      if (key === wantedKey) take([]);
-    },
-    stale: () => undefined,
-  });
+  // One that says none is passed over.
+  const stop = watchRow(directory, wantedKey, (row) => take(row === undefined ? [] : (asWanted(row) ?? current)));
   return {
     current: () => current,
     onChange(listener) {
@@ -54,12 +47,9 @@ export function watchWantedModels(directory: Directory): WantedModels {
       return () => listeners.delete(listener);
     },
     async set(models) {
-      for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-        const row = await directory.read(wantedKey);
-        const { applied } = await directory.compareAndSet(wantedKey, { models }, row?.revision ?? 0);
-        if (applied) return take(models);
-      }
-      throw new PlexusError(failure("OVERLOADED", { row: wantedKey }));
+      const set = await changeRow(directory, wantedKey, { make: () => ok({ models }) });
+      if (!set.ok) throw new PlexusError(set.error);
+      take(models);
     },
     stop,
   };
