@@ -219,6 +219,16 @@ export const errorTable = {
     http: 403,
     help: "This member is banned from the room. A moderator can lift the ban.",
   },
+  ROOM_ARCHIVED: {
+    outcome: "failed",
+    http: 409,
+    help: "This room is archived: it can be read, and nobody writes in it. An owner of the room can bring it back.",
+  },
+  SLOW_MODE: {
+    outcome: "failed",
+    http: 429,
+    help: "Members of this room wait a while between two messages. Send it again when that time is over.",
+  },
   NAME_TAKEN: { outcome: "failed", http: 409, help: "This name is already taken. Choose another." },
   ALREADY_DONE: { outcome: "failed", http: 409, help: "Nothing was changed: it was like this already." },
   LIMIT_REACHED: {

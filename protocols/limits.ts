@@ -150,6 +150,8 @@ export const wireLimits = {
   soundsPerMessageMax: 2,
   /** Characters that say what is said in a sound. */
   soundTextCharsMax: 2_000,
+  /** A room in which members wait longer between two messages is refused with `BAD_REQUEST`. */
+  slowMsMax: 6 * 60 * 60_000,
   /** Characters that say what is in a picture. */
   pictureTextCharsMax: 300,
   /** Pinning one more is refused with `LIMIT_REACHED`. */

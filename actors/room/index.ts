@@ -6,7 +6,7 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `answering.ts`, `threads.ts`, `polls.ts`, `membership.ts`,
+ *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`, `membership.ts`,
  *  `reading.ts`, `unread.ts`, `restoring.ts`. */
 import { roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
@@ -31,6 +31,7 @@ import {
 } from "./membership.ts";
 import { late, onMessage, onMessageRead, postingHandlers, type MessageTag } from "./posting.ts";
 import { eventsShown, historyPage, readingHandlers, type HistoryTag } from "./reading.ts";
+import { ruleHandlers } from "./rules.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
 import { evolve, factsOf, record, viewOf } from "./state.ts";
 import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
@@ -109,6 +110,7 @@ const isMember = (state: Room, turn: Turn): boolean => entryOf(state.members, tu
 const forMembers: MemberHandlers = {
   ...membershipHandlers,
   ...postingHandlers,
+  ...ruleHandlers,
   ...answeringHandlers,
   ...unreadHandlers,
   ...readingHandlers,

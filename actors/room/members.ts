@@ -17,6 +17,8 @@ export interface Member extends RoomMember {
   readonly mentionedSeq?: number;
   /** The message that mentions the member since it was edited, until the member has looked. */
   readonly calledSeq?: number;
+  /** When the member posted last, in a room that makes its members wait. */
+  readonly postedAtMs?: number;
   /** Somebody else brought this member in. */
   readonly invited: boolean;
 }

@@ -53,16 +53,24 @@ const notices = (type: "roomJoined" | "roomLeft", members: readonly string[], tu
     message: { type, room: turn.key, ...(type === "roomJoined" && { by: turn.from }) },
   }));
 
-/** A public room keeps its row in the catalog up to date. */
-const listing = (room: Pick<Room, "visibility" | "title" | "topic">, turn: Turn): readonly Mail[] =>
-  room.visibility === "public"
-    ? [
-        {
-          to: "catalog/rooms",
-          message: { type: "put", key: turn.key, title: room.title, detail: room.topic, atMs: turn.nowMs },
-        },
-      ]
-    : [];
+/** One event, answered by the view it leads to. */
+export const changeOf = (room: Room, turn: Turn, event: RoomEvent, mail: readonly Mail[] = []): Effects =>
+  change(room, turn, [event], mail);
+
+const unlisted = (turn: Turn): Mail => ({ to: "catalog/rooms", message: { type: "remove", key: turn.key } });
+
+/** A public room keeps its row in the catalog up to date; an archived one has none. */
+export const listing = (room: Pick<Room, "visibility" | "title" | "topic" | "archived">, turn: Turn): readonly Mail[] =>
+  room.visibility !== "public"
+    ? []
+    : room.archived === true
+      ? [unlisted(turn)]
+      : [
+          {
+            to: "catalog/rooms",
+            message: { type: "put", key: turn.key, title: room.title, detail: room.topic, atMs: turn.nowMs },
+          },
+        ];
 
 /** Tag of the question whether the creator's list has a place, and then, for a direct room, whether there is anybody to
  *  talk to. */
@@ -381,6 +389,7 @@ function setRole(room: Room, { member, role, seen }: Of<"setRole">, turn: Turn):
 function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.rename"))
     return [refuse("FORBIDDEN", { reason: "only moderators can change title and topic" })];
+  if (room.archived === true) return [refuse("ROOM_ARCHIVED")];
   const event: RoomEvent =
     command.type === "setTitle"
       ? { type: "titled", title: command.title, by: turn.from }
@@ -413,8 +422,12 @@ export function undeliverable(
   if (refused.length + lost.length === 0) return [];
   // Nobody is left to look after it: it must not stand in the list of rooms.
   const isLast = lost.length > 0 && isUser(to) && room.members.size === room.agents.length + 1;
-  const row: Mail = { to: "catalog/rooms", message: { type: "remove", key: turn.key } };
-  return eventEffects(room, turn, [...refused, ...lost], isLast && room.visibility === "public" ? [row] : []);
+  return eventEffects(
+    room,
+    turn,
+    [...refused, ...lost],
+    isLast && room.visibility === "public" ? [unlisted(turn)] : [],
+  );
 }
 
 /** What members ask about each other and about what the room is called. */

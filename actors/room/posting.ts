@@ -17,6 +17,7 @@ import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
+import { refuseArchived, refusePost } from "./rules.ts";
 import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
 
@@ -76,6 +77,9 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
     return [reply(answer, turn.replyTo)];
   }
+  const isOwed = "answers" in command && turn.from.startsWith("agent/");
+  const refusal = isOwed ? undefined : refusePost(room, { isLine: root === undefined || !isQuiet(command) }, turn);
+  if (refusal !== undefined) return refusal;
   const mentions = mentionsIn(command.text, room);
   const atMs = turn.nowMs;
   const message: RoomMessage = {
@@ -160,7 +164,12 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, asShown(message), turn);
 }
 
+/** What changes a message, and is refused in an archived room. What is written there is still deleted. */
+const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll"]);
+
 function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn): Effects {
+  const refusal = writing.has(command.type) ? refuseArchived(room, turn) : undefined;
+  if (refusal !== undefined) return refusal;
   switch (command.type) {
     case "post":
       // Threads are one level deep: an answer to an answer belongs to the thread it is read in.

@@ -181,16 +181,23 @@ function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | unde
   const before = root === undefined ? room : replaceMessage(room, root);
   const full = before.recent.length >= limits.roomRecentMessages;
   const isQuiet = message.threadOnly === true;
-  const author = isQuiet ? undefined : entryOf(room.members, message.author);
-  const counted = author && withEntry(room.members, message.author, { ...author, own: author.own + 1 });
+  const members = withPosted(room, message);
+  const author = isQuiet ? undefined : entryOf(members, message.author);
+  const counted = author && withEntry(members, message.author, { ...author, own: author.own + 1 });
   return {
     ...withThreads(before, root === undefined ? room.threads : withAnswer(room.threads, root, message)),
     ...(message.poll !== undefined && { polls: [...(room.polls ?? []), { seq: message.seq, votes: emptyTable }] }),
     ...(isQuiet && { quiet: (room.quiet ?? 0) + 1 }),
     messageSeq: message.seq,
     recent: [...(full ? before.recent.slice(1) : before.recent), message],
-    members: isQuiet ? room.members : withMentioned(counted ?? room.members, message),
+    members: isQuiet ? members : withMentioned(counted ?? members, message),
   };
+}
+
+/** The members, of whom the author is known to have posted where that matters. */
+function withPosted({ members, slowMs = 0 }: Room, { author, atMs }: RoomMessage): MemberTable {
+  const member = slowMs === 0 ? undefined : entryOf(members, author);
+  return member === undefined ? members : withEntry(members, author, { ...member, postedAtMs: atMs });
 }
 
 /** How many answers that are in a thread only come after a position, of those in memory. */
@@ -398,6 +405,7 @@ export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
     room: key,
     title,
     visibility,
+    ...(room.archived === true && { archived: true }),
     memberCount: room.members.size,
     ...unread,
     mentioned: unread.mentioned || threads.some(({ mentioned }) => mentioned),

@@ -48,6 +48,10 @@ export type Asking = Extract<
   | "react"
   | "poll"
   | "multipoll"
+  | "archive"
+  | "unarchive"
+  | "posting"
+  | "slow"
   | "vote"
   | "close"
   | "topic"
@@ -130,6 +134,17 @@ export function requestOf(
       return onNumber(first, (seq) => inRoom(request("room.closePoll", { seq })));
     case "topic":
       return inRoom(request("room.setTopic", { topic: rest, ...restingOn(here.topic()) }));
+    case "archive":
+    case "unarchive":
+      return inRoom(request("room.setArchived", { archived: name === "archive" }));
+    case "posting":
+      return first === "members" || first === "threads" || first === "moderators"
+        ? inRoom(request("room.setRules", { posting: first }))
+        : { wrong: "Say who posts: members, threads or moderators." };
+    case "slow":
+      return /^\d{1,5}$/.test(first)
+        ? inRoom(request("room.setRules", { slowMs: Number(first) * 1_000 }))
+        : { wrong: `${first} is not a number of seconds.` };
     case "stop": {
       if (here.place?.kind !== "room") return withAgent(request("agent.stop", {}));
       if (rest !== "") return onNumber(rest, (seq) => request("room.stop", { seq }));

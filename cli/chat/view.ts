@@ -257,7 +257,8 @@ export function describeRoom(room: RoomSummary, { color, who }: Look, partner?: 
   const mentioned = room.mentioned ? paint(color, ["bold", "red"], " @you") : "";
   const title = partner === undefined ? room.title : `with ${who(partner)}`;
   const beside = title === "" || title === room.room ? "" : ` (${withoutControls(title)})`;
-  return `${withoutControls(room.room)}${beside}, ${room.memberCount} members${unread}${threads}${mentioned}`;
+  const archived = room.archived === true ? ", archived" : "";
+  return `${withoutControls(room.room)}${beside}${archived}, ${room.memberCount} members${unread}${threads}${mentioned}`;
 }
 
 const indent = (text: string): string => printable(text).replaceAll("\n", "\n      ");

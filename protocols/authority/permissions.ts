@@ -65,6 +65,8 @@ export const permissions = {
     for: "Removing and banning members of lower rank; people remove agents of theirs",
   },
   "room.rename": { has: ["moderator"], power: "none", for: "Changing a room's title and topic" },
+  "room.rules": { has: ["moderator"], power: "none", for: "Setting who posts in a room, and how often" },
+  "room.archive": { has: ["owner"], power: "none", for: "Archiving a room, and bringing it back" },
   "room.rank": { has: ["owner"], power: "none", for: "Changing the rank of members" },
   "account.use": { has: ["self"], power: "none", for: "The own profile, rooms, devices and agents" },
   "account.see": {

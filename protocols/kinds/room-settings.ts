@@ -1,7 +1,8 @@
 /** What people set of a room, described once for the room, the page and the terminal. It loads no schema. */
-import type { RoomEvent, RoomView } from "./room.ts";
+import { describeDuration } from "../words/amounts.ts";
+import type { RoomEvent, RoomPosting, RoomView } from "./room.ts";
 
-const settingNames = ["title", "topic"] as const satisfies readonly (keyof RoomView)[];
+const settingNames = ["title", "topic", "archived", "posting", "slowMs"] as const satisfies readonly (keyof RoomView)[];
 
 /** What a room is set to, by people in it. The room itself, its view and the page's model have these fields. */
 export type RoomSettings = Pick<RoomView, (typeof settingNames)[number]>;
@@ -13,7 +14,7 @@ export const settingsOf = (room: RoomSettings): RoomSettings =>
   ) as unknown as RoomSettings;
 
 /** The events that set something. Each has a row in `settingEvents`, and nothing else needs to know it. */
-export type RoomSettingEvent = Extract<RoomEvent, { readonly type: "titled" | "topicSet" }>;
+export type RoomSettingEvent = Extract<RoomEvent, { readonly type: "titled" | "topicSet" | "archiveSet" | "rulesSet" }>;
 
 interface SettingRow<Event> {
   /** What is different after it. */
@@ -25,7 +26,26 @@ interface SettingRow<Event> {
 const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: SettingRow<Event> } = {
   titled: { after: ({ title }) => ({ title }), says: ({ title }) => `renamed the room to ${title}` },
   topicSet: { after: ({ topic }) => ({ topic }), says: ({ topic }) => `set the topic: ${topic}` },
+  archiveSet: {
+    after: ({ archived }) => ({ archived }),
+    says: ({ archived }) =>
+      archived ? "archived the room: it can be read, and nobody writes" : "brought the room back",
+  },
+  rulesSet: {
+    after: ({ posting, slowMs }) => ({ posting, slowMs }),
+    says: (event) => `set who posts: ${rulesText(event)}`,
+  },
 };
+
+const posters: Readonly<Record<RoomPosting, string>> = {
+  members: "every member",
+  threads: "moderators, and members in threads",
+  moderators: "moderators",
+};
+
+/** Who posts in a room and how often, in words. */
+export const rulesText = ({ posting = "members", slowMs = 0 }: Partial<RoomSettings>): string =>
+  slowMs === 0 ? posters[posting] : `${posters[posting]}; members once in ${describeDuration(slowMs)}`;
 
 const rowOf = ({ type }: RoomSettingEvent) => settingEvents[type] as SettingRow<RoomSettingEvent>;
 

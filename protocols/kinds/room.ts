@@ -13,6 +13,17 @@ export type MemberRole = Static<typeof memberRole>;
 export const visibility = Type.Union([Type.Literal("public"), Type.Literal("private"), Type.Literal("direct")]);
 export type Visibility = Static<typeof visibility>;
 
+/** Who posts lines of a room. `threads`: moderators do, and members answer them in threads; `moderators`: members read
+ *  and react. */
+export const roomPosting = Type.Union([Type.Literal("members"), Type.Literal("threads"), Type.Literal("moderators")]);
+export type RoomPosting = Static<typeof roomPosting>;
+
+const rules = {
+  posting: Type.Optional(roomPosting),
+  /** How long a member waits between two messages; 0: not at all. Moderators do not wait. */
+  slowMs: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.slowMsMax })),
+} as const;
+
 const emojiText = "^\\S+$";
 const emoji = line(32, 1, emojiText);
 const messageText = text(limits.messageCharsMax);
@@ -196,6 +207,31 @@ export const roomCommands = {
     permission: "room.rank",
     http: ["PUT", "/rooms/:room/members/:member/role"],
     summary: "Changes a member's role",
+  }),
+  /** An archived room is read, and found, and nobody writes in it; it is in no list. Not of direct rooms. Error:
+   *  FORBIDDEN. */
+  setArchived: command({
+    params: { archived: Type.Boolean() },
+    result: view,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.archive",
+    http: [
+      ["PUT", "/rooms/:room/archived", { set: { archived: true }, summary: "Archives a room" }],
+      ["DELETE", "/rooms/:room/archived", { set: { archived: false }, summary: "Brings an archived room back" }],
+    ],
+    summary: "Archives a room, or brings it back",
+  }),
+  /** What is not named stays. `seen` is what the writer has seen: if what is changed is something else by now, nothing
+   *  is done. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
+  setRules: command({
+    params: { ...rules, seen: Type.Optional(object(rules)) },
+    result: view,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.rules",
+    http: ["PATCH", "/rooms/:room/rules"],
+    summary: "Sets who posts in a room, and how often",
   }),
   setTitle: command({
     params: { title: line(limits.titleCharsMax), seen: seenText(limits.titleCharsMax) },
@@ -558,6 +594,12 @@ export interface RoomView {
   readonly members: Readonly<Record<string, RoomMember>>;
   readonly messageSeq: number;
   readonly pins: readonly number[];
+  /** Absent: it never was. */
+  readonly archived?: boolean;
+  /** Absent: members do. */
+  readonly posting?: RoomPosting;
+  /** How long members wait between two messages. Absent: not at all. */
+  readonly slowMs?: number;
 }
 
 /** What admins see of a room. Of a direct room the title is empty. */
@@ -662,6 +704,8 @@ export interface RoomSummary extends RoomUnread {
   readonly room: string;
   readonly title: string;
   readonly visibility: Visibility;
+  /** It is read only, and stands in no list but that of archived rooms. */
+  readonly archived?: true;
   readonly memberCount: number;
   /** Threads with something to read. Absent: none. */
   readonly threads?: number;
@@ -760,6 +804,8 @@ export type RoomEvent =
       readonly reason?: string;
     }
   | { readonly type: "unbanned"; readonly member: string; readonly by: string }
+  | { readonly type: "archiveSet"; readonly archived: boolean; readonly by: string }
+  | { readonly type: "rulesSet"; readonly posting: RoomPosting; readonly slowMs: number; readonly by: string }
   | { readonly type: "roleSet"; readonly member: string; readonly role: MemberRole; readonly by: string }
   | { readonly type: "titled"; readonly title: string; readonly by: string }
   | { readonly type: "topicSet"; readonly topic: string; readonly by: string }

@@ -62,6 +62,8 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   remove: { member: "user/gil" },
   unban: { member: "user/noah" },
   bans: {},
+  setArchived: { archived: true },
+  setRules: { posting: "moderators" },
   setRole: { member: "user/bert", role: "moderator" },
   setTitle: { title: "other" },
   setTopic: { topic: "other" },

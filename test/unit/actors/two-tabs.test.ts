@@ -90,6 +90,18 @@ const playbook = (acts: readonly object[]) => ({ when: {}, acts });
 const written: Readonly<Record<string, readonly Written[]>> = {
   "room.setTitle": [ofRoom("title", "setTitle")],
   "room.setTopic": [ofRoom("topic", "setTopic")],
+  "room.setRules": [
+    {
+      values: [5_000, 9_000, 0],
+      make() {
+        const fixture = inLobby();
+        return {
+          now: () => view(fixture).slowMs ?? 0,
+          write: (slowMs, seen) => fixture.do(ada, lobby, { type: "setRules", slowMs, seen: { slowMs: seen } }),
+        };
+      },
+    },
+  ],
   "room.setRole": [
     {
       values: ["moderator", "member", "owner"],
@@ -260,7 +272,7 @@ const reasons = {
     "backup.removeSchedule backup.cancel backup.lift watch.removeRule watch.removePlaybook",
   ],
   "is a switch, or one's own choice: it says what shall be, and every tab shows it at once": [
-    "room.react room.pin room.vote room.markRead room.markUnread agent.rate user.setSuspended",
+    "room.setArchived room.react room.pin room.vote room.markRead room.markUnread agent.rate user.setSuspended",
     "user.vouchIdentity role-manager.setAdmin",
   ],
   "goes on from a step that it names, or that nobody else can take": [

@@ -446,7 +446,8 @@ describe("the room list", () => {
       summary("a"),
       summary("dm.ada.bob", { visibility: "direct", ...last(2) }),
     ];
-    const { rooms, direct } = groupRooms(list);
+    const { rooms, direct, archived } = groupRooms([...list, summary("old", { archived: true })]);
+    expect(archived.map((entry) => entry.room)).to.deep.equal(["old"]);
     expect(rooms.map((entry) => entry.room)).to.deep.equal(["a", "b"]);
     expect(direct.map((entry) => entry.room)).to.deep.equal(["dm.ada.bob", "dm.ada.zoe"]);
     expect(otherPerson("dm.ada.bob", ada)).to.equal("bob");

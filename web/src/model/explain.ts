@@ -1,4 +1,5 @@
 import { awayNode, type Failure } from "../../../protocols/errors.ts";
+import { describeDuration } from "../../../protocols/words/amounts.ts";
 import { plainProblem, sentence, withoutSigns } from "./field-faults.ts";
 import { nameOf } from "./text.ts";
 import { locale } from "./locale.ts";
@@ -24,6 +25,8 @@ export function explainWithCode(reason: Failure, asked: "change" | "look" = "cha
   const retryAfterMs = reason.details?.["retryAfterMs"];
   if (reason.code === "RATE_LIMITED" && typeof retryAfterMs === "number")
     return `Too fast: try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`;
+  if (reason.code === "SLOW_MODE" && typeof retryAfterMs === "number")
+    return `Members of this room wait between two messages: try again in ${describeDuration(retryAfterMs + 999)}.`;
   // The table's help is written for somebody without a code; here one was typed.
   if (reason.code === "ADMIN_CODE_WRONG")
     return "This is not the admin code that the node printed at its latest start.";

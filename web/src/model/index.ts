@@ -12,6 +12,7 @@ export * from "./kept.ts";
 export * from "./kept-form.ts";
 export * from "./leaving.ts";
 export * from "./meanwhile.ts";
+export * from "./posting.ts";
 export * from "./room.ts";
 export * from "./room-model.ts";
 export * from "./room-list.ts";

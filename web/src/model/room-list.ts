@@ -91,11 +91,12 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): r
   if (view === undefined || old === undefined) return list;
   const newest = newestLine(model);
   const toRead = threadsToRead(model.threads);
-  const { threads: _, ...rest } = old;
+  const { threads: _threads, archived: _archived, ...rest } = old;
   const next: RoomSummary = {
     ...rest,
     title: view.title,
     visibility: view.visibility,
+    ...(view.archived === true && { archived: true }),
     memberCount: Object.keys(view.members).length,
     messageSeq: view.messageSeq,
     readSeq: unread.readSeq,
@@ -111,6 +112,7 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): r
     old.title === next.title &&
     old.memberCount === next.memberCount &&
     old.visibility === next.visibility &&
+    old.archived === next.archived &&
     old.messageSeq === next.messageSeq;
   return same ? list : list.with(index, next);
 }
@@ -118,15 +120,18 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): r
 export interface RoomGroups {
   readonly rooms: readonly RoomSummary[];
   readonly direct: readonly RoomSummary[];
+  readonly archived: readonly RoomSummary[];
 }
 
 /** The list in the order it is shown: rooms by title, which keeps them where the eye expects them; people by last
  *  contact. */
 export function groupRooms(list: readonly RoomSummary[]): RoomGroups {
-  const rooms = list.filter((room) => room.visibility !== "direct");
+  const rooms = list.filter((room) => room.visibility !== "direct" && room.archived !== true);
+  const archived = list.filter((room) => room.archived === true);
   const direct = list.filter((room) => room.visibility === "direct");
   return {
     rooms: rooms.toSorted((a, b) => a.title.localeCompare(b.title)),
+    archived: archived.toSorted((a, b) => a.title.localeCompare(b.title)),
     direct: direct.toSorted((a, b) => (b.last?.atMs ?? 0) - (a.last?.atMs ?? 0)),
   };
 }

@@ -47,6 +47,7 @@ const shapes = {
   sound: "M4 10v4h4l5 4.5v-13L8 10zM16.5 9a4 4 0 0 1 0 6M19 6.5a8 8 0 0 1 0 11",
   microphone: "M12 15a3 3 0 0 0 3-3V7a3 3 0 0 0-6 0v5a3 3 0 0 0 3 3zM6 12a6 6 0 0 0 12 0M12 18v3",
   poll: "M6 20v-7M12 20V4M18 20V9",
+  archive: "M4 5h16v4H4zM5.500 9v10h13V9M10 13h4",
   back: "M14 6l-6 6 6 6",
 } as const;
 

@@ -7,6 +7,8 @@ export interface MessageActions {
   readonly me: string;
   readonly room: RoomStore;
   readonly moderates: boolean;
+  /** The room is archived: what is written there is read, or deleted. */
+  readonly isArchived: boolean;
   readonly nameFor: (principal: string) => string;
   readonly react: (message: RoomMessage, emoji: string) => void;
   readonly openThread: (root: number) => void;

@@ -260,21 +260,23 @@ function Tools({
   readonly onHold: (held: boolean) => void;
 }) {
   const own = message.author === actions.me;
+  const { isArchived } = actions;
   return (
     <div className="tools" role="group" aria-label="Message actions">
-      {emojis.slice(0, 3).map((emoji) => (
-        <button
-          key={emoji}
-          type="button"
-          className="tool emoji-tool"
-          aria-label={`React with ${emoji}`}
-          onClick={() => actions.react(message, emoji)}
-        >
-          {emoji}
-        </button>
-      ))}
-      <EmojiPicker onPick={(emoji) => actions.react(message, emoji)} onOpen={onHold} />
-      {!inThread && (
+      {!isArchived &&
+        emojis.slice(0, 3).map((emoji) => (
+          <button
+            key={emoji}
+            type="button"
+            className="tool emoji-tool"
+            aria-label={`React with ${emoji}`}
+            onClick={() => actions.react(message, emoji)}
+          >
+            {emoji}
+          </button>
+        ))}
+      {!isArchived && <EmojiPicker onPick={(emoji) => actions.react(message, emoji)} onOpen={onHold} />}
+      {!inThread && !isArchived && (
         <button
           type="button"
           className="tool"
@@ -307,12 +309,12 @@ function Tools({
             Mark unread from here
           </Menu.Item>
         )}
-        {own && message.poll === undefined && (
+        {own && !isArchived && message.poll === undefined && (
           <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq, true)}>
             Edit
           </Menu.Item>
         )}
-        {actions.moderates && (
+        {actions.moderates && !isArchived && (
           <Menu.Item leftSection={<Icon name="pin" size={16} />} onClick={() => actions.pin(message)}>
             {message.pinned === true ? "Unpin" : "Pin"}
           </Menu.Item>

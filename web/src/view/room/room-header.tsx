@@ -1,18 +1,19 @@
 import { Button, Menu } from "@mantine/core";
 import { useState } from "react";
 import type { Failure, RoomView } from "../../../../protocols/index.ts";
-import { useShown, type RoomStore } from "../../live/index.ts";
+import { notices, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { threadsToRead, type RoomModel } from "../../model/index.ts";
 import { counted as numberText } from "./thread-link.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { Icon } from "../parts/icons.tsx";
-import { MenuButton } from "../shell/dialogs.tsx";
+import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { useMeanwhile } from "../parts/meanwhile.tsx";
 import { RoomFields } from "./room-fields.tsx";
 import { Actions, Dialog } from "../parts/layers.tsx";
 import { Bans } from "./bans.tsx";
+import { RoomRules } from "./room-rules.tsx";
 import { LeaveRoom, useLeave } from "./leave-room.tsx";
 
 const panelIcons = { members: "people", pins: "pin", threads: "thread" } as const;
@@ -29,7 +30,15 @@ export function RoomHeader(props: {
   readonly onPanel: (panel?: Panel) => void;
 }) {
   const { view, title, other } = props;
-  const [open, setOpen] = useState<"title" | "bans" | "leave">();
+  const [open, setOpen] = useState<"title" | "rules" | "bans" | "leave">();
+  const session = useSession();
+  const { ask } = useDialogs();
+  const isArchived = view.archived === true;
+  const archive = async () => {
+    if (!isArchived && !(await ask(archiving(title)))) return;
+    const result = await props.store.change("setArchived", { archived: !isArchived });
+    if (result.ok) notices.show(isArchived ? `${title} is back.` : `${title} is archived.`);
+  };
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
   const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
@@ -63,6 +72,7 @@ export function RoomHeader(props: {
         <h1 className="ellipsis" dir="auto">
           {title}
         </h1>
+        {isArchived && <span className="tag">archived</span>}
         {view.topic !== "" && (
           <div className="topic ellipsis optional" dir="auto" title={view.topic}>
             {view.topic}
@@ -98,10 +108,15 @@ export function RoomHeader(props: {
             </button>
           }
         >
-          {props.canChange && (
-            <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => setOpen("title")}>
-              Title and topic
-            </Menu.Item>
+          {props.canChange && !isArchived && (
+            <>
+              <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => setOpen("title")}>
+                Title and topic
+              </Menu.Item>
+              <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("rules")}>
+                Who posts here
+              </Menu.Item>
+            </>
           )}
           <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => props.onPanel("members")}>
             Members and invitations
@@ -109,6 +124,11 @@ export function RoomHeader(props: {
           {props.canChange && (
             <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("bans")}>
               Bans
+            </Menu.Item>
+          )}
+          {view.members[session.me]?.role === "owner" && (
+            <Menu.Item leftSection={<Icon name="archive" size={16} />} onClick={() => void archive()}>
+              {isArchived ? "Bring the room back" : "Archive the room …"}
             </Menu.Item>
           )}
           <Menu.Item
@@ -123,11 +143,23 @@ export function RoomHeader(props: {
       <Dialog opened={open === "title"} onClose={close} title="Title and topic">
         <ChangeRoom view={view} store={props.store} onDone={close} />
       </Dialog>
+      <RoomRules view={view} store={props.store} opened={open === "rules"} onClose={close} />
       <Bans store={props.store} opened={open === "bans"} onClose={close} />
       <LeaveRoom view={view} title={title} opened={open === "leave"} onClose={close} />
     </header>
   );
 }
+
+const archiving = (title: string) => ({
+  title: `Archive ${title}?`,
+  body: (
+    <p>
+      Everybody can still read it, and nobody writes in it. It is out of the list of rooms, and stands under “Archived
+      rooms”. An owner can bring it back.
+    </p>
+  ),
+  action: "Archive",
+});
 
 function ChangeRoom({
   view,

@@ -23,6 +23,7 @@ import { MentionNote, mayInvite } from "./mention-note.tsx";
 import { useOpening } from "./opening.ts";
 import { ThreadPanel } from "./thread-panel.tsx";
 import { ThreadsPanel } from "./threads-panel.tsx";
+import { Writing } from "./room-rules.tsx";
 import { Timeline } from "./timeline.tsx";
 import { NamedLine } from "./named-line.tsx";
 import "./room.css";
@@ -215,6 +216,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const current = useRef(now);
   current.current = now;
   const moderates = role === "owner" || role === "moderator";
+  const isArchived = view?.archived === true;
   const actions = useMemo<MessageActions>(
     () => ({
       me: session.me,
@@ -241,10 +243,11 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         });
       },
       show: (seq) => void current.current.show(seq),
+      isArchived,
       markUnread: (message) => void store.markUnread(message.seq),
       unfolded,
     }),
-    [session, store, nameFor, moderates, setEditing, unfolded],
+    [session, store, nameFor, moderates, isArchived, setEditing, unfolded],
   );
 
   if (view === undefined) return null;
@@ -292,35 +295,37 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           onLeave={() => field.current?.focus()}
         />
         <div className="foot">
-          <Composer
-            key={room}
-            place={`room/${room}/text`}
-            label={direct ? `Message ${title}` : `Message #${title}`}
-            autoFocus={!isTouch()}
-            field={field}
-            mentionable={mentionable}
-            note={note}
-            onTyping={() => store.typing()}
-            onUp={editLast}
-            onEscape={() => {
-              if (panelOpen) setPanel();
-            }}
-            onSend={(text) => {
-              store.post(text);
-              feed.current?.toEnd();
-            }}
-            beside={
-              <button
-                type="button"
-                className="tool"
-                aria-label="New poll"
-                title="New poll"
-                onClick={() => setPolling(true)}
-              >
-                <Icon name="poll" />
-              </button>
-            }
-          />
+          <Writing view={view} me={session.me} where="room">
+            <Composer
+              key={room}
+              place={`room/${room}/text`}
+              label={direct ? `Message ${title}` : `Message #${title}`}
+              autoFocus={!isTouch()}
+              field={field}
+              mentionable={mentionable}
+              note={note}
+              onTyping={() => store.typing()}
+              onUp={editLast}
+              onEscape={() => {
+                if (panelOpen) setPanel();
+              }}
+              onSend={(text) => {
+                store.post(text);
+                feed.current?.toEnd();
+              }}
+              beside={
+                <button
+                  type="button"
+                  className="tool"
+                  aria-label="New poll"
+                  title="New poll"
+                  onClick={() => setPolling(true)}
+                >
+                  <Icon name="poll" />
+                </button>
+              }
+            />
+          </Writing>
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
           <NewPoll store={store} opened={polling} onClose={() => setPolling(false)} />
         </div>
@@ -335,6 +340,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         <ThreadPanel
           key={search.seq}
           store={store}
+          view={view}
           root={search.seq}
           actions={actions}
           mentionable={mentionable}

@@ -1,8 +1,9 @@
 import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import type { RoomView } from "../../../../protocols/index.ts";
 import { explain, isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
-import { isDraftOfThread, pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
+import { closedFor, isDraftOfThread, pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
 import { Composer } from "../parts/composer.tsx";
 import type { Mentionable } from "../../model/index.ts";
 import { useRoving } from "../parts/roving.ts";
@@ -11,6 +12,7 @@ import type { MessageActions } from "./message-actions.ts";
 import { MessageRow } from "./message-row.tsx";
 import { Panel } from "./panel.tsx";
 import { DraftRow, PendingRow, UnreadRow } from "./rows.tsx";
+import { Writing } from "./room-rules.tsx";
 import { repliesText } from "./thread-link.tsx";
 
 const threadPage = 200;
@@ -18,6 +20,7 @@ const threadPage = 200;
 /** One message and all that answer it. */
 export function ThreadPanel({
   store,
+  view,
   root,
   actions,
   mentionable,
@@ -25,6 +28,7 @@ export function ThreadPanel({
   onClose,
 }: {
   readonly store: RoomStore;
+  readonly view: RoomView;
   readonly root: number;
   readonly actions: MessageActions;
   readonly mentionable: readonly Mentionable[];
@@ -119,28 +123,32 @@ export function ThreadPanel({
         <div ref={end} />
       </div>
       <div className="foot">
-        <Composer
-          place={`room/${store.room}/thread/${root}`}
-          label="Reply in the thread"
-          mentionable={mentionable}
-          note={note}
-          field={field}
-          autoFocus
-          onTyping={() => store.typing()}
-          onEscape={onClose}
-          onSend={(text) => {
-            store.post(text, root, alsoInRoom);
-            setAlsoInRoom(undefined);
-          }}
-        />
-        <label className="check also">
-          <input
-            type="checkbox"
-            checked={alsoInRoom}
-            onChange={(event) => setAlsoInRoom(event.currentTarget.checked ? true : undefined)}
+        <Writing view={view} me={session.me} where="thread">
+          <Composer
+            place={`room/${store.room}/thread/${root}`}
+            label="Reply in the thread"
+            mentionable={mentionable}
+            note={note}
+            field={field}
+            autoFocus
+            onTyping={() => store.typing()}
+            onEscape={onClose}
+            onSend={(text) => {
+              store.post(text, root, alsoInRoom);
+              setAlsoInRoom(undefined);
+            }}
           />
-          Also send to the room
-        </label>
+          {closedFor(view, session.me, "room") === undefined && (
+            <label className="check also">
+              <input
+                type="checkbox"
+                checked={alsoInRoom}
+                onChange={(event) => setAlsoInRoom(event.currentTarget.checked ? true : undefined)}
+              />
+              Also send to the room
+            </label>
+          )}
+        </Writing>
       </div>
     </Panel>
   );

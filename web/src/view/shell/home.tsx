@@ -3,6 +3,7 @@ import { Link, Navigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { RoomSummary } from "../../../../protocols/index.ts";
 import { useSession } from "../../live/index.ts";
+import { groupRooms } from "../../model/index.ts";
 import { brandName, useBrand } from "./brand.ts";
 import { MenuButton, useDialogs } from "./dialogs.tsx";
 import { Mark } from "../parts/icons.tsx";
@@ -27,9 +28,7 @@ function Start({ rooms }: { readonly rooms: readonly RoomSummary[] }) {
   const titleOf = useRoomTitle();
   // Decided once. A room that appears later was somebody else's doing, and so was a conversation that was never opened
   // here: both stand in the list, and nobody is taken to them.
-  const [last] = useState(
-    () => rooms.find((room) => room.room === kept.read("room")) ?? rooms.find((room) => room.visibility !== "direct"),
-  );
+  const [last] = useState(() => rooms.find((room) => room.room === kept.read("room")) ?? groupRooms(rooms).rooms[0]);
   if (last !== undefined) return <Navigate to="/room/$room" params={{ room: last.room }} replace />;
   const waiting = rooms.filter((room) => room.unread > 0);
   return (

@@ -18,7 +18,7 @@ export function Sidebar() {
   const loaded = useRooms();
   const agents = useAgents();
   const session = useSession();
-  const { rooms, direct } = groupRooms(loaded.data?.rooms ?? []);
+  const { rooms, direct, archived } = groupRooms(loaded.data?.rooms ?? []);
   return (
     <nav className="sidebar" aria-label="Rooms and agents">
       <div className="sidebar-head">
@@ -65,6 +65,14 @@ export function Sidebar() {
             </button>
           )}
         </Section>
+        {archived.length > 0 && (
+          <details className="archived-rooms">
+            <summary className="section">Archived rooms ({archived.length})</summary>
+            {archived.map((room) => (
+              <RoomPlace key={room.room} room={room} />
+            ))}
+          </details>
+        )}
         {(loaded.data?.unreachable.length ?? 0) > 0 && (
           <p className="dim" style={{ padding: "0 8px", fontSize: 13 }}>
             Not available now: {loaded.data?.unreachable.join(", ")}

@@ -73,18 +73,18 @@ function usePlaces(): readonly Place[] {
   const session = useSession();
   const navigate = useNavigate();
   const titleOf = useRoomTitle();
-  const { rooms, direct } = groupRooms(useRooms().data?.rooms ?? []);
+  const { rooms, direct, archived } = groupRooms(useRooms().data?.rooms ?? []);
   const agents = useAgents();
   const people = usePeople();
   const known = new Set(direct.map((room) => otherPerson(room.room, session.me)));
   const toRoom = (room: string) => navigate({ to: "/room/$room", params: { room } });
   return [
-    ...[...rooms, ...direct].map((room) => {
+    ...[...rooms, ...direct, ...archived].map((room) => {
       const other = otherPerson(room.room, session.me);
       return {
         id: room.room,
         label: titleOf(room),
-        hint: room.unread > 0 ? `${room.unread} unread` : (other ?? ""),
+        hint: room.archived === true ? "archived" : room.unread > 0 ? `${room.unread} unread` : (other ?? ""),
         icon:
           other === undefined ? (
             <Icon name={room.visibility === "private" ? "lock" : "hash"} />

@@ -1,0 +1,64 @@
+/** What a room lets its members do: nothing is written in an archived one, announcements are for moderators, and in slow
+ *  mode members wait between two messages.
+ *
+ *  What an agent owes is let in by all three: a mention is answered, or refused, where everybody reads it. */
+import type { MessageOf, RoomEvent, roomCommands } from "../../protocols/index.ts";
+import { refuse, reply, type Turn } from "../behavior.ts";
+import { changedSince } from "../seen.ts";
+import type { Effects, MemberHandlers } from "./effects.ts";
+import { entryOf, hasByRank } from "./members.ts";
+import { changeOf, listing } from "./membership.ts";
+import { viewOf } from "./state.ts";
+import type { Room } from "./shape.ts";
+
+type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands, Name>;
+
+/** Why nothing is written in the room; undefined: it is not archived. */
+export const refuseArchived = ({ archived }: Room, turn: Turn): Effects | undefined =>
+  archived === true ? [refuse("ROOM_ARCHIVED", undefined, turn.replyTo)] : undefined;
+
+/** Why a message is not posted; undefined: it is. `isLine`: it is to stand in the room, and not in a thread alone. */
+export function refusePost(room: Room, { isLine }: { readonly isLine: boolean }, turn: Turn): Effects | undefined {
+  const archived = refuseArchived(room, turn);
+  if (archived !== undefined || hasByRank(room, turn.from, "room.rules")) return archived;
+  const { posting = "members" } = room;
+  if (posting === "moderators" || (posting === "threads" && isLine)) {
+    const threads = posting === "threads" ? "; members answer in threads" : "";
+    return [refuse("FORBIDDEN", { reason: `only moderators post in this room${threads}` }, turn.replyTo)];
+  }
+  const retryAfterMs = waitOf(room, turn);
+  return retryAfterMs === 0 ? undefined : [refuse("SLOW_MODE", { retryAfterMs }, turn.replyTo)];
+}
+
+/** How long the sender still waits: never longer than the room says, whatever the clocks of nodes say. */
+function waitOf({ members, slowMs = 0 }: Room, { from, nowMs }: Turn): number {
+  const { postedAtMs } = entryOf(members, from) ?? {};
+  return postedAtMs === undefined || slowMs === 0 ? 0 : Math.min(slowMs, Math.max(0, postedAtMs + slowMs - nowMs));
+}
+
+/** Archives the room, or brings it back: owners do. Error: FORBIDDEN. */
+function setArchived(room: Room, { archived }: Of<"setArchived">, turn: Turn): Effects {
+  if (!hasByRank(room, turn.from, "room.archive"))
+    return [refuse("FORBIDDEN", { reason: "only owners can archive a room and bring it back" })];
+  if ((room.archived === true) === archived) return [reply(viewOf(room, turn.key))];
+  return changeOf(room, turn, { type: "archiveSet", archived, by: turn.from }, listing({ ...room, archived }, turn));
+}
+
+/** Sets who posts and how often: moderators do. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
+function setRules(room: Room, { posting, slowMs, seen }: Of<"setRules">, turn: Turn): Effects {
+  if (!hasByRank(room, turn.from, "room.rules"))
+    return [refuse("FORBIDDEN", { reason: "only moderators can set who posts in a room" })];
+  const archived = refuseArchived(room, turn);
+  if (archived !== undefined) return archived;
+  const before = { posting: room.posting ?? ("members" as const), slowMs: room.slowMs ?? 0 };
+  const wanted = { ...(posting !== undefined && { posting }), ...(slowMs !== undefined && { slowMs }) };
+  const now = changedSince<typeof before>(seen, before, wanted);
+  if (now !== undefined) return [refuse("CHANGED_MEANWHILE", { now })];
+  const next = { ...before, ...wanted };
+  if (next.posting === before.posting && next.slowMs === before.slowMs) return [reply(viewOf(room, turn.key))];
+  const event: RoomEvent = { type: "rulesSet", ...next, by: turn.from };
+  return changeOf(room, turn, event);
+}
+
+/** What the room lets its members do. */
+export const ruleHandlers = { setArchived, setRules } satisfies Partial<MemberHandlers>;
