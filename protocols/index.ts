@@ -79,6 +79,8 @@ export * from "./authority/registration.ts";
 export * from "./admin/secrets.ts";
 export * from "./authority/roles.ts";
 export * as schema from "./wire/schema.ts";
+export * from "./text/search.ts";
+export * from "./wire/search.ts";
 export type { Resumed } from "./wire/schema.ts";
 export * from "./admin/shards.ts";
 export * from "./wire/same-json.ts";

@@ -35,6 +35,16 @@ export const wireLimits = {
   actorRowsMax: 500,
   /** Rows of one page of `GET /api/v1/admin/rooms`; more cannot be asked for: `BAD_REQUEST`. */
   adminRoomRowsMax: 100,
+  /** Characters of what is searched for in messages; a longer text is refused: `BAD_REQUEST`. */
+  searchCharsMax: 1_000,
+  /** Messages of one page of a search; more cannot be asked for: `BAD_REQUEST`. */
+  searchFoundMax: 50,
+  /** Messages of a page of a search when the request names no number. */
+  searchFoundDefault: 20,
+  /** Characters of the passage of a message that a search shows; a longer text is cut around what was found. */
+  searchPassageChars: 400,
+  /** Characters of `cursor`; a longer one is refused: `BAD_REQUEST`. */
+  searchCursorCharsMax: 200,
   /** A page ends before its entries take more bytes, and says that there are more; it has at least one entry. */
   pageBytesMax: 2 * 1024 * 1024,
   /** Content of one message between nodes. A larger command or answer is refused with `TOO_LARGE`; a larger event is

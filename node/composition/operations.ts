@@ -59,6 +59,7 @@ import { handleModelRoutes, type ModelRouteParts } from "../inference/routes/ind
 import { handleHolders, handleStripes } from "../bulk/shards/index.ts";
 import { handleThreats } from "../threats/index.ts";
 import { handleBudgets, handleUsage } from "../inference/usage/index.ts";
+import { handleSearch } from "../search/index.ts";
 import { handleTasks } from "../tasks/index.ts";
 import { handleAlerts, handlePlaybooks, handleWatch } from "../watch/index.ts";
 
@@ -175,6 +176,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...handleUsage(ask),
     ...(at.observe && handleObserve(at.observe)),
     ...(at.profiles && handleProfiles(at.profiles)),
+    ...handleSearch({ kernel, limits }),
     ...handleTasks({ ask, cluster: control, tasks: at.tasks }),
     ...settingsHandlers(peer, at),
     ...watchHandlers(peer, at, ask),

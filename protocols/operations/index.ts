@@ -18,6 +18,7 @@ import { ownOperations } from "./own.ts";
 import { peopleOperations, programKeyOperations, signUpInvitationOperations } from "./people.ts";
 import { playbookOperations } from "./playbooks.ts";
 import { profileOperations } from "./profiles.ts";
+import { searchOperations } from "./search.ts";
 import { secretOperations } from "./secrets.ts";
 import { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 import { shardOperations } from "./shards.ts";
@@ -58,6 +59,7 @@ export { ownOperations } from "./own.ts";
 export { peopleOperations, programKeyOperations, signUpInvitationOperations } from "./people.ts";
 export { playbookOperations } from "./playbooks.ts";
 export { profileOperations } from "./profiles.ts";
+export { searchOperations } from "./search.ts";
 export { secretOperations } from "./secrets.ts";
 export { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 export { shardOperations } from "./shards.ts";
@@ -95,6 +97,7 @@ export const operations = {
   ...signUpInvitationOperations,
   ...playbookOperations,
   ...profileOperations,
+  ...searchOperations,
   ...secretOperations,
   ...brandingOperations,
   ...configurationOperations,

@@ -87,6 +87,7 @@ export const lookOperations: ReadonlySet<OperationName> = new Set([
   "configuration.plan",
   "identityProviders.test",
   "rules.try",
+  "search.messages",
   "stripes.inspect",
   "stripes.read",
 ]);

@@ -149,6 +149,7 @@ export const layers: readonly Layer[] = [
   { ...nodePart("node/inference/routes"), values: [...nodePart("").values, "node/inference/calls"] },
   nodePart("node/inference/models"),
   nodePart("node/tasks"),
+  nodePart("node/search"),
   nodePart("node/inference/usage"),
   { ...nodePart("node/backup"), values: [...nodePart("").values, "runtimes/backup"] },
   nodePart("node/inference/quality"),

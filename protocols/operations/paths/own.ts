@@ -14,4 +14,5 @@ export const ownRoutes = {
   "models.list": "GET /models",
   "nodes.list": "GET /nodes",
   "rooms.direct": "POST /rooms/direct",
+  "search.messages": "POST /search",
 } as const;

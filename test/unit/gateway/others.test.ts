@@ -18,6 +18,8 @@ const open = [
   "user.card",
   // Talking with her; both see it.
   "POST /api/v1/rooms/direct",
+  // It names no room: each searches their own.
+  "POST /api/v1/search",
 ];
 
 /** As much of JSON Schema as the interface uses. */

@@ -49,6 +49,7 @@ const harmless = [
   "POST /api/v1/me/session/confirm/with/:provider",
   "POST /api/v1/me/totp",
   "POST /api/v1/rooms/direct",
+  "POST /api/v1/search",
   "POST /api/v1/sign-in/back/:provider",
   "POST /api/v1/sign-in/forgot",
   "POST /api/v1/sign-in/passkey/options",

@@ -1,0 +1,209 @@
+/** What a person finds: their rooms and agents now, what the nodes that have these found, and the texts from the rooms
+ *  themselves, which know who may read.
+ *
+ *      user ─ rooms now ─► nodes ─ places ─► newest first ─► each room: may they read it, what does it say now? ─► page
+ *
+ *  Only a room that answers is named: where it refuses, nothing is said of what was found there. */
+import {
+  actorId,
+  failure,
+  ok,
+  passageOf,
+  refused,
+  searchMarks,
+  searchTerms,
+  wireLimits,
+  type ActorId,
+  type AgentHistory,
+  type FoundMessage,
+  type HandlersOf,
+  type MessageSearch,
+  type Result,
+  type RoomHistory,
+  type SearchPage,
+  type SearchedSlot,
+  type searchOperations,
+  type UserView,
+} from "../../protocols/index.ts";
+import { searchLimits } from "./limits.ts";
+import { scan } from "./scan.ts";
+import type { SearchParts } from "./ports.ts";
+import { cursorOf, readCursor, type Hit, type Query } from "./query.ts";
+
+/** The handler. */
+export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperations> {
+  return {
+    "search.messages": async (input, { actor }) => {
+      if (actor?.startsWith("user/") !== true)
+        return refused(failure("FORBIDDEN", { reason: "only people and programs with an account have rooms" }));
+      const reader = actor as ActorId;
+      const behind = input.cursor === undefined ? undefined : readCursor(input.cursor);
+      if (input.cursor !== undefined && behind === undefined)
+        return refused(failure("BAD_REQUEST", { field: "cursor", reason: "it is not from an answer" }));
+      const view = await at.kernel.ask({
+        to: reader,
+        from: reader,
+        message: { type: "describe" },
+        timeoutMs: at.limits.askTimeoutMs,
+      });
+      if (!view.ok) return view;
+      const places = placesOf(view.value as UserView, input);
+      if (!places.ok) return places;
+      const query = queryOf(input, reader, behind);
+      if (query === undefined) return ok({ found: [], covered: [] });
+      const page = await search(at, { query, places: places.value, reader });
+      if (page.found.length > 0 || behind !== undefined || !query.terms.some(({ single }) => single)) return ok(page);
+      const near = await search(at, { query: { ...query, typos: true }, places: places.value, reader });
+      return ok(near.found.length > 0 ? { ...near, misspelt: true } : page);
+    },
+  };
+}
+
+const agentOf = (agent: string): ActorId => actorId("agent", agent.replace(/^agent\//, ""));
+
+/** Where is searched. Errors: NOT_A_MEMBER, NOT_FOUND, BAD_REQUEST. */
+function placesOf({ rooms, agents }: UserView, { room, agent, thread }: MessageSearch): Result<readonly ActorId[]> {
+  if (thread !== undefined && room === undefined)
+    return refused(failure("BAD_REQUEST", { field: "thread", reason: "a thread is named with its room" }));
+  const [ownRooms, ownAgents] = [rooms.map((one) => actorId("room", one.replace(/^room\//, ""))), agents.map(agentOf)];
+  if (room !== undefined && agent !== undefined) return ok([]);
+  if (room !== undefined) {
+    const place = actorId("room", room);
+    return ownRooms.includes(place) ? ok([place]) : refused(failure("NOT_A_MEMBER", { room }));
+  }
+  if (agent !== undefined) {
+    const place = agentOf(agent);
+    return ownAgents.includes(place) ? ok([place]) : refused(failure("NOT_FOUND", { agent }));
+  }
+  return ok([...ownRooms, ...ownAgents]);
+}
+
+/** Undefined: nothing can be found by it. */
+function queryOf(input: MessageSearch, reader: ActorId, behind: Hit | undefined): Query | undefined {
+  const { text = "", from, after, before, hasLink, mentionsMe, thread, order, limit } = input;
+  const terms = searchTerms(text);
+  const isNamed = [from, after, before, hasLink, mentionsMe, thread, input.room, input.agent].some(
+    (one) => one !== undefined,
+  );
+  if (terms.length === 0 && (text.trim() !== "" || !isNamed)) return undefined;
+  return {
+    terms,
+    ...(from !== undefined && { author: from }),
+    ...(after !== undefined && { afterMs: after }),
+    ...(before !== undefined && { beforeMs: before }),
+    ...(hasLink && { hasLink }),
+    ...(mentionsMe && { mentions: reader }),
+    ...(thread !== undefined && { thread }),
+    ...(order === "best" && { best: true }),
+    limit: limit ?? wireLimits.searchFoundDefault,
+    ...(behind && { behind }),
+  };
+}
+
+interface Asked {
+  readonly query: Query;
+  readonly places: readonly ActorId[];
+  readonly reader: ActorId;
+}
+
+/** Asks until the page is full, for what is not there or not readable any more is left out. */
+async function search(at: SearchParts, { query, places, reader }: Asked): Promise<SearchPage> {
+  const find = at.find ?? scan(at);
+  const found: FoundMessage[] = [];
+  const unreachable = new Set<ActorId>();
+  const covered = new Map<string, SearchedSlot>();
+  let left = places;
+  let behind = query.behind;
+  let more = true;
+  for (let round = 0; more && round < searchLimits.roundsMax && found.length < query.limit; round += 1) {
+    const limit = query.limit - found.length;
+    const said = await find({ ...query, limit, ...(behind && { behind }) }, left, reader);
+    for (const place of said.unreachable) unreachable.add(place);
+    for (const slot of said.covered) covered.set(slot.slot, slot);
+    const read = await Promise.all(said.hits.map((hit) => readHit(at, hit, query, reader)));
+    const closed = new Set(said.hits.flatMap((hit, place) => (read[place] === "refused" ? [hit.actor] : [])));
+    for (const [place, hit] of said.hits.entries()) {
+      const one = read[place];
+      if (one === "refused") continue;
+      behind = hit;
+      if (one === "unreachable") unreachable.add(hit.actor);
+      else if (one !== undefined) found.push(one);
+    }
+    left = left.filter((place) => !closed.has(place));
+    more = said.more && query.best !== true;
+  }
+  const refusing = [...unreachable].filter((place) => left.includes(place)).toSorted();
+  return {
+    found,
+    ...(more && behind && { next: cursorOf(behind) }),
+    ...(refusing.length > 0 && { unreachable: refusing }),
+    covered: [...covered.values()],
+  };
+}
+
+/** What a hit says now; `refused`: this person may not read there. Undefined: it is gone, or says something else. */
+async function readHit(
+  { kernel, limits }: SearchParts,
+  hit: Hit,
+  query: Query,
+  reader: ActorId,
+): Promise<FoundMessage | "refused" | "unreachable" | undefined> {
+  const { actor, seq } = hit;
+  const isRoom = actor.startsWith("room/");
+  const message = isRoom
+    ? { type: "history", after: seq - 1, limit: 1 }
+    : { type: "history", before: seq + 1, limit: 1 };
+  const read = await kernel.ask({ to: actor, from: reader, message, timeoutMs: limits.askTimeoutMs });
+  if (!read.ok) return refusals.has(read.error.code) ? "refused" : "unreachable";
+  return isRoom
+    ? roomMessageOf(read.value as RoomHistory, hit, query)
+    : turnOf(read.value as AgentHistory, hit, { query, reader });
+}
+
+const refusals: ReadonlySet<string> = new Set(["NOT_A_MEMBER", "BANNED", "FORBIDDEN", "NOT_FOUND"]);
+
+/** The passage that is shown; undefined: the text does not say it any more. */
+function shown(
+  text: string,
+  { terms, typos }: Query,
+): Pick<FoundMessage, "text" | "cutFrom" | "goesOn" | "marks"> | undefined {
+  const found = searchMarks(text, terms, typos);
+  if (found === undefined) return undefined;
+  const passage = passageOf(text, found, wireLimits.searchPassageChars);
+  const end = passage.from + passage.text.length;
+  return {
+    text: passage.text,
+    ...(passage.from > 0 && { cutFrom: passage.from }),
+    ...(end < text.length && { goesOn: true }),
+    marks: passage.marks,
+  };
+}
+
+function roomMessageOf({ messages }: RoomHistory, { actor, seq }: Hit, query: Query): FoundMessage | undefined {
+  const message = messages.find((one) => one.seq === seq);
+  const passage = message?.deletedAtMs === undefined ? message && shown(message.text, query) : undefined;
+  if (message === undefined || passage === undefined) return undefined;
+  const { author, atMs, editedAtMs, replyTo, threadOnly } = message;
+  return {
+    room: actor.slice("room/".length),
+    seq,
+    author,
+    atMs,
+    ...(editedAtMs !== undefined && { editedAtMs }),
+    ...(replyTo !== undefined && { replyTo }),
+    ...(threadOnly && { threadOnly }),
+    ...passage,
+  };
+}
+
+function turnOf(
+  { turns }: AgentHistory,
+  { actor, seq }: Hit,
+  { query, reader }: Pick<Asked, "query" | "reader">,
+): FoundMessage | undefined {
+  const turn = turns.find((one) => one.turn === seq);
+  const passage = turn && shown(turn.text, query);
+  if (turn === undefined || passage === undefined) return undefined;
+  const author = turn.role === "user" ? reader : actor;
+  return { agent: actor.slice("agent/".length), seq, author, atMs: turn.atMs, ...passage };
+}
