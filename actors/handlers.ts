@@ -25,7 +25,7 @@ export function handled<State, Command extends Named, Here, Decided>(
 }
 
 /** What a kind makes of signals. Absent: nothing. */
-export type OnSignals<State, Here, Decided> = {
+type OnSignals<State, Here, Decided> = {
   readonly [Name in Signal["type"]]?: (state: State, signal: Extract<Signal, { type: Name }>, turn: Here) => Decided;
 };
 

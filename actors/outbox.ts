@@ -45,7 +45,7 @@ interface OutboxTag {
 }
 
 /** The id of its reminder. */
-export const outboxReminder = "outbox";
+const outboxReminder = "outbox";
 
 /** An outbox that never held anything. */
 export const emptyOutbox: Outbox = { next: 1, entries: [] };
@@ -95,8 +95,8 @@ export function dispatch(outbox: Outbox, mail: readonly Mail[], self: ActorId): 
 export const recoverOutbox = (outbox: Outbox, self: ActorId): readonly Effect<never, never>[] =>
   heads(outbox.entries).map((entry) => askFor(entry, self, false));
 
-/** A reminder rang. The outbox's own: tries again, or ends the reminding when nothing is left. Any other is one that the
- *  actor does not know: it is forgotten. */
+/** A reminder rang. The outbox's own: tries again, or ends the reminding when nothing is left. Any other is one that
+ *  the actor does not know: it is forgotten. */
 export const remindOutbox = (outbox: Outbox, id: string, self: ActorId): readonly Effect<never, never>[] =>
   id !== outboxReminder || outbox.entries.length === 0
     ? [{ type: "forget", id }]

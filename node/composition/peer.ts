@@ -230,13 +230,97 @@ function inventoriesOf(
   };
 }
 
+/** What a node says of itself with each heartbeat. */
+function createFigures({ journal, log, meter, load, limits = {} }: PeerOptions) {
+  let figures: Partial<NodeLoad> | undefined;
+  const sizeOf = createSizeLook({ log, meter, limits: { ...directoryLimits, ...limits.directory } });
+  return (of: {
+    readonly calls: number;
+    readonly directory: Parameters<typeof sizeOf>[0];
+    readonly slots: Pick<NodeLoad, "actors" | "turnsPerSecond"> & Partial<NodeLoad>;
+  }): NodeLoad => {
+    try {
+      figures = load?.();
+    } catch (error) {
+      // The system has refused a look at itself. What was seen last will do: a heartbeat must not end for a figure.
+      log.debug("node.load.unknown", { error });
+    }
+    return {
+      connections: 0,
+      eventLoopLagMs: 0,
+      memoryBytes: 0,
+      calls: of.calls,
+      ...(journal.syncMs !== undefined && { syncMs: journal.syncMs }),
+      ...sizeOf(of.directory),
+      ...of.slots,
+      ...figures,
+    };
+  };
+}
+
+/** What this node signs with for people, as soon as there is somebody to read it: a second node. Undefined until then.
+ *  With each change of the members the cluster's rule of it is settled anew. */
+function keepSigner(
+  { openSigner, log }: PeerOptions,
+  membership: MembershipPart,
+  rule: ClusterFacts["identityRule"],
+): () => IdentitySigner | undefined {
+  let signer: IdentitySigner | undefined;
+  let opening: Promise<IdentitySigner> | undefined;
+  const settle = async (): Promise<void> => {
+    const { members } = membership.members();
+    if (openSigner === undefined || members.length < 2) return;
+    opening ??= openSigner((other) => membership.members().members.find((one) => one.node === other)?.peer);
+    try {
+      signer = await opening;
+    } catch (error) {
+      // Tried anew at the next change.
+      opening = undefined;
+      throw error;
+    }
+    await rule.settle(members);
+  };
+  membership.onChange(() => {
+    settle().catch((error: unknown) => log.debug("identity.rule.waits", { error }));
+  });
+  return () => signer;
+}
+
+type Placed = ReturnType<typeof openDirectory>;
+
+/** Which place in the line of controllers this node has; undefined: none. The first is the node where the directory is;
+ *  where none is named, the managers that are up have a turn each: two at once only race. */
+function rankOf(node: NodeId, placed: Placed, membership: MembershipPart): number | undefined {
+  const at = placed.place();
+  if (at !== undefined && at.kind !== "etcd") return placed.leader() === node ? 0 : undefined;
+  const managers = membership
+    .members()
+    .members.filter((member) => member.roles.includes("manager") && membership.isUp(member.node));
+  const place = managers.findIndex((member) => member.node === node);
+  return place < 0 ? undefined : place;
+}
+
+/** What is known of the directory while it does not answer. */
+function awayOf(placed: Placed, membership: MembershipPart): DirectoryAway {
+  const { members } = membership.members();
+  const awaited = awaitedKeepers(placed.info(), {
+    isUp: (one) => membership.isUp(one),
+    nameOf: (one) => members.find((member) => member.node === one)?.name ?? one,
+  });
+  // That the only keeper is down is seen from the list of nodes, unlike why it does not answer although it is there.
+  const isSole = placed.node() !== undefined;
+  const [forMs, because] = [membership.silentMs(), placed.trouble() ?? (isSole ? undefined : awaited)];
+  return { ...(forMs !== undefined && { forMs: Math.round(forMs) }), ...(because !== undefined && { because }) };
+}
+
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
 
 /** Puts a peer together. Nothing runs before `start`. */
 export function createPeer(options: PeerOptions): Peer {
   const { node, cluster, store, journal, transport, behaviors, clock, random, log, meter, limits = {} } = options;
-  const exchange = createExchange({ transport, clock, log, meter });
+  const world = { clock, random, log, meter };
+  const exchange = createExchange({ transport, ...world });
 
   // --- directory -----------------------------------------------------------------------------------------------------
 
@@ -246,9 +330,7 @@ export function createPeer(options: PeerOptions): Peer {
     founding: options.founding ?? false,
     store,
     exchange,
-    clock,
-    random,
-    log,
+    ...world,
     others: options.seed.filter((member) => member.node !== node),
     trusted: options.trustsData === true,
     placed: (place) => options.placed?.(place),
@@ -264,38 +346,18 @@ export function createPeer(options: PeerOptions): Peer {
   const table = watchSlots(directory);
   placed.age.follow(table, () => journal.fences());
   const age = new AgeCheck(options.age, { node, journal, log });
-  let figures: Partial<NodeLoad> | undefined;
-  const sizeOf = createSizeLook({ log, meter, limits: { ...directoryLimits, ...limits.directory } });
-  const loadOf = (): NodeLoad => {
-    try {
-      figures = options.load?.();
-    } catch (error) {
-      // The system has refused a look at itself. What was seen last will do: a heartbeat must not end for a figure.
-      log.debug("node.load.unknown", { error });
-    }
-    const underWay = calls.busy();
-    // One that nobody waits for any more is not written to while nobody writes: it would be slow for ever.
-    if (membership.isSlow(node)) void journal.probe(membershipLimits.diskProbeMs);
-    const disk = { ...(journal.syncMs !== undefined && { syncMs: journal.syncMs }), ...sizeOf(placed.size()) };
-    return {
-      connections: 0,
-      eventLoopLagMs: 0,
-      memoryBytes: 0,
-      calls: underWay,
-      ...disk,
-      ...placement.figures(),
-      ...figures,
-    };
-  };
-  const membership = createMembership({
+  const figuresOf = createFigures(options);
+  const membership: MembershipPart = createMembership({
     node,
     directory,
     exchange,
-    clock,
-    log,
-    meter,
+    ...world,
     seed: options.seed,
-    load: loadOf,
+    load() {
+      // One that nobody waits for any more is not written to while nobody writes: it would be slow for ever.
+      if (membership.isSlow(node)) void journal.probe(membershipLimits.diskProbeMs);
+      return figuresOf({ calls: calls.busy(), directory: placed.size(), slots: placement.figures() });
+    },
     starting: (next, last) => age.starting({ next, last }, replication),
     ...(limits.membership && { limits: limits.membership }),
     ...(options.ended && { ended: options.ended }),
@@ -303,22 +365,16 @@ export function createPeer(options: PeerOptions): Peer {
   });
   const watched = watchFacts(directory, { node, clock, policy: options.policy, membership });
   const { policy, groups, trust, identityRule } = watched.facts;
+  /** What most of the following stand on. */
+  const ground = { node, exchange, directory, table, membership, ...world };
   const ownRoles = (): readonly Role[] =>
     membership.members().members.find((member) => member.node === node)?.roles ?? [];
 
   const replication = createReplication({
-    node,
+    ...ground,
     roles: ownRoles,
     journal,
     store,
-    directory,
-    table,
-    exchange,
-    membership,
-    clock,
-    random,
-    log,
-    meter,
     ...(options.tracer && { tracer: options.tracer }),
     minInSync: () => policy.current().minInSync,
     ...(limits.replication && { limits: limits.replication }),
@@ -333,45 +389,20 @@ export function createPeer(options: PeerOptions): Peer {
   // --- actors --------------------------------------------------------------------------------------------------------
 
   const asks = new OpenAsks(random);
+  const signer = keepSigner(options, membership, identityRule);
   const routing: RoutingPart = createRouting({
+    ...ground,
     asks,
     directoryNode: placed.node,
-    node,
-    exchange,
-    table,
-    membership,
-    clock,
-    random,
-    log,
-    meter,
     ...(options.tracer && { tracer: options.tracer }),
     kernel: () => kernel,
     identity: {
-      signer: () => signer,
+      signer,
       required: () => identityRule.required(),
       authenticate: (user, tokenHash, timeoutMs) =>
         kernel.ask({ to: `user/${user}`, from: "gateway", message: { type: "authenticate", tokenHash }, timeoutMs }),
     },
     ...(limits.routing && { limits: limits.routing }),
-  });
-  let signer: IdentitySigner | undefined;
-  let opening: Promise<IdentitySigner> | undefined;
-  const settleIdentity = async (): Promise<void> => {
-    const { members } = membership.members();
-    if (options.openSigner === undefined || members.length < 2) return;
-    const peerOf = (other: NodeId) => membership.members().members.find((one) => one.node === other)?.peer;
-    opening ??= options.openSigner(peerOf);
-    try {
-      signer = await opening;
-    } catch (error) {
-      // Tried anew at the next change.
-      opening = undefined;
-      throw error;
-    }
-    await identityRule.settle(members);
-  };
-  membership.onChange(() => {
-    settleIdentity().catch((error: unknown) => log.debug("identity.rule.waits", { error }));
   });
   const models = createModelPart({ ...options, membership, exchange, facts: watched.facts, kernel: () => kernel });
   const { calls, usage, activity, quality } = models;
@@ -399,72 +430,29 @@ export function createPeer(options: PeerOptions): Peer {
     },
     engines: models.ofActors,
     publisher: routing.hub,
-    clock,
-    random,
-    log,
-    meter,
+    ...world,
     ...(limits.kernel && { limits: limits.kernel }),
   });
-  const actors = createClusterActors({
-    node,
-    kernel,
-    exchange,
-    table,
-    membership,
-    clock,
-    ...(limits.routing && { limits: limits.routing }),
-  });
+  const actors = createClusterActors({ ...ground, kernel, ...(limits.routing && { limits: limits.routing }) });
 
   // --- placement -----------------------------------------------------------------------------------------------------
 
   const placement = servePlacement({ exchange, kernel, clock, journal, fails: placed.diskFails });
-  /** The node where the directory is; where none is named, the managers that are up, in turn: two at once only race. */
-  const rank = (): number | undefined => {
-    if (placed.place()?.kind !== "etcd" && placed.place() !== undefined)
-      return placed.leader() === node ? 0 : undefined;
-    const managers = membership
-      .members()
-      .members.filter((member) => member.roles.includes("manager") && membership.isUp(member.node));
-    const place = managers.findIndex((member) => member.node === node);
-    return place < 0 ? undefined : place;
-  };
   const controller = createController({
-    node,
-    directory,
-    table,
-    membership,
-    exchange,
-    clock,
-    log,
-    meter,
+    ...ground,
     policy,
     groups,
     trust,
     ...inventoriesOf(kernel),
-    rank,
+    rank: () => rankOf(node, placed, membership),
     directoryNode: placed.node,
     shardsAt: (other) => membership.heard(other)?.load,
     ...(limits.placement && { limits: limits.placement }),
   });
-  const directoryAway = (): DirectoryAway => {
-    const { members } = membership.members();
-    const awaited = awaitedKeepers(placed.info(), {
-      isUp: (one) => membership.isUp(one),
-      nameOf: (one) => members.find((member) => member.node === one)?.name ?? one,
-    });
-    // That the only keeper is down is seen from the list of nodes, unlike why it does not answer although it is there.
-    const isSole = placed.node() !== undefined;
-    const [forMs, because] = [membership.silentMs(), placed.trouble() ?? (isSole ? undefined : awaited)];
-    return { ...(forMs !== undefined && { forMs: Math.round(forMs) }), ...(because !== undefined && { because }) };
-  };
+  const directoryAway = (): DirectoryAway => awayOf(placed, membership);
   const control = createClusterControl({
-    node,
+    ...ground,
     cluster,
-    directory,
-    table,
-    membership,
-    exchange,
-    clock,
     policy,
     groups,
     trust,
@@ -485,11 +473,7 @@ export function createPeer(options: PeerOptions): Peer {
   });
 
   const reach = watchReach({
-    table,
-    membership,
-    clock,
-    log,
-    meter,
+    ...ground,
     joined: () => membership.joined,
     directoryAnswers: () => control.directoryAnswers(),
     minInSync: () => policy.current().minInSync,

@@ -4,20 +4,9 @@
  *  For each feature the row has a running median and a running deviation, which one odd hour moves by one small step.
  *  An hour in which somebody did nothing says nothing. Source of the running median: M. Blum and others call it
  *  stochastic approximation of a quantile; here the step is a part of the deviation. */
-import { auditActionOf, type AuditArea, type AuditRecord } from "../../protocols/index.ts";
+import { auditActionOf, auditAreas as areas, type AuditRecord } from "../../protocols/index.ts";
 import type { Detector } from "./detector.ts";
 
-const areas: readonly AuditArea[] = [
-  "signIn",
-  "power",
-  "cluster",
-  "models",
-  "backups",
-  "keys",
-  "data",
-  "audit",
-  "settings",
-];
 /** One for each area, then what was refused, then acts between 22 and 6 o'clock (UTC) of somebody's own past. */
 const mixFeatures = areas.length + 2;
 const hourMs = 3_600_000;

@@ -1,6 +1,6 @@
 /** Where the audit is sent, and how long it is kept: what admins set, and what they see of it. */
 import { Type, type Static } from "typebox";
-import type { AuditArea, AuditSeverity } from "./audit.ts";
+import { auditAreas, type AuditSeverity } from "./audit.ts";
 import { object, timeMs } from "../wire/schema.ts";
 
 /** What a sink may be called. */
@@ -96,17 +96,6 @@ export interface SinkTested {
 }
 
 const days = Type.Integer({ minimum: 1, maximum: 36_500 });
-const areas = [
-  "signIn",
-  "power",
-  "cluster",
-  "models",
-  "backups",
-  "keys",
-  "data",
-  "audit",
-  "settings",
-] as const satisfies readonly AuditArea[];
 const severities = ["info", "notice", "warning", "alert"] as const satisfies readonly AuditSeverity[];
 const each = <Name extends string>(names: readonly Name[]) =>
   object(
@@ -119,7 +108,7 @@ const each = <Name extends string>(names: readonly Name[]) =>
 /** How long the audit is kept. Of several numbers that fit an entry the largest counts. */
 export const auditRetention = object({
   days,
-  areas: Type.Optional(each(areas)),
+  areas: Type.Optional(each(auditAreas)),
   severities: Type.Optional(each(severities)),
   /** Of each log. */
   logBytesMax: Type.Integer({ minimum: 1024 * 1024, maximum: 1024 ** 4 }),

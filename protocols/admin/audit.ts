@@ -9,7 +9,18 @@ import type { Power } from "../authority/permissions.ts";
 export type AuditSeverity = "info" | "notice" | "warning" | "alert";
 
 /** What an action is about. A report of a period has one section for each. */
-export type AuditArea = "signIn" | "power" | "cluster" | "models" | "backups" | "keys" | "data" | "audit" | "settings";
+export const auditAreas = [
+  "signIn",
+  "power",
+  "cluster",
+  "models",
+  "backups",
+  "keys",
+  "data",
+  "audit",
+  "settings",
+] as const;
+export type AuditArea = (typeof auditAreas)[number];
 
 /** One action. */
 export interface AuditActionRow {

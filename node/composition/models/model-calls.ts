@@ -69,20 +69,14 @@ interface ModelPart extends ModelCalls {
 export function createModelPart(ports: ModelPartPorts): ModelPart {
   const { node, exchange, membership, facts, clock, log, meter, limits = {} } = ports;
   const { activity, usage } = createCounting(ports);
+  const ground = { node, exchange, membership, clock, log, meter };
   const quality = createQuality({
-    node,
-    exchange,
-    membership,
-    clock,
-    log,
-    meter,
+    ...ground,
     ...(ports.quality && { file: ports.quality }),
   });
   const price = (model: string): number | undefined => priceOf(facts.budgets.prices.current(), model);
   const calls = createCalls({
-    node,
-    exchange,
-    membership,
+    ...ground,
     engines: ports.engines,
     ...(ports.prefer && { prefer: ports.prefer }),
     price,
@@ -90,8 +84,6 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
       const { agoMs = 0, load } = membership.heard(other) ?? {};
       return load?.calls === undefined ? undefined : { calls: load.calls, agoMs };
     },
-    clock,
-    meter,
     ...(ports.tracer && { tracer: ports.tracer }),
     ...(limits.calls && { limits: limits.calls }),
   });

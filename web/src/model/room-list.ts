@@ -1,19 +1,10 @@
-import type { RoomSummary, ThreadSignal, UserSignal } from "../../../protocols/index.ts";
+import type { NodeFrame, RoomSummary, ThreadSignal, UserSignal } from "../../../protocols/index.ts";
 import type { RoomModel } from "./room-model.ts";
 import { threadsToRead } from "./threads.ts";
 import { newestLine } from "./window.ts";
 
-/** News of a room that this page does not follow (the wire's `activity`). */
-export interface RoomNews {
-  readonly room: string;
-  readonly seq: number;
-  readonly author: string;
-  readonly mentioned: boolean;
-  /** The message is an older one, that an edit made mention the reader. */
-  readonly edited?: true;
-  /** It is in the thread of this message only. */
-  readonly thread?: number;
-}
+/** News of a room that this page does not follow. */
+type RoomNews = Extract<NodeFrame, { readonly activity: unknown }>["activity"];
 
 /** The list after a piece of news; undefined when the list must be loaded anew: the room is not in it, or messages came
  *  that were no news (out of a backup, or more than the connection took), of which the node knows what is unread. */
