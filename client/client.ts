@@ -7,6 +7,7 @@ import type {
   Hello,
   NodeFrame,
   ParametersOf,
+  Presence,
 } from "../protocols/index.ts";
 import { backoffMs } from "./backoff.ts";
 import { effectOf, type Streams } from "./commands.ts";
@@ -32,6 +33,9 @@ export type Link =
 /** Something happened in a room of the user that this client does not follow. */
 export type Activity = Extract<NodeFrame, { activity: unknown }>["activity"];
 
+/** Hears of the people who are looked at. `whole`: those who are left out are not here; else it is what changed. */
+type PresenceListener = (people: readonly Presence[], whole: boolean) => void;
+
 /** Where a client connects to, and how patient it is. */
 export interface ClientOptions {
   /** Addresses of nodes of one cluster. */
@@ -52,6 +56,12 @@ export class Client {
   #link: Link = { status: "connecting", attempt: 0 };
   readonly #linkListeners = new Set<(link: Link) => void>();
   readonly #activityListeners = new Set<(activity: Activity) => void>();
+  readonly #presenceListeners = new Set<PresenceListener>();
+  /** Who is looked at; undefined: nobody was yet. */
+  #lookedAt: readonly string[] | undefined;
+  /** The newest `look`, whose answer counts. */
+  #look: number | undefined;
+  #active = true;
   readonly #timers = new Set<() => void>();
   #nextId = 1;
   #closed = false;
@@ -101,6 +111,7 @@ export class Client {
     this.#connection.close();
     this.#linkListeners.clear();
     this.#activityListeners.clear();
+    this.#presenceListeners.clear();
     this.#topics.end();
     this.#outbox.end(failure("STOPPING"));
     for (const cancel of this.#timers) cancel();
@@ -118,6 +129,26 @@ export class Client {
     this.#activityListeners.add(listener);
     if (this.#activityListeners.size === 1) this.#watch(1);
     return () => this.#activityListeners.delete(listener);
+  }
+
+  /** Looks at these people from now on, on this connection and each later one, in place of those before. At most
+   *  `peopleLookedAtMax`. Listeners hear how they are, and of what changes. */
+  look(people: readonly string[]): void {
+    this.#lookedAt = people;
+    this.#sendLook(1);
+  }
+
+  /** Calls back for the people who are looked at; call what it gives to end that. */
+  onPresence(listener: PresenceListener): () => void {
+    this.#presenceListeners.add(listener);
+    return () => this.#presenceListeners.delete(listener);
+  }
+
+  /** Says whether the person uses this client now. */
+  here(active: boolean): void {
+    if (active === this.#active) return;
+    this.#active = active;
+    this.#sendHere();
   }
 
   /** Sends a command and brings its answer, however often the connection is lost meanwhile. `to` is the key of the
@@ -213,6 +244,29 @@ export class Client {
     });
   }
 
+  #sendHere(): void {
+    this.#once({ do: "here", with: { active: this.#active } }, () => undefined);
+  }
+
+  #sendLook(attempt: number): void {
+    const people = this.#lookedAt;
+    if (people === undefined) return;
+    this.#look = this.#once({ do: "look", with: { people: [...people] } }, (id, result) => {
+      // A later one, or that of a later connection, is under way.
+      if (id !== this.#look) return;
+      if (result.ok) return this.#tellPresence((result.value as { readonly people: readonly Presence[] }).people, true);
+      if (result.error.outcome === "failed" || this.#connection.status.status !== "open") return;
+      this.#ports.after(
+        backoffMs(attempt, this.#ports.chance()),
+        () => id === this.#look && this.#sendLook(attempt + 1),
+      );
+    });
+  }
+
+  #tellPresence(people: readonly Presence[], whole: boolean): void {
+    for (const listener of this.#presenceListeners) listener(people, whole);
+  }
+
   #onStatus(status: ConnectionStatus): void {
     const before = this.#link;
     if (status.status === "open") {
@@ -221,6 +275,8 @@ export class Client {
       this.#refresh();
       if (isNew) {
         this.#watch(1);
+        if (!this.#active) this.#sendHere();
+        this.#sendLook(1);
         this.#topics.opened();
         this.#outbox.pump();
       }
@@ -247,6 +303,7 @@ export class Client {
       this.#topics.take(frame);
       this.#refresh();
     } else if ("activity" in frame) for (const listener of this.#activityListeners) listener(frame.activity);
+    else if ("presence" in frame) this.#tellPresence(frame.presence, false);
   }
 
   /** Brings the link up to date with what is waited for. */

@@ -86,6 +86,10 @@ export const wireLimits = {
   operationIdCharsMax: 64,
   /** Topics one WebSocket connection may follow; one more is refused with `LIMIT_REACHED`. */
   subscriptionsMax: 256,
+  /** People whose presence one connection may look at; more are refused with `BAD_REQUEST`. */
+  peopleLookedAtMax: 200,
+  /** A longer status is refused with `BAD_REQUEST`. */
+  statusCharsMax: 100,
   /** Commands of one connection that are not yet answered; one more is refused with `OVERLOADED`. */
   outstandingCommandsMax: 64,
   /** Joining or inviting beyond it is refused with `LIMIT_REACHED`. */

@@ -30,7 +30,7 @@ import { endingHandlers, endReminded } from "./ending.ts";
 import { factorHandlers, factorsView, renamePasskey } from "./factors.ts";
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
-import { cardOf, cardOfDeleted, setAvatar, setProfile } from "./profile.ts";
+import { cardOf, cardOfDeleted, setAvatar, setProfile, setStatus } from "./profile.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import {
@@ -103,7 +103,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     }
     case "card":
       if (state.erasedAtMs !== undefined) return [reply(cardOfDeleted(turn.key))];
-      return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key))];
+      return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key, turn.nowMs))];
     case "roomWanted":
     case "roomJoined":
     case "roomLeft":
@@ -160,9 +160,14 @@ const forGateway: PersonHandlers<Exclude<FromGateway["type"], BeforeAccount>> = 
 const forUser: PersonHandlers<Exclude<CommandFrom<typeof userCommands, "client" | "follower">["type"], "card">> = {
   describe: ({ state, account }, _, turn) => [reply(viewOf(state, account, turn.key))],
   setProfile: ({ state, account }, message, turn) => setProfile(state, account, message, turn),
+  setStatus: ({ state, account }, message, turn) => setStatus(state, account, message, turn),
   removeAvatar: ({ state, account }, _, turn) => setAvatar(state, account, undefined, turn),
   sessions: ({ state, account }, _, turn) => [
-    reply({ sessions: validSessions(account, turn.nowMs), roles: rolesOf(state) }),
+    reply({
+      sessions: validSessions(account, turn.nowMs),
+      roles: rolesOf(state),
+      ...(account.status && { status: account.status }),
+    }),
   ],
   revokeSession: ({ state, account }, { id }, turn) => revokeSession(state, account, id, turn),
   factors: ({ account }) => [reply(factorsView(account))],

@@ -1,5 +1,13 @@
 /** What others see of a user, and how the user changes it. */
-import type { Avatar, CommandOf, UserCard, UserView, userCommands } from "../../protocols/index.ts";
+import {
+  normalEmoji,
+  shownStatus,
+  type Avatar,
+  type CommandOf,
+  type UserCard,
+  type UserView,
+  type userCommands,
+} from "../../protocols/index.ts";
 import { refuse, reply, type Turn } from "../behavior.ts";
 import { changedSince } from "../seen.ts";
 import type { UserNotes } from "./notes.ts";
@@ -40,12 +48,30 @@ export function setAvatar(
   return [...happen(state, turn, [{ type: "profileSet", view }], listing(view, turn)), reply(view)];
 }
 
+/** Replaces what the person says of themselves. Error: BAD_REQUEST. */
+export function setStatus(
+  state: UserState,
+  account: Account,
+  { type: _type, ...said }: Extract<CommandOf<typeof userCommands>, { type: "setStatus" }>,
+  turn: Turn<UserNotes>,
+): Effects {
+  const emoji = said.emoji === undefined ? undefined : normalEmoji(said.emoji);
+  if (said.emoji !== undefined && emoji === undefined)
+    return [refuse("BAD_REQUEST", { path: "/emoji", problem: "must be exactly one emoji" })];
+  if (said.untilMs !== undefined && said.untilMs <= turn.nowMs)
+    return [refuse("BAD_REQUEST", { path: "/untilMs", problem: "must be a time to come" })];
+  const status = { ...said, ...(emoji !== undefined && { emoji }) };
+  const isNone = Object.entries(status).every(([name, value]) => name === "untilMs" || value === false);
+  const { status: _before, ...rest } = viewOf(state, account, turn.key);
+  const view: UserView = { ...rest, ...(!isNone && { status }) };
+  return [...happen(state, turn, [{ type: "profileSet", view }]), reply(view)];
+}
+
 /** What everybody may know. */
-export const cardOf = ({ displayName, avatar }: Account, user: string): UserCard => ({
-  user,
-  displayName,
-  ...(avatar && { avatar }),
-});
+export function cardOf({ displayName, avatar, status }: Account, user: string, nowMs: number): UserCard {
+  const shown = shownStatus(status, nowMs);
+  return { user, displayName, ...(avatar && { avatar }), ...(shown && { status: shown }) };
+}
 
 /** What everybody may know of a deleted account: that it was one. */
 export const cardOfDeleted = (user: string): UserCard => ({ user, displayName: "Deleted account", deleted: true });

@@ -254,6 +254,7 @@ function authenticated(state: UserState, session: HeldSession | undefined, turn:
     ...(session.scopes !== undefined && { scopes: session.scopes }),
     ...(session.kind === "key" && isUseDue(session, turn.nowMs) && { useDue: true }),
     ...(session.expiresAtMs !== undefined && { expiresAtMs: session.expiresAtMs }),
+    ...(state.account.status && { status: state.account.status }),
     usedAgoMs: agoMs(turn.nowMs, session.usedAtMs ?? session.createdAtMs),
     // A session is opened with proofs; a key is not.
     ...(provedAgoMs !== undefined && { provedAgoMs }),

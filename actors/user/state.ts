@@ -11,6 +11,7 @@ import {
   type Identity,
   type Notice,
   type Passkey,
+  type PersonStatus,
   type Session,
   type SignInsFailed,
   type UserEvent,
@@ -99,6 +100,7 @@ export interface Account {
   /** Of a guest: when the account ends by itself. */
   readonly endsAtMs?: number;
   readonly avatar?: Avatar;
+  readonly status?: PersonStatus;
   readonly notices?: readonly Notice[];
   /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
    *  since. */
@@ -320,10 +322,11 @@ function evolveStreamed(
   if (account === null) return null;
   switch (event.type) {
     case "profileSet": {
-      const { avatar: _replaced, ...kept } = account;
+      const { avatar: _replaced, status: _before, ...kept } = account;
       return {
         ...kept,
         ...(event.view.avatar && { avatar: event.view.avatar }),
+        ...(event.view.status && { status: event.view.status }),
         displayName: event.view.displayName,
         theme: event.view.theme,
         ...(event.view.signInsFailed && { signInsFailed: event.view.signInsFailed }),
@@ -389,7 +392,7 @@ export function record(change: UserChange): readonly RecordOp[] {
 
 /** The user as they see themselves. Agents that are still being created are not listed. */
 export function viewOf(state: UserState, account: Account, key: string): UserView {
-  const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar, notices } = account;
+  const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar, status, notices } = account;
   const agents = account.agents.filter(({ status }) => status === "active").map(({ agent }) => agent);
   return {
     user: key,
@@ -402,6 +405,7 @@ export function viewOf(state: UserState, account: Account, key: string): UserVie
     createdAtMs,
     ...(signInsFailed && { signInsFailed }),
     ...(avatar && { avatar }),
+    ...(status && { status }),
     ...(notices && { notices }),
   };
 }

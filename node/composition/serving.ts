@@ -96,29 +96,7 @@ export async function serveClients(
     ...(at.auditControl && { auditControl: at.auditControl }),
     serviceTokens: { node, keys: peer.tokenKeys },
     name: at.name,
-    ratePeers: {
-      count: () => others().length + 1,
-      up: () => up().map((one) => one.node),
-      onChange: (listener) => peer.membership.onChange(listener),
-      tell: (other, rows) =>
-        peer.exchange.call(other, "rates.tell", { rows: [...rows] }, gatewayLimits.rateTellTimeoutMs),
-      serve: (heard) =>
-        peer.exchange.on("rates.tell", ({ rows }) => {
-          heard(rows);
-          return ok(null);
-        }),
-    },
-    responsePeers: {
-      nodes: () => others().map((one) => one.node),
-      read: (other, of) => peer.exchange.call(other, "response.read", of, responseTimeoutMs),
-      items: (other, of) => peer.exchange.call(other, "response.items", of, responseTimeoutMs),
-      end: (other, of) => peer.exchange.call(other, "response.end", of, responseTimeoutMs),
-      serve(own) {
-        peer.exchange.on("response.read", (of) => own.read(of));
-        peer.exchange.on("response.items", (of) => own.items(of));
-        peer.exchange.on("response.end", (of) => own.end(of));
-      },
-    },
+    ...othersOf(peer, { others, up }),
     peers: () => placesOf(up()),
     reach: {
       degraded: () => peer.reach.degraded(),
@@ -197,6 +175,45 @@ export async function serveClients(
     ...(at.webFolder !== undefined && { webFolder: at.webFolder }),
     ...(at.controlToken !== undefined && { controlToken: at.controlToken }),
   });
+}
+
+/** The other nodes, as parts of the gateway need them. */
+function othersOf(
+  { exchange, membership }: Pick<Peer, "exchange" | "membership">,
+  { others, up }: Readonly<Record<"others" | "up", () => readonly { readonly node: string }[]>>,
+): Required<Pick<GatewayOptions, "ratePeers" | "presencePeers" | "responsePeers">> {
+  const named = (members: readonly { readonly node: string }[]): readonly string[] => members.map(({ node }) => node);
+  const onChange = (listener: () => void): (() => void) => membership.onChange(listener);
+  return {
+    ratePeers: {
+      count: () => others().length + 1,
+      up: () => named(up()),
+      onChange,
+      tell: (other, rows) => exchange.call(other, "rates.tell", { rows: [...rows] }, gatewayLimits.rateTellTimeoutMs),
+      serve: (heard) =>
+        exchange.on("rates.tell", ({ rows }) => {
+          heard(rows);
+          return ok(null);
+        }),
+    },
+    presencePeers: {
+      up: () => named(up()),
+      onChange,
+      tell: (other, told) => exchange.call(other, "presence.tell", told, gatewayLimits.presenceTimeoutMs),
+      serve: (heard) => exchange.on("presence.tell", (told, other) => ok(heard(other, told))),
+    },
+    responsePeers: {
+      nodes: () => named(others()),
+      read: (other, of) => exchange.call(other, "response.read", of, responseTimeoutMs),
+      items: (other, of) => exchange.call(other, "response.items", of, responseTimeoutMs),
+      end: (other, of) => exchange.call(other, "response.end", of, responseTimeoutMs),
+      serve(own) {
+        exchange.on("response.read", (of) => own.read(of));
+        exchange.on("response.items", (of) => own.items(of));
+        exchange.on("response.end", (of) => own.end(of));
+      },
+    },
+  };
 }
 
 /** A larger file would take too long to read at each start: a hash takes 43 bytes, so these are six million. */

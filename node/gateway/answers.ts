@@ -5,6 +5,7 @@ import { checkOf } from "../../protocols/wire/check.ts";
 import {
   failure,
   passkey,
+  personStatus,
   refused,
   schema,
   type Authenticated,
@@ -34,6 +35,7 @@ const answers = {
       expiresAtMs: Type.Optional(Type.Number()),
       provedAgoMs: Type.Optional(Type.Number()),
       usedAgoMs: Type.Optional(Type.Number()),
+      status: Type.Optional(Type.Object(personStatus.properties)),
     }),
   ),
   credentials: Type.Object({
@@ -55,7 +57,10 @@ const answers = {
     passkeys: Type.Optional(Type.Array(Type.Object(passkey.properties))),
   }),
   describe: Type.Object({ rooms: Type.Array(schema.roomKey) }),
-  sessions: Type.Object({ sessions: Type.Array(Type.Object({ id: Type.String() })) }),
+  sessions: Type.Object({
+    sessions: Type.Array(Type.Object({ id: Type.String() })),
+    status: Type.Optional(Type.Object(personStatus.properties)),
+  }),
   summary: Type.Object({
     messageSeq: schema.position,
     unread: schema.position,

@@ -141,6 +141,20 @@ export const gatewayLimits = {
   soundHeardMs: 60_000,
   /** Rows of each rate table; callers share a row when their salted hashes meet. */
   rateRows: 65_536,
+  /** A change of somebody's presence reaches other nodes, and those who look, after so long at the most; what changes
+   *  back within it reaches nobody. */
+  presenceTellMs: 1_000,
+  /** How often a node that hears of no change shows that it still knows what it was told; a node that does not answer
+   *  is told again after so long at the most. */
+  presenceCheckMs: 30_000,
+  /** Somebody whose last connection ends is there for so long: pages that are loaded anew come back within it. */
+  presenceGraceMs: 10_000,
+  /** People in one message between nodes. */
+  presenceRowsMax: 512,
+  /** People whom one other node may name; those beyond are left out. */
+  presencePeopleMax: 50_000,
+  /** How long a node may take to hear of presence; then it is told all of it again. */
+  presenceTimeoutMs: 5_000,
   /** How often gateways tell one another of keys that are near a limit. */
   rateTellMs: 1_000,
   /** The same of a key that is about to wait for that; it is refused for so long with `RATE_LIMITED`. */

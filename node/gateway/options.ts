@@ -45,6 +45,7 @@ import type { Branding } from "../cluster/facts/branding.ts";
 import type { OutputMemory } from "./edge/output-memory.ts";
 import type { BodyPace } from "./edge/body-pace.ts";
 import type { TlsPort } from "./edge/tls.ts";
+import type { PresencePeers } from "./presence/index.ts";
 import type { RatePeers, Rates } from "./edge/shared-rates.ts";
 import type {
   AuditControl,
@@ -190,6 +191,8 @@ export interface GatewayOptions {
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string, tell?: Noticed): void;
   /** The gateways with which rates are counted; absent: this one counts alone. */
   readonly ratePeers?: RatePeers;
+  /** The gateways that are told who is here; absent: this one knows of its own people alone. */
+  readonly presencePeers?: PresencePeers;
   /** Responses that other nodes keep; absent: there are no other nodes. */
   readonly responsePeers?: ResponsePeers;
   /** The other nodes that are up and serve clients: where a client may go on when this node is gone. Absent: none. */

@@ -17,6 +17,7 @@ import {
   type Resumed,
 } from "../wire/schema.ts";
 import { mailAddress } from "../admin/mail.ts";
+import { personStatus, type PersonStatus, type ShownStatus } from "../wire/presence.ts";
 import { keyScope, roleName } from "../authority/roles.ts";
 import { notice, type Notice } from "../admin/notice.ts";
 import { shownField } from "../power/shown.ts";
@@ -433,6 +434,15 @@ export const userCommands = {
     http: ["PATCH", "/me"],
     summary: "Changes the caller's display name or theme",
   }),
+  /** Replaces all of it; without any field there is none. */
+  setStatus: command({
+    ...own,
+    params: { ...personStatus.properties },
+    result: answer<UserView>("UserView"),
+    effect: "changes",
+    http: ["PUT", "/me/status"],
+    summary: "Sets what the caller says of themselves, and whether others see that they are here",
+  }),
   removeAvatar: command({
     ...own,
     params: {},
@@ -640,6 +650,8 @@ export interface UserView {
   /** Tries to sign in that failed, told when they are many. An older node does not say. */
   readonly signInsFailed?: SignInsFailed;
   readonly avatar?: Avatar;
+  /** Absent: none, or one that has ended. An older node does not say. */
+  readonly status?: PersonStatus;
   /** What the user was told of the cluster, the newest last. */
   readonly notices?: readonly Notice[];
 }
@@ -649,6 +661,8 @@ export interface UserCard {
   readonly user: string;
   readonly displayName: string;
   readonly avatar?: Avatar;
+  /** What the person says of themselves now. */
+  readonly status?: ShownStatus;
   /** The account is gone. */
   readonly deleted?: true;
 }
@@ -665,6 +679,8 @@ export interface UserSessions {
   readonly sessions: readonly Session[];
   /** Roles of the cluster. An older node does not say. */
   readonly roles?: readonly string[];
+  /** What the person says of themselves. */
+  readonly status?: PersonStatus;
 }
 
 /** Answer to `listSessions`: an account, as those see it who look after it. An older node says only what a person sees
@@ -697,6 +713,8 @@ export interface Authenticated {
   readonly provedAgoMs?: number;
   /** How long ago it was noted that the session is in use. */
   readonly usedAgoMs?: number;
+  /** What the person says of themselves. */
+  readonly status?: PersonStatus;
 }
 
 export interface UserRooms {

@@ -14,6 +14,7 @@ import { membershipMessages } from "./membership.ts";
 import { modelMessages } from "./models.ts";
 import { observeMessages } from "./observe.ts";
 import { placementMessages } from "./placement.ts";
+import { presenceMessages } from "./presence.ts";
 import { profileMessages } from "./profiles.ts";
 import { rateMessages } from "./rates.ts";
 import { replicationMessages } from "./replication.ts";
@@ -44,6 +45,7 @@ export const meshMessages = {
   ...modelMessages,
   ...observeMessages,
   ...placementMessages,
+  ...presenceMessages,
   ...profileMessages,
   ...rateMessages,
   ...replicationMessages,

@@ -7,6 +7,7 @@ import { kindText } from "../ids.ts";
 import { wireLimits as limits } from "../limits.ts";
 import type { NodePlace } from "../admin/nodes.ts";
 import { keyScope } from "../authority/roles.ts";
+import type { Presence } from "./presence.ts";
 import { key, line, object, position, timeMs, userName } from "./schema.ts";
 import type { SignInChoice } from "../authority/identity-provider.ts";
 import type { RegistrationRule } from "../authority/registration.ts";
@@ -24,8 +25,9 @@ import type { Factor } from "../authority/sign-in.ts";
  *                { topic: "room/lobby", event: {…} }                best effort: typing, drafts
  *
  *  Besides the commands that clients may send (`kinds.ts`) a connection knows `subscribe`, `unsubscribe` (`to` is a
- *  topic), `watch` (from now on `activity` frames for those rooms of the user that this connection does not follow) and
- *  `ping`.
+ *  topic), `watch` (from now on `activity` frames for those rooms of the user that this connection does not follow),
+ *  `look` (`with.people`: the answer has their presence, and `presence` frames say what changes of it), `here`
+ *  (`with.active`: whether the person uses this client now; unsaid: yes) and `ping`.
  *
  *  Without `cursor` the answer to subscribe carries `state` at `head` instead. The first frame is `hello`; a node that
  *  is cut off from the others says `degraded`, and `degraded: null` once it is not; before the node closes a connection
@@ -66,6 +68,8 @@ export type NodeFrame =
         readonly thread?: number;
       };
     }
+  /** Of people that this connection looks at (see `look`): how they are now. */
+  | { readonly presence: readonly Presence[] }
   /** This node cannot reach what it needs, from now on; `null`: it does again. The `hello` of a connection that is made
    *  in between says it. The connection stays open, and what the node can still do it does. A client that does not know
    *  this frame stays, and waits. */

@@ -306,6 +306,18 @@ const wireMessages: Readonly<Record<string, Message>> = {
     says: "Something was posted in a room that this stream does not follow.",
     fields: [field("room", "string"), field("seq", "int64"), field("author", "string"), field("mentioned", "bool")],
   },
+  Look: {
+    says: "The people that this stream looks at from now on; the answer has those of them who are here.",
+    fields: [field("people", "string", undefined, "repeated")],
+  },
+  Here: {
+    says: "Whether the person uses this client now; unsaid: yes.",
+    fields: [field("active", "bool", undefined, "optional")],
+  },
+  PresenceFrame: {
+    says: "How people are now that this stream looks at.",
+    fields: [field("people", "Presence", undefined, "repeated")],
+  },
   NodeFrame: {
     says: "What a node says. The first one is `hello`; before it ends a stream it says `bye`.",
     fields: [],
@@ -323,6 +335,7 @@ const wireMessages: Readonly<Record<string, Message>> = {
           "The node cannot reach what it needs, from now on; without `reason`: it does again.",
         ),
         field("bye", "Failure"),
+        field("presence", "PresenceFrame"),
       ],
     },
   },
@@ -374,6 +387,7 @@ export function protoMessages(openApi: OpenApi): ReadonlyMap<string, Message> {
   }
   messages.named("Hello");
   messages.named("Failure");
+  messages.named("Presence");
   for (const [name, message] of Object.entries(wireMessages)) messages.all.set(name, message);
   messages.all.set("ClientFrame", {
     says: "What a client says: a command, or something about the stream. The answer names `id`.",
@@ -386,6 +400,8 @@ export function protoMessages(openApi: OpenApi): ReadonlyMap<string, Message> {
         field("watch", "Watch"),
         field("ping", "Ping"),
         ...frames,
+        field("look", "Look"),
+        field("here", "Here"),
       ],
     },
   });

@@ -1,5 +1,8 @@
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   failure,
+  hereFields,
+  lookFields,
   ok,
   parseActorId,
   refused,
@@ -13,7 +16,7 @@ import { answerCosts, isTopicFor, permissionToFollow, readCommand, readsOnly, ro
 import type { Admission, GatewayContext } from "../options.ts";
 import type { Permit } from "../edge/output-memory.ts";
 import { admitQuota } from "../quotas.ts";
-import { toldOf } from "../edge/refusals.ts";
+import { invalid, toldOf } from "../edge/refusals.ts";
 import type { Subscriber } from "../feeds/subscriber.ts";
 import type { Subscribers } from "../feeds/subscribers.ts";
 
@@ -34,8 +37,11 @@ interface Heard {
   id(): number | undefined;
 }
 
+const looked = checkOf(lookFields);
+const here = checkOf(hereFields);
+
 /** Makes what answers them. */
-export function createRequests(at: GatewayContext, { feeds, people }: Subscribers): Requests {
+export function createRequests(at: GatewayContext, { feeds, people, presence }: Subscribers): Requests {
   const { kernel, limits, log, outputMemory } = at;
   /** What nobody waits for must not end the process. */
   const failed = (error: unknown): void => log.error("connection.failed", { error });
@@ -62,6 +68,19 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
       return refused(failure("LIMIT_REACHED", { limit: "subscriptionsMax", max: wireLimits.subscriptionsMax }));
     feeds.subscribe(subscriber, topic, frame.cursor, (result) => answer(subscriber, frame.id, result));
     return undefined;
+  }
+
+  /** Who is looked at, and whether somebody is here. Errors: BAD_REQUEST, FORBIDDEN. */
+  function attend(subscriber: Subscriber, { do: what, with: said = {} }: ClientFrame): Result<unknown> {
+    if (what === "here") {
+      if (!here.Check(said)) return refused(invalid(here.Errors(said)));
+      presence.here(subscriber, said.active);
+      return ok({});
+    }
+    const reason = at.rights.refusal(subscriber.caller, "account.see", subscriber.address);
+    if (reason !== undefined) return refused(reason);
+    if (!looked.Check(said)) return refused(invalid(looked.Errors(said)));
+    return ok({ people: presence.look(subscriber, said.people) });
   }
 
   /** What a frame takes of its person's quotas. */
@@ -95,6 +114,9 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
           .then((result) => answer(subscriber, frame.id, result))
           .catch(failed);
         return;
+      case "look":
+      case "here":
+        return answer(subscriber, frame.id, attend(subscriber, frame));
       case "subscribe":
       case "unsubscribe": {
         const result = follow(subscriber, frame);

@@ -1,9 +1,12 @@
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   failure,
   isAdminBy,
   isKey,
   ok,
+  personStatus,
   type Failure,
+  type PersonStatus,
   type Result,
   type RoomSummary,
   type Session,
@@ -14,6 +17,7 @@ import type { Clock, Hub, Log } from "../../ports/index.ts";
 import type { Feeds } from "./feeds.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { Encoded, type Person, type Subscriber } from "./subscriber.ts";
+import type { PresencePart } from "../presence/index.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** The people who are connected. */
@@ -34,9 +38,13 @@ type RoomNews = Pick<RoomSummary, "messageSeq" | "unread" | "mentioned"> & {
 /** What is asked of actors in a user's name. */
 export interface Questions {
   describe(user: string): Promise<Result<Pick<UserView, "rooms">>>;
-  sessions(
-    user: string,
-  ): Promise<Result<{ readonly sessions: readonly Pick<Session, "id">[]; readonly roles?: readonly string[] }>>;
+  sessions(user: string): Promise<
+    Result<{
+      readonly sessions: readonly Pick<Session, "id">[];
+      readonly roles?: readonly string[];
+      readonly status?: PersonStatus;
+    }>
+  >;
   summary(user: string, room: string): Promise<Result<RoomNews>>;
 }
 
@@ -46,14 +54,22 @@ const shutOut = (): Failure => ({
   message: failure("SUSPENDED").message,
 });
 
+const statuses = checkOf(personStatus);
+
 /** Makes the register. */
 export function createPeople(
-  at: { readonly hub: Hub; readonly clock: Clock; readonly log: Log; readonly limits: GatewayLimits },
+  at: {
+    readonly hub: Hub;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly limits: GatewayLimits;
+    readonly presence: Pick<PresencePart, "says">;
+  },
   feeds: Feeds,
   ask: Questions,
   rolesChanged: (connection: Subscriber) => void,
 ): People {
-  const { hub, clock, log, limits } = at;
+  const { hub, clock, log, limits, presence } = at;
   const people = new Map<string, Person>();
 
   function onEvent(person: Person, event: unknown): void {
@@ -65,8 +81,10 @@ export function createPeople(
       // The one who has this session was in: a stranger hears nothing of it.
       const end = because === "SUSPENDED" ? shutOut() : failure("UNAUTHENTICATED");
       for (const connection of person.connections) if (connection.caller.session === id) connection.bye(end);
-    } else if (type === "profileSet") hasRoles(person, view?.roles);
-    else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
+    } else if (type === "profileSet") {
+      hasRoles(person, view?.roles);
+      presence.says(person.user, statuses.Check(view?.status) ? view.status : undefined);
+    } else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
       if (type === "roomJoined") follow(person, `room/${room}`);
       else if (type === "roomLeft") unfollow(person, `room/${room}`);
     }
@@ -124,6 +142,7 @@ export function createPeople(
     const held = await ask.sessions(person.user);
     if (!held.ok) return held.error.outcome === "failed";
     hasRoles(person, held.value.roles);
+    presence.says(person.user, held.value.status);
     const ids = new Set(held.value.sessions.map(({ id }) => id));
     for (const connection of present)
       if (!ids.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"));

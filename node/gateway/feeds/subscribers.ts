@@ -17,12 +17,14 @@ import type { GatewayContext } from "../options.ts";
 import { createPeople, type People } from "./people.ts";
 import { Encoded, Subscriber, type Wire } from "./subscriber.ts";
 import { claimedUser } from "../identity/service-tokens.ts";
+import { createPresence, type PresencePart } from "../presence/index.ts";
 import type { Caller } from "../identity/callers.ts";
 
 /** Everybody who is connected for longer than one request, on whatever wire. */
 export interface Subscribers {
   readonly feeds: Feeds;
   readonly people: People;
+  readonly presence: PresencePart;
   /** How many there are. */
   count(): number;
   /** Somebody asks to come in: checks who it is, and whether there is room. Call `seat` or `leave` of what it gives.
@@ -94,8 +96,9 @@ export function createSubscribers(
       subscriber.lost(topic, reason);
     }
   };
+  const presence = createPresence(at);
   const people = createPeople(
-    at,
+    { ...at, presence },
     feeds,
     {
       describe: async (user) => answerTo("describe", await askAs(user, `user/${user}`, "describe")),
@@ -127,6 +130,7 @@ export function createSubscribers(
   return {
     feeds,
     people,
+    presence,
     count: () => all.size,
     async enter(token, address) {
       if (closed) return refused(failure("STOPPING"));
@@ -158,6 +162,7 @@ export function createSubscribers(
           meter.gauge("gateway_connections", all.size);
           first?.(subscriber);
           people.arrived(person, subscriber);
+          presence.came(subscriber);
           return subscriber;
         },
         leave: () => people.arrived(person, undefined),
@@ -168,6 +173,7 @@ export function createSubscribers(
       subscriber.gone();
       feeds.leave(subscriber);
       people.leave(subscriber.person, subscriber);
+      presence.went(subscriber);
       meter.gauge("gateway_connections", all.size);
     },
     close() {
@@ -177,6 +183,7 @@ export function createSubscribers(
     },
     cut() {
       stopSweep();
+      presence.stop();
       for (const subscriber of all) subscriber.wire.terminate();
     },
   };

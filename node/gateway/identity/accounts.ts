@@ -243,7 +243,8 @@ export function createAccounts(at: GatewayContext): Accounts {
     const answer = answerTo("authenticate", await ask(actorId("user", claim.user), message, timeoutMs));
     if (!answer.ok) return answer;
     await at.signedIn?.(claim.user, claim.tokenHash);
-    const { user, admin, roles, session, kind, scopes, useDue, expiresAtMs, provedAgoMs, usedAgoMs } = answer.value;
+    const { user, admin, roles, session, kind, scopes, useDue, expiresAtMs, provedAgoMs, usedAgoMs, status } =
+      answer.value;
     // A token of a key that was narrowed is no wider: see `addServiceTokens`.
     const narrowed = claim.scopes ?? scopes;
     if (kind === "session" && (usedAgoMs ?? 0) >= wireLimits.sessionUsedMs)
@@ -266,6 +267,7 @@ export function createAccounts(at: GatewayContext): Accounts {
       kind: isShort ? "key" : kind,
       askedAtMs: clock.monotonicMs(),
       ...(narrowed !== undefined && { scopes: narrowed }),
+      ...(status && { status }),
       expiresAtMs: Math.min(expiresAtMs ?? Number.POSITIVE_INFINITY, claim.expiresAtMs ?? Number.POSITIVE_INFINITY),
       ...(provedAgoMs !== undefined && !isShort && { provedAgoMs }),
       // It tells neither. One of this version always tells the latter.

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { failure, ok, refused, type Result, type Session } from "../../../protocols/index.ts";
+import { failure, ok, refused, type PersonStatus, type Result, type Session } from "../../../protocols/index.ts";
 import { isDevice } from "./tokens.ts";
 
 /** A signed-in user, as every entrance of the gateway knows it. */
@@ -19,6 +19,8 @@ export interface Caller {
   readonly askedAtMs: number;
   /** How long ago the session proved its password, when its actor was asked. */
   readonly provedAgoMs?: number;
+  /** What the person says of themselves. */
+  readonly status?: PersonStatus;
   /** Its actor is of an older version, which tells nothing of proofs. */
   readonly proofUntold?: true;
 }

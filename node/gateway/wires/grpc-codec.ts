@@ -291,7 +291,11 @@ export function readClientFrame(bytes: Uint8Array, bounds: JsonBounds): Result<C
     return refused(failure("BAD_REQUEST", { path: "/command", problem: "not one command that this node knows" }));
   const [name, fields] = one;
   const command = commandsByField.get(name);
-  return ok(command === undefined ? ({ id, do: name, ...fields } as ClientFrame) : commandFrame(command, id, fields));
+  if (command !== undefined) return ok(commandFrame(command, id, fields));
+  // What these say stands in `with`, as of commands.
+  return ok(
+    (name === "look" || name === "here" ? { id, do: name, with: fields } : { id, do: name, ...fields }) as ClientFrame,
+  );
 }
 
 /** The id of a frame, where it is written first, as everybody does. */
@@ -319,6 +323,7 @@ function shaped(frame: NodeFrame): Plain {
   if ("re" in frame) return { answer: frame };
   if ("event" in frame) return { event: frame };
   if ("lost" in frame) return { lost: { topic: frame.topic, reason: frame.lost } };
+  if ("presence" in frame) return { presence: { people: frame.presence } };
   if ("degraded" in frame) return { degraded: frame.degraded ?? {} };
   return frame;
 }

@@ -40,7 +40,13 @@ function openFixture() {
   };
   const world = new World(1);
   const clock = world.clock();
-  const at = { hub: { ...hub, follow }, clock, log: quietLog, limits: gatewayLimits };
+  const at = {
+    hub: { ...hub, follow },
+    clock,
+    log: quietLog,
+    limits: gatewayLimits,
+    presence: { says: () => undefined },
+  };
   const people = createPeople(
     at,
     feeds,
