@@ -25,7 +25,8 @@ import {
 } from "../../protocols/index.ts";
 import { enginesOf, readMachine, runtimeLimits, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../bulk/blobs/index.ts";
-import { drillFolder, qualityFile, trialsFile } from "../data-folder/index.ts";
+import { indexInThread } from "../search/index.ts";
+import { drillFolder, qualityFile, searchFile, trialsFile } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../inference/models/index.ts";
 import { createObserveControl } from "../observe/index.ts";
@@ -227,6 +228,7 @@ async function start(
     storedBytes: () => bytesIn(config.data, usageLimits.storedFilesMax),
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
+    search: indexInThread({ file: searchFile(config.data), hides: () => store.state !== "plain" }),
     attachment: async (of, hash) => (await kept.promise).read(of, hash),
     clock,
     random,
@@ -520,7 +522,7 @@ async function start(
   loads.push(() => ({ connections: gateway.connections() }));
 
   const [listening] = await Promise.all([mesh ?? listen(), within(clock, modelsWaitMs, inference.settled())]);
-  const { url, grpcAddress } = gateway;
+  const { url, grpcAddress, controlUrl } = gateway;
   noteOwn(ownAudit, config.name, "startNode", { version: platform.version, roles: member.roles.join(",") });
   log.info("node.ready", { node, url, startedInMs: Math.round(clock.nowMs() - machine.startedAtMs) });
   const reachOf = (addresses: readonly string[]) => ({ mesh: addresses, own: outwardAddresses() });
@@ -533,7 +535,6 @@ async function start(
     tell: (addresses) => void peer.membership.update({ peer: listening.peer, addresses, url: outwardOf(addresses) }),
   });
   stops.add(async () => stopAnnouncing());
-  const { controlUrl } = gateway;
   const running = {
     url,
     outwardUrl: outwardOf(listening.addresses()),

@@ -59,7 +59,7 @@ import { handleModelRoutes, type ModelRouteParts } from "../inference/routes/ind
 import { handleHolders, handleStripes } from "../bulk/shards/index.ts";
 import { handleThreats } from "../threats/index.ts";
 import { handleBudgets, handleUsage } from "../inference/usage/index.ts";
-import { handleSearch } from "../search/index.ts";
+import { handleSearch, type Search } from "../search/index.ts";
 import { handleTasks } from "../tasks/index.ts";
 import { handleAlerts, handlePlaybooks, handleWatch } from "../watch/index.ts";
 
@@ -74,6 +74,8 @@ export interface PeerParts extends ModelRouteParts {
   readonly control: ClusterControl;
   readonly actors: ClusterActors;
   readonly calls: { explain(): readonly ServingRow[] };
+  /** Absent: this node has no index. */
+  readonly search?: Search;
 }
 
 /** What else answers operations. What a node lacks is NOT_FOUND there. */
@@ -176,7 +178,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...handleUsage(ask),
     ...(at.observe && handleObserve(at.observe)),
     ...(at.profiles && handleProfiles(at.profiles)),
-    ...handleSearch({ kernel, limits }),
+    ...(peer.search && handleSearch({ kernel, limits, find: peer.search.find })),
     ...handleTasks({ ask, cluster: control, tasks: at.tasks }),
     ...settingsHandlers(peer, at),
     ...watchHandlers(peer, at, ask),

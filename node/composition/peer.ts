@@ -71,6 +71,7 @@ import {
   type RoutingPart,
 } from "../routing/index.ts";
 import type { RouteLimits } from "../inference/routes/index.ts";
+import { createSearch, type Index, type Search } from "../search/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/facts/slot-table.ts";
 import { advertise, type CallLimits, type Calls, type ReadAttachment } from "../inference/calls/index.ts";
 import type { ModelCalls } from "../inference/index.ts";
@@ -128,6 +129,8 @@ export interface PeerOptions {
   readonly prefer?: Preference;
   /** The keys of nodes, for proofs of whom they send for; absent: nothing is proven, and nothing asked for. */
   readonly openSigner?: (peerOf: (node: NodeId) => string | undefined) => Promise<IdentitySigner>;
+  /** Where this node keeps its full-text index; absent: nothing is searched here. */
+  readonly search?: Index;
   /** What the gateway adds to this node's load. */
   readonly load?: () => Partial<NodeLoad>;
   /** Makes an invitation; absent, nobody can be invited through this node. */
@@ -186,6 +189,8 @@ export interface Peer extends Omit<ClusterFacts, "identityRule"> {
   readonly activity?: Activity;
   /** How good the answers of models are, over time. */
   readonly quality: Quality;
+  /** Finds what people said; absent: this node has no index. */
+  readonly search?: Search;
   /** What a route would do with a question. */
   readonly explainRoute: ModelCalls["explainRoute"];
   /** Where the directory is now; undefined when it was given. */
@@ -313,6 +318,38 @@ function awayOf(placed: Placed, membership: MembershipPart): DirectoryAway {
   return { ...(forMs !== undefined && { forMs: Math.round(forMs) }), ...(because !== undefined && { because }) };
 }
 
+/** What the journal has to do, as the kernel sees it. */
+const pressureOf = (
+  journal: Journal,
+  { node, table, membership }: Pick<Peer, "table" | "membership"> & Pick<PeerOptions, "node">,
+): Parameters<typeof createKernel>[0]["pressure"] => ({
+  get queuedBytes() {
+    return journal.queuedBytes;
+  },
+  pendingBytesMax: journal.limits.pendingBytesMax,
+  full(slot) {
+    const others = table.get(slot)?.record.inSync.filter((other) => other !== node && membership.isUp(other)) ?? [];
+    return others.length === 0 && journal.full;
+  },
+  settled: () => journal.settled(),
+});
+
+/** The search of a node that has an index. */
+const searchOf = (
+  { search: index, node, clock, log, meter }: PeerOptions,
+  peer: Pick<Peer, "replication" | "kernel" | "exchange" | "table" | "membership">,
+): Search | undefined =>
+  index &&
+  createSearch({
+    ...peer,
+    node,
+    index,
+    slots: { committed: (slot) => peer.replication.committed(slot), cut: (slot) => peer.replication.cut(slot) },
+    clock,
+    log,
+    meter,
+  });
+
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
 
@@ -384,6 +421,7 @@ export function createPeer(options: PeerOptions): Peer {
     ...(options.mayHandOver && { mayHandOver: options.mayHandOver }),
     vouch: (newer) => placed.age.vouch(newer),
     discarded: (slot) => age.discarded(slot),
+    committed: (slot) => search?.wake(slot),
   });
 
   // --- actors --------------------------------------------------------------------------------------------------------
@@ -413,17 +451,7 @@ export function createPeer(options: PeerOptions): Peer {
     slots: replication,
     routing,
     asks,
-    pressure: {
-      get queuedBytes() {
-        return journal.queuedBytes;
-      },
-      pendingBytesMax: journal.limits.pendingBytesMax,
-      full(slot) {
-        const others = table.get(slot)?.record.inSync.filter((other) => other !== node && membership.isUp(other)) ?? [];
-        return others.length === 0 && journal.full;
-      },
-      settled: () => journal.settled(),
-    },
+    pressure: pressureOf(journal, { node, table, membership }),
     slotsWithWork: async () => {
       const work = await journal.slotsWithWork();
       return work.filter((slot) => ownsSlot(table, node, slot));
@@ -434,6 +462,8 @@ export function createPeer(options: PeerOptions): Peer {
     ...(limits.kernel && { limits: limits.kernel }),
   });
   const actors = createClusterActors({ ...ground, kernel, ...(limits.routing && { limits: limits.routing }) });
+
+  const search = searchOf(options, { replication, kernel, exchange, table, membership });
 
   // --- placement -----------------------------------------------------------------------------------------------------
 
@@ -501,6 +531,7 @@ export function createPeer(options: PeerOptions): Peer {
     ...(activity && { activity }),
     ...watched.facts,
     quality,
+    ...(search && { search }),
     explainRoute: models.explainRoute,
     place: placed.place,
     lead: placed.lead,
@@ -528,6 +559,7 @@ export function createPeer(options: PeerOptions): Peer {
       await within(clock, directoryWaitMs, Promise.all([table.ready(), membership.ready()]));
       stopAdvertising = advertise({ engines: options.engines, membership, clock, log });
       replication.start();
+      search?.start();
       placed.keepVoters({ members: () => membership.members().members, isUp: (one) => membership.isUp(one) });
       controller.wake();
       // A slot that waits for its other copies must not keep the operator from the door.
@@ -550,6 +582,7 @@ export function createPeer(options: PeerOptions): Peer {
       await within(clock, leftMs() / 4, Promise.all([usage.stop(), activity?.stop()]));
       await replication.handOver(leftMs() / 2);
       await kernel.stop(leftMs());
+      if (search !== undefined) await within(clock, leftMs(), search.stop());
       replication.stop();
       routing.stop();
       calls.stop();

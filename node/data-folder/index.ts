@@ -5,6 +5,7 @@
  *      blobs/          what is too large for it (`blobs/store.ts`)
  *      shards/         shards of the holders here, which are larger still (`node/bulk/shards`); beside them the heads
  *                      of backups and their keys
+ *      search/         the full-text index of the slots here, made anew when it is lost (`node/search`)
  *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
  *      drill/          a restore that is rehearsed, while one is (`node/composition/backup/copies.ts`)
@@ -45,6 +46,8 @@ export const diskKeyFile = (data: string): string => join(data, "disk.key");
 export const escrowFile = (data: string): string => join(data, "disk.key.sealed");
 /** Where a scheduled drill restores a backup; empty but for the time that one runs. */
 export const drillFolder = (data: string): string => join(data, "drill");
+/** The index of what was said; it may be removed while the node is stopped. */
+export const searchFile = (data: string): string => join(data, "search", "index.sqlite");
 export const markFile = (data: string): string => join(data, "journal.mark");
 const keyFile = (data: string): string => join(data, "node.key");
 const creatingFile = (data: string): string => join(data, "creating");

@@ -74,6 +74,13 @@ interface ReplicationPorts {
   vouch?(newer: readonly [slot: SlotId, epoch: number]): Promise<void>;
   /** The copy here was thrown away. */
   discarded?(slot: SlotId): void;
+  /** More of a slot is committed, or it begins to be served. */
+  committed?(slot: SlotId): void;
+}
+
+/** The log of a slot that is served here, as far as it is committed. */
+interface CommittedLog extends Pick<Ownership, "epoch" | "holds" | "read" | "confirm"> {
+  readonly seq: number;
 }
 
 /** How one slot that is served here stands, for status and tests. */
@@ -94,6 +101,8 @@ export interface Replication extends Slots {
    *  the others. */
   distrust(slots: Iterable<SlotId>, reason: string): void;
   status(): readonly OwnedSlot[];
+  /** Undefined: it is not served here now. */
+  committed(slot: SlotId): CommittedLog | undefined;
   /** See `committedCut`. */
   cut(slot: SlotId): Promise<Cut>;
   /** Acquires nothing any more, and hands its slots to replicas that have everything. */
@@ -120,12 +129,10 @@ export function createReplication(ports: ReplicationPorts): Replication {
     for (const { node: name } of membership.members().members) if (membership.isUp(name)) seenUp.add(name);
   };
   const claimsOf = (slot: SlotId): number => replicas.claims(slot) + acquisition.claims(slot);
-  let transfers = 0;
-  let sendings = 0;
+  let [transfers, sendings] = [0, 0];
   let ticks = 0;
   let lastTickMs = clock.monotonicMs();
-  let stopping = false;
-  let started = false;
+  let [started, stopping] = [false, false];
   let stopTicking: (() => void) | undefined;
   let stopUpkeep: (() => void) | undefined;
 
@@ -202,6 +209,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     },
     drain: ports.drain,
     resume: ports.resume,
+    committed: (slot) => ports.committed?.(slot),
     mayHandOver: (slot, to) => ports.mayHandOver?.(slot, to) ?? true,
     ended: (ownership, error) => {
       const served = slots.get(ownership.slot);
@@ -357,6 +365,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       const held = new Set(await journal.slots());
       return slotsOwned(table, node).filter((slot) => held.has(slot));
     },
+    committed: (slot) => committedLog(slots.get(slot)?.ownership),
     cut: (slot) =>
       committedCut(slot, {
         owned: () => slots.get(slot)?.ownership,
@@ -364,9 +373,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
         clock,
         limits,
       }),
-    give(slot, error) {
-      slots.get(slot)?.ownership.end(error);
-    },
+    give: (slot, error) => slots.get(slot)?.ownership.end(error),
     status: () =>
       [...slots.values()].map(({ ownership }) => ({
         slot: ownership.slot,
@@ -400,5 +407,18 @@ export function createReplication(ports: ReplicationPorts): Replication {
       stopUpkeep?.();
       for (const { ownership } of slots.values()) ownership.end(failure("STOPPING"));
     },
+  };
+}
+
+/** The log as it is committed now; undefined: it is not served. */
+function committedLog(ownership: Ownership | undefined): CommittedLog | undefined {
+  if (ownership === undefined || !ownership.isServed) return undefined;
+  const { epoch, committed: seq } = ownership;
+  return {
+    epoch,
+    seq,
+    holds: (at) => ownership.holds(at),
+    read: (at, bytesMax) => ownership.read(at, bytesMax),
+    confirm: (done) => ownership.confirm(done),
   };
 }

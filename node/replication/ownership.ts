@@ -25,7 +25,7 @@ import type { ServedLog, SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord, Tracer } from "../ports/index.ts";
 import { readSlot, type SlotRow } from "../cluster/facts/records.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";
-import type { Cut, EntryDraft, Position, SlotLog } from "../storage/index.ts";
+import type { Cut, EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { Follower } from "./follower.ts";
@@ -73,6 +73,8 @@ export interface OwnershipPorts {
   /** Whether a slot may go to the node where it is wanted: what belongs to it and is in no journal may have to be there
    *  first. Asked again at each tick. */
   readonly mayHandOver: (slot: SlotId, to: NodeId) => boolean;
+  /** Told when more is committed, and when the slot begins to be served. */
+  readonly committed: (slot: SlotId) => void;
   /** Told once, when this epoch is over for this node. */
   ended(ownership: Ownership, error: Failure): void;
 }
@@ -184,6 +186,14 @@ export class Ownership implements ServedLog {
   /** The last entry that every replica it needs has on disk. */
   get committed(): number {
     return this.#acknowledgements.committed;
+  }
+  /** See `SlotReader.holds`. */
+  holds(at: Position): boolean {
+    return this.#log.reader.holds(at);
+  }
+  /** See `SlotReader.read`. */
+  read(at: Position, bytesMax: number): Promise<Piece | undefined> {
+    return this.#log.reader.read(at, bytesMax);
   }
   /** See `SlotLog.cut`. */
   cut(): Promise<Cut> {
@@ -352,6 +362,11 @@ export class Ownership implements ServedLog {
     this.#advance();
   }
 
+  /** It is served under this epoch, be it on its way to another node. */
+  get isServed(): boolean {
+    return this.phase !== "reconciling" && this.phase !== "ended";
+  }
+
   get #isOver(): boolean {
     return this.phase === "ended";
   }
@@ -487,7 +502,9 @@ export class Ownership implements ServedLog {
     if (this.record.inSync.length < this.#ports.minInSync()) return;
     const others = this.#replicas.needed.map((node) => this.#followers.get(node)?.seq);
     const seq = committedSeq(this.#log.durableSeq, others);
+    const before = this.#acknowledgements.committed;
     this.#acknowledgements.commit(seq, this.#log.durableSeq);
+    if (seq > before && this.phase !== "reconciling") this.#ports.committed(this.slot);
     if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;
     this.phase = "serving";
     this.#ports.log.debug("slot.served", {
@@ -497,6 +514,7 @@ export class Ownership implements ServedLog {
       seq,
     });
     this.#served?.resolve();
+    this.#ports.committed(this.slot);
   }
 
   // --- changes of the replica set ------------------------------------------------------------------------------------

@@ -3,4 +3,49 @@ export const searchLimits = {
   /** How often the nodes are asked for one page. What was found and is not readable any more is left out of a page; one
    *  that is not full after so many rounds is answered as it is, with `next`. */
   roundsMax: 4,
+  /** Searches of which a node looks in its index at the same time, those that wait included; one more is refused with
+   *  `OVERLOADED`. */
+  findsMax: 128,
+  /** A search waits so long for the index to have what was committed when it was asked; then it is answered with
+   *  `behind`. */
+  waitMs: 500,
+  /** A node that has not answered a search after this long does not answer: its rooms are `unreachable`. */
+  findTimeoutMs: 4_000,
+  /** Messages that have the words and are looked at for one page: beyond that the page is answered with what is there,
+   *  and `next`.
+   *
+   *  It counts where somebody searches in few of very many messages, by words that are everywhere. */
+  lookedMax: 50_000,
+  /** Rooms up to which the index itself is asked for messages in them; of more, each message with the words is looked
+   *  at. */
+  placesInIndex: 64,
+  /** With `order: best` the newest so many that fit are compared. */
+  rankedMax: 1_000,
+  /** Memory that SQLite keeps of the file, in KiB; what was read longest ago goes. */
+  cacheKiB: 16_384,
+  /** SQLite's log of writes is cut to so many bytes when its pages are in the file. */
+  walBytes: 4 * 1024 * 1024,
+  /** A message that was deleted is off the disk's index so long after that, at the latest. */
+  cleanAfterMs: 2_000,
+  /** Numbers of rooms and people that are kept in memory; when there are more, they are read anew. */
+  namesKept: 20_000,
+  /** Rows of a slot that are removed in one transaction; a larger slot takes several. */
+  clearedAtOnce: 500,
+  /** Bytes of a log that go to the index at once. */
+  pieceBytesMax: 256 * 1024,
+  /** Records that go to the index at once when a slot is made anew. */
+  rowsAtOnce: 250,
+  /** Slots whose entries are read for the index at the same time; others wait their turn. */
+  feedsMax: 4,
+  /** New entries wait so long for others before they go to the index; a search does not wait for that. */
+  feedDelayMs: 20,
+  /** After a failure of the index it is made anew; the next try waits twice as long as the one before, from this... */
+  retryMs: 1_000,
+  /** ... to this. */
+  retryMsMax: 60_000,
+  /** How often the index is compared with the slots that this node owns. */
+  sweepMs: 10_000,
 } as const;
+
+/** The limits, as numbers. */
+export type SearchLimits = { readonly [Name in keyof typeof searchLimits]: number };

@@ -26,7 +26,6 @@ import {
   type UserView,
 } from "../../protocols/index.ts";
 import { searchLimits } from "./limits.ts";
-import { scan } from "./scan.ts";
 import type { SearchParts } from "./ports.ts";
 import { cursorOf, readCursor, type Hit, type Query } from "./query.ts";
 
@@ -108,7 +107,6 @@ interface Asked {
 
 /** Asks until the page is full, for what is not there or not readable any more is left out. */
 async function search(at: SearchParts, { query, places, reader }: Asked): Promise<SearchPage> {
-  const find = at.find ?? scan(at);
   const found: FoundMessage[] = [];
   const unreachable = new Set<ActorId>();
   const covered = new Map<string, SearchedSlot>();
@@ -117,7 +115,7 @@ async function search(at: SearchParts, { query, places, reader }: Asked): Promis
   let more = true;
   for (let round = 0; more && round < searchLimits.roundsMax && found.length < query.limit; round += 1) {
     const limit = query.limit - found.length;
-    const said = await find({ ...query, limit, ...(behind && { behind }) }, left, reader);
+    const said = await at.find({ ...query, limit, ...(behind && { behind }) }, left);
     for (const place of said.unreachable) unreachable.add(place);
     for (const slot of said.covered) covered.set(slot.slot, slot);
     const read = await Promise.all(said.hits.map((hit) => readHit(at, hit, query, reader)));
@@ -130,6 +128,8 @@ async function search(at: SearchParts, { query, places, reader }: Asked): Promis
       else if (one !== undefined) found.push(one);
     }
     left = left.filter((place) => !closed.has(place));
+    // Nothing up to here is in a place that they may read.
+    if (said.end !== undefined) behind = said.end;
     more = said.more && query.best !== true;
   }
   const refusing = [...unreachable].filter((place) => left.includes(place)).toSorted();

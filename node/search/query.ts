@@ -1,5 +1,5 @@
 /** A search as nodes ask each other for it, and the order of what they find. Pure. */
-import type { ActorId, SearchTerm } from "../../protocols/index.ts";
+import type { ActorId, SearchTerm, SlotId } from "../../protocols/index.ts";
 
 /** Where a message is: in a room, or in a conversation with an agent; written at that time. */
 export interface Hit {
@@ -30,6 +30,26 @@ export interface Query {
   readonly behind?: Hit;
 }
 
+/** Where a log stands: its last entry. */
+export interface Position {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly checksum: number;
+}
+
+/** What was found in an index. */
+export interface Found {
+  /** In the order of the query, at most as many as it asked for. */
+  readonly hits: readonly Hit[];
+  /** There may be more behind them. */
+  readonly more: boolean;
+  /** What comes before it was looked at. Absent: the last hit is it. */
+  readonly end?: Hit;
+}
+
+/** The places that are searched, by slot. */
+export type SlotPlaces = readonly (readonly [slot: SlotId, actors: readonly ActorId[]])[];
+
 /** The order of what was found: newest first; of one time, by place. */
 export const inTimeOrder = (one: Hit, other: Hit): number =>
   other.atMs - one.atMs || (one.actor < other.actor ? -1 : one.actor > other.actor ? 1 : other.seq - one.seq);
@@ -41,4 +61,22 @@ export const cursorOf = ({ atMs, actor, seq }: Hit): string => `${atMs}/${seq}/$
 export function readCursor(cursor: string): Hit | undefined {
   const [, atMs, seq, actor] = /^(\d{1,15})\/(\d{1,15})\/((?:room|agent)\/[a-z0-9._-]+)$/.exec(cursor) ?? [];
   return actor === undefined ? undefined : { atMs: Number(atMs), seq: Number(seq), actor: actor as ActorId };
+}
+/** Those first that say most; of the same, the newest. */
+export const inScoreOrder = (one: Hit, other: Hit): number =>
+  (other.score ?? 0) - (one.score ?? 0) || inTimeOrder(one, other);
+
+/** Whether a text has a link in it. */
+export const hasLink = (text: string): boolean => /https?:\/\/[^\s/]/.test(text);
+
+/** What some nodes found, as one. */
+export function mergeHits(query: Query, parts: readonly Found[]): Found {
+  const all = parts.flatMap(({ hits }) => hits).toSorted(query.best === true ? inScoreOrder : inTimeOrder);
+  // Behind the last that a node has named there may be others of it, before what the next node has named.
+  const ends = parts.flatMap((part) => (part.more && query.best !== true ? (part.end ?? part.hits.at(-1) ?? []) : []));
+  const end = ends.toSorted(inTimeOrder)[0];
+  const known = end === undefined ? all : all.filter((hit) => inTimeOrder(hit, end) <= 0);
+  const hits = known.slice(0, query.limit);
+  const more = known.length > hits.length || parts.some((part) => part.more);
+  return { hits, more, ...(more && hits.length === known.length && end && { end }) };
 }

@@ -33,7 +33,18 @@ import { verifySlot } from "./log-check.ts";
 import { SlotLog } from "./slot-log.ts";
 
 export type { Entry, Head, SideOp, Space } from "./layout.ts";
-export { everything, formatKey, headKey, logKey, logPrefix, sideKey, sidePrefix, spaces, within } from "./layout.ts";
+export {
+  decodeChunk,
+  everything,
+  formatKey,
+  headKey,
+  logKey,
+  logPrefix,
+  sideKey,
+  sidePrefix,
+  spaces,
+  within,
+} from "./layout.ts";
 export { SlotExtract, type ExtractedRow, type ExtractSink } from "./extract.ts";
 export { rescueLog, type RescuedLog } from "./rescue.ts";
 export { restoredHead, restoredSide, restoredState } from "./restored.ts";

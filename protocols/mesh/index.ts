@@ -20,6 +20,7 @@ import { rateMessages } from "./rates.ts";
 import { replicationMessages } from "./replication.ts";
 import { responseMessages } from "./responses.ts";
 import { routingMessages } from "./routing.ts";
+import { searchMessages } from "./search.ts";
 import { settingsMessages } from "./settings.ts";
 import { shardMessages } from "./shards.ts";
 import { taskMessages } from "./tasks.ts";
@@ -51,6 +52,7 @@ export const meshMessages = {
   ...replicationMessages,
   ...responseMessages,
   ...routingMessages,
+  ...searchMessages,
   ...settingsMessages,
   ...shardMessages,
   ...taskMessages,

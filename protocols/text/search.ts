@@ -8,6 +8,9 @@
  *  pairs of signs; the last sign stands alone. So a search finds every run of signs, wherever a dictionary would have
  *  cut it, and no version of a dictionary is part of the index (docs/decisions/0221). */
 
+/** The form of all that follows. An index of another version is made anew. */
+export const searchVersion = 1;
+
 /** Signs of a word that count; what is longer is cut, in texts as in searches. */
 const wordSignsMax = 64;
 /** Terms of one search; those behind them are passed over. */
@@ -43,7 +46,7 @@ const folded = (text: string): string =>
     .replace(others, "");
 
 /** A word of a text, and where it stands, in UTF-16 units. */
-interface SearchWord {
+export interface SearchWord {
   readonly word: string;
   readonly start: number;
   readonly end: number;
@@ -52,7 +55,7 @@ interface SearchWord {
 }
 
 /** The words of a text, in order. */
-function searchWords(text: string): readonly SearchWord[] {
+export function searchWords(text: string): readonly SearchWord[] {
   const words: SearchWord[] = [];
   for (const found of text.matchAll(pieces)) {
     const { index: start, 0: piece, groups } = found;
@@ -163,7 +166,7 @@ const alphabetOf = (word: string): string =>
   alphabets.find((letters) => Array.from(word).some((sign) => letters.includes(sign))) ?? [...new Set(word)].join("");
 
 /** Words that are one typing error away: a letter too many, one too few, another one, or two that changed places. */
-function spellingsOf(typed: string): ReadonlySet<string> {
+export function spellingsOf(typed: string): ReadonlySet<string> {
   const near = new Set<string>();
   const each = Array.from(typed);
   if (each.length < typoSignsMin || each.length >= wordSignsMax) return near;
@@ -193,6 +196,14 @@ function isNear(word: string, typed: string): boolean {
   if (Math.abs(word.length - typed.length) > 2) return false;
   if (lastTyped !== typed) [lastTyped, lastSpellings] = [typed, spellingsOf(typed)];
   return lastSpellings.has(word);
+}
+
+/** How much the words of a text say of what was searched for: how often, and how little else. It compares texts of all
+ *  nodes, for it knows of no other text. */
+export function searchScore(words: readonly string[], terms: readonly SearchTerm[], typos = false): number {
+  const placed = words.map((word, at): SearchWord => ({ word, start: at, end: at }));
+  const times = terms.map((term) => marksOfTerm(placed, term, typos && term.single === true ? isNear : same).length);
+  return times.reduce((sum, count) => sum + Math.log1p(count), 0) / Math.log(words.length + 8);
 }
 
 /** The passage of a text around what was found first, at most about so long. */

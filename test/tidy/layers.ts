@@ -149,7 +149,8 @@ export const layers: readonly Layer[] = [
   { ...nodePart("node/inference/routes"), values: [...nodePart("").values, "node/inference/calls"] },
   nodePart("node/inference/models"),
   nodePart("node/tasks"),
-  nodePart("node/search"),
+  // It follows the journal, as replication does, and reads the same entries and records.
+  { ...nodePart("node/search"), values: [...nodePart("").values, "node/storage"] },
   nodePart("node/inference/usage"),
   { ...nodePart("node/backup"), values: [...nodePart("").values, "runtimes/backup"] },
   nodePart("node/inference/quality"),

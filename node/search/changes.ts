@@ -1,0 +1,68 @@
+/** What an entry of a log, or a record, does to the index. Pure: an index that was continued and one that was made anew
+ *  from the records have the same rows, because both come from records. */
+import type { ActorId, ConversationTurn, RoomMessage } from "../../protocols/index.ts";
+import type { Entry } from "../storage/index.ts";
+
+/** A message as the index has it. */
+export interface Said {
+  readonly actor: ActorId;
+  readonly seq: number;
+  readonly atMs: number;
+  readonly author: string;
+  readonly text: string;
+  /** The message whose thread it is in; its own number where it answers none. */
+  readonly thread: number;
+  readonly mentions: readonly string[];
+}
+
+/** A change of the index. */
+export type Change =
+  | { readonly type: "said"; readonly said: Said }
+  /** The numbers from `from` to before `to`. */
+  | { readonly type: "gone"; readonly actor: ActorId; readonly from: number; readonly to: number }
+  /** The actor has left the slot. */
+  | { readonly type: "left"; readonly actor: ActorId };
+
+const roomKey = /^message\/(\d+)$/;
+const turnKey = /^turn\/(\d+)$/;
+
+/** The number in a key of a record that is indexed; undefined: it is another. */
+function numberIn(actor: ActorId, key: string): number | undefined {
+  const pattern = actor.startsWith("room/") ? roomKey : actor.startsWith("agent/") ? turnKey : undefined;
+  const [, number] = (pattern && pattern.exec(key)) ?? [];
+  return number === undefined ? undefined : Number(number);
+}
+
+/** What a record of an actor is in the index; undefined: nothing. */
+export function changeOf(actor: ActorId, key: string, value: unknown): Change | undefined {
+  const seq = numberIn(actor, key);
+  if (seq === undefined) return undefined;
+  if (actor.startsWith("agent/")) {
+    const { role, text, atMs } = value as ConversationTurn;
+    const author = role === "user" ? `user/${actor.slice("agent/".length).split(".")[0]}` : actor;
+    return { type: "said", said: { actor, seq, atMs, author, text, thread: seq, mentions: [] } };
+  }
+  const { author, text, atMs, deletedAtMs, replyTo = seq, mentions = [] } = value as RoomMessage;
+  if (deletedAtMs !== undefined) return { type: "gone", actor, from: seq, to: seq + 1 };
+  return { type: "said", said: { actor, seq, atMs, author, text, thread: replyTo, mentions } };
+}
+
+/** What an entry does to the index, in order. */
+export function changesOf({ actor, side }: Pick<Entry, "actor" | "side">): readonly Change[] {
+  const changes: Change[] = [];
+  for (const op of side) {
+    if ("drop" in op) changes.push({ type: "left", actor: op.drop });
+    if (!("space" in op) || op.space !== "record") continue;
+    if ("put" in op) {
+      const change = changeOf(actor, op.put, op.value);
+      if (change !== undefined) changes.push(change);
+    } else if ("delete" in op) {
+      const seq = numberIn(actor, op.delete);
+      if (seq !== undefined) changes.push({ type: "gone", actor, from: seq, to: seq + 1 });
+    } else {
+      const [from, to] = [numberIn(actor, op.deleteFrom), numberIn(actor, op.deleteTo)];
+      if (from !== undefined && to !== undefined) changes.push({ type: "gone", actor, from, to });
+    }
+  }
+  return changes;
+}

@@ -1,0 +1,337 @@
+/** The index of this node follows the logs of the slots that it owns.
+ *
+ *      commit ─► wake(slot) ─► read what is committed beyond the index ─► apply, with the position, in one transaction
+ *                                    │ the index is not the beginning of this log, or the log begins later by now
+ *                                    ▼
+ *                     made anew: cleared, all records of a committed cut, then its position
+ *
+ *  The log is the queue: an index that is slow holds nothing but its position. What is not committed is never in it, so
+ *  nothing has to be taken back. A slot that this node does not own any more is cleared. */
+import { failureOf, isRoleSlot, type ActorId, type SlotId } from "../../protocols/index.ts";
+import type { Clock, Log, Meter } from "../ports/index.ts";
+import type { Cut, Piece } from "../storage/index.ts";
+import { backoffMs } from "../waiting.ts";
+import { searchLimits, type SearchLimits } from "./limits.ts";
+import type { Index } from "./place.ts";
+import type { Position } from "./query.ts";
+import { IndexLost, type Rows } from "./worker.ts";
+
+/** The log of a slot that this node serves, as far as it is committed. */
+export interface CommittedLog {
+  readonly epoch: number;
+  /** The last entry that is committed. */
+  readonly seq: number;
+  /** Whether a log that ends there is the beginning of this one, and the entries behind it are still there. */
+  holds(at: Position): boolean;
+  read(at: Position, bytesMax: number): Promise<Piece | undefined>;
+  /** Asks whether this node still owns the slot; undefined: it did after this call. */
+  confirm(done: (error: unknown) => void): void;
+}
+
+/** The slots as the index needs them. */
+export interface SlotFeed {
+  /** Undefined: this node does not serve it now. */
+  committed(slot: SlotId): CommittedLog | undefined;
+  /** See `committedCut`. */
+  cut(slot: SlotId): Promise<Cut>;
+  /** Whether another node owns it, as far as is known. */
+  isElsewhere(slot: SlotId): boolean;
+}
+
+interface ProjectionPorts {
+  readonly index: Index;
+  readonly slots: SlotFeed;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits?: Partial<SearchLimits>;
+}
+
+/** How far a slot is in the index. */
+interface Followed {
+  /** Undefined: it has to be made anew. */
+  at: Position | undefined;
+  busy: boolean;
+  /** Something was committed since it was last looked at. */
+  woken: boolean;
+  readonly waiting: Set<() => void>;
+}
+
+/** Keeps an index current. */
+export class Projection {
+  readonly #ports: ProjectionPorts;
+  readonly #limits: SearchLimits;
+  readonly #slots = new Map<SlotId, Followed>();
+  /** Slots whose turn has not come. */
+  readonly #queue = new Set<SlotId>();
+  #running = 0;
+  #opened: Promise<void> | undefined;
+  #failures = 0;
+  #delayed: (() => void) | undefined;
+  #stopSweep: (() => void) | undefined;
+  #stopCleaning: (() => void) | undefined;
+  #ended = false;
+
+  constructor(ports: ProjectionPorts) {
+    this.#ports = ports;
+    this.#limits = { ...searchLimits, ...ports.limits };
+  }
+
+  /** Something was committed in a slot of this node, or it has just begun to serve it. Cheap. */
+  wake(slot: SlotId): void {
+    if (this.#ended || !isIndexed(slot)) return;
+    const followed = this.#slots.get(slot);
+    if (followed?.woken === true) return;
+    this.#followed(slot).woken = true;
+    this.#delayed ??= this.#ports.clock.after(this.#limits.feedDelayMs, () => {
+      this.#delayed = undefined;
+      for (const [name, one] of this.#slots) if (one.woken) this.#enqueue(name);
+    });
+    if (followed) for (const heard of followed.waiting) heard();
+  }
+
+  /** Resolves when the index has everything up to `seq`, when it is late, or when the slot is not served here any more;
+   *  with where the index stands. Undefined: it is being made anew, or this node does not serve the slot. */
+  async reach(slot: SlotId, seq: number, deadlineMs: number): Promise<Position | undefined> {
+    const { clock, slots } = this.#ports;
+    const followed = this.#followed(slot);
+    while (!this.#ended && (followed.at === undefined || followed.at.seq < seq)) {
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (leftMs <= 0 || slots.committed(slot) === undefined) break;
+      followed.woken = true;
+      this.#enqueue(slot);
+      await this.#heard(followed, leftMs);
+    }
+    return followed.at;
+  }
+
+  /** Waits until something is known of a slot, or so long. */
+  async served(slot: SlotId, deadlineMs: number): Promise<CommittedLog | undefined> {
+    const { clock, slots } = this.#ports;
+    for (;;) {
+      const log = slots.committed(slot);
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (log !== undefined || leftMs <= 0 || this.#ended) return log;
+      await this.#heard(this.#followed(slot), leftMs);
+    }
+  }
+
+  /** Another node owns a slot: it goes from the index. */
+  moved(slot: SlotId): void {
+    if (this.#slots.has(slot)) this.#enqueue(slot);
+  }
+
+  /** After a failure the index is empty: all slots are made anew, after a while. False: it was none of the index. */
+  failed(error: unknown): boolean {
+    if (!(error instanceof IndexLost)) return false;
+    const { log, clock, meter } = this.#ports;
+    meter.count("search_index_failures");
+    log.error("search.index.failed", { error });
+    for (const one of this.#slots.values()) [one.at, one.woken] = [undefined, true];
+    this.#opened = undefined;
+    this.#failures += 1;
+    const waitMs = backoffMs(this.#failures - 1, { firstMs: this.#limits.retryMs, maxMs: this.#limits.retryMsMax });
+    clock.after(waitMs, () => {
+      for (const name of this.#slots.keys()) this.#enqueue(name);
+    });
+    return true;
+  }
+
+  /** Begins to compare the index with what this node owns, again and again. */
+  start(): void {
+    const again = (): void => {
+      this.#stopSweep = this.#ports.clock.after(this.#limits.sweepMs, () => {
+        for (const [slot, one] of this.#slots)
+          if (this.#ports.slots.isElsewhere(slot) || one.woken) this.#enqueue(slot);
+        // Also where nothing happens: what was deleted leaves the disk, and all of it does when that is encrypted.
+        if (this.#opened !== undefined)
+          this.#ports.index.ask("clean", {}).catch((error: unknown) => this.failed(error));
+        again();
+      });
+    };
+    again();
+  }
+
+  async stop(): Promise<void> {
+    this.#ended = true;
+    this.#stopSweep?.();
+    this.#stopCleaning?.();
+    this.#delayed?.();
+    for (const { waiting } of this.#slots.values()) for (const heard of waiting) heard();
+    await this.#ports.index.close();
+  }
+
+  #heard({ waiting }: Followed, timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        waiting.delete(done);
+        cancel();
+        resolve();
+      };
+      const cancel = this.#ports.clock.after(timeoutMs, done);
+      waiting.add(done);
+    });
+  }
+
+  #followed(slot: SlotId): Followed {
+    const known = this.#slots.get(slot);
+    if (known !== undefined) return known;
+    const made = { at: undefined, busy: false, woken: false, waiting: new Set<() => void>() };
+    this.#slots.set(slot, made);
+    return made;
+  }
+
+  #enqueue(slot: SlotId): void {
+    if (this.#ended || this.#slots.get(slot)?.busy === true) return;
+    this.#queue.add(slot);
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#running < this.#limits.feedsMax) {
+      const [slot] = this.#queue;
+      if (slot === undefined) return;
+      this.#queue.delete(slot);
+      const followed = this.#followed(slot);
+      if (followed.busy) continue;
+      followed.busy = true;
+      this.#running += 1;
+      this.#follow(slot, followed)
+        .then(
+          () => (this.#failures = 0),
+          (error: unknown) => {
+            followed.woken = true;
+            if (!this.failed(error)) this.#waits(slot, error);
+          },
+        )
+        .finally(() => {
+          this.#running -= 1;
+          followed.busy = false;
+          for (const heard of followed.waiting) heard();
+          if (followed.woken && this.#failures === 0) this.#enqueue(slot);
+          this.#next();
+        });
+    }
+  }
+
+  /** The slot moved, waits for its copies or cannot be read: nothing is wrong with the index. */
+  #waits(slot: SlotId, error: unknown): void {
+    const { log, clock, slots } = this.#ports;
+    log.debug("search.slot.waits", { slot, failure: failureOf(error) });
+    if (slots.committed(slot) !== undefined) clock.after(this.#limits.retryMs, () => this.#enqueue(slot));
+  }
+
+  /** Opens the index with the first slot that needs it. */
+  async #open(): Promise<void> {
+    const positions = await this.#ports.index.ask("open", {});
+    for (const [slot, at] of positions) this.#followed(slot).at ??= at;
+  }
+
+  async #follow(slot: SlotId, followed: Followed): Promise<void> {
+    const { index, slots } = this.#ports;
+    this.#opened ??= this.#open();
+    await this.#opened;
+    for (;;) {
+      followed.woken = false;
+      const log = slots.committed(slot);
+      if (log === undefined) {
+        if (slots.isElsewhere(slot)) await this.#clear(slot, followed);
+        return;
+      }
+      if (followed.at === undefined || !log.holds(followed.at)) await this.#remake(slot, followed);
+      const from = followed.at;
+      if (from === undefined || this.#ended || from.seq >= log.seq) return;
+      const piece = await log.read(from, this.#limits.pieceBytesMax);
+      if (piece === undefined) followed.at = undefined;
+      else {
+        const asks = { slot, from, chunks: piece.chunks, through: log.seq };
+        const at = await index.ask("apply", asks);
+        followed.at = at;
+        this.#cleanLater();
+        // A chunk is committed as a whole: the rest comes with the next news.
+        if (at.seq === from.seq) return;
+      }
+      for (const heard of followed.waiting) heard();
+    }
+  }
+
+  /** What was deleted leaves the disk. */
+  #cleanLater(): void {
+    const { clock, index } = this.#ports;
+    this.#stopCleaning ??= clock.after(this.#limits.cleanAfterMs, () => {
+      this.#stopCleaning = undefined;
+      index.ask("clean", {}).catch((error: unknown) => this.failed(error));
+    });
+  }
+
+  /** The slot goes from the index, some rows at a time. */
+  async #clear(slot: SlotId, followed: Followed): Promise<void> {
+    followed.at = undefined;
+    while (await this.#ports.index.ask("clear", { slot }));
+    this.#cleanLater();
+    if (followed.waiting.size === 0 && !followed.woken) this.#slots.delete(slot);
+  }
+
+  /** All rows of a slot from its records, as of one committed position. */
+  async #remake(slot: SlotId, followed: Followed): Promise<void> {
+    const { index, slots, clock, log, meter } = this.#ports;
+    const sinceMs = clock.monotonicMs();
+    followed.at = undefined;
+    while (await index.ask("clear", { slot }));
+    const cut = await slots.cut(slot);
+    let count = 0;
+    try {
+      for await (const rows of recordsOf(cut, this.#limits.rowsAtOnce)) {
+        if (this.#ended) return;
+        await index.ask("add", { slot, rows });
+        count += rows.length;
+      }
+    } finally {
+      await cut.view.close();
+    }
+    const { lastEpoch: epoch, lastSeq: seq, lastChecksum: checksum } = cut.head;
+    const at = { epoch, seq, checksum };
+    await index.ask("settle", { slot, at });
+    followed.at = at;
+    meter.count("search_slots_indexed");
+    log.debug("search.slot.indexed", { slot, seq, records: count, tookMs: Math.round(clock.monotonicMs() - sinceMs) });
+  }
+}
+
+/** What people say is in slots of the role `chat`, and in own slots of rooms and agents. */
+const isIndexed = (slot: SlotId): boolean =>
+  isRoleSlot(slot) ? slot.startsWith("chat/") : slot.startsWith("room/") || slot.startsWith("agent/");
+
+/** Records of rooms and of conversations that may be in an index, in pieces. */
+async function* recordsOf({ slot, view }: Cut, rowsMax: number): AsyncGenerator<Rows, void> {
+  const prefix = `side/record/${slot}/`;
+  for (const [kind, space] of [
+    ["room", "message"],
+    ["agent", "turn"],
+  ] as const) {
+    // From each actor to the next, past what else it keeps.
+    for (let gte = `${prefix}${kind}/`; ;) {
+      const [first] = await view.range({ gte, lt: `${prefix}${kind}0`, limit: 1 });
+      if (first === undefined) break;
+      const name = first[0].slice(prefix.length + kind.length + 1).split("/")[0] ?? "";
+      const actor = `${kind}/${name}` as ActorId;
+      const own = `${prefix}${actor}/`;
+      yield* rowsOf(view, { actor, own, space, rowsMax });
+      gte = `${prefix}${actor}0`;
+    }
+  }
+}
+
+async function* rowsOf(
+  view: Cut["view"],
+  at: { readonly actor: ActorId; readonly own: string; readonly space: string; readonly rowsMax: number },
+): AsyncGenerator<Rows, void> {
+  const { actor, own, space, rowsMax } = at;
+  for (let gte = `${own}${space}/`; ;) {
+    const rows = await view.range({ gte, lt: `${own}${space}0`, limit: rowsMax });
+    if (rows.length > 0) yield rows.map(([stored, bytes]) => [actor, stored.slice(own.length), stored, bytes] as const);
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < rowsMax) return;
+    gte = `${last[0]}\0`;
+  }
+}

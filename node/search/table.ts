@@ -1,0 +1,381 @@
+/** The index: one SQLite file with full text (FTS5) of all slots that this node owns.
+ *
+ *      slot     where each log stood when its rows were written, in the same transaction
+ *      place    a room or a conversation in a slot
+ *      message  (place, seq) ─► id: the time it was written, so that ids in order are messages in order
+ *      found    FTS5 by id: `said`, the words; `tags`, what narrows: place, author, thread, link, mentions
+ *
+ *  One file and not one a slot: one transaction for what many slots did, one search for all rooms of a person, and
+ *  no hundreds of open files. The words are stored, not left out: only so does FTS5 take them off the disk with a
+ *  message (docs/decisions/0221-search-is-a-projection.md). */
+import { rmSync } from "node:fs";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { searchScore, searchVersion, searchWords, type ActorId, type SlotId } from "../../protocols/index.ts";
+import type { Change, Said } from "./changes.ts";
+import { textExpression } from "./expression.ts";
+import { searchLimits as limits } from "./limits.ts";
+import {
+  hasLink,
+  inScoreOrder,
+  inTimeOrder,
+  type Found,
+  type Hit,
+  type Position,
+  type Query,
+  type SlotPlaces,
+} from "./query.ts";
+
+/** A file of another version is made anew. */
+const tableVersion = searchVersion * 1_000 + 1;
+/** Messages of one millisecond. */
+const idsPerMs = 1_024;
+
+const pragmas = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  PRAGMA secure_delete = ON;
+  PRAGMA temp_store = MEMORY;
+  PRAGMA cache_size = -${limits.cacheKiB};
+  PRAGMA journal_size_limit = ${limits.walBytes};
+`;
+const tables = `
+  CREATE TABLE slot (id INTEGER PRIMARY KEY, name TEXT UNIQUE, epoch INTEGER, seq INTEGER, checksum INTEGER);
+  CREATE TABLE place (id INTEGER PRIMARY KEY, slot INTEGER, actor TEXT, UNIQUE (slot, actor));
+  CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
+  CREATE TABLE message (id INTEGER PRIMARY KEY, place INTEGER, seq INTEGER, UNIQUE (place, seq));
+  CREATE VIRTUAL TABLE found USING fts5 (said, tags, tokenize = 'ascii', prefix = '3');
+  CREATE VIRTUAL TABLE words USING fts5vocab (found, 'row');
+  INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
+  PRAGMA user_version = ${tableVersion};
+`;
+
+interface MessageRow {
+  readonly id: number;
+  readonly place: number;
+  readonly seq: number;
+}
+
+/** Removes an index and what SQLite has beside it. */
+export function removeIndex(location: string): void {
+  if (location === inMemory) return;
+  for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(location + end, { force: true });
+}
+
+/** The location of an index that leaves nothing on a disk. */
+export const inMemory = ":memory:";
+
+/** Opens an index; one that is damaged or of another version is made anew. */
+export function openTable(location: string): SearchTable {
+  try {
+    return new SearchTable(location);
+  } catch {
+    removeIndex(location);
+    return new SearchTable(location);
+  }
+}
+
+/** Synchronous: it lives in a thread. */
+export class SearchTable {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #places = new Map<string, number>();
+  readonly #authors = new Map<string, number>();
+  /** Something was deleted since the disk was last cleaned of it. */
+  #unclean = false;
+
+  /** Throws when the file is no index of this version, or damaged. */
+  constructor(location: string) {
+    this.#db = new DatabaseSync(location);
+    try {
+      this.#db.exec(pragmas);
+      const { user_version: version } = this.#db.prepare("PRAGMA user_version").get() as { user_version: number };
+      const isEmpty = this.#db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+      if (isEmpty) this.#db.exec(`BEGIN; ${tables} COMMIT`);
+      else if (version !== tableVersion) throw new Error(`an index of version ${version}`);
+      const found = this.#db.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
+      if (found.quick_check !== "ok") throw new Error(found.quick_check);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  /** Where each slot stands. One that is not in it has no whole rows. */
+  positions(): ReadonlyMap<SlotId, Position> {
+    const rows = this.#all("SELECT name, epoch, seq, checksum FROM slot WHERE seq IS NOT NULL");
+    return new Map(
+      rows.map(({ name, epoch, seq, checksum }) => [name as SlotId, { epoch, seq, checksum } as Position]),
+    );
+  }
+
+  /** Applies what entries did, up to a position. `from`: where the slot stood; throws when that is not so. */
+  apply(slot: SlotId, from: Position, changes: readonly Change[], to: Position): void {
+    this.#within(() => {
+      const row = this.#get("SELECT id, seq, checksum FROM slot WHERE name = ?", slot);
+      if (row?.["seq"] !== from.seq || row["checksum"] !== from.checksum)
+        throw new Error(`${slot} is not at ${from.seq}`);
+      this.#change(row["id"] as number, changes);
+      this.#stand(slot, to);
+    });
+  }
+
+  /** Makes a slot anew: it has no rows and no position. At most so many rows go at once; true: there are more. */
+  clear(slot: SlotId): boolean {
+    return this.#within(() => {
+      const row = this.#get("SELECT id FROM slot WHERE name = ?", slot);
+      if (row === undefined) return false;
+      this.#run("UPDATE slot SET seq = NULL WHERE id = ?", row["id"] as number);
+      const left = this.#all(
+        "SELECT message.id FROM message JOIN place ON place.id = message.place WHERE place.slot = ? LIMIT ?",
+        row["id"] as number,
+        limits.clearedAtOnce,
+      );
+      for (const { id } of left) this.#delete(id as number);
+      if (left.length === limits.clearedAtOnce) return true;
+      this.#run("DELETE FROM place WHERE slot = ?", row["id"] as number);
+      this.#run("DELETE FROM slot WHERE id = ?", row["id"] as number);
+      this.#places.clear();
+      return false;
+    });
+  }
+
+  /** Rows of a slot that is made anew. */
+  add(slot: SlotId, changes: readonly Change[]): void {
+    this.#within(() => {
+      this.#run("INSERT OR IGNORE INTO slot (name) VALUES (?)", slot);
+      this.#change(this.#get("SELECT id FROM slot WHERE name = ?", slot)?.["id"] as number, changes);
+    });
+  }
+
+  /** The slot has all rows up to here. */
+  settle(slot: SlotId, at: Position): void {
+    this.#within(() => {
+      this.#run("INSERT OR IGNORE INTO slot (name) VALUES (?)", slot);
+      this.#stand(slot, at);
+    });
+  }
+
+  /** Finds in some places, in the order of the query. */
+  find(query: Query, wanted: SlotPlaces): Found {
+    const places = this.#placesOf(wanted);
+    const match = places.size === 0 ? undefined : this.#expression(query, places);
+    if (match === undefined) return { hits: [], more: false };
+    const best = query.best === true;
+    const limit = best ? limits.rankedMax : query.limit;
+    const found = this.#newest(match, { query, places, limit });
+    if (!best) return { hits: found.hits, more: found.more, ...(found.end && { end: found.end }) };
+    const scored = found.hits.map((hit, at) => ({ ...hit, score: this.#scoreOf(found.ids[at] as number, query) }));
+    return { hits: scored.toSorted(inScoreOrder).slice(0, query.limit), more: false };
+  }
+
+  /** Takes off the disk what was deleted: it may lie in the log of writes. */
+  clean(): void {
+    if (!this.#unclean) return;
+    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#unclean = false;
+  }
+
+  close(): void {
+    this.clean();
+    this.#db.close();
+  }
+
+  // --- writing -------------------------------------------------------------------------------------------------------
+
+  #change(slot: number, changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.type === "said") this.#put(slot, change.said);
+      else {
+        const place = this.#get("SELECT id FROM place WHERE slot = ? AND actor = ?", slot, change.actor)?.["id"] as
+          | number
+          | undefined;
+        if (place === undefined) continue;
+        const [from, to] = change.type === "left" ? [0, Number.MAX_SAFE_INTEGER] : [change.from, change.to];
+        const rows = this.#all("SELECT id FROM message WHERE place = ? AND seq >= ? AND seq < ?", place, from, to);
+        for (const { id } of rows) this.#delete(id as number);
+      }
+    }
+  }
+
+  #put(slot: number, said: Said): void {
+    const place = this.#placeId(slot, said.actor);
+    const words = searchWords(said.text).map(({ word }) => word);
+    const tags = [
+      `p${place}`,
+      `a${this.#authorId(said.author)}`,
+      `t${said.thread}`,
+      ...(hasLink(said.text) ? ["l"] : []),
+      ...said.mentions.map((mentioned) => `m${this.#authorId(mentioned)}`),
+    ].join(" ");
+    const row = { said: words.join(" "), tags };
+    const known = this.#get("SELECT id FROM message WHERE place = ? AND seq = ?", place, said.seq);
+    if (known !== undefined) {
+      // A reaction, a pin or an answer writes the whole message again.
+      const before = this.#get("SELECT said, tags FROM found WHERE rowid = ?", known["id"] as number);
+      if (before?.["said"] === row.said && before["tags"] === row.tags) return;
+      this.#delete(known["id"] as number);
+    }
+    const id = (known?.["id"] as number | undefined) ?? this.#freeId(said, place);
+    this.#run("INSERT INTO message (id, place, seq) VALUES (?, ?, ?)", id, place, said.seq);
+    this.#run("INSERT INTO found (rowid, said, tags) VALUES (?, ?, ?)", id, row.said, row.tags);
+  }
+
+  /** An id of the time of the message. */
+  #freeId({ atMs, seq }: Said, place: number): number {
+    const ms = Math.min(Math.max(0, Math.floor(atMs)), Math.floor(Number.MAX_SAFE_INTEGER / idsPerMs) - 1);
+    const first = (place * 31 + seq) % idsPerMs;
+    for (let at = 0; ; at += 1) {
+      const id = (ms + Math.floor(at / idsPerMs)) * idsPerMs + ((first + at) % idsPerMs);
+      if (this.#get("SELECT 1 FROM message WHERE id = ?", id) === undefined) return id;
+    }
+  }
+
+  #delete(id: number): void {
+    this.#run("DELETE FROM found WHERE rowid = ?", id);
+    this.#run("DELETE FROM message WHERE id = ?", id);
+    this.#unclean = true;
+  }
+
+  #stand(slot: SlotId, { epoch, seq, checksum }: Position): void {
+    this.#run("UPDATE slot SET epoch = ?, seq = ?, checksum = ? WHERE name = ?", epoch, seq, checksum, slot);
+  }
+
+  #placeId(slot: number, actor: ActorId): number {
+    const key = `${slot} ${actor}`;
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    this.#run("INSERT OR IGNORE INTO place (slot, actor) VALUES (?, ?)", slot, actor);
+    const id = this.#get("SELECT id FROM place WHERE slot = ? AND actor = ?", slot, actor)?.["id"] as number;
+    remember(this.#places, key, id);
+    return id;
+  }
+
+  #authorId(name: string): number {
+    const known = this.#authors.get(name);
+    if (known !== undefined) return known;
+    this.#run("INSERT OR IGNORE INTO author (name) VALUES (?)", name);
+    const id = this.#get("SELECT id FROM author WHERE name = ?", name)?.["id"] as number;
+    remember(this.#authors, name, id);
+    return id;
+  }
+
+  // --- reading -------------------------------------------------------------------------------------------------------
+
+  #placesOf(wanted: SlotPlaces): ReadonlyMap<number, ActorId> {
+    const places = new Map<number, ActorId>();
+    const sql = "SELECT place.id FROM place JOIN slot ON slot.id = place.slot WHERE slot.name = ? AND place.actor = ?";
+    for (const [slot, actors] of wanted)
+      for (const actor of actors) {
+        const row = this.#get(sql, slot, actor);
+        if (row !== undefined) places.set(row["id"] as number, actor);
+      }
+    return places;
+  }
+
+  /** Undefined: nothing can be found. */
+  #expression(query: Query, places: ReadonlyMap<number, ActorId>): string | undefined {
+    const { terms, typos, author, hasLink: link, mentions, thread } = query;
+    const tags: string[] = [];
+    const idOf = (name: string) =>
+      this.#get("SELECT id FROM author WHERE name = ?", name)?.["id"] as number | undefined;
+    if (author !== undefined) tags.push(`a${idOf(author) ?? 0}`);
+    if (mentions !== undefined) tags.push(`m${idOf(mentions) ?? 0}`);
+    if (thread !== undefined) tags.push(`t${thread}`);
+    if (link === true) tags.push("l");
+    // What narrows most is in the index; of many places it costs less to look whether each hit is in one.
+    const inIndex = places.size <= limits.placesInIndex || (terms.length === 0 && tags.length === 0);
+    const said = terms.length === 0 ? "" : textExpression(terms, typos === true, (word) => this.#knows(word));
+    if (said === undefined) return undefined;
+    return [
+      ...(said === "" ? [] : [`said : ${said}`]),
+      ...tags.map((tag) => `tags : ${tag}`),
+      ...(inIndex ? [`tags : (${[...places.keys()].map((place) => `p${place}`).join(" OR ")})`] : []),
+    ].join(" AND ");
+  }
+
+  #knows(word: string): boolean {
+    return this.#get("SELECT 1 FROM words WHERE term = ?", word) !== undefined;
+  }
+
+  #newest(
+    match: string,
+    at: { readonly query: Query; readonly places: ReadonlyMap<number, ActorId>; readonly limit: number },
+  ): Found & { readonly ids: readonly number[] } {
+    const { query, places, limit } = at;
+    const { afterMs = 0, beforeMs = Infinity, behind } = query;
+    const lastMs = Math.min(beforeMs - 1, behind?.atMs ?? Infinity, Math.floor(Number.MAX_SAFE_INTEGER / idsPerMs) - 1);
+    const rows = this.#prepared(
+      "SELECT message.id, message.place, message.seq FROM found CROSS JOIN message ON message.id = found.rowid " +
+        "WHERE found MATCH ? AND found.rowid <= ? AND found.rowid >= ? ORDER BY found.rowid DESC",
+    ).iterate(match, lastMs * idsPerMs + idsPerMs - 1, afterMs * idsPerMs) as Iterable<unknown>;
+    const hits: (Hit & { readonly id: number })[] = [];
+    let looked = 0;
+    let end: Hit | undefined;
+    for (const row of rows as Iterable<MessageRow>) {
+      const atMs = Math.floor(row.id / idsPerMs);
+      // Within one moment the order is another.
+      if (hits.length > limit && atMs < (hits.at(-1)?.atMs ?? 0)) break;
+      looked += 1;
+      const actor = places.get(row.place);
+      if (looked > limits.lookedMax) {
+        end = { actor: "room/0", seq: 0, atMs: atMs + 1 };
+        break;
+      }
+      if (actor === undefined) continue;
+      const hit = { actor, seq: row.seq, atMs, id: row.id };
+      if (behind === undefined || inTimeOrder(hit, behind) > 0) hits.push(hit);
+    }
+    hits.sort(inTimeOrder);
+    const shown = hits.slice(0, limit);
+    const more = hits.length > limit || end !== undefined;
+    return {
+      hits: shown.map(({ actor, seq, atMs }) => ({ actor, seq, atMs })),
+      ids: shown.map(({ id }) => id),
+      more,
+      ...(end && hits.length <= limit && { end }),
+    };
+  }
+
+  #scoreOf(id: number, { terms, typos }: Query): number {
+    const { said } = this.#get("SELECT said FROM found WHERE rowid = ?", id) as { said: string };
+    return searchScore(said.split(" "), terms, typos);
+  }
+
+  // --- SQLite --------------------------------------------------------------------------------------------------------
+
+  #prepared(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const made = this.#db.prepare(sql);
+    this.#statements.set(sql, made);
+    return made;
+  }
+  #run(sql: string, ...values: (string | number | null)[]): void {
+    this.#prepared(sql).run(...values);
+  }
+  #get(sql: string, ...values: (string | number)[]): Readonly<Record<string, unknown>> | undefined {
+    return this.#prepared(sql).get(...values);
+  }
+  #all(sql: string, ...values: (string | number)[]): readonly Readonly<Record<string, unknown>>[] {
+    return this.#prepared(sql).all(...values);
+  }
+  #within<Value>(work: () => Value): Value {
+    this.#db.exec("BEGIN IMMEDIATE");
+    try {
+      const value = work();
+      this.#db.exec("COMMIT");
+      return value;
+    } catch (error) {
+      this.#places.clear();
+      this.#authors.clear();
+      this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}
+
+/** Keeps the newest names. */
+function remember(ids: Map<string, number>, key: string, id: number): void {
+  if (ids.size >= limits.namesKept) ids.clear();
+  ids.set(key, id);
+}

@@ -1,0 +1,18 @@
+/** The thread that has the index: SQLite waits for the disk where nobody else waits. */
+import { parentPort, workerData } from "node:worker_threads";
+import { assert } from "../../protocols/index.ts";
+import { IndexLost, IndexWorker, type Request } from "./worker.ts";
+
+assert(parentPort !== null, "it is a thread");
+const port = parentPort;
+const worker = new IndexWorker((workerData as { readonly location: string }).location);
+
+port.on("message", ([number, request]: [number, Request]) => {
+  try {
+    port.postMessage([number, worker.answer(request)]);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    port.postMessage([number, undefined, { reason, lost: error instanceof IndexLost }]);
+  }
+  if (request.type === "close") port.close();
+});
