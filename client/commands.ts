@@ -13,6 +13,7 @@ import type {
   UserSignal,
   UserView,
 } from "../protocols/index.ts";
+import { harmless } from "./harmless.ts";
 
 /** What the streams of topics consist of, by the kind of their actor. */
 export interface Streams {
@@ -21,32 +22,13 @@ export interface Streams {
   readonly user: { readonly state: UserView; readonly event: UserEvent; readonly signal: UserSignal | ThreadSignal };
 }
 
-/** The commands that change nothing, with what their rows say: the compiler compares. The rows themselves would bring
- *  every schema to the page. */
-const harmless: { readonly [Name in CommandName as EffectOf<Name> extends "changes" ? never : Name]: EffectOf<Name> } =
-  {
-    "room.describe": "reads",
-    "room.summary": "reads",
-    "room.history": "reads",
-    "room.threads": "reads",
-    "room.bans": "reads",
-    "room.pollResults": "reads",
-    "room.typing": "signals",
-    "user.describe": "reads",
-    "user.card": "reads",
-    "user.sessions": "reads",
-    "user.factors": "reads",
-    "user.rooms": "reads",
-    "agent.describe": "reads",
-    "agent.picture": "reads",
-    "agent.sound": "reads",
-    "agent.history": "reads",
-    "agent.usage": "reads",
-    "ledger.usage": "reads",
-    "catalog.find": "reads",
-  };
+type Harmless = { readonly [Name in CommandName as EffectOf<Name> extends "changes" ? never : Name]: EffectOf<Name> };
+
+/** The commands that change nothing, as their rows say: the compiler compares. The rows themselves would bring every
+ *  schema to the page. */
+const known: Harmless = harmless;
 
 /** What a command leaves behind, and so whether it may be sent twice as it is (`reads`), only under an operation id
  *  (`changes`), or not at all (`signals`: it is for this moment). */
 export const effectOf = (name: CommandName): CommandEffect =>
-  (harmless as Readonly<Record<string, CommandEffect>>)[name] ?? "changes";
+  (known as Readonly<Record<string, CommandEffect>>)[name] ?? "changes";

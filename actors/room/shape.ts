@@ -30,7 +30,6 @@ export interface Room extends RoomSettings {
   readonly changed: readonly RoomMessage[];
   /** Counts changes to older messages, so that a reader knows whether `changed` still has all of them since a read. */
   readonly changes: number;
-  readonly pins: readonly number[];
   /** Absent: nobody was ever banned. Those that have ended go when the next one is added. */
   readonly bans?: readonly RoomBan[];
   /** Polls that take votes, oldest first. Absent: there was never one. */

@@ -7,6 +7,7 @@ import {
   unreachable,
   wireLimits,
   withSettings,
+  type RoomSettingEvent,
   type RoomBan,
   type RoomEvent,
   type RoomFacts,
@@ -97,7 +98,6 @@ function created(view: RoomView, by: string): Room {
 }
 
 function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Room {
-  if (isSettingEvent(event)) return withSettings(room, event);
   switch (event.type) {
     case "created":
       return room;
@@ -150,22 +150,20 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
         message,
       );
     }
-    case "reacted":
-      return replaceMessage(room, event.message);
     case "voted":
       return replaceMessage({ ...room, polls: withVote(room.polls, event) }, event.message);
     case "pollClosed":
       return replaceMessage({ ...room, polls: withoutPoll(room.polls, event.message.seq) }, event.message);
     case "deleted":
       return evolveDeleted(room, event.message, at);
-    case "pinned": {
-      const { seq } = event.message;
-      const others = room.pins.filter((pin) => pin !== seq);
-      return { ...replaceMessage(room, event.message), pins: event.on ? [...others, seq] : others };
-    }
     default:
-      return unreachable(event);
+      return isSettingEvent(event) ? evolveSet(room, event) : unreachable(event);
   }
+}
+
+function evolveSet(room: Room, event: RoomSettingEvent): Room {
+  const set = withSettings(room, event);
+  return "message" in event ? replaceMessage(set, event.message) : set;
 }
 
 /** The bans that hold at this time, oldest first. */
@@ -372,11 +370,11 @@ function messageRecords(message: RoomMessage): readonly RecordOp[] {
 
 /** The room as a member sees it. */
 export function viewOf(room: Room, key: string): RoomView {
-  const { visibility, createdAtMs, messageSeq, pins } = room;
+  const { visibility, createdAtMs, messageSeq } = room;
   const members: Record<string, RoomMember> = {};
   for (const [principal, { role, joinedAtMs, readSeq }] of allEntries(room.members))
     members[principal] = { role, joinedAtMs, readSeq };
-  return { room: key, ...settingsOf(room), visibility, createdAtMs, members, messageSeq, pins };
+  return { room: key, ...settingsOf(room), visibility, createdAtMs, members, messageSeq };
 }
 
 /** The view with the newest messages: what a page needs to open the room. */

@@ -170,7 +170,7 @@ export function describeThread({ root, count, last, own }: RoomThread, { color, 
 export function describeRoomEvent(event: RoomEvent, look: Look): string | undefined {
   const { color, who } = look;
   const note = (text: string): string => paint(color, "dim", `* ${withoutControls(text)}`);
-  if (isSettingEvent(event)) return note(`${who(event.by)} ${settingText(event)}`);
+  if (isSettingEvent(event)) return note(`${who(event.by)} ${settingText(event, { who, when: minuteText })}`);
   switch (event.type) {
     case "posted":
       if (event.message.threadOnly === true)
@@ -187,12 +187,6 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
       return `${note(`${who(event.by)} edited`)}\n${describeMessage(event.message, look)}`;
     case "deleted":
       return note(`${who(event.by)} deleted #${event.message.seq}`);
-    case "reacted":
-      return event.on
-        ? note(`${who(event.by)} reacted to #${event.message.seq} with ${event.emoji}`)
-        : note(`${who(event.by)} took ${event.emoji} back from #${event.message.seq}`);
-    case "pinned":
-      return note(`${who(event.by)} ${event.on ? "pinned" : "unpinned"} #${event.message.seq}`);
     case "voted":
       return note(describeVote(event, look));
     case "pollClosed":
@@ -210,14 +204,6 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
             ? `${who(event.member)} left with ${who(event.with)}`
             : `${who(event.by)} removed ${who(event.member)}`,
       );
-    case "banned": {
-      const until = event.untilMs === undefined ? "" : ` until ${minuteText(event.untilMs)}`;
-      return note(
-        `${who(event.by)} banned ${who(event.member)}${until}${event.reason === undefined ? "" : `: ${event.reason}`}`,
-      );
-    }
-    case "unbanned":
-      return note(`${who(event.by)} lifted the ban of ${who(event.member)}`);
     case "roleSet":
       return note(`${who(event.member)} is ${event.role} now`);
     case "created":

@@ -1,8 +1,16 @@
-/** What people set of a room, described once for the room, the page and the terminal. It loads no schema. */
+/** What people set of a room or of a message in it, described once for the room, the page and the terminal. It loads no
+ *  schema. */
 import { describeDuration } from "../words/amounts.ts";
 import type { RoomEvent, RoomPosting, RoomView } from "./room.ts";
 
-const settingNames = ["title", "topic", "archived", "posting", "slowMs"] as const satisfies readonly (keyof RoomView)[];
+const settingNames = [
+  "title",
+  "topic",
+  "archived",
+  "posting",
+  "slowMs",
+  "pins",
+] as const satisfies readonly (keyof RoomView)[];
 
 /** What a room is set to, by people in it. The room itself, its view and the page's model have these fields. */
 export type RoomSettings = Pick<RoomView, (typeof settingNames)[number]>;
@@ -13,14 +21,27 @@ export const settingsOf = (room: RoomSettings): RoomSettings =>
     settingNames.filter((name) => room[name] !== undefined).map((name) => [name, room[name]]),
   ) as unknown as RoomSettings;
 
-/** The events that set something. Each has a row in `settingEvents`, and nothing else needs to know it. */
-export type RoomSettingEvent = Extract<RoomEvent, { readonly type: "titled" | "topicSet" | "archiveSet" | "rulesSet" }>;
+/** The events that set something. Each has a row in `settingEvents`: page and terminal need nothing else, and the room
+ *  itself only where it keeps what its view does not show. A message that the event brings takes the place of the one
+ *  that was there. */
+export type RoomSettingEvent = Extract<
+  RoomEvent,
+  {
+    readonly type: "titled" | "topicSet" | "archiveSet" | "rulesSet" | "pinned" | "reacted" | "banned" | "unbanned";
+  }
+>;
+
+/** How a line calls people, and times. */
+interface Words {
+  readonly who: (principal: string) => string;
+  readonly when: (atMs: number) => string;
+}
 
 interface SettingRow<Event> {
-  /** What is different after it. */
-  readonly after: (event: Event) => Partial<RoomSettings>;
+  /** What is different after it. Absent: no setting. */
+  readonly after?: (event: Event, before: RoomSettings) => Partial<RoomSettings>;
   /** What a line about it says, behind the name of the one who did it. */
-  readonly says: (event: Event) => string;
+  readonly says: (event: Event, words: Words) => string;
 }
 
 const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: SettingRow<Event> } = {
@@ -35,6 +56,25 @@ const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: Se
     after: ({ posting, slowMs }) => ({ posting, slowMs }),
     says: (event) => `set who posts: ${rulesText(event)}`,
   },
+  pinned: {
+    after({ message: { seq }, on }, { pins }) {
+      const others = pins.filter((pin) => pin !== seq);
+      return { pins: on ? [...others, seq] : others };
+    },
+    says: ({ message, on }) => `${on ? "pinned" : "unpinned"} #${message.seq}`,
+  },
+  reacted: {
+    says: ({ message, emoji, on }) =>
+      on ? `reacted to #${message.seq} with ${emoji}` : `took ${emoji} back from #${message.seq}`,
+  },
+  // The list of bans is asked for when it is shown.
+  banned: {
+    says({ member, untilMs, reason }, { who, when }) {
+      const until = untilMs === undefined ? "" : ` until ${when(untilMs)}`;
+      return `banned ${who(member)}${until}${reason === undefined ? "" : `: ${reason}`}`;
+    },
+  },
+  unbanned: { says: ({ member }, { who }) => `lifted the ban of ${who(member)}` },
 };
 
 const posters: Readonly<Record<RoomPosting, string>> = {
@@ -53,10 +93,10 @@ const rowOf = ({ type }: RoomSettingEvent) => settingEvents[type] as SettingRow<
 export const isSettingEvent = (event: RoomEvent): event is RoomSettingEvent => Object.hasOwn(settingEvents, event.type);
 
 /** A room, its view or a page's model after an event that sets something. */
-export const withSettings = <Room extends RoomSettings>(room: Room, event: RoomSettingEvent): Room => ({
-  ...room,
-  ...rowOf(event).after(event),
-});
+export function withSettings<Room extends RoomSettings>(room: Room, event: RoomSettingEvent): Room {
+  const { after } = rowOf(event);
+  return after === undefined ? room : { ...room, ...after(event, room) };
+}
 
 /** A line about an event that sets something, behind the name of the one who did it. */
-export const settingText = (event: RoomSettingEvent): string => rowOf(event).says(event);
+export const settingText = (event: RoomSettingEvent, words: Words): string => rowOf(event).says(event, words);

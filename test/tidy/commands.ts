@@ -1,6 +1,8 @@
-/** `docs/reference/commands.md`, as it follows from the rows in `protocols/`. */
+/** What follows from the rows of commands in `protocols/`: `docs/reference/commands.md`, and the commands that the
+ *  client library may send twice. */
 import {
   allCommands,
+  clientCommands,
   isForKeys,
   isForTokens,
   kinds,
@@ -80,4 +82,14 @@ A moderator has what a member has, and an owner has what a moderator has. \`auth
 \`self\` the person whose account or agent it is, \`person\` everybody with an account.
 
 ${permissionTable()}
+`;
+
+/** `client/harmless.ts`. */
+export const harmlessCommands =
+  (): string => `/** Which commands of clients change nothing, by their rows. Written by \`node test/tidy/contract.ts --write\`. */
+export const harmless = {
+${clientCommands
+  .filter(({ row: { effect } }) => effect !== "changes")
+  .map(({ kind, name, row: { effect } }) => `  "${kind}.${name}": "${effect}",\n`)
+  .join("")}} as const;
 `;

@@ -6,13 +6,14 @@
  *  docs/decisions/0008-mesh.md.
  *
  *      node test/tidy/contract.ts            prints the list as it should be
- *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt, the rows to docs/reference/commands.md */
+ *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt, the rows to docs/reference/commands.md,
+ *                                          what changes nothing to client/harmless.ts */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { controlKind, introduction } from "../../node/cluster/mesh/handshake.ts";
 import * as protocols from "../../protocols/index.ts";
 import { meshMessages } from "../../protocols/mesh/index.ts";
-import { commandsPage } from "./commands.ts";
+import { commandsPage, harmlessCommands } from "./commands.ts";
 import { blank } from "./source.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -239,5 +240,6 @@ if (import.meta.main) {
   if (process.argv.includes("--write")) {
     writeFileSync(contractPath, text);
     writeFileSync(join(root, "docs/reference/commands.md"), commandsPage());
+    writeFileSync(join(root, "client/harmless.ts"), harmlessCommands());
   } else process.stdout.write(text);
 }

@@ -8,7 +8,7 @@ import { fields } from "../../config/index.ts";
 import { errorTable } from "../../protocols/index.ts";
 import { goVariables, phases, testsOf } from "../runner/phases.ts";
 import { answersText, keptAnswers, readAnswers } from "./answers.ts";
-import { commandsPage } from "./commands.ts";
+import { commandsPage, harmlessCommands } from "./commands.ts";
 import { longFunctions } from "./functions.ts";
 import { countsOf, houseViolations, readCircles, readHouse, readWritten, reasons, type House } from "./house.ts";
 import { loneExports } from "./exports.ts";
@@ -394,6 +394,10 @@ describe("the wire contract", () => {
     expect(
       page === commandsPage(),
       "docs/reference/commands.md is written by: node test/tidy/contract.ts --write",
+    ).to.equal(true);
+    expect(
+      readFileSync(join(root, "client/harmless.ts"), "utf8") === harmlessCommands(),
+      "client/harmless.ts is written by: node test/tidy/contract.ts --write",
     ).to.equal(true);
   });
 

@@ -25,7 +25,7 @@ import type {
   RoomUnread,
   RoomView,
 } from "../../../protocols/index.ts";
-import { isSettingEvent, withSettings } from "../../../protocols/kinds/room-settings.ts";
+import { withSettings, type RoomSettingEvent } from "../../../protocols/kinds/room-settings.ts";
 
 export type RoomInput =
   | { readonly type: "state"; readonly state: RoomState }
@@ -280,7 +280,6 @@ function settle(room: RoomModel): RoomModel {
 }
 
 function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel {
-  if (isSettingEvent(event)) return { ...room, view: withSettings(view, event) };
   switch (event.type) {
     case "created":
       return { ...room, view: event.view };
@@ -292,10 +291,6 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
       const { [event.member]: _, ...members } = view.members;
       return { ...room, view: { ...view, members } };
     }
-    // The list of bans is asked for when it is shown.
-    case "banned":
-    case "unbanned":
-      return room;
     case "roleSet":
       return { ...room, view: changeMember(view, event.member, { role: event.role }) };
     case "posted":
@@ -315,16 +310,18 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
         },
         event.message,
       );
-    case "reacted":
     case "voted":
     case "pollClosed":
       return replaceMessage(room, event.message);
-    case "pinned": {
-      const others = view.pins.filter((seq) => seq !== event.message.seq);
-      const pins = event.on ? [...others, event.message.seq] : others;
-      return replaceMessage({ ...room, view: { ...view, pins } }, event.message);
-    }
+    default:
+      return foldSet(room, view, event);
   }
+}
+
+function foldSet(room: RoomModel, before: RoomView, event: RoomSettingEvent): RoomModel {
+  const view = withSettings(before, event);
+  const set = view === before ? room : { ...room, view };
+  return "message" in event ? replaceMessage(set, event.message) : set;
 }
 
 function changeMember(view: RoomView, key: string, change: Partial<RoomMember>): RoomView {

@@ -1,0 +1,22 @@
+/** Which commands of clients change nothing, by their rows. Written by `node test/tidy/contract.ts --write`. */
+export const harmless = {
+  "room.bans": "reads",
+  "room.pollResults": "reads",
+  "room.typing": "signals",
+  "room.describe": "reads",
+  "room.summary": "reads",
+  "room.history": "reads",
+  "room.threads": "reads",
+  "user.factors": "reads",
+  "user.describe": "reads",
+  "user.card": "reads",
+  "user.sessions": "reads",
+  "user.rooms": "reads",
+  "agent.describe": "reads",
+  "agent.history": "reads",
+  "agent.usage": "reads",
+  "agent.sound": "reads",
+  "agent.picture": "reads",
+  "catalog.find": "reads",
+  "ledger.usage": "reads",
+} as const;
