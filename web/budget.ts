@@ -19,7 +19,7 @@ export interface BuiltFile {
 export const pageBudgetKiB = {
   toSignIn: 145,
   toFirstMessage: 245,
-  toOverview: 260,
+  toOverview: 265,
   allOfAdministration: 460,
   toTerminal: 700,
 } as const;

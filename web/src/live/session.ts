@@ -25,6 +25,7 @@ import { askActor, call, hasUnkept, onShelfChanged, openClient, shelf, type Clie
 import { AgentStore } from "./agent-store.ts";
 import { Facts } from "./facts.ts";
 import { notices } from "./notices.ts";
+import { followUse, PresenceStore } from "./presence.ts";
 import { RoomStore } from "./room-store.ts";
 import { waitingTopics } from "./unsent-store.ts";
 
@@ -57,6 +58,8 @@ export class Session {
   readonly kept: Kept;
   /** How people are called, and what they look like, also in rooms of thousands. */
   readonly people: People;
+  /** Who of those on show is there. */
+  readonly presence: PresenceStore;
   /** What was typed into the terminal of the page; it goes with the session. */
   terminalLines: readonly string[] = [];
   readonly #queries: QueryClient;
@@ -87,6 +90,8 @@ export class Session {
         return ok({ key: user, title: displayName, ...(avatar && { avatar: avatar.hash }) });
       },
     });
+    this.presence = new PresenceStore(this.client);
+    const stopUse = followUse(this.client);
     let greeting: Hello | undefined;
     this.client.onLink((link) => {
       // Once for each connection.
@@ -123,6 +128,8 @@ export class Session {
     document.addEventListener("visibilitychange", wake);
     this.#stopListening = () => {
       stopHearing();
+      stopUse();
+      this.presence.close();
       this.#facts.close();
       window.removeEventListener("beforeunload", beforeUnload);
       window.removeEventListener("online", wake);

@@ -7,6 +7,7 @@ import { counted as numberText } from "./thread-link.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
+import { Here, StatusMark } from "../parts/here.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { useMeanwhile } from "../parts/meanwhile.tsx";
@@ -66,12 +67,16 @@ export function RoomHeader(props: {
           <Icon name={view.visibility === "private" ? "lock" : "hash"} size={20} />
         </span>
       ) : (
-        <Avatar principal={`user/${other}`} label={title} size={32} />
+        <span className="there">
+          <Avatar principal={`user/${other}`} label={title} size={32} />
+          <Here of={`user/${other}`} />
+        </span>
       )}
       <div className="grow">
         <h1 className="ellipsis" dir="auto">
           {title}
         </h1>
+        {other !== undefined && <StatusMark of={`user/${other}`} />}
         {isArchived && <span className="tag">archived</span>}
         {view.topic !== "" && (
           <div className="topic ellipsis optional" dir="auto" title={view.topic}>

@@ -7,6 +7,7 @@ import { Devices } from "./devices.tsx";
 import { Factors } from "./factors.tsx";
 import { Keys } from "./keys.tsx";
 import { Profile } from "./profile.tsx";
+import { Status } from "./status.tsx";
 import { Usage } from "./usage.tsx";
 import "./settings.css";
 
@@ -14,6 +15,7 @@ const route = getRouteApi("/settings/$section");
 
 const sections = [
   { section: "profile", title: "Profile and theme" },
+  { section: "status", title: "Status" },
   { section: "devices", title: "Devices and password" },
   { section: "factors", title: "Passkeys and codes" },
   { section: "account", title: "Mail and account" },
@@ -65,6 +67,8 @@ export function SettingsPage() {
 
 function Section({ section }: { readonly section: string }) {
   switch (section) {
+    case "status":
+      return <Status />;
     case "devices":
       return <Devices />;
     case "factors":

@@ -1,10 +1,11 @@
 import { Menu } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
 import type { RoomSummary } from "../../../../protocols/index.ts";
-import { useSession } from "../../live/index.ts";
+import { liveStatus, useSession } from "../../live/index.ts";
 import { agentLabel, groupRooms, otherPerson } from "../../model/index.ts";
 import { brandName, useBrand } from "./brand.ts";
 import { Avatar } from "../parts/avatar.tsx";
+import { Here, StatusText } from "../parts/here.tsx";
 import { Icon, Mark, type IconName } from "../parts/icons.tsx";
 import { Actions } from "../parts/layers.tsx";
 import { useAgents, useNames, useProfile, useRooms, useRoomTitle } from "../parts/lists.ts";
@@ -127,7 +128,10 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
       {other === undefined ? (
         <Icon name={room.visibility === "private" ? "lock" : "hash"} size={17} />
       ) : (
-        <Avatar principal={`user/${other}`} label={title} size={22} />
+        <span className="there">
+          <Avatar principal={`user/${other}`} label={title} size={22} />
+          <Here of={`user/${other}`} />
+        </span>
       )}
       <span className="grow ellipsis" dir="auto">
         {title}
@@ -150,6 +154,7 @@ function OwnMenu() {
   const session = useSession();
   const profile = useProfile();
   const nameFor = useNames();
+  const status = liveStatus(profile?.status, Date.now());
   const { open } = useDialogs();
   const isAdmin = useIsAdmin();
   const navigate = useNavigate();
@@ -177,11 +182,13 @@ function OwnMenu() {
                 {session.name}
                 {profile?.admin === true ? " · admin" : ""}
               </span>
+              {status !== undefined && <StatusText status={status} />}
             </span>
           </button>
         }
       >
         {entry("user", "Profile and theme", go("profile"))}
+        {entry("smile", profile?.status === undefined ? "Set a status" : "Change your status", go("status"))}
         {entry("settings", "Devices and password", go("devices"))}
         {entry("key", "API keys", go("keys"))}
         {isAdmin && entry("people", "Administration", () => void navigate({ to: "/admin" }))}
