@@ -69,6 +69,7 @@ export * from "./admin/nodes.ts";
 export * from "./admin/notice.ts";
 export * from "./words/notice-text.ts";
 export * from "./admin/observe.ts";
+export * from "./admin/requests.ts";
 export * from "./operations/index.ts";
 export * from "./authority/permissions.ts";
 export * from "./admin/playbooks.ts";

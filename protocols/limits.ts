@@ -258,4 +258,11 @@ export const wireLimits = {
   logLinesMax: 1_000,
   /** Longest wait for the next line of the log; a request for a longer one is refused with `BAD_REQUEST`. */
   logWaitMsMax: 20_000,
+  /** Routes, kinds of actors or API keys in one answer about requests; a request for more is refused with
+   *  `BAD_REQUEST`. */
+  requestRowsMax: 200,
+  /** Those of them that come with their figures over time; a request for more is refused with `BAD_REQUEST`. */
+  requestChartsMax: 10,
+  /** Those that a node tells another one of at once: as many as it keeps. */
+  requestNamesMax: 512,
 } as const;

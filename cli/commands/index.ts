@@ -172,6 +172,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./logs.ts"),
   },
   {
+    name: "requests",
+    says: "Show what came of requests, by route, kind of actor or API key.",
+    load: () => import("./requests.ts"),
+  },
+  {
     name: "traces",
     says: "Show how requests went through the nodes.",
     load: () => import("./traces.ts"),

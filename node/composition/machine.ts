@@ -1,5 +1,5 @@
 import type { LogLevel } from "../../protocols/index.ts";
-import { keepHistory, keepLines, keepSpans, type OwnMemory } from "../observe/index.ts";
+import { countRequests, keepHistory, keepLines, keepSpans, type OwnMemory } from "../observe/index.ts";
 import {
   createMemoryReading,
   createMetrics,
@@ -78,7 +78,7 @@ export function openMachine(at: {
     log,
     meter: history.meter,
     metrics,
-    memory: { lines, history, spans: keepSpans() },
+    memory: { lines, history, spans: keepSpans(), requests: countRequests(clock) },
     memoryBytes,
     lagMs,
     used: metrics.looking(),

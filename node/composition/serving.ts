@@ -83,6 +83,7 @@ export async function serveClients(
     operations: operationsOf(peer, { ...at, auditCopy, invitations, clock, random, limits, tickets }),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
+    counts: machine.memory.requests,
     quality: peer.quality,
     hub: peer.hub,
     cluster: peer.control,

@@ -27,6 +27,7 @@ import type { Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../cluster/placement/api.ts";
 import type {
   ActivityPort,
+  RequestCounts,
   ActorBlobs,
   Clock,
   Hub,
@@ -92,6 +93,8 @@ export interface GatewayOptions {
   readonly budgets?: BudgetGuard;
   /** Counts what people do; absent: nobody does. */
   readonly activity?: ActivityPort;
+  /** Counts what came of requests; absent: nobody does. */
+  readonly counts?: RequestCounts;
   /** The hub the kernel publishes into. */
   readonly hub: Hub;
   readonly clock: Clock;

@@ -14,6 +14,9 @@ import {
   type LogPage,
   type LogQuery,
   type NodeSilent,
+  type RequestRow,
+  type RequestsQuery,
+  type RequestsView,
   type Result,
   type TraceSpan,
   finder,
@@ -23,6 +26,7 @@ import type { Clock, MemberRecord, Membership, NodeId, ObserveControl } from "..
 import { stepsOf, thinned, toldSeries, type History } from "./history.ts";
 import { observeLimits } from "./limits.ts";
 import type { Lines } from "./lines.ts";
+import { joinTallies, rowsOf, type CountedRequests, requestSteps } from "./requests.ts";
 import { earliest, type Spans } from "./spans.ts";
 
 type Member = Pick<MemberRecord, "node" | "name">;
@@ -32,6 +36,7 @@ export interface OwnMemory {
   readonly lines: Lines;
   readonly history: History;
   readonly spans: Spans;
+  readonly requests: CountedRequests;
 }
 
 /** Makes it, and tells the other nodes what this one remembers. */
@@ -49,7 +54,7 @@ export function createObserveControl(ports: {
     ok({ ...plain(own.lines.read(filter, { limit, ...(after !== undefined && { after }) })) }),
   );
   exchange.on("observe.history", ({ range, series, endMs }) => ok(own.history.read(range, series, endMs)));
-
+  exchange.on("observe.requests", (wanted) => ok({ rows: own.requests.read(wanted) }));
   exchange.on("observe.traces", ({ limit, ...filter }) => ok({ spans: [...own.spans.entries(filter, limit)] }));
   exchange.on("observe.trace", ({ trace }) => ok({ spans: [...own.spans.of(trace)] }));
 
@@ -168,8 +173,39 @@ export function createObserveControl(ports: {
     return ok(view);
   };
 
+  /** What came of requests at these nodes, of each name of theirs in one row. */
+  const talliesOf = async (
+    asked: readonly Member[],
+    wanted: Parameters<CountedRequests["read"]>[0] & { readonly names?: string[] },
+  ) => {
+    const { said, silent } = await askAll(asked, async (member) =>
+      member.node === node
+        ? ok({ rows: own.requests.read(wanted) })
+        : exchange.call(member.node, "observe.requests", wanted, observeLimits.askMs),
+    );
+    return { tallies: joinTallies(said.flatMap(([, { rows }]) => rows)), silent };
+  };
+  const readRequests = async (query: RequestsQuery, asked: readonly Member[]): Promise<RequestsView> => {
+    const { by = "route", range = "hour", text = "", order = "requests", limit = 50, charts = 0 } = query;
+    const endMs = clock.nowMs();
+    const { tallies, silent } = await talliesOf(asked, { by, range, endMs });
+    const found = tallies.filter(({ name: called }) => finder(text)(called));
+    const rows = rowsOf(found, order).slice(0, limit);
+    const names = rows.slice(0, charts).map((row) => row.name);
+    const drawn = names.length === 0 ? [] : (await talliesOf(asked, { by, range, endMs, names })).tallies;
+    const withSteps = (row: RequestRow): RequestRow => {
+      const steps = drawn.find((one) => one.name === row.name)?.steps;
+      return steps === undefined ? row : { ...row, steps };
+    };
+    return { by, range, endMs, ...requestSteps(range), rows: rows.map(withSteps), total: found.length, silent };
+  };
+
   let following = 0;
   return {
+    async requests(query) {
+      const asked = members(query.node);
+      return asked.ok ? ok(await readRequests(query, asked.value)) : asked;
+    },
     async logs(query) {
       const asked = members(query.node);
       if (!asked.ok) return asked;

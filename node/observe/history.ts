@@ -9,6 +9,7 @@ import type { HistoryRange, HistorySeries, HistoryValues } from "../../protocols
 import type { Clock, Meter } from "../ports/index.ts";
 import { observeLimits } from "./limits.ts";
 import { seriesRows, type Readings, type SeriesRow } from "./series.ts";
+import { Spread } from "./spread.ts";
 
 /** Figures that are kept. */
 export interface History {
@@ -25,45 +26,31 @@ interface HistoryOfNode {
   readonly values: HistoryValues;
 }
 
-/** Upper ends of the classes that observations are counted in: from 0.1 ms on, four to each doubling; a figure is off
- *  by a fifth at most. */
-const classes = Array.from({ length: 84 }, (_, at) => 0.1 * 2 ** (at / 4));
-const classOf = (valueMs: number): number =>
-  Math.min(classes.length - 1, Math.max(0, Math.ceil(Math.log2(Math.max(valueMs, 0.1) / 0.1) * 4)));
-
 /** What one series saw in a step. */
 class Step {
   sum = 0;
   count = 0;
-  readonly counts: Uint32Array | undefined;
+  readonly #spread: Spread | undefined;
 
   constructor(isSpread: boolean) {
-    this.counts = isSpread ? new Uint32Array(classes.length) : undefined;
+    this.#spread = isSpread ? new Spread() : undefined;
   }
 
   observe(value: number): void {
     this.sum += value;
     this.count += 1;
-    if (this.counts === undefined) return;
-    const at = classOf(value);
-    this.counts[at] = (this.counts[at] ?? 0) + 1;
+    this.#spread?.add(value);
   }
 
   /** What 99 of 100 stayed below. */
   get p99(): number | undefined {
-    if (this.count === 0 || this.counts === undefined) return undefined;
-    let left = Math.ceil(this.count * 0.99);
-    for (const [at, counted] of this.counts.entries()) {
-      left -= counted;
-      if (left <= 0) return classes[at];
-    }
-    return classes.at(-1);
+    return this.#spread?.p99;
   }
 
   clear(): void {
     this.sum = 0;
     this.count = 0;
-    this.counts?.fill(0);
+    this.#spread?.clear();
   }
 }
 

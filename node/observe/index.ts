@@ -3,7 +3,8 @@
  *
  *      log   ─► lines.ts    the newest lines, in memory ──────────┐
  *      meter ─► history.ts  figures of an hour and a day, by the  ├─► control.ts: an admin asks a node, which asks all
- *               table of series.ts ───────────────────────────────┘              over the mesh, and joins what they say
+ *               table of series.ts ───────────────────────────────┤              over the mesh, and joins what they say
+ *      gateway ─► requests.ts  what came of requests, by route, kind and key ─┤
  *
  *      V8    ─► profiles.ts where time was spent, when an admin asks ─┤
  *      spans ─► spans.ts    the newest steps of traces ───────────┘
@@ -15,6 +16,7 @@ export { handleObserve } from "./operations.ts";
 export { handleProfiles } from "./profile-operations.ts";
 export { createObserveControl, type OwnMemory } from "./control.ts";
 export { keepHistory, toldSeries, type History } from "./history.ts";
+export { countRequests, type CountedRequests } from "./requests.ts";
 export { keepLines, type Lines } from "./lines.ts";
 export { createProfiles, type Profiler, type Profiles } from "./profiles.ts";
 export { cpuTree, heapTree, type HeapNode } from "./profile-tree.ts";

@@ -45,6 +45,17 @@ export const observeLimits = {
   historyFiguresMax: 150_000,
   /** Answers with figures that are kept until the next figure, for others who ask the same; the oldest goes. */
   historyKeptMax: 16,
+  /** Time between two tallies of requests of the last hour. */
+  requestFineStepMs: 60_000,
+  /** Tallies of the last hour. */
+  requestFinePoints: 60,
+  /** Time between two tallies of requests of the last day. */
+  requestCoarseStepMs: 900_000,
+  /** Tallies of the last day. */
+  requestCoarsePoints: 96,
+  /** Routes, kinds of actors and API keys, each, of which tallies are kept, 11 KB of memory for one; the one goes that
+   *  has been quiet for the longest time. Routes and kinds are fewer. */
+  requestNamesMax: 512,
   /** Profiles that a node keeps in memory, the newest ones. */
   profilesKept: 4,
   /** Rows of a tree; what is smaller is put together under its caller. */

@@ -8,4 +8,5 @@ export const handleObserve = (control: ObserveControl): HandlersOf<typeof observ
   "traces.list": (query) => control.traces(query),
   "traces.show": ({ id }) => control.trace(id),
   "metrics.history": (query) => control.history(query),
+  "requests.list": (query) => control.requests(query),
 });

@@ -12,6 +12,9 @@ import type {
   NodeSilent,
   OrderRequest,
   Profile,
+  RequestBy,
+  RequestsQuery,
+  RequestsView,
   Result,
   Suggestions,
   TakeProfile,
@@ -37,6 +40,15 @@ export interface ActivityPort {
   active(person: string): void;
   /** Somebody posted a message. */
   posted(person: string): void;
+}
+
+/** How a request ended: as it was asked, by the asker's own doing, over a limit, or by the node's doing. */
+export type RequestEnd = "done" | "refused" | "limited" | "failed";
+
+/** Hears what came of requests. */
+export interface RequestCounts {
+  /** One has ended. `name`: the route, the kind of actor, or the key, by which it counts. */
+  took(by: RequestBy, name: string, tookMs: number, end: RequestEnd): void;
 }
 
 /** Profiles of nodes, as admins take and read them. */
@@ -79,4 +91,6 @@ export interface ObserveControl {
   trace(id: string): Promise<Result<TraceView>>;
   /** Figures over an hour or a day. Errors: NOT_FOUND, BAD_REQUEST (no such series). */
   history(query: HistoryQuery): Promise<Result<HistoryView>>;
+  /** What came of requests over an hour or a day. Error: NOT_FOUND (no such node). */
+  requests(query: RequestsQuery): Promise<Result<RequestsView>>;
 }

@@ -50,6 +50,8 @@ export type {
 export type {
   ShardControl,
   ActivityPort,
+  RequestCounts,
+  RequestEnd,
   ProfileControl,
   TaskControl,
   InferenceControl,

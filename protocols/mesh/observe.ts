@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import { wireLimits } from "../limits.ts";
 import { historyRange, logFilter, logLine, type HistoryValues, type LogLine } from "../admin/observe.ts";
+import { requestBy } from "../admin/requests.ts";
 import { spanSchema, traceFilter, type TraceSpan } from "../admin/traces.ts";
 import { call, closed, count } from "./parts.ts";
 
@@ -10,6 +11,27 @@ const figures = Type.Array(Type.Union([Type.Number(), Type.Null()]), { maxItems:
 const values = Type.Unsafe<HistoryValues>(Type.Record(Type.String({ maxLength: 100 }), figures));
 
 const spans = closed({ spans: Type.Array(Type.Unsafe<TraceSpan>(spanSchema), { maxItems: 1_000 }) });
+
+const requestName = Type.String({ maxLength: 256 });
+const amount = Type.Number({ minimum: 0 });
+const amounts = Type.Array(amount, { maxItems: 256 });
+const tally = closed({
+  name: requestName,
+  requests: amount,
+  refused: amount,
+  limited: amount,
+  failed: amount,
+  sumMs: amount,
+  p99Ms: amount,
+  steps: Type.Optional(
+    closed({
+      requests: amounts,
+      limited: amounts,
+      failed: amounts,
+      p99Ms: Type.Array(Type.Union([amount, Type.Null()]), { maxItems: 256 }),
+    }),
+  ),
+});
 
 export const observeMessages = {
   /** Lines of the node's log, the oldest first: behind `after`, or without it the newest. */
@@ -26,6 +48,17 @@ export const observeMessages = {
   "observe.traces": call("control", { ...traceFilter, limit: Type.Integer({ minimum: 1, maximum: 200 }) }, spans),
   /** The steps of one trace at this node. */
   "observe.trace": call("control", { trace: Type.String({ pattern: "^[0-9a-f]{32}$" }) }, spans),
+  /** What came of requests at the node: of all names in sums, of `names` with their figures over time. */
+  "observe.requests": call(
+    "control",
+    {
+      by: requestBy,
+      range: historyRange,
+      endMs: count,
+      names: Type.Optional(Type.Array(requestName, { maxItems: wireLimits.requestChartsMax })),
+    },
+    closed({ rows: Type.Array(tally, { maxItems: wireLimits.requestNamesMax }) }),
+  ),
   /** Figures of the node over a time. */
   "observe.history": call(
     "control",

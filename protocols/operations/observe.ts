@@ -2,6 +2,7 @@
 import { answer } from "../wire/command.ts";
 import { historyQuery, logQuery, type HistoryView, type LogPage } from "../admin/observe.ts";
 import { traceParams, traceQuery, type TracePage, type TraceView } from "../admin/traces.ts";
+import { requestsQuery, type RequestsView } from "../admin/requests.ts";
 import { reads } from "./operation.ts";
 
 const tags = ["admin"];
@@ -47,6 +48,19 @@ export const observeOperations = {
       "`hour` has a figure for each 15 seconds, `day` one for each 2 minutes. `per=cluster` joins those of all " +
       "nodes, `per=node` has a row for each. A figure is null where nothing is known: the node did not run, or " +
       "nothing was measured. They are in the memory of each node, and begin again when it starts.",
+    tags,
+  }),
+  "requests.list": reads({
+    fields: requestsQuery,
+    answer: answer<RequestsView>("RequestsView"),
+    permission: "cluster.see",
+    errors: ["NOT_FOUND"],
+    summary: "What came of requests over the last hour or day, by route, kind of actor or API key",
+    description:
+      "`refused` are those that ended with 4xx, but for those over a rate, a quota or a budget (429), which are " +
+      "`limited`; `failed` are those with 5xx. `hour` has steps of a minute, `day` of 15 minutes; `charts` says of " +
+      "how many rows they are told. `p99Ms` is that of the worst step at the worst node. A key is `USER/ID`, a " +
+      "control token `control/NAME`. All of it is in the memory of each node, and begins again when it starts.",
     tags,
   }),
 };

@@ -41,6 +41,7 @@ export const operationRoutes = {
   "traces.list": "GET /admin/traces",
   "traces.show": "GET /admin/traces/:id",
   "metrics.history": "GET /admin/metrics/history",
+  "requests.list": "GET /admin/requests",
   "routes.list": "GET /admin/model-routes",
   "routes.set": "PUT /admin/model-routes/:route",
   "routes.explain": "POST /admin/model-routes/:route/explain",

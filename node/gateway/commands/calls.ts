@@ -13,6 +13,7 @@ import { answerCosts } from "./command-routes.ts";
 import type { GatewayContext } from "../options.ts";
 import type { Permit } from "../edge/output-memory.ts";
 import { withQuota } from "../quotas.ts";
+import { countAsk } from "../edge/counts.ts";
 import { noteDone } from "./noting.ts";
 import type { Caller } from "../identity/callers.ts";
 
@@ -40,6 +41,7 @@ interface Call extends Waiting {
 /** Asks the actor, within what its person and the room may do, and notes what the audit wants to know. */
 export async function callCommand(at: GatewayContext, call: Call): Promise<Result<unknown>> {
   const { caller, to, message, operationId, row, timeoutMs, trace } = call;
+  const sinceMs = at.clock.monotonicMs();
   const answer = async (): Promise<Result<unknown>> => {
     const tooOften = at.commands.said(to, message.type);
     if (tooOften !== undefined) return tooOften;
@@ -59,6 +61,7 @@ export async function callCommand(at: GatewayContext, call: Call): Promise<Resul
   const result =
     row.answers === undefined ? await answer() : await untilRead(at, call, at.limits[answerCosts[row.answers]], answer);
   noteDone(at, { user: caller.user, to, message, operationId }, result);
+  countAsk(at, to, sinceMs, result);
   if (to === caller.actor) await noteCommand(at, call, message.type, result);
   return result;
 }

@@ -11,6 +11,7 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import { noteCommand } from "../audited.ts";
+import { countAsk, countCommand, countRequest } from "../edge/counts.ts";
 import { noteDone } from "./noting.ts";
 import { answerCosts, isTopicFor, permissionToFollow, readCommand, readsOnly, rowNamed } from "./command-routes.ts";
 import type { Admission, GatewayContext } from "../options.ts";
@@ -132,12 +133,15 @@ export function createRequests(at: GatewayContext, { feeds, people, presence }: 
     const tooOften = at.commands.said(to, message.type);
     if (tooOften !== undefined) return refuse(tooOften);
     subscriber.outstanding += 1;
+    const sinceMs = at.clock.monotonicMs();
     const span = at.tracer?.enter(frame.do, undefined, { by: caller.actor, wire: "subscriber" });
     const settle = (result: Result<unknown>): void => {
       span?.end(result.ok ? undefined : result.error.code);
       admission?.over(result.ok ? 1 : 0);
       at.commands.settled(to, message.type, result);
       noteDone(at, { user: caller.user, ...command.value, operationId }, result);
+      countAsk(at, to, sinceMs, result);
+      countCommand(at, { route: frame.do, caller, sinceMs }, result);
       const say = (): void => {
         subscriber.outstanding -= 1;
         answer(
@@ -221,6 +225,8 @@ export function createRequests(at: GatewayContext, { feeds, people, presence }: 
       if (at.clock.nowMs() >= subscriber.caller.expiresAtMs) return subscriber.bye(failure("UNAUTHENTICATED"));
       const retryAfterMs = at.commands.take(subscriber.caller);
       if (retryAfterMs > 0) {
+        // Which command it is stays unread.
+        countRequest(at, { route: "command", caller: subscriber.caller, tookMs: 0 }, "limited");
         // To read all of it would cost what the rate is there to save.
         subscriber.refusals += 1;
         const refusal = failure("RATE_LIMITED", { retryAfterMs });

@@ -47,6 +47,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Accounts } from "../identity/accounts.ts";
 import { admit, identify } from "../edge/admission.ts";
+import { countCommand } from "../edge/counts.ts";
 import { callCommand } from "../commands/calls.ts";
 import { presentedToken, type Caller } from "../identity/callers.ts";
 import { isPersonOnly, readCommand } from "../commands/command-routes.ts";
@@ -201,6 +202,9 @@ export async function listenForGrpc(
     if (!caller.ok) return caller;
     settle(call);
     const who = caller.value;
+    const sinceMs = clock.monotonicMs();
+    const counted = (result: Result<unknown>): void =>
+      countCommand(at, { route: method.do, caller: who, sinceMs }, result);
     const reason = admit(at, who, {
       address: from,
       personOnly: isPersonOnly(method.row),
@@ -208,7 +212,10 @@ export async function listenForGrpc(
       method: "gRPC",
       route: method.path,
     });
-    if (reason !== undefined) return refused(reason);
+    if (reason !== undefined) {
+      counted(refused(reason));
+      return refused(reason);
+    }
     const frame = checked(method.read(call.request, frameBounds));
     if (!frame.ok) return frame;
     const command = readCommand(method.do, frame.value.to, frame.value.with, who.user);
@@ -226,6 +233,7 @@ export async function listenForGrpc(
       timeoutMs: timeLeftMs(call),
       ended: (listener) => whenOver(call, listener),
     });
+    counted(result);
     return result.ok ? ok(method.write(result.value ?? {})) : result;
   }
 

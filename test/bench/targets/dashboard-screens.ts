@@ -29,7 +29,12 @@ export const dashboardScreens: readonly DashboardScreen[] = [
   overview,
   screen("rooms", { path: "/admin/rooms?limit=50", everyMs: 5_000 }),
   overview,
-  screen("metrics", summary, { path: "/admin/metrics/history?range=hour&points=240&per=cluster", everyMs: 15_000 }),
+  screen(
+    "metrics",
+    summary,
+    { path: "/admin/metrics/history?range=hour&points=240&per=cluster", everyMs: 15_000 },
+    { path: "/admin/requests?by=route&range=hour&order=requests&limit=25&charts=5", everyMs: 15_000 },
+  ),
   overview,
   screen("tasks", { path: "/admin/tasks", everyMs: 2_000 }),
   overview,

@@ -240,6 +240,27 @@ describe("the dashboard of a cluster of three nodes", function () {
     await table("Prices of models").getByText("No model has a price.").waitFor();
   });
 
+  it("shows what came of requests, by route, kind of actor and key, as a table and as charts", async () => {
+    const made = (await ada.api("POST", "/api/v1/me/keys", { label: "robot" })) as {
+      readonly id: string;
+      readonly key: string;
+    };
+    const asKey = { headers: { authorization: `Bearer ${made.key}` } };
+    expect((await fetch(`${fixture.node.url}/api/v1/rooms/nowhere/messages`, asKey)).status).to.equal(404);
+    await go(page, "metrics?order=refused");
+    const requests = region(page, "Requests");
+    await requests.getByRole("row", { name: "GET /api/v1/rooms/:room/messages 1 1 " }).waitFor();
+    await requests.getByRole("img", { name: /^Time, 99 of 100 below\./ }).waitFor();
+    await requests.getByText("Key", { exact: true }).click();
+    await requests.getByRole("row", { name: `ada/${made.id} 1 1 0 0 ` }).waitFor();
+    expect(new URL(page.url()).searchParams.get("order"), "what was chosen stays").to.equal("refused");
+    await requests.getByText("Kind of actor", { exact: true }).first().click();
+    await requests.getByRole("row", { name: /^room / }).waitFor();
+    await requests.getByRole("textbox", { name: "Names like" }).fill("no such kind");
+    await requests.getByText("There was none.").waitFor();
+    await looked(page, "requests");
+  });
+
   it("follows the logs of all nodes, of what is asked for", async () => {
     await go(page, "logs?name=node.");
     await page

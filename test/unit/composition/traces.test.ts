@@ -2,7 +2,14 @@ import { expect } from "chai";
 import { behaviors } from "../../../actors/index.ts";
 import { memberKey } from "../../../node/cluster/facts/records.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
-import { createObserveControl, keepHistory, keepLines, keepSpans, type Spans } from "../../../node/observe/index.ts";
+import {
+  countRequests,
+  createObserveControl,
+  keepHistory,
+  keepLines,
+  keepSpans,
+  type Spans,
+} from "../../../node/observe/index.ts";
 import { createTracer } from "../../../node/observe/tracer.ts";
 import type { Log, ObserveControl, Tracer } from "../../../node/ports/index.ts";
 import { openJournal } from "../../../node/storage/index.ts";
@@ -59,7 +66,7 @@ async function cluster() {
       policy: { replicas: 2, minInSync: 2 },
       seed: rows,
     });
-    const own = { lines: keepLines(log, { clock }), history: keepHistory(quietMeter, { clock }), spans };
+    const own = { lines: keepLines(log, { clock }), history: keepHistory(quietMeter, { clock }), spans, requests: countRequests(clock) };
     const { exchange, membership } = peer;
     const control = createObserveControl({ node, name: node, own, exchange, membership, clock });
     return { peer, tracer, spans, control };

@@ -1,11 +1,21 @@
 import { expect } from "chai";
 import type { ObserveControl } from "../../../node/ports/index.ts";
-import { failure, ok, refused, type HistoryQuery, type LogQuery } from "../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type HistoryQuery,
+  type LogQuery,
+  type RequestBy,
+  type RequestsQuery,
+} from "../../../protocols/index.ts";
+import { countRequests } from "../../../node/observe/index.ts";
+import { createClock } from "../../../node/platform/index.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: what nodes remember of themselves", () => {
   let fixture: Fixture;
-  const asked: (LogQuery | HistoryQuery)[] = [];
+  const asked: (LogQuery | HistoryQuery | RequestsQuery)[] = [];
   const observe: ObserveControl = {
     logs(query) {
       asked.push(query);
@@ -17,6 +27,12 @@ describe("gateway: what nodes remember of themselves", () => {
     },
     traces: () => Promise.resolve(ok({ traces: [], silent: [] })),
     trace: (id) => Promise.resolve(refused(failure("NOT_FOUND", { trace: id }))),
+    requests(query) {
+      asked.push(query);
+      return Promise.resolve(
+        ok({ by: "route", range: "hour", endMs: 0, stepMs: 1, points: 0, rows: [], total: 0, silent: [] }),
+      );
+    },
     history(query) {
       asked.push(query);
       return Promise.resolve(
@@ -36,9 +52,11 @@ describe("gateway: what nodes remember of themselves", () => {
       (await get("logs?level=warn&name=mesh.&about=r1&sinceMs=5&after=a.1-b.2&limit=7&waitMs=1000&node=b")).status,
     ).to.equal(200);
     expect((await get("metrics/history?range=day&series=turns,cores&per=node")).status).to.equal(200);
+    expect((await get("requests?by=key&order=p99&charts=5&text=ada")).status).to.equal(200);
     expect(asked).to.deep.equal([
       { level: "warn", name: "mesh.", about: "r1", sinceMs: 5, after: "a.1-b.2", limit: 7, waitMs: 1_000, node: "b" },
       { range: "day", series: "turns,cores", per: "node" },
+      { by: "key", order: "p99", charts: 5, text: "ada" },
     ]);
   });
 
@@ -51,7 +69,50 @@ describe("gateway: what nodes remember of themselves", () => {
       "logs?after=%20",
       "metrics/history?range=year",
       "metrics/history?series=a%20b",
+      "requests?by=person",
+      "requests?limit=201",
+      "requests?charts=11",
     ])
       expect((await get(path)).body.error.code, path).to.equal("BAD_REQUEST");
+  });
+});
+
+describe("gateway: what came of requests", () => {
+  it("is counted by route, by kind of actor and by key, whatever the wire, and by nothing that a stranger can name", async () => {
+    const counts = countRequests(createClock());
+    const fixture = await startFixture({ counts, limits: { keyRate: { count: 3, windowMs: 60_000 } } });
+    const read = (by: RequestBy) =>
+      new Map(
+        counts
+          .read({ by, range: "hour", endMs: Date.now() + 1 })
+          .map(({ name, requests, refused, limited, failed }) => [name, { requests, refused, limited, failed }]),
+      );
+    try {
+      const ada = await fixture.signUp("ada");
+      const made = await fixture.request("POST", "/api/v1/me/keys", { token: ada.token, body: { label: "robot" } });
+      const { key: token, id } = made.body as { readonly key: string; readonly id: string };
+      await fixture.request("POST", "/api/v1/rooms", { token: ada.token, body: { room: "den", title: "Den" } });
+      for (let at = 0; at < 4; at += 1)
+        await fixture.request("POST", "/api/v1/rooms/den/messages", { token, body: { text: "hi" } });
+      await fixture.request("POST", "/api/v1/rooms/den/messages", { token: ada.token, body: { text: "" } });
+      for (const path of ["a", "b", "c"]) await fixture.request("GET", `/api/v1/nowhere/${path}`, { token: ada.token });
+      const socket = await fixture.connect(ada.token);
+      await socket.ask("room.post", "den", { text: "by the socket" });
+      await socket.ask("room.post", "no-such-room", { text: "by the socket" });
+      const none = { requests: 0, refused: 0, limited: 0, failed: 0 };
+      const routes = read("route");
+      expect(routes.get("POST /api/v1/rooms/:room/messages")).to.deep.equal({
+        ...none,
+        requests: 5,
+        refused: 1,
+        limited: 1,
+      });
+      expect(routes.get("room.post")).to.deep.equal({ ...none, requests: 2, refused: 1 });
+      expect([...routes.keys()].filter((name) => name.includes("nowhere"))).to.deep.equal([]);
+      expect(read("key")).to.deep.equal(new Map([[`ada/${id}`, { ...none, requests: 4, limited: 1 }]]));
+      expect(read("kind").get("room")?.requests, "of the actors that were asked").to.be.greaterThan(4);
+    } finally {
+      await fixture.stop();
+    }
   });
 });

@@ -1,4 +1,5 @@
 import {
+  countRequests,
   createObserveControl,
   keepHistory,
   keepLines,
@@ -36,6 +37,7 @@ export function observedNodes(
       lines: keepLines(quietLog, { clock, level: () => "debug" }),
       history: keepHistory(quietMeter, { clock, readings: () => readings(name) }),
       spans: keepSpans(),
+      requests: countRequests(clock),
     };
     own[name] = memory;
     control[name] = createObserveControl({

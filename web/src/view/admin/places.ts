@@ -38,7 +38,7 @@ export const adminAreas: readonly AdminArea[] = [
   {
     title: "What happens",
     places: [
-      { needs: "cluster.see", page: "metrics", title: "Metrics" },
+      { needs: "cluster.see", page: "metrics", title: "Metrics", command: "requests" },
       { needs: "logs.read", page: "logs", title: "Logs", command: "logs --follow" },
       { needs: "traces.read", page: "traces", title: "Traces", command: "traces" },
       { needs: "cluster.administer", page: "profiles", title: "Profiles", command: "profile list" },

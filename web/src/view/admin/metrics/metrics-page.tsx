@@ -12,6 +12,7 @@ import { live } from "../look.ts";
 import { useSummary } from "../nodes/queries.ts";
 import { Silent } from "../silent.tsx";
 import { Chart } from "./chart.tsx";
+import { RequestsPart } from "./requests-part.tsx";
 import { chartsOf, textOf, timesOf } from "./words.ts";
 import "./metrics.css";
 
@@ -33,12 +34,13 @@ export function MetricsPage() {
       refusal="Only people with permission to see the cluster see this page."
     >
       <Metrics />
+      <RequestsPart />
     </AdminPage>
   );
 }
 
 function Metrics() {
-  const { range = "hour", of = "cluster", by = "cores", text = "" } = route.useSearch();
+  const { range = "hour", of = "cluster", by = "cores", text = "", ...others } = route.useSearch();
   const navigate = useNavigate();
   const { data: summary } = useSummary();
   const isEach = of === "each";
@@ -60,7 +62,8 @@ function Metrics() {
     void navigate({
       to: "/admin/$page",
       params: { page: "metrics" },
-      search: { range, of, ...(isEach && { by, text }), ...change },
+      // Beside what the requests below are told by.
+      search: { ...others, range, of, ...(isEach && { by, text }), ...change },
       replace: true,
     });
   return (
