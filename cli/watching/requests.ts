@@ -6,7 +6,7 @@ import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
 
 /** Which of them are listed. */
-export interface RequestChoice {
+interface RequestChoice {
   readonly by: RequestBy;
   readonly range: HistoryRange;
   readonly order: RequestOrder;

@@ -3,15 +3,15 @@
  *      gateway: a request has ended ─► route, kind of actor, API key ─► a tally each minute, for an hour
  *                                                                   └─► a tally each 15 minutes, for a day
  *
- *  Routes and kinds are those of the code. Keys are people's: of more than are kept the one goes that has been quiet for
- *  the longest time. Nothing runs by itself: a step ends when something comes after it. */
+ *  Routes and kinds are those of the code. Keys are people's: of more than are kept the one goes that has been quiet
+ *  the longest. Nothing runs by itself: a step ends when something comes after it. */
 import type { HistoryRange, RequestBy, RequestOrder, RequestRow } from "../../protocols/index.ts";
 import type { Clock, RequestCounts, RequestEnd } from "../ports/index.ts";
 import { observeLimits as limits } from "./limits.ts";
 import { Spread } from "./spread.ts";
 
 /** What came of the requests of one name, in sums. */
-export interface RequestTally {
+interface RequestTally {
   readonly name: string;
   readonly requests: number;
   readonly refused: number;

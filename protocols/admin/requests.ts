@@ -1,4 +1,4 @@
-/** What came of requests over the last hour or day: by route, by kind of actor, by API key (node/observe/requests.ts). */
+/** What came of requests over the last hour or day: by route, kind of actor or API key (node/observe/requests.ts). */
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "../limits.ts";
 import { object } from "../wire/schema.ts";
@@ -27,7 +27,7 @@ export const requestsQuery = object({
 export type RequestsQuery = Static<typeof requestsQuery>;
 
 /** Figures of each step of a range, the oldest first. `p99Ms` is null where there was no request. */
-export interface RequestSteps {
+interface RequestSteps {
   readonly requests: readonly number[];
   readonly limited: readonly number[];
   readonly failed: readonly number[];

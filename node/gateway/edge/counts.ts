@@ -1,5 +1,6 @@
 /** What came of requests, as the dashboard shows it: by route, by kind of actor, by key (node/observe/requests.ts). */
-import { parseActorId, type Result } from "../../../protocols/index.ts";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { parseActorId, PlexusError, type Failure, type Result } from "../../../protocols/index.ts";
 import type { RequestEnd } from "../../ports/index.ts";
 import type { Caller } from "../identity/callers.ts";
 import type { GatewayContext } from "../options.ts";
@@ -8,7 +9,7 @@ import { statusOf } from "./refusals.ts";
 type Counting = Pick<GatewayContext, "counts" | "clock">;
 
 /** How a request counts that was answered with this status of HTTP. */
-export const endOf = (status: number): RequestEnd => {
+const endOf = (status: number): RequestEnd => {
   if (status < 400) return "done";
   if (status === 429) return "limited";
   return status >= 500 ? "failed" : "refused";
@@ -26,6 +27,22 @@ export function countRequest(
   counts?.took("route", route, tookMs, end);
   if (caller?.kind === "key") counts?.took("key", `${caller.user}/${caller.session}`, tookMs, end);
   if (caller?.kind === "control") counts?.took("key", caller.actor, tookMs, end);
+}
+
+/** Callers who were not let in: their requests count, too. */
+const turnedAway = new WeakMap<FastifyRequest, Caller>();
+
+/** Remembers who is not let in; what the request is answered with. */
+export function turnAway(request: FastifyRequest, caller: Caller, reason: Failure): PlexusError {
+  turnedAway.set(request, caller);
+  return new PlexusError(reason);
+}
+
+/** Counts a request of HTTP that has been answered. */
+export function countResponse(at: Pick<Counting, "counts">, request: FastifyRequest, reply: FastifyReply): void {
+  const route = `${request.method} ${request.routeOptions.url ?? "none"}`;
+  const caller = request.caller ?? turnedAway.get(request);
+  countRequest(at, { route, caller, tookMs: reply.elapsedTime }, endOf(reply.statusCode));
 }
 
 /** Counts what an actor was asked, by the actor's kind. `sinceMs`: when, by the monotonic clock. */

@@ -39,7 +39,7 @@ import { describeRoute } from "../api-docs.ts";
 import { addOrigins } from "../ai/origins.ts";
 import { checkSameOrigin, isSafeMethod, presentedToken, type Caller, type Origin } from "../identity/callers.ts";
 import type { ConnectionGovernor } from "./connections.ts";
-import { countRequest, endOf } from "./counts.ts";
+import { countResponse, turnAway } from "./counts.ts";
 import { takeJson } from "./json.ts";
 import type { GatewayContext } from "../options.ts";
 import { createProtection } from "./protection.ts";
@@ -321,8 +321,6 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     stopping = true;
   });
 
-  /** Callers who were not let in: their requests count, too. */
-  const turnedAway = new WeakMap<FastifyRequest, Caller>();
   /** Lets a caller in whom his token names, where the route is for him. */
   function admit(request: FastifyRequest, access: Access, caller: Caller): void {
     const { config, url: route = "" } = request.routeOptions;
@@ -334,10 +332,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
       method: request.method,
       route,
     });
-    if (reason !== undefined) {
-      turnedAway.set(request, caller);
-      throw new PlexusError(reason);
-    }
+    if (reason !== undefined) throw turnAway(request, caller, reason);
     request.caller = caller;
   }
 
@@ -421,9 +416,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
       status: String(reply.statusCode),
     };
     meter.observeMs("gateway_request", reply.elapsedTime, labels);
-    const route = `${request.method} ${labels.route}`;
-    const caller = request.caller ?? turnedAway.get(request);
-    countRequest(at, { route, caller, tookMs: reply.elapsedTime }, endOf(reply.statusCode));
+    countResponse(at, request, reply);
     if (request.span !== null) {
       const by = request.caller?.actor;
       const error = reply.statusCode >= 400 ? String(reply.statusCode) : undefined;

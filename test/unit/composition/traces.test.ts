@@ -66,7 +66,8 @@ async function cluster() {
       policy: { replicas: 2, minInSync: 2 },
       seed: rows,
     });
-    const own = { lines: keepLines(log, { clock }), history: keepHistory(quietMeter, { clock }), spans, requests: countRequests(clock) };
+    const history = keepHistory(quietMeter, { clock });
+    const own = { lines: keepLines(log, { clock }), history, spans, requests: countRequests(clock) };
     const { exchange, membership } = peer;
     const control = createObserveControl({ node, name: node, own, exchange, membership, clock });
     return { peer, tracer, spans, control };

@@ -87,7 +87,7 @@ describe("what came of requests", () => {
       .and.not.include("key-0");
   });
 
-  it("of all nodes is one row each, the most first, with figures over time of the first; who is silent is named", async () => {
+  it("of all nodes is one row each, the most first, the first with its figures; silent nodes are named", async () => {
     const { world, own, control, links } = observedNodes(["a", "b"]);
     const read = async (query: RequestsQuery): Promise<RequestsView> => {
       const answer = await world.settle(control["a"]!.requests(query));
