@@ -7,7 +7,7 @@ export { AgentStore } from "./agent-store.ts";
 export { editIn, explain, isChosen, nameUnsent, startedEdit, type Chosen, type HalfEdit } from "../model/index.ts";
 export { isFlag, isText, useKept } from "./kept.ts";
 export { notices, useNotices, type Notice } from "./notices.ts";
-export { liveStatus, usePresence } from "./presence.ts";
+export { liveStatus } from "./presence.ts";
 export { RoomStore } from "./room-store.ts";
 export { queryKeys, Session, SessionContext, useLasting, useLink, useNow, useSession } from "./session.ts";
 export { TopicStore, useShown } from "./topic-store.ts";

@@ -1,8 +1,6 @@
-import { useEffect, useSyncExternalStore } from "react";
 import { wireLimits } from "../../../protocols/limits.ts";
 import type { Presence, ShownStatus } from "../../../protocols/index.ts";
 import type { Client } from "../wire/index.ts";
-import { useSession } from "./session.ts";
 
 /** A person who does nothing in the page for so long is away. */
 const awayAfterMs = 5 * 60_000;
@@ -65,13 +63,6 @@ export class PresenceStore {
   }
 }
 
-/** How a person is who stands in view; undefined: offline. Of agents and without a name nothing is asked. */
-export function usePresence(user: string | undefined): Presence | undefined {
-  const { presence } = useSession();
-  useEffect(() => (user === undefined ? undefined : presence.want(user)), [presence, user]);
-  return useSyncExternalStore(presence.subscribe, () => (user === undefined ? undefined : presence.get(user)));
-}
-
 /** What a status says now; undefined: nothing any more. */
 export const liveStatus = (status: ShownStatus | undefined, nowMs: number): ShownStatus | undefined =>
   status?.untilMs !== undefined && status.untilMs <= nowMs ? undefined : status;
@@ -87,7 +78,7 @@ export function followUse(client: Pick<Client, "here">): () => void {
   const seen = (): void => {
     if (!document.hidden) used();
   };
-  const acts = ["pointerdown", "pointermove", "keydown", "wheel"] as const;
+  const acts = ["pointerdown", "pointermove", "input", "focusin", "wheel"] as const;
   const options = { capture: true, passive: true } as const;
   for (const act of acts) window.addEventListener(act, used, options);
   document.addEventListener("visibilitychange", seen);

@@ -6,7 +6,7 @@ import { namesFound } from "../../../../protocols/text/names.ts";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentLabel, isAgent, nameOf } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
-import { Here, StatusMark } from "../parts/here.tsx";
+import { Face, StatusMark } from "../parts/here.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { useDialogs, type Question } from "../shell/dialogs.tsx";
 import { Actions } from "../parts/layers.tsx";
@@ -78,10 +78,7 @@ export function MembersPanel({
             const isChanged = isBelow || (isSelf && own === "owner" && owners > 1);
             return (
               <li key={principal} className="member">
-                <span className="there">
-                  <Avatar principal={principal} label={nameFor(principal)} size={32} />
-                  <Here of={principal} />
-                </span>
+                <Face principal={principal} label={nameFor(principal)} size={32} />
                 <span className="grow">
                   <span className="ellipsis" dir="auto" style={{ display: "block", fontWeight: 600, lineHeight: 1.3 }}>
                     {nameFor(principal)}

@@ -4,10 +4,9 @@ import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { notices, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { threadsToRead, type RoomModel } from "../../model/index.ts";
 import { counted as numberText } from "./thread-link.tsx";
-import { Avatar } from "../parts/avatar.tsx";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
-import { Here, StatusMark } from "../parts/here.tsx";
+import { Face, StatusMark } from "../parts/here.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { useMeanwhile } from "../parts/meanwhile.tsx";
@@ -67,17 +66,13 @@ export function RoomHeader(props: {
           <Icon name={view.visibility === "private" ? "lock" : "hash"} size={20} />
         </span>
       ) : (
-        <span className="there">
-          <Avatar principal={`user/${other}`} label={title} size={32} />
-          <Here of={`user/${other}`} />
-        </span>
+        <Face principal={`user/${other}`} label={title} size={32} />
       )}
       <div className="grow">
         <h1 className="ellipsis" dir="auto">
           {title}
         </h1>
-        {other !== undefined && <StatusMark of={`user/${other}`} />}
-        {isArchived && <span className="tag">archived</span>}
+        {isArchived ? <span className="tag">archived</span> : other && <StatusMark of={`user/${other}`} />}
         {view.topic !== "" && (
           <div className="topic ellipsis optional" dir="auto" title={view.topic}>
             {view.topic}

@@ -5,7 +5,7 @@ import { liveStatus, useSession } from "../../live/index.ts";
 import { agentLabel, groupRooms, otherPerson } from "../../model/index.ts";
 import { brandName, useBrand } from "./brand.ts";
 import { Avatar } from "../parts/avatar.tsx";
-import { Here, StatusText } from "../parts/here.tsx";
+import { Face, StatusText } from "../parts/here.tsx";
 import { Icon, Mark, type IconName } from "../parts/icons.tsx";
 import { Actions } from "../parts/layers.tsx";
 import { useAgents, useNames, useProfile, useRooms, useRoomTitle } from "../parts/lists.ts";
@@ -128,10 +128,7 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
       {other === undefined ? (
         <Icon name={room.visibility === "private" ? "lock" : "hash"} size={17} />
       ) : (
-        <span className="there">
-          <Avatar principal={`user/${other}`} label={title} size={22} />
-          <Here of={`user/${other}`} />
-        </span>
+        <Face principal={`user/${other}`} label={title} size={22} />
       )}
       <span className="grow ellipsis" dir="auto">
         {title}
