@@ -62,7 +62,7 @@ export function createSearch(ports: SearchPorts): Search {
   let finding = 0;
 
   /** How far a slot is to be searched; undefined: it cannot be. */
-  async function ready(slot: SlotId, deadlineMs: number): Promise<Answered["covered"][number] | undefined> {
+  async function reached(slot: SlotId, deadlineMs: number): Promise<Answered["covered"][number] | undefined> {
     if (slots.committed(slot) === undefined && !isElsewhere(slot)) kernel.serve(slot);
     const served = await projection.served(slot, deadlineMs);
     if (served === undefined) return undefined;
@@ -79,12 +79,15 @@ export function createSearch(ports: SearchPorts): Search {
     finding += 1;
     const sinceMs = clock.monotonicMs();
     try {
-      const states = await Promise.all(places.map(({ slot }) => ready(slot, sinceMs + limits.waitMs)));
-      const covered = states.filter((state) => state !== undefined);
-      const known = new Set(covered.map(({ slot }) => slot));
+      const states = await Promise.all(places.map(({ slot }) => reached(slot, sinceMs + limits.waitMs)));
+      const ready = states.filter((state) => state !== undefined);
+      const known = new Set(ready.map(({ slot }) => slot));
       const asked = places.filter(({ slot }) => known.has(slot)).map(({ slot, actors }) => [slot, actors] as const);
-      const found = await index.ask("find", { query: query as Query, places: asked });
-      const missing = places.filter(({ slot }) => !known.has(slot)).map(({ slot }) => slot);
+      const { at, ...found } = await index.ask("find", { query: query as Query, places: asked });
+      // The index may have been lost and made anew since a slot was ready: what it says itself counts.
+      const covered = ready.filter(({ slot, seq }) => (at.get(slot)?.seq ?? -1) >= seq);
+      const whole = new Set(covered.map(({ slot }) => slot));
+      const missing = places.filter(({ slot }) => !whole.has(slot)).map(({ slot }) => slot);
       meter.observeMs("search", clock.monotonicMs() - sinceMs);
       return ok({ ...found, hits: [...found.hits], covered, missing });
     } catch (error) {

@@ -240,7 +240,8 @@ export class Projection {
       }
       if (followed.at === undefined || !log.holds(followed.at)) await this.#remake(slot, followed);
       const from = followed.at;
-      if (from === undefined || this.#ended || from.seq >= log.seq) return;
+      if (this.#ended || (from !== undefined && from.seq >= log.seq)) return;
+      if (from === undefined) continue;
       const piece = await log.read(from, this.#limits.pieceBytesMax);
       if (piece === undefined) followed.at = undefined;
       else {
@@ -249,7 +250,7 @@ export class Projection {
         followed.at = at;
         this.#cleanLater();
         // A chunk is committed as a whole: the rest comes with the next news.
-        if (at.seq === from.seq) return;
+        if (at?.seq === from.seq) return;
       }
       for (const heard of followed.waiting) heard();
     }
@@ -278,12 +279,13 @@ export class Projection {
     const sinceMs = clock.monotonicMs();
     followed.at = undefined;
     while (await index.ask("clear", { slot }));
+    await index.ask("begin", { slot });
     const cut = await slots.cut(slot);
     let count = 0;
     try {
       for await (const rows of recordsOf(cut, this.#limits.rowsAtOnce)) {
         if (this.#ended) return;
-        await index.ask("add", { slot, rows });
+        if (!(await index.ask("add", { slot, rows }))) return;
         count += rows.length;
       }
     } finally {
@@ -291,7 +293,7 @@ export class Projection {
     }
     const { lastEpoch: epoch, lastSeq: seq, lastChecksum: checksum } = cut.head;
     const at = { epoch, seq, checksum };
-    await index.ask("settle", { slot, at });
+    if (!(await index.ask("settle", { slot, at }))) return;
     followed.at = at;
     meter.count("search_slots_indexed");
     log.debug("search.slot.indexed", { slot, seq, records: count, tookMs: Math.round(clock.monotonicMs() - sinceMs) });

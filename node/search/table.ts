@@ -100,26 +100,27 @@ export class SearchTable {
     }
   }
 
-  /** Where each slot stands. One that is not in it has no whole rows. */
-  positions(): ReadonlyMap<SlotId, Position> {
-    const rows = this.#all("SELECT name, epoch, seq, checksum FROM slot WHERE seq IS NOT NULL");
+  /** Where slots stand, all or some. One that is not in it has no whole rows. */
+  positions(of?: readonly SlotId[]): ReadonlyMap<SlotId, Position> {
+    const sql = "SELECT name, epoch, seq, checksum FROM slot WHERE seq IS NOT NULL";
+    const rows = of === undefined ? this.#all(sql) : of.flatMap((slot) => this.#all(`${sql} AND name = ?`, slot));
     return new Map(
       rows.map(({ name, epoch, seq, checksum }) => [name as SlotId, { epoch, seq, checksum } as Position]),
     );
   }
 
-  /** Applies what entries did, up to a position. `from`: where the slot stood; throws when that is not so. */
-  apply(slot: SlotId, from: Position, changes: readonly Change[], to: Position): void {
-    this.#within(() => {
+  /** Applies what entries did, up to a position. False: the slot does not stand at `from`, and nothing is done. */
+  apply(slot: SlotId, from: Position, changes: readonly Change[], to: Position): boolean {
+    return this.#within(() => {
       const row = this.#get("SELECT id, seq, checksum FROM slot WHERE name = ?", slot);
-      if (row?.["seq"] !== from.seq || row["checksum"] !== from.checksum)
-        throw new Error(`${slot} is not at ${from.seq}`);
+      if (row?.["seq"] !== from.seq || row["checksum"] !== from.checksum) return false;
       this.#change(row["id"] as number, changes);
       this.#stand(slot, to);
+      return true;
     });
   }
 
-  /** Makes a slot anew: it has no rows and no position. At most so many rows go at once; true: there are more. */
+  /** Takes a slot out of the index. At most so many rows go at once; true: there are more. */
   clear(slot: SlotId): boolean {
     return this.#within(() => {
       const row = this.#get("SELECT id FROM slot WHERE name = ?", slot);
@@ -139,19 +140,26 @@ export class SearchTable {
     });
   }
 
-  /** Rows of a slot that is made anew. */
-  add(slot: SlotId, changes: readonly Change[]): void {
-    this.#within(() => {
-      this.#run("INSERT OR IGNORE INTO slot (name) VALUES (?)", slot);
-      this.#change(this.#get("SELECT id FROM slot WHERE name = ?", slot)?.["id"] as number, changes);
+  /** A slot that was cleared is made anew: `add` and `settle` follow. */
+  begin(slot: SlotId): void {
+    this.#run("INSERT INTO slot (name) VALUES (?)", slot);
+  }
+
+  /** Rows of a slot that is made anew. False: it is not, for the index was lost meanwhile. */
+  add(slot: SlotId, changes: readonly Change[]): boolean {
+    return this.#within(() => {
+      const row = this.#get("SELECT id FROM slot WHERE name = ? AND seq IS NULL", slot);
+      if (row !== undefined) this.#change(row["id"] as number, changes);
+      return row !== undefined;
     });
   }
 
-  /** The slot has all rows up to here. */
-  settle(slot: SlotId, at: Position): void {
-    this.#within(() => {
-      this.#run("INSERT OR IGNORE INTO slot (name) VALUES (?)", slot);
-      this.#stand(slot, at);
+  /** The slot has all rows up to here. False: as of `add`. */
+  settle(slot: SlotId, at: Position): boolean {
+    return this.#within(() => {
+      const row = this.#get("SELECT id FROM slot WHERE name = ? AND seq IS NULL", slot);
+      if (row !== undefined) this.#stand(slot, at);
+      return row !== undefined;
     });
   }
 

@@ -15,7 +15,8 @@ export type Rows = readonly (readonly [actor: ActorId, key: string, stored: stri
 export interface Requests {
   /** Where each slot stands that is whole. */
   readonly open: { readonly asks: object; readonly answer: ReadonlyMap<SlotId, Position> };
-  /** Applies whole chunks, as far as `through`; answers with where the slot stands then. */
+  /** Applies whole chunks, as far as `through`; answers with where the slot stands then. Undefined: it did not stand
+   *  at `from`. */
   readonly apply: {
     readonly asks: {
       readonly slot: SlotId;
@@ -23,13 +24,19 @@ export interface Requests {
       readonly chunks: Chunks;
       readonly through: number;
     };
-    readonly answer: Position;
+    readonly answer: Position | undefined;
   };
   /** Removes some rows of a slot; answers whether there are more. */
   readonly clear: { readonly asks: { readonly slot: SlotId }; readonly answer: boolean };
-  readonly add: { readonly asks: { readonly slot: SlotId; readonly rows: Rows }; readonly answer: null };
-  readonly settle: { readonly asks: { readonly slot: SlotId; readonly at: Position }; readonly answer: null };
-  readonly find: { readonly asks: { readonly query: Query; readonly places: SlotPlaces }; readonly answer: Found };
+  /** A slot that was cleared is made anew. Of `add` and `settle`, false: it is not, for the index was lost meanwhile. */
+  readonly begin: { readonly asks: { readonly slot: SlotId }; readonly answer: null };
+  readonly add: { readonly asks: { readonly slot: SlotId; readonly rows: Rows }; readonly answer: boolean };
+  readonly settle: { readonly asks: { readonly slot: SlotId; readonly at: Position }; readonly answer: boolean };
+  /** With where the slots stand of which it found something: those that are not in it are not whole. */
+  readonly find: {
+    readonly asks: { readonly query: Query; readonly places: SlotPlaces };
+    readonly answer: Found & { readonly at: ReadonlyMap<SlotId, Position> };
+  };
   /** Takes what was deleted off the disk. */
   readonly clean: { readonly asks: object; readonly answer: null };
   readonly close: { readonly asks: object; readonly answer: null };
@@ -81,14 +88,18 @@ export class IndexWorker {
         return applied(table, request);
       case "clear":
         return table.clear(request.slot);
+      case "begin":
+        table.begin(request.slot);
+        return null;
       case "add":
-        table.add(request.slot, changesOfRows(request.rows));
-        return null;
+        return table.add(request.slot, changesOfRows(request.rows));
       case "settle":
-        table.settle(request.slot, request.at);
-        return null;
+        return table.settle(request.slot, request.at);
       case "find":
-        return table.find(request.query, request.places);
+        return {
+          ...table.find(request.query, request.places),
+          at: table.positions(request.places.map(([slot]) => slot)),
+        };
       case "clean":
         table.clean();
         return null;
@@ -109,7 +120,10 @@ export class IndexWorker {
   }
 }
 
-function applied(table: SearchTable, { slot, from, chunks, through }: Extract<Request, { type: "apply" }>): Position {
+function applied(
+  table: SearchTable,
+  { slot, from, chunks, through }: Extract<Request, { type: "apply" }>,
+): Position | undefined {
   let at = from;
   const changes: Change[] = [];
   for (const [firstSeq, bytes] of chunks) {
@@ -120,8 +134,7 @@ function applied(table: SearchTable, { slot, from, chunks, through }: Extract<Re
     for (const entry of read.entries) changes.push(...changesOf(entry));
     at = { epoch: last.epoch, seq: last.seq, checksum: read.checksum };
   }
-  if (at !== from) table.apply(slot, from, changes, at);
-  return at;
+  return at === from || table.apply(slot, from, changes, at) ? at : undefined;
 }
 
 const changesOfRows = (rows: Rows): readonly Change[] =>

@@ -28,6 +28,10 @@ describe("search: the index in its thread", () => {
     opened.push(index);
     return index;
   };
+  const begin = async (index: Index): Promise<Index> => {
+    await index.ask("begin", { slot });
+    return index;
+  };
   const say = (index: Index, seq: number, text: string, deletedAtMs?: number) => {
     const key = `message/${seq}`;
     const stored = `side/record/${slot}/${actor}/${key}`;
@@ -42,7 +46,7 @@ describe("search: the index in its thread", () => {
     readdirSync(dirname(file)).filter((name) => readFileSync(join(dirname(file), name)).includes(word));
 
   it("is there again after a stop, with where it stood", async () => {
-    const first = open();
+    const first = await begin(open());
     await say(first, 1, "a zebra");
     await first.ask("settle", { slot, at });
     await first.close();
@@ -52,7 +56,7 @@ describe("search: the index in its thread", () => {
   });
 
   it("does not call a slot whole that was not settled", async () => {
-    const first = open();
+    const first = await begin(open());
     await say(first, 1, "a zebra");
     await first.close();
     expect([...(await open().ask("open", {}))]).to.deep.equal([]);
@@ -63,19 +67,20 @@ describe("search: the index in its thread", () => {
     ["cut", Buffer.from("SQLite format 3\0")],
   ] as const)
     it(`is empty, and takes rows, where its file is ${what}`, async () => {
-      const first = open();
+      const first = await begin(open());
       await say(first, 1, "a zebra");
       await first.ask("settle", { slot, at });
       await first.close();
       writeFileSync(file, bytes);
       const second = open();
       expect([...(await second.ask("open", {}))]).to.deep.equal([]);
+      await begin(second);
       await say(second, 1, "a zebra");
       expect(await seqs(second, "zebra")).to.deep.equal([1]);
     });
 
   it("leaves no byte of what was deleted in its files", async () => {
-    const index = open();
+    const index = await begin(open());
     for (let seq = 1; seq <= 300; seq += 1) await say(index, seq, seq === 150 ? "a kangaroo" : `word${seq} and others`);
     expect(onDisk("kangaroo")).not.to.deep.equal([]);
     await say(index, 150, "", 1);
@@ -90,13 +95,14 @@ describe("search: the index in its thread", () => {
 
   it("is in memory while the disk is encrypted, and its file goes", async () => {
     let hides = false;
-    const index = open(() => hides);
+    const index = await begin(open(() => hides));
     await say(index, 1, "a zebra");
     expect(existsSync(file)).to.equal(true);
     hides = true;
     const lost = await index.ask("clean", {}).catch((error: unknown) => error);
     expect(lost).to.be.an("error");
     expect(existsSync(file)).to.equal(false);
+    await begin(index);
     await say(index, 2, "a zebra");
     expect(await seqs(index, "zebra")).to.deep.equal([2]);
     expect(existsSync(file)).to.equal(false);

@@ -1,0 +1,355 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { room } from "../../../actors/room/index.ts";
+import { catalog } from "../../../actors/catalog/index.ts";
+import { user } from "../../../actors/user/index.ts";
+import type { Behavior } from "../../../actors/behavior.ts";
+import { createRandom } from "../../../node/platform/index.ts";
+import { createSearch, handleSearch, indexHere, type Index, type Search } from "../../../node/search/index.ts";
+import type { Position } from "../../../node/search/query.ts";
+import { IndexLost } from "../../../node/search/worker.ts";
+import {
+  ok,
+  type ActorId,
+  type Asker,
+  type FoundMessage,
+  type SearchPage,
+  type SlotId,
+} from "../../../protocols/index.ts";
+import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
+import { examples } from "../../depth.ts";
+import { startAlone } from "../../fixtures/alone.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { Disk } from "../../world/index.ts";
+import { createWorld, msPerTurn } from "../gateway/asking.ts";
+
+const people = ["ada", "bob", "cat"];
+const rooms = ["den", "attic"];
+const words = ["zebra", "Zébra", "zebras", "Grün", "東京都", "京都", "서울에서", "ab-cd", "cd"];
+const texts = fc.array(fc.constantFrom(...words), { minLength: 1, maxLength: 4 }).map((some) => some.join(" "));
+
+type Step =
+  | {
+      readonly does: "post";
+      readonly by: string;
+      readonly room: string;
+      readonly text: string;
+      readonly answers: boolean;
+    }
+  | { readonly does: "edit" | "delete"; readonly of: number; readonly text: string }
+  | { readonly does: "join" | "leave" | "remove"; readonly by: string; readonly room: string }
+  | { readonly does: "lose" }
+  | {
+      readonly does: "search";
+      readonly by: string;
+      readonly text: string;
+      readonly from?: string;
+      readonly limit: number;
+    };
+
+const who = fc.constantFrom(...people);
+const where = fc.constantFrom(...rooms);
+const searched = fc.oneof(
+  fc.constantFrom(...words, "zebra*", "z*", '"zebra grün"', "京", "都", "서울", "cd grun", "nothing", "ab"),
+  texts,
+);
+const post = fc.record({
+  does: fc.constant("post" as const),
+  by: who,
+  room: where,
+  text: texts,
+  answers: fc.boolean(),
+});
+const search = fc.record(
+  { does: fc.constant("search" as const), by: who, text: searched, from: who, limit: fc.integer({ min: 1, max: 3 }) },
+  { requiredKeys: ["does", "by", "text", "limit"] },
+);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { arbitrary: post, weight: 6 },
+  { arbitrary: search, weight: 5 },
+  fc.record({ does: fc.constantFrom("edit" as const, "delete" as const), of: fc.nat({ max: 12 }), text: texts }),
+  fc.record({ does: fc.constantFrom("join" as const, "leave" as const, "remove" as const), by: who, room: where }),
+  { arbitrary: fc.constant<Step>({ does: "lose" }), weight: 1 },
+);
+
+/** The oracle's own way of reading a text: nothing of the code that is tested. */
+const plain = (text: string): string =>
+  text
+    .normalize("NFD")
+    .replace(/\p{Mn}/gu, "")
+    .normalize("NFC")
+    .toLowerCase();
+const isRun = (text: string): boolean => /[\u3040-\u9fff\uac00-\ud7af]/.test(text);
+function says(text: string, query: string): boolean {
+  const all = plain(text).split(/[\s-]+/);
+  const found = (term: string): boolean => {
+    if (isRun(term)) return all.some((word) => word.includes(term));
+    const wanted = term
+      .replaceAll('"', "")
+      .replace("*", "")
+      .split(/[\s-]+/);
+    return all.some((_, at) =>
+      wanted.every((word, place) => {
+        const here = all[at + place] ?? "";
+        return term.endsWith("*") ? here.startsWith(word) : here === word;
+      }),
+    );
+  };
+  return (plain(query).match(/"[^"]*"|\S+/g) ?? []).every(found);
+}
+
+interface Written {
+  readonly room: string;
+  readonly seq: number;
+  readonly by: string;
+  text: string | undefined;
+}
+
+/** What is put in the place of a part, to see that the property notices. */
+interface Faults {
+  readonly index?: (index: Index) => Index;
+  /** Rooms answer whoever asks. */
+  readonly forgetsWhoReads?: true;
+  /** All rooms that a person was ever in are searched. */
+  readonly remembersRooms?: true;
+}
+
+/** A node with an index that can be lost, and what people do there. */
+async function openNode(faults: Faults) {
+  const world = createWorld();
+  const stopTime = world.flow(msPerTurn);
+  const clock = world.clock();
+  const store = new Disk(world).open({ life: 1, alive: true });
+  const runtime = createEchoRuntime({ clock, tokenDelayMs: 0 });
+  const common = { clock, random: createRandom(), log: quietLog, meter: quietMeter };
+  const { peer } = await startAlone({
+    ...common,
+    store,
+    behaviors: [room, user, catalog] as unknown as Behavior<never, never, never>[],
+    engines: runtime.engines,
+    limits: { kernel: { snapshotEntriesMax: 8 } as never },
+  });
+  let kept = indexHere();
+  let lost = false;
+  const losing: Index = {
+    ask: (type, asks) => {
+      if (!lost) return kept.ask(type, asks);
+      lost = false;
+      kept = indexHere();
+      return Promise.reject(new IndexLost("it was removed"));
+    },
+    close: () => kept.close(),
+  };
+  const search: Search = createSearch({
+    ...common,
+    ...peer,
+    node: "alone",
+    index: faults.index?.(losing) ?? losing,
+    slots: { committed: (slot) => peer.replication.committed(slot), cut: (slot) => peer.replication.cut(slot) },
+    exchange: { ...peer.exchange, on: () => undefined },
+    limits: { retryMs: 1, waitMs: 60_000 },
+  });
+  search.start();
+  const ask = async (by: string, to: string, message: { readonly type: string; readonly [field: string]: unknown }) =>
+    peer.kernel.ask({ to: to as ActorId, from: `user/${by}`, message, timeoutMs: 60_000 });
+  const everIn = new Set<string>();
+  const { "search.messages": find } = handleSearch({
+    kernel: {
+      async ask(request) {
+        const isHistory = request.message.type === "history";
+        const from = faults.forgetsWhoReads && isHistory ? ("user/ada" as const) : request.from;
+        const answer = await peer.kernel.ask({ ...request, from });
+        if (!faults.remembersRooms || request.message.type !== "describe" || !answer.ok) return answer;
+        for (const one of (answer.value as { rooms: string[] }).rooms) everIn.add(`${request.from} ${one}`);
+        const known = [...everIn].filter((one) => one.startsWith(`${request.from} `)).map((one) => one.split(" ")[1]);
+        return ok({ ...(answer.value as object), rooms: known });
+      },
+    },
+    limits: { askTimeoutMs: 60_000 },
+    find: search.find,
+  });
+  return {
+    ask,
+    find: (by: string, fields: object) => find(fields, { actor: `user/${by}` } as unknown as Asker),
+    async signUp(name: string) {
+      const message = { type: "create", passwordHash: "argon", displayName: name };
+      const made = await peer.kernel.ask({
+        to: `user/${name}` as ActorId,
+        from: "gateway",
+        message,
+        timeoutMs: 60_000,
+      });
+      expect(made.ok, JSON.stringify(made)).to.equal(true);
+    },
+    lose: () => void (lost = true),
+    async stop() {
+      await search.stop();
+      await peer.stop(2_000);
+      await runtime.stop(1_000);
+      await store.close();
+      await stopTime();
+    },
+  };
+}
+
+/** Takes the steps, and compares each search with a look at everything. */
+async function follow(steps: readonly Step[], faults: Faults = {}): Promise<void> {
+  const node = await openNode(faults);
+  try {
+    const written: Written[] = [];
+    const members = new Map(rooms.map((one) => [one, new Set(["ada"])]));
+    for (const name of people) await node.signUp(name);
+    for (const one of rooms)
+      expect((await node.ask("ada", `room/${one}`, { type: "create", visibility: "public" })).ok).to.equal(true);
+    for (const one of steps) await take(node, { one, written, members });
+  } finally {
+    await node.stop();
+  }
+}
+
+async function take(
+  node: Awaited<ReturnType<typeof openNode>>,
+  at: { readonly one: Step; readonly written: Written[]; readonly members: ReadonlyMap<string, Set<string>> },
+): Promise<void> {
+  const { one, written, members } = at;
+  if (one.does === "lose") return node.lose();
+  if (one.does === "post") {
+    const root = written.find((other) => other.room === one.room && other.text !== undefined);
+    const replyTo = one.answers && root !== undefined ? { replyTo: root.seq } : {};
+    const posted = await node.ask(one.by, `room/${one.room}`, { type: "post", text: one.text, ...replyTo });
+    expect(posted.ok).to.equal(members.get(one.room)?.has(one.by));
+    if (posted.ok) written.push({ ...one, seq: (posted.value as { seq: number }).seq });
+    return;
+  }
+  if (one.does === "edit" || one.does === "delete") {
+    const message = written[one.of];
+    if (message?.text === undefined || members.get(message.room)?.has(message.by) !== true) return;
+    const fields = one.does === "edit" ? { seq: message.seq, text: one.text } : { seq: message.seq };
+    expect((await node.ask(message.by, `room/${message.room}`, { type: one.does, ...fields })).ok).to.equal(true);
+    message.text = one.does === "edit" ? one.text : undefined;
+    return;
+  }
+  if (one.does === "join" || one.does === "leave" || one.does === "remove") {
+    if (one.by === "ada") return;
+    const own = members.get(one.room) as Set<string>;
+    if (one.does === "join") {
+      if ((await node.ask(one.by, `room/${one.room}`, { type: "join" })).ok) own.add(one.by);
+    } else if (own.delete(one.by)) {
+      const [by, message] =
+        one.does === "leave" ? [one.by, { type: "leave" }] : ["ada", { type: "remove", member: `user/${one.by}` }];
+      expect((await node.ask(by, `room/${one.room}`, message)).ok).to.equal(true);
+    }
+    return;
+  }
+  if (one.does !== "search") return;
+  const expected = written
+    .filter(({ room: name, text, by }) =>
+      text !== undefined && members.get(name)?.has(one.by) && (one.from ?? by) === by ? says(text, one.text) : false,
+    )
+    .map(({ room: name, seq }) => `${name} ${seq}`);
+  const found: string[] = [];
+  for (let cursor: string | undefined, pages = 0; ; pages += 1) {
+    const answer = await node.find(one.by, {
+      text: one.text,
+      limit: one.limit,
+      ...(one.from !== undefined && { from: `user/${one.from}` }),
+      ...(cursor !== undefined && { cursor }),
+    });
+    const page: SearchPage = answer.ok ? answer.value : expect.fail(JSON.stringify(answer.error));
+    expect(page.unreachable).to.equal(undefined);
+    if (page.misspelt === true) break;
+    found.push(...page.found.map(({ room: name, seq }: FoundMessage) => `${name} ${seq}`));
+    cursor = page.next;
+    if (cursor === undefined || pages > 40) break;
+  }
+  expect(found.toSorted(), `${one.by} ${one.text}`).to.deep.equal(expected.toSorted());
+}
+
+/** Another index has the entries: this one says where they end, and has nothing of them. */
+function claimsTooEarly(index: Index): Index {
+  const shadow = indexHere();
+  return {
+    ...index,
+    async ask(type, asks) {
+      if (type === "apply") {
+        const { slot } = asks as { readonly slot: SlotId };
+        const at = (await shadow.ask(type, asks)) as Position;
+        // Its rows go with their position; then it is said to have those of the other.
+        while (await index.ask("clear", { slot }));
+        await index.ask("begin", { slot });
+        await index.ask("settle", { slot, at });
+        return at as never;
+      }
+      if (type !== "find") await shadow.ask(type, asks);
+      return index.ask(type, asks);
+    },
+  };
+}
+
+describe("search equals a look at everything that the asker may read", () => {
+  const histories = fc.array(step, { minLength: 10, maxLength: 40 });
+
+  it("over random histories, with an index that is lost now and then", async () => {
+    await fc.assert(
+      fc.asyncProperty(histories, (steps) => follow(steps)),
+      { numRuns: examples(240) },
+    );
+  });
+
+  const ada = (text: string): Step => ({ does: "post", by: "ada", room: "den", text, answers: false });
+  const look = (by: string, text = "zebra"): Step => ({ does: "search", by, text, limit: 3 });
+  const noticed = async (steps: readonly Step[], faults: Faults): Promise<void> => {
+    await follow(steps);
+    const wrong = await follow(steps, faults).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(wrong).to.be.an("error");
+  };
+
+  it("notices a permission of the past", () =>
+    noticed(
+      [
+        { does: "join", by: "bob", room: "den" },
+        ada("zebra"),
+        look("bob"),
+        { does: "remove", by: "bob", room: "den" },
+        look("bob"),
+      ],
+      { forgetsWhoReads: true, remembersRooms: true },
+    ));
+
+  it("is right where only the index knows a room of the past: the room itself refuses", () =>
+    follow(
+      [
+        { does: "join", by: "bob", room: "den" },
+        ada("zebra"),
+        look("bob"),
+        { does: "remove", by: "bob", room: "den" },
+        look("bob"),
+      ],
+      { remembersRooms: true },
+    ));
+
+  it("notices an edit that is not in the index", () =>
+    noticed([ada("grün"), look("ada"), { does: "edit", of: 0, text: "zebra" }, look("ada")], {
+      index: claimsTooEarly,
+    }));
+
+  it("notices a position that is claimed before the rows are there", () =>
+    noticed([ada("grün"), look("ada"), ada("zebra"), look("ada")], {
+      index: claimsTooEarly,
+    }));
+
+  it("notices an index that was lost and is not made anew", () =>
+    noticed([ada("zebra"), look("ada"), { does: "lose" }, look("ada"), look("ada")], {
+      index: (index) => ({
+        ...index,
+        ask: (type, asks) =>
+          index.ask(type, asks).catch((error: unknown) => {
+            if (!(error instanceof IndexLost)) throw error;
+            return type === "find" ? ({ hits: [], more: false } as never) : index.ask(type, asks);
+          }),
+      }),
+    }));
+});
