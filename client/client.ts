@@ -132,10 +132,11 @@ export class Client {
   }
 
   /** Looks at these people from now on, on this connection and each later one, in place of those before. At most
-   *  `peopleLookedAtMax`. Listeners hear how they are, and of what changes. */
-  look(people: readonly string[]): void {
+   *  `peopleLookedAtMax`. Listeners hear how they are, and of what changes. Gives those who are here now; refused where
+   *  there is no connection, or the node knows no presence. */
+  look(people: readonly string[]): Promise<Result<readonly Presence[]>> {
     this.#lookedAt = people;
-    this.#sendLook(1);
+    return new Promise((resolve) => this.#sendLook(1, resolve));
   }
 
   /** Calls back for the people who are looked at; call what it gives to end that. */
@@ -248,19 +249,22 @@ export class Client {
     this.#once({ do: "here", with: { active: this.#active } }, () => undefined);
   }
 
-  #sendLook(attempt: number): void {
+  #sendLook(attempt: number, told?: (people: Result<readonly Presence[]>) => void): void {
     const people = this.#lookedAt;
     if (people === undefined) return;
-    this.#look = this.#once({ do: "look", with: { people: [...people] } }, (id, result) => {
+    const answered = (id: number, result: Result<unknown>): void => {
+      const here = result.ok ? (result.value as { readonly people: readonly Presence[] }).people : undefined;
+      if (here === undefined) told?.(result as Result<never>);
+      else told?.({ ok: true, value: here });
       // A later one, or that of a later connection, is under way.
       if (id !== this.#look) return;
-      if (result.ok) return this.#tellPresence((result.value as { readonly people: readonly Presence[] }).people, true);
-      if (result.error.outcome === "failed" || this.#connection.status.status !== "open") return;
-      this.#ports.after(
-        backoffMs(attempt, this.#ports.chance()),
-        () => id === this.#look && this.#sendLook(attempt + 1),
-      );
-    });
+      if (here !== undefined) return this.#tellPresence(here, true);
+      if (result.ok || result.error.outcome === "failed" || this.#connection.status.status !== "open") return;
+      const again = (): void => void (id === this.#look && this.#sendLook(attempt + 1));
+      this.#ports.after(backoffMs(attempt, this.#ports.chance()), again);
+    };
+    this.#look = this.#once({ do: "look", with: { people: [...people] } }, answered);
+    if (this.#look === undefined) told?.({ ok: false, error: failure("UNREACHABLE") });
   }
 
   #tellPresence(people: readonly Presence[], whole: boolean): void {

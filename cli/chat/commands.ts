@@ -39,7 +39,12 @@ export const commands = {
   vote: row("N", "[OPTION …]", "vote in poll N by the numbers of options; none takes the vote back"),
   results: row("N", "", "the counts of poll N, and your vote"),
   close: row("N", "", "close poll N: it takes no more votes"),
-  who: row("", "", "members of this room"),
+  who: row("", "", "members of this room, and which of them are here"),
+  status: row(
+    "",
+    "[TEXT]",
+    "tell others what you are doing, after an emoji if you like; without a text: nothing any more",
+  ),
   topic: row("", "TEXT", "set the topic of this room"),
   archive: row("", "", "archive this room: it can be read, and nobody writes in it"),
   unarchive: row("", "", "bring this room back"),

@@ -1,6 +1,9 @@
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
 import type { CatalogRow, ModelInfo, Notice } from "../../protocols/index.ts";
+import { wireLimits } from "../../protocols/limits.ts";
+import { normalEmoji } from "../../protocols/text/emoji.ts";
+import { cleaned } from "../../protocols/text/text.ts";
 import { sought } from "../../protocols/text/names.ts";
 import { noticeText, peopleIn } from "../../protocols/words/notice-text.ts";
 import { cliLimits } from "../limits.ts";
@@ -21,7 +24,7 @@ import {
 } from "./requests.ts";
 import type { Screen } from "./screen.ts";
 import { nameOf, type Names } from "./names.ts";
-import { describeResults, describeRoom, describeThread, type Look } from "./view.ts";
+import { describePresence, describeResults, describeRoom, describeThread, type Look } from "./view.ts";
 import { namesPerson, partnerIn, withAccount } from "./person.ts";
 import { Visit } from "./visit.ts";
 
@@ -89,7 +92,7 @@ function tellNotices(client: Pick<Client, "follow">, user: string, { show, dim }
 /** Builds a conversation over a client that is connected. */
 export function createConversation(options: {
   readonly user: string;
-  readonly client: Pick<Client, "at" | "call" | "follow" | "link">;
+  readonly client: Pick<Client, "at" | "call" | "follow" | "link" | "look">;
   readonly screen: Screen;
   readonly json: boolean;
   /** How people are called. */
@@ -218,9 +221,27 @@ export function createConversation(options: {
     const answer = await client.call("room.describe", room, {});
     const members = answer.ok ? Object.entries(answer.value.members) : [];
     await names.ready(members.map(([member]) => member));
-    for (const [member, { role }] of members)
-      show({ member, role }, `${names.listed(member)}${role === "member" ? "" : dim(` ${role}`)}`);
+    const people = members.map(([member]) => member).filter((member) => member.startsWith("user/"));
+    const looked = await client.look(people.slice(0, wireLimits.peopleLookedAtMax).map(nameOf));
+    void client.look([]);
+    const present = new Map(looked.ok ? looked.value.map((one) => [`user/${one.user}`, one]) : []);
+    for (const [member, { role }] of members) {
+      const presence = present.get(member);
+      const beside = [role === "member" ? [] : role, presence ? describePresence(presence) : []].flat();
+      show(
+        { member, role, ...(presence && { presence }) },
+        `${names.listed(member)}${dim(beside.map((part) => ` ${part}`).join(","))}`,
+      );
+    }
     return stepOf(answer);
+  }
+
+  async function setStatus(typed: string): Promise<Step> {
+    const [first = "", ...others] = typed.split(" ");
+    const emoji = normalEmoji(first);
+    const text = cleaned((emoji === undefined ? typed : others.join(" ")).trim(), "line");
+    const status = { ...(emoji !== undefined && { emoji }), ...(text !== "" && { text }) };
+    return stepOf(await client.call("user.setStatus", user, status));
   }
 
   async function showHistory(count: string): Promise<Step> {
@@ -297,6 +318,8 @@ export function createConversation(options: {
       }
       case "who":
         return inRoom(showMembers);
+      case "status":
+        return setStatus(line.rest);
       case "history":
         return showHistory(line.rest);
       case "show":

@@ -6,6 +6,7 @@ import type {
   PollResults,
   RoomEvent,
   RoomMessage,
+  Presence,
   RoomSummary,
   RoomThread,
   ToolRound,
@@ -245,6 +246,13 @@ export function describeRoom(room: RoomSummary, { color, who }: Look, partner?: 
   const beside = title === "" || title === room.room ? "" : ` (${withoutControls(title)})`;
   const archived = room.archived === true ? ", archived" : "";
   return `${withoutControls(room.room)}${beside}${archived}, ${room.memberCount} members${unread}${threads}${mentioned}`;
+}
+
+/** How somebody is, beside their name: `active`, `away, 🚆 on a train`. */
+export function describePresence({ here, status }: Presence): string {
+  const quiet = status?.doNotDisturb === true ? "do not disturb" : undefined;
+  const says = [status?.emoji, status?.text].filter((part) => part !== undefined).join(" ");
+  return [here, quiet, says === "" ? undefined : printable(says)].filter((part) => part !== undefined).join(", ");
 }
 
 const indent = (text: string): string => printable(text).replaceAll("\n", "\n      ");

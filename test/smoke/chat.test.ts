@@ -13,12 +13,12 @@ describe("plexus chat in pipes", () => {
     const code = ready.adminCode ?? "";
     const first = await run(
       ["chat", "--url", ready.url, "--user", "ada", "--sign-up", "--admin-code", code],
-      "/create den The Den\nhello\n/reply 1 to myself\n/who\n",
+      "/create den The Den\nhello\n/reply 1 to myself\n/status 🚆 on a train\n/who\n",
     );
     expect(first.err).to.equal("");
     expect(first.code).to.equal(0);
     expect(first.out)
-      .to.match(/#1 ada: hello\n[\s\S]*ada owner/)
+      .to.match(/#1 ada: hello\n[\s\S]*ada owner, active/)
       .and.match(/#2 ada in the thread of #1, 1 reply: to myself/);
     expect(statSync(join(folder, "config/plexus/session.json")).mode & 0o777).to.equal(0o600);
 

@@ -83,7 +83,8 @@ function openFixture(at: At, interactive = true, people?: People) {
       else wanted.state(answers.follow, 0);
       return () => {};
     },
-  } as unknown as Pick<Client, "at" | "call" | "follow" | "link">;
+    look: async () => ok([]),
+  } as unknown as Pick<Client, "at" | "call" | "follow" | "link" | "look">;
   const models: ModelInfo[] = [];
   const conversation = createConversation({
     user: "ada",

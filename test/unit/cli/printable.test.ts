@@ -115,6 +115,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       at: { name: `n${hostile}`, url: "", amongMany: true },
       link: open,
       call: async (command: string) => ok(poisoned(answers[command] ?? {})),
+      look: async () => ok(poisoned([{ user: "ben", here: "away", status: { text: "t", emoji: "😀" } }])),
       follow(topic: string, wanted: Follower) {
         follower = wanted;
         wanted.state(poisoned(states[topic] as object), 1);

@@ -745,3 +745,38 @@ describe("a client among several nodes", () => {
     expect(two.sessions).to.have.length(1);
   });
 });
+
+describe("a client that looks at people", () => {
+  it("asks for them again on each connection, hears all of them first and then what changes", async () => {
+    const { world, one, client } = alone();
+    const heard: unknown[] = [];
+    client.onPresence((people, whole) => heard.push([whole, ...people.map(({ user, here }) => `${user} ${here}`)]));
+    const first = client.look(["ben", "cleo"]);
+    world.pass(10);
+    const asked = one.last("look");
+    expect(asked.with).to.deep.equal({ people: ["ben", "cleo"] });
+    one.say({ re: asked.id, ok: { people: [{ user: "ben", here: "active" }] } });
+    world.pass(10);
+    expect(await first).to.deep.equal({ ok: true, value: [{ user: "ben", here: "active" }] });
+    one.say({ presence: [{ user: "ben", here: "away" }] });
+    world.pass(10);
+    client.here(false);
+    one.session.drop();
+    world.pass(limits.backoffMaxMs);
+    expect(one.last("look").with).to.deep.equal({ people: ["ben", "cleo"] });
+    expect(one.last("here").with).to.deep.equal({ active: false });
+    one.say({ re: one.last("look").id, ok: { people: [] } });
+    world.pass(10);
+    expect(heard).to.deep.equal([[true, "ben active"], [false, "ben away"], [true]]);
+  });
+
+  it("tells of a node that knows no presence, and asks it no more", async () => {
+    const { world, one, client } = alone();
+    const told = client.look(["ben"]);
+    world.pass(10);
+    one.say({ re: one.last("look").id, error: failure("BAD_REQUEST") });
+    world.pass(60_000);
+    expect(await told).to.have.nested.property("error.code", "BAD_REQUEST");
+    expect(one.all("look")).to.have.length(1);
+  });
+});

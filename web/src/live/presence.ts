@@ -58,7 +58,7 @@ export class PresenceStore {
   #gather(): void {
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
-      this.#client.look([...this.#wanted.keys()].slice(-wireLimits.peopleLookedAtMax));
+      void this.#client.look([...this.#wanted.keys()].slice(-wireLimits.peopleLookedAtMax));
     }, gatherMs);
   }
 }
