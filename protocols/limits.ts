@@ -96,6 +96,12 @@ export const wireLimits = {
   roomMembersMax: 5_000,
   /** A user whose list is full creates no room (`LIMIT_REACHED`) and leaves the next one. */
   roomsPerUserMax: 500,
+  /** More favourites are refused with `BAD_REQUEST`. */
+  favouritesMax: 50,
+  /** More sections of the list of rooms are refused with `BAD_REQUEST`. */
+  sidebarSectionsMax: 30,
+  /** A longer name of a section is refused with `BAD_REQUEST`. */
+  sectionNameCharsMax: 40,
   /** Banning one more member from a room is refused with `LIMIT_REACHED`; bans that have ended do not count. */
   bansPerRoomMax: 500,
   /** A shorter ban is refused with `BAD_REQUEST`. */

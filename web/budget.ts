@@ -20,7 +20,7 @@ export const pageBudgetKiB = {
   toSignIn: 145,
   toFirstMessage: 245,
   toOverview: 265,
-  allOfAdministration: 460,
+  allOfAdministration: 464,
   toTerminal: 700,
 } as const;
 

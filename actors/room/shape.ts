@@ -86,6 +86,7 @@ export type RoomChange =
       readonly own?: number;
       readonly quiet?: number;
     }
+  | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
 
 /** An answer that is owed to the room. */

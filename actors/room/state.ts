@@ -33,7 +33,16 @@ import {
   type Member,
   type MemberTable,
 } from "./members.ts";
-import { threadsFor, threadsToRead, withAnswer, withChanged, withoutReader, withRead, type Thread } from "./threads.ts";
+import {
+  threadsFor,
+  threadsToRead,
+  withAnswer,
+  withChanged,
+  withFollower,
+  withoutReader,
+  withRead,
+  type Thread,
+} from "./threads.ts";
 import { answeringOf, askedAfter } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
@@ -73,6 +82,10 @@ export const restoredKey = (was: number, seq?: number): string =>
 export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
   if (change.type === "readMarked") return state && evolveMarked(state, change);
+  if (change.type === "threadFollowed") {
+    const { root, member, follow } = change;
+    return state && withThreads(state, withFollower(state.threads, root, member, follow));
+  }
   const before = change.event.type === "created" ? created(change.event.view, change.event.by) : state;
   if (before === null) return null;
   const room = evolveEvent(before, change.event, change.at, change.settled);

@@ -15,6 +15,8 @@ interface ThreadReader {
   readonly read: number;
   /** The newest answer that mentions them, of those that are in the thread only. */
   readonly mentionedSeq?: number;
+  /** They said that they do not follow it. */
+  readonly muted?: true;
 }
 
 export interface Thread {
@@ -97,6 +99,26 @@ export const withRead = (threads: Threads, root: number, principal: string, seq:
     return { ...thread, readers: { ...thread.readers, [principal]: { ...reader, readSeq: seq, read } } };
   });
 
+/** The threads after somebody said whether to follow one: all that is in it counts as read. */
+export function withFollower(threads: Threads, root: number, principal: string, follow: boolean): Threads {
+  return threads?.map((thread) => {
+    const reader = thread.readers[principal];
+    if (thread.root !== root || (reader === undefined && !follow)) return thread;
+    const { mentionedSeq: _, ...kept } = reader ?? {};
+    const { muted: _muted, ...rest } = {
+      ...kept,
+      readSeq: Math.max(reader?.readSeq ?? 0, thread.last.seq),
+      read: thread.quiet,
+    };
+    const next: ThreadReader = follow ? rest : { ...rest, muted: true };
+    return { ...thread, readers: { ...thread.readers, [principal]: next } };
+  });
+}
+
+/** Whether one more can follow a thread. */
+export const hasPlace = ({ readers }: Thread, principal: string): boolean =>
+  readers[principal] !== undefined || Object.keys(readers).length < limits.threadReadersMax;
+
 /** The threads without a reader, who has left. */
 export const withoutReader = (threads: Threads, principal: string): Threads =>
   threads?.map((thread) => {
@@ -107,8 +129,9 @@ export const withoutReader = (threads: Threads, principal: string): Threads =>
 function unreadOf(thread: Thread, asker: string): ThreadUnread | undefined {
   const reader = thread.readers[asker];
   if (reader === undefined) return undefined;
-  const { readSeq, read, mentionedSeq = 0 } = reader;
-  return { readSeq, unread: Math.max(0, thread.quiet - read), mentioned: mentionedSeq > readSeq };
+  const { readSeq, read, mentionedSeq = 0, muted } = reader;
+  const unread = muted === true ? 0 : Math.max(0, thread.quiet - read);
+  return { readSeq, unread, mentioned: mentionedSeq > readSeq, ...(muted && { muted }) };
 }
 
 /** The threads as somebody sees them, the one that was written in last at the end. */

@@ -13,6 +13,7 @@ import { evolveMarked, isOwn, messageKey, recentFrom, unreadFor } from "./state.
 import type { Room, RoomChange } from "./shape.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
 import { entryOf } from "./members.ts";
+import { hasPlace } from "./threads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type MarkRead = Extract<Command, { type: "markRead" }>;
@@ -63,6 +64,22 @@ function markThread(room: Room, root: number, seq: number, turn: Turn): Effects 
     persist({ type: "readMarked", member: turn.from, seq, thread: root }),
     ...told(turn, { type: "roomRead", room: turn.key, seq, thread: root }),
     reply(answer),
+  ];
+}
+
+/** Follows a thread or mutes it, for the sender alone. Errors: NOT_FOUND, LIMIT_REACHED. */
+function followThread(room: Room, { seq, follow }: Extract<Command, { type: "followThread" }>, turn: Turn): Effects {
+  const thread = room.threads?.find(({ root }) => root === seq);
+  if (thread === undefined)
+    return [refuse("NOT_FOUND", { seq, reason: "nobody has answered this message, or not lately" })];
+  const reader = thread.readers[turn.from];
+  const follows = reader !== undefined && reader.muted !== true;
+  if (follows === follow) return [reply({})];
+  if (follow && !hasPlace(thread, turn.from)) return [refuse("LIMIT_REACHED", { limit: "threadReadersMax" })];
+  return [
+    persist({ type: "threadFollowed", member: turn.from, root: seq, follow }),
+    ...told(turn, { type: "threadFollowed", room: turn.key, thread: seq, follow }),
+    reply({}),
   ];
 }
 
@@ -129,5 +146,6 @@ function moved(room: Room, change: Extract<RoomChange, { type: "readMarked" }>, 
 /** What a reader has read. */
 export const unreadHandlers = {
   markRead,
+  followThread,
   markUnread: (room, { seq }, turn) => markUnread(room, seq, turn),
 } satisfies Partial<MemberHandlers>;

@@ -3,8 +3,8 @@
  *  Three sorts of senders come here, each with its own commands: the gateway, which has checked a password or code;
  *  other actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
- *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `agents.ts`,
- *  `rooms.ts`; `notes.ts` holds who waits for an answer. */
+ *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `sidebar.ts`,
+ *  `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
 import {
   defaultRole,
   isAdminBy,
@@ -14,6 +14,7 @@ import {
   type CommandFrom,
   type CommandOf,
   type UserEvent,
+  type FollowSignal,
   type ThreadSignal,
   type UserSignal,
 } from "../../protocols/index.ts";
@@ -31,6 +32,7 @@ import { factorHandlers, factorsView, renamePasskey } from "./factors.ts";
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, setAvatar, setProfile, setStatus } from "./profile.ts";
+import { setSidebar } from "./sidebar.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import {
@@ -108,6 +110,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "roomJoined":
     case "roomLeft":
     case "roomRead":
+    case "threadFollowed":
       if (turn.from !== `room/${message.room}`) return [refuse("FORBIDDEN")];
       return state.account === null ? [refuse("NOT_FOUND")] : fromRoom(state, state.account, message, turn);
     default:
@@ -121,7 +124,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
 }
 
 type FromGateway = CommandFrom<typeof userCommands, "gateway">;
-type FromRoom = Extract<Incoming, { type: "roomWanted" | "roomJoined" | "roomLeft" | "roomRead" }>;
+type FromRoom = Extract<Incoming, { type: "roomWanted" | "roomJoined" | "roomLeft" | "roomRead" | "threadFollowed" }>;
 
 const isFromGateway = (message: Incoming): message is FromGateway =>
   Object.hasOwn(userCommands, message.type) && maySend(userCommands[message.type], "gateway");
@@ -161,6 +164,7 @@ const forUser: PersonHandlers<Exclude<CommandFrom<typeof userCommands, "client" 
   describe: ({ state, account }, _, turn) => [reply(viewOf(state, account, turn.key))],
   setProfile: ({ state, account }, message, turn) => setProfile(state, account, message, turn),
   setStatus: ({ state, account }, message, turn) => setStatus(state, account, message, turn),
+  setSidebar: ({ state, account }, message, turn) => setSidebar(state, account, message, turn),
   removeAvatar: ({ state, account }, _, turn) => setAvatar(state, account, undefined, turn),
   sessions: ({ state, account }, _, turn) => [
     reply({
@@ -210,6 +214,10 @@ function fromRoom(state: UserState, account: Account, message: FromRoom, turn: H
     const ofRoom: UserSignal = { type, room, seq, ...(unread && { unread }) };
     const signal: UserSignal | ThreadSignal =
       thread === undefined ? ofRoom : { type: "threadRead", in: room, of: thread, seq };
+    return [publish(signal), reply({})];
+  }
+  if (type === "threadFollowed") {
+    const signal: FollowSignal = { type, in: room, of: message.thread, follow: message.follow };
     return [publish(signal), reply({})];
   }
   const isListed = account.rooms.includes(room);

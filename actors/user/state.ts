@@ -13,6 +13,7 @@ import {
   type Passkey,
   type PersonStatus,
   type Session,
+  type Sidebar,
   type SignInsFailed,
   type UserEvent,
   type UserView,
@@ -102,6 +103,7 @@ export interface Account {
   readonly avatar?: Avatar;
   readonly status?: PersonStatus;
   readonly notices?: readonly Notice[];
+  readonly sidebar?: Sidebar;
   /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
    *  since. */
   readonly linkUsedAtMs?: number;
@@ -344,6 +346,8 @@ function evolveStreamed(
         rooms: account.rooms.filter((room) => room !== event.room),
         invited: account.invited.filter((room) => room !== event.room),
       };
+    case "sidebarSet":
+      return { ...account, sidebar: event.sidebar };
     case "agentCreated":
       return {
         ...account,
@@ -392,7 +396,7 @@ export function record(change: UserChange): readonly RecordOp[] {
 
 /** The user as they see themselves. Agents that are still being created are not listed. */
 export function viewOf(state: UserState, account: Account, key: string): UserView {
-  const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar, status, notices } = account;
+  const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar, status, notices, sidebar } = account;
   const agents = account.agents.filter(({ status }) => status === "active").map(({ agent }) => agent);
   return {
     user: key,
@@ -407,6 +411,7 @@ export function viewOf(state: UserState, account: Account, key: string): UserVie
     ...(avatar && { avatar }),
     ...(status && { status }),
     ...(notices && { notices }),
+    ...(sidebar && { sidebar }),
   };
 }
 

@@ -31,6 +31,8 @@ export const commands = {
   also: row("N", "TEXT", "answer message N in its thread and in the room"),
   thread: row("N", "", "the thread of message N"),
   threads: row("", "", "the threads of this room, and what is new in them"),
+  follow: row("N", "", "follow the thread of message N: you see what is new in it"),
+  unfollow: row("N", "", "mute the thread of message N, but for mentions"),
   edit: row("N", "TEXT", "change your message N"),
   delete: row("N", "", "delete message N"),
   react: row("N EMOJI", "", "react to message N; repeat it to remove the reaction"),

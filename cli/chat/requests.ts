@@ -48,6 +48,8 @@ export type Asking = Extract<
   | "react"
   | "poll"
   | "multipoll"
+  | "follow"
+  | "unfollow"
   | "archive"
   | "unarchive"
   | "posting"
@@ -134,6 +136,9 @@ export function requestOf(
       return onNumber(first, (seq) => inRoom(request("room.closePoll", { seq })));
     case "topic":
       return inRoom(request("room.setTopic", { topic: rest, ...restingOn(here.topic()) }));
+    case "follow":
+    case "unfollow":
+      return onNumber(first, (seq) => inRoom(request("room.followThread", { seq, follow: name === "follow" })));
     case "archive":
     case "unarchive":
       return inRoom(request("room.setArchived", { archived: name === "archive" }));

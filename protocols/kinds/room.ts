@@ -410,6 +410,21 @@ export const roomCommands = {
     http: ["PUT", "/rooms/:room/unread"],
     summary: "Counts a message and all behind it as unread again",
   }),
+  /** Who follows a thread is told what is unread in it; who does not, only of mentions. People who began one, write in
+   *  it or are mentioned in it follow it by themselves, unless they said no. Errors: NOT_FOUND (nobody has answered the
+   *  message, or too long ago), LIMIT_REACHED. */
+  followThread: command({
+    params: { seq: position, follow: Type.Boolean() },
+    result: nothing,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.read",
+    http: [
+      ["PUT", "/rooms/:room/threads/:seq/follow", { set: { follow: true }, summary: "Follows a thread" }],
+      ["DELETE", "/rooms/:room/threads/:seq/follow", { set: { follow: false }, summary: "Mutes a thread" }],
+    ],
+    summary: "Follows a thread, or mutes it",
+  }),
   typing: command({
     params: {},
     result: nothing,
@@ -697,6 +712,8 @@ export interface ThreadUnread {
   readonly readSeq: number;
   readonly unread: number;
   readonly mentioned: boolean;
+  /** The person does not follow it any more: nothing of it is unread but mentions. */
+  readonly muted?: true;
 }
 
 /** A line of the room list. */

@@ -60,6 +60,23 @@ const contact = { address: mailAddress, claim: key } as const;
 
 const sessionKind = Type.Union([Type.Literal("session"), Type.Literal("key")]);
 
+const roomKeys = (maxItems: number) => Type.Array(key, { maxItems, uniqueItems: true });
+const sidebarFields = {
+  /** In the order in which they are shown. */
+  favourites: roomKeys(limits.favouritesMax),
+  /** Rooms in sections of the person's own, in order. A room stands in one at most. */
+  sections: Type.Array(object({ name: line(limits.sectionNameCharsMax), rooms: roomKeys(limits.roomsPerUserMax) }), {
+    maxItems: limits.sidebarSectionsMax,
+  }),
+  /** Rooms of which nothing is told but mentions. */
+  muted: roomKeys(limits.roomsPerUserMax),
+} as const;
+
+/** How a person has arranged their rooms, the same on every device. */
+export const sidebar = object(sidebarFields);
+export type Sidebar = Static<typeof sidebar>;
+const sidebarParts = Type.Partial(sidebar);
+
 const byGateway = { from: ["gateway"], effect: "changes" } as const;
 const byRoom = { from: ["actor"], result: nothing } as const;
 const own = { from: ["client"], permission: "account.use" } as const;
@@ -443,6 +460,16 @@ export const userCommands = {
     http: ["PUT", "/me/status"],
     summary: "Sets what the caller says of themselves, and whether others see that they are here",
   }),
+  /** What is not named stays. `seen` is what the writer has seen: if what is changed is something else by now, nothing
+   *  is done. Errors: CHANGED_MEANWHILE, BAD_REQUEST (a section twice, or a room in two). */
+  setSidebar: command({
+    ...own,
+    params: { ...sidebarParts.properties, seen: Type.Optional(sidebarParts) },
+    result: answer<UserView>("UserView"),
+    effect: "changes",
+    http: ["PATCH", "/me/sidebar"],
+    summary: "Arranges the caller's rooms: favourites, sections and which are muted",
+  }),
   removeAvatar: command({
     ...own,
     params: {},
@@ -519,6 +546,12 @@ export const userCommands = {
     },
     effect: "signals",
     summary: "Tells the user's devices how far the user has read",
+  }),
+  threadFollowed: command({
+    ...byRoom,
+    params: { room: key, thread: position, follow: Type.Boolean() },
+    effect: "signals",
+    summary: "Tells the user's devices whether the user follows a thread",
   }),
   createAgent: command({
     ...own,
@@ -654,6 +687,8 @@ export interface UserView {
   readonly status?: PersonStatus;
   /** What the user was told of the cluster, the newest last. */
   readonly notices?: readonly Notice[];
+  /** Absent: nothing was arranged. */
+  readonly sidebar?: Sidebar;
 }
 
 /** What everybody may know of a user. */
@@ -728,6 +763,7 @@ export type UserEvent =
   /** `by` is there when somebody else brought the user in. */
   | { readonly type: "roomJoined"; readonly room: string; readonly by?: string }
   | { readonly type: "roomLeft"; readonly room: string }
+  | { readonly type: "sidebarSet"; readonly sidebar: Sidebar }
   | { readonly type: "agentCreated"; readonly agent: string }
   | { readonly type: "agentDeleted"; readonly agent: string }
   | { readonly type: "noticed"; readonly notice: Notice }
@@ -751,4 +787,12 @@ export interface ThreadSignal {
   readonly in: string;
   readonly of: number;
   readonly seq: number;
+}
+
+/** Whether the user follows a thread from now on: `in` is its room, `of` the message that it answers. */
+export interface FollowSignal {
+  readonly type: "threadFollowed";
+  readonly in: string;
+  readonly of: number;
+  readonly follow: boolean;
 }

@@ -166,3 +166,56 @@ describe("a page around a message", () => {
     expect(backward.map(({ seq }) => seq)).to.deep.equal(lines);
   });
 });
+
+describe("a thread that somebody follows or mutes", () => {
+  const follow = (fixture: Fixture, who: string, on: boolean, seq = 1) =>
+    fixture.code(`user/${who}`, lobby, { type: "followThread", seq, follow: on });
+  const own = (fixture: Fixture, who: string) => threads(fixture, who)[0]?.own;
+  const inThread = () => {
+    const fixture = inLobby();
+    post(fixture, "ada", "one");
+    post(fixture, "bob", "two", { replyTo: 1 });
+    return fixture;
+  };
+
+  it("tells who follows it what is unread from then on, on every device", () => {
+    const fixture = inThread();
+    expect(own(fixture, "cleo")).to.equal(undefined);
+    expect(follow(fixture, "cleo", true)).to.equal("accepted");
+    expect(own(fixture, "cleo")).to.deep.equal({ readSeq: 2, unread: 0, mentioned: false });
+    expect(fixture.signals("user/cleo").at(-1)).to.deep.equal({
+      type: "threadFollowed",
+      in: "lobby",
+      of: 1,
+      follow: true,
+    });
+    post(fixture, "bob", "three", { replyTo: 1 });
+    fixture.crash(lobby);
+    expect(own(fixture, "cleo")).to.include({ unread: 1 });
+  });
+
+  it("says nothing to who muted it but that they are mentioned, also after they wrote in it", () => {
+    const fixture = inThread();
+    expect(follow(fixture, "ada", false)).to.equal("accepted");
+    expect(summary(fixture, "ada")).to.not.have.property("threads");
+    post(fixture, "bob", "three", { replyTo: 1 });
+    post(fixture, "ada", "four", { replyTo: 1 });
+    post(fixture, "bob", "five", { replyTo: 1 });
+    expect(own(fixture, "ada")).to.deep.equal({ readSeq: 4, unread: 0, mentioned: false, muted: true });
+    post(fixture, "bob", "@ada six", { replyTo: 1 });
+    expect(summary(fixture, "ada")).to.include({ mentioned: true, threads: 1 });
+    expect(follow(fixture, "ada", true)).to.equal("accepted");
+    expect(own(fixture, "ada")).to.deep.equal({ readSeq: 6, unread: 0, mentioned: false });
+  });
+
+  it("is one that is known, with a place for who wants to follow", () => {
+    const fixture = inThread();
+    expect(follow(fixture, "ada", true, 2)).to.equal("NOT_FOUND");
+    for (let index = 0; index < actorLimits.threadReadersMax - 2; index += 1) {
+      fixture.ok(`user/p${index}`, lobby, { type: "join" });
+      expect(follow(fixture, `p${index}`, true)).to.equal("accepted");
+    }
+    expect(follow(fixture, "cleo", true)).to.equal("LIMIT_REACHED");
+    expect(follow(fixture, "cleo", false)).to.equal("accepted");
+  });
+});

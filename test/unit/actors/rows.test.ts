@@ -62,6 +62,7 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   remove: { member: "user/gil" },
   unban: { member: "user/noah" },
   bans: {},
+  followThread: { seq: 3, follow: true },
   setArchived: { archived: true },
   setRules: { posting: "moderators" },
   setRole: { member: "user/bert", role: "moderator" },
@@ -111,6 +112,8 @@ function privateRoom(): Fixture {
   fixture.ok("user/olga", "room/cellar", { type: "setRole", member: "user/elle", role: "moderator" });
   fixture.ok("user/carol", "room/den", { type: "post", text: "hi" });
   fixture.ok("user/carol", "room/den", { type: "poll", question: "Which?", options: ["this", "that"] });
+  fixture.ok("user/carol", "room/den", { type: "post", text: "a thread" });
+  fixture.ok("user/carol", "room/den", { type: "post", text: "of one's own", replyTo: 3 });
   return fixture;
 }
 

@@ -136,6 +136,21 @@ const written: Readonly<Record<string, readonly Written[]>> = {
       },
     },
   ],
+  "user.setSidebar": [
+    {
+      values: [["a"], ["b"], ["a", "b"]],
+      make() {
+        const fixture = inLobby();
+        return {
+          now: () =>
+            fixture.ok<{ sidebar?: { favourites: string[] } }>(ada, ada, { type: "describe" }).sidebar?.favourites ??
+            [],
+          write: (favourites, seen) =>
+            fixture.do(ada, ada, { type: "setSidebar", favourites, seen: { favourites: seen } }),
+        };
+      },
+    },
+  ],
   "user.setProfile": [
     {
       values: ["Ada", "Countess", "Ada L."],
@@ -272,8 +287,8 @@ const reasons = {
     "backup.removeSchedule backup.cancel backup.lift watch.removeRule watch.removePlaybook",
   ],
   "is a switch, or one's own choice: it says what shall be, and every tab shows it at once": [
-    "room.setArchived room.react room.pin room.vote room.markRead room.markUnread agent.rate user.setSuspended",
-    "user.vouchIdentity role-manager.setAdmin",
+    "room.setArchived room.followThread room.react room.pin room.vote room.markRead room.markUnread agent.rate user.setSuspended",
+    "user.vouchIdentity user.setStatus role-manager.setAdmin",
   ],
   "goes on from a step that it names, or that nobody else can take": [
     "user.confirmSession user.confirmTotp user.useTotp user.useRecovery user.usePasskey",

@@ -47,6 +47,8 @@ describe("a line of the terminal", () => {
       ["/vote 7", "room.vote", { seq: 7, choices: [] }],
       ["/close 7", "room.closePoll", { seq: 7 }],
       ["/topic dice only", "room.setTopic", { topic: "dice only", seen: "news" }],
+      ["/follow #7", "room.followThread", { seq: 7, follow: true }],
+      ["/unfollow 7", "room.followThread", { seq: 7, follow: false }],
       ["/archive", "room.setArchived", { archived: true }],
       ["/unarchive", "room.setArchived", { archived: false }],
       ["/posting threads", "room.setRules", { posting: "threads" }],

@@ -304,6 +304,12 @@ export class RoomStore {
     void this.#client.call("room.markRead", this.room, { seq, thread: root });
   }
 
+  /** Follows a thread, or mutes it. */
+  async followThread(root: number, follow: boolean): Promise<void> {
+    const result = await this.change("followThread", { seq: root, follow });
+    if (result.ok) this.store.apply({ type: "threadFollowed", root, follow }, "now");
+  }
+
   typing(): void {
     const nowMs = Date.now();
     if (nowMs - this.#typedAtMs < typingEveryMs) return;

@@ -16,11 +16,13 @@ import type {
   RoomSummary,
   UserEvent,
   UserRooms,
+  FollowSignal,
+  Sidebar,
   ThreadSignal,
   UserSignal,
   UserView,
 } from "../../../protocols/index.ts";
-import { Kept, listAfterNews, listAfterRead, listAfterRoom, listAfterSummary } from "../model/index.ts";
+import { Kept, listAfterNews, listAfterRead, listAfterRoom, listAfterSummary, plainSidebar } from "../model/index.ts";
 import { askActor, call, hasUnkept, onShelfChanged, openClient, shelf, type Client, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
 import { Facts } from "./facts.ts";
@@ -43,6 +45,9 @@ export const queryKeys = {
 
 /** Answers in threads come in quick succession: their room is asked once for all of them. */
 const recountAfterMs = 1_000;
+
+/** Two devices of one person arrange their rooms at once: as often as that is tried. */
+const arrangeAttempts = 3;
 
 /** News that say no end of themselves are told for so long. */
 const newsMs = 24 * 3_600_000;
@@ -164,6 +169,8 @@ export class Session {
           notices.show(`Somebody tried to sign in as you and failed. See Settings, "Devices and password".`, "bad");
         return applyView(event.view);
       }
+      case "sidebarSet":
+        return this.#facts.tell<UserView>(queryKeys.me, (known) => ({ ...known, sidebar: event.sidebar }));
       case "noticed":
         void this.#tell(event.notice);
         return void this.#queries.invalidateQueries({ queryKey: ["budgets"] });
@@ -215,7 +222,13 @@ export class Session {
   }
 
   /** What was read on another device is read here, too. */
-  #onUserSignal(signal: UserSignal | ThreadSignal): void {
+  #onUserSignal(signal: UserSignal | ThreadSignal | FollowSignal): void {
+    if (signal.type === "threadFollowed") {
+      const { in: room, of: root, follow } = signal;
+      this.#rooms.get(room)?.store.apply({ type: "threadFollowed", root, follow });
+      if (!this.#rooms.has(room)) void this.#recount(room);
+      return;
+    }
     if (signal.type === "threadRead") {
       const { in: room, of: root, seq } = signal;
       this.#rooms.get(room)?.store.apply({ type: "threadSeen", root, seq });
@@ -294,6 +307,22 @@ export class Session {
     if (result.ok) notices.worked();
     else if (on?.(result.error) !== true) notices.fail(result.error);
     return result;
+  }
+
+  /** Arranges the rooms anew, on what is known of them; where another device was faster, on what that made of them. */
+  async arrange(edit: (sidebar: Sidebar) => Sidebar): Promise<void> {
+    let seen = this.#queries.getQueryData<UserView>(queryKeys.me)?.sidebar ?? plainSidebar;
+    for (let attempt = 1; ; attempt += 1) {
+      const isLast = attempt >= arrangeAttempts;
+      const result = await this.change(
+        "setSidebar",
+        { ...edit(seen), seen },
+        ({ code }) => code === "CHANGED_MEANWHILE" && !isLast,
+      );
+      if (result.ok) return this.#facts.know(queryKeys.me, result.value);
+      if (result.error.code !== "CHANGED_MEANWHILE" || isLast) return;
+      seen = { ...seen, ...(result.error.details?.["now"] as Partial<Sidebar>) };
+    }
   }
 
   /** Leaves a room; the list shows it at once, so that the page does not go back there. */

@@ -16,6 +16,7 @@ export * from "./posting.ts";
 export * from "./room.ts";
 export * from "./room-model.ts";
 export * from "./room-list.ts";
+export * from "./sidebar.ts";
 export * from "./text.ts";
 export * from "./threads.ts";
 export * from "./timeline.ts";

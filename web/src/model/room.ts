@@ -13,7 +13,7 @@ import {
 } from "./window.ts";
 import type { PendingPost, RoomModel } from "./room-model.ts";
 import { draftsAfter, draftsAfterPiece, draftsOf, type RoomDraft } from "./drafts.ts";
-import { threadsAfter, threadsAfterChange, threadsAfterRead } from "./threads.ts";
+import { threadsAfter, threadsAfterChange, threadsAfterFollow, threadsAfterRead } from "./threads.ts";
 import type {
   Failure,
   RoomEvent,
@@ -50,6 +50,7 @@ export type RoomInput =
   /** What is to be read, as the node knows it. */
   | { readonly type: "counted"; readonly unread: RoomUnread }
   | { readonly type: "threadSeen"; readonly root: number; readonly seq: number }
+  | { readonly type: "threadFollowed"; readonly root: number; readonly follow: boolean }
   | { readonly type: "refused"; readonly reason: Failure };
 
 export const emptyRoom: RoomModel = {
@@ -118,6 +119,8 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
         ...room,
         threads: threadsAfterRead(room.threads, input.root, input.seq, apartOf(room, input.root, input.seq)),
       };
+    case "threadFollowed":
+      return { ...room, threads: threadsAfterFollow(room.threads, input.root, input.follow) };
     case "refused":
       return { ...room, status: "refused", refusal: input.reason };
   }

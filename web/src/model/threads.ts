@@ -35,9 +35,9 @@ export function threadsAfter(threads: Threads, root: RoomMessage, message: RoomM
 }
 
 function ownAfter(own: ThreadUnread, message: RoomMessage, me: string): ThreadUnread {
-  if (message.author === me) return { readSeq: message.seq, unread: 0, mentioned: false };
+  if (message.author === me) return { ...own, readSeq: message.seq, unread: 0, mentioned: false };
   if (message.threadOnly !== true) return own;
-  return { ...own, unread: own.unread + 1, mentioned: own.mentioned || mentions(message, me) };
+  return { ...own, unread: own.muted === true ? 0 : own.unread + 1, mentioned: own.mentioned || mentions(message, me) };
 }
 
 /** The threads after a message was changed or deleted. */
@@ -60,7 +60,16 @@ export function threadsAfterRead(threads: Threads, root: number, seq: number, be
   const { own } = thread;
   const unread = Math.min(own.unread, behind.length);
   const mentioned = own.mentioned && unread > 0;
-  return { ...threads, [root]: { ...thread, own: { readSeq: seq, unread, mentioned } } };
+  return { ...threads, [root]: { ...thread, own: { ...own, readSeq: seq, unread, mentioned } } };
+}
+
+/** The threads after the person said whether to follow one: all that is in it counts as read. */
+export function threadsAfterFollow(threads: Threads, root: number, follow: boolean): Threads {
+  const thread = threads[root];
+  if (thread === undefined || (thread.own === undefined && !follow)) return threads;
+  const readSeq = Math.max(thread.own?.readSeq ?? 0, thread.last.seq);
+  const own: ThreadUnread = { readSeq, unread: 0, mentioned: false, ...(!follow && { muted: true }) };
+  return { ...threads, [root]: { ...thread, own } };
 }
 
 /** The threads with something to read, the one that was written in last first. */

@@ -5,11 +5,12 @@ import type {
   CatalogPage,
   CatalogRow,
   ModelInfo,
+  Sidebar,
   UserRooms,
   UserView,
 } from "../../../../protocols/index.ts";
 import { explain, queryKeys, useSession, type Session } from "../../live/index.ts";
-import { agentLabel, isAgent, nameOf, otherPerson } from "../../model/index.ts";
+import { agentLabel, isAgent, nameOf, otherPerson, plainSidebar } from "../../model/index.ts";
 import { asked, seen } from "../../wire/index.ts";
 
 /** Lists that are loaded as a whole, and the names on them. */
@@ -42,6 +43,9 @@ const roomsOf = (session: Session) =>
 export function useProfile(): UserView | undefined {
   return useQuery<UserView>({ queryKey: queryKeys.me, queryFn: () => seen("account.show") }).data;
 }
+
+/** How the user has arranged their rooms. */
+export const useSidebar = (): Sidebar => useProfile()?.sidebar ?? plainSidebar;
 
 export function useAgents(): readonly AgentView[] {
   const loaded = useQuery({

@@ -8,7 +8,7 @@ import { Note } from "../parts/note.tsx";
 import { momentOf } from "../parts/time.ts";
 
 /** The people who are kept out of the room, for moderators who can let them in again. */
-export function Bans({ store, opened, onClose }: DialogProps & { readonly store: RoomStore }) {
+export default function Bans({ store, opened, onClose }: DialogProps & { readonly store: RoomStore }) {
   return (
     <Dialog opened={opened} onClose={onClose} title="Bans">
       {opened && <BanList store={store} />}

@@ -30,7 +30,7 @@ const roleChanged =
   };
 
 /** The people in the room, what they may do, and people who could be invited. */
-export function MembersPanel({
+export default function MembersPanel({
   store,
   view,
   title,

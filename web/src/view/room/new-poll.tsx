@@ -8,11 +8,13 @@ import { Icon } from "../parts/icons.tsx";
 import { Dialog, type DialogProps } from "../parts/layers.tsx";
 
 /** Asks the room a question with options to choose from. */
-export const NewPoll = ({ store, opened, onClose }: DialogProps & { readonly store: RoomStore }) => (
-  <Dialog opened={opened} onClose={onClose} title="New poll">
-    {opened && <PollForm store={store} onDone={onClose} />}
-  </Dialog>
-);
+export default function NewPoll({ store, opened, onClose }: DialogProps & { readonly store: RoomStore }) {
+  return (
+    <Dialog opened={opened} onClose={onClose} title="New poll">
+      {opened && <PollForm store={store} onDone={onClose} />}
+    </Dialog>
+  );
+}
 
 interface Poll {
   readonly question: string;

@@ -2,7 +2,12 @@ import type { ReactNode } from "react";
 import { Icon } from "../parts/icons.tsx";
 
 /** The right-hand panel: beside the room where there is space, over it on a phone. */
-export function Panel(props: { readonly title: string; readonly onClose: () => void; readonly children: ReactNode }) {
+export function Panel(props: {
+  readonly title: string;
+  readonly onClose: () => void;
+  readonly tools?: ReactNode;
+  readonly children: ReactNode;
+}) {
   return (
     <aside
       className="panel"
@@ -13,6 +18,7 @@ export function Panel(props: { readonly title: string; readonly onClose: () => v
     >
       <div className="panel-head">
         <h2>{props.title}</h2>
+        {props.tools}
         <button
           type="button"
           className="tool"

@@ -1,8 +1,8 @@
 import { Button, Menu } from "@mantine/core";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { notices, useSession, useShown, type RoomStore } from "../../live/index.ts";
-import { threadsToRead, type RoomModel } from "../../model/index.ts";
+import { threadsToRead, withFavourite, withMuted, type RoomModel } from "../../model/index.ts";
 import { counted as numberText } from "./thread-link.tsx";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
@@ -12,9 +12,12 @@ import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { useMeanwhile } from "../parts/meanwhile.tsx";
 import { RoomFields } from "./room-fields.tsx";
 import { Actions, Dialog } from "../parts/layers.tsx";
-import { Bans } from "./bans.tsx";
-import { RoomRules } from "./room-rules.tsx";
+import { useSidebar } from "../parts/lists.ts";
 import { LeaveRoom, useLeave } from "./leave-room.tsx";
+
+// Loaded when a moderator first asks for them.
+const RoomRules = lazy(() => import("./room-rules.tsx"));
+const Bans = lazy(() => import("./bans.tsx"));
 
 const panelIcons = { members: "people", pins: "pin", threads: "thread" } as const;
 type Panel = keyof typeof panelIcons;
@@ -99,54 +102,82 @@ export function RoomHeader(props: {
       )}
       {view.pins.length > 0 && counted("pins", "Pinned messages", view.pins.length)}
       {counted("members", "Members", Object.keys(view.members).length)}
-      {other === undefined && (
-        <Actions
-          width={230}
-          button={
-            <button type="button" className="tool" aria-label="Room settings" title="Room settings">
-              <Icon name="more" />
-            </button>
-          }
-        >
-          {props.canChange && !isArchived && (
-            <>
-              <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => setOpen("title")}>
-                Title and topic
-              </Menu.Item>
-              <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("rules")}>
-                Who posts here
-              </Menu.Item>
-            </>
-          )}
-          <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => props.onPanel("members")}>
-            Members and invitations
-          </Menu.Item>
-          {props.canChange && (
-            <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("bans")}>
-              Bans
+      <Actions
+        width={230}
+        button={
+          <button type="button" className="tool" aria-label="Room settings" title="Room settings">
+            <Icon name="more" />
+          </button>
+        }
+      >
+        <OwnItems room={view.room} />
+        {other === undefined && (
+          <>
+            {props.canChange && !isArchived && (
+              <>
+                <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => setOpen("title")}>
+                  Title and topic
+                </Menu.Item>
+                <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("rules")}>
+                  Who posts here
+                </Menu.Item>
+              </>
+            )}
+            <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => props.onPanel("members")}>
+              Members and invitations
             </Menu.Item>
-          )}
-          {view.members[session.me]?.role === "owner" && (
-            <Menu.Item leftSection={<Icon name="archive" size={16} />} onClick={() => void archive()}>
-              {isArchived ? "Bring the room back" : "Archive the room …"}
+            {props.canChange && (
+              <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("bans")}>
+                Bans
+              </Menu.Item>
+            )}
+            {view.members[session.me]?.role === "owner" && (
+              <Menu.Item leftSection={<Icon name="archive" size={16} />} onClick={() => void archive()}>
+                {isArchived ? "Bring the room back" : "Archive the room …"}
+              </Menu.Item>
+            )}
+            <Menu.Item
+              className="grave"
+              leftSection={<Icon name="leave" size={16} />}
+              onClick={() => (isAsked ? setOpen("leave") : void leave())}
+            >
+              {isAsked ? "Leave the room …" : "Leave the room"}
             </Menu.Item>
-          )}
-          <Menu.Item
-            className="grave"
-            leftSection={<Icon name="leave" size={16} />}
-            onClick={() => (isAsked ? setOpen("leave") : void leave())}
-          >
-            {isAsked ? "Leave the room …" : "Leave the room"}
-          </Menu.Item>
-        </Actions>
-      )}
+          </>
+        )}
+      </Actions>
       <Dialog opened={open === "title"} onClose={close} title="Title and topic">
         <ChangeRoom view={view} store={props.store} onDone={close} />
       </Dialog>
-      <RoomRules view={view} store={props.store} opened={open === "rules"} onClose={close} />
-      <Bans store={props.store} opened={open === "bans"} onClose={close} />
+      <Suspense>
+        {open === "rules" && <RoomRules view={view} store={props.store} opened onClose={close} />}
+        {open === "bans" && <Bans store={props.store} opened onClose={close} />}
+      </Suspense>
       <LeaveRoom view={view} title={title} opened={open === "leave"} onClose={close} />
     </header>
+  );
+}
+
+/** What the person alone sees of it. */
+function OwnItems({ room }: { readonly room: string }) {
+  const session = useSession();
+  const { favourites, muted } = useSidebar();
+  const [isFavourite, isMuted] = [favourites.includes(room), muted.includes(room)];
+  return (
+    <>
+      <Menu.Item
+        leftSection={<Icon name="star" size={16} />}
+        onClick={() => void session.arrange((now) => withFavourite(now, room, !isFavourite))}
+      >
+        {isFavourite ? "Remove from favourites" : "Add to favourites"}
+      </Menu.Item>
+      <Menu.Item
+        leftSection={<Icon name="mute" size={16} />}
+        onClick={() => void session.arrange((now) => withMuted(now, room, !isMuted))}
+      >
+        {isMuted ? "Unmute" : "Mute, but for mentions"}
+      </Menu.Item>
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 import { Button, Loader } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { Failure, RoomMessage } from "../../../../protocols/index.ts";
 import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
@@ -13,9 +13,7 @@ import { Icon } from "../parts/icons.tsx";
 import { useIsListed, useNames, useRoomTitle } from "../parts/lists.ts";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { useEdits } from "./edit-field.tsx";
-import { MembersPanel } from "./members-panel.tsx";
 import type { MessageActions } from "./message-actions.ts";
-import { NewPoll } from "./new-poll.tsx";
 import { PinsPanel } from "./pins-panel.tsx";
 import { RoomHeader } from "./room-header.tsx";
 import { callingIn, mentionableIn } from "./calling-in.ts";
@@ -23,7 +21,7 @@ import { MentionNote, mayInvite } from "./mention-note.tsx";
 import { useOpening } from "./opening.ts";
 import { ThreadPanel } from "./thread-panel.tsx";
 import { ThreadsPanel } from "./threads-panel.tsx";
-import { Writing } from "./room-rules.tsx";
+import { Writing } from "./writing.tsx";
 import { Timeline } from "./timeline.tsx";
 import { NamedLine } from "./named-line.tsx";
 import "./room.css";
@@ -39,6 +37,10 @@ export interface RoomSearch {
 }
 
 const route = getRouteApi("/room/$room");
+
+// Loaded when somebody first asks for them.
+const MembersPanel = lazy(() => import("./members-panel.tsx"));
+const NewPoll = lazy(() => import("./new-poll.tsx"));
 
 /** A room: its timeline, the field to write in, and a panel for members, pins or a thread. */
 export function RoomPage() {
@@ -327,12 +329,18 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             />
           </Writing>
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
-          <NewPoll store={store} opened={polling} onClose={() => setPolling(false)} />
+          {polling && (
+            <Suspense>
+              <NewPoll store={store} opened onClose={() => setPolling(false)} />
+            </Suspense>
+          )}
         </div>
         <Announcer store={store} nameFor={nameFor} me={session.me} />
       </main>
       {search.panel === "members" && (
-        <MembersPanel store={store} view={view} title={title} onClose={() => setPanel()} />
+        <Suspense>
+          <MembersPanel store={store} view={view} title={title} onClose={() => setPanel()} />
+        </Suspense>
       )}
       {search.panel === "pins" && <PinsPanel store={store} view={view} actions={actions} onClose={() => setPanel()} />}
       {search.panel === "threads" && <ThreadsPanel store={store} actions={actions} onClose={() => setPanel()} />}

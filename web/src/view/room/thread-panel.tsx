@@ -1,7 +1,7 @@
 import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
-import type { RoomView } from "../../../../protocols/index.ts";
+import type { RoomThread, RoomView } from "../../../../protocols/index.ts";
 import { explain, isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { closedFor, isDraftOfThread, pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
 import { Composer } from "../parts/composer.tsx";
@@ -12,7 +12,7 @@ import type { MessageActions } from "./message-actions.ts";
 import { MessageRow } from "./message-row.tsx";
 import { Panel } from "./panel.tsx";
 import { DraftRow, PendingRow, UnreadRow } from "./rows.tsx";
-import { Writing } from "./room-rules.tsx";
+import { Writing } from "./writing.tsx";
 import { repliesText } from "./thread-link.tsx";
 
 const threadPage = 200;
@@ -92,7 +92,7 @@ export function ThreadPanel({
     [actions, setEditing],
   );
   return (
-    <Panel title="Thread" onClose={onClose}>
+    <Panel title="Thread" onClose={onClose} tools={<FollowButton thread={model.threads[root]} store={store} />}>
       <div ref={list} className="panel-body thread" role="region" aria-label="Messages of the thread">
         {loaded.isPending && messages.length === 0 && <Loader size="sm" aria-label="Loading the thread" />}
         {messages.map((message, index) => (
@@ -151,6 +151,23 @@ export function ThreadPanel({
         </Writing>
       </div>
     </Panel>
+  );
+}
+
+/** Whether the person follows the thread; there is something to follow once somebody has answered. */
+function FollowButton({ thread, store }: { readonly thread: RoomThread | undefined; readonly store: RoomStore }) {
+  if (thread === undefined) return null;
+  const follows = thread.own !== undefined && thread.own.muted !== true;
+  return (
+    <button
+      type="button"
+      className="link"
+      aria-pressed={follows}
+      title={follows ? "You see what is new in this thread" : "You see only that you are mentioned"}
+      onClick={() => void store.followThread(thread.root, !follows)}
+    >
+      {follows ? "Following" : "Follow"}
+    </button>
   );
 }
 

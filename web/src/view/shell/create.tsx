@@ -12,6 +12,7 @@ import { isText, notices, queryKeys, useKept, useSession } from "../../live/inde
 import { roomNameFrom } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
+import { Arrange } from "./arrange.tsx";
 import { useDialogs, type Opened } from "./dialogs.tsx";
 import { AgentFields } from "../agent/agent-fields.tsx";
 import { RoomFields } from "../room/room-fields.tsx";
@@ -30,6 +31,7 @@ export const Creating = ({ open, onClose }: { readonly open: Opened | undefined;
     <CreateRoom opened={open === "createRoom"} onClose={onClose} />
     <FindPerson opened={open === "findPerson"} onClose={onClose} />
     <CreateAgent opened={open === "createAgent"} onClose={onClose} />
+    <Arrange opened={open === "arrange"} onClose={onClose} />
   </>
 );
 

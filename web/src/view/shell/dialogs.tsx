@@ -1,10 +1,19 @@
 import { createContext, useContext, type ReactNode } from "react";
 import { Icon } from "../parts/icons.tsx";
-import { useRooms } from "../parts/lists.ts";
+import { told } from "../../model/index.ts";
+import { useRooms, useSidebar } from "../parts/lists.ts";
 
 /** What the shell can open: the drawer on a phone, the quick switcher, the list of keys, and what makes or finds
  *  something. */
-export type Opened = "menu" | "switcher" | "help" | "findRoom" | "createRoom" | "findPerson" | "createAgent";
+export type Opened =
+  | "menu"
+  | "switcher"
+  | "help"
+  | "findRoom"
+  | "createRoom"
+  | "findPerson"
+  | "createAgent"
+  | "arrange";
 
 /** Something that is asked before it is done. */
 export interface Question {
@@ -33,7 +42,8 @@ export const useDialogs = (): Dialogs => useContext(DialogsContext);
 export function MenuButton() {
   const { open } = useDialogs();
   const rooms = useRooms().data?.rooms ?? [];
-  const unread = rooms.some((room) => room.unread > 0);
+  const sidebar = useSidebar();
+  const unread = rooms.some((room) => told(room, sidebar).unread > 0);
   return (
     <button
       type="button"

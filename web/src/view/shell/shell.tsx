@@ -12,7 +12,8 @@ import { FacesContext, useKnownFaces } from "../parts/faces.ts";
 import { Icon } from "../parts/icons.tsx";
 import { KeyboardHelp } from "./keyboard-help.tsx";
 import { InLayer, useLayer } from "../parts/layers.tsx";
-import { useProfile, useRooms } from "../parts/lists.ts";
+import { told } from "../../model/index.ts";
+import { useProfile, useRooms, useSidebar } from "../parts/lists.ts";
 import { NoticeList } from "./notice-list.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { Switcher } from "./switcher.tsx";
@@ -171,7 +172,13 @@ function useChosenTheme(): void {
 
 const loadCreating = () => import("./create.tsx");
 type CreatingModule = Awaited<ReturnType<typeof loadCreating>>;
-const creates: ReadonlySet<Opened | undefined> = new Set(["findRoom", "createRoom", "findPerson", "createAgent"]);
+const creates: ReadonlySet<Opened | undefined> = new Set([
+  "findRoom",
+  "createRoom",
+  "findPerson",
+  "createAgent",
+  "arrange",
+]);
 
 /** What makes and finds things is loaded when somebody first asks for it. */
 function useCreating(open: Opened | undefined): CreatingModule | undefined {
@@ -189,7 +196,8 @@ function useCreating(open: Opened | undefined): CreatingModule | undefined {
 function useUnreadTitle(): void {
   const name = brandName(useBrand());
   const rooms = useRooms().data?.rooms ?? [];
-  const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
+  const sidebar = useSidebar();
+  const unread = rooms.reduce((sum, room) => sum + told(room, sidebar).unread, 0);
   useEffect(() => {
     document.title = unread > 0 ? `(${unread}) ${name}` : name;
   }, [unread, name]);

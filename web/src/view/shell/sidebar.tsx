@@ -2,13 +2,13 @@ import { Menu } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
 import type { RoomSummary } from "../../../../protocols/index.ts";
 import { liveStatus, useSession } from "../../live/index.ts";
-import { agentLabel, groupRooms, otherPerson } from "../../model/index.ts";
+import { agentLabel, arranged, otherPerson, told } from "../../model/index.ts";
 import { brandName, useBrand } from "./brand.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { Face, StatusText } from "../parts/here.tsx";
 import { Icon, Mark, type IconName } from "../parts/icons.tsx";
 import { Actions } from "../parts/layers.tsx";
-import { useAgents, useNames, useProfile, useRooms, useRoomTitle } from "../parts/lists.ts";
+import { useAgents, useNames, useProfile, useRooms, useRoomTitle, useSidebar } from "../parts/lists.ts";
 import { useDialogs } from "./dialogs.tsx";
 import { useIsAdmin } from "../parts/rights.ts";
 import { useSignOut } from "./sign-out.ts";
@@ -19,7 +19,7 @@ export function Sidebar() {
   const loaded = useRooms();
   const agents = useAgents();
   const session = useSession();
-  const { rooms, direct, archived } = groupRooms(loaded.data?.rooms ?? []);
+  const { favourites, sections, rooms, direct, archived } = arranged(loaded.data?.rooms ?? [], useSidebar());
   return (
     <nav className="sidebar" aria-label="Rooms and agents">
       <div className="sidebar-head">
@@ -32,6 +32,20 @@ export function Sidebar() {
         <Icon name="search" size={16} /> Go to … <kbd>Ctrl K</kbd>
       </button>
       <div className="sidebar-lists">
+        {favourites.length > 0 && (
+          <Section title="Favourites" add="Arrange your rooms" onAdd={() => open("arrange")} icon="settings">
+            {favourites.map((room) => (
+              <RoomPlace key={room.room} room={room} />
+            ))}
+          </Section>
+        )}
+        {sections.map(({ name, rooms: own }) => (
+          <Section key={name} title={name} add={`Arrange ${name}`} onAdd={() => open("arrange")} icon="settings">
+            {own.map((room) => (
+              <RoomPlace key={room.room} room={room} />
+            ))}
+          </Section>
+        ))}
         <Section title="Rooms" add="Create or find a room" onAdd={() => open("findRoom")}>
           {rooms.map((room) => (
             <RoomPlace key={room.room} room={room} />
@@ -89,6 +103,7 @@ function Section(props: {
   readonly title: string;
   readonly add: string;
   readonly onAdd: () => void;
+  readonly icon?: IconName;
   readonly children: React.ReactNode;
 }) {
   return (
@@ -96,7 +111,7 @@ function Section(props: {
       <div className="section">
         {props.title}
         <button type="button" className="tool" aria-label={props.add} title={props.add} onClick={props.onAdd}>
-          <Icon name="plus" size={16} />
+          <Icon name={props.icon ?? "plus"} size={16} />
         </button>
       </div>
       {props.children}
@@ -104,8 +119,11 @@ function Section(props: {
   );
 }
 
-function RoomPlace({ room }: { readonly room: RoomSummary }) {
+function RoomPlace({ room: listed }: { readonly room: RoomSummary }) {
   const session = useSession();
+  const sidebar = useSidebar();
+  const room = told(listed, sidebar);
+  const isMuted = sidebar.muted.includes(room.room);
   const title = useRoomTitle()(room);
   const other = otherPerson(room.room, session.me);
   const direct = room.visibility === "direct";
@@ -116,7 +134,7 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
   const mentioned = room.mentioned ? "you were mentioned" : "";
   const inThreads =
     threads === 0 ? "" : threads === 1 ? "something new in a thread" : `something new in ${threads} threads`;
-  const told = [unread === 0 ? "" : `${unread} unread`, inThreads, mentioned].filter((part) => part !== "").join(", ");
+  const says = [unread === 0 ? "" : `${unread} unread`, inThreads, mentioned].filter((part) => part !== "").join(", ");
   return (
     <Link
       to="/room/$room"
@@ -133,6 +151,12 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
       <span className="grow ellipsis" dir="auto">
         {title}
       </span>
+      {isMuted && !isNew && (
+        <span className="dim" title="Muted">
+          <Icon name="mute" size={14} />
+          <span className="hidden-text">muted</span>
+        </span>
+      )}
       {isNew && (
         <span className={loud ? "count mentioned" : "count"}>
           <span aria-hidden="true" className="count-parts">
@@ -140,7 +164,7 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
             {threads > 0 && <Icon name="thread" size={12} />}
             {unread === 0 ? "" : unread > 99 ? "99+" : unread}
           </span>
-          <span className="hidden-text">{told}</span>
+          <span className="hidden-text">{says}</span>
         </span>
       )}
     </Link>
@@ -189,6 +213,7 @@ function OwnMenu() {
         {entry("settings", "Devices and password", go("devices"))}
         {entry("key", "API keys", go("keys"))}
         {isAdmin && entry("people", "Administration", () => void navigate({ to: "/admin" }))}
+        {entry("star", "Arrange your rooms", () => open("arrange"))}
         {entry("keyboard", "Keyboard shortcuts", () => open("help"))}
         <Menu.Divider />
         {entry("leave", "Sign out", () => void signOut())}
