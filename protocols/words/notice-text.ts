@@ -30,9 +30,9 @@ function backupText({ action, facts }: Notice, me: string): string | undefined {
         ? `A rehearsed restore of ${facts["from"] ?? ""} did not bring everything back: ${facts["lost"] ?? ""} ` +
             `missing, ${facts["wrong"] ?? ""} wrong` +
             (facts["behind"] === undefined ? ". " : `; without the newest head on their disks: ${facts["behind"]}. `) +
-            "Run plexus backup drill to see what."
-        : `A rehearsed restore of ${facts["from"] ?? ""} failed: ${facts["reason"]}. Run plexus backup drill to ` +
-            "see why.";
+            "Run `plexus backup drill` to see what."
+        : `A rehearsed restore of ${facts["from"] ?? ""} failed: ${facts["reason"]}. ` +
+            "Run `plexus backup drill` to see why.";
     default:
       return powerText(facts);
   }
@@ -48,7 +48,7 @@ function powerText({ by, does, session: _session, ...facts }: Notice["facts"]): 
     .join(", ");
   return (
     `${by === "operator" ? "The operator" : (by ?? "")}: ` +
-    `${does}${what === "" ? "" : ` (${what.slice(0, 200)})`}. See plexus audit.`
+    `${does}${what === "" ? "" : ` (${what.slice(0, 200)})`}. See \`plexus audit\`.`
   );
 }
 
@@ -58,7 +58,7 @@ function taskText({ facts }: Notice): string {
   const which = `${what}${node === undefined ? "" : ` at ${node}`}`;
   if (state === "done") return `${which} is done.`;
   if (state === "cancelled") return `${which} was cancelled.`;
-  return `${which} failed${reason === undefined ? "" : `: ${reason}`}. See plexus tasks show ${task}.`;
+  return `${which} failed${reason === undefined ? "" : `: ${reason}`}. See \`plexus tasks show ${task}\`.`;
 }
 
 /** Facts that name a person, by the account. */
@@ -75,8 +75,8 @@ function accountIn(fact: string, text: string): string | undefined {
 export const peopleIn = ({ facts }: Notice): readonly string[] =>
   Object.entries(facts).flatMap(([name, fact]) => accountIn(name, fact) ?? []);
 
-/** What a person reads of it; undefined: it is of a version that knows more. `me`: whose it is. `called`: how somebody
- *  is called who has an account. */
+/** What a person reads of it, with commands between backquotes; undefined: it is of a version that knows more. `me`:
+ *  whose it is. `called`: how somebody is called who has an account. */
 export function noticeText(
   told: Notice,
   me: string,
@@ -84,7 +84,9 @@ export function noticeText(
 ): string | undefined {
   const named = Object.entries(told.facts).map(([name, fact]) => {
     const account = accountIn(name, fact);
-    return [name, account === undefined || account === me ? fact : called(account)] as const;
+    const text = account === undefined || account === me ? fact : called(account);
+    // What stands between backquotes is a command that can be copied: people write none into a notice.
+    return [name, text.replaceAll("`", "'")] as const;
   });
   const notice = { ...told, facts: Object.fromEntries(named) };
   const { action, facts } = notice;
@@ -97,16 +99,16 @@ export function noticeText(
   if (action === "sinkBehind")
     return (
       `The audit has not reached ${facts["sink"] ?? ""} for ${facts["minutes"] ?? ""} minutes: ` +
-      `${facts["reason"] ?? ""}. ${facts["waiting"] ?? ""} entries wait. See plexus audit push list.`
+      `${facts["reason"] ?? ""}. ${facts["waiting"] ?? ""} entries wait. See \`plexus audit push list\`.`
     );
   if (action === "auditUnsent")
     return (
       `Entries of the audit up to ${facts["upTo"] ?? ""} were removed, though a system that it is sent to had ` +
-      `confirmed only ${facts["confirmed"] ?? ""}. See plexus audit push list.`
+      `confirmed only ${facts["confirmed"] ?? ""}. See \`plexus audit push list\`.`
     );
   if (action === "budgetWarned") return `${of} "${budget}" is nearly used up: ${sum}. ${until}`;
   if (action === "alert")
-    return `Alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["title"] ?? ""}. See plexus alerts.`;
+    return `Alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["title"] ?? ""}. See \`plexus alerts\`.`;
   if (action === "runPlaybook")
     return (
       `Playbook ${facts["playbook"] ?? ""}${facts["mode"] === "dryRun" ? " (rehearsal)" : ""} for alert ` +

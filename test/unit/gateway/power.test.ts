@@ -91,7 +91,7 @@ describe("gateway: what gives or takes power", () => {
       (await noticesOf("eve")).length,
     );
     expect(noticeText((await noticesOf("eve"))[1] as Notice, "eve")).to.equal(
-      "ada: A person gets or loses roles of the cluster (user bob, roles moderator). See plexus audit.",
+      "ada: A person gets or loses roles of the cluster (user bob, roles moderator). See `plexus audit`.",
     );
     const before = await counted();
     tokens["bob"] = (await fixture.request("POST", "/api/v1/sign-in", { body: { name: "bob", password } })).body.token;

@@ -52,7 +52,7 @@ describe("tasks: one view of what takes long", () => {
     tellEnded(taskOfPull(pull("done", { by: "node/two" }), place), tell);
     expect(told.map(([, people]) => people)).to.deep.equal([["ada"]]);
     expect(noticeText({ action: "taskEnded", facts: told[0]?.[0] ?? {}, atMs: 0 }, "ada")).to.equal(
-      "Pull of hf:plexus/tiny at two failed: there is no such repository. See plexus tasks show pull.n2.a1.",
+      "Pull of hf:plexus/tiny at two failed: there is no such repository. See `plexus tasks show pull.n2.a1`.",
     );
   });
 });

@@ -18,6 +18,30 @@ describe("what a notice says of people", () => {
     expect(noticeText(power, "ada", called)).to.match(/^The operator: sets roles \(user BEN \(ben\), roles admin\)/);
   });
 
+  it("marks commands as code, and nothing else that somebody has written", () => {
+    const notices = [
+      notice("drillFailed", { from: "two", lost: "1", wrong: "0" }),
+      notice("drillFailed", { from: "two", reason: "`plexus keys erase`" }),
+      notice("setRoles", { by: "ben", does: "sets roles", user: "`plexus keys erase`" }),
+      notice("sinkBehind", { sink: "siem", minutes: "5", reason: "`plexus keys erase`", waiting: "9" }),
+      notice("auditUnsent", { upTo: "9", confirmed: "3" }),
+      notice("alert", { alert: "3", about: "nightly", title: "`plexus keys erase`" }),
+      notice("taskEnded", { task: "pull.n2.a1", what: "Pull", state: "failed", reason: "`plexus keys erase`" }),
+    ];
+    const commands = notices.map((one) =>
+      [...(noticeText(one, "ada") ?? "").matchAll(/`([^`]*)`/g)].map(([, code]) => code),
+    );
+    expect(commands).to.deep.equal([
+      ["plexus backup drill"],
+      ["plexus backup drill"],
+      ["plexus audit"],
+      ["plexus audit push list"],
+      ["plexus audit push list"],
+      ["plexus alerts"],
+      ["plexus tasks show pull.n2.a1"],
+    ]);
+  });
+
   it("says you of its reader's own", () => {
     const approved = notice("approveRecall", { by: "ben", for: "ada", person: "user/ada" });
     expect(noticeText(approved, "ada", called)).to.match(/^BEN \(ben\) approved your recall/);

@@ -28,7 +28,14 @@ function Command({ text }: { readonly text: string }) {
           </Fragment>
         ))}
       </code>
-      <button type="button" className="tool" aria-label={`Copy: ${text}`} title="Copy" onClick={() => copy(text)}>
+      <button
+        type="button"
+        className="tool"
+        aria-live="off"
+        aria-label={`Copy: ${text}`}
+        title="Copy"
+        onClick={() => copy(text)}
+      >
         <Icon name={copied ? "check" : "copy"} size={14} />
       </button>
     </span>

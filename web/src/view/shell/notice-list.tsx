@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef, type RefObject } from "react";
 import { notices, useNotices, type Notice } from "../../live/index.ts";
 import { restingPlace } from "../../model/resting-place.ts";
 import { Icon } from "../parts/icons.tsx";
+import { Told } from "../parts/told.tsx";
 
 /** The notices, above everything else. A screen reader tells the text of each once; the buttons are outside of what is
  *  told. `F8` goes to the newest, also out of a dialog, and `Esc` there closes it. */
@@ -58,7 +59,9 @@ function Row({ notice, close }: { readonly notice: Notice; readonly close: (id: 
         close(id);
       }}
     >
-      <span className="grow">{text}</span>
+      <span className="grow">
+        <Told text={text} />
+      </span>
       <span className="notice-buttons" aria-live="off">
         {action !== undefined && (
           <button
