@@ -11,6 +11,7 @@ import {
   failure,
   ok,
   ownKinds,
+  PlexusError,
   refused,
   type ClientFrame,
   type Failure,
@@ -203,25 +204,35 @@ function commandFrame({ kind, name }: NamedCommand, id: number, fields: Record<s
   };
 }
 
-/** Every command of clients. */
-export const commandMethods: readonly CommandMethod[] = clientCommands.flatMap((command) => {
-  const { kind, name } = command;
+const methodOf = ({ kind, name }: NamedCommand): protobuf.Method | undefined => {
   const service = root.lookup(`plexus.v1.${pascal(kind)}Service`) as protobuf.Service | null;
-  const method = service?.methods[pascal(name)];
-  // A new command: the program that writes the file anew runs this, and `npm run tidy` says when it was not run.
-  if (method === undefined) return [];
-  const request = typeOf(method.requestType);
-  const write = encoderOf(typeOf(method.responseType));
-  return [
-    {
+  return service?.methods[pascal(name)];
+};
+
+/** The methods of commands. Asked for when a node listens, and not before: the program that writes the file anew for a
+ *  new command loads this module, too. Throws CONFIG_INVALID where the file lacks one. */
+export function commandMethodsOf(commands: readonly NamedCommand[]): readonly CommandMethod[] {
+  const lacking = commands.filter((command) => methodOf(command) === undefined);
+  if (lacking.length > 0) {
+    const names = lacking.map(({ kind, name }) => `${kind}.${name}`).join(", ");
+    const reason =
+      `protocols/grpc/plexus.proto has no method for ${names}: it is of another version than the rest of Plexus. ` +
+      "Install the release again; in a checkout run `node test/tidy/proto.ts --write`";
+    throw new PlexusError(failure("CONFIG_INVALID", { field: "grpc", reason }));
+  }
+  return commands.map((command) => {
+    const { kind, name } = command;
+    const { requestType, responseType } = methodOf(command) as protobuf.Method;
+    const request = typeOf(requestType);
+    return {
       ...command,
       path: `/plexus.v1.${pascal(kind)}Service/${pascal(name)}`,
       do: `${kind}.${name}`,
       read: (bytes, bounds) => read(request, bytes, bounds, (fields) => commandFrame(command, 0, fields)),
-      write,
-    },
-  ];
-});
+      write: encoderOf(typeOf(responseType)),
+    };
+  });
+}
 
 /** A route of admins as a method. */
 interface AdminMethod {

@@ -34,6 +34,7 @@ import type { FastifyInstance } from "fastify";
 import { HealthImplementation, protoPath as healthPath } from "grpc-health-check";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import {
+  clientCommands,
   clientFrame,
   failure,
   failureOf,
@@ -64,7 +65,7 @@ import { askRoute, type CallFacts, type RouteAnswer } from "./grpc-routes.ts";
 import {
   adminMethods,
   codeOf,
-  commandMethods,
+  commandMethodsOf,
   connectPath,
   idOfFrame,
   protoPath,
@@ -319,7 +320,7 @@ export async function listenForGrpc(
       });
   }
 
-  for (const method of commandMethods)
+  for (const method of commandMethodsOf(clientCommands))
     server.register(
       method.path,
       unary((call, span) => run(method, call, span), method.path, true),

@@ -1,8 +1,8 @@
 import { createClock } from "../../../node/platform/index.ts";
 import { status } from "@grpc/grpc-js";
 import { expect } from "chai";
-import { errorTable, failure, type ErrorCode } from "../../../protocols/index.ts";
-import { codeOf } from "../../../node/gateway/wires/grpc-codec.ts";
+import { clientCommands, errorTable, failure, failureOf, type ErrorCode } from "../../../protocols/index.ts";
+import { codeOf, commandMethodsOf } from "../../../node/gateway/wires/grpc-codec.ts";
 import { boxed, grpcClient, plain, type GrpcClient } from "./grpc-client.ts";
 import { password, startFixture, type Fixture } from "./fixture.ts";
 
@@ -15,6 +15,25 @@ const refusal = (call: Promise<unknown>): Promise<any> =>
   );
 const codeIn = (error: { metadata: { get(name: string): unknown[] } } | undefined): unknown =>
   error?.metadata.get("plexus-code")[0];
+
+describe("gateway: the methods of gRPC", () => {
+  it("are there for every command, or the node says which are not and does not listen", () => {
+    expect(commandMethodsOf(clientCommands)).to.have.length(clientCommands.length);
+    const [known] = clientCommands as [(typeof clientCommands)[0], ...typeof clientCommands];
+    const unknown = [
+      { ...known, name: "unheard" },
+      { ...known, kind: "claim" as const },
+    ];
+    try {
+      commandMethodsOf([known, ...unknown]);
+      expect.fail("listened");
+    } catch (error) {
+      const { code, details } = failureOf(error);
+      expect(code).to.equal("CONFIG_INVALID");
+      expect(details?.["reason"]).to.match(new RegExp(`no method for ${known.kind}.unheard, claim.${known.name}:`));
+    }
+  });
+});
 
 describe("gateway: gRPC", () => {
   let fixture: Fixture;
