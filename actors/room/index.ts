@@ -6,8 +6,8 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`, `membership.ts`,
- *  `reading.ts`, `unread.ts`, `restoring.ts`. */
+ *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
+ *  `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
 import { roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled } from "../handlers.ts";

@@ -1,5 +1,5 @@
-/** What a room lets its members do: nothing is written in an archived one, announcements are for moderators, and in slow
- *  mode members wait between two messages.
+/** What a room lets its members do: nothing is written in an archived one, announcements are for moderators, and in
+ *  slow mode members wait between two messages.
  *
  *  What an agent owes is let in by all three: a mention is answered, or refused, where everybody reads it. */
 import type { MessageOf, RoomEvent, roomCommands } from "../../protocols/index.ts";

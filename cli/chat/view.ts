@@ -245,7 +245,8 @@ export function describeRoom(room: RoomSummary, { color, who }: Look, partner?: 
   const title = partner === undefined ? room.title : `with ${who(partner)}`;
   const beside = title === "" || title === room.room ? "" : ` (${withoutControls(title)})`;
   const archived = room.archived === true ? ", archived" : "";
-  return `${withoutControls(room.room)}${beside}${archived}, ${room.memberCount} members${unread}${threads}${mentioned}`;
+  const what = `${withoutControls(room.room)}${beside}${archived}, ${room.memberCount} members`;
+  return `${what}${unread}${threads}${mentioned}`;
 }
 
 /** How somebody is, beside their name: `active`, `away, 🚆 on a train`. */

@@ -24,27 +24,52 @@ const responseTimeoutMs = 5_000;
 
 type GatewayOptions = Parameters<typeof createGateway>[0];
 
+type TakenOver = Pick<
+  GatewayOptions,
+  | "tls"
+  | "blobs"
+  | "models"
+  | "tracer"
+  | "changed"
+  | "profiles"
+  | "audit"
+  | "auditControl"
+  | "threats"
+  | "secrets"
+  | "mail"
+  | "branding"
+>;
+
+/** What the gateway takes as it is, where the node has it. */
+const takenOver = (at: TakenOver): TakenOver => ({
+  ...(at.tls && { tls: at.tls }),
+  ...(at.blobs && { blobs: at.blobs }),
+  ...(at.models && { models: at.models }),
+  ...(at.tracer && { tracer: at.tracer }),
+  ...(at.changed && { changed: at.changed }),
+  ...(at.profiles && { profiles: at.profiles }),
+  ...(at.audit && { audit: at.audit }),
+  ...(at.auditControl && { auditControl: at.auditControl }),
+  ...(at.threats && { threats: at.threats }),
+  ...(at.secrets && { secrets: at.secrets }),
+  ...(at.mail && { mail: at.mail }),
+  ...(at.branding && { branding: at.branding }),
+});
+
+/** What a node's status is read from. */
+interface StatusParts {
+  readonly machine: Machine;
+  readonly identity: Identity;
+  readonly peer: Peer;
+  readonly meshPort: MeshPort;
+  readonly name: string;
+}
+
 /** Opens the gateway. Error: CONFIG_INVALID (port taken, no such address). */
 export async function serveClients(
   live: () => Config,
-  at: Pick<
-    GatewayOptions,
-    | "blobs"
-    | "models"
-    | "tracer"
-    | "changed"
-    | "profiles"
-    | "audit"
-    | "auditControl"
-    | "adminCodeHash"
-    | "webFolder"
-    | "controlToken"
-    | "threats"
-    | "tls"
-    | "secrets"
-    | "mail"
-    | "branding"
-  > &
+  at: TakenOver &
+    Pick<GatewayOptions, "adminCodeHash" | "webFolder" | "controlToken"> &
     Omit<OperationParts, "clock" | "limits" | "random" | "tickets"> & {
       readonly machine: Machine;
       readonly identity: Identity;
@@ -58,8 +83,8 @@ export async function serveClients(
   const { machine, identity, peer, meshPort, firstAdmin } = at;
   const config = live();
   const ownAddresses = outwardAddresses();
-  const { clock, random, log, meter, metrics, descriptors, version, startedAtMs } = machine;
-  const { node, journal, store } = identity;
+  const { clock, random, log, meter, metrics, descriptors, version } = machine;
+  const { node, journal } = identity;
   const others = () => peer.membership.members().members.filter((one) => one.node !== node);
   const up = () => others().filter((one) => peer.membership.isUp(one.node));
   const leaks = config.leakedPasswords === undefined ? undefined : await readLeaks(config.leakedPasswords);
@@ -76,8 +101,8 @@ export async function serveClients(
     engines: peer.engines,
     clusterRoles: peer.clusterRoles,
     controlTokens: peer.controlTokens,
+    ...takenOver(at),
     ...(control !== undefined && { controlListen: control }),
-    ...(at.tls && { tls: at.tls }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
     operations: operationsOf(peer, { ...at, auditCopy, invitations, clock, random, limits, tickets }),
@@ -87,14 +112,7 @@ export async function serveClients(
     quality: peer.quality,
     hub: peer.hub,
     cluster: peer.control,
-    ...(at.blobs && { blobs: at.blobs }),
-    ...(at.models && { models: at.models }),
-    ...(at.tracer && { tracer: at.tracer }),
     ...(at.backups && { backups: archivesOf(at.backups, tickets) }),
-    ...(at.changed && { changed: at.changed }),
-    ...(at.profiles && { profiles: at.profiles }),
-    ...(at.audit && { audit: at.audit }),
-    ...(at.auditControl && { auditControl: at.auditControl }),
     serviceTokens: { node, keys: peer.tokenKeys },
     name: at.name,
     ...othersOf(peer, { others, up }),
@@ -128,12 +146,8 @@ export async function serveClients(
     ...(config.metricsListen !== undefined && { metricsListen: placeIn(config.metricsListen) }),
     ...(config.grpc !== undefined && { grpcListen: placeIn(config.grpc) }),
     trustedProxies: config.trustedProxies,
-    ...(at.threats && { threats: at.threats }),
     node,
     version,
-    ...(at.secrets && { secrets: at.secrets }),
-    ...(at.mail && { mail: at.mail }),
-    ...(at.branding && { branding: at.branding }),
     // It may be set while the node runs.
     publicUrl: () => at.mail?.publicUrl,
     outwardUrl: (url) =>
@@ -153,26 +167,7 @@ export async function serveClients(
     adminCodeHash: at.adminCodeHash,
     metricsText: () => metrics.text(),
     readiness: () => readiness(peer, node),
-    status() {
-      const { active, quarantined, slotsOpen, slotsQuarantined } = peer.kernel.status();
-      return {
-        version,
-        node,
-        name: at.name,
-        ...(meshPort.mesh && { mesh: meshAddresses(meshPort.mesh) }),
-        startedAtMs,
-        uptimeMs: clock.nowMs() - startedAtMs,
-        roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? config.roles,
-        joined: peer.membership.joined,
-        ...(!peer.control.directoryAnswers() && { directoryAway: peer.directoryAway() }),
-        models: peer.engines.generate.models(),
-        actors: { active, quarantined },
-        slots: { open: slotsOpen, quarantined: slotsQuarantined },
-        journal: { ...journal.written, location: store.location },
-        eventLoopLagMs: metrics.lagMs(),
-        memoryBytes: machine.memoryBytes(),
-      };
-    },
+    status: () => statusOf(at, config.roles),
     ...(at.webFolder !== undefined && { webFolder: at.webFolder }),
     ...(at.controlToken !== undefined && { controlToken: at.controlToken }),
   });
@@ -248,6 +243,33 @@ function directoryWords(peer: Peer): { readonly directory?: string } {
   if (away !== undefined) return { directory: `does not answer: ${away}` };
   const refusal = peer.directoryRefusal();
   return refusal === undefined ? {} : { directory: `takes no change: ${refusal}` };
+}
+
+/** What the node says of itself. `roles`: those of its configuration, while it is no member yet. */
+function statusOf(
+  { machine, identity, peer, meshPort, name }: StatusParts,
+  roles: Config["roles"],
+): ReturnType<GatewayOptions["status"]> {
+  const { version, startedAtMs } = machine;
+  const { node } = identity;
+  const { active, quarantined, slotsOpen, slotsQuarantined } = peer.kernel.status();
+  return {
+    version,
+    node,
+    name,
+    ...(meshPort.mesh && { mesh: meshAddresses(meshPort.mesh) }),
+    startedAtMs,
+    uptimeMs: machine.clock.nowMs() - startedAtMs,
+    roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? roles,
+    joined: peer.membership.joined,
+    ...(!peer.control.directoryAnswers() && { directoryAway: peer.directoryAway() }),
+    models: peer.engines.generate.models(),
+    actors: { active, quarantined },
+    slots: { open: slotsOpen, quarantined: slotsQuarantined },
+    journal: { ...identity.journal.written, location: identity.store.location },
+    eventLoopLagMs: machine.metrics.lagMs(),
+    memoryBytes: machine.memoryBytes(),
+  };
 }
 
 /** Ready once it has joined, while no slot that it owns is known to be unavailable: failed here, or waiting for a copy

@@ -28,7 +28,8 @@ export interface Requests {
   };
   /** Removes some rows of a slot; answers whether there are more. */
   readonly clear: { readonly asks: { readonly slot: SlotId }; readonly answer: boolean };
-  /** A slot that was cleared is made anew. Of `add` and `settle`, false: it is not, for the index was lost meanwhile. */
+  /** A slot that was cleared is made anew. Of `add` and `settle`, false: it is not, for the index was lost
+   *  meanwhile. */
   readonly begin: { readonly asks: { readonly slot: SlotId }; readonly answer: null };
   readonly add: { readonly asks: { readonly slot: SlotId; readonly rows: Rows }; readonly answer: boolean };
   readonly settle: { readonly asks: { readonly slot: SlotId; readonly at: Position }; readonly answer: boolean };
