@@ -11,10 +11,9 @@ import {
 } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import {
+  AlwaysOnSampler,
   BasicTracerProvider,
   BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
   type ReadableSpan,
   type SpanExporter,
   type SpanProcessor,
@@ -66,7 +65,8 @@ export function createTracer(ports: {
       }),
     );
   const provider = new BasicTracerProvider({
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ports.ratio) }),
+    // Which requests are traced is decided before there is a span: one that is dropped costs as much as one that is kept.
+    sampler: new AlwaysOnSampler(),
     idGenerator: { generateTraceId: hex(16), generateSpanId: hex(8) },
     resource: resourceFromAttributes({
       "service.name": "plexus",
@@ -92,13 +92,12 @@ export function createTracer(ports: {
       readonly facts: SpanFacts;
       readonly sinceMs?: number | undefined;
     },
-  ): Span | undefined => {
+  ): Span => {
     const span = inner.startSpan(
       name,
       { kind: at.kind, attributes: { ...at.facts }, startTime: timeOf(at.sinceMs ?? clock.monotonicMs()) },
       at.parent,
     );
-    if (!span.isRecording()) return undefined;
     const { traceId, spanId } = span.spanContext();
     return {
       context: `00-${traceId}-${spanId}-01`,
@@ -112,15 +111,22 @@ export function createTracer(ports: {
   return {
     enter(name, traceparent, facts) {
       const parent = contextIn(traceparent);
-      return begin(name, { kind: SpanKind.SERVER, parent: parent ?? ROOT_CONTEXT, facts });
+      const isTraced = parent === undefined ? random.number() < ports.ratio : isSampled(parent);
+      return isTraced ? begin(name, { kind: SpanKind.SERVER, parent: parent ?? ROOT_CONTEXT, facts }) : undefined;
     },
     under(parent, name, facts, sinceMs) {
       const context = contextIn(parent);
-      return context && begin(name, { kind: SpanKind.INTERNAL, parent: context, facts, sinceMs });
+      return context && isSampled(context)
+        ? begin(name, { kind: SpanKind.INTERNAL, parent: context, facts, sinceMs })
+        : undefined;
     },
     stop: () => provider.shutdown(),
   };
 }
+
+/** Whether who sent a context wants it to be traced. */
+const isSampled = (context: Context): boolean =>
+  ((trace.getSpanContext(context)?.traceFlags ?? 0) & TraceFlags.SAMPLED) !== 0;
 
 /** What a `traceparent` says; undefined: nothing that could be understood. */
 function contextIn(traceparent: TraceContext | undefined): Context | undefined {

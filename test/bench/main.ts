@@ -39,7 +39,7 @@ import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
 import { grpc } from "./benchmarks/grpc.ts";
-import { rest } from "./benchmarks/rest.ts";
+import { rest, tracing } from "./benchmarks/rest.ts";
 import { serving } from "./benchmarks/serving.ts";
 import { serveModel } from "./benchmarks/serve.ts";
 import { start } from "./benchmarks/start.ts";
@@ -68,6 +68,7 @@ const benchmarks: readonly Benchmark[] = [
   start,
   openAi,
   rest,
+  tracing,
   grpc,
   command,
   authority,

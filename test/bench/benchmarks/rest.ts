@@ -70,3 +70,26 @@ export const rest: Benchmark = {
   targets: { plexus, fastify: bare },
   rows: [row("read", "reads/s", "readsPerSecond"), row("post", "posts/s", "postsPerSecond")],
 };
+
+const traced = (traceRatio: number) => (): Promise<Target> => target({ rooms, page, traceRatio });
+
+const tracingRow = (name: string, ours: string, aimRatio?: number): readonly RowPlan[] =>
+  (["read", "post"] as const).map((of) => ({
+    row: `tracing/${name}/${of}`,
+    unit: `${of}s/s`,
+    better: "higher",
+    figure: `${of}sPerSecond`,
+    ours,
+    peers: ["off"],
+    ...(aimRatio !== undefined && { aimRatio }),
+  }));
+
+/** What it costs to trace requests. */
+export const tracing: Benchmark = {
+  name: "tracing",
+  about: "REST with a hundredth of the requests traced, and with all of them, beside the same with tracing off",
+  warmUps: 2,
+  rounds: 7,
+  targets: { off: plexus, "one in a hundred": traced(0.01), all: traced(1) },
+  rows: [...tracingRow("hundredth", "one in a hundred", 0.95), ...tracingRow("all", "all")],
+};

@@ -7,6 +7,8 @@ import { catalog } from "../../../actors/catalog/index.ts";
 import { room } from "../../../actors/room/index.ts";
 import { user } from "../../../actors/user/index.ts";
 import { createGateway } from "../../../node/gateway/index.ts";
+import { keepSpans } from "../../../node/observe/index.ts";
+import { createTracer } from "../../../node/observe/tracer.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import { ok, type SignedIn } from "../../../protocols/index.ts";
 import { startAlone } from "../../fixtures/alone.ts";
@@ -20,14 +22,29 @@ interface Plan {
   readonly rooms: number;
   readonly page: number;
   readonly grpc?: boolean;
+  /** How many of the requests are traced, and kept; absent: tracing is off. */
+  readonly traceRatio?: number;
 }
 
-async function gateway({ rooms, page, grpc }: Plan) {
+async function gateway({ rooms, page, grpc, traceRatio }: Plan) {
   const folder = await mkdtemp(join(workspace, "rest-"));
   const store = await openLevelStore(folder);
   const clock = createClock();
   const random = createRandom();
-  const { peer } = await startAlone({ store, behaviors: [room, user, catalog], engines: noEngines, clock, random, log, meter }); // prettier-ignore
+  const tracer =
+    traceRatio === undefined
+      ? undefined
+      : createTracer({
+          node: "alone",
+          name: "alone",
+          version: "0",
+          ratio: traceRatio,
+          clock,
+          random,
+          spans: keepSpans(),
+        });
+  const traced = tracer && { tracer };
+  const { peer } = await startAlone({ store, behaviors: [room, user, catalog], engines: noEngines, clock, random, log, meter, ...traced }); // prettier-ignore
   const plenty = { count: 100_000_000, windowMs: 1_000 };
   const opened = await createGateway({
     kernel: peer.kernel,
@@ -47,6 +64,7 @@ async function gateway({ rooms, page, grpc }: Plan) {
     status: () => Promise.reject(new Error("nobody asks")),
     readiness: () => ok({}),
     metricsText: () => Promise.resolve({ contentType: "text/plain", body: "" }),
+    ...traced,
     ...(grpc === true && { grpcListen: { host: "127.0.0.1", port: 0 } }),
     limits: { commandRate: plenty, keyRate: plenty, roomRate: plenty },
   });
@@ -72,6 +90,7 @@ async function gateway({ rooms, page, grpc }: Plan) {
     async stop() {
       await opened.stop(1_000);
       await peer.stop(1_000);
+      await tracer?.stop();
       await store.close();
       await rm(folder, { recursive: true });
     },
