@@ -117,11 +117,7 @@ export async function serveClients(
     name: at.name,
     ...othersOf(peer, { others, up }),
     peers: () => placesOf(up()),
-    reach: {
-      degraded: () => peer.reach.degraded(),
-      onChange: (listener) => peer.reach.onChange(listener),
-      others: () => placesOf(others()),
-    },
+    reach: reachOf(peer, () => placesOf(others())),
     clock,
     random,
     log,
@@ -224,6 +220,13 @@ async function readLeaks(file: string): Promise<LeakList> {
   if (size > leaksBytesMax) throw invalid(`the file is larger than ${leaksBytesMax} bytes`);
   return readLeakList(await readFile(file, "utf8"));
 }
+
+/** Whether this node is cut off, and where clients may go on then. */
+const reachOf = ({ reach }: Pick<Peer, "reach">, others: () => ReturnType<typeof placesOf>) => ({
+  degraded: () => reach.degraded(),
+  onChange: (listener: () => void) => reach.onChange(listener),
+  others,
+});
 
 /** Names by which people and programs may call this node: those that it was told, and those of its machine. */
 function hostNames({ host, allowedHosts, mesh }: Config): readonly string[] {

@@ -65,7 +65,7 @@ export function createTracer(ports: {
       }),
     );
   const provider = new BasicTracerProvider({
-    // Which requests are traced is decided before there is a span: one that is dropped costs as much as one that is kept.
+    // Which requests are traced is decided before there is a span: one that is dropped costs as much as any other.
     sampler: new AlwaysOnSampler(),
     idGenerator: { generateTraceId: hex(16), generateSpanId: hex(8) },
     resource: resourceFromAttributes({
