@@ -54,6 +54,8 @@ export const commands = {
   slow: row("SECONDS", "", "set how long members wait between two messages; 0: not at all"),
   history: row("", "[COUNT]", "older messages"),
   show: row("N", "", "the messages around message N"),
+  search: row("", "WORDS", 'find messages: words, "words together", begin*, in:ROOM, from:NAME, has:link, to:me'),
+  found: row("N", "", "go to the place of message N of the last search"),
   unread: row("N", "", "mark message N and all later ones as unread"),
   agents: row("", "", "your agents"),
   agent: row("NAME", "[PERSONA]", "talk to your agent; with a persona, create it first"),

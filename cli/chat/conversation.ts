@@ -1,6 +1,6 @@
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
-import type { CatalogRow, ModelInfo, Notice } from "../../protocols/index.ts";
+import type { CatalogRow, FoundMessage, MessageSearch, ModelInfo, Notice, SearchPage } from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import { normalEmoji } from "../../protocols/text/emoji.ts";
 import { cleaned } from "../../protocols/text/text.ts";
@@ -23,6 +23,7 @@ import {
   type Wrong,
 } from "./requests.ts";
 import type { Screen } from "./screen.ts";
+import { Finder, placeOf } from "./search.ts";
 import { nameOf, type Names } from "./names.ts";
 import { describePresence, describeResults, describeRoom, describeThread, type Look } from "./view.ts";
 import { namesPerson, partnerIn, withAccount } from "./person.ts";
@@ -99,6 +100,8 @@ export function createConversation(options: {
   readonly names: Names;
   /** Rooms that anybody may join. */
   publicRooms(): Promise<Result<{ readonly rows: readonly CatalogRow[] }>>;
+  /** Finds messages. */
+  search(fields: MessageSearch): Promise<Result<SearchPage>>;
   /** The models of the cluster. */
   models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
 }): Conversation {
@@ -106,6 +109,7 @@ export function createConversation(options: {
   const printer = createPrinter(screen, options.json);
   const { color, dim, remark, show } = printer;
   const { who, said } = names;
+  const finder = new Finder((fields) => options.search(fields), { printer, names });
   const look: Look = { color, who, said };
   const nowhere: Here = {
     place: undefined,
@@ -262,6 +266,15 @@ export function createConversation(options: {
     return "wrong" in asked ? wrong(asked) : asked;
   }
 
+  /** Goes where a message is that was found last. */
+  async function showFound(one: FoundMessage | Wrong): Promise<Step> {
+    if ("wrong" in one) return wrong(one);
+    const step = await goTo(placeOf(one));
+    if (step.failure !== undefined || one.room === undefined) return step;
+    const isApart = one.threadOnly === true;
+    return showMessages(String(isApart ? one.replyTo : one.seq), isApart ? "thread" : "around");
+  }
+
   async function listThreads(room: string): Promise<Step> {
     const answer = await client.call("room.threads", room, {});
     if (!answer.ok) return stepOf(answer);
@@ -326,6 +339,10 @@ export function createConversation(options: {
         return showMessages(first, "around");
       case "thread":
         return showMessages(first, "thread");
+      case "search":
+        return stepOf(await finder.search(line.rest, look));
+      case "found":
+        return showFound(finder.find(first));
       case "threads":
         return inRoom(listThreads);
       case "agents":

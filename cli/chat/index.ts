@@ -121,6 +121,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     json: flags.json,
     names: new Names(peopleOf(client, token), flags.json, (text) => peopleLike(client, token, text)),
     publicRooms: () => asksTo({ url: client.at.url, token })("rooms"),
+    search: (fields) => callsTo({ url: client.at.url, token })("search.messages", fields),
     models: () => callsTo({ url: client.at.url, token })("models.list"),
   });
   const fate: { ended?: Failure } = {};

@@ -10,9 +10,11 @@ import {
   type Degraded,
   type Failure,
   type Hello,
+  type MessageSearch,
   type ModelInfo,
   type Result,
   type RoomMessage,
+  type SearchPage,
 } from "../../../protocols/index.ts";
 
 const message = (seq: number): RoomMessage => ({
@@ -86,6 +88,8 @@ function openFixture(at: At, interactive = true, people?: People) {
     look: async () => ok([]),
   } as unknown as Pick<Client, "at" | "call" | "follow" | "link" | "look">;
   const models: ModelInfo[] = [];
+  const searched: MessageSearch[] = [];
+  const finds: { page: Result<SearchPage> } = { page: ok({ found: [], covered: [] }) };
   const conversation = createConversation({
     user: "ada",
     client,
@@ -93,6 +97,10 @@ function openFixture(at: At, interactive = true, people?: People) {
     json: false,
     names: new Names(people ?? new People(nobody), people === undefined, () => nobody.page(undefined)),
     models: () => Promise.resolve(ok({ models })),
+    search(fields) {
+      searched.push(fields);
+      return Promise.resolve(finds.page);
+    },
     publicRooms: () => Promise.resolve(ok({ rows: [{ key: "lobby", title: "", detail: "", atMs: 0 }] })),
   });
   /** The link becomes this, at this node. */
@@ -103,7 +111,20 @@ function openFixture(at: At, interactive = true, people?: People) {
   const opened = (more: { readonly away?: string; readonly degraded?: Degraded } = {}): Link => ({ ...open, ...more });
   const topic = (): Follower => follower ?? expect.fail("nothing is followed");
   const owner = (): Follower => account ?? expect.fail("the account is not followed");
-  return { conversation, models, printed, asked, answers, become, opened, topic, owner, prompt: () => prompt };
+  return {
+    conversation,
+    models,
+    searched,
+    finds,
+    printed,
+    asked,
+    answers,
+    become,
+    opened,
+    topic,
+    owner,
+    prompt: () => prompt,
+  };
 }
 
 describe("a conversation in the terminal", () => {
@@ -309,5 +330,31 @@ describe("a conversation in the terminal", () => {
     const numbers = (lines: readonly string[]) => lines.map((line) => Number(/message (\d+)$/.exec(line)?.[1]));
     expect(numbers(printed)).to.deep.equal([1, 2]);
     expect(numbers(late.printed)).to.deep.equal([31, 32, 33]);
+  });
+
+  it("searches by words and what narrows them, and goes to what was found by its number", async () => {
+    const { conversation, searched, finds, printed, asked, answers } = openFixture(two);
+    const one = { author: "user/bob", atMs: 0, text: "the zebra\u001b[2J ran", marks: [[4, 9]] as const };
+    const found = [
+      { ...one, room: "den", seq: 7 },
+      { ...one, room: "den", seq: 9, replyTo: 7, threadOnly: true as const },
+      { ...one, agent: "ada.helper", seq: 2, cutFrom: 3, goesOn: true as const },
+    ];
+    finds.page = ok({ found, next: "x", unreachable: ["room/attic"], covered: [] });
+    await conversation.take('/search zeb* "a b" in:den from:bob has:link to:me in:');
+    expect(searched).to.deep.equal([
+      { text: 'zeb* "a b" in:', room: "den", from: "user/bob", hasLink: true, mentionsMe: true, limit: 20 },
+    ]);
+    expect(printed.join("\n")).to.match(/1\. den #7, .* bob: the zebra.* ran\n2\. den #9.*\n3\. @ada\.helper #2.*…/);
+    expect(printed.join("\n")).to.include("room/attic").and.to.include("There is more").and.not.to.include("\u001b");
+    answers.call = ok({ messages: [], more: false });
+    await conversation.take("/found 2");
+    expect(asked.at(-1)).to.deep.equal(["room.history", "den", { thread: 7, limit: 20 }]);
+    await conversation.take("/found 1");
+    expect(asked.at(-1)).to.deep.equal(["room.history", "den", { around: 7, limit: 20, roomOnly: true }]);
+    expect((await conversation.take("/found 4")).failure?.message).to.include("has no number 4");
+    finds.page = ok({ found: [], covered: [] });
+    await conversation.take("/search nothing");
+    expect(printed.at(-1)).to.equal("Nothing was found.");
   });
 });

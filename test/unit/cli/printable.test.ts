@@ -128,7 +128,8 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       screen,
       json: false,
       names: new Names(new People({ page: async () => ok({ rows: [], more: false }), card: async () => refused(failure("NOT_FOUND")) }), true, async () => ok({ rows: [], more: false })),
-      publicRooms: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
+      search: () => expect.fail("nothing is searched"),
+    publicRooms: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
       models: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
     });
     await conversation.begin({ room: "lobby", agent: undefined });

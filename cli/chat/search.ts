@@ -1,0 +1,96 @@
+/** `/search`: what a person types as fields of a search, and its results as lines with numbers. */
+import type { Result } from "../../protocols/errors.ts";
+import type { FoundMessage, MessageSearch, SearchPage } from "../../protocols/index.ts";
+import { cliLimits } from "../limits.ts";
+import { withoutControls } from "../terminal/printable.ts";
+import { minuteText, paint } from "../terminal/output.ts";
+import type { Names } from "./names.ts";
+import type { Printer } from "./printer.ts";
+import type { Place, Wrong } from "./requests.ts";
+import type { Look } from "./view.ts";
+
+const filters: Readonly<Record<string, (value: string) => MessageSearch>> = {
+  in: (room) => ({ room }),
+  from: (who) => ({ from: who.includes(".") ? `agent/${who}` : `user/${who}` }),
+  has: () => ({ hasLink: true }),
+  to: () => ({ mentionsMe: true }),
+};
+const filter = /(?<=^|\s)(?:(in|from):([a-z0-9._-]+)|(has):link|(to):me)(?=\s|$)/g;
+
+/** Words, and among them `in:ROOM`, `from:NAME`, `has:link` and `to:me`. */
+function searchOf(typed: string): MessageSearch {
+  let fields: MessageSearch = {};
+  for (const [, named, value = "", has, to] of typed.matchAll(filter))
+    fields = { ...fields, ...filters[named ?? has ?? to ?? ""]?.(value) };
+  const text = typed.replaceAll(filter, " ").replaceAll(/\s+/g, " ").trim();
+  return { ...fields, ...(text !== "" && { text }), limit: cliLimits.shownEntries };
+}
+
+/** What was found last, by numbers. */
+export class Finder {
+  readonly #search: (fields: MessageSearch) => Promise<Result<SearchPage>>;
+  readonly #at: { readonly printer: Printer; readonly names: Pick<Names, "ready"> };
+  #found: readonly FoundMessage[] = [];
+
+  constructor(
+    search: (fields: MessageSearch) => Promise<Result<SearchPage>>,
+    at: { readonly printer: Printer; readonly names: Pick<Names, "ready"> },
+  ) {
+    this.#search = search;
+    this.#at = at;
+  }
+
+  /** Searches, and prints what was found. */
+  async search(typed: string, look: Look): Promise<Result<SearchPage>> {
+    const { printer, names } = this.#at;
+    const answer = await this.#search(searchOf(typed));
+    if (!answer.ok) return answer;
+    this.#found = answer.value.found;
+    await names.ready(this.#found);
+    for (const [at, one] of this.#found.entries()) printer.show({ found: one }, describeFound(at + 1, one, look));
+    for (const said of describePage(answer.value)) printer.remark(printer.dim(said));
+    return answer;
+  }
+
+  /** The message with a number. */
+  find(number: string): FoundMessage | Wrong {
+    const one = /^\d{1,3}$/.test(number) ? this.#found[Number(number) - 1] : undefined;
+    return one ?? { wrong: `The last search has no number ${withoutControls(number)}: /search WORDS.` };
+  }
+}
+
+/** Where a found message is. */
+export const placeOf = ({ room, agent }: FoundMessage): Place =>
+  room === undefined ? { kind: "agent", key: agent ?? "" } : { kind: "room", key: room };
+
+/** A line of the results. The words that were found are bright. */
+function describeFound(number: number, found: FoundMessage, { color, who }: Look): string {
+  let at = 0;
+  let text = "";
+  const plain = (to: number): string => withoutControls(found.text.slice(at, to)).replaceAll(/\s+/g, " ");
+  for (const [start, end] of found.marks) {
+    text += plain(start);
+    at = start;
+    text += paint(color, ["bold", "yellow"], plain(end));
+    at = end;
+  }
+  text += plain(found.text.length);
+  const { kind, key } = placeOf(found);
+  const place = withoutControls(`${kind === "agent" ? "@" : ""}${key} #${found.seq}`);
+  const whole = `${found.cutFrom === undefined ? "" : "…"}${text}${found.goesOn === true ? "…" : ""}`;
+  return `${number}. ${paint(color, "dim", `${place}, ${minuteText(found.atMs)}`)} ${who(found.author)}: ${whole}`;
+}
+
+/** What is said of the results as a whole. */
+function describePage({ found, misspelt, next, unreachable = [], covered }: SearchPage): readonly string[] {
+  return [
+    ...(found.length === 0 ? ["Nothing was found."] : []),
+    ...(misspelt === true ? ["Nothing has the very words: these are alike."] : []),
+    ...(next === undefined ? [] : ["There is more: add words, or in:ROOM, from:NAME, has:link, to:me."]),
+    ...(unreachable.length > 0 ? [`Not searched, for they do not answer now: ${unreachable.join(", ")}`] : []),
+    ...(covered.some(({ behind }) => behind !== undefined)
+      ? ["The newest messages may be missing: search again."]
+      : []),
+    ...(found.length > 0 ? ["/found N goes to the place of one."] : []),
+  ];
+}
