@@ -90,6 +90,21 @@ function tellNotices(client: Pick<Client, "follow">, user: string, { show, dim }
   });
 }
 
+/** Goes where a message is that was found last. */
+async function goToFound(
+  one: FoundMessage | Wrong,
+  at: {
+    goTo(place: Place): Promise<Step>;
+    showMessages(word: string, of: "around" | "thread"): Promise<Step>;
+  },
+): Promise<Step> {
+  if ("wrong" in one) return wrong(one);
+  const step = await at.goTo(placeOf(one));
+  if (step.failure !== undefined || one.room === undefined) return step;
+  const isApart = one.threadOnly === true;
+  return at.showMessages(String(isApart ? one.replyTo : one.seq), isApart ? "thread" : "around");
+}
+
 /** Builds a conversation over a client that is connected. */
 export function createConversation(options: {
   readonly user: string;
@@ -266,15 +281,6 @@ export function createConversation(options: {
     return "wrong" in asked ? wrong(asked) : asked;
   }
 
-  /** Goes where a message is that was found last. */
-  async function showFound(one: FoundMessage | Wrong): Promise<Step> {
-    if ("wrong" in one) return wrong(one);
-    const step = await goTo(placeOf(one));
-    if (step.failure !== undefined || one.room === undefined) return step;
-    const isApart = one.threadOnly === true;
-    return showMessages(String(isApart ? one.replyTo : one.seq), isApart ? "thread" : "around");
-  }
-
   async function listThreads(room: string): Promise<Step> {
     const answer = await client.call("room.threads", room, {});
     if (!answer.ok) return stepOf(answer);
@@ -342,7 +348,7 @@ export function createConversation(options: {
       case "search":
         return stepOf(await finder.search(line.rest, look));
       case "found":
-        return showFound(finder.find(first));
+        return goToFound(finder.find(first), { goTo, showMessages });
       case "threads":
         return inRoom(listThreads);
       case "agents":
