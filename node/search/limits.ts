@@ -18,7 +18,7 @@ export const searchLimits = {
   lookedMax: 50_000,
   /** Rooms up to which the index itself is asked for messages in them; of more, each message with the words is looked
    *  at. */
-  placesInIndex: 64,
+  placesInIndex: 4,
   /** With `order: best` the newest so many that fit are compared. */
   rankedMax: 1_000,
   /** Memory that SQLite keeps of the file, in KiB; what was read longest ago goes. */
