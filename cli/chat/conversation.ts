@@ -105,6 +105,15 @@ async function goToFound(
   return at.showMessages(String(isApart ? one.replyTo : one.seq), isApart ? "thread" : "around");
 }
 
+/** Where somebody is who has entered nothing yet. */
+const nowhere: Here = {
+  place: undefined,
+  hasReacted: () => false,
+  editedAtMs: () => undefined,
+  topic: () => undefined,
+  awaited: () => undefined,
+};
+
 /** Builds a conversation over a client that is connected. */
 export function createConversation(options: {
   readonly user: string;
@@ -126,13 +135,6 @@ export function createConversation(options: {
   const { who, said } = names;
   const finder = new Finder((fields) => options.search(fields), { printer, names });
   const look: Look = { color, who, said };
-  const nowhere: Here = {
-    place: undefined,
-    hasReacted: () => false,
-    editedAtMs: () => undefined,
-    topic: () => undefined,
-    awaited: () => undefined,
-  };
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
 
