@@ -12,6 +12,7 @@ export const harmless = {
   "user.card": "reads",
   "user.sessions": "reads",
   "user.rooms": "reads",
+  "user.later": "reads",
   "agent.describe": "reads",
   "agent.history": "reads",
   "agent.usage": "reads",

@@ -96,6 +96,12 @@ export const wireLimits = {
   roomMembersMax: 5_000,
   /** A user whose list is full creates no room (`LIMIT_REACHED`) and leaves the next one. */
   roomsPerUserMax: 500,
+  /** One more scheduled message or reminder is refused with `LIMIT_REACHED`. */
+  laterMax: 100,
+  /** Characters of all scheduled messages of a person; more are refused with `LIMIT_REACHED`. */
+  laterCharsMax: 200_000,
+  /** What is to be sent later than that is refused with `BAD_REQUEST`. */
+  laterMsMax: 400 * 24 * 60 * 60_000,
   /** More favourites are refused with `BAD_REQUEST`. */
   favouritesMax: 50,
   /** More sections of the list of rooms are refused with `BAD_REQUEST`. */

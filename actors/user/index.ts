@@ -29,6 +29,7 @@ import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./a
 import { contactHandlers } from "./contact.ts";
 import { endingHandlers, endReminded } from "./ending.ts";
 import { factorHandlers, factorsView, renamePasskey } from "./factors.ts";
+import { laterHandlers, laterReminded, laterReminder, onLaterSent } from "./later.ts";
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, setAvatar, setProfile, setStatus } from "./profile.ts";
@@ -90,6 +91,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       return resumePage({ head: state.head, floor: 0 }, message.tag as ResumeTag, message.records);
     case "reminded":
       if (message.id === deletionReminder || message.id === guestReminder) return endReminded(state, message.id, turn);
+      if (message.id === laterReminder && state.account !== null) return laterReminded(state, state.account, turn);
       return remindOutbox(state.outbox, message.id, turn.self);
     case "part":
     case "waits":
@@ -165,6 +167,7 @@ const forUser: PersonHandlers<Exclude<CommandFrom<typeof userCommands, "client" 
   setProfile: ({ state, account }, message, turn) => setProfile(state, account, message, turn),
   setStatus: ({ state, account }, message, turn) => setStatus(state, account, message, turn),
   setSidebar: ({ state, account }, message, turn) => setSidebar(state, account, message, turn),
+  ...laterHandlers,
   removeAvatar: ({ state, account }, _, turn) => setAvatar(state, account, undefined, turn),
   sessions: ({ state, account }, _, turn) => [
     reply({
@@ -247,6 +250,8 @@ function onAnswered(state: UserState, signal: Extract<Signal, { type: "answered"
   if (account === null) return settled.effects;
   const { entry, result } = settled;
   if (entry?.message.type === "keep" && !result.ok) return [...settled.effects, ...onClaimLost(account, entry.to)];
+  if (entry?.message.type === "post")
+    return [...settled.effects, ...onLaterSent(state, account, { ...settled, entry })];
   return [...settled.effects, ...onAgentAnswered(state, settled, turn)];
 }
 

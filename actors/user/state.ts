@@ -9,6 +9,7 @@ import {
   type Fact,
   type Factors,
   type Identity,
+  type Later,
   type Notice,
   type Passkey,
   type PersonStatus,
@@ -70,6 +71,11 @@ interface Link {
   readonly untilMs: number;
 }
 
+/** Something for later; `entry`: the outbox has it under this number. */
+export interface HeldLater extends Later {
+  readonly entry?: number;
+}
+
 /** What exists once somebody signed up. */
 export interface Account {
   readonly displayName: string;
@@ -104,6 +110,10 @@ export interface Account {
   readonly status?: PersonStatus;
   readonly notices?: readonly Notice[];
   readonly sidebar?: Sidebar;
+  /** What is sent or reminded of later. Absent: there was never anything. */
+  readonly later?: readonly HeldLater[];
+  /** How many there ever were. */
+  readonly laterIds?: number;
   /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
    *  since. */
   readonly linkUsedAtMs?: number;
@@ -167,6 +177,8 @@ export type UserChange =
   | { readonly type: "erased"; readonly atMs: number; readonly mail: readonly Mail[] }
   | ({ readonly type: "sessionOpened"; readonly tokenHash: string; readonly deviceHash?: string } & Streamed)
   | ({ readonly type: "happened" } & Streamed)
+  /** Beside its event, which has no text. Without `later` it is gone. */
+  | ({ readonly type: "laterSet"; readonly later?: HeldLater } & Streamed)
   | {
       readonly type: "passwordSet";
       readonly passwordHash: string;
@@ -214,6 +226,8 @@ export function evolve(state: UserState, change: UserChange): UserState {
       const account = evolveStreamed(state.account, change);
       return { ...state, head: change.at, outbox, admin, ...(roles !== undefined && { roles }), account };
     }
+    case "laterSet":
+      return evolveLater(state, change);
     case "erased": {
       const { head, outbox } = state;
       return { head, outbox: enqueue(outbox, change.mail), admin: false, account: null, erasedAtMs: change.atMs };
@@ -301,6 +315,15 @@ export const factorsOf = ({ passwordHash, passkeys, totp, recovery, identities =
 const withAccount = (state: UserState, change: Partial<Account>): UserState =>
   state.account === null ? state : { ...state, account: { ...state.account, ...change } };
 
+function evolveLater(state: UserState, change: Extract<UserChange, { type: "laterSet" }>): UserState {
+  const { event, later, at, mail } = change;
+  const { account } = state;
+  const kept = (account?.later ?? []).filter(({ id }) => event.type !== "laterSet" || id !== event.id);
+  const laterIds = Math.max(account?.laterIds ?? 0, later?.id ?? 0);
+  const after = withAccount(state, { later: later === undefined ? kept : [...kept, later], laterIds });
+  return { ...after, head: at, outbox: enqueue(state.outbox, mail) };
+}
+
 function evolveStreamed(
   account: Account | null,
   change: Extract<UserChange, { type: "created" | "sessionOpened" | "happened" }>,
@@ -321,7 +344,8 @@ function evolveStreamed(
       ...empty,
     };
   }
-  if (account === null) return null;
+  if (account === null || event.type === "laterSet") return account;
+  if (event.type === "sidebarSet") return { ...account, sidebar: event.sidebar };
   switch (event.type) {
     case "profileSet": {
       const { avatar: _replaced, status: _before, ...kept } = account;
@@ -346,8 +370,6 @@ function evolveStreamed(
         rooms: account.rooms.filter((room) => room !== event.room),
         invited: account.invited.filter((room) => room !== event.room),
       };
-    case "sidebarSet":
-      return { ...account, sidebar: event.sidebar };
     case "agentCreated":
       return {
         ...account,

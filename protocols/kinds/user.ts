@@ -77,6 +77,8 @@ export const sidebar = object(sidebarFields);
 export type Sidebar = Static<typeof sidebar>;
 const sidebarParts = Type.Partial(sidebar);
 
+const laterAt = { atMs: timeMs } as const;
+
 const byGateway = { from: ["gateway"], effect: "changes" } as const;
 const byRoom = { from: ["actor"], result: nothing } as const;
 const own = { from: ["client"], permission: "account.use" } as const;
@@ -515,6 +517,66 @@ export const userCommands = {
     answers: "list",
   }),
   /** Error: LIMIT_REACHED. */
+  /** The room gets it at its time, in the caller's name; the text is in nobody else's sight before. Errors:
+   *  NOT_A_MEMBER, LIMIT_REACHED, BAD_REQUEST (`atMs`). */
+  schedule: command({
+    ...own,
+    params: {
+      room: key,
+      text: text(limits.messageCharsMax),
+      replyTo: Type.Optional(position),
+      alsoInRoom: Type.Optional(Type.Boolean()),
+      ...laterAt,
+    },
+    result: answer<Later>("Later"),
+    effect: "changes",
+    permission: "room.post",
+    http: ["POST", "/me/later/messages"],
+    summary: "Writes a message that is sent later",
+  }),
+  /** Errors: NOT_A_MEMBER, LIMIT_REACHED, BAD_REQUEST (`atMs`). */
+  remindMe: command({
+    ...own,
+    params: { room: key, seq: position, ...laterAt },
+    result: answer<Later>("Later"),
+    effect: "changes",
+    http: ["POST", "/me/later/reminders"],
+    summary: "Reminds the caller of a message later",
+  }),
+  /** One that failed, or is due, waits again by it. `seen` is its time as the writer saw it: if it is another by now,
+   *  nothing is done. Errors: NOT_FOUND (it was sent, or cancelled), FORBIDDEN (it is on its way), BAD_REQUEST,
+   *  CHANGED_MEANWHILE. */
+  changeLater: command({
+    ...own,
+    params: {
+      id: position,
+      text: Type.Optional(text(limits.messageCharsMax)),
+      atMs: Type.Optional(timeMs),
+      seen: Type.Optional(timeMs),
+    },
+    result: answer<Later>("Later"),
+    effect: "changes",
+    http: ["PATCH", "/me/later/:id"],
+    summary: "Changes when something is sent or reminded of, or its text",
+  }),
+  /** Errors: NOT_FOUND, FORBIDDEN (it is on its way). */
+  cancelLater: command({
+    ...own,
+    params: { id: position },
+    result: nothing,
+    effect: "changes",
+    http: ["DELETE", "/me/later/:id"],
+    summary: "Cancels a scheduled message or a reminder",
+  }),
+  later: command({
+    ...own,
+    params: {},
+    result: answer<LaterList>("LaterList"),
+    effect: "reads",
+    http: ["GET", "/me/later"],
+    summary: "The caller's scheduled messages and reminders, the next one first",
+    answers: "list",
+  }),
   roomWanted: command({
     ...byRoom,
     params: { room: key },
@@ -757,6 +819,26 @@ export interface UserRooms {
   readonly unreachable: readonly string[];
 }
 
+/** A message that is sent later (with `text`), or one that its reader is reminded of (with `seq`). */
+export interface Later {
+  readonly id: number;
+  readonly room: string;
+  readonly atMs: number;
+  readonly text?: string;
+  readonly replyTo?: number;
+  readonly alsoInRoom?: boolean;
+  readonly seq?: number;
+  /** `sending`: it is on its way. `failed`: the room refused it. `due`: the person was reminded. */
+  readonly status: "waiting" | "sending" | "failed" | "due";
+  /** Why the room refused it. */
+  readonly failure?: { readonly code: string; readonly reason?: string };
+}
+
+/** Answer to `later`. */
+export interface LaterList {
+  readonly later: readonly Later[];
+}
+
 /** Durable events of a user's own stream; only the user reads it. */
 export type UserEvent =
   | { readonly type: "profileSet"; readonly view: UserView }
@@ -764,6 +846,8 @@ export type UserEvent =
   | { readonly type: "roomJoined"; readonly room: string; readonly by?: string }
   | { readonly type: "roomLeft"; readonly room: string }
   | { readonly type: "sidebarSet"; readonly sidebar: Sidebar }
+  /** Something that is sent or reminded of later is so now; `gone`: sent or cancelled. What it says, the list says. */
+  | { readonly type: "laterSet"; readonly id: number; readonly status: Later["status"] | "gone" }
   | { readonly type: "agentCreated"; readonly agent: string }
   | { readonly type: "agentDeleted"; readonly agent: string }
   | { readonly type: "noticed"; readonly notice: Notice }

@@ -136,6 +136,19 @@ const written: Readonly<Record<string, readonly Written[]>> = {
       },
     },
   ],
+  "user.changeLater": [
+    {
+      values: [9_000_000, 9_500_000, 9_900_000],
+      make() {
+        const fixture = inLobby();
+        fixture.ok(ada, ada, { type: "schedule", room: "lobby", text: "hi", atMs: 9_000_000 });
+        return {
+          now: () => fixture.ok<{ later: { atMs: number }[] }>(ada, ada, { type: "later" }).later[0]?.atMs,
+          write: (atMs, seen) => fixture.do(ada, ada, { type: "changeLater", id: 1, atMs, seen }),
+        };
+      },
+    },
+  ],
   "user.setSidebar": [
     {
       values: [["a"], ["b"], ["a", "b"]],
@@ -273,7 +286,7 @@ const step = record({ tab: constantFrom(0, 1), does: constantFrom("look", "write
 /** Why a command overwrites nothing that its writer has not seen, though it does not say what they saw. */
 const reasons = {
   "adds something, or takes part": [
-    "room.create room.join room.invite room.post room.poll room.admitGuest user.create user.openSession",
+    "user.schedule user.remindMe room.create room.join room.invite room.post room.poll room.admitGuest user.create user.openSession",
     "user.linkIdentity user.createAgent",
     "user.addPasskey user.beginTotp user.setRecovery user.makeReset user.beginMail agent.say",
     "agent.regenerate agent.attach agent.attachSound",
@@ -282,7 +295,7 @@ const reasons = {
   "ends or removes what it names": [
     "room.leave room.remove room.unban room.stop room.delete room.closePoll user.unlinkIdentity",
     "user.removeTotp user.removePasskey user.removeMail",
-    "user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
+    "user.cancelLater user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear claim.release",
     "backup.removeSchedule backup.cancel backup.lift watch.removeRule watch.removePlaybook",
   ],

@@ -171,6 +171,8 @@ export class Session {
       }
       case "sidebarSet":
         return this.#facts.tell<UserView>(queryKeys.me, (known) => ({ ...known, sidebar: event.sidebar }));
+      case "laterSet":
+        return void this.#queries.invalidateQueries({ queryKey: ["later"] });
       case "noticed":
         void this.#tell(event.notice);
         return void this.#queries.invalidateQueries({ queryKey: ["budgets"] });

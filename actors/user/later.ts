@@ -1,0 +1,154 @@
+/** Messages that are sent later, and messages that a person is reminded of.
+ *
+ *      waiting ──its time──► sending (outbox) ──► the room has it: gone
+ *         ▲                      └── refused for good ──► failed, with why
+ *         │ changed ◄──────────────────────────────────────┘
+ *         └── a reminder: due, until the person cancels it or sets another time
+ *
+ *  Invariant: a message leaves the list by the event that gives it to the outbox, or by its author's word. So it is sent
+ *  once, whichever node dies: the room knows the operation again. What is late is sent late, not never. */
+import type { CommandOf, Later, userCommands } from "../../protocols/index.ts";
+import { wireLimits } from "../../protocols/index.ts";
+import { persist, publish, refuse, reply, type Effect, type Turn } from "../behavior.ts";
+import { dispatch, fits, type Mail, type OutboxEntry, type Settled } from "../outbox.ts";
+import type { Effects, PersonHandlers } from "./effects.ts";
+import type { UserNotes } from "./notes.ts";
+import type { Account, HeldLater, UserState } from "./state.ts";
+
+type Command = CommandOf<typeof userCommands>;
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+/** The id of the reminder of the next one. */
+export const laterReminder = "later";
+
+const shown = ({ entry: _entry, ...later }: HeldLater): Later => later;
+
+/** One is so from now on; `undefined`: it is gone. */
+function set(id: number, later: HeldLater | undefined, mail: readonly Mail[], at: number): Effects {
+  const event = { type: "laterSet" as const, id, status: later?.status ?? ("gone" as const) };
+  return [
+    persist({ type: "laterSet", at, event, ...(later && { later }), ...(mail.length > 0 && { mail }) }),
+    publish(event, at),
+  ];
+}
+
+const next = (later: readonly HeldLater[]): readonly Effect<never, never>[] => {
+  const times = later.filter(({ status }) => status === "waiting").map(({ atMs }) => atMs);
+  return times.length === 0
+    ? [{ type: "forget", id: laterReminder }]
+    : [{ type: "remind", id: laterReminder, dueMs: Math.min(...times) }];
+};
+
+const of = ({ later = [] }: Account): readonly HeldLater[] => later;
+const charsOf = (later: readonly HeldLater[]): number => later.reduce((sum, { text = "" }) => sum + text.length, 0);
+
+function refuseTime(atMs: number, { nowMs }: Pick<Turn, "nowMs">): Effects | undefined {
+  if (atMs <= nowMs) return [refuse("BAD_REQUEST", { field: "atMs", reason: "this time is over" })];
+  if (atMs - nowMs > wireLimits.laterMsMax)
+    return [refuse("BAD_REQUEST", { field: "atMs", reason: "this is too far away" })];
+  return undefined;
+}
+
+/** Adds one, or puts a changed one in its place. Errors: BAD_REQUEST, LIMIT_REACHED. */
+function put(state: UserState, account: Account, one: HeldLater, turn: Turn): Effects {
+  const others = of(account).filter(({ id }) => id !== one.id);
+  const refusal = refuseTime(one.atMs, turn);
+  if (refusal !== undefined) return refusal;
+  if (others.length >= wireLimits.laterMax) return [refuse("LIMIT_REACHED", { limit: "laterMax" })];
+  if (charsOf([...others, one]) > wireLimits.laterCharsMax)
+    return [refuse("LIMIT_REACHED", { limit: "laterCharsMax" })];
+  return [...set(one.id, one, [], state.head + 1), ...next([...others, one]), reply(shown(one))];
+}
+
+function add(state: UserState, account: Account, command: Of<"schedule"> | Of<"remindMe">, turn: Turn): Effects {
+  const { type: _, ...what } = command;
+  if (!account.rooms.includes(what.room)) return [refuse("NOT_A_MEMBER")];
+  return put(state, account, { id: (account.laterIds ?? 0) + 1, ...what, status: "waiting" }, turn);
+}
+
+/** One that may be changed. */
+function changeable(account: Account, id: number): HeldLater | Effects {
+  const one = of(account).find((later) => later.id === id);
+  if (one === undefined) return [refuse("NOT_FOUND", { id })];
+  return one.status === "sending" ? [refuse("FORBIDDEN", { reason: "this message is on its way" })] : one;
+}
+
+function change(state: UserState, account: Account, command: Of<"changeLater">, turn: Turn): Effects {
+  const one = changeable(account, command.id);
+  if (!("id" in one)) return one;
+  const { text, atMs = one.atMs, seen } = command;
+  if (seen !== undefined && seen !== one.atMs && atMs !== one.atMs)
+    return [refuse("CHANGED_MEANWHILE", { now: one.atMs })];
+  if (text !== undefined && one.text === undefined)
+    return [refuse("BAD_REQUEST", { field: "text", reason: "a reminder has no text of its own" })];
+  const { failure: _, ...rest } = one;
+  return put(state, account, { ...rest, atMs, ...(text !== undefined && { text }), status: "waiting" }, turn);
+}
+
+function cancel(state: UserState, account: Account, { id }: Of<"cancelLater">): Effects {
+  const one = changeable(account, id);
+  if (!("id" in one)) return one;
+  const others = of(account).filter((later) => later.id !== id);
+  return [...set(id, undefined, [], state.head + 1), ...next(others), reply({})];
+}
+
+/** The time of some has come: messages go to the outbox, as many as fit there; of the others the person is told. */
+export function laterReminded(state: UserState, account: Account, turn: Turn<UserNotes>): Effects {
+  let mail: readonly Mail[] = [];
+  const effects: Effects[number][] = [];
+  const after = of(account).map((one) => {
+    if (one.status !== "waiting" || one.atMs > turn.nowMs) return one;
+    const at = state.head + 1 + effects.length / 2;
+    // Who may not come in sends nothing.
+    if (account.suspended === true && one.text !== undefined) {
+      const failed = { ...one, status: "failed" as const, failure: { code: "SUSPENDED" } };
+      effects.push(...set(one.id, failed, [], at));
+      return failed;
+    }
+    if (one.text === undefined) {
+      const due = { ...one, status: "due" as const };
+      effects.push(...set(one.id, due, [], at));
+      return due;
+    }
+    if (!fits(state.outbox, mail.length + 1)) return one;
+    const { room, text, replyTo, alsoInRoom } = one;
+    const places = { ...(replyTo !== undefined && { replyTo }), ...(alsoInRoom !== undefined && { alsoInRoom }) };
+    const own: Mail = { to: `room/${room}`, message: { type: "post", text, ...places } };
+    const sending = { ...one, status: "sending" as const, entry: state.outbox.next + mail.length };
+    mail = [...mail, own];
+    effects.push(...set(one.id, sending, [own], at));
+    return sending;
+  });
+  return [...effects, ...dispatch(state.outbox, mail, turn.self), ...next(after)];
+}
+
+/** The room has a message, or refused it for good. */
+export function onLaterSent(
+  state: UserState,
+  account: Account,
+  { entry, result }: Settled & { readonly entry: OutboxEntry },
+): Effects {
+  const one = of(account).find((later) => later.entry === entry.id);
+  if (one === undefined) return [];
+  if (result.ok) return set(one.id, undefined, [], state.head + 1);
+  const { code, details } = result.error;
+  const reason = details?.["reason"];
+  const failure = { code, ...(typeof reason === "string" && { reason }) };
+  const { entry: _, ...rest } = one;
+  return set(one.id, { ...rest, status: "failed", failure }, [], state.head + 1);
+}
+
+/** What a person asks about what is later. */
+export const laterHandlers: PersonHandlers<"schedule" | "remindMe" | "changeLater" | "cancelLater" | "later"> = {
+  schedule: ({ state, account }, command, turn) => add(state, account, command, turn),
+  remindMe: ({ state, account }, command, turn) => add(state, account, command, turn),
+  changeLater: ({ state, account }, command, turn) => change(state, account, command, turn),
+  cancelLater: ({ state, account }, command) => cancel(state, account, command),
+  later: ({ account }) => [
+    reply({
+      later: of(account)
+        .map(shown)
+        .toSorted((a, b) => a.atMs - b.atMs || a.id - b.id),
+    }),
+  ],
+};
