@@ -14,6 +14,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import type { Rolldown } from "vite";
 import { overBudget, pageSizeKiB, type BuiltFile } from "./budget.ts";
 import { commandsOfPlexus } from "./commands.ts";
+import { emojiOfPlexus } from "./emoji.ts";
 
 const web = dirname(fileURLToPath(import.meta.url));
 const root = dirname(web);
@@ -94,7 +95,7 @@ async function build(): Promise<void> {
       root: web,
       configFile: false,
       logLevel: "warn",
-      plugins: [react(), commandsOfPlexus()],
+      plugins: [react(), commandsOfPlexus(), emojiOfPlexus()],
       // The first file names the others from the host's root, and the node puts a path before that where a proxy in front has one; the
       // others find each other from where they are.
       experimental: { renderBuiltUrl: (_file, { hostType }) => (hostType === "html" ? undefined : { relative: true }) },

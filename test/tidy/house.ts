@@ -140,7 +140,7 @@ export function readHouse(): House {
 }
 
 /** Names that the product exports and that no other file takes. The page's stand-ins for files of a machine
- *  (`cli/page`) and its module of commands are taken by name when it is built, the functions of a model's process are
+ *  (`cli/page`) and its modules of commands and emoji are taken by name when it is built, the functions of a model's process are
  *  called by name, and the client library is for other people's programs. */
 function readLoneExports(): readonly string[] {
   const roots = [...folders.filter((folder) => folder !== "web/src"), "bin", "web", "test"];
@@ -151,7 +151,9 @@ function readLoneExports(): readonly string[] {
     .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
   return loneExports(sources).filter(
     (name) =>
-      !/^(?:(?:bin|client|cli\/page|test)\/|runtimes\/host\/worker\.ts|web\/src\/terminal\/commands\.d\.ts)/.test(name),
+      !/^(?:(?:bin|client|cli\/page|test)\/|runtimes\/host\/worker\.ts|web\/src\/(?:terminal\/commands|view\/writing\/emoji)\.d\.ts)/.test(
+        name,
+      ),
   );
 }
 

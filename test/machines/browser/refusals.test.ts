@@ -40,8 +40,8 @@ const screens = [
   ["phone", { width: 390, height: 844 }],
 ] as const;
 
-/** Forms that keep nothing: they only search, prove who somebody is, or take one sign. */
-const forgetful: ReadonlySet<string> = new Set(["reaction", "proof", "audit-search", "log-search"]);
+/** Forms that keep nothing: they only search, or prove who somebody is. */
+const forgetful: ReadonlySet<string> = new Set(["proof", "audit-search", "log-search"]);
 const written =
   "input:not([type=checkbox]):not([type=radio]):not([type=file]):not([type=color]):not([type=hidden]):not([readonly]):not([data-choice]), textarea:not([readonly])";
 

@@ -156,7 +156,7 @@ describe("text in messages", function () {
       (button?.x ?? 0) >= (text?.x ?? 0) + (text?.width ?? 0) ||
       (button?.y ?? 0) + (button?.height ?? 0) <= (text?.y ?? 0);
     expect(apart, JSON.stringify({ text, button })).to.equal(true);
-    expect(await seen(code.locator(".rich-info"))).to.equal("ts");
+    await code.locator(".rich-info").getByText("TypeScript").waitFor();
   });
 
   it("says how much too long it is, before it is sent", async () => {

@@ -50,6 +50,8 @@ describe("the one rule for keys", () => {
       "view/shell/notice-list.tsx",
       "view/shell/prove-again.tsx",
       "view/shell/shell.tsx",
+      "view/writing/emoji-panel.tsx",
+      "view/writing/format-bar.tsx",
     ]);
     const asks = /isComposing|keyCode|keypress|onKeyPress/;
     expect(files.filter(({ text }) => asks.test(text)).map(({ path }) => path)).to.deep.equal([

@@ -5,7 +5,7 @@
  *  queries. */
 export { AgentStore } from "./agent-store.ts";
 export { editIn, explain, isChosen, nameUnsent, startedEdit, type Chosen, type HalfEdit } from "../model/index.ts";
-export { isFlag, isText, useKept } from "./kept.ts";
+export { isFlag, isText, useHabits, useKept } from "./kept.ts";
 export { notices, useNotices, type Notice } from "./notices.ts";
 export { liveStatus } from "./presence.ts";
 export { RoomStore } from "./room-store.ts";

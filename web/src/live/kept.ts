@@ -1,4 +1,5 @@
 import { useCallback, useSyncExternalStore } from "react";
+import { isHabits, noHabits, type EmojiHabits } from "../model/index.ts";
 import { useSession } from "./session.ts";
 
 /** What the person has made at a place and not finished, or `none`; the same in every tab, and there again after a
@@ -17,3 +18,6 @@ export function useKept<Value>(
 
 export const isText = (value: unknown): value is string => typeof value === "string";
 export const isFlag = (value: unknown): value is boolean => typeof value === "boolean";
+
+/** What this person does with emoji. */
+export const useHabits = () => useKept<EmojiHabits>("emoji", isHabits, noHabits);

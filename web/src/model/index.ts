@@ -2,7 +2,8 @@
  *
  *  `foldRoom` and `foldAgent` turn a topic's state and events, and what this page itself sent, into the model that is
  *  shown; `window.ts` is which of a room's lines are loaded; `timelineRows` turns them into rows; `room-list.ts` keeps
- *  the unread counts; `text.ts` knows names and previews, `calling.ts` mentions; `explain.ts` says failures in words;
+ *  the unread counts; `text.ts` knows names and previews, `calling.ts` mentions,
+ *  `writing.ts` and `emoji.ts` what is completed while it is typed; `explain.ts` says failures in words;
  *  `kept.ts` is what one account has not finished, in this browser. */
 export * from "./agent.ts";
 export * from "./calling.ts";
@@ -21,4 +22,5 @@ export * from "./text.ts";
 export * from "./threads.ts";
 export * from "./timeline.ts";
 export * from "./unfinished.ts";
+export * from "./writing.ts";
 export { hasOlder, messageAt, newestLine, reachesMarker, tailMax, windowMessagesMax } from "./window.ts";

@@ -1,26 +1,18 @@
 import { Textarea } from "@mantine/core";
-import {
-  useEffect,
-  useLayoutEffect,
-  useMemo,
-  useRef,
-  useState,
-  type KeyboardEvent,
-  type ReactNode,
-  type Ref,
-} from "react";
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode, type Ref } from "react";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { namesFound } from "../../../../protocols/text/names.ts";
 import { asWritten } from "../../../../protocols/text/text.ts";
 import { isText, useKept, useSession } from "../../live/index.ts";
-import { isProse, mayBecome, mentionAt, nameOf, type Mentionable } from "../../model/index.ts";
-import { Avatar } from "./avatar.tsx";
+import type { Mentionable } from "../../model/index.ts";
 import { Icon } from "./icons.tsx";
 import { pastingInto } from "../pasting/index.ts";
 import { loadReader, toSend, useRead } from "./reader.ts";
+import { useClosedNames } from "../writing/closed-names.ts";
+import { Suggestions, useCompletions, type Option } from "../writing/completions.tsx";
+import { formatByKey, ShownFormatBar, WritingTools } from "../writing/tools.tsx";
+import { replaceIn } from "../writing/insert.ts";
 import "./composer.css";
 
-const suggestionsShown = 6;
 // Nobody counts before.
 const lengthToldBelow = 500;
 
@@ -28,6 +20,8 @@ const counted = new Intl.NumberFormat("en");
 const lengthText = (left: number): string =>
   `${counted.format(Math.abs(left))} ${Math.abs(left) === 1 ? "character" : "characters"} ` +
   `${left < 0 ? "too long" : "left"}`;
+
+const none: readonly never[] = [];
 
 /** The field one writes in. Enter sends, Shift+Enter breaks the line, ↑ in the empty field asks for the last
  *  message. */
@@ -62,28 +56,15 @@ export function Composer(props: {
   const text = edited?.text ?? kept;
   const setText = (next: string) => (edited === undefined ? keep(next === "" ? undefined : next) : edited.onText(next));
   const own = useRef<HTMLTextAreaElement>(null);
-  const caretWanted = useRef<number>(undefined);
   const [caret, setCaret] = useState(0);
   const [active, setActive] = useState(0);
   const [dismissed, setDismissed] = useState(-1);
 
   const blocks = useRead(text);
-  const candidates = props.mentionable?.filter(({ principal }) => principal !== session.me) ?? [];
-  const at = candidates.length === 0 ? undefined : mentionAt(text, caret);
-  const typed = at === undefined || blocks === undefined || isProse(blocks, at.start) ? at : undefined;
-  const suggestions =
-    typed === undefined || typed.start === dismissed
-      ? []
-      : namesFound(mayBecome(candidates, typed.part), typed.part, ({ principal, label }) => [
-          nameOf(principal),
-          label,
-        ]).slice(0, suggestionsShown);
+  const { completions, closed } = useCompletions(text, caret, props.mentionable ?? none);
+  const suggestions = completions === undefined || completions.start === dismissed ? none : completions.options;
 
-  useLayoutEffect(() => {
-    if (caretWanted.current === undefined) return;
-    own.current?.setSelectionRange(caretWanted.current, caretWanted.current);
-    caretWanted.current = undefined;
-  });
+  const onColon = useClosedNames(own, closed);
 
   // A person who goes on with a text goes on at its end.
   useEffect(() => {
@@ -121,17 +102,13 @@ export function Composer(props: {
       () => sendAs(ready),
     );
   };
-  const complete = (entry: Mentionable | undefined) => {
-    if (entry === undefined || typed === undefined) return;
-    const name = `@${nameOf(entry.principal)} `;
-    const next = text.slice(0, typed.start) + name + text.slice(caret);
-    caretWanted.current = typed.start + name.length;
-    setText(next);
-    setCaret(caretWanted.current);
-    own.current?.focus();
+  const complete = (option: Option | undefined) => {
+    if (option === undefined || completions === undefined || own.current === null) return;
+    replaceIn(own.current, completions.start, caret, option.text);
   };
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     pasting.onKeyDown(event);
+    if (formatByKey(event)) return;
     if (suggestions.length > 0) {
       const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
       if (step !== 0) {
@@ -144,7 +121,7 @@ export function Composer(props: {
       }
       if (event.key === "Escape") {
         event.stopPropagation();
-        return setDismissed(typed?.start ?? -1);
+        return setDismissed(completions?.start ?? -1);
       }
     }
     if (event.key === "Enter" && !event.shiftKey) {
@@ -161,28 +138,17 @@ export function Composer(props: {
   return (
     <div className="composer" onDragOver={pasting.onDragOver} onDrop={pasting.onDrop}>
       {suggestions.length > 0 && (
-        <div className="suggestions" role="listbox" id={`suggestions-${props.place}`} aria-label="Mention">
-          {suggestions.map((entry, index) => (
-            <div
-              key={entry.principal}
-              id={`suggestion-${index}`}
-              role="option"
-              aria-selected={index === active}
-              className="pick"
-              onPointerDown={(event) => {
-                event.preventDefault();
-                complete(entry);
-              }}
-            >
-              <Avatar principal={entry.principal} label={entry.label} size={24} />
-              <bdi>{entry.label}</bdi>
-              <span className="dim">@{nameOf(entry.principal)}</span>
-            </div>
-          ))}
-        </div>
+        <Suggestions
+          id={`suggestions-${props.place}`}
+          name={completions?.name}
+          options={suggestions}
+          active={active}
+          onPick={complete}
+        />
       )}
       {props.head}
       {text !== "" && props.note?.(text)}
+      <ShownFormatBar field={own} />
       <div className="composer-row">
         <Textarea
           ref={(element) => {
@@ -208,12 +174,14 @@ export function Composer(props: {
             setCaret(event.currentTarget.selectionStart);
             setActive(0);
             setDismissed(-1);
+            onColon(event.nativeEvent);
             if (event.currentTarget.value !== "") props.onTyping?.();
           }}
           onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
           onKeyDown={onKeyDown}
           onPaste={pasting.onPaste}
         />
+        <WritingTools field={own} />
         {props.beside}
         {props.action ?? (
           <button

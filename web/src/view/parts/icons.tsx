@@ -51,6 +51,7 @@ const shapes = {
   mute: "M6 16.500V11a6 6 0 0 1 9.500-4.900M18 10v6.500H8M10 19.500a2.200 2.200 0 0 0 4 0M4 4l16 16",
   archive: "M4 5h16v4H4zM5.500 9v10h13V9M10 13h4",
   back: "M14 6l-6 6 6 6",
+  format: "M3 18l5-12 5 12M4.800 14h6.400M21 18v-7M21 14.500a3 3 0 1 0-6 0 3 3 0 0 0 6 0z",
 } as const;
 
 export type IconName = keyof typeof shapes;

@@ -39,6 +39,37 @@ const roomsOf = (session: Session) =>
       state.status === "error" || (state.data?.unreachable.length ?? 0) > 0 ? unreachableRetryMs : false,
   });
 
+/** A room by its name in addresses, and what it is called. */
+interface NamedRoom {
+  readonly key: string;
+  readonly title: string;
+}
+
+const namedIn = ({ rooms }: UserRooms): readonly NamedRoom[] =>
+  rooms.flatMap(({ room, title, visibility }) =>
+    visibility === "direct" ? [] : [{ key: room, title: title || room }],
+  );
+
+const titlesOf = ({ rows }: CatalogPage): readonly NamedRoom[] =>
+  rows.map(({ key, title }) => ({ key, title: title || key }));
+
+/** Rooms that this person can open by their name: those they are in, and public ones, of which the first page is
+ *  enough. Nothing is asked before it is `wanted`. */
+export function useNamedRooms(wanted: boolean): readonly NamedRoom[] {
+  const own = useQuery({ ...roomsOf(useSession()), select: namedIn }).data ?? none;
+  const publicRooms = useQuery({
+    queryKey: ["catalog", "rooms", "named"],
+    queryFn: () => asked("rooms", { limit: 200 }),
+    select: titlesOf,
+    enabled: wanted,
+    staleTime: 60_000,
+  }).data;
+  return useMemo(() => {
+    const known = new Set(own.map(({ key }) => key));
+    return [...own, ...(publicRooms ?? none).filter(({ key }) => !known.has(key))];
+  }, [own, publicRooms]);
+}
+
 /** The signed-in user's profile; filled by the user's own topic. */
 export function useProfile(): UserView | undefined {
   return useQuery<UserView>({ queryKey: queryKeys.me, queryFn: () => seen("account.show") }).data;

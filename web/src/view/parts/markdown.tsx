@@ -1,10 +1,10 @@
-import { memo, useMemo, useRef, type ReactNode } from "react";
+import { createContext, memo, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { readMarkdown, textOf, type Block, type Inline, type Reading } from "../../../../protocols/reading/index.ts";
 import { namedIn, type Calling, type Named } from "../../model/index.ts";
 import { readGrowing } from "../../model/growing.ts";
 import { useCopy } from "./clipboard.ts";
 import { Icon } from "./icons.tsx";
-import { Spoken } from "./spoken.tsx";
+import { InLink, Words } from "./words.tsx";
 
 type Names = Named | undefined;
 
@@ -29,7 +29,9 @@ export default function Markdown({
   return (
     <div className="rich">
       {reading.blocks.map((block, index) => (
-        <BlockView key={index} block={block} names={named} last={inside && index === end ? last : undefined} />
+        <Growing key={index} value={streaming && index === end}>
+          <BlockView block={block} names={named} last={inside && index === end ? last : undefined} />
+        </Growing>
       ))}
       {!inside && last}
     </div>
@@ -143,7 +145,7 @@ function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; read
   return inlines.map((inline, index) => {
     switch (inline.kind) {
       case "text":
-        return <Spoken key={index} {...inline} named={names} />;
+        return <Words key={index} {...inline} named={names} />;
       case "code":
         return (
           <code key={index} dir="ltr">
@@ -157,7 +159,9 @@ function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; read
               <Inlines inlines={inline.children} names={names} />
             ) : (
               <a href={inline.href} target="_blank" rel="noopener noreferrer">
-                <Inlines inlines={inline.children} names={names} />
+                <InLink value>
+                  <Inlines inlines={inline.children} names={names} />
+                </InLink>
               </a>
             )}
             {inline.tells && (
@@ -180,23 +184,56 @@ function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; read
   });
 }
 
+const loadHighlighter = () => import("./highlight.tsx");
+type Highlighter = Awaited<ReturnType<typeof loadHighlighter>>;
+let highlighter: Highlighter | undefined;
+
+/** Whether more of a block is on its way: it has no colours until it is there. */
+const Growing = createContext(false);
+
+// Longer code is read elsewhere, and the work of each block is bounded.
+const highlightedCharsMax = 20_000;
+
+/** Code in colours, once these are loaded. Without them, or where no language of that name is known, there are none. */
+function useHighlighted(word: string, text: string): ReturnType<Highlighter["highlighted"]> {
+  const isGrowing = useContext(Growing);
+  const [loaded, setLoaded] = useState(highlighter);
+  const wanted = word !== "" && !isGrowing && text.length <= highlightedCharsMax;
+  useEffect(() => {
+    if (!wanted || loaded !== undefined) return;
+    loadHighlighter().then(
+      (module) => {
+        highlighter = module;
+        setLoaded(module);
+      },
+      () => undefined,
+    );
+  }, [wanted, loaded]);
+  return useMemo(() => (wanted ? loaded?.highlighted(word, text) : undefined), [wanted, loaded, word, text]);
+}
+
 /** Code is read from left to right, whatever it is about. */
 function CodeBlock({ info, text }: { readonly info: string; readonly text: string }) {
+  const word = /^[\w+#.-]+/.exec(info)?.[0] ?? "";
+  const shown = useHighlighted(word.toLowerCase(), text);
+  // What else is written behind the fence is shown as it is.
+  const name = shown !== undefined && word === info ? shown.name : info;
   return (
     <div className={info === "" ? "rich-code" : "rich-code named"} dir="ltr">
-      {info !== "" && <div className="rich-info">{info}</div>}
-      <pre tabIndex={0} role="group" aria-label={info === "" ? "Code" : `Code, ${info}`}>
-        <code>{text}</code>
+      {info !== "" && <div className="rich-info">{name}</div>}
+      <pre tabIndex={0} role="group" aria-label={info === "" ? "Code" : `Code, ${name}`}>
+        <code className={word === "" ? undefined : `language-${word}`}>{shown?.code ?? text}</code>
       </pre>
-      <CopyCode text={text} />
+      <CopyCode text={text} name={name} />
     </div>
   );
 }
 
-function CopyCode({ text }: { readonly text: string }) {
+function CopyCode({ text, name }: { readonly text: string; readonly name: string }) {
   const { copied, copy } = useCopy();
+  const label = name === "" ? "Copy the code" : `Copy the code (${name})`;
   return (
-    <button type="button" className="tool" aria-label="Copy the code" title="Copy the code" onClick={() => copy(text)}>
+    <button type="button" className="tool" aria-label={label} title={label} onClick={() => copy(text)}>
       <Icon name={copied ? "check" : "copy"} size={15} />
     </button>
   );

@@ -139,13 +139,16 @@ function rove(
   };
 }
 
-/** Takes what can be reached inside articles out of the order of Tab. A table that is wider than its place stays in it:
- *  a person who reads by other ways than the arrows has to come there to scroll it. */
+/** Takes what can be reached inside articles out of the order of Tab. Tables, and code that is wider than its place,
+ *  stay in it: a person who reads by other ways than the arrows has to come there to scroll them. */
 function quieten(root: Element): void {
   for (const place of [root as HTMLElement, ...root.querySelectorAll<HTMLElement>(controls)])
     if (place.tabIndex >= 0 && place.closest("article") !== null && place.closest(fields) === null)
-      if (!place.matches(".rich-table")) place.tabIndex = -1;
+      if (!place.matches(".rich-table") && !isWideCode(place)) place.tabIndex = -1;
 }
+
+const isWideCode = (place: HTMLElement): boolean =>
+  place.matches(".rich-code pre") && place.scrollWidth > place.clientWidth;
 
 const reachable = (article: HTMLElement): readonly HTMLElement[] =>
   [...article.querySelectorAll<HTMLElement>(controls)].filter(

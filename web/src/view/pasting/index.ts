@@ -1,6 +1,7 @@
 /** What a field takes of a clipboard and of what is dropped on it: the one rule for composer, edits and threads. */
 import { cleaned } from "../../../../protocols/text/text.ts";
 import { notices } from "../../live/index.ts";
+import { insert } from "../writing/insert.ts";
 import { isFromEditor, isWorthReading, mayBeMarked, parted } from "./choice.ts";
 
 /** What was pasted or dropped, as the browser tells it. */
@@ -16,15 +17,6 @@ function filesIn(given: Given): readonly File[] {
 }
 
 const documentOf = (html: string): HTMLElement => new DOMParser().parseFromString(html, "text/html").body;
-
-/** Puts text at the caret, in the place of what is marked, as if it were typed: it can be undone. */
-function insert(field: HTMLTextAreaElement, text: string): void {
-  field.focus();
-  // The only way that browsers can undo; they have no other name for it.
-  if (document.execCommand("insertText", false, text)) return;
-  field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
-  field.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertText", data: text }));
-}
 
 async function insertDocument(field: HTMLTextAreaElement, html: string, plain: string): Promise<void> {
   const before = field.value.slice(0, field.selectionStart);

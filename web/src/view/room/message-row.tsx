@@ -10,8 +10,8 @@ import { ModelCause } from "../parts/model-cause.tsx";
 import { noRounds, Rounds } from "../parts/rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../parts/time.ts";
 import { EditField } from "./edit-field.tsx";
-import { EmojiPicker } from "./emoji-picker.tsx";
-import { emojis } from "./emoji.ts";
+import { EmojiPicker } from "../writing/emoji-picker.tsx";
+import { atHand } from "../writing/at-hand.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { FoldedText } from "./folded-text.tsx";
 import { PollCard } from "./poll-card.tsx";
@@ -264,7 +264,7 @@ function Tools({
   return (
     <div className="tools" role="group" aria-label="Message actions">
       {!isArchived &&
-        emojis.slice(0, 3).map((emoji) => (
+        atHand.slice(0, 3).map((emoji) => (
           <button
             key={emoji}
             type="button"

@@ -3,20 +3,19 @@ import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { unreachedNodes } from "../../../../protocols/errors.ts";
-import { notices, useLasting, useLink, useNow, useSession } from "../../live/index.ts";
+import { useLasting, useLink, useNow, useSession } from "../../live/index.ts";
 import { brandName, useBrand } from "./brand.ts";
 import { Asking, type Asked } from "../parts/asking.tsx";
 import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
 import { FacesContext, useKnownFaces } from "../parts/faces.ts";
 import { Icon } from "../parts/icons.tsx";
-import { KeyboardHelp } from "./keyboard-help.tsx";
 import { InLayer, useLayer } from "../parts/layers.tsx";
 import { told } from "../../model/index.ts";
+import { useLater } from "../parts/later.ts";
 import { useProfile, useRooms, useSidebar } from "../parts/lists.ts";
 import { NoticeList } from "./notice-list.tsx";
 import { Sidebar } from "./sidebar.tsx";
-import { Switcher } from "./switcher.tsx";
 
 /** What surrounds every screen of a signed-in person. */
 export function Shell() {
@@ -25,7 +24,9 @@ export function Shell() {
   const asking = useRef<Asked>(undefined);
   const { pathname } = useLocation();
   const close = () => setOpen(undefined);
-  const creating = useCreating(open);
+  const creating = useLater(loadCreating, creates.has(open));
+  const switcher = useSwitcher(open === "switcher");
+  const help = useLater(loadHelp, open === "help");
   const faces = useKnownFaces();
   useEffect(() => {
     setOpen(undefined);
@@ -79,8 +80,8 @@ export function Shell() {
             </Drawer.Body>
           </Drawer.Content>
         </Drawer.Root>
-        <Switcher opened={open === "switcher"} onClose={close} />
-        <KeyboardHelp opened={open === "help"} onClose={close} />
+        {switcher && <switcher.Switcher opened={open === "switcher"} onClose={close} />}
+        {help && <help.KeyboardHelp opened={open === "help"} onClose={close} />}
         {creating && <creating.Creating open={open} onClose={close} />}
         <Asking asked={asked} />
         <NoticeList />
@@ -170,8 +171,8 @@ function useChosenTheme(): void {
   }, [theme, setColorScheme]);
 }
 
+/** What makes and finds things, and the list of keys, are loaded when somebody first asks for them. */
 const loadCreating = () => import("./create.tsx");
-type CreatingModule = Awaited<ReturnType<typeof loadCreating>>;
 const creates: ReadonlySet<Opened | undefined> = new Set([
   "findRoom",
   "createRoom",
@@ -179,18 +180,17 @@ const creates: ReadonlySet<Opened | undefined> = new Set([
   "createAgent",
   "arrange",
 ]);
+const loadHelp = () => import("./keyboard-help.tsx");
+const loadSwitcher = () => import("./switcher.tsx");
+const calmMs = 1_000;
 
-/** What makes and finds things is loaded when somebody first asks for it. */
-function useCreating(open: Opened | undefined): CreatingModule | undefined {
-  const [loaded, setLoaded] = useState<CreatingModule>();
-  const isNeeded = loaded === undefined && creates.has(open);
+/** What is typed right after the key belongs into the switcher: so it is there before somebody asks for it. */
+function useSwitcher(isOpen: boolean): Awaited<ReturnType<typeof loadSwitcher>> | undefined {
   useEffect(() => {
-    if (!isNeeded) return;
-    loadCreating().then(setLoaded, () =>
-      notices.show("This could not be loaded: the node may be down. Try again.", "bad"),
-    );
-  }, [isNeeded]);
-  return loaded;
+    const timer = setTimeout(() => void loadSwitcher().catch(() => undefined), calmMs);
+    return () => clearTimeout(timer);
+  }, []);
+  return useLater(loadSwitcher, isOpen);
 }
 
 function useUnreadTitle(): void {

@@ -1,0 +1,3 @@
+declare module "virtual:plexus-emoji" {
+  export const groups: readonly string[];
+}
