@@ -1,5 +1,5 @@
-/** How the emoji and their names get into the page: `import("virtual:plexus-emoji")`, which is loaded with the first that
- *  somebody looks for. */
+/** How the emoji and their names get into the page: `import("virtual:plexus-emoji")`, which is loaded with the first
+ *  that somebody looks for. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Plugin } from "vite";
@@ -29,7 +29,7 @@ const lineOf = (emoji: Listed, names: readonly string[]): string => {
   return [emoji.unicode, names.join(" "), [...new Set(words)].filter((word) => !said.has(word)).join(" ")].join("|");
 };
 
-/** Every emoji, in the groups and the order of Unicode: one text for each group, and in it a line `sign|names|words`. */
+/** Every emoji, in the groups and the order of Unicode: a text for each group, and in it a line `sign|names|words`. */
 export function emojiGroups(): readonly string[] {
   const known = namings.map((name) => ofPackage(`shortcodes/${name}`) as Record<string, string | readonly string[]>);
   const groups: string[][] = [];

@@ -140,8 +140,8 @@ export function readHouse(): House {
 }
 
 /** Names that the product exports and that no other file takes. The page's stand-ins for files of a machine
- *  (`cli/page`) and its modules of commands and emoji are taken by name when it is built, the functions of a model's process are
- *  called by name, and the client library is for other people's programs. */
+ *  (`cli/page`) and its modules of commands and emoji are taken by name when it is built, the functions of a model's
+ *  process are called by name, and the client library is for other people's programs. */
 function readLoneExports(): readonly string[] {
   const roots = [...folders.filter((folder) => folder !== "web/src"), "bin", "web", "test"];
   const exclude = (name: string): boolean => name === "dist" || name === "node_modules";
