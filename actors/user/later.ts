@@ -5,8 +5,8 @@
  *         │ changed ◄──────────────────────────────────────┘
  *         └── a reminder: due, until the person cancels it or sets another time
  *
- *  Invariant: a message leaves the list by the event that gives it to the outbox, or by its author's word. So it is sent
- *  once, whichever node dies: the room knows the operation again. What is late is sent late, not never. */
+ *  Invariant: a message leaves the list by the event that gives it to the outbox, or by its author's word. So it is
+ *  sent once, whichever node dies: the room knows the operation again. What is late is sent late, not never. */
 import type { CommandOf, Later, userCommands } from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/index.ts";
 import { persist, publish, refuse, reply, type Effect, type Turn } from "../behavior.ts";

@@ -221,8 +221,8 @@ export function evolve(state: UserState, change: UserChange): UserState {
     case "sessionOpened":
     case "happened": {
       const outbox = enqueue(state.outbox, change.mail);
-      const { admin, roles }: Pick<UserState, "admin" | "roles"> =
-        change.event.type === "profileSet" ? change.event.view : state;
+      const { event } = change;
+      const { admin, roles }: Pick<UserState, "admin" | "roles"> = event.type === "profileSet" ? event.view : state;
       const account = evolveStreamed(state.account, change);
       return { ...state, head: change.at, outbox, admin, ...(roles !== undefined && { roles }), account };
     }
@@ -269,14 +269,11 @@ export function evolve(state: UserState, change: UserChange): UserState {
       const left = withAccount(state, { identities: identities ?? [] });
       return { ...left, outbox: enqueue(state.outbox, change.mail) };
     }
-    case "sessionUsed": {
-      const { id, atMs, address } = change;
-      return withSession(state, id, (held) => ({ ...held, usedAtMs: atMs, ...(address && { usedFrom: address }) }));
-    }
+    case "sessionUsed":
     case "keyUsed": {
       const { id, atMs } = change;
-      const sessions = state.account?.sessions.map((held) => (held.id === id ? { ...held, usedAtMs: atMs } : held));
-      return withAccount(state, { sessions: sessions ?? [] });
+      const from = change.type === "sessionUsed" && change.address !== undefined ? { usedFrom: change.address } : {};
+      return withSession(state, id, (held) => ({ ...held, usedAtMs: atMs, ...from }));
     }
     case "agentAsked": {
       const { agent, status, operation } = change;

@@ -556,6 +556,8 @@ export const userCommands = {
     },
     result: answer<Later>("Later"),
     effect: "changes",
+    // As to write it: its text may become another one.
+    permission: "room.post",
     http: ["PATCH", "/me/later/:id"],
     summary: "Changes when something is sent or reminded of, or its text",
   }),

@@ -20,6 +20,8 @@ const open = [
   "POST /api/v1/rooms/direct",
   // It names no room: each searches their own.
   "POST /api/v1/search",
+  // Of one's own account, though it has an emoji as reactions have.
+  "PUT /api/v1/me/status",
 ];
 
 /** As much of JSON Schema as the interface uses. */
@@ -45,7 +47,7 @@ interface Operation {
 /** What has a form of its own and names nothing that is there. */
 const plain: Samples = { name: "fresh", audience: "fresh", hash: "0".repeat(64), mail: "fresh@example.org" };
 
-type Samples = Readonly<Record<string, unknown>>;
+type Samples = Record<string, unknown>;
 
 /** A value of this shape; what a name means is of `samples`. */
 function valueOf(shape: Shape, name: string, samples: Samples): unknown {
@@ -94,7 +96,7 @@ describe("gateway: what is another's", () => {
   /** Ids of things of Ada's, by the part of a path before them. */
   let ids: Readonly<Record<string, string>>;
   let calls: readonly Call[];
-  const samples: Samples = { room: "den", member: "user/ada", with: "user/ada", successor: "user/ada", user: "ada", seq: 1, emoji: "👍", agent: "ada.helper", provider: "nobody" }; // prettier-ignore
+  const samples: Samples = { room: "den", member: "user/ada", with: "user/ada", successor: "user/ada", user: "ada", seq: 1, emoji: "👍", agent: "ada.helper", provider: "nobody", atMs: 0 }; // prettier-ignore
 
   const made = async (method: string, path: string, token: string, body?: unknown) => {
     const { status, body: answer } = await fixture.request(method, path, {
@@ -107,7 +109,7 @@ describe("gateway: what is another's", () => {
 
   /** All that Ada sees of hers, but when it was used. */
   const seen = async (): Promise<unknown> => {
-    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns"]; // prettier-ignore
+    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns"]; // prettier-ignore
     const views: unknown[] = [];
     for (const path of paths) views.push(await made("GET", `/api/v1${path}`, ada));
     views.push(await made("GET", `/v1/responses/${ids["responses"]}`, ada));
@@ -179,6 +181,9 @@ describe("gateway: what is another's", () => {
     await made("POST", "/api/v1/agents", ada, { name: "helper", persona: mark });
     await made("POST", "/api/v1/agents/ada.helper/say", ada, { text: mark });
     const key = await made("POST", "/api/v1/me/keys", ada, { label: mark });
+    samples["atMs"] = fixture.settings.clock.nowMs() + 30 * 24 * 3_600_000;
+    const written = { room: "den", text: mark, atMs: samples["atMs"] };
+    const later = await made("POST", "/api/v1/me/later/messages", ada, written);
     const { current } = await made("GET", "/api/v1/me/sessions", ada);
     const shown = { as: "session", session: current, provedAgoMs: 0 };
     const tell = (message: { readonly type: string }) =>
@@ -192,7 +197,7 @@ describe("gateway: what is another's", () => {
     const added = await tell({ ...passkey, type: "addPasskey" });
     expect(added.ok, JSON.stringify(added)).to.equal(true);
     const { id } = await made("POST", "/v1/responses", ada, { model: "echo", input: mark, store: true });
-    ids = { keys: key.id, sessions: current, passkeys: passkey.id, identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
+    ids = { keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
     const { paths } = await made("GET", "/openapi.json", ada);
     // Those of admins nobody else reaches, whatever they name: permissions.txt has them.
     const routes = fixture.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));
@@ -214,7 +219,9 @@ describe("gateway: what is another's", () => {
       const about =
         shape.properties?.["id"] === undefined
           ? [{}]
-          : [ids["sessions"], ids["keys"], ids["passkeys"]].map((id) => ({ id }));
+          : shape.properties["id"].type === "integer"
+            ? [{ id: 1 }]
+            : [ids["sessions"], ids["keys"], ids["passkeys"]].map((id) => ({ id }));
       return about.map((more) => ({
         name: `${kind}.${name}`,
         to,
@@ -256,7 +263,7 @@ describe("gateway: what is another's", () => {
     const own = calls.filter(({ names }) => names);
     // These end what the others ask for.
     const isLast = ({ name }: Call) =>
-      /\/leave$|^DELETE .*(\/members\/:member|\/agents\/:agent|\/sessions\/:id)$/.test(name);
+      /\/leave$|^DELETE .*(\/members\/:member|\/agents\/:agent|\/later\/:id|\/sessions\/:id)$/.test(name);
     const lacking = /^(FORBIDDEN|NOT_A_MEMBER|UNAUTHENTICATED)$/;
     const codes = new Map<string, string>();
     const isEnd = ({ name }: Call) => name.endsWith("/sessions/:id");
