@@ -64,8 +64,9 @@ class Track {
   }
 
   add(step: number, end: RequestEnd, tookMs: number): void {
-    // A clock that was set back: what comes counts in the step that runs.
-    if (step > this.step) this.#begin(step);
+    // A clock that was set back by a little: what comes counts in the step that runs. One that was far ahead is right
+    // again.
+    if (step > this.step || step < this.step - 1) this.#begin(step);
     const from = (this.step % this.#points) * width;
     this.#count(from + at.requests, 1);
     if (end !== "done") this.#count(from + at[end], 1);

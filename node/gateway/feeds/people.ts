@@ -72,6 +72,12 @@ export function createPeople(
   const { hub, clock, log, limits, presence } = at;
   const people = new Map<string, Person>();
 
+  /** Kept as well, for a connection whose sign-in was checked before. */
+  function says(person: Person, status: PersonStatus | undefined): void {
+    person.noted = { status };
+    presence.says(person.user, status);
+  }
+
   function onEvent(person: Person, event: unknown): void {
     const { type, id, room, view, because } = event as Partial<Record<"type" | "id" | "room" | "because", unknown>> & {
       view?: UserView;
@@ -83,7 +89,7 @@ export function createPeople(
       for (const connection of person.connections) if (connection.caller.session === id) connection.bye(end);
     } else if (type === "profileSet") {
       hasRoles(person, view?.roles);
-      presence.says(person.user, statuses.Check(view?.status) ? view.status : undefined);
+      says(person, statuses.Check(view?.status) ? view.status : undefined);
     } else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
       if (type === "roomJoined") follow(person, `room/${room}`);
       else if (type === "roomLeft") unfollow(person, `room/${room}`);
@@ -142,7 +148,7 @@ export function createPeople(
     const held = await ask.sessions(person.user);
     if (!held.ok) return held.error.outcome === "failed";
     hasRoles(person, held.value.roles);
-    presence.says(person.user, held.value.status);
+    says(person, held.value.status);
     const ids = new Set(held.value.sessions.map(({ id }) => id));
     for (const connection of present)
       if (!ids.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"));
@@ -228,6 +234,7 @@ export function createPeople(
           connections,
           arriving: 0,
           revoked: new Set(),
+          noted: undefined,
           missed: false,
           looking: "no",
           watched: undefined,

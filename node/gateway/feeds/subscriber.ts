@@ -1,4 +1,11 @@
-import { failure, type ClientFrame, type Failure, type NodeFrame, type Result } from "../../../protocols/index.ts";
+import {
+  failure,
+  type ClientFrame,
+  type Failure,
+  type NodeFrame,
+  type PersonStatus,
+  type Result,
+} from "../../../protocols/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { OutputMemory } from "../edge/output-memory.ts";
 import type { Watcher } from "./watcher.ts";
@@ -261,6 +268,8 @@ export interface Person {
   arriving: number;
   /** Sessions that ended while an upgrade was under way: its check may have been older. */
   readonly revoked: Set<string>;
+  /** What the person says of themselves, as their stream said last; undefined: it has said nothing yet. */
+  noted: { readonly status: PersonStatus | undefined } | undefined;
   /** Events may have been missed while an upgrade was under way. */
   missed: boolean;
   /** Whether the actor is being asked what was missed; `again`: something more was meanwhile. */

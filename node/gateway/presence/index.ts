@@ -83,12 +83,14 @@ export function createPresence(at: {
     }
   }
 
-  /** What this node says of one of its people. */
-  function rowOf({ connections, status }: Person): Row | undefined {
+  /** What this node says of one of its people. Without a connection they are as they were. */
+  function rowOf(user: string, { connections, status }: Person): Row | undefined {
     const nowMs = clock.nowMs();
     if (isHidden(status, nowMs)) return undefined;
     const shown = shownStatus(status, nowMs);
-    return { active: [...connections.values()].includes(true), ...(shown && { status: shown }) };
+    const active =
+      connections.size > 0 ? [...connections.values()].includes(true) : table.get(here, user)?.active === true;
+    return { active, ...(shown && { status: shown }) };
   }
 
   function look(user: string, row: Row | undefined): void {
@@ -141,7 +143,7 @@ export function createPresence(at: {
     const nowMs = clock.monotonicMs();
     if (nowMs - checkedAtMs < limits.presenceCheckMs) return;
     checkedAtMs = nowMs;
-    for (const [user, person] of people) if (person.status?.untilMs !== undefined) look(user, rowOf(person));
+    for (const [user, person] of people) if (person.status?.untilMs !== undefined) look(user, rowOf(user, person));
   }
 
   function tick(): void {
@@ -179,29 +181,30 @@ export function createPresence(at: {
       leaving.delete(user);
       const person = people.get(user) ?? { connections: new Map<Subscriber, boolean>(), status: undefined };
       people.set(user, person);
-      // Asked of the user's actor just now.
-      person.status = caller.status;
+      // What came by the user's stream is as new as what the sign-in was told, or newer.
+      const { noted } = connection.person;
+      person.status = noted === undefined ? caller.status : noted.status;
       person.connections.set(connection, true);
-      look(user, rowOf(person));
+      look(user, rowOf(user, person));
     },
     went(connection) {
       lookNoMore(connection);
       const person = people.get(connection.user);
       if (person?.connections.delete(connection) !== true) return;
-      if (person.connections.size > 0) look(connection.user, rowOf(person));
+      if (person.connections.size > 0) look(connection.user, rowOf(connection.user, person));
       else leaving.set(connection.user, clock.monotonicMs() + limits.presenceGraceMs);
     },
     here(connection, active) {
       const person = people.get(connection.user);
       if (person?.connections.has(connection) !== true) return;
       person.connections.set(connection, active);
-      look(connection.user, rowOf(person));
+      look(connection.user, rowOf(connection.user, person));
     },
     says(user, status) {
       const person = people.get(user);
       if (person === undefined) return;
       person.status = status;
-      if (person.connections.size > 0) look(user, rowOf(person));
+      look(user, rowOf(user, person));
     },
     look(connection, users) {
       lookNoMore(connection);

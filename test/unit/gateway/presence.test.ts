@@ -29,6 +29,7 @@ function connectionOf(user: string, status?: PersonStatus, kind: "session" | "ke
   const connection = { told, congested: false };
   const subscriber = {
     user,
+    person: { noted: undefined as { readonly status: PersonStatus | undefined } | undefined },
     caller: { kind, ...(status && { status }) },
     open: true,
     get congested() {
@@ -198,6 +199,24 @@ describe("gateway: presence", () => {
     expect(of(1, "ada")).to.equal("offline");
     await pass(60_000 + gatewayLimits.presenceCheckMs + 2_000);
     expect([of(0, "ada"), of(1, "ada")]).to.deep.equal(["active", "active"]);
+  });
+
+  it("is hidden also where a tab signs in that was checked before, and where no connection is left for a moment", async () => {
+    const { nodes, pass, of } = openCluster(2);
+    const ada = connectionOf("ada");
+    nodes[0]?.presence.came(ada.subscriber);
+    nodes[0]?.presence.says("ada", { hidden: true });
+    const late = connectionOf("ada");
+    late.subscriber.person.noted = { status: { hidden: true } };
+    nodes[0]?.presence.came(late.subscriber);
+    await pass(2_000);
+    expect([of(0, "ada"), of(1, "ada")]).to.deep.equal(["offline", "offline"]);
+    nodes[0]?.presence.says("ada", undefined);
+    await pass(2_000);
+    for (const { subscriber } of [ada, late]) nodes[0]?.presence.went(subscriber);
+    nodes[0]?.presence.says("ada", { hidden: true });
+    await pass(2_000);
+    expect([of(0, "ada"), of(1, "ada")]).to.deep.equal(["offline", "offline"]);
   });
 
   it("says nothing of programs with a person's key", async () => {

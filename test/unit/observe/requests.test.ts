@@ -70,6 +70,20 @@ describe("what came of requests", () => {
     });
   });
 
+  it("counts again after a clock that was far ahead once", () => {
+    const rightMs = 1_700_000_000_000;
+    let nowMs = rightMs + 30 * 24 * 3_600_000;
+    const counts = countRequests({ nowMs: () => nowMs });
+    counts.took("kind", "room", 1, "done");
+    nowMs = rightMs;
+    for (let minute = 0; minute < 30; minute += 1) {
+      nowMs += requestFineStepMs;
+      counts.took("kind", "room", 1, "done");
+    }
+    for (const range of ["hour", "day"] as const)
+      expect(counts.read({ by: "kind", range, endMs: nowMs + 1 })[0]?.requests, range).to.equal(30);
+  });
+
   it("keeps so many keys, those that were used last", () => {
     let nowMs = 1_700_000_000_000;
     const counts = countRequests({ nowMs: () => nowMs });
