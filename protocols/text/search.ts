@@ -17,6 +17,10 @@ const wordSignsMax = 64;
 const termsMax = 16;
 /** Shorter words are not looked for with a typing error: too many others are one letter away. */
 const typoSignsMin = 4;
+/** Longer ones neither: what is searched for then has more spellings than an index is asked for. */
+const typoSignsMax = 24;
+/** So many terms of a search, the first that may have one, are looked for with a typing error. */
+const typoTermsMax = 3;
 
 const unspaced =
   "[\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Hang}\\p{scx=Bopo}" +
@@ -94,20 +98,25 @@ export interface SearchTerm {
 export function searchTerms(typed: string): readonly SearchTerm[] {
   const terms: SearchTerm[] = [];
   for (const [, quoted, plain = ""] of typed.matchAll(/"([^"]*)"?|([^\s"]+)/g)) {
-    const term = termOf(quoted ?? plain, quoted === undefined && plain.endsWith("*"));
+    const mayErr = terms.filter(({ single }) => single).length < typoTermsMax;
+    const term = termOf(quoted ?? plain, { starred: quoted === undefined && plain.endsWith("*"), mayErr });
     if (term !== undefined) terms.push(term);
     if (terms.length === termsMax) break;
   }
   return terms;
 }
 
-function termOf(text: string, starred: boolean): SearchTerm | undefined {
+function termOf(
+  text: string,
+  { starred, mayErr }: { readonly starred: boolean; readonly mayErr: boolean },
+): SearchTerm | undefined {
   const found = searchWords(text);
   const last = found.at(-1);
   if (last === undefined) return undefined;
   if (last.firstEnd === undefined) {
     const words = found.map(({ word }) => word);
-    return { words, ...(starred && { prefix: true }), ...(words.length === 1 && !starred && { single: true }) };
+    const single = mayErr && !starred && words.length === 1 && mayHaveTypo(words[0] ?? "");
+    return { words, ...(starred && { prefix: true }), ...(single && { single }) };
   }
   // A text may go on behind the last sign: the pair before it says that it is there, or a word that begins with it.
   const isPair = found.at(-2)?.end === last.end;
@@ -165,11 +174,18 @@ const alphabets = [
 const alphabetOf = (word: string): string =>
   alphabets.find((letters) => Array.from(word).some((sign) => letters.includes(sign))) ?? [...new Set(word)].join("");
 
+/** A sign is one or two units. */
+const mayHaveTypo = (typed: string): boolean => {
+  if (typed.length < typoSignsMin || typed.length > 2 * typoSignsMax) return false;
+  const count = Array.from(typed).length;
+  return count >= typoSignsMin && count <= typoSignsMax;
+};
+
 /** Words that are one typing error away: a letter too many, one too few, another one, or two that changed places. */
 export function spellingsOf(typed: string): ReadonlySet<string> {
   const near = new Set<string>();
+  if (!mayHaveTypo(typed)) return near;
   const each = Array.from(typed);
-  if (each.length < typoSignsMin || each.length >= wordSignsMax) return near;
   const letters = Array.from(alphabetOf(typed));
   for (let at = 0; at <= each.length; at += 1) {
     const [before, here, next, behind] = [
@@ -188,14 +204,26 @@ export function spellingsOf(typed: string): ReadonlySet<string> {
   return near;
 }
 
-let lastTyped = "";
-let lastSpellings: ReadonlySet<string> = new Set();
-/** Many words of many texts are compared with one that was typed. */
+const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00;
+const isLow = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000;
+
+/** Whether a word is the typed one, or one of its `spellingsOf`, of any alphabet. Many words of many texts are compared
+ *  with one that was typed: what the two have in common at both ends is passed over, and nothing is kept. */
 function isNear(word: string, typed: string): boolean {
   if (word === typed) return true;
-  if (Math.abs(word.length - typed.length) > 2) return false;
-  if (lastTyped !== typed) [lastTyped, lastSpellings] = [typed, spellingsOf(typed)];
-  return lastSpellings.has(word);
+  if (Math.abs(word.length - typed.length) > 2 || !mayHaveTypo(typed)) return false;
+  const common = Math.min(word.length, typed.length);
+  let start = 0;
+  while (start < common && word.charCodeAt(start) === typed.charCodeAt(start)) start += 1;
+  if (start > 0 && isHigh(word.charCodeAt(start - 1))) start -= 1;
+  let end = 0;
+  while (end < common - start && word.at(-1 - end) === typed.at(-1 - end)) end += 1;
+  if (end > 0 && isLow(word.charCodeAt(word.length - end))) end -= 1;
+  const [one, other] = [word.slice(start, word.length - end), typed.slice(start, typed.length - end)];
+  if (one.length > 4 || other.length > 4) return false;
+  const [ones, signsTyped] = [Array.from(one), Array.from(other)];
+  if (ones.length <= 1 && signsTyped.length <= 1) return true;
+  return ones.length === 2 && signsTyped.length === 2 && ones[0] === signsTyped[1] && ones[1] === signsTyped[0];
 }
 
 /** How much the words of a text say of what was searched for: how often, and how little else. It compares texts of all
