@@ -109,34 +109,40 @@ interface Asked {
 async function search(at: SearchParts, { query, places, reader }: Asked): Promise<SearchPage> {
   const found: FoundMessage[] = [];
   const unreachable = new Set<ActorId>();
+  const refusing = new Set<ActorId>();
   const covered = new Map<string, SearchedSlot>();
-  let left = places;
   let behind = query.behind;
   let more = true;
-  for (let round = 0; more && round < searchLimits.roundsMax && found.length < query.limit; round += 1) {
+  let rounds = 0;
+  while (more && rounds < searchLimits.roundsMax && found.length < query.limit) {
     const limit = query.limit - found.length;
-    const said = await at.find({ ...query, limit, ...(behind && { behind }) }, left);
+    const left = new Set(places.filter((place) => !refusing.has(place)));
+    const said = await at.find({ ...query, limit, ...(behind && { behind }) }, [...left]);
+    // A node may answer with what it was not asked for.
+    const hits = said.hits.filter(({ actor }) => left.has(actor));
     for (const place of said.unreachable) unreachable.add(place);
-    for (const slot of said.covered) covered.set(slot.slot, slot);
-    const read = await Promise.all(said.hits.map((hit) => readHit(at, hit, query, reader)));
-    const closed = new Set(said.hits.flatMap((hit, place) => (read[place] === "refused" ? [hit.actor] : [])));
-    for (const [place, hit] of said.hits.entries()) {
+    // What a later round covers, an earlier one has passed over.
+    for (const slot of said.covered) if (!covered.has(slot.slot)) covered.set(slot.slot, slot);
+    const read = await Promise.all(hits.map((hit) => readHit(at, hit, query, reader)));
+    const refusedBefore = refusing.size;
+    for (const [place, hit] of hits.entries()) {
       const one = read[place];
-      if (one === "refused") continue;
       behind = hit;
-      if (one === "unreachable") unreachable.add(hit.actor);
+      if (one === "refused") refusing.add(hit.actor);
+      else if (one === "unreachable") unreachable.add(hit.actor);
       else if (one !== undefined) found.push(one);
     }
-    left = left.filter((place) => !closed.has(place));
     // Nothing up to here is in a place that they may read.
     if (said.end !== undefined) behind = said.end;
     more = said.more && query.best !== true;
+    // Where a place refused, the position may be in it: it is not answered, and the rest is searched at once.
+    if (refusing.size === refusedBefore) rounds += 1;
   }
-  const refusing = [...unreachable].filter((place) => left.includes(place)).toSorted();
+  const silent = [...unreachable].filter((place) => !refusing.has(place)).toSorted();
   return {
     found,
-    ...(more && behind && { next: cursorOf(behind) }),
-    ...(refusing.length > 0 && { unreachable: refusing }),
+    ...(more && behind && !refusing.has(behind.actor) && { next: cursorOf(behind) }),
+    ...(silent.length > 0 && { unreachable: silent }),
     covered: [...covered.values()],
   };
 }

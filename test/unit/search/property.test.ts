@@ -6,6 +6,7 @@ import { user } from "../../../actors/user/index.ts";
 import type { Behavior } from "../../../actors/behavior.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { createSearch, handleSearch, indexHere, type Index, type Search } from "../../../node/search/index.ts";
+import type { Hits } from "../../../node/search/ports.ts";
 import type { Position } from "../../../node/search/query.ts";
 import { IndexLost } from "../../../node/search/worker.ts";
 import {
@@ -113,6 +114,8 @@ interface Faults {
   readonly forgetsWhoReads?: true;
   /** All rooms that a person was ever in are searched. */
   readonly remembersRooms?: true;
+  /** Happens when the nodes have answered and the rooms were not asked yet. */
+  readonly afterFind?: (said: Hits) => Promise<void>;
 }
 
 /** A node with an index that can be lost, and what people do there. */
@@ -167,7 +170,11 @@ async function openNode(faults: Faults) {
       },
     },
     limits: { askTimeoutMs: 60_000 },
-    find: search.find,
+    async find(query, places) {
+      const said = await search.find(query, places);
+      await faults.afterFind?.(said);
+      return said;
+    },
   });
   return {
     ask,
@@ -262,6 +269,7 @@ async function take(
     found.push(...page.found.map(({ room: name, seq }: FoundMessage) => `${name} ${seq}`));
     cursor = page.next;
     if (cursor === undefined || pages > 40) break;
+    expect(members.get(cursor.split("/").at(-1) ?? "")?.has(one.by), `${one.by} reads of ${cursor}`).to.equal(true);
   }
   expect(found.toSorted(), `${one.by} ${one.text}`).to.deep.equal(expected.toSorted());
 }
@@ -332,6 +340,19 @@ describe("search equals a look at everything that the asker may read", () => {
       { remembersRooms: true },
     ));
 
+  it("names no place in a room of the past, however little fits on a page", () => {
+    const past = ["attic", "hall", "barn", "loft", "nook"];
+    const joins = [...past, "den"].map((one): Step => ({ does: "join", by: "bob", room: one }));
+    const posts = past.flatMap((one): readonly Step[] => [
+      { does: "post", by: "ada", room: one, text: "zebra", answers: false },
+    ]);
+    const removals = past.map((one): Step => ({ does: "remove", by: "bob", room: one }));
+    return follow(
+      [...joins, ada("zebra"), ada("zebra"), ...posts, look("bob"), ...removals, { ...look("bob"), limit: 1 } as Step],
+      { remembersRooms: true },
+    );
+  });
+
   it("notices an edit that is not in the index", () =>
     noticed([ada("grün"), look("ada"), { does: "edit", of: 0, text: "zebra" }, look("ada")], {
       index: claimsTooEarly,
@@ -353,4 +374,29 @@ describe("search equals a look at everything that the asker may read", () => {
           }),
       }),
     }));
+});
+
+describe("search: what changes while it is looked for", () => {
+  it("says of each slot how far it was searched first: what came later may have been passed over", async () => {
+    const rounds: Hits[] = [];
+    const node = await openNode({
+      async afterFind(said) {
+        if (rounds.push(said) > 1) return;
+        await node.ask("ada", "room/den", { type: "delete", seq: 2 });
+      },
+    });
+    try {
+      await node.signUp("ada");
+      await node.ask("ada", "room/den", { type: "create", visibility: "public" });
+      for (const text of ["zebra one", "zebra two"]) await node.ask("ada", "room/den", { type: "post", text });
+      const page = await node.find("ada", { text: "zebra", limit: 1 });
+      expect(rounds.length).to.be.greaterThan(1);
+      const [first, second] = rounds;
+      expect(second?.covered).not.to.deep.equal(first?.covered);
+      expect(page.ok && page.value.found.map(({ seq }) => seq)).to.deep.equal([1]);
+      expect(page.ok && page.value.covered).to.deep.equal(first?.covered);
+    } finally {
+      await node.stop();
+    }
+  });
 });
