@@ -170,7 +170,10 @@ export class SearchTable {
     if (match === undefined) return { hits: [], more: false };
     const best = query.best === true;
     const limit = best ? limits.rankedMax : query.limit;
-    const found = this.#newest(match, { query, places, limit });
+    const looked = this.#newest(match, { query, places, limit });
+    // Where that ended is a message in a place that was not asked for: it is not to be told of.
+    const narrowed = looked.end && this.#expression(query, places, true);
+    const found = narrowed === undefined ? looked : this.#newest(narrowed, { query, places, limit });
     if (!best) return { hits: found.hits, more: found.more, ...(found.end && { end: found.end }) };
     const scored = found.hits.map((hit, at) => ({ ...hit, score: this.#scoreOf(found.ids[at] as number, query) }));
     return { hits: scored.toSorted(inScoreOrder).slice(0, query.limit), more: false };
@@ -280,8 +283,8 @@ export class SearchTable {
     return places;
   }
 
-  /** Undefined: nothing can be found. */
-  #expression(query: Query, places: ReadonlyMap<number, ActorId>): string | undefined {
+  /** `narrowed`: the places are in it, however many these are. Undefined: nothing can be found. */
+  #expression(query: Query, places: ReadonlyMap<number, ActorId>, narrowed = false): string | undefined {
     const { terms, typos, author, hasLink: link, mentions, thread } = query;
     const tags: string[] = [];
     const idOf = (name: string) =>
@@ -291,7 +294,7 @@ export class SearchTable {
     if (thread !== undefined) tags.push(`t${thread}`);
     if (link === true) tags.push("l");
     // What narrows most is in the index; of many places it costs less to look whether each hit is in one.
-    const inIndex = places.size <= limits.placesInIndex || (terms.length === 0 && tags.length === 0);
+    const inIndex = narrowed || places.size <= limits.placesInIndex || (terms.length === 0 && tags.length === 0);
     const said = terms.length === 0 ? "" : textExpression(terms, typos === true, (word) => this.#knows(word));
     if (said === undefined) return undefined;
     return [
