@@ -80,16 +80,21 @@ export function createSearch(ports: SearchPorts): Search {
     const sinceMs = clock.monotonicMs();
     try {
       const states = await Promise.all(places.map(({ slot }) => reached(slot, sinceMs + limits.waitMs)));
-      const ready = states.filter((state) => state !== undefined);
-      const known = new Set(ready.map(({ slot }) => slot));
-      const asked = places.filter(({ slot }) => known.has(slot)).map(({ slot, actors }) => [slot, actors] as const);
-      const { at, ...found } = await index.ask("find", { query: query as Query, places: asked });
-      // The index may have been lost and made anew since a slot was ready: what it says itself counts.
-      const covered = ready.filter(({ slot, seq }) => (at.get(slot)?.seq ?? -1) >= seq);
-      const whole = new Set(covered.map(({ slot }) => slot));
-      const missing = places.filter(({ slot }) => !whole.has(slot)).map(({ slot }) => slot);
-      meter.observeMs("search", clock.monotonicMs() - sinceMs);
-      return ok({ ...found, hits: [...found.hits], covered, missing });
+      let covered = states.filter((state) => state !== undefined);
+      for (;;) {
+        const whole = new Set(covered.map(({ slot }) => slot));
+        const asked = places.filter(({ slot }) => whole.has(slot)).map(({ slot, actors }) => [slot, actors] as const);
+        const { at, ...found } = await index.ask("find", { query: query as Query, places: asked });
+        // The index may have been lost and made anew since a slot was ready: what it says itself counts. Of a slot that
+        // is not whole any more nothing is answered, for it is asked for again.
+        const still = covered.filter(({ slot, seq }) => (at.get(slot)?.seq ?? -1) >= seq);
+        if (still.length < covered.length) covered = still;
+        else {
+          const missing = places.filter(({ slot }) => !whole.has(slot)).map(({ slot }) => slot);
+          meter.observeMs("search", clock.monotonicMs() - sinceMs);
+          return ok({ ...found, hits: [...found.hits], covered, missing });
+        }
+      }
     } catch (error) {
       projection.failed(error);
       return refused(failureOf(error));

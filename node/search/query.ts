@@ -71,7 +71,9 @@ export const hasLink = (text: string): boolean => /https?:\/\/[^\s/]/.test(text)
 
 /** What some nodes found, as one. */
 export function mergeHits(query: Query, parts: readonly Found[]): Found {
-  const all = parts.flatMap(({ hits }) => hits).toSorted(query.best === true ? inScoreOrder : inTimeOrder);
+  // A slot that moves may be answered for by two nodes.
+  const distinct = new Map(parts.flatMap(({ hits }) => hits.map((hit) => [`${hit.actor} ${hit.seq}`, hit] as const)));
+  const all = [...distinct.values()].toSorted(query.best === true ? inScoreOrder : inTimeOrder);
   // Behind the last that a node has named there may be others of it, before what the next node has named.
   const ends = parts.flatMap((part) => (part.more && query.best !== true ? (part.end ?? part.hits.at(-1) ?? []) : []));
   const end = ends.toSorted(inTimeOrder)[0];

@@ -7,7 +7,7 @@ import type { Behavior } from "../../../actors/behavior.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { createSearch, handleSearch, indexHere, type Index, type Search } from "../../../node/search/index.ts";
 import type { Hits } from "../../../node/search/ports.ts";
-import type { Position } from "../../../node/search/query.ts";
+import { mergeHits, type Position } from "../../../node/search/query.ts";
 import { IndexLost } from "../../../node/search/worker.ts";
 import {
   ok,
@@ -398,5 +398,44 @@ describe("search: what changes while it is looked for", () => {
     } finally {
       await node.stop();
     }
+  });
+
+  it("answers a message once, where its slot is made anew while the index is asked", async () => {
+    const seen: (readonly string[])[] = [];
+    let losing = false;
+    const node = await openNode({
+      // The rows of a slot are there before it is settled.
+      index: (index) => ({
+        ...index,
+        async ask(type, asks) {
+          const answer = await index.ask(type, asks);
+          if (type !== "find" || !losing) return answer;
+          losing = false;
+          return { ...(answer as object), at: new Map() } as never;
+        },
+      }),
+      afterFind: async ({ hits }) => void seen.push(hits.map(({ actor, seq }) => `${actor} ${seq}`)),
+    });
+    try {
+      await node.signUp("ada");
+      await node.ask("ada", "room/den", { type: "create", visibility: "public" });
+      for (const text of ["zebra one", "zebra two"]) await node.ask("ada", "room/den", { type: "post", text });
+      losing = true;
+      const page = await node.find("ada", { text: "zebra" });
+      expect(page.ok && page.value.found.map(({ seq }) => seq)).to.deep.equal([2, 1]);
+      expect(seen).to.deep.equal([["room/den 2", "room/den 1"]]);
+    } finally {
+      await node.stop();
+    }
+  });
+
+  it("takes what two nodes answer once", () => {
+    const hit = { actor: "room/den" as ActorId, seq: 1, atMs: 5 };
+    const older = { ...hit, seq: 2, atMs: 4 };
+    const parts = [
+      { hits: [hit], more: false },
+      { hits: [hit, older], more: false },
+    ];
+    expect(mergeHits({ terms: [], limit: 2 }, parts)).to.deep.equal({ hits: [hit, older], more: false });
   });
 });
