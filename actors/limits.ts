@@ -52,6 +52,9 @@ export const actorLimits = {
   roomMentionsPerAgentMax: 8,
   /** The same for all agents of a room. */
   roomMentionsMax: 64,
+  /** Messages and reminders of one person whose time has come that are dealt with in one turn; the others have the
+   *  next. */
+  laterAtOnce: 16,
   /** Answers of agents that a room shows as awaited; the one that was asked for first is not shown any more. */
   roomAskedMax: 128,
   /** An answer that is awaited for so long is not shown as awaited any more.

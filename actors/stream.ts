@@ -30,6 +30,13 @@ export interface Positioned<Event> {
   readonly event: Event;
 }
 
+/** An event that nodes of the version before do not know, within one that they fold without harm: they throw at what
+ *  they do not know, and may take the actor over during an update. Clients hear the event itself. */
+export const carried = <Event extends object>(carrier: Event, event: Event): Event => ({ ...carrier, as: event });
+
+/** The event that an event of the records carries, or itself. */
+export const heard = <Event extends object>(event: Event): Event => ("as" in event ? (event.as as Event) : event);
+
 /** What one event does to the stream's records. */
 export function eventRecords({ at, event }: Positioned<unknown>): readonly RecordOp[] {
   const put: RecordOp = { put: eventKey(at), value: event };
@@ -88,7 +95,10 @@ export function resumePage(
   const first = records[0];
   if (first === undefined || first.key !== eventKey(tag.after + 1))
     return [refuse("CURSOR_EXPIRED", undefined, tag.to)];
-  const found = records.map(({ value }, index) => ({ at: tag.after + 1 + index, event: shown(value) }));
+  const found = records.map(({ value }, index) => ({
+    at: tag.after + 1 + index,
+    event: shown(heard(value as object)),
+  }));
   const events = firstPage(found, wireLimits.pageEntriesMax);
   const more = tag.after + events.length < span.head;
   const page: Resumed<never, unknown> = { head: span.head, events, more, ...(!more && withSignals(signals)) };

@@ -3,6 +3,7 @@ import type { CommandOf, RoomEvent, RoomMessage, roomCommands } from "../../prot
 import { persist, publish, reply, type Effect, type Turn } from "../behavior.ts";
 import type { Handlers } from "../handlers.ts";
 import { dispatch, type Mail } from "../outbox.ts";
+import { carried } from "../stream.ts";
 import type { Room, RoomChange, RoomNotes } from "./shape.ts";
 
 /** What a decision of a room is made of. */
@@ -33,6 +34,12 @@ export type MemberHandlers = Handlers<
   readonly Effect<RoomChange, RoomNotes>[]
 >;
 
+/** An event as it is persisted: what is newer than the version before travels with the topic as it is. */
+const foldable = ({ topic }: Room, event: RoomEvent): RoomEvent =>
+  event.type === "archiveSet" || event.type === "rulesSet"
+    ? carried<RoomEvent>({ type: "topicSet", topic, by: event.by }, event)
+    : event;
+
 /** The effects of events that happen in this turn, without the answer. */
 export function eventEffects(
   room: Room,
@@ -44,13 +51,13 @@ export function eventEffects(
   const changes = events.map((event, index) => ({
     type: "happened" as const,
     at: room.head + 1 + index,
-    event,
+    event: foldable(room, event),
     ...(index === 0 && mail.length > 0 && { mail }),
     ...(settled !== undefined && { settled }),
   }));
   return [
     ...changes.map((change) => persist(change)),
-    ...changes.map(({ at, event }) => publish(event, at)),
+    ...events.map((event, index) => publish(event, room.head + 1 + index)),
     ...dispatch(room.outbox, mail, turn.self),
   ];
 }

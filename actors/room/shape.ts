@@ -82,10 +82,13 @@ export type RoomChange =
       readonly member: string;
       readonly seq: number;
       readonly thread?: number;
+      /** Whether the member follows the thread from now on. To nodes of versions before it is read, and no more. */
+      readonly follow?: boolean;
       /** What does not count behind the marker, as the records say. Absent: what is in memory says it. */
       readonly own?: number;
       readonly quiet?: number;
     }
+  /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
 

@@ -22,7 +22,7 @@ import type { RecordOp, Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue } from "../outbox.ts";
 import { lastPage } from "../page.ts";
-import { eventRecords, padded } from "../stream.ts";
+import { eventRecords, heard, padded } from "../stream.ts";
 import {
   allEntries,
   eachEntry,
@@ -86,14 +86,15 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
     const { root, member, follow } = change;
     return state && withThreads(state, withFollower(state.threads, root, member, follow));
   }
-  const before = change.event.type === "created" ? created(change.event.view, change.event.by) : state;
+  const { at, mail, settled } = change;
+  const event = heard(change.event);
+  const before = event.type === "created" ? created(event.view, event.by) : state;
   if (before === null) return null;
-  const room = evolveEvent(before, change.event, change.at, change.settled);
-  const { event, mail } = change;
+  const room = evolveEvent(before, event, at, settled);
   const asked = event.type === "posted" ? askedAfter(room.asked, event.message, mail) : (room.asked ?? []);
   return {
     ...room,
-    head: change.at,
+    head: at,
     outbox: enqueue(room.outbox, mail),
     ...(asked.length + (room.asked?.length ?? 0) > 0 && { asked }),
   };
@@ -303,9 +304,11 @@ export const recentFrom = (room: Room): number => room.messageSeq - room.recent.
 
 /** The room after a marker has moved. */
 export function evolveMarked(room: Room, change: Extract<RoomChange, { type: "readMarked" }>): Room {
-  const { member: principal, seq, thread } = change;
+  const { member: principal, seq, thread, follow } = change;
   const member = entryOf(room.members, principal);
   if (member === undefined) return room;
+  if (thread !== undefined && follow !== undefined)
+    return withThreads(room, withFollower(room.threads, thread, principal, follow));
   const behind = room.recent.filter((message) => message.seq > seq);
   const { calledSeq: _, ...looked } = member;
   if (thread !== undefined) {

@@ -77,7 +77,7 @@ function followThread(room: Room, { seq, follow }: Extract<Command, { type: "fol
   if (follows === follow) return [reply({})];
   if (follow && !hasPlace(thread, turn.from)) return [refuse("LIMIT_REACHED", { limit: "threadReadersMax" })];
   return [
-    persist({ type: "threadFollowed", member: turn.from, root: seq, follow }),
+    persist({ type: "readMarked", member: turn.from, seq: thread.last.seq, thread: seq, follow }),
     ...told(turn, { type: "threadFollowed", room: turn.key, thread: seq, follow }),
     reply({}),
   ];

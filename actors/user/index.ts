@@ -251,7 +251,7 @@ function onAnswered(state: UserState, signal: Extract<Signal, { type: "answered"
   const { entry, result } = settled;
   if (entry?.message.type === "keep" && !result.ok) return [...settled.effects, ...onClaimLost(account, entry.to)];
   if (entry?.message.type === "post")
-    return [...settled.effects, ...onLaterSent(state, account, { ...settled, entry })];
+    return [...settled.effects, ...onLaterSent(state, account, { ...settled, entry }, turn)];
   return [...settled.effects, ...onAgentAnswered(state, settled, turn)];
 }
 

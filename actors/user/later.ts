@@ -9,10 +9,12 @@
  *  sent once, whichever node dies: the room knows the operation again. What is late is sent late, not never. */
 import type { CommandOf, Later, userCommands } from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/index.ts";
-import { persist, publish, refuse, reply, type Effect, type Turn } from "../behavior.ts";
+import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
 import { dispatch, fits, type Mail, type OutboxEntry, type Settled } from "../outbox.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import type { UserNotes } from "./notes.ts";
+import { happen } from "./sessions.ts";
 import type { Account, HeldLater, UserState } from "./state.ts";
 
 type Command = CommandOf<typeof userCommands>;
@@ -23,12 +25,24 @@ export const laterReminder = "later";
 
 const shown = ({ entry: _entry, ...later }: HeldLater): Later => later;
 
-/** One is so from now on; `undefined`: it is gone. */
-function set(id: number, later: HeldLater | undefined, mail: readonly Mail[], at: number): Effects {
-  const event = { type: "laterSet" as const, id, status: later?.status ?? ("gone" as const) };
+/** Those that `ids` name are as they stand in `later` from now on, or gone. What is said of them has no text. */
+function set(
+  state: UserState,
+  turn: Turn<UserNotes>,
+  later: readonly HeldLater[],
+  ids: readonly number[],
+  mail: readonly Mail[] = [],
+): Effects {
+  if (ids.length === 0) return [];
+  const laterIds = Math.max(state.account?.laterIds ?? 0, ...ids);
+  const events = ids.map((id) => ({
+    type: "laterSet" as const,
+    id,
+    status: later.find((one) => one.id === id)?.status ?? ("gone" as const),
+  }));
   return [
-    persist({ type: "laterSet", at, event, ...(later && { later }), ...(mail.length > 0 && { mail }) }),
-    publish(event, at),
+    persist({ type: "factorSet", set: { later, laterIds }, ...(mail.length > 0 && { mail }) }),
+    ...happen(state, turn, events),
   ];
 }
 
@@ -50,17 +64,23 @@ function refuseTime(atMs: number, { nowMs }: Pick<Turn, "nowMs">): Effects | und
 }
 
 /** Adds one, or puts a changed one in its place. Errors: BAD_REQUEST, LIMIT_REACHED. */
-function put(state: UserState, account: Account, one: HeldLater, turn: Turn): Effects {
+function put(state: UserState, account: Account, one: HeldLater, turn: Turn<UserNotes>): Effects {
   const others = of(account).filter(({ id }) => id !== one.id);
   const refusal = refuseTime(one.atMs, turn);
   if (refusal !== undefined) return refusal;
   if (others.length >= wireLimits.laterMax) return [refuse("LIMIT_REACHED", { limit: "laterMax" })];
   if (charsOf([...others, one]) > wireLimits.laterCharsMax)
     return [refuse("LIMIT_REACHED", { limit: "laterCharsMax" })];
-  return [...set(one.id, one, [], state.head + 1), ...next([...others, one]), reply(shown(one))];
+  const later = [...others, one];
+  return [...set(state, turn, later, [one.id]), ...next(later), reply(shown(one))];
 }
 
-function add(state: UserState, account: Account, command: Of<"schedule"> | Of<"remindMe">, turn: Turn): Effects {
+function add(
+  state: UserState,
+  account: Account,
+  command: Of<"schedule"> | Of<"remindMe">,
+  turn: Turn<UserNotes>,
+): Effects {
   const { type: _, ...what } = command;
   if (!account.rooms.includes(what.room)) return [refuse("NOT_A_MEMBER")];
   return put(state, account, { id: (account.laterIds ?? 0) + 1, ...what, status: "waiting" }, turn);
@@ -73,7 +93,7 @@ function changeable(account: Account, id: number): HeldLater | Effects {
   return one.status === "sending" ? [refuse("FORBIDDEN", { reason: "this message is on its way" })] : one;
 }
 
-function change(state: UserState, account: Account, command: Of<"changeLater">, turn: Turn): Effects {
+function change(state: UserState, account: Account, command: Of<"changeLater">, turn: Turn<UserNotes>): Effects {
   const one = changeable(account, command.id);
   if (!("id" in one)) return one;
   const { text, atMs = one.atMs, seen } = command;
@@ -85,41 +105,32 @@ function change(state: UserState, account: Account, command: Of<"changeLater">, 
   return put(state, account, { ...rest, atMs, ...(text !== undefined && { text }), status: "waiting" }, turn);
 }
 
-function cancel(state: UserState, account: Account, { id }: Of<"cancelLater">): Effects {
+function cancel(state: UserState, account: Account, { id }: Of<"cancelLater">, turn: Turn<UserNotes>): Effects {
   const one = changeable(account, id);
   if (!("id" in one)) return one;
   const others = of(account).filter((later) => later.id !== id);
-  return [...set(id, undefined, [], state.head + 1), ...next(others), reply({})];
+  return [...set(state, turn, others, [id]), ...next(others), reply({})];
 }
 
-/** The time of some has come: messages go to the outbox, as many as fit there; of the others the person is told. */
+/** The time of some has come: messages go to the outbox, as many as fit there; of the others the person is told. What
+ *  has no place in this turn has one in the next. */
 export function laterReminded(state: UserState, account: Account, turn: Turn<UserNotes>): Effects {
-  let mail: readonly Mail[] = [];
-  const effects: Effects[number][] = [];
-  const after = of(account).map((one) => {
-    if (one.status !== "waiting" || one.atMs > turn.nowMs) return one;
-    const at = state.head + 1 + effects.length / 2;
+  const mail: Mail[] = [];
+  const ids: number[] = [];
+  const after = of(account).map((one): HeldLater => {
+    const isOver = one.status === "waiting" && one.atMs <= turn.nowMs;
+    if (!isOver || ids.length >= limits.laterAtOnce) return one;
+    if (one.text !== undefined && account.suspended !== true && !fits(state.outbox, mail.length + 1)) return one;
+    ids.push(one.id);
+    if (one.text === undefined) return { ...one, status: "due" };
     // Who may not come in sends nothing.
-    if (account.suspended === true && one.text !== undefined) {
-      const failed = { ...one, status: "failed" as const, failure: { code: "SUSPENDED" } };
-      effects.push(...set(one.id, failed, [], at));
-      return failed;
-    }
-    if (one.text === undefined) {
-      const due = { ...one, status: "due" as const };
-      effects.push(...set(one.id, due, [], at));
-      return due;
-    }
-    if (!fits(state.outbox, mail.length + 1)) return one;
+    if (account.suspended === true) return { ...one, status: "failed", failure: { code: "SUSPENDED" } };
     const { room, text, replyTo, alsoInRoom } = one;
     const places = { ...(replyTo !== undefined && { replyTo }), ...(alsoInRoom !== undefined && { alsoInRoom }) };
-    const own: Mail = { to: `room/${room}`, message: { type: "post", text, ...places } };
-    const sending = { ...one, status: "sending" as const, entry: state.outbox.next + mail.length };
-    mail = [...mail, own];
-    effects.push(...set(one.id, sending, [own], at));
-    return sending;
+    mail.push({ to: `room/${room}`, message: { type: "post", text, ...places } });
+    return { ...one, status: "sending", entry: state.outbox.next + mail.length - 1 };
   });
-  return [...effects, ...dispatch(state.outbox, mail, turn.self), ...next(after)];
+  return [...set(state, turn, after, ids, mail), ...dispatch(state.outbox, mail, turn.self), ...next(after)];
 }
 
 /** The room has a message, or refused it for good. */
@@ -127,15 +138,17 @@ export function onLaterSent(
   state: UserState,
   account: Account,
   { entry, result }: Settled & { readonly entry: OutboxEntry },
+  turn: Turn<UserNotes>,
 ): Effects {
   const one = of(account).find((later) => later.entry === entry.id);
   if (one === undefined) return [];
-  if (result.ok) return set(one.id, undefined, [], state.head + 1);
+  const others = of(account).filter(({ id }) => id !== one.id);
+  if (result.ok) return set(state, turn, others, [one.id]);
   const { code, details } = result.error;
   const reason = details?.["reason"];
   const failure = { code, ...(typeof reason === "string" && { reason }) };
   const { entry: _, ...rest } = one;
-  return set(one.id, { ...rest, status: "failed", failure }, [], state.head + 1);
+  return set(state, turn, [...others, { ...rest, status: "failed", failure }], [one.id]);
 }
 
 /** What a person asks about what is later. */
@@ -143,7 +156,7 @@ export const laterHandlers: PersonHandlers<"schedule" | "remindMe" | "changeLate
   schedule: ({ state, account }, command, turn) => add(state, account, command, turn),
   remindMe: ({ state, account }, command, turn) => add(state, account, command, turn),
   changeLater: ({ state, account }, command, turn) => change(state, account, command, turn),
-  cancelLater: ({ state, account }, command) => cancel(state, account, command),
+  cancelLater: ({ state, account }, command, turn) => cancel(state, account, command, turn),
   later: ({ account }) => [
     reply({
       later: of(account)

@@ -8,7 +8,7 @@ import {
   type UserView,
   type userCommands,
 } from "../../protocols/index.ts";
-import { refuse, reply, type Turn } from "../behavior.ts";
+import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { changedSince } from "../seen.ts";
 import type { UserNotes } from "./notes.ts";
 import type { Effects } from "./effects.ts";
@@ -64,7 +64,12 @@ export function setStatus(
   const isNone = Object.entries(status).every(([name, value]) => name === "untilMs" || value === false);
   const { status: _before, ...rest } = viewOf(state, account, turn.key);
   const view: UserView = { ...rest, ...(!isNone && { status }) };
-  return [...happen(state, turn, [{ type: "profileSet", view }]), reply(view)];
+  return [
+    // Nodes of versions before keep what is set so, and pass over what the profile says of it.
+    persist({ type: "factorSet", set: { status: isNone ? null : status } }),
+    ...happen(state, turn, [{ type: "profileSet", view }]),
+    reply(view),
+  ];
 }
 
 /** What everybody may know. */

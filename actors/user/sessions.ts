@@ -24,7 +24,7 @@ import {
 import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
-import { publishAll } from "../stream.ts";
+import { carried, publishAll } from "../stream.ts";
 import { claimMail } from "./contact.ts";
 import type { Effects } from "./effects.ts";
 import type { UserNotes } from "./notes.ts";
@@ -41,6 +41,14 @@ import {
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 
+/** An event as it is persisted: what is newer than the version before travels with the profile. */
+function foldable(state: UserState, event: UserEvent, { key }: Turn<UserNotes>): UserEvent {
+  const { account } = state;
+  if (account === null || (event.type !== "sidebarSet" && event.type !== "laterSet")) return event;
+  const now = event.type === "sidebarSet" ? { ...account, sidebar: event.sidebar } : account;
+  return carried<UserEvent>({ type: "profileSet", view: viewOf(state, now, key) }, event);
+}
+
 /** Events of this turn on the user's stream, without the answer. */
 export function happen(
   state: UserState,
@@ -51,12 +59,12 @@ export function happen(
   const changes = events.map((event, index) => ({
     type: "happened" as const,
     at: state.head + 1 + index,
-    event,
+    event: foldable(state, event, turn),
     ...(index === 0 && mail.length > 0 && { mail }),
   }));
   return [
     ...changes.map((change) => persist(change)),
-    ...publishAll(changes),
+    ...publishAll(events.map((event, index) => ({ at: state.head + 1 + index, event }))),
     ...dispatch(state.outbox, mail, turn.self),
   ];
 }

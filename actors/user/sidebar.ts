@@ -1,6 +1,6 @@
 /** How a person has arranged their rooms. A room that is left keeps its place, for when it comes back. */
 import { sameJson, type CommandOf, type Sidebar, type userCommands } from "../../protocols/index.ts";
-import { refuse, reply, type Turn } from "../behavior.ts";
+import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { changedSince } from "../seen.ts";
 import type { Effects } from "./effects.ts";
 import type { UserNotes } from "./notes.ts";
@@ -33,7 +33,11 @@ export function setSidebar(
     return [refuse("BAD_REQUEST", { field: "sections", reason: "a room stands in two sections" })];
   if (sameJson(sidebar, before)) return [reply(viewOf(state, account, turn.key))];
   const view = viewOf(state, { ...account, sidebar }, turn.key);
-  return [...happen(state, turn, [{ type: "sidebarSet", sidebar }]), reply(view)];
+  return [
+    persist({ type: "factorSet", set: { sidebar } }),
+    ...happen(state, turn, [{ type: "sidebarSet", sidebar }]),
+    reply(view),
+  ];
 }
 
 const hasTwice = (names: readonly string[]): boolean => new Set(names).size < names.length;

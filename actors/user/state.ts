@@ -22,7 +22,7 @@ import {
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
-import { allEvents, eventRecords, type Positioned } from "../stream.ts";
+import { allEvents, eventRecords, heard, type Positioned } from "../stream.ts";
 
 /** A session with the hash of its token. Only the hash was ever here. */
 export interface HeldSession extends Session {
@@ -160,6 +160,10 @@ type Settable = Pick<
   | "deletion"
   | "endsAtMs"
   | "passwordHash"
+  | "status"
+  | "sidebar"
+  | "later"
+  | "laterIds"
 >;
 type FactorSet = { readonly [Name in keyof Settable]?: Settable[Name] | null };
 
@@ -177,7 +181,7 @@ export type UserChange =
   | { readonly type: "erased"; readonly atMs: number; readonly mail: readonly Mail[] }
   | ({ readonly type: "sessionOpened"; readonly tokenHash: string; readonly deviceHash?: string } & Streamed)
   | ({ readonly type: "happened" } & Streamed)
-  /** Beside its event, which has no text. Without `later` it is gone. */
+  /** As it was written before `factorSet` had it: no node writes it. */
   | ({ readonly type: "laterSet"; readonly later?: HeldLater } & Streamed)
   | {
       readonly type: "passwordSet";
@@ -221,7 +225,7 @@ export function evolve(state: UserState, change: UserChange): UserState {
     case "sessionOpened":
     case "happened": {
       const outbox = enqueue(state.outbox, change.mail);
-      const { event } = change;
+      const event = heard(change.event);
       const { admin, roles }: Pick<UserState, "admin" | "roles"> = event.type === "profileSet" ? event.view : state;
       const account = evolveStreamed(state.account, change);
       return { ...state, head: change.at, outbox, admin, ...(roles !== undefined && { roles }), account };
@@ -325,7 +329,7 @@ function evolveStreamed(
   account: Account | null,
   change: Extract<UserChange, { type: "created" | "sessionOpened" | "happened" }>,
 ): Account | null {
-  const { event } = change;
+  const event = heard(change.event);
   if (change.type === "created" && event.type === "profileSet") {
     const { displayName, theme, createdAtMs } = event.view;
     const empty = { sessions: [], agents: [], rooms: [], invited: [], deletions: [] };
@@ -345,7 +349,8 @@ function evolveStreamed(
   if (event.type === "sidebarSet") return { ...account, sidebar: event.sidebar };
   switch (event.type) {
     case "profileSet": {
-      const { avatar: _replaced, status: _before, ...kept } = account;
+      // A node of a version before does not name the status: without one it stays. `factorSet` takes it away.
+      const { avatar: _replaced, ...kept } = account;
       return {
         ...kept,
         ...(event.view.avatar && { avatar: event.view.avatar }),
