@@ -54,6 +54,10 @@ interface Followed {
   busy: boolean;
   /** Something was committed since it was last looked at. */
   woken: boolean;
+  /** How often in a row its log could not be read. */
+  failures: number;
+  /** Set while it waits to be tried again; ends that. */
+  endWait: (() => void) | undefined;
   readonly waiting: Set<() => void>;
 }
 
@@ -66,7 +70,10 @@ export class Projection {
   readonly #queue = new Set<SlotId>();
   #running = 0;
   #opened: Promise<void> | undefined;
+  /** How often the index failed since it last had all that there was. */
   #failures = 0;
+  /** Set while nothing is indexed after a failure; ends that. */
+  #endPause: (() => void) | undefined;
   #delayed: (() => void) | undefined;
   #stopSweep: (() => void) | undefined;
   #stopCleaning: (() => void) | undefined;
@@ -81,28 +88,32 @@ export class Projection {
   wake(slot: SlotId): void {
     if (this.#ended || !isIndexed(slot)) return;
     const followed = this.#slots.get(slot);
+    if (followed) for (const heard of followed.waiting) heard();
     if (followed?.woken === true) return;
     this.#followed(slot).woken = true;
     this.#delayed ??= this.#ports.clock.after(this.#limits.feedDelayMs, () => {
       this.#delayed = undefined;
       for (const [name, one] of this.#slots) if (one.woken) this.#enqueue(name);
     });
-    if (followed) for (const heard of followed.waiting) heard();
   }
 
   /** Resolves when the index has everything up to `seq`, when it is late, or when the slot is not served here any more;
-   *  with where the index stands. Undefined: it is being made anew, or this node does not serve the slot. */
+   *  with where the index stands. Undefined: it is being made anew, is of another log, or this node does not serve the
+   *  slot. */
   async reach(slot: SlotId, seq: number, deadlineMs: number): Promise<Position | undefined> {
     const { clock, slots } = this.#ports;
     const followed = this.#followed(slot);
-    while (!this.#ended && (followed.at === undefined || followed.at.seq < seq)) {
+    for (;;) {
+      const served = slots.committed(slot);
+      const { at } = followed;
+      const standing = at !== undefined && served?.holds(at) === true ? at : undefined;
       const leftMs = deadlineMs - clock.monotonicMs();
-      if (leftMs <= 0 || slots.committed(slot) === undefined) break;
+      if ((standing !== undefined && standing.seq >= seq) || leftMs <= 0 || served === undefined || this.#ended)
+        return standing;
       followed.woken = true;
       this.#enqueue(slot);
       await this.#heard(followed, leftMs);
     }
-    return followed.at;
   }
 
   /** Waits until something is known of a slot, or so long. */
@@ -118,22 +129,24 @@ export class Projection {
 
   /** Another node owns a slot: it goes from the index. */
   moved(slot: SlotId): void {
-    if (this.#slots.has(slot)) this.#enqueue(slot);
+    const followed = this.#slots.get(slot);
+    if (followed === undefined) return;
+    followed.endWait?.();
+    this.#enqueue(slot);
   }
 
   /** After a failure the index is empty: all slots are made anew, after a while. False: it was none of the index. */
   failed(error: unknown): boolean {
     if (!(error instanceof IndexLost)) return false;
-    const { log, clock, meter } = this.#ports;
-    meter.count("search_index_failures");
-    log.error("search.index.failed", { error });
     for (const one of this.#slots.values()) [one.at, one.woken] = [undefined, true];
     this.#opened = undefined;
+    // All that it was asked fails at once: that is one failure.
+    if (this.#endPause !== undefined) return true;
+    const { log, meter } = this.#ports;
+    meter.count("search_index_failures");
+    log.error("search.index.failed", { error });
     this.#failures += 1;
-    const waitMs = backoffMs(this.#failures - 1, { firstMs: this.#limits.retryMs, maxMs: this.#limits.retryMsMax });
-    clock.after(waitMs, () => {
-      for (const name of this.#slots.keys()) this.#enqueue(name);
-    });
+    this.#pause(backoffMs(this.#failures - 1, { firstMs: this.#limits.retryMs, maxMs: this.#limits.retryMsMax }));
     return true;
   }
 
@@ -157,7 +170,11 @@ export class Projection {
     this.#stopSweep?.();
     this.#stopCleaning?.();
     this.#delayed?.();
-    for (const { waiting } of this.#slots.values()) for (const heard of waiting) heard();
+    this.#endPause?.();
+    for (const { waiting, endWait } of this.#slots.values()) {
+      endWait?.();
+      for (const heard of waiting) heard();
+    }
     await this.#ports.index.close();
   }
 
@@ -176,49 +193,82 @@ export class Projection {
   #followed(slot: SlotId): Followed {
     const known = this.#slots.get(slot);
     if (known !== undefined) return known;
-    const made = { at: undefined, busy: false, woken: false, waiting: new Set<() => void>() };
+    const made: Followed = {
+      at: undefined,
+      busy: false,
+      woken: false,
+      failures: 0,
+      endWait: undefined,
+      waiting: new Set(),
+    };
     this.#slots.set(slot, made);
     return made;
   }
 
   #enqueue(slot: SlotId): void {
-    if (this.#ended || this.#slots.get(slot)?.busy === true) return;
+    const followed = this.#slots.get(slot);
+    if (this.#ended || followed?.busy === true || followed?.endWait !== undefined) return;
     this.#queue.add(slot);
     this.#next();
   }
 
   #next(): void {
-    while (this.#running < this.#limits.feedsMax) {
+    while (this.#endPause === undefined && this.#running < this.#limits.feedsMax) {
       const [slot] = this.#queue;
       if (slot === undefined) return;
       this.#queue.delete(slot);
       const followed = this.#followed(slot);
-      if (followed.busy) continue;
+      if (followed.busy || followed.endWait !== undefined) continue;
       followed.busy = true;
       this.#running += 1;
       this.#follow(slot, followed)
         .then(
-          () => (this.#failures = 0),
+          () => {
+            followed.failures = 0;
+            // One slot that fits says nothing of the others.
+            if (this.#running === 1 && this.#queue.size === 0 && this.#endPause === undefined) this.#failures = 0;
+          },
           (error: unknown) => {
             followed.woken = true;
-            if (!this.failed(error)) this.#waits(slot, error);
+            if (!this.failed(error)) this.#waits(slot, followed, error);
           },
         )
         .finally(() => {
           this.#running -= 1;
           followed.busy = false;
           for (const heard of followed.waiting) heard();
-          if (followed.woken && this.#failures === 0) this.#enqueue(slot);
+          if (followed.woken) this.#enqueue(slot);
           this.#next();
         });
     }
   }
 
   /** The slot moved, waits for its copies or cannot be read: nothing is wrong with the index. */
-  #waits(slot: SlotId, error: unknown): void {
-    const { log, clock, slots } = this.#ports;
+  #waits(slot: SlotId, followed: Followed, error: unknown): void {
+    const { log, clock } = this.#ports;
     log.debug("search.slot.waits", { slot, failure: failureOf(error) });
-    if (slots.committed(slot) !== undefined) clock.after(this.#limits.retryMs, () => this.#enqueue(slot));
+    followed.failures += 1;
+    const times = { firstMs: this.#limits.retryMs, maxMs: this.#limits.retryMsMax };
+    const cancel = clock.after(backoffMs(followed.failures - 1, times), () => {
+      followed.endWait = undefined;
+      this.#enqueue(slot);
+    });
+    followed.endWait = () => {
+      followed.endWait = undefined;
+      cancel();
+    };
+  }
+
+  /** Nothing is indexed for so long; then all slots are looked at. */
+  #pause(waitMs: number): void {
+    const cancel = this.#ports.clock.after(waitMs, () => {
+      this.#endPause = undefined;
+      for (const name of this.#slots.keys()) this.#enqueue(name);
+    });
+    this.#endPause = () => {
+      this.#endPause = undefined;
+      cancel();
+    };
   }
 
   /** Opens the index with the first slot that needs it. */
@@ -232,6 +282,10 @@ export class Projection {
     this.#opened ??= this.#open();
     await this.#opened;
     for (;;) {
+      if (this.#endPause !== undefined) {
+        followed.woken = true;
+        return;
+      }
       followed.woken = false;
       const log = slots.committed(slot);
       if (log === undefined) {
