@@ -82,7 +82,7 @@ export interface PeerParts extends ModelRouteParts {
 export interface OperationParts {
   /** What the cluster calls this node. */
   readonly name: string;
-  readonly clock: Pick<Clock, "nowMs">;
+  readonly clock: Pick<Clock, "nowMs" | "soon">;
   readonly random: Pick<Random, "bytes">;
   /** How long answers may take, and how much is looked at for one. */
   readonly limits: GatewayLimits;
@@ -178,7 +178,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...handleUsage(ask),
     ...(at.observe && handleObserve(at.observe)),
     ...(at.profiles && handleProfiles(at.profiles)),
-    ...(peer.search && handleSearch({ kernel, limits, find: peer.search.find })),
+    ...(peer.search && handleSearch({ kernel, clock: at.clock, limits, find: peer.search.find })),
     ...handleTasks({ ask, cluster: control, tasks: at.tasks }),
     ...settingsHandlers(peer, at),
     ...watchHandlers(peer, at, ask),

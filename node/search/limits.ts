@@ -11,8 +11,8 @@ export const searchLimits = {
   waitMs: 500,
   /** A node that has not answered a search after this long does not answer: its rooms are `unreachable`. */
   findTimeoutMs: 4_000,
-  /** Messages that have the words and are looked at for one page: beyond that the index itself is asked for those in the
-   *  rooms.
+  /** Messages that have the words and are looked at for one page: beyond that the index itself is asked for those in
+   *  the rooms.
    *
    *  It counts where somebody searches in few of very many messages, by words that are everywhere. */
   lookedMax: 50_000,

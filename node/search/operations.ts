@@ -20,6 +20,7 @@ import {
   type MessageSearch,
   type Result,
   type RoomHistory,
+  type RoomMessage,
   type SearchPage,
   type SearchedSlot,
   type searchOperations,
@@ -27,7 +28,7 @@ import {
 } from "../../protocols/index.ts";
 import { searchLimits } from "./limits.ts";
 import type { SearchParts } from "./ports.ts";
-import { cursorOf, readCursor, type Hit, type Query } from "./query.ts";
+import { cursorOf, hasLink, readCursor, type Hit, type Query } from "./query.ts";
 
 /** The handler. */
 export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperations> {
@@ -123,7 +124,7 @@ async function search(at: SearchParts, { query, places, reader }: Asked): Promis
     for (const place of said.unreachable) unreachable.add(place);
     // What a later round covers, an earlier one has passed over.
     for (const slot of said.covered) if (!covered.has(slot.slot)) covered.set(slot.slot, slot);
-    const read = await Promise.all(hits.map((hit) => readHit(at, hit, query, reader)));
+    const read = await readHits(at, hits, { query, reader });
     const refusedBefore = refusing.size;
     for (const [place, hit] of hits.entries()) {
       const one = read[place];
@@ -148,25 +149,54 @@ async function search(at: SearchParts, { query, places, reader }: Asked): Promis
 }
 
 /** What a hit says now; `refused`: this person may not read there. Undefined: it is gone, or says something else. */
-async function readHit(
-  { kernel, limits }: SearchParts,
-  hit: Hit,
-  query: Query,
-  reader: ActorId,
-): Promise<FoundMessage | "refused" | "unreachable" | undefined> {
-  const { actor, seq } = hit;
-  const isRoom = actor.startsWith("room/");
-  const message = isRoom
-    ? { type: "history", after: seq - 1, limit: 1 }
-    : { type: "history", before: seq + 1, limit: 1 };
-  const read = await kernel.ask({ to: actor, from: reader, message, timeoutMs: limits.askTimeoutMs });
+type Said = FoundMessage | "refused" | "unreachable" | undefined;
+
+/** Asks for all hits at once, and looks at the texts one by one: they may be long, and others use this thread. */
+async function readHits(
+  { kernel, limits, clock }: SearchParts,
+  hits: readonly Hit[],
+  { query, reader }: Pick<Asked, "query" | "reader">,
+): Promise<readonly Said[]> {
+  const answers = await Promise.all(
+    hits.map(({ actor, seq }) => {
+      const isRoom = actor.startsWith("room/");
+      const message = isRoom
+        ? { type: "history", after: seq - 1, limit: 1 }
+        : { type: "history", before: seq + 1, limit: 1 };
+      return kernel.ask({ to: actor, from: reader, message, timeoutMs: limits.askTimeoutMs });
+    }),
+  );
+  const said: Said[] = [];
+  for (const [place, hit] of hits.entries()) {
+    await new Promise<void>((resolve) => clock.soon(resolve));
+    said.push(saidOf(answers[place] as Result<unknown>, hit, { query, reader }));
+  }
+  return said;
+}
+
+function saidOf(read: Result<unknown>, hit: Hit, { query, reader }: Pick<Asked, "query" | "reader">): Said {
   if (!read.ok) return refusals.has(read.error.code) ? "refused" : "unreachable";
-  return isRoom
+  return hit.actor.startsWith("room/")
     ? roomMessageOf(read.value as RoomHistory, hit, query)
     : turnOf(read.value as AgentHistory, hit, { query, reader });
 }
 
 const refusals: ReadonlySet<string> = new Set(["NOT_A_MEMBER", "BANNED", "FORBIDDEN", "NOT_FOUND"]);
+
+/** Whether what narrows a search holds of a message: it may have been edited since it was found. */
+function fits(
+  { author, afterMs = 0, beforeMs = Infinity, hasLink: link, mentions, thread }: Query,
+  said: Pick<RoomMessage, "author" | "atMs" | "text" | "seq" | "replyTo" | "mentions">,
+): boolean {
+  return (
+    (author === undefined || said.author === author) &&
+    said.atMs >= afterMs &&
+    said.atMs < beforeMs &&
+    (link !== true || hasLink(said.text)) &&
+    (mentions === undefined || said.mentions?.includes(mentions) === true) &&
+    (thread === undefined || (said.replyTo ?? said.seq) === thread)
+  );
+}
 
 /** The passage that is shown; undefined: the text does not say it any more. */
 function shown(
@@ -188,7 +218,7 @@ function shown(
 function roomMessageOf({ messages }: RoomHistory, { actor, seq }: Hit, query: Query): FoundMessage | undefined {
   const message = messages.find((one) => one.seq === seq);
   const passage = message?.deletedAtMs === undefined ? message && shown(message.text, query) : undefined;
-  if (message === undefined || passage === undefined) return undefined;
+  if (message === undefined || passage === undefined || !fits(query, message)) return undefined;
   const { author, atMs, editedAtMs, replyTo, threadOnly } = message;
   return {
     room: actor.slice("room/".length),
@@ -211,5 +241,6 @@ function turnOf(
   const passage = turn && shown(turn.text, query);
   if (turn === undefined || passage === undefined) return undefined;
   const author = turn.role === "user" ? reader : actor;
+  if (!fits(query, { ...turn, author, seq })) return undefined;
   return { agent: actor.slice("agent/".length), seq, author, atMs: turn.atMs, ...passage };
 }

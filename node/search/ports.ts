@@ -1,6 +1,7 @@
 /** What a search needs from others. */
 import type { ActorId, SearchedSlot } from "../../protocols/index.ts";
 import type { Kernel } from "../kernel/api.ts";
+import type { Clock } from "../ports/index.ts";
 import type { Found, Query } from "./query.ts";
 
 /** What all nodes found. */
@@ -16,6 +17,7 @@ export type Find = (query: Query, places: readonly ActorId[]) => Promise<Hits>;
 /** What the handler needs. */
 export interface SearchParts {
   readonly kernel: Pick<Kernel, "ask">;
+  readonly clock: Pick<Clock, "soon">;
   readonly limits: { readonly askTimeoutMs: number };
   readonly find: Find;
 }

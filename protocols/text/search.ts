@@ -38,8 +38,13 @@ const marks =
   /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670]|\u0640/gu;
 const others = /[^\p{L}\p{N}\p{M}\p{Extended_Pictographic}]/gu;
 
+/** What is its own form already, as most of what is written in many languages: Latin letters without accents and in
+ *  small, Chinese signs, Japanese and Korean syllables. */
+const plain = /^[a-z0-9\u3041-\u3094\u30a1-\u30fa\u30fc-\u30fe\u4e00-\u9fff\uac00-\ud7a3]+$/;
+
 /** The same word in every way of writing it. */
-const folded = (text: string): string =>
+const folded = (text: string): string => (plain.test(text) ? text : foldedSlowly(text));
+const foldedSlowly = (text: string): string =>
   text
     .normalize("NFKD")
     .replace(marks, "")
@@ -76,9 +81,11 @@ const cutWord = (word: string): string =>
   word.length <= wordSignsMax ? word : Array.from(word).slice(0, wordSignsMax).join("");
 
 function* pairsOf(run: string, at: number): Generator<SearchWord> {
-  const each = [...run.matchAll(signs)]
-    .map(({ 0: sign, index }) => ({ sign: folded(sign), start: at + index, end: at + index + sign.length }))
-    .filter(({ sign }) => sign !== "");
+  const each = plain.test(run)
+    ? Array.from(run, (sign, place) => ({ sign, start: at + place, end: at + place + 1 }))
+    : [...run.matchAll(signs)]
+        .map(({ 0: sign, index }) => ({ sign: folded(sign), start: at + index, end: at + index + sign.length }))
+        .filter(({ sign }) => sign !== "");
   for (const [place, { sign, start, end }] of each.entries()) {
     const next = each[place + 1];
     yield { word: sign + (next?.sign ?? ""), start, end: next?.end ?? end, firstEnd: end };

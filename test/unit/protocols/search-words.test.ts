@@ -28,6 +28,23 @@ describe("words of a search", () => {
     }
   });
 
+  it("leaves signs as they are that are their own form, in every range that is passed over", () => {
+    const ranges = [
+      [0x61, 0x7a],
+      [0x30, 0x39],
+      [0x3041, 0x3094],
+      [0x30a1, 0x30fa],
+      [0x30fc, 0x30fe],
+      [0x4e00, 0x9fff],
+      [0xac00, 0xd7a3],
+    ];
+    for (const [from = 0, to = 0] of ranges)
+      for (let code = from; code <= to; code += 1) {
+        const sign = String.fromCharCode(code);
+        expect(sign.normalize("NFKD").toUpperCase().toLowerCase().normalize("NFC"), `${code}`).to.equal(sign);
+      }
+  });
+
   it("takes a typing error in three words of 4 to 24 letters, and in no others", () => {
     const single = (text: string): readonly string[] =>
       searchTerms(text).flatMap((term) => (term.single === true ? term.words : []));

@@ -156,6 +156,7 @@ async function openNode(faults: Faults) {
   search.start();
   const ask = async (by: string, to: string, message: { readonly type: string; readonly [field: string]: unknown }) =>
     peer.kernel.ask({ to: to as ActorId, from: `user/${by}`, message, timeoutMs: 60_000 });
+  const turns = { count: 0 };
   const everIn = new Set<string>();
   const { "search.messages": find } = handleSearch({
     kernel: {
@@ -169,6 +170,7 @@ async function openNode(faults: Faults) {
         return ok({ ...(answer.value as object), rooms: known });
       },
     },
+    clock: { soon: (callback) => clock.soon(() => ((turns.count += 1), callback())) },
     limits: { askTimeoutMs: 60_000 },
     async find(query, places) {
       const said = await search.find(query, places);
@@ -178,6 +180,7 @@ async function openNode(faults: Faults) {
   });
   return {
     ask,
+    turns,
     find: (by: string, fields: object) => find(fields, { actor: `user/${by}` } as unknown as Asker),
     async signUp(name: string) {
       const message = { type: "create", passwordHash: "argon", displayName: name };
@@ -424,6 +427,45 @@ describe("search: what changes while it is looked for", () => {
       const page = await node.find("ada", { text: "zebra" });
       expect(page.ok && page.value.found.map(({ seq }) => seq)).to.deep.equal([2, 1]);
       expect(seen).to.deep.equal([["room/den 2", "room/den 1"]]);
+    } finally {
+      await node.stop();
+    }
+  });
+
+  it("looks again at a message that was edited: its links, whom it mentions, its author and time", async () => {
+    let edits = false;
+    const node = await openNode({
+      async afterFind() {
+        if (edits) await node.ask("ada", "room/den", { type: "edit", seq: 1, text: "zebra" });
+        edits = false;
+      },
+    });
+    try {
+      await node.signUp("ada");
+      await node.ask("ada", "room/den", { type: "create", visibility: "public" });
+      for (const fields of [{ hasLink: true }, { mentionsMe: true }]) {
+        await node.ask("ada", "room/den", { type: "post", text: "zebra" });
+        const text = "zebra @ada https://example.org";
+        expect((await node.ask("ada", "room/den", { type: "edit", seq: 1, text })).ok).to.equal(true);
+        const before = await node.find("ada", fields);
+        expect(before.ok && before.value.found.map(({ seq }) => seq)).to.deep.equal([1]);
+        edits = true;
+        const after = await node.find("ada", fields);
+        expect(after.ok && after.value.found).to.deep.equal([]);
+      }
+    } finally {
+      await node.stop();
+    }
+  });
+
+  it("lets others go on between two texts", async () => {
+    const node = await openNode({});
+    try {
+      await node.signUp("ada");
+      await node.ask("ada", "room/den", { type: "create", visibility: "public" });
+      for (let at = 0; at < 5; at += 1) await node.ask("ada", "room/den", { type: "post", text: "zebra" });
+      await node.find("ada", { text: "zebra" });
+      expect(node.turns.count).to.equal(5);
     } finally {
       await node.stop();
     }
