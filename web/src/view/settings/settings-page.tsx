@@ -30,7 +30,7 @@ export function SettingsPage() {
   const nav = useRef<HTMLElement>(null);
   // On a phone the sections are a strip that is wider than the screen.
   useLayoutEffect(() => {
-    nav.current?.querySelector(".active")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    nav.current?.querySelector(".active")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [section]);
   return (
     <main className="screen-main">
