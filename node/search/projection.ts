@@ -275,6 +275,7 @@ export class Projection {
   async #open(): Promise<void> {
     const positions = await this.#ports.index.ask("open", {});
     for (const [slot, at] of positions) this.#followed(slot).at ??= at;
+    this.#cleanLater();
   }
 
   async #follow(slot: SlotId, followed: Followed): Promise<void> {

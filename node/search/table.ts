@@ -80,8 +80,8 @@ export class SearchTable {
   readonly #statements = new Map<string, StatementSync>();
   readonly #places = new Map<string, number>();
   readonly #authors = new Map<string, number>();
-  /** Something was deleted since the disk was last cleaned of it. */
-  #unclean = false;
+  /** Something was deleted since the disk was last cleaned of it; maybe also before a kill. */
+  #unclean = true;
 
   /** Throws when the file is no index of this version, or damaged. */
   constructor(location: string) {

@@ -53,7 +53,8 @@ export class IndexLost extends Error {
   }
 }
 
-/** Answers requests about the index of a location. Error: IndexLost; of `find`, what SQLite throws. */
+/** Answers requests about the index of a location. Error: IndexLost where SQLite fails; of `find`, what
+ *  SQLite throws; of what cannot be read, what says so. */
 export class IndexWorker {
   readonly #location: string;
   #table: SearchTable | undefined;
@@ -66,8 +67,11 @@ export class IndexWorker {
     try {
       return this.#answer(request);
     } catch (error) {
+      const { errcode } = error as { readonly errcode?: number };
+      // A record or a chunk that cannot be read is a fault of its slot, and none of the index.
+      if (errcode === undefined) throw error;
       // A search changes nothing; what the file itself refuses is no fault of the search.
-      const isDamage = [11, 26].includes((error as { errcode?: number }).errcode ?? 0);
+      const isDamage = [11, 26].includes(errcode & 0xff);
       if (request.type === "find" && !isDamage) throw error;
       this.#reset();
       throw new IndexLost(error);

@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { indexInThread, type Index } from "../../../node/search/index.ts";
+import { IndexLost } from "../../../node/search/worker.ts";
 import { searchTerms, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { seal } from "../../../node/data-folder/seal.ts";
 
@@ -91,6 +92,31 @@ describe("search: the index in its thread", () => {
     await index.ask("clean", {});
     expect(onDisk("wombat")).to.deep.equal([]);
     expect(await seqs(index, "edited")).to.deep.equal([151]);
+  });
+
+  it("leaves no byte of it after a kill, either", async () => {
+    const index = await begin(open());
+    await say(index, 1, "a kangaroo");
+    await say(index, 1, "", 1);
+    // What a kill leaves: the files as they are while the index is open.
+    const left = join(folder, "left");
+    cpSync(dirname(file), left, { recursive: true });
+    file = join(left, "index.sqlite");
+    expect(onDisk("kangaroo")).not.to.deep.equal([]);
+    await open().ask("clean", {});
+    expect(onDisk("kangaroo")).to.deep.equal([]);
+  });
+
+  it("keeps the other slots where a record of one cannot be read", async () => {
+    const index = await begin(open());
+    await say(index, 1, "a zebra");
+    await index.ask("settle", { slot, at });
+    const other = "chat/2" as SlotId;
+    await index.ask("begin", { slot: other });
+    const rows = [[actor, "message/1", "a key", Buffer.from("no record")]] as const;
+    const damaged = await index.ask("add", { slot: other, rows }).catch((error: unknown) => error);
+    expect(damaged).to.be.an("error").and.not.instanceOf(IndexLost);
+    expect(await seqs(index, "zebra")).to.deep.equal([1]);
   });
 
   it("is in memory while the disk is encrypted, and its file goes", async () => {
