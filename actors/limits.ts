@@ -52,6 +52,9 @@ export const actorLimits = {
   roomMentionsPerAgentMax: 8,
   /** The same for all agents of a room. */
   roomMentionsMax: 64,
+  /** People who left a room in slow mode while they had to wait, and wait on when they come back; the one who left
+   *  first does not. */
+  roomWaitingKept: 256,
   /** Messages and reminders of one person whose time has come that are dealt with in one turn; the others have the
    *  next. */
   laterAtOnce: 16,

@@ -17,7 +17,7 @@ import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
-import { refuseArchived, refusePost } from "./rules.ts";
+import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
 import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
 
@@ -223,7 +223,8 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
   const { mentions: before = [], mentionedBefore = [], ...rest } = message;
   // Members who are mentioned for the first time are told; to all others a correction is no second question.
   const known = [...new Set([...mentionedBefore, ...before])];
-  const places = wireLimits.mentionsOfEditsMax - known.length;
+  const isHeard = hasPlaceFor(room, message.threadOnly !== true, turn);
+  const places = isHeard ? wireLimits.mentionsOfEditsMax - known.length : 0;
   const told = mentions.filter((member) => !known.includes(member)).slice(0, Math.max(0, places));
   const noMore = known.filter((member) => !mentions.includes(member));
   // It names the state of the message: two have never the same, whatever the clocks of nodes say.

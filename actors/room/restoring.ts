@@ -36,13 +36,10 @@ export function remake(room: RoomState, { members, ...settings }: Of<"remake">, 
   const entries = Object.entries(members).map(
     ([member, role]) => [member, { role, joinedAtMs: turn.nowMs, readSeq: 0 }] as const,
   );
-  const { title, topic, visibility, createdAtMs } = settings;
+  const { type: _type, ...kept } = settings;
   const view: RoomView = {
     room: turn.key,
-    title,
-    topic,
-    visibility,
-    createdAtMs,
+    ...kept,
     members: Object.fromEntries(entries),
     messageSeq: 0,
     pins: [],
@@ -57,9 +54,10 @@ export function remake(room: RoomState, { members, ...settings }: Of<"remake">, 
 export function remaking(state: unknown): Of<"remake"> | undefined {
   const room = state as RoomState | undefined;
   if (room === null || room === undefined) return undefined;
-  const { title, topic, visibility, createdAtMs } = room;
+  const { title, topic, visibility, createdAtMs, archived, posting, slowMs } = room;
+  const rules = { ...(archived && { archived }), ...(posting && { posting }), ...(slowMs && { slowMs }) };
   const members = Object.fromEntries(allEntries(room.members).map(([member, { role }]) => [member, role]));
-  return { type: "remake", title, topic, visibility, createdAtMs, members };
+  return { type: "remake", title, topic, visibility, createdAtMs, ...rules, members };
 }
 
 /** Reads messages by their positions, or what was brought back of them by the positions that they had. */

@@ -17,23 +17,29 @@ type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands,
 export const refuseArchived = ({ archived }: Room, turn: Turn): Effects | undefined =>
   archived === true ? [refuse("ROOM_ARCHIVED", undefined, turn.replyTo)] : undefined;
 
+/** Whether a room for announcements takes such a message of the sender. Where it does not, an edit calls nobody. */
+export const hasPlaceFor = (room: Room, isLine: boolean, { from }: Turn): boolean =>
+  hasByRank(room, from, "room.rules") || room.posting === undefined || room.posting === "members"
+    ? true
+    : room.posting === "threads" && !isLine;
+
 /** Why a message is not posted; undefined: it is. `isLine`: it is to stand in the room, and not in a thread alone. */
 export function refusePost(room: Room, { isLine }: { readonly isLine: boolean }, turn: Turn): Effects | undefined {
   const archived = refuseArchived(room, turn);
   if (archived !== undefined || hasByRank(room, turn.from, "room.rules")) return archived;
-  const { posting = "members" } = room;
-  if (posting === "moderators" || (posting === "threads" && isLine)) {
-    const threads = posting === "threads" ? "; members answer in threads" : "";
+  if (!hasPlaceFor(room, isLine, turn)) {
+    const threads = room.posting === "threads" ? "; members answer in threads" : "";
     return [refuse("FORBIDDEN", { reason: `only moderators post in this room${threads}` }, turn.replyTo)];
   }
   const retryAfterMs = waitOf(room, turn);
   return retryAfterMs === 0 ? undefined : [refuse("SLOW_MODE", { retryAfterMs }, turn.replyTo)];
 }
 
-/** How long the sender still waits: never longer than the room says, whatever the clocks of nodes say. */
+/** How long the sender still waits: never longer than the room says. Where the clock went back behind their last message
+ *  nobody knows how long ago that was, and the wait is over. */
 function waitOf({ members, slowMs = 0 }: Room, { from, nowMs }: Turn): number {
   const { postedAtMs } = entryOf(members, from) ?? {};
-  return postedAtMs === undefined || slowMs === 0 ? 0 : Math.min(slowMs, Math.max(0, postedAtMs + slowMs - nowMs));
+  return postedAtMs === undefined || postedAtMs > nowMs ? 0 : Math.max(0, postedAtMs + slowMs - nowMs);
 }
 
 /** Archives the room, or brings it back: owners do. Error: FORBIDDEN. */

@@ -32,6 +32,8 @@ export interface Room extends RoomSettings {
   readonly changes: number;
   /** Absent: nobody was ever banned. Those that have ended go when the next one is added. */
   readonly bans?: readonly RoomBan[];
+  /** Those who left while they had to wait, the newest last. Absent: there was never one. */
+  readonly waiting?: readonly { readonly member: string; readonly postedAtMs: number }[];
   /** Polls that take votes, oldest first. Absent: there was never one. */
   readonly polls?: readonly OpenPoll[];
   /** What recalls have brought, the newest last. Absent: there was never one. */

@@ -101,14 +101,15 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
 }
 
 function created(view: RoomView, by: string): Room {
-  const { title, topic, visibility, createdAtMs } = view;
+  const { title, topic, visibility, createdAtMs, archived, posting, slowMs } = view;
+  const rules = { ...(archived && { archived }), ...(posting && { posting }), ...(slowMs && { slowMs }) };
   const empty = { agents: [], messageSeq: 0, recent: [], changed: [], changes: 0, pins: [], deletions: [] };
   const members = Object.entries(view.members).reduce<MemberTable>(
     (table, [principal, member]) => withEntry(table, principal, { ...member, own: 0, invited: principal !== by }),
     emptyTable,
   );
   const agents = Object.keys(view.members).filter((member) => member.startsWith("agent/"));
-  return { head: 0, outbox: emptyOutbox, title, topic, visibility, createdAtMs, members, ...empty, agents };
+  return { head: 0, outbox: emptyOutbox, title, topic, visibility, createdAtMs, members, ...empty, agents, ...rules };
 }
 
 function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Room {
@@ -124,6 +125,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
         own: 0,
         ...(room.quiet !== undefined && { quiet: room.quiet }),
         invited: event.by !== member,
+        ...postedBefore(room, member),
       });
       return member.startsWith("agent/")
         ? { ...room, members, agents: [...room.agents, member] }
@@ -133,6 +135,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
       const { member } = event;
       return {
         ...withThreads(room, withoutReader(room.threads, member)),
+        ...stillWaiting(room, event),
         members: withoutEntry(room.members, member),
         agents: room.agents.filter((agent) => agent !== member),
       };
@@ -204,6 +207,22 @@ function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | unde
     recent: [...(full ? before.recent.slice(1) : before.recent), message],
     members: isQuiet ? members : withMentioned(counted ?? members, message),
   };
+}
+
+/** When somebody who comes back posted last. */
+function postedBefore({ waiting }: Room, member: string): Pick<Member, "postedAtMs"> {
+  const { postedAtMs } = waiting?.find((one) => one.member === member) ?? {};
+  return postedAtMs === undefined ? {} : { postedAtMs };
+}
+
+/** Those who left and would still wait, with the one who leaves. */
+function stillWaiting(room: Room, { member, atMs }: Extract<RoomEvent, { type: "left" }>): Pick<Room, "waiting"> {
+  const { members, waiting = [], slowMs = 0 } = room;
+  const { postedAtMs } = entryOf(members, member) ?? {};
+  if (postedAtMs === undefined && waiting.length === 0) return {};
+  const others = waiting.filter((one) => one.member !== member);
+  const all = postedAtMs === undefined ? others : [...others, { member, postedAtMs }];
+  return { waiting: all.filter((one) => one.postedAtMs + slowMs > atMs).slice(-limits.roomWaitingKept) };
 }
 
 /** The members, of whom the author is known to have posted where that matters. */

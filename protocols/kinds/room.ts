@@ -526,6 +526,8 @@ export const roomCommands = {
       topic: Type.String({ maxLength: limits.topicCharsMax }),
       visibility,
       createdAtMs: timeMs,
+      archived: Type.Optional(Type.Boolean()),
+      ...rules,
       members: Type.Record(principal, memberRole, { maxProperties: limits.roomMembersMax }),
     },
     result: view,

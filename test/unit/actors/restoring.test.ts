@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { wireLimits, type RoomEvent, type RoomMessage, type RoomRestored, type RoomState as RoomSnapshot, type RoomView, type UserView } from "../../../protocols/index.ts"; // prettier-ignore
+import { wireLimits, type CatalogPage, type RoomEvent, type RoomMessage, type RoomRestored, type RoomState as RoomSnapshot, type RoomView, type UserView } from "../../../protocols/index.ts"; // prettier-ignore
 import { remaking } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { Fixture } from "./fixture.ts";
@@ -125,6 +125,7 @@ describe("what comes back into a room", () => {
     const fixture = inLobby();
     fixture.ok("user/ada", "user/ada", { type: "createAgent", name: "helper" });
     fixture.ok("user/ada", lobby, { type: "invite", member: "agent/ada.helper" });
+    fixture.ok("user/ada", lobby, { type: "setRules", posting: "threads", slowMs: 5_000 });
     const command = remaking(fixture.stateOf(lobby));
     expect(remaking(null)).to.equal(undefined);
     if (command === undefined) return;
@@ -136,6 +137,7 @@ describe("what comes back into a room", () => {
     const { rooms } = other.ok<UserView>("user/ada", "user/ada", { type: "describe" });
     expect(rooms).to.deep.equal(["lobby"]);
     const view = other.ok<RoomView>("user/ada", lobby, { type: "describe" });
+    expect(view).to.include({ posting: "threads", slowMs: 5_000 });
     // Bob has no account here.
     expect(Object.keys(view.members).toSorted()).to.deep.equal(["agent/ada.helper", "user/ada"]);
     expect(view.members["user/ada"]?.role).to.equal("owner");
@@ -143,5 +145,10 @@ describe("what comes back into a room", () => {
     expect(mentions).to.deep.equal(["agent/ada.helper"]);
     const state = other.ok<{ state: RoomSnapshot }>("user/ada", lobby, { type: "resume" }).state;
     expect(state.title).to.equal("lobby");
+    const closed = fixtureWith("ada");
+    expect(closed.ok("node", lobby, { ...command, archived: true })).to.include({ archived: true });
+    expect(closed.code("user/ada", lobby, { type: "post", text: "hi" })).to.equal("ROOM_ARCHIVED");
+    const { rows } = closed.ok<CatalogPage>("user/ada", "catalog/rooms", { type: "find", text: "" });
+    expect(rows).to.deep.equal([]);
   });
 });
