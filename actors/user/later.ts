@@ -6,7 +6,12 @@
  *         └── a reminder: due, until the person cancels it or sets another time
  *
  *  Invariant: a message leaves the list by the event that gives it to the outbox, or by its author's word. So it is
- *  sent once, whichever node dies: the room knows the operation again. What is late is sent late, not never. */
+ *  sent once, whichever node dies: the room knows the operation again. What is late is sent late, not never.
+ *
+ *  What a post needs is asked when it is written down: what the roles allow, and the measure of messages. At its time
+ *  the account knows whether its person may come in, and the room whether they may post there. What the roles allow
+ *  then is not asked again, and it does not count as a message: the table of roles and the measures are the gateways'.
+ */
 import type { CommandOf, Later, userCommands } from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
@@ -14,7 +19,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { dispatch, fits, type Mail, type OutboxEntry, type Settled } from "../outbox.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import type { UserNotes } from "./notes.ts";
-import { happen } from "./sessions.ts";
+import { happen, isOut } from "./sessions.ts";
 import type { Account, HeldLater, UserState } from "./state.ts";
 
 type Command = CommandOf<typeof userCommands>;
@@ -23,7 +28,7 @@ type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 /** The id of the reminder of the next one. */
 export const laterReminder = "later";
 
-const shown = ({ entry: _entry, ...later }: HeldLater): Later => later;
+const shown = ({ entry: _entry, tries: _tries, ...later }: HeldLater): Later => later;
 
 /** Those that `ids` name are as they stand in `later` from now on, or gone. What is said of them has no text. */
 function set(
@@ -101,7 +106,7 @@ function change(state: UserState, account: Account, command: Of<"changeLater">, 
     return [refuse("CHANGED_MEANWHILE", { now: one.atMs })];
   if (text !== undefined && one.text === undefined)
     return [refuse("BAD_REQUEST", { field: "text", reason: "a reminder has no text of its own" })];
-  const { failure: _, ...rest } = one;
+  const { failure: _, tries: _tries, ...rest } = one;
   return put(state, account, { ...rest, atMs, ...(text !== undefined && { text }), status: "waiting" }, turn);
 }
 
@@ -120,11 +125,11 @@ export function laterReminded(state: UserState, account: Account, turn: Turn<Use
   const after = of(account).map((one): HeldLater => {
     const isOver = one.status === "waiting" && one.atMs <= turn.nowMs;
     if (!isOver || ids.length >= limits.laterAtOnce) return one;
-    if (one.text !== undefined && account.suspended !== true && !fits(state.outbox, mail.length + 1)) return one;
+    if (one.text !== undefined && !isOut(account, turn.nowMs) && !fits(state.outbox, mail.length + 1)) return one;
     ids.push(one.id);
     if (one.text === undefined) return { ...one, status: "due" };
     // Who may not come in sends nothing.
-    if (account.suspended === true) return { ...one, status: "failed", failure: { code: "SUSPENDED" } };
+    if (isOut(account, turn.nowMs)) return { ...one, status: "failed", failure: { code: "SUSPENDED" } };
     const { room, text, replyTo, alsoInRoom } = one;
     const places = { ...(replyTo !== undefined && { replyTo }), ...(alsoInRoom !== undefined && { alsoInRoom }) };
     mail.push({ to: `room/${room}`, message: { type: "post", text, ...places } });
@@ -145,9 +150,14 @@ export function onLaterSent(
   const others = of(account).filter(({ id }) => id !== one.id);
   if (result.ok) return set(state, turn, others, [one.id]);
   const { code, details } = result.error;
-  const reason = details?.["reason"];
+  const { reason, retryAfterMs } = details ?? {};
+  const { entry: _, tries = 0, ...rest } = one;
+  // Another one of the same time was first: it waits as its author would.
+  if (code === "SLOW_MODE" && typeof retryAfterMs === "number" && tries < limits.laterTriesMax) {
+    const again = { ...rest, status: "waiting" as const, atMs: turn.nowMs + retryAfterMs, tries: tries + 1 };
+    return [...set(state, turn, [...others, again], [one.id]), ...next([...others, again])];
+  }
   const failure = { code, ...(typeof reason === "string" && { reason }) };
-  const { entry: _, ...rest } = one;
   return set(state, turn, [...others, { ...rest, status: "failed", failure }], [one.id]);
 }
 

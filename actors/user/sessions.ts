@@ -227,7 +227,7 @@ export const callOff = (): Effects => [
 ];
 
 /** Nobody comes in: the account is suspended, an admin has it deleted, or a guest's time is over. */
-const isOut = ({ suspended, deletion, endsAtMs }: Account, nowMs: number): boolean =>
+export const isOut = ({ suspended, deletion, endsAtMs }: Account, nowMs: number): boolean =>
   suspended === true || deletion?.byAdmin === true || (endsAtMs !== undefined && endsAtMs <= nowMs);
 
 /** Answers with the holder of this token. Error: UNAUTHENTICATED, whether it is unknown, revoked or expired. */

@@ -71,8 +71,10 @@ interface Link {
   readonly untilMs: number;
 }
 
-/** Something for later; `entry`: the outbox has it under this number. */
+/** Something for later; `entry`: the outbox has it under this number. `tries`: so often a room in slow mode let it
+ *  wait. */
 export interface HeldLater extends Later {
+  readonly tries?: number;
   readonly entry?: number;
 }
 

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { wireLimits, type Later, type LaterList } from "../../../protocols/index.ts";
+import { actorLimits } from "../../../actors/limits.ts";
 import type { Fixture } from "./fixture.ts";
 import { inLobby, lobby, post } from "./lobby.ts";
 
@@ -74,6 +75,31 @@ describe("a message that is sent later", () => {
     expect(fixture.code(bob, bob, { type: "schedule", room: "lobby", text: "x", ...inMs(fixture, 9) })).to.equal(
       "NOT_A_MEMBER",
     );
+  });
+
+  it("waits for a room in slow mode, some times", () => {
+    const fixture = inLobby();
+    const slowMs = 30_000;
+    fixture.ok(ada, lobby, { type: "setRules", slowMs });
+    for (const text of ["one", "two", "three"]) schedule(fixture, 1_000, text);
+    fixture.pass(1_000);
+    expect(list(fixture).map(({ status }) => status)).to.deep.equal(["waiting", "waiting"]);
+    fixture.pass(2 * slowMs);
+    expect(said(fixture)).to.have.members(["user/bob: one", "user/bob: two", "user/bob: three"]);
+    const most = actorLimits.laterTriesMax + 3;
+    for (let count = 0; count < most; count += 1) schedule(fixture, slowMs, String(count));
+    fixture.pass(slowMs * (most + 1));
+    expect(list(fixture).map(({ failure }) => failure)).to.deep.equal([{ code: "SLOW_MODE" }, { code: "SLOW_MODE" }]);
+    expect(said(fixture)).to.have.length(3 + most - 2);
+  });
+
+  it("is not sent for somebody whom an admin has deleted", () => {
+    const fixture = inLobby();
+    schedule(fixture, 1_000);
+    fixture.ok("gateway", bob, { type: "beginDeletion", byAdmin: true, waitMs: 86_400_000 });
+    fixture.pass(1_000);
+    expect(said(fixture)).to.deep.equal([]);
+    expect(list(fixture)[0]?.failure).to.deep.equal({ code: "SUSPENDED" });
   });
 
   it("is not sent for somebody who is suspended", () => {
