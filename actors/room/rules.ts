@@ -35,8 +35,8 @@ export function refusePost(room: Room, { isLine }: { readonly isLine: boolean },
   return retryAfterMs === 0 ? undefined : [refuse("SLOW_MODE", { retryAfterMs }, turn.replyTo)];
 }
 
-/** How long the sender still waits: never longer than the room says. Where the clock went back behind their last message
- *  nobody knows how long ago that was, and the wait is over. */
+/** How long the sender still waits: never longer than the room says. Where the clock went back behind their last
+ *  message, nobody knows how long ago that was, and the wait is over. */
 function waitOf({ members, slowMs = 0 }: Room, { from, nowMs }: Turn): number {
   const { postedAtMs } = entryOf(members, from) ?? {};
   return postedAtMs === undefined || postedAtMs > nowMs ? 0 : Math.max(0, postedAtMs + slowMs - nowMs);
