@@ -36,9 +36,9 @@ describe("an actor's stream", () => {
     const tag = { type: "resume", after: 5, to: undefined } as const;
     const expired = [{ type: "refuse", code: "CURSOR_EXPIRED" }];
     expect(resumePage({ head: 9, floor: 0 }, tag, [])).to.deep.equal(expired);
-    expect(resumePage({ head: 9, floor: 0 }, tag, [{ key: eventKey(7), value: "e" }])).to.deep.equal(expired);
-    expect(resumePage({ head: 9, floor: 0 }, tag, [{ key: eventKey(6), value: "e" }])).to.deep.equal([
-      { type: "reply", value: { head: 9, events: [{ at: 6, event: "e" }], more: true } },
+    expect(resumePage({ head: 9, floor: 0 }, tag, [{ key: eventKey(7), value: { type: "e" } }])).to.deep.equal(expired);
+    expect(resumePage({ head: 9, floor: 0 }, tag, [{ key: eventKey(6), value: { type: "e" } }])).to.deep.equal([
+      { type: "reply", value: { head: 9, events: [{ at: 6, event: { type: "e" } }], more: true } },
     ]);
   });
 });
