@@ -1,6 +1,10 @@
 import { asWritten } from "../../protocols/text/text.ts";
 import { nearest } from "../models/suggest.ts";
 
+/** What narrows a search, for people. */
+export const searchFilters =
+  "in:ROOM, from:NAME, has:link, has:file, has:reaction, to:me, after:YYYY-MM-DD, before:YYYY-MM-DD";
+
 /** One line of input, understood. Text without a slash is said to whom the conversation is with. */
 export type Line =
   | { readonly type: "nothing" }
@@ -54,7 +58,7 @@ export const commands = {
   slow: row("SECONDS", "", "set how long members wait between two messages; 0: not at all"),
   history: row("", "[COUNT]", "older messages"),
   show: row("N", "", "the messages around message N"),
-  search: row("", "WORDS", 'find messages: words, "words together", begin*, in:ROOM, from:NAME, has:link, to:me'),
+  search: row("", "WORDS", `find messages: words, "words together", begin*, ${searchFilters}`),
   found: row("N", "", "go to the place of message N of the last search"),
   unread: row("N", "", "mark message N and all later ones as unread"),
   agents: row("", "", "your agents"),

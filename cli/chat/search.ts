@@ -2,6 +2,7 @@
 import type { Result } from "../../protocols/errors.ts";
 import type { FoundMessage, MessageSearch, SearchPage } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
+import { searchFilters } from "./commands.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { minuteText, paint } from "../terminal/output.ts";
 import type { Names } from "./names.ts";
@@ -9,20 +10,40 @@ import type { Printer } from "./printer.ts";
 import type { Place, Wrong } from "./requests.ts";
 import type { Look } from "./view.ts";
 
-const filters: Readonly<Record<string, (value: string) => MessageSearch>> = {
-  in: (room) => ({ room }),
-  from: (who) => ({ from: who.includes(".") ? `agent/${who}` : `user/${who}` }),
-  has: () => ({ hasLink: true }),
-  to: () => ({ mentionsMe: true }),
+const idOf = /^[a-z0-9._-]+$/;
+const beside: Readonly<Record<string, MessageSearch>> = {
+  link: { hasLink: true },
+  file: { hasFile: true },
+  reaction: { hasReaction: true },
 };
-const filter = /(?<=^|\s)(?:(in|from):([a-z0-9._-]+)|(has):link|(to):me)(?=\s|$)/g;
 
-/** Words, and among them `in:ROOM`, `from:NAME`, `has:link` and `to:me`. */
+/** The beginning of a day where the person is; undefined: it is none. */
+function dayOf(text: string): number | undefined {
+  const atMs = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00`) : NaN;
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs);
+}
+
+/** Undefined: it is a word like others. */
+const filters: Readonly<Record<string, (value: string) => MessageSearch | undefined>> = {
+  in: (room) => (idOf.test(room) ? { room } : undefined),
+  from: (who) => (idOf.test(who) ? { from: who.includes(".") ? `agent/${who}` : `user/${who}` } : undefined),
+  has: (what) => (Object.hasOwn(beside, what) ? beside[what] : undefined),
+  to: (whom) => (whom === "me" ? { mentionsMe: true } : undefined),
+  after: (day) => (dayOf(day) === undefined ? undefined : { after: dayOf(day) as number }),
+  before: (day) => (dayOf(day) === undefined ? undefined : { before: dayOf(day) as number }),
+};
+
+/** Words, and among them `in:ROOM`, `from:NAME`, `has:link`, `has:file`, `has:reaction`, `to:me`, and days:
+ *  `after:2026-01-31`, `before:2026-02-28`. */
 function searchOf(typed: string): MessageSearch {
   let fields: MessageSearch = {};
-  for (const [, named, value = "", has, to] of typed.matchAll(filter))
-    fields = { ...fields, ...filters[named ?? has ?? to ?? ""]?.(value) };
-  const text = typed.replaceAll(filter, " ").replaceAll(/\s+/g, " ").trim();
+  const words = typed.split(/\s+/).filter((word) => {
+    const [, name = "", value = ""] = /^(in|from|has|to|after|before):(\S+)$/.exec(word) ?? [];
+    const own = filters[name]?.(value);
+    fields = { ...fields, ...own };
+    return own === undefined && word !== "";
+  });
+  const text = words.join(" ");
   return { ...fields, ...(text !== "" && { text }), limit: cliLimits.shownEntries };
 }
 
@@ -86,7 +107,7 @@ function describePage({ found, misspelt, next, unreachable = [], covered }: Sear
   return [
     ...(found.length === 0 ? ["Nothing was found."] : []),
     ...(misspelt === true ? ["Nothing has the very words: these are alike."] : []),
-    ...(next === undefined ? [] : ["There is more: add words, or in:ROOM, from:NAME, has:link, to:me."]),
+    ...(next === undefined ? [] : [`There is more: add words, or ${searchFilters}.`]),
     ...(unreachable.length > 0 ? [`Not searched, for they do not answer now: ${unreachable.join(", ")}`] : []),
     ...(covered.some(({ behind }) => behind !== undefined)
       ? ["The newest messages may be missing: search again."]

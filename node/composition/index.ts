@@ -25,13 +25,13 @@ import {
 } from "../../protocols/index.ts";
 import { enginesOf, readMachine, runtimeLimits, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../bulk/blobs/index.ts";
-import { indexInThread } from "../search/index.ts";
+import { indexInThread, type Index } from "../search/index.ts";
 import { drillFolder, qualityFile, searchFile, trialsFile } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../inference/models/index.ts";
 import { createObserveControl } from "../observe/index.ts";
 import { startedAgain, type NodeLoad } from "../cluster/membership/index.ts";
-import { bytesIn, createClock, diskOf, keptText, outwardAddresses, readSource } from "../platform/index.ts";
+import { bytesIn, createClock, diskOf, freeIn, keptText, outwardAddresses, readSource } from "../platform/index.ts";
 import { watchSecrets } from "../cluster/facts/secrets.ts";
 import { shareLists, watchThreats, type Threats } from "../threats/index.ts";
 import { isHolder, type Shards } from "../bulk/shards/index.ts";
@@ -228,7 +228,7 @@ async function start(
     storedBytes: () => bytesIn(config.data, usageLimits.storedFilesMax),
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
-    search: indexInThread({ file: searchFile(config.data), hides: () => store.state !== "plain" }),
+    search: searchIndex(config.data, identity),
     attachment: async (of, hash) => (await kept.promise).read(of, hash),
     clock,
     random,
@@ -573,6 +573,13 @@ function openThreats(
 
 /** Whom a notice is for. */
 const toAdmins = { people: [] as string[], admins: true };
+
+const searchIndex = (data: string, { store }: Pick<Identity, "store">): Index =>
+  indexInThread({
+    file: searchFile(data),
+    hides: () => store.state !== "plain",
+    hasRoom: (bytes) => (freeIn(data) ?? Infinity) >= bytes,
+  });
 
 const drillsOf = ({ clock, random, version }: Machine, failed: Drills["failed"]): Drills => ({
   start: restoredStarter({ clock, random, version }),

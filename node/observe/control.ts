@@ -21,7 +21,7 @@ import {
   type TraceSpan,
   finder,
 } from "../../protocols/index.ts";
-import type { Exchange } from "../cluster/exchange/index.ts";
+import { askEach, type Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, MemberRecord, Membership, NodeId, ObserveControl } from "../ports/index.ts";
 import { stepsOf, thinned, toldSeries, type History } from "./history.ts";
 import { observeLimits } from "./limits.ts";
@@ -65,23 +65,9 @@ export function createObserveControl(ports: {
     const found = known.find((one) => one.node === wanted) ?? known.find((one) => one.name === wanted);
     return found === undefined ? refused(failure("NOT_FOUND", { node: wanted })) : ok([found]);
   };
-  /** Asks each of them, some at a time. */
-  const askAll = async <T>(
-    asked: readonly Member[],
-    ask: (member: Member) => T | Promise<Result<T>>,
-  ): Promise<{ readonly said: readonly (readonly [Member, T])[]; readonly silent: readonly NodeSilent[] }> => {
-    const said: (readonly [Member, T])[] = [];
-    const silent: NodeSilent[] = [];
-    for (let at = 0; at < asked.length; at += observeLimits.askAtOnceMax) {
-      const some = asked.slice(at, at + observeLimits.askAtOnceMax);
-      const answers = await Promise.all(
-        some.map(async (member) => [member, await (ask(member) as Promise<Result<T>>)] as const),
-      );
-      for (const [member, answer] of answers)
-        if (answer.ok) said.push([member, answer.value]);
-        else silent.push({ node: member.name, error: answer.error });
-    }
-    return { said, silent };
+  const askAll = async <T>(asked: readonly Member[], ask: (member: Member) => Promise<Result<T>>) => {
+    const { said, silent } = await askEach(asked, ask, observeLimits.askAtOnceMax);
+    return { said, silent: silent.map(([member, error]): NodeSilent => ({ node: member.name, error })) };
   };
 
   const readLogs = async (query: LogQuery, asked: readonly Member[]): Promise<LogPage> => {

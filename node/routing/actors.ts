@@ -16,7 +16,7 @@ import {
   type Result,
   type SlotId,
 } from "../../protocols/index.ts";
-import type { Exchange } from "../cluster/exchange/index.ts";
+import { askEach, type Exchange } from "../cluster/exchange/index.ts";
 import type { ActorFilter, ClusterActors, Kernel } from "../kernel/api.ts";
 import type { Clock, Membership, NodeId } from "../ports/index.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";
@@ -101,11 +101,10 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
     return slot && slotOwner(table, slot);
   };
 
-  const listAt = async (owner: NodeId, filter: ActorFilter): Promise<NodePage | undefined> => {
-    if (!membership.isUp(owner)) return undefined;
-    const answer = await inTime(owner, exchange.call(owner, "routing.listActors", filter, limits.actorsTimeoutMs));
-    return answer.ok ? { node: owner, ...answer.value } : undefined;
-  };
+  const listAt = async (owner: NodeId, filter: ActorFilter) =>
+    membership.isUp(owner)
+      ? inTime(owner, exchange.call(owner, "routing.listActors", filter, limits.actorsTimeoutMs))
+      : refused(failure("UNREACHABLE", { node: nameOf(owner) }));
 
   /** Asks the owner of an actor; when it is the owner no more, the node that it names, or that the table names by
    *  now. */
@@ -139,11 +138,11 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
       // Nobody knows then who owns what by now: all are asked, and those that are down are named.
       if (!table.current) for (const member of membership.members().members) owners.add(member.node);
       const asked = { ...filter, limit: Math.min(filter.limit, limits.actorRowsMax) };
-      const answers = await Promise.all([...owners].map(async (owner) => [owner, await listAt(owner, asked)] as const));
-      const pages = answers.flatMap(([, page]) => (page === undefined ? [] : [page]));
+      const { said, silent } = await askEach([...owners], (owner) => listAt(owner, asked));
+      const pages = said.map(([owner, page]): NodePage => ({ node: owner, ...page }));
       const merged = mergePages(pages, asked, ownerOf);
       const rows = merged.rows.map((row) => ({ ...row, node: nameOf(row.node) }));
-      const unanswered = answers.flatMap(([owner, page]) => (page === undefined ? [nameOf(owner)] : [])).sort();
+      const unanswered = silent.map(([owner]) => nameOf(owner)).sort();
       return { rows, more: merged.more, ...(unanswered.length > 0 && { unanswered }) };
     },
 

@@ -1,7 +1,8 @@
 /** What an entry of a log, or a record, does to the index. Pure: an index that was continued and one that was made anew
  *  from the records have the same rows, because both come from records. */
-import type { ActorId, ConversationTurn, RoomMessage } from "../../protocols/index.ts";
+import { failureOf, type ActorId, type ConversationTurn, type RoomMessage } from "../../protocols/index.ts";
 import type { Entry } from "../storage/index.ts";
+import { hasFile, hasReaction } from "./query.ts";
 
 /** A message as the index has it. */
 export interface Said {
@@ -13,6 +14,9 @@ export interface Said {
   /** The message whose thread it is in; its own number where it answers none. */
   readonly thread: number;
   readonly mentions: readonly string[];
+  /** It has a file, a reaction. */
+  readonly file: boolean;
+  readonly reaction: boolean;
 }
 
 /** A change of the index. */
@@ -21,7 +25,9 @@ export type Change =
   /** The numbers from `from` to before `to`. */
   | { readonly type: "gone"; readonly actor: ActorId; readonly from: number; readonly to: number }
   /** The actor has left the slot. */
-  | { readonly type: "left"; readonly actor: ActorId };
+  | { readonly type: "left"; readonly actor: ActorId }
+  /** There is a message, and what it says cannot be read. */
+  | { readonly type: "unread"; readonly actor: ActorId; readonly seq: number };
 
 const roomKey = /^message\/(\d+)$/;
 const turnKey = /^turn\/(\d+)$/;
@@ -33,18 +39,35 @@ function numberIn(actor: ActorId, key: string): number | undefined {
   return number === undefined ? undefined : Number(number);
 }
 
-/** What a record of an actor is in the index; undefined: nothing. */
-export function changeOf(actor: ActorId, key: string, value: unknown): Change | undefined {
+/** What a record of an actor is in the index; undefined: nothing. `read` throws where its bytes are damaged. */
+export function changeOf(actor: ActorId, key: string, read: () => unknown): Change | undefined {
   const seq = numberIn(actor, key);
   if (seq === undefined) return undefined;
+  const value = saidIn(read);
+  if (value === undefined) return { type: "unread", actor, seq };
   if (actor.startsWith("agent/")) {
     const { role, text, atMs } = value as ConversationTurn;
     const author = role === "user" ? `user/${actor.slice("agent/".length).split(".")[0]}` : actor;
-    return { type: "said", said: { actor, seq, atMs, author, text, thread: seq, mentions: [] } };
+    const bare = { thread: seq, mentions: [], file: false, reaction: false };
+    return { type: "said", said: { actor, seq, atMs, author, text, ...bare } };
   }
   const { author, text, atMs, deletedAtMs, replyTo = seq, mentions = [] } = value as RoomMessage;
   if (deletedAtMs !== undefined) return { type: "gone", actor, from: seq, to: seq + 1 };
-  return { type: "said", said: { actor, seq, atMs, author, text, thread: replyTo, mentions } };
+  const [file, reaction] = [hasFile(value), hasReaction(value)];
+  return { type: "said", said: { actor, seq, atMs, author, text, thread: replyTo, mentions, file, reaction } };
+}
+
+/** Undefined: it cannot be read, or is nothing that was said. One record costs no other its place in the index. */
+function saidIn(read: () => unknown): object | undefined {
+  try {
+    const value = read();
+    const { text, atMs, deletedAtMs } = (value ?? {}) as Partial<RoomMessage>;
+    const isSaid = typeof text === "string" && typeof atMs === "number";
+    return typeof value === "object" && value !== null && (isSaid || deletedAtMs !== undefined) ? value : undefined;
+  } catch (error) {
+    if (failureOf(error).code === "DATA_DAMAGED") return undefined;
+    throw error;
+  }
 }
 
 /** What an entry does to the index, in order. */
@@ -54,7 +77,7 @@ export function changesOf({ actor, side }: Pick<Entry, "actor" | "side">): reado
     if ("drop" in op) changes.push({ type: "left", actor: op.drop });
     if (!("space" in op) || op.space !== "record") continue;
     if ("put" in op) {
-      const change = changeOf(actor, op.put, op.value);
+      const change = changeOf(actor, op.put, () => op.value);
       if (change !== undefined) changes.push(change);
     } else if ("delete" in op) {
       const seq = numberIn(actor, op.delete);

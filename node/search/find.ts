@@ -7,7 +7,7 @@
  *  nothing is missing that anybody was told before. */
 import { failure, failureOf, ok, refused, type ActorId, type Result, type SlotId } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../cluster/exchange/index.ts";
+import { askEach, type Exchange } from "../cluster/exchange/index.ts";
 import { slotOwner } from "../cluster/facts/slot-owner.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Kernel } from "../kernel/api.ts";
@@ -17,6 +17,7 @@ import type { Index } from "./place.ts";
 import type { Find, Hits } from "./ports.ts";
 import { Projection, type SlotFeed } from "./projection.ts";
 import { mergeHits, type Query } from "./query.ts";
+import { FindLate } from "./worker.ts";
 
 type Asked = MeshBody<"search.find">;
 type Answered = MeshAnswer<"search.find">;
@@ -78,13 +79,15 @@ export function createSearch(ports: SearchPorts): Search {
     if (finding >= limits.findsMax) return refused(failure("OVERLOADED", { findsMax: limits.findsMax }));
     finding += 1;
     const sinceMs = clock.monotonicMs();
+    const late = new Int32Array(new SharedArrayBuffer(4));
+    const inTime = clock.after(limits.findTimeoutMs, () => void Atomics.store(late, 0, 1));
     try {
       const states = await Promise.all(places.map(({ slot }) => reached(slot, sinceMs + limits.waitMs)));
       let covered = states.filter((state) => state !== undefined);
       for (;;) {
         const whole = new Set(covered.map(({ slot }) => slot));
         const asked = places.filter(({ slot }) => whole.has(slot)).map(({ slot, actors }) => [slot, actors] as const);
-        const { at, ...found } = await index.ask("find", { query: query as Query, places: asked });
+        const { at, ...found } = await index.ask("find", { query: query as Query, places: asked, late });
         // The index may have been lost and made anew since a slot was ready: what it says itself counts. Of a slot that
         // is not whole any more nothing is answered, for it is asked for again.
         const still = covered.filter(({ slot, seq }) => (at.get(slot)?.seq ?? -1) >= seq);
@@ -96,9 +99,11 @@ export function createSearch(ports: SearchPorts): Search {
         }
       }
     } catch (error) {
+      if (error instanceof FindLate) return refused(failure("OVERLOADED", { findTimeoutMs: limits.findTimeoutMs }));
       projection.failed(error);
       return refused(failureOf(error));
     } finally {
+      inTime();
       finding -= 1;
     }
   }
@@ -122,16 +127,16 @@ export function createSearch(ports: SearchPorts): Search {
       if (owner === undefined || !membership.isUp(owner)) missing.push(slot);
       else owners.set(owner, [...(owners.get(owner) ?? []), slot]);
     }
-    const answers = await Promise.all(
-      [...owners].map(async ([owner, own]) => {
-        const places = own.map((slot) => ({ slot, actors: [...(wanted.get(slot) ?? [])] }));
-        const answer = await ask(owner, { query: query as Asked["query"], places });
-        if (!answer.ok) log.debug("search.node.silent", { node: owner, failure: answer.error });
-        return { own, answer };
-      }),
-    );
-    for (const { own, answer } of answers) missing.push(...(answer.ok ? answer.value.missing : own));
-    return { parts: answers.flatMap(({ answer }) => (answer.ok ? [answer.value] : [])), missing };
+    const { said, silent } = await askEach([...owners], ([owner, own]) => {
+      const places = own.map((slot) => ({ slot, actors: [...(wanted.get(slot) ?? [])] }));
+      return ask(owner, { query: query as Asked["query"], places });
+    });
+    for (const [[owner, own], error] of silent) {
+      log.debug("search.node.silent", { node: owner, failure: error });
+      missing.push(...own);
+    }
+    const parts = said.map(([, answer]) => answer);
+    return { parts, missing: [...missing, ...parts.flatMap((part) => part.missing)] };
   }
 
   return {

@@ -15,14 +15,24 @@ export const searchLimits = {
    *  the rooms.
    *
    *  It counts where somebody searches in few of very many messages, by words that are everywhere. */
-  lookedMax: 50_000,
+  lookedMax: 10_000,
   /** Rooms up to which the index itself is asked for messages in them; of more, each message with the words is looked
    *  at. */
-  placesInIndex: 4,
+  placesInIndex: 32,
   /** With `order: best` the newest so many that fit are compared. */
   rankedMax: 1_000,
   /** Memory that SQLite keeps of the file, in KiB; what was read longest ago goes. */
   cacheKiB: 16_384,
+  /** What the index may take in memory, where the disk is encrypted. With more it stands still: searches say how far it
+   *  is behind, and `plexus_search_paused` is 1. */
+  memoryBytesMax: 512 * 1024 * 1024,
+  /** With less room on the disk than this, beyond what is kept back for the journal, the index stands still until there
+   *  is more. */
+  roomBytes: 16 * 1024 * 1024,
+  /** After there was no room it is tried again so much later; the next try waits twice as long, from this... */
+  roomLookMs: 5_000,
+  /** ... to this. */
+  roomLookMsMax: 60_000,
   /** SQLite's log of writes is cut to so many bytes when its pages are in the file. */
   walBytes: 4 * 1024 * 1024,
   /** A message that was deleted is off the disk's index so long after that, at the latest. */
@@ -38,7 +48,7 @@ export const searchLimits = {
   /** Slots whose entries are read for the index at the same time; others wait their turn. */
   feedsMax: 4,
   /** New entries wait so long for others before they go to the index; a search does not wait for that. */
-  feedDelayMs: 20,
+  feedDelayMs: 200,
   /** After a failure of the index it is made anew; the next try waits twice as long as the one before, from this... */
   retryMs: 1_000,
   /** ... to this. */
@@ -46,6 +56,9 @@ export const searchLimits = {
   /** How often the index is compared with the slots that this node owns. */
   sweepMs: 10_000,
 } as const;
+
+/** Those of the table of an index. */
+export type TableLimits = Partial<Pick<SearchLimits, "memoryBytesMax" | "placesInIndex">>;
 
 /** The limits, as numbers. */
 export type SearchLimits = { readonly [Name in keyof typeof searchLimits]: number };

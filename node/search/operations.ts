@@ -28,7 +28,7 @@ import {
 } from "../../protocols/index.ts";
 import { searchLimits } from "./limits.ts";
 import type { SearchParts } from "./ports.ts";
-import { cursorOf, hasLink, readCursor, type Hit, type Query } from "./query.ts";
+import { cursorOf, hasFile, hasLink, hasReaction, readCursor, type Beside, type Hit, type Query } from "./query.ts";
 
 /** The handler. */
 export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperations> {
@@ -52,7 +52,10 @@ export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperation
       const query = queryOf(input, reader, behind);
       if (query === undefined) return ok({ found: [], covered: [] });
       const page = await search(at, { query, places: places.value, reader });
-      if (page.found.length > 0 || behind !== undefined || !query.terms.some(({ single }) => single)) return ok(page);
+      // What was not searched may have the very words.
+      const isWhole = page.unreachable === undefined && page.covered.every((slot) => slot.behind === undefined);
+      const mayErr = isWhole && query.terms.some(({ single }) => single);
+      if (page.found.length > 0 || behind !== undefined || !mayErr) return ok(page);
       const near = await search(at, { query: { ...query, typos: true }, places: places.value, reader });
       return ok(near.found.length > 0 ? { ...near, misspelt: true } : page);
     },
@@ -80,18 +83,18 @@ function placesOf({ rooms, agents }: UserView, { room, agent, thread }: MessageS
 
 /** Undefined: nothing can be found by it. */
 function queryOf(input: MessageSearch, reader: ActorId, behind: Hit | undefined): Query | undefined {
-  const { text = "", from, after, before, hasLink, mentionsMe, thread, order, limit } = input;
+  const { text = "", from, after, before, hasLink, hasFile, hasReaction, mentionsMe, thread, order, limit } = input;
   const terms = searchTerms(text);
-  const isNamed = [from, after, before, hasLink, mentionsMe, thread, input.room, input.agent].some(
-    (one) => one !== undefined,
-  );
+  const has = { ...(hasLink && { hasLink }), ...(hasFile && { hasFile }), ...(hasReaction && { hasReaction }) };
+  const named = [from, after, before, mentionsMe, thread, input.room, input.agent, ...Object.values(has)];
+  const isNamed = named.some((one) => one !== undefined);
   if (terms.length === 0 && (text.trim() !== "" || !isNamed)) return undefined;
   return {
     terms,
     ...(from !== undefined && { author: from }),
     ...(after !== undefined && { afterMs: after }),
     ...(before !== undefined && { beforeMs: before }),
-    ...(hasLink && { hasLink }),
+    ...has,
     ...(mentionsMe && { mentions: reader }),
     ...(thread !== undefined && { thread }),
     ...(order === "best" && { best: true }),
@@ -185,14 +188,16 @@ const refusals: ReadonlySet<string> = new Set(["NOT_A_MEMBER", "BANNED", "FORBID
 
 /** Whether what narrows a search holds of a message: it may have been edited since it was found. */
 function fits(
-  { author, afterMs = 0, beforeMs = Infinity, hasLink: link, mentions, thread }: Query,
-  said: Pick<RoomMessage, "author" | "atMs" | "text" | "seq" | "replyTo" | "mentions">,
+  { author, afterMs = 0, beforeMs = Infinity, mentions, thread, ...has }: Query,
+  said: Pick<RoomMessage, "author" | "atMs" | "text" | "seq" | "replyTo" | "mentions"> & Beside,
 ): boolean {
   return (
     (author === undefined || said.author === author) &&
     said.atMs >= afterMs &&
     said.atMs < beforeMs &&
-    (link !== true || hasLink(said.text)) &&
+    (has.hasLink !== true || hasLink(said.text)) &&
+    (has.hasFile !== true || hasFile(said)) &&
+    (has.hasReaction !== true || hasReaction(said)) &&
     (mentions === undefined || said.mentions?.includes(mentions) === true) &&
     (thread === undefined || (said.replyTo ?? said.seq) === thread)
   );

@@ -1,20 +1,25 @@
 /** Where the index is asked: in a thread of its own, or here. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { searchLimits, type TableLimits } from "./limits.ts";
 import { inMemory, removeIndex } from "./table.ts";
-import { IndexLost, IndexWorker, type Request, type Requests } from "./worker.ts";
+import { errorOf, IndexLost, IndexWorker, type Failed, type Request, type Requests } from "./worker.ts";
 
-/** An index that takes requests. Requests are answered in order. After a failure it is empty. */
+/** An index that takes requests. Requests are answered in order. After a failure it is empty, unless it was full. */
 export interface Index {
+  /** Whether there is room on its disk; absent: it has none. */
+  hasRoom?(): boolean;
+  /** Whether a file of an earlier run lies there. */
+  isThere?(): boolean;
   ask<Name extends keyof Requests>(type: Name, asks: Requests[Name]["asks"]): Promise<Requests[Name]["answer"]>;
   /** Resolves when it has written what it was asked. */
   close(): Promise<void>;
 }
 
 /** An index in this thread. */
-export function indexHere(location: string = inMemory): Index {
-  const worker = new IndexWorker(location);
+export function indexHere(location: string = inMemory, limits: TableLimits = {}): Index {
+  const worker = new IndexWorker(location, limits);
   const index: Index = {
     ask: async (type, asks) => worker.answer({ ...asks, type } as Request) as never,
     async close() {
@@ -24,11 +29,6 @@ export function indexHere(location: string = inMemory): Index {
   return index;
 }
 
-interface Failed {
-  readonly reason: string;
-  readonly lost: boolean;
-}
-
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -36,7 +36,13 @@ interface Waiting {
 
 /** An index in a thread, which begins with the first request. While `hides`, as on a disk that is encrypted, it is in
  *  memory and there is no file: SQLite would write the words as they are. */
-export function indexInThread({ file, hides }: { readonly file: string; readonly hides: () => boolean }): Index {
+export function indexInThread(at: {
+  readonly file: string;
+  readonly hides: () => boolean;
+  /** Whether the disk has room for so many bytes. */
+  readonly hasRoom: (bytes: number) => boolean;
+}): Index {
+  const { file, hides, hasRoom } = at;
   const open = new Map<number, Waiting>();
   let thread: Worker | undefined;
   let isHidden = false;
@@ -60,7 +66,7 @@ export function indexInThread({ file, hides }: { readonly file: string; readonly
       const waiting = open.get(number);
       open.delete(number);
       if (failed === undefined) waiting?.resolve(value);
-      else waiting?.reject(failed.lost ? new IndexLost(failed.reason) : new Error(failed.reason));
+      else waiting?.reject(errorOf(failed));
     });
     made.on("error", (error) => thread === made && fail(error instanceof Error ? error.message : String(error)));
     made.on("exit", () => thread === made && fail("the thread has ended"));
@@ -85,6 +91,8 @@ export function indexInThread({ file, hides }: { readonly file: string; readonly
   };
   return {
     ask,
+    hasRoom: () => hides() || hasRoom(searchLimits.roomBytes),
+    isThere: () => existsSync(file),
     async close() {
       if (thread !== undefined) await ask("close", {}).catch(() => undefined);
       thread = undefined;

@@ -14,7 +14,7 @@ import { backoffMs } from "../waiting.ts";
 import { searchLimits, type SearchLimits } from "./limits.ts";
 import type { Index } from "./place.ts";
 import type { Position } from "./query.ts";
-import { IndexLost, type Rows } from "./worker.ts";
+import { IndexFull, IndexLost, type Rows } from "./worker.ts";
 
 /** The log of a slot that this node serves, as far as it is committed. */
 export interface CommittedLog {
@@ -74,6 +74,10 @@ export class Projection {
   #failures = 0;
   /** Set while nothing is indexed after a failure; ends that. */
   #endPause: (() => void) | undefined;
+  /** How often in a row there was no room for more. */
+  #fulls = 0;
+  /** Messages that cannot be read, as was last said. */
+  #unread = 0;
   #delayed: (() => void) | undefined;
   #stopSweep: (() => void) | undefined;
   #stopCleaning: (() => void) | undefined;
@@ -135,8 +139,13 @@ export class Projection {
     this.#enqueue(slot);
   }
 
-  /** After a failure the index is empty: all slots are made anew, after a while. False: it was none of the index. */
+  /** After a failure the index is empty: all slots are made anew, after a while. One that is full stands still. False:
+   *  it was none of the index. */
   failed(error: unknown): boolean {
+    if (error instanceof IndexFull) {
+      this.#standStill(error.message);
+      return true;
+    }
     if (!(error instanceof IndexLost)) return false;
     for (const one of this.#slots.values()) [one.at, one.woken] = [undefined, true];
     this.#opened = undefined;
@@ -157,12 +166,13 @@ export class Projection {
         for (const [slot, one] of this.#slots)
           if (this.#ports.slots.isElsewhere(slot) || one.woken) this.#enqueue(slot);
         // Also where nothing happens: what was deleted leaves the disk, and all of it does when that is encrypted.
-        if (this.#opened !== undefined)
-          this.#ports.index.ask("clean", {}).catch((error: unknown) => this.failed(error));
+        if (this.#opened !== undefined) this.#clean();
         again();
       });
     };
     again();
+    // Also where this node serves nothing any more: what lies there is of slots that are elsewhere.
+    if (this.#ports.index.isThere?.() === true) this.#whole().catch((error: unknown) => this.failed(error));
   }
 
   async stop(): Promise<void> {
@@ -271,18 +281,44 @@ export class Projection {
     };
   }
 
+  /** Nothing is indexed until there is room. What is in the index is found, and searches say how far it is behind. */
+  #standStill(reason: string): void {
+    if (this.#endPause !== undefined || this.#ended) return;
+    const { log, meter } = this.#ports;
+    if (this.#fulls === 0) log.warn("search.index.full", { reason });
+    meter.gauge("search_paused", 1);
+    const { roomLookMs: firstMs, roomLookMsMax: maxMs } = this.#limits;
+    this.#pause(backoffMs(this.#fulls, { firstMs, maxMs }));
+    this.#fulls += 1;
+  }
+
+  #needsRoom(): void {
+    if (this.#ports.index.hasRoom?.() === false) throw new IndexFull("the disk has too little room");
+  }
+
   /** Opens the index with the first slot that needs it. */
+  #whole(): Promise<void> {
+    this.#opened ??= this.#open();
+    const opened = this.#opened;
+    // One that could not be opened is opened again.
+    opened.catch(() => this.#opened === opened && (this.#opened = undefined));
+    return opened;
+  }
+
   async #open(): Promise<void> {
-    const positions = await this.#ports.index.ask("open", {});
-    for (const [slot, at] of positions) this.#followed(slot).at ??= at;
+    for (const [slot, at] of await this.#ports.index.ask("open", {})) {
+      const followed = this.#followed(slot);
+      followed.at ??= at;
+      // What was half made is made, or goes where the slot is elsewhere.
+      if (at === undefined) this.wake(slot);
+    }
     this.#cleanLater();
   }
 
   async #follow(slot: SlotId, followed: Followed): Promise<void> {
     const { index, slots } = this.#ports;
-    this.#opened ??= this.#open();
-    await this.#opened;
-    for (;;) {
+    await this.#whole();
+    for (let remade = 0; ;) {
       if (this.#endPause !== undefined) {
         followed.woken = true;
         return;
@@ -293,16 +329,24 @@ export class Projection {
         if (slots.isElsewhere(slot)) await this.#clear(slot, followed);
         return;
       }
-      if (followed.at === undefined || !log.holds(followed.at)) await this.#remake(slot, followed);
+      if (followed.at === undefined || !log.holds(followed.at)) {
+        // Its records are as committed as its log: beyond them there is no chunk that was read before.
+        if (remade > 0) throw new Error("a part of the log cannot be read, and its records end before it");
+        remade += 1;
+        await this.#remake(slot, followed);
+      }
       const from = followed.at;
       if (this.#ended || (from !== undefined && from.seq >= log.seq)) return;
       if (from === undefined) continue;
+      if (index.hasRoom?.() === false) await this.#forget(slot, { log, from });
+      this.#needsRoom();
       const piece = await log.read(from, this.#limits.pieceBytesMax);
       if (piece === undefined) followed.at = undefined;
       else {
         const asks = { slot, from, chunks: piece.chunks, through: log.seq };
         const at = await index.ask("apply", asks);
         followed.at = at;
+        this.#goesOn();
         this.#cleanLater();
         // A chunk is committed as a whole: the rest comes with the next news.
         if (at?.seq === from.seq) return;
@@ -311,13 +355,46 @@ export class Projection {
     }
   }
 
+  /** While there is no room for what is said, what is deleted or edited goes all the same. */
+  async #forget(slot: SlotId, { log, from }: { readonly log: CommittedLog; readonly from: Position }): Promise<void> {
+    for (let at = from; at.seq < log.seq;) {
+      const piece = await log.read(at, this.#limits.pieceBytesMax);
+      if (piece === undefined) return;
+      const through = log.seq;
+      const end = await this.#ports.index.ask("forget", { slot, from: at, chunks: piece.chunks, through });
+      this.#cleanLater();
+      if (end.seq === at.seq) return;
+      at = end;
+    }
+  }
+
   /** What was deleted leaves the disk. */
   #cleanLater(): void {
-    const { clock, index } = this.#ports;
-    this.#stopCleaning ??= clock.after(this.#limits.cleanAfterMs, () => {
+    this.#stopCleaning ??= this.#ports.clock.after(this.#limits.cleanAfterMs, () => {
       this.#stopCleaning = undefined;
-      index.ask("clean", {}).catch((error: unknown) => this.failed(error));
+      this.#clean();
     });
+  }
+
+  #clean(): void {
+    this.#ports.index.ask("clean", {}).then(
+      ({ more, unread }) => {
+        const { log, meter } = this.#ports;
+        if (unread > this.#unread) log.warn("search.messages.unread", { messages: unread });
+        this.#unread = unread;
+        meter.gauge("search_unread_messages", unread);
+        if (more && !this.#ended) this.#clean();
+      },
+      (error: unknown) => this.failed(error),
+    );
+  }
+
+  /** Something was written: there is room. */
+  #goesOn(): void {
+    if (this.#fulls === 0) return;
+    this.#fulls = 0;
+    this.#ports.log.info("search.index.room");
+    this.#ports.meter.gauge("search_paused", 0);
   }
 
   /** The slot goes from the index, some rows at a time. */
@@ -334,12 +411,14 @@ export class Projection {
     const sinceMs = clock.monotonicMs();
     followed.at = undefined;
     while (await index.ask("clear", { slot }));
+    this.#needsRoom();
     await index.ask("begin", { slot });
     const cut = await slots.cut(slot);
     let count = 0;
     try {
       for await (const rows of recordsOf(cut, this.#limits.rowsAtOnce)) {
         if (this.#ended) return;
+        this.#needsRoom();
         if (!(await index.ask("add", { slot, rows }))) return;
         count += rows.length;
       }
@@ -350,6 +429,8 @@ export class Projection {
     const at = { epoch, seq, checksum };
     if (!(await index.ask("settle", { slot, at }))) return;
     followed.at = at;
+    this.#goesOn();
+    this.#cleanLater();
     meter.count("search_slots_indexed");
     log.debug("search.slot.indexed", { slot, seq, records: count, tookMs: Math.round(clock.monotonicMs() - sinceMs) });
   }

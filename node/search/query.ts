@@ -20,6 +20,8 @@ export interface Query {
   /** Not included. */
   readonly beforeMs?: number;
   readonly hasLink?: true;
+  readonly hasFile?: true;
+  readonly hasReaction?: true;
   /** Of this person. */
   readonly mentions?: string;
   readonly thread?: number;
@@ -68,6 +70,15 @@ export const inScoreOrder = (one: Hit, other: Hit): number =>
 
 /** Whether a text has a link in it. */
 export const hasLink = (text: string): boolean => /https?:\/\/[^\s/]/.test(text);
+
+/** What a message may have beside its text. */
+export interface Beside {
+  readonly files?: readonly unknown[] | undefined;
+  readonly reactions?: Readonly<Record<string, readonly unknown[]>> | undefined;
+}
+export const hasFile = ({ files = [] }: Beside): boolean => files.length > 0;
+export const hasReaction = ({ reactions = {} }: Beside): boolean =>
+  Object.values(reactions).some((people) => people.length > 0);
 
 /** What some nodes found, as one. */
 export function mergeHits(query: Query, parts: readonly Found[]): Found {

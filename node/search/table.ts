@@ -3,7 +3,10 @@
  *      slot     where each log stood when its rows were written, in the same transaction
  *      place    a room or a conversation in a slot
  *      message  (place, seq) ─► id: the time it was written, so that ids in order are messages in order
- *      found    FTS5 by id: `said`, the words; `tags`, what narrows: place, author, thread, link, mentions
+ *      author   a name ─► its number; `doubted`: those of which something went, and maybe all
+ *      unread   messages that are there, and whose records cannot be read
+ *      found    FTS5 by id: `said`, the words; `tags`, what narrows: place, author, thread, link, file,
+ *               reaction, mentions
  *
  *  One file and not one a slot: one transaction for what many slots did, one search for all rooms of a person, and
  *  no hundreds of open files. The words are stored, not left out: only so does FTS5 take them off the disk with a
@@ -13,7 +16,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { searchScore, searchVersion, searchWords, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Change, Said } from "./changes.ts";
 import { textExpression } from "./expression.ts";
-import { searchLimits as limits } from "./limits.ts";
+import { searchLimits as limits, type TableLimits } from "./limits.ts";
 import {
   hasLink,
   inScoreOrder,
@@ -26,7 +29,10 @@ import {
 } from "./query.ts";
 
 /** A file of another version is made anew. */
-const tableVersion = searchVersion * 1_000 + 1;
+const tableVersion = searchVersion * 1_000 + 2;
+/** What a file says that was closed whole (`application_id`): it need not be looked through when it is opened. */
+const closedWhole = 0x506c7853;
+const pageBytes = 4_096;
 /** Messages of one millisecond. */
 const idsPerMs = 1_024;
 
@@ -42,12 +48,21 @@ const tables = `
   CREATE TABLE slot (id INTEGER PRIMARY KEY, name TEXT UNIQUE, epoch INTEGER, seq INTEGER, checksum INTEGER);
   CREATE TABLE place (id INTEGER PRIMARY KEY, slot INTEGER, actor TEXT, UNIQUE (slot, actor));
   CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
+  CREATE TABLE doubted (author INTEGER PRIMARY KEY);
+  CREATE TABLE unread (slot INTEGER, actor TEXT, seq INTEGER, PRIMARY KEY (slot, actor, seq)) WITHOUT ROWID;
   CREATE TABLE message (id INTEGER PRIMARY KEY, place INTEGER, seq INTEGER, UNIQUE (place, seq));
   CREATE VIRTUAL TABLE found USING fts5 (said, tags, tokenize = 'ascii', prefix = '3');
-  CREATE VIRTUAL TABLE words USING fts5vocab (found, 'row');
+  CREATE VIRTUAL TABLE words USING fts5vocab (found, 'instance');
   INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
   PRAGMA user_version = ${tableVersion};
 `;
+
+/** One search. */
+interface Looking {
+  readonly query: Query;
+  readonly places: ReadonlyMap<number, ActorId>;
+  readonly step: () => void;
+}
 
 interface MessageRow {
   readonly id: number;
@@ -64,40 +79,69 @@ export function removeIndex(location: string): void {
 /** The location of an index that leaves nothing on a disk. */
 export const inMemory = ":memory:";
 
+/** What SQLite says of a failure, without its details; undefined: it is none of SQLite. */
+export function sqliteCode(error: unknown): number | undefined {
+  const { errcode } = error as { readonly errcode?: number };
+  return errcode === undefined ? undefined : errcode & 0xff;
+}
+
+/** There is no room. What was begun is taken back, and what is there stays whole. */
+export const isFull = (error: unknown): boolean => sqliteCode(error) === 13;
+
 /** Opens an index; one that is damaged or of another version is made anew. */
-export function openTable(location: string): SearchTable {
+export function openTable(location: string, own: TableLimits = {}): SearchTable {
   try {
-    return new SearchTable(location);
-  } catch {
+    return new SearchTable(location, own);
+  } catch (error) {
+    if (isFull(error)) throw error;
     removeIndex(location);
-    return new SearchTable(location);
+    return new SearchTable(location, own);
   }
 }
 
 /** Synchronous: it lives in a thread. */
 export class SearchTable {
   readonly #db: DatabaseSync;
+  readonly #placesInIndex: number;
   readonly #statements = new Map<string, StatementSync>();
   readonly #places = new Map<string, number>();
   readonly #authors = new Map<string, number>();
   /** Something was deleted since the disk was last cleaned of it; maybe also before a kill. */
-  #unclean = true;
+  #unclean: boolean;
 
   /** Throws when the file is no index of this version, or damaged. */
-  constructor(location: string) {
+  constructor(location: string, { memoryBytesMax, placesInIndex }: TableLimits) {
+    this.#placesInIndex = placesInIndex ?? limits.placesInIndex;
+    const pagesMax = Math.floor((memoryBytesMax ?? limits.memoryBytesMax) / pageBytes);
     this.#db = new DatabaseSync(location);
     try {
       this.#db.exec(pragmas);
-      const { user_version: version } = this.#db.prepare("PRAGMA user_version").get() as { user_version: number };
-      const isEmpty = this.#db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+      if (location === inMemory) this.#db.exec(`PRAGMA max_page_count = ${pagesMax}`);
+      const { user_version: version } = this.#get("PRAGMA user_version") as { readonly user_version: number };
+      const isEmpty = this.#get("SELECT 1 FROM sqlite_schema LIMIT 1") === undefined;
+      const mark = this.#get("PRAGMA application_id")?.["application_id"];
+      const isWhole = isEmpty || mark === closedWhole;
       if (isEmpty) this.#db.exec(`BEGIN; ${tables} COMMIT`);
       else if (version !== tableVersion) throw new Error(`an index of version ${version}`);
-      const found = this.#db.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
-      if (found.quick_check !== "ok") throw new Error(found.quick_check);
+      if (!isWhole) this.#check();
+      // From now on it is looked through when it is opened, unless it was closed.
+      if (mark === closedWhole) this.#db.exec("PRAGMA application_id = 0");
+      this.#unclean = !isWhole;
     } catch (error) {
       this.#db.close();
       throw error;
     }
+  }
+
+  #check(): void {
+    const found = this.#get("PRAGMA quick_check(1)") as { readonly quick_check: string };
+    if (found.quick_check !== "ok") throw new Error(found.quick_check);
+  }
+
+  /** Every slot that has rows; undefined: it was half made, or half cleared. */
+  slots(): ReadonlyMap<SlotId, Position | undefined> {
+    const whole = this.positions();
+    return new Map(this.#all("SELECT name FROM slot").map(({ name }) => [name as SlotId, whole.get(name as SlotId)]));
   }
 
   /** Where slots stand, all or some. One that is not in it has no whole rows. */
@@ -109,6 +153,11 @@ export class SearchTable {
     );
   }
 
+  /** Messages that are not found, because their records cannot be read. */
+  unread(): number {
+    return this.#get("SELECT count(*) AS count FROM unread")?.["count"] as number;
+  }
+
   /** Applies what entries did, up to a position. False: the slot does not stand at `from`, and nothing is done. */
   apply(slot: SlotId, from: Position, changes: readonly Change[], to: Position): boolean {
     return this.#within(() => {
@@ -117,6 +166,14 @@ export class SearchTable {
       this.#change(row["id"] as number, changes);
       this.#stand(slot, to);
       return true;
+    });
+  }
+
+  /** Removes every message that is changed or deleted. */
+  forget(slot: SlotId, changes: readonly Change[]): void {
+    this.#within(() => {
+      const row = this.#get("SELECT id FROM slot WHERE name = ?", slot);
+      if (row !== undefined) for (const change of changes) this.#remove(row["id"] as number, spanOf(change));
     });
   }
 
@@ -133,7 +190,7 @@ export class SearchTable {
       );
       for (const { id } of left) this.#delete(id as number);
       if (left.length === limits.clearedAtOnce) return true;
-      this.#run("DELETE FROM place WHERE slot = ?", row["id"] as number);
+      for (const name of ["place", "unread"]) this.#run(`DELETE FROM ${name} WHERE slot = ?`, row["id"] as number);
       this.#run("DELETE FROM slot WHERE id = ?", row["id"] as number);
       this.#places.clear();
       return false;
@@ -163,49 +220,84 @@ export class SearchTable {
     });
   }
 
-  /** Finds in some places, in the order of the query. */
-  find(query: Query, wanted: SlotPlaces): Found {
+  /** Finds in some places, in the order of the query. `step` is called before each message, and each spelling, that is
+   *  looked at: it throws where nobody waits for the answer any more. */
+  find(query: Query, wanted: SlotPlaces, step: () => void = () => undefined): Found {
+    step();
     const places = this.#placesOf(wanted);
-    const match = places.size === 0 ? undefined : this.#expression(query, places);
+    const match = places.size === 0 ? undefined : this.#expression({ query, places, step });
     if (match === undefined) return { hits: [], more: false };
     const best = query.best === true;
     const limit = best ? limits.rankedMax : query.limit;
-    const looked = this.#newest(match, { query, places, limit });
+    const looked = this.#newest(match, { query, places, limit, step });
     // Where that ended is a message in a place that was not asked for: it is not to be told of.
-    const narrowed = looked.end && this.#expression(query, places, true);
-    const found = narrowed === undefined ? looked : this.#newest(narrowed, { query, places, limit });
+    const narrowed = looked.end && this.#expression({ query, places, step, narrowed: true });
+    const found = narrowed === undefined ? looked : this.#newest(narrowed, { query, places, limit, step });
     if (!best) return { hits: found.hits, more: found.more, ...(found.end && { end: found.end }) };
-    const scored = found.hits.map((hit, at) => ({ ...hit, score: this.#scoreOf(found.ids[at] as number, query) }));
+    const scored: Hit[] = [];
+    for (const [at, hit] of found.hits.entries()) {
+      step();
+      scored.push({ ...hit, score: this.#scoreOf(found.ids[at] as number, query) });
+    }
     return { hits: scored.toSorted(inScoreOrder).slice(0, query.limit), more: false };
   }
 
-  /** Takes off the disk what was deleted: it may lie in the log of writes. */
-  clean(): void {
-    if (!this.#unclean) return;
+  /** Takes off the disk what was deleted, which may lie in the log of writes, and names of which nothing is left. True:
+   *  there are more such names. */
+  clean(): boolean {
+    if (!this.#unclean) return false;
+    const doubted = this.#all("SELECT author FROM doubted LIMIT ?", limits.clearedAtOnce);
+    if (doubted.length > 0) this.#within(() => doubted.forEach(({ author }) => this.#forget(author as number)));
     this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    this.#unclean = false;
+    this.#unclean = doubted.length === limits.clearedAtOnce;
+    return this.#unclean;
+  }
+
+  /** Removes the name of an author who is in no message any more. */
+  #forget(author: number): void {
+    const left = this.#get("SELECT 1 FROM found WHERE found MATCH ? LIMIT 1", `tags : (a${author} OR m${author})`);
+    if (left === undefined) {
+      this.#run("DELETE FROM author WHERE id = ?", author);
+      this.#authors.clear();
+    }
+    this.#run("DELETE FROM doubted WHERE author = ?", author);
   }
 
   close(): void {
-    this.clean();
-    this.#db.close();
+    try {
+      while (this.clean());
+      this.#db.exec(`PRAGMA application_id = ${closedWhole}`);
+    } finally {
+      this.#statements.clear();
+      this.#db.close();
+    }
   }
 
   // --- writing -------------------------------------------------------------------------------------------------------
 
   #change(slot: number, changes: readonly Change[]): void {
     for (const change of changes) {
-      if (change.type === "said") this.#put(slot, change.said);
-      else {
-        const place = this.#get("SELECT id FROM place WHERE slot = ? AND actor = ?", slot, change.actor)?.["id"] as
-          | number
-          | undefined;
-        if (place === undefined) continue;
-        const [from, to] = change.type === "left" ? [0, Number.MAX_SAFE_INTEGER] : [change.from, change.to];
-        const rows = this.#all("SELECT id FROM message WHERE place = ? AND seq >= ? AND seq < ?", place, from, to);
-        for (const { id } of rows) this.#delete(id as number);
+      const { actor, from, to } = spanOf(change);
+      this.#run("DELETE FROM unread WHERE slot = ? AND actor = ? AND seq >= ? AND seq < ?", slot, actor, from, to);
+      if (change.type === "said") {
+        this.#put(slot, change.said);
+        continue;
       }
+      if (change.type === "unread")
+        this.#run("INSERT OR IGNORE INTO unread (slot, actor, seq) VALUES (?, ?, ?)", slot, actor, from);
+      this.#remove(slot, { actor, from, to });
     }
+  }
+
+  /** Messages of a place go, and with the last of them its name. */
+  #remove(slot: number, { actor, from, to }: { actor: ActorId; from: number; to: number }): void {
+    const place = this.#knownPlace(slot, actor);
+    if (place === undefined) return;
+    const rows = this.#all("SELECT id FROM message WHERE place = ? AND seq >= ? AND seq < ?", place, from, to);
+    for (const { id } of rows) this.#delete(id as number);
+    if (this.#get("SELECT 1 FROM message WHERE place = ? LIMIT 1", place) !== undefined) return;
+    this.#run("DELETE FROM place WHERE id = ?", place);
+    this.#places.delete(`${slot} ${actor}`);
   }
 
   #put(slot: number, said: Said): void {
@@ -216,6 +308,8 @@ export class SearchTable {
       `a${this.#authorId(said.author)}`,
       `t${said.thread}`,
       ...(hasLink(said.text) ? ["l"] : []),
+      ...(said.file ? ["f"] : []),
+      ...(said.reaction ? ["r"] : []),
       ...said.mentions.map((mentioned) => `m${this.#authorId(mentioned)}`),
     ].join(" ");
     const row = { said: words.join(" "), tags };
@@ -242,6 +336,9 @@ export class SearchTable {
   }
 
   #delete(id: number): void {
+    const row = this.#get("SELECT tags FROM found WHERE rowid = ?", id) as { readonly tags: string } | undefined;
+    for (const [, author] of (row?.tags ?? "").matchAll(/\b[am](\d+)/g))
+      this.#run("INSERT OR IGNORE INTO doubted (author) VALUES (?)", Number(author));
     this.#run("DELETE FROM found WHERE rowid = ?", id);
     this.#run("DELETE FROM message WHERE id = ?", id);
     this.#unclean = true;
@@ -252,13 +349,21 @@ export class SearchTable {
   }
 
   #placeId(slot: number, actor: ActorId): number {
+    const known = this.#knownPlace(slot, actor);
+    if (known !== undefined) return known;
+    this.#run("INSERT INTO place (slot, actor) VALUES (?, ?)", slot, actor);
+    return this.#knownPlace(slot, actor) as number;
+  }
+
+  /** Undefined: nothing was said there. */
+  #knownPlace(slot: number, actor: ActorId): number | undefined {
     const key = `${slot} ${actor}`;
     const known = this.#places.get(key);
     if (known !== undefined) return known;
-    this.#run("INSERT OR IGNORE INTO place (slot, actor) VALUES (?, ?)", slot, actor);
-    const id = this.#get("SELECT id FROM place WHERE slot = ? AND actor = ?", slot, actor)?.["id"] as number;
-    remember(this.#places, key, id);
-    return id;
+    const row = this.#get("SELECT id FROM place WHERE slot = ? AND actor = ?", slot, actor);
+    if (row === undefined) return undefined;
+    remember(this.#places, key, row["id"] as number);
+    return row["id"] as number;
   }
 
   #authorId(name: string): number {
@@ -274,18 +379,22 @@ export class SearchTable {
 
   #placesOf(wanted: SlotPlaces): ReadonlyMap<number, ActorId> {
     const places = new Map<number, ActorId>();
-    const sql = "SELECT place.id FROM place JOIN slot ON slot.id = place.slot WHERE slot.name = ? AND place.actor = ?";
-    for (const [slot, actors] of wanted)
+    for (const [slot, actors] of wanted) {
+      const row = this.#get("SELECT id FROM slot WHERE name = ?", slot);
+      if (row === undefined) continue;
+      // Of a person who is in many rooms these are most of what a search takes.
       for (const actor of actors) {
-        const row = this.#get(sql, slot, actor);
-        if (row !== undefined) places.set(row["id"] as number, actor);
+        const place = this.#knownPlace(row["id"] as number, actor);
+        if (place !== undefined) places.set(place, actor);
       }
+    }
     return places;
   }
 
   /** `narrowed`: the places are in it, however many these are. Undefined: nothing can be found. */
-  #expression(query: Query, places: ReadonlyMap<number, ActorId>, narrowed = false): string | undefined {
-    const { terms, typos, author, hasLink: link, mentions, thread } = query;
+  #expression({ query, places, step, narrowed = false }: Looking & { narrowed?: boolean }): string | undefined {
+    const { terms, typos, author, hasLink: link, hasFile, hasReaction, mentions, thread } = query;
+    const knows = (word: string): boolean => (step(), this.#knows(word));
     const tags: string[] = [];
     const idOf = (name: string) =>
       this.#get("SELECT id FROM author WHERE name = ?", name)?.["id"] as number | undefined;
@@ -293,9 +402,11 @@ export class SearchTable {
     if (mentions !== undefined) tags.push(`m${idOf(mentions) ?? 0}`);
     if (thread !== undefined) tags.push(`t${thread}`);
     if (link === true) tags.push("l");
+    if (hasFile === true) tags.push("f");
+    if (hasReaction === true) tags.push("r");
     // What narrows most is in the index; of many places it costs less to look whether each hit is in one.
-    const inIndex = narrowed || places.size <= limits.placesInIndex || (terms.length === 0 && tags.length === 0);
-    const said = terms.length === 0 ? "" : textExpression(terms, typos === true, (word) => this.#knows(word));
+    const inIndex = narrowed || places.size <= this.#placesInIndex || (terms.length === 0 && tags.length === 0);
+    const said = terms.length === 0 ? "" : textExpression(terms, typos === true, knows);
     if (said === undefined) return undefined;
     return [
       ...(said === "" ? [] : [`said : ${said}`]),
@@ -308,11 +419,8 @@ export class SearchTable {
     return this.#get("SELECT 1 FROM words WHERE term = ?", word) !== undefined;
   }
 
-  #newest(
-    match: string,
-    at: { readonly query: Query; readonly places: ReadonlyMap<number, ActorId>; readonly limit: number },
-  ): Found & { readonly ids: readonly number[] } {
-    const { query, places, limit } = at;
+  #newest(match: string, at: Looking & { readonly limit: number }): Found & { readonly ids: readonly number[] } {
+    const { query, places, limit, step } = at;
     const { afterMs = 0, beforeMs = Infinity, behind } = query;
     const lastMs = Math.min(beforeMs - 1, behind?.atMs ?? Infinity, Math.floor(Number.MAX_SAFE_INTEGER / idsPerMs) - 1);
     const rows = this.#prepared(
@@ -323,6 +431,7 @@ export class SearchTable {
     let looked = 0;
     let end: Hit | undefined;
     for (const row of rows as Iterable<MessageRow>) {
+      step();
       const atMs = Math.floor(row.id / idsPerMs);
       // Within one moment the order is another.
       if (hits.length > limit && atMs < (hits.at(-1)?.atMs ?? 0)) break;
@@ -379,10 +488,19 @@ export class SearchTable {
     } catch (error) {
       this.#places.clear();
       this.#authors.clear();
-      this.#db.exec("ROLLBACK");
+      // Where there is no room, SQLite has done it.
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
     }
   }
+}
+
+/** Which messages a change is about. */
+function spanOf(change: Change): { readonly actor: ActorId; readonly from: number; readonly to: number } {
+  if (change.type === "gone") return change;
+  if (change.type === "left") return { actor: change.actor, from: 0, to: Number.MAX_SAFE_INTEGER };
+  const { actor, seq } = change.type === "said" ? change.said : change;
+  return { actor, from: seq, to: seq + 1 };
 }
 
 /** Keeps the newest names. */

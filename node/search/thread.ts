@@ -1,7 +1,7 @@
 /** The thread that has the index: SQLite waits for the disk where nobody else waits. */
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../protocols/index.ts";
-import { IndexLost, IndexWorker, type Request } from "./worker.ts";
+import { failedOf, IndexWorker, type Request } from "./worker.ts";
 
 assert(parentPort !== null, "it is a thread");
 const port = parentPort;
@@ -11,8 +11,7 @@ port.on("message", ([number, request]: [number, Request]) => {
   try {
     port.postMessage([number, worker.answer(request)]);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    port.postMessage([number, undefined, { reason, lost: error instanceof IndexLost }]);
+    port.postMessage([number, undefined, failedOf(error)]);
   }
   if (request.type === "close") port.close();
 });

@@ -3,43 +3,47 @@ import type { ActorId, SlotId } from "../../protocols/index.ts";
 import { unseal } from "../data-folder/seal.ts";
 import { decodeChunk } from "../storage/index.ts";
 import { changeOf, changesOf, type Change } from "./changes.ts";
+import type { TableLimits } from "./limits.ts";
 import type { Found, Position, Query, SlotPlaces } from "./query.ts";
-import { openTable, removeIndex, type SearchTable } from "./table.ts";
+import { isFull, openTable, removeIndex, sqliteCode, type SearchTable } from "./table.ts";
 
 /** Entries of a log as they lie in the journal: chunks, each with the number of its first entry. */
 type Chunks = readonly (readonly [firstSeq: number, bytes: Uint8Array])[];
+/** Chunks of a slot behind one position, as far as another. */
+interface Followed {
+  readonly slot: SlotId;
+  readonly from: Position;
+  readonly chunks: Chunks;
+  readonly through: number;
+}
 /** Records as they lie in the journal. */
 export type Rows = readonly (readonly [actor: ActorId, key: string, stored: string, bytes: Uint8Array])[];
 
 /** One request to an index, and its answer. */
 export interface Requests {
-  /** Where each slot stands that is whole. */
-  readonly open: { readonly asks: object; readonly answer: ReadonlyMap<SlotId, Position> };
+  /** Where each slot stands of which there are rows; undefined: they are not all. */
+  readonly open: { readonly asks: object; readonly answer: ReadonlyMap<SlotId, Position | undefined> };
   /** Applies whole chunks, as far as `through`; answers with where the slot stands then. Undefined: it did not stand
-   *  at `from`. */
-  readonly apply: {
-    readonly asks: {
-      readonly slot: SlotId;
-      readonly from: Position;
-      readonly chunks: Chunks;
-      readonly through: number;
-    };
-    readonly answer: Position | undefined;
-  };
+   *  at `from`, or the first chunk cannot be read. */
+  readonly apply: { readonly asks: Followed; readonly answer: Position | undefined };
+  /** Where there is no room for what they say: removes what they change or delete, and the slot stands where it stood.
+   *  Answers with where they end. */
+  readonly forget: { readonly asks: Followed; readonly answer: Position };
   /** Removes some rows of a slot; answers whether there are more. */
   readonly clear: { readonly asks: { readonly slot: SlotId }; readonly answer: boolean };
   /** A slot that was cleared is made anew. Of `add` and `settle`, false: it is not, for the index was lost
-   *  meanwhile. */
+   *  meanwhile. A record that cannot be read is noted, and the others are found. */
   readonly begin: { readonly asks: { readonly slot: SlotId }; readonly answer: null };
   readonly add: { readonly asks: { readonly slot: SlotId; readonly rows: Rows }; readonly answer: boolean };
   readonly settle: { readonly asks: { readonly slot: SlotId; readonly at: Position }; readonly answer: boolean };
-  /** With where the slots stand of which it found something: those that are not in it are not whole. */
+  /** With where the slots stand of which it found something: those that are not in it are not whole. Where `late`
+   *  becomes 1, nobody waits for it any more, and it ends with the next message that it looks at. */
   readonly find: {
-    readonly asks: { readonly query: Query; readonly places: SlotPlaces };
+    readonly asks: { readonly query: Query; readonly places: SlotPlaces; readonly late?: Int32Array };
     readonly answer: Found & { readonly at: ReadonlyMap<SlotId, Position> };
   };
-  /** Takes what was deleted off the disk. */
-  readonly clean: { readonly asks: object; readonly answer: null };
+  /** Takes what was deleted off the disk; `more`: not all yet. `unread`: messages whose records cannot be read. */
+  readonly clean: { readonly asks: object; readonly answer: { readonly more: boolean; readonly unread: number } };
   readonly close: { readonly asks: object; readonly answer: null };
 }
 
@@ -47,50 +51,80 @@ export interface Requests {
 export type Request = { [Name in keyof Requests]: { readonly type: Name } & Requests[Name]["asks"] }[keyof Requests];
 
 /** The index was removed after a failure: it is empty. */
-export class IndexLost extends Error {
-  constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
+export class IndexLost extends Error {}
+
+/** There is no room for more. The index stands where it stood. */
+export class IndexFull extends Error {}
+
+/** A search that nobody waits for any more. */
+export class FindLate extends Error {}
+
+/** How a failure travels from a thread. */
+const failures = { lost: IndexLost, full: IndexFull, late: FindLate } as const;
+
+/** What is said of a failure. */
+export interface Failed {
+  readonly reason: string;
+  readonly kind?: keyof typeof failures;
 }
 
-/** Answers requests about the index of a location. Error: IndexLost where SQLite fails; of `find`, what
- *  SQLite throws; of what cannot be read, what says so. */
+/** A failure as it travels. */
+export function failedOf(error: unknown): Failed {
+  const reason = error instanceof Error ? error.message : String(error);
+  const kind = (Object.keys(failures) as (keyof typeof failures)[]).find((name) => error instanceof failures[name]);
+  return { reason, ...(kind && { kind }) };
+}
+
+/** The failure that travelled. */
+export const errorOf = ({ reason, kind }: Failed): Error =>
+  kind === undefined ? new Error(reason) : new failures[kind](reason);
+
+/** Answers requests about the index of a location. Errors: IndexFull; IndexLost where SQLite fails otherwise; of
+ *  `find`, FindLate and what SQLite throws. */
 export class IndexWorker {
   readonly #location: string;
+  readonly #limits: TableLimits;
   #table: SearchTable | undefined;
 
-  constructor(location: string) {
+  constructor(location: string, limits: TableLimits = {}) {
     this.#location = location;
+    this.#limits = limits;
   }
 
   answer(request: Request): unknown {
     try {
       return this.#answer(request);
     } catch (error) {
-      const { errcode } = error as { readonly errcode?: number };
-      // A record or a chunk that cannot be read is a fault of its slot, and none of the index.
-      if (errcode === undefined) throw error;
+      const code = sqliteCode(error);
+      if (code === undefined) throw error;
+      if (isFull(error)) throw new IndexFull((error as Error).message, { cause: error });
       // A search changes nothing; what the file itself refuses is no fault of the search.
-      const isDamage = [11, 26].includes(errcode & 0xff);
+      const isDamage = [11, 26].includes(code);
       if (request.type === "find" && !isDamage) throw error;
       this.#reset();
-      throw new IndexLost(error);
+      throw new IndexLost((error as Error).message, { cause: error });
     }
   }
 
   #answer(request: Request): unknown {
     if (request.type === "close") {
-      this.#table?.close();
+      const closing = this.#table;
       this.#table = undefined;
+      closing?.close();
       return null;
     }
-    this.#table ??= openTable(this.#location);
+    this.#table ??= openTable(this.#location, this.#limits);
     const table = this.#table;
     switch (request.type) {
       case "open":
-        return table.positions();
+        return table.slots();
       case "apply":
         return applied(table, request);
+      case "forget": {
+        const { changes, at } = read(request);
+        table.forget(request.slot, changes);
+        return at;
+      }
       case "clear":
         return table.clear(request.slot);
       case "begin":
@@ -102,12 +136,14 @@ export class IndexWorker {
         return table.settle(request.slot, request.at);
       case "find":
         return {
-          ...table.find(request.query, request.places),
+          ...table.find(request.query, request.places, () => {
+            if (request.late !== undefined && Atomics.load(request.late, 0) === 1)
+              throw new FindLate("nobody waits for it any more");
+          }),
           at: table.positions(request.places.map(([slot]) => slot)),
         };
       case "clean":
-        table.clean();
-        return null;
+        return { more: table.clean(), unread: table.unread() };
       default:
         throw new Error(`an unknown request: ${String((request as { type: unknown }).type)}`);
     }
@@ -125,22 +161,33 @@ export class IndexWorker {
   }
 }
 
-function applied(
-  table: SearchTable,
-  { slot, from, chunks, through }: Extract<Request, { type: "apply" }>,
-): Position | undefined {
+/** What chunks did, as far as they can be read, and where they end. */
+function read({ from, chunks, through }: Followed): {
+  readonly changes: readonly Change[];
+  readonly at: Position;
+  readonly isDamaged: boolean;
+} {
   let at = from;
   const changes: Change[] = [];
+  let isDamaged = false;
   for (const [firstSeq, bytes] of chunks) {
-    const read = decodeChunk(bytes, firstSeq, at.checksum);
-    if (read.damage !== undefined) throw new Error(`${slot} ${read.damage.seq}: ${read.damage.reason}`);
-    const last = read.entries.at(-1);
+    const chunk = decodeChunk(bytes, firstSeq, at.checksum);
+    isDamaged = chunk.damage !== undefined;
+    if (isDamaged) break;
+    const last = chunk.entries.at(-1);
     if (last === undefined || last.seq > through) break;
-    for (const entry of read.entries) changes.push(...changesOf(entry));
-    at = { epoch: last.epoch, seq: last.seq, checksum: read.checksum };
+    for (const entry of chunk.entries) changes.push(...changesOf(entry));
+    at = { epoch: last.epoch, seq: last.seq, checksum: chunk.checksum };
   }
-  return at === from || table.apply(slot, from, changes, at) ? at : undefined;
+  return { changes, at, isDamaged };
+}
+
+function applied(table: SearchTable, asks: Followed): Position | undefined {
+  const { slot, from } = asks;
+  const { changes, at, isDamaged } = read(asks);
+  if (at === from) return isDamaged ? undefined : at;
+  return table.apply(slot, from, changes, at) ? at : undefined;
 }
 
 const changesOfRows = (rows: Rows): readonly Change[] =>
-  rows.flatMap(([actor, key, stored, bytes]) => changeOf(actor, key, unseal(stored, bytes, "search")) ?? []);
+  rows.flatMap(([actor, key, stored, bytes]) => changeOf(actor, key, () => unseal(stored, bytes, "search")) ?? []);

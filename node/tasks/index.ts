@@ -14,7 +14,7 @@ import {
   type Result,
   type TaskPlace,
 } from "../../protocols/index.ts";
-import type { Exchange } from "../cluster/exchange/index.ts";
+import { askEach, type Exchange } from "../cluster/exchange/index.ts";
 import type { Membership, NodeId } from "../ports/index.ts";
 import { taskLimits } from "./limits.ts";
 import type { TaskSource } from "./source.ts";
@@ -59,21 +59,14 @@ export function createNodeTasks(ports: {
   return {
     async list() {
       const others = membership.members().members.filter(({ node }) => node !== place.node && membership.isUp(node));
-      const tasks: AdminTask[] = [...own()];
-      const silent: NodeSilent[] = [];
-      for (let at = 0; at < others.length; at += taskLimits.askedAtOnceMax)
-        await Promise.all(
-          others.slice(at, at + taskLimits.askedAtOnceMax).map(async ({ node, name }) => {
-            const answer = await exchange.call(node, "task.list", {}, taskLimits.callTimeoutMs);
-            // A node speaks of its own tasks alone, under the name that the directory gives it.
-            if (answer.ok)
-              tasks.push(
-                ...answer.value.tasks.filter(({ id }) => ownerOf(id) === node).map((task) => ({ ...task, node: name })),
-              );
-            else silent.push({ node: name, error: answer.error });
-          }),
-        );
-      return { tasks, silent: silent.toSorted((one, other) => (one.node < other.node ? -1 : 1)) };
+      const ask = ({ node }: (typeof others)[number]) => exchange.call(node, "task.list", {}, taskLimits.callTimeoutMs);
+      const { said, silent } = await askEach(others, ask, taskLimits.askedAtOnceMax);
+      // A node speaks of its own tasks alone, under the name that the directory gives it.
+      const theirs = said.flatMap(([{ node, name }, { tasks }]) =>
+        tasks.filter(({ id }) => ownerOf(id) === node).map((task) => ({ ...task, node: name })),
+      );
+      const named = silent.map(([{ name }, error]) => ({ node: name, error }));
+      return { tasks: [...own(), ...theirs], silent: named.toSorted((one, other) => (one.node < other.node ? -1 : 1)) };
     },
     async cancel(id) {
       const node = ownerOf(id);

@@ -19,6 +19,8 @@ const query = closed({
   afterMs: Type.Optional(count),
   beforeMs: Type.Optional(count),
   hasLink: Type.Optional(Type.Literal(true)),
+  hasFile: Type.Optional(Type.Literal(true)),
+  hasReaction: Type.Optional(Type.Literal(true)),
   mentions: Type.Optional(person),
   thread: Type.Optional(count),
   best: Type.Optional(Type.Literal(true)),

@@ -20,6 +20,10 @@ export const messageSearch = object({
   before: Type.Optional(timeMs),
   /** With a link in it. */
   hasLink: Type.Optional(Type.Literal(true)),
+  /** With a file. */
+  hasFile: Type.Optional(Type.Literal(true)),
+  /** With a reaction. */
+  hasReaction: Type.Optional(Type.Literal(true)),
   /** That mention the asker. */
   mentionsMe: Type.Optional(Type.Literal(true)),
   /** With `room`: a message and what answers it. */

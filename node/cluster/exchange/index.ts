@@ -32,6 +32,8 @@ import type { Clock, Log, Meter, NodeId, Transport } from "../../ports/index.ts"
 import { callLimits } from "./limits.ts";
 import { answerOf, channelOf, fits, saidIn } from "./shapes.ts";
 
+export { askEach } from "./asking.ts";
+
 /** What handlers give back: nothing for a message, a result for a call. */
 type Handled = void | Result<unknown> | Promise<Result<unknown>>;
 type HandledOf<Name extends MeshName> = Name extends MeshCall

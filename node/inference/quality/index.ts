@@ -11,8 +11,10 @@
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import {
+  failure,
   failureOf,
   ok,
+  refused,
   qualityCount,
   qualitySums,
   type GenerationAnswer,
@@ -23,7 +25,7 @@ import {
   type QualityView,
 } from "../../../protocols/index.ts";
 import type { Engines } from "../../../runtimes/engine.ts";
-import type { Exchange } from "../../cluster/exchange/index.ts";
+import { askEach, type Exchange } from "../../cluster/exchange/index.ts";
 import type { Clock, Log, Membership, Meter, NodeId } from "../../ports/index.ts";
 import { qualityLimits, type QualityLimits } from "./limits.ts";
 import {
@@ -241,17 +243,13 @@ export function createQuality(ports: QualityPorts): Quality {
       if (to !== undefined) count(model, newestOf(model) ?? "", (sums) => void (sums[to] += 1));
     },
     async view() {
-      const members = membership.members().members;
-      const answers = await Promise.all(
-        members.map(async (member) => {
-          if (member.node === node) return countsOf();
-          if (!membership.isUp(member.node)) return member.state === "active" ? member.name : [];
-          const answer = await exchange.call(member.node, "quality.read", {}, limits.askMs);
-          return answer.ok ? answer.value.counts : member.name;
-        }),
-      );
-      const unanswered = answers.filter((answer) => typeof answer === "string");
-      const rows = rowsOf(answers.flatMap((answer) => (typeof answer === "string" ? [] : answer)));
+      const { said, silent } = await askEach(membership.members().members, async (member) => {
+        if (member.node === node) return ok({ counts: countsOf() });
+        if (membership.isUp(member.node)) return exchange.call(member.node, "quality.read", {}, limits.askMs);
+        return member.state === "active" ? refused(failure("UNREACHABLE")) : ok({ counts: [] });
+      });
+      const unanswered = silent.map(([{ name }]) => name);
+      const rows = rowsOf(said.flatMap(([, { counts }]) => counts));
       return { rows, ...(unanswered.length > 0 && { unanswered }) };
     },
     start() {

@@ -345,6 +345,12 @@ describe("a conversation in the terminal", () => {
     expect(searched).to.deep.equal([
       { text: 'zeb* "a b" in:', room: "den", from: "user/bob", hasLink: true, mentionsMe: true, limit: 20 },
     ]);
+    await conversation.take(
+      "/search has:file has:reaction after:2026-02-01 before:2026-03-01 before:2026-99-99 has:it",
+    );
+    const days = { after: Date.parse("2026-02-01T00:00"), before: Date.parse("2026-03-01T00:00") };
+    const text = "before:2026-99-99 has:it";
+    expect(searched.at(-1)).to.deep.equal({ text, hasFile: true, hasReaction: true, ...days, limit: 20 });
     expect(printed.join("\n")).to.match(/1\. den #7, .* bob: the zebra.* ran\n2\. den #9.*\n3\. @ada\.helper #2.*…/);
     expect(printed.join("\n")).to.include("room/attic").and.to.include("There is more").and.not.to.include("\u001b");
     answers.call = ok({ messages: [], more: false });

@@ -68,6 +68,29 @@ describe("search: what a person is answered", () => {
     expect(placesOf(await find(ada, { text: "the", room: "den", after: atMs }))).to.deep.equal(["den 4"]);
   });
 
+  it("narrows by reaction", async () => {
+    expect(placesOf(await find(ada, { hasReaction: true }))).to.deep.equal([]);
+    const thumb = `/rooms/den/messages/2/reactions/${encodeURIComponent("👍")}`;
+    await as(bob)("PUT", thumb);
+    expect(placesOf(await find(ada, { hasReaction: true }))).to.deep.equal(["den 2"]);
+    expect(placesOf(await find(ada, { text: "repo*", hasReaction: true }))).to.deep.equal([]);
+    await as(bob)("DELETE", thumb);
+    expect(placesOf(await find(ada, { hasReaction: true }))).to.deep.equal([]);
+  });
+
+  it("finds parts of words in Chinese, Japanese and Korean, and what stands between their signs", async () => {
+    await as(ada)("POST", "/rooms", { room: "signs", visibility: "public" });
+    const texts = ["重跑gen-itgc后再看结果", "明日は東京都庁でカラオケ", "서울에서만났습니다", "ﾊﾝｶｸｶﾅ"];
+    for (const text of texts) await as(ada)("POST", "/rooms/signs/messages", { text });
+    const seqs = async (text: string) => (await find(ada, { text, room: "signs" })).found.map(({ seq }) => seq);
+    for (const text of ["重跑", "itgc", "gen", "结果", "再看", "果"]) expect(await seqs(text), text).to.deep.equal([1]);
+    for (const text of ["京都", "都庁", "カラ", "ラオ", "庁", "は東"])
+      expect(await seqs(text), text).to.deep.equal([2]);
+    for (const text of ["서울", "에서", "만났", "다"]) expect(await seqs(text), text).to.deep.equal([3]);
+    expect(await seqs("ハンカク")).to.deep.equal([4]);
+    for (const text of ["跑重", "都京", "울서", "结重"]) expect(await seqs(text), text).to.deep.equal([]);
+  });
+
   it("goes on where a page ended", async () => {
     const places: string[] = [];
     for (let cursor: string | undefined, pages = 0; pages < 5; pages += 1) {
@@ -113,10 +136,15 @@ describe("search: what a person is answered", () => {
       "''--",
       "a\0b",
       "\ud800",
+      "NEAR(".repeat(80),
+      '"a '.repeat(100),
+      "* ".repeat(200),
     ];
     for (const text of hostile) await find(ada, { text });
+    for (const text of ["*", "* *", '"', '""', "---", "​"]) expect((await find(ada, { text })).found).to.deep.equal([]);
     for (const body of [
       { text: "a".repeat(10_000) },
+      { text: "a ".repeat(10_000) },
       { text: "a", cursor: "x" },
       { thread: 1 },
       { text: 1 },
@@ -128,5 +156,8 @@ describe("search: what a person is answered", () => {
         "BAD_REQUEST",
       ]);
     }
+    const body = { text: "a* ".repeat(350_000) };
+    const answer = await fixture.request("POST", "/api/v1/search", { token: ada, body });
+    expect([answer.status, answer.body.error.code]).to.deep.equal([413, "TOO_LARGE"]);
   });
 });

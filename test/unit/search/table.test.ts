@@ -1,17 +1,19 @@
 import { expect } from "chai";
+import { changeOf } from "../../../node/search/changes.ts";
 import { inMemory, openTable } from "../../../node/search/table.ts";
 import { searchTerms, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { searchLimits } from "../../../node/search/limits.ts";
 
 describe("search: the table of an index", () => {
   const slot = "chat/1" as SlotId;
+  const bare = { file: false, reaction: false };
   const place = (at: number): ActorId => `room/r${at}` as ActorId;
 
   it("says nothing of places that were not asked for, however many of their messages have the words", () => {
-    const table = openTable(inMemory);
+    const table = openTable(inMemory, { placesInIndex: 4 });
     const own = Array.from({ length: 1_000 }, (_, at) => place(at));
     const say = (actor: ActorId, seq: number, atMs: number) => {
-      const said = { actor, seq, atMs, author: "user/ada", text: "zebra", thread: seq, mentions: [] };
+      const said = { actor, seq, atMs, author: "user/ada", text: "zebra", thread: seq, mentions: [], ...bare };
       return { type: "said" as const, said };
     };
     table.begin(slot);
@@ -31,6 +33,28 @@ describe("search: the table of an index", () => {
     expect(table.find({ terms: searchTerms("zebra zebra"), limit: 2 }, [[slot, own.slice(0, 5)]]).hits).to.have.length(
       2,
     );
+    table.close();
+  });
+
+  it("narrows by file and reaction, as the record of a message has them", () => {
+    const table = openTable(inMemory);
+    table.begin(slot);
+    const records = [
+      {},
+      { files: [{ id: "f1" }], reactions: { "👍": ["user/bob"] } },
+      { files: [], reactions: { "👍": [] } },
+      { text: "", files: [{ id: "f2" }] },
+    ];
+    const changes = records.flatMap((record, at) => {
+      const message = { seq: at + 1, author: "user/ada", text: "zebra", atMs: at, ...record };
+      return changeOf(place(1), `message/${at + 1}`, () => message) ?? [];
+    });
+    table.add(slot, changes);
+    const seqs = (fields: object): readonly number[] =>
+      table.find({ terms: [], limit: 9, ...fields }, [[slot, [place(1)]]]).hits.map(({ seq }) => seq);
+    expect(seqs({ hasFile: true })).to.deep.equal([4, 2]);
+    expect(seqs({ hasReaction: true })).to.deep.equal([2]);
+    expect(seqs({ hasFile: true, terms: searchTerms("zebra") })).to.deep.equal([2]);
     table.close();
   });
 });
