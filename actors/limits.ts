@@ -41,6 +41,14 @@ export const actorLimits = {
   /** Messages that are looked at for one page of a room without the answers that are in threads only; the page ends
    *  there, and says that there are more. */
   historyScannedMax: 4_000,
+  /** Files of one room that are uploaded or wait to be posted; one more is refused with `LIMIT_REACHED`. */
+  roomUploadsMax: 64,
+  /** The same of one person in a room. */
+  roomUploadsPerPersonMax: 16,
+  /** Bytes of all of them together, as announced; with more `LIMIT_REACHED`. */
+  roomUploadBytesMax: 4 * 1024 * 1024 * 1024,
+  /** An upload of which no byte came for so long is gone, and so is a file that was not posted. */
+  uploadIdleMs: 24 * 3_600_000,
   /** “Is typing” holds this long unless repeated.
    *
    *  Clients repeat it about every 3 seconds while a person types. */

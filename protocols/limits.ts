@@ -178,6 +178,18 @@ export const wireLimits = {
   soundTextCharsMax: 2_000,
   /** A room in which members wait longer between two messages is refused with `BAD_REQUEST`. */
   slowMsMax: 6 * 60 * 60_000,
+  /** Files of one message; a post with more is refused with `BAD_REQUEST`. */
+  filesPerMessageMax: 10,
+  /** A larger file in a room is refused with `TOO_LARGE`, before a byte of it is read.
+   *
+   *  A room's journal names each of its parts, of which there are 257 then. */
+  fileBytesMax: 256 * 1024 * 1024,
+  /** A longer name of a file is cut, before its ending. */
+  fileNameCharsMax: 200,
+  /** Bytes of a file that are sealed and kept as one.
+   *
+   *  What fits into a copied blob with the nonce and the tag of its seal. */
+  filePartBytes: 1024 * 1024 - 64,
   /** Characters that say what is in a picture. */
   pictureTextCharsMax: 300,
   /** Pinning one more is refused with `LIMIT_REACHED`. */

@@ -23,7 +23,11 @@ type ForAll =
   | "guestWanted"
   | "admitGuest"
   | "depart"
-  | "describe";
+  | "describe"
+  | GatewaysOwn;
+
+/** What the gateway asks of files: `files.ts` answers it in the name of a person. */
+export type GatewaysOwn = "upload" | "uploadTake" | "uploadPart" | "uploadDrop" | "file" | "fileHeld";
 
 /** What answers the commands of members. Each subject has some of them; together they have one for every row, or
  *  `index.ts` does not compile. */
@@ -40,19 +44,22 @@ const foldable = ({ topic }: Room, event: RoomEvent): RoomEvent =>
     ? carried<RoomEvent>({ type: "topicSet", topic, by: event.by }, event)
     : event;
 
+type Happened = Extract<RoomChange, { type: "happened" }>;
+
 /** The effects of events that happen in this turn, without the answer. */
 export function eventEffects(
   room: Room,
   turn: Turn,
   events: readonly RoomEvent[],
   mail: readonly Mail[] = [],
-  settled?: number,
+  more: Pick<Happened, "kept" | "gone" | "settled"> = {},
 ): Effects {
+  const { settled, ...once } = more;
   const changes = events.map((event, index) => ({
     type: "happened" as const,
     at: room.head + 1 + index,
     event: foldable(room, event),
-    ...(index === 0 && mail.length > 0 && { mail }),
+    ...(index === 0 && { ...once, ...(mail.length > 0 && { mail }) }),
     ...(settled !== undefined && { settled }),
   }));
   return [

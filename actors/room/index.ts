@@ -7,7 +7,7 @@
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
+ *  `files.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
 import { roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled } from "../handlers.ts";
@@ -17,6 +17,7 @@ import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resumePage, type ResumeTag } from "../stream.ts";
 import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
+import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
 import { entryOf } from "./members.ts";
 import {
   admitGuest,
@@ -29,7 +30,7 @@ import {
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
-import { late, onMessage, onMessageRead, postingHandlers, type MessageTag } from "./posting.ts";
+import { late, onKeptRead, onMessage, onMessageRead, postingHandlers, type KeptTag, type MessageTag } from "./posting.ts";
 import { eventsShown, historyPage, readingHandlers, type HistoryTag } from "./reading.ts";
 import { ruleHandlers } from "./rules.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
@@ -96,6 +97,13 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
       return admitGuest(state, message, turn);
     case "depart":
       return depart(state, turn);
+    case "upload":
+    case "uploadTake":
+    case "uploadPart":
+    case "uploadDrop":
+    case "file":
+    case "fileHeld":
+      return forGateway(state, message, turn);
     case "describe":
       if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
       return refuseOutsider(state, turn);
@@ -114,6 +122,7 @@ const forMembers: MemberHandlers = {
   ...answeringHandlers,
   ...unreadHandlers,
   ...readingHandlers,
+  files,
 };
 
 function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Turn): Effects {
@@ -126,7 +135,7 @@ function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, 
   return [...effects, ...undone];
 }
 
-type ReadTag = ResumeTag | HistoryTag | CountTag | MessageTag | WithdrawTag;
+type ReadTag = ResumeTag | HistoryTag | CountTag | MessageTag | KeptTag | WithdrawTag | FileTag;
 
 function onRecords(
   state: Room,
@@ -151,6 +160,13 @@ function onRecords(
       return withdrawRead(state, tag, records, turn);
     case "message":
       return onMessageRead(state, tag, records[0]?.value as RoomMessage | undefined, turn);
+    case "kept":
+      return onKeptRead(state, tag, records, turn);
+    case "files":
+    case "fileHeld":
+    case "filePlace":
+    case "fileKept":
+      return onFilesRead(state, tag, records);
     default:
       return [];
   }

@@ -4,14 +4,16 @@ import {
   unreachable,
   wireLimits,
   type CommandOf,
+  type KeptFile,
   type Poll,
   type Posted,
   type RoomMessage,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import { refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits } from "../outbox.ts";
+import { filesOfPost, keptOf, shownFile } from "./files.ts";
 import { changed, eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
@@ -28,6 +30,8 @@ type Edit = Extract<Command, { type: "edit" }>;
 /** A post in a thread. `answers` is the message that an agent answers; the thread's first one may be another. `asked`:
  *  that one is shown in its thread only. */
 type Reply = Post & { readonly replyTo: number; readonly answers?: number; readonly asked?: "inThread" };
+/** With what is kept of the message's files, once that was read. */
+type Delete = Extract<Command, { type: "delete" }> & { readonly kept?: readonly KeptFile[] };
 /** The answer of an agent that was removed meanwhile. */
 type Late = { readonly type: "late"; readonly generation: string };
 /** What comes back as answers to a message. */
@@ -35,7 +39,8 @@ type Restore = Extract<Command, { type: "restore" }>;
 
 /** A command about one earlier message. */
 type Targeted =
-  | Extract<Command, { type: "edit" | "delete" | "react" | "pin" | "vote" | "closePoll" | "pollResults" }>
+  | Extract<Command, { type: "edit" | "react" | "pin" | "vote" | "closePoll" | "pollResults" }>
+  | Delete
   | Reply
   | Late
   | Restore;
@@ -58,7 +63,9 @@ function post(room: Room, command: Post, turn: Turn): Effects {
   if (command.refused !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "refused" })];
   if (command.rounds !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "rounds" })];
   if (command.stopped !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "stopped" })];
-  const { replyTo } = command;
+  const { replyTo, files = [] } = command;
+  if (command.text === "" && files.length === 0)
+    return [refuse("BAD_REQUEST", { path: "/text", problem: "a message without files needs a text" })];
   if (replyTo === undefined) return posted(room, command, undefined, turn);
   const reply: Reply = { ...command, replyTo, ...(command.generation !== undefined && { answers: replyTo }) };
   return onMessage(room, reply, replyTo, turn);
@@ -80,6 +87,9 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
   const isOwed = "answers" in command && turn.from.startsWith("agent/");
   const refusal = isOwed ? undefined : refusePost(room, { isLine: root === undefined || !isQuiet(command) }, turn);
   if (refusal !== undefined) return refusal;
+  const files = filesOfPost(room, command.files, turn);
+  if ("refusal" in files) return files.refusal;
+  const { kept } = files;
   const mentions = mentionsIn(command.text, room);
   const atMs = turn.nowMs;
   const message: RoomMessage = {
@@ -95,6 +105,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     ...(command.rounds !== undefined && { rounds: command.rounds }),
     ...(command.stopped !== undefined && { stopped: command.stopped }),
     ...(poll && { poll }),
+    ...(kept.length > 0 && { files: kept.map(shownFile) }),
   };
   const { mail, refusals } = summons(room, message, root, turn);
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
@@ -106,6 +117,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
       turn,
       [said, ...unanswered(message, said.root ?? message, refusals, { seq: message.seq + 1, atMs })],
       mail,
+      kept.length > 0 ? { kept } : {},
     ),
     reply(answer, turn.replyTo),
   ];
@@ -185,7 +197,7 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
     case "edit":
       return edit(room, command, message, turn);
     case "delete":
-      return remove(room, message, turn);
+      return remove(room, command, message, turn);
     case "react":
       return react(room, command, message, turn);
     case "pin":
@@ -248,11 +260,33 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
   ];
 }
 
-function remove(room: Room, message: RoomMessage, turn: Turn): Effects {
+function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): Effects {
   if (message.author !== turn.from && !hasByRank(room, turn.from, "room.delete"))
     return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [reply(message, turn.replyTo)];
-  return changed(room, turn, { type: "deleted", message: emptied(message, turn.nowMs), by: turn.from });
+  const next = emptied(message, turn.nowMs);
+  const event = { type: "deleted", message: next, by: turn.from } as const;
+  if (message.files === undefined) return changed(room, turn, event);
+  const { kept: gone } = command;
+  if (gone !== undefined) return [...eventEffects(room, turn, [event], [], { gone }), reply(next, turn.replyTo)];
+  const tag: KeptTag = { type: "kept", command, from: turn.from, to: turn.replyTo };
+  return [{ type: "read", range: keptOf(message.seq), tag }];
+}
+
+/** Tag of the read of what goes with a message. */
+export interface KeptTag {
+  readonly type: "kept";
+  readonly command: Delete;
+  readonly from: Sender;
+  readonly to: ReplyTo | undefined;
+}
+
+/** What is kept of a message's files arrived: it goes with the message. */
+export function onKeptRead(room: Room, tag: KeptTag, records: readonly ActorRecord[], here: Turn): Effects {
+  const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
+  if (entryOf(room.members, tag.from) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
+  const command = { ...tag.command, kept: records.map(({ value }) => value as KeptFile) };
+  return onMessage(room, command, command.seq, turn);
 }
 
 function react(room: Room, command: Extract<Command, { type: "react" }>, message: RoomMessage, turn: Turn): Effects {

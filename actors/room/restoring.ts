@@ -105,7 +105,7 @@ export function restore(room: Room, command: Of<"restore">, root: RoomMessage | 
   if (made.length === 0) return [reply(answer, turn.replyTo)];
   const replies = { count: (root?.replies?.count ?? 0) + made.length, lastAtMs: turn.nowMs };
   const event: RoomEvent = { type: "restored", recall, messages: made, ...(root && { root: { ...root, replies } }) };
-  return [...eventEffects(room, turn, [event], [], command.from - 1), reply(answer, turn.replyTo)];
+  return [...eventEffects(room, turn, [event], [], { settled: command.from - 1 }), reply(answer, turn.replyTo)];
 }
 
 /** Tag of the read behind a withdrawal. */

@@ -1,10 +1,13 @@
 /** What a room is, as data. */
 import type {
   AnswerStage,
+  FoundType,
+  KeptFile,
   RoomBan,
   RoomEvent,
   RoomMessage,
   RoomSettings,
+  RoomUpload,
   ToolRound,
   Visibility,
 } from "../../protocols/index.ts";
@@ -44,6 +47,8 @@ export interface Room extends RoomSettings {
   readonly threads?: readonly Thread[];
   /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
   readonly asked?: readonly Asked[];
+  /** Files that come, or wait to be posted, oldest first. Absent: there was never one. */
+  readonly uploads?: readonly Upload[];
   /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
   readonly deletions: readonly Deletion[];
 }
@@ -75,6 +80,10 @@ export type RoomChange =
   | (Positioned<RoomEvent> & {
       readonly type: "happened";
       readonly mail?: readonly Mail[];
+      /** The files of the message that is posted. */
+      readonly kept?: readonly KeptFile[];
+      /** The files of the message that is deleted. */
+      readonly gone?: readonly KeptFile[];
       /** Of `restored`: nothing that had a position up to here comes any more in this recall. */
       readonly settled?: number;
     })
@@ -90,9 +99,34 @@ export type RoomChange =
       readonly own?: number;
       readonly quiet?: number;
     }
+  /** What becomes of an upload. Of nobody's marker, which nodes of versions before pass over. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly upload: UploadChange }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
+
+/** A file that comes, or waits to be posted. */
+export interface Upload extends Omit<RoomUpload, "expiresAtMs"> {
+  readonly by: string;
+  /** When it began, or the last part was kept. */
+  readonly atMs: number;
+}
+
+/** What becomes of an upload. */
+export type UploadChange =
+  /** `ended`: those that have expired by then. */
+  | { readonly is: "begun"; readonly upload: Upload; readonly ended: readonly string[] }
+  | { readonly is: "taken"; readonly id: string; readonly epoch: number }
+  | {
+      readonly is: "grown";
+      readonly id: string;
+      readonly index: number;
+      readonly part: string;
+      readonly offset: number;
+      readonly atMs: number;
+      readonly found?: FoundType;
+    }
+  | { readonly is: "dropped"; readonly id: string };
 
 /** An answer that is owed to the room. */
 export interface Asked {

@@ -46,7 +46,8 @@ import {
 import { answeringOf, askedAfter } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
-import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
+import { evolveUpload, fileRecords, withoutUploads } from "./files.ts";
+import type { Room, RoomChange, RoomNotes, RoomState, UploadChange } from "./shape.ts";
 
 /** Owners that are named. */
 const ownersNamed = 5;
@@ -81,6 +82,7 @@ export const restoredKey = (was: number, seq?: number): string =>
 /** Folds one change into the state. */
 export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
+  if (change.type === "readMarked" && "upload" in change) return state && evolveUpload(state, change.upload);
   if (change.type === "readMarked") return state && evolveMarked(state, change);
   if (change.type === "threadFollowed") {
     const { root, member, follow } = change;
@@ -133,8 +135,9 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
     }
     case "left": {
       const { member } = event;
+      const rest = withoutUploads(room, ({ by }) => by === member);
       return {
-        ...withThreads(room, withoutReader(room.threads, member)),
+        ...withThreads(rest, withoutReader(room.threads, member)),
         ...stillWaiting(room, event),
         members: withoutEntry(room.members, member),
         agents: room.agents.filter((agent) => agent !== member),
@@ -193,7 +196,9 @@ function changeMember(table: MemberTable, principal: string, change: Partial<Mem
 }
 
 function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | undefined): Room {
-  const before = root === undefined ? room : replaceMessage(room, root);
+  const { files = [] } = message;
+  const rest = withoutUploads(room, ({ id }) => files.some((file) => file.id === id));
+  const before = root === undefined ? rest : replaceMessage(rest, root);
   const full = before.recent.length >= limits.roomRecentMessages;
   const isQuiet = message.threadOnly === true;
   const members = withPosted(room, message);
@@ -321,8 +326,10 @@ export const isOwn = ({ author, restored, threadOnly }: RoomMessage, principal: 
 /** The position of the oldest message in memory. */
 export const recentFrom = (room: Room): number => room.messageSeq - room.recent.length + 1;
 
+type Marked = Exclude<Extract<RoomChange, { type: "readMarked" }>, { readonly upload: UploadChange }>;
+
 /** The room after a marker has moved. */
-export function evolveMarked(room: Room, change: Extract<RoomChange, { type: "readMarked" }>): Room {
+export function evolveMarked(room: Room, change: Marked): Room {
   const { member: principal, seq, thread, follow } = change;
   const member = entryOf(room.members, principal);
   if (member === undefined) return room;
@@ -388,6 +395,7 @@ export function record(change: RoomChange): readonly RecordOp[] {
   if (change.type !== "happened") return [];
   const { event } = change;
   const ops = [...eventRecords(change)];
+  ops.push(...fileRecords(change.kept, change.gone));
   if ("message" in event) ops.push(...messageRecords(event.message));
   if ("messages" in event) for (const message of event.messages) ops.push(...messageRecords(message));
   if ((event.type === "posted" || event.type === "restored") && event.root !== undefined)
@@ -428,6 +436,9 @@ export function snapshotOf(room: Room, asker: string, { key, nowMs, notes }: Tur
   };
 }
 
+/** What a message says in a list: without a text it is its files. */
+const lineOf = ({ text, files = [] }: RoomMessage): string => text || files.map(({ name }) => name).join(", ");
+
 /** The room as a line of the asker's room list. */
 export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
   const { title, visibility, recent } = room;
@@ -444,7 +455,7 @@ export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
     mentioned: unread.mentioned || threads.some(({ mentioned }) => mentioned),
     ...(threads.length > 0 && { threads: threads.length }),
     ...(last !== undefined && {
-      last: { author: last.author, text: cut(last.text, limits.summaryTextChars), atMs: last.atMs },
+      last: { author: last.author, text: cut(lineOf(last), limits.summaryTextChars), atMs: last.atMs },
     }),
   };
 }
@@ -457,6 +468,7 @@ export function emptied(message: RoomMessage, deletedAtMs: number): RoomMessage 
     pinned: _pinned,
     poll: _poll,
     rounds: _rounds,
+    files: _files,
     ...rest
   } = message;
   return { ...rest, text: "", deletedAtMs };

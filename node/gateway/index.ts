@@ -32,6 +32,7 @@ import { createMounts } from "./edge/mount.ts";
 import { handleStatus } from "./admin.ts";
 import { addAiRoutes } from "./ai/index.ts";
 import { addAgentUploadRoutes } from "./media/agent-uploads.ts";
+import { addFileRoutes } from "./files/index.ts";
 import { addAvatarRoutes } from "./media/avatars.ts";
 import { createIdentityAccounts, type IdentityAccounts } from "./identity/identity-accounts.ts";
 import { createIdentityAttempts, type IdentityAttempts } from "./identity/identity-attempts.ts";
@@ -149,6 +150,7 @@ function addAdminParts(api: FastifyInstance, at: GatewayContext, entering: Enter
   if (at.backups !== undefined) addDownloads(api, at, at.backups);
   if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
   if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);
+  if (at.blobs !== undefined) addFileRoutes(api, at, at.blobs);
   if (at.models !== undefined) addStoreStream(api, at, { ...at.models, accounts });
 }
 

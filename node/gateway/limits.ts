@@ -137,6 +137,17 @@ export const gatewayLimits = {
   ruleTrialRate: { count: 6, windowMs: 60_000 },
   /** Such trials at once at a node, of everybody; one more gets `OVERLOADED`, before an entry is read. */
   ruleTrialsMax: 1,
+  /** Files for rooms that one person begins to upload; more get `RATE_LIMITED`, before a byte is read. */
+  fileRate: { count: 200, windowMs: 10 * 60_000 },
+  /** Requests with bytes of files of one person; more get `RATE_LIMITED`.
+   *
+   *  However few bytes one has, a part of up to 1 MiB is written anew for it, at each copy. */
+  filePartRate: { count: 1_200, windowMs: 60_000 },
+  /** Requests with bytes of files that a node reads at a time, each with 2 MiB of memory; one more gets
+   *  `OVERLOADED`. */
+  fileWritersMax: 48,
+  /** The same of one person; one more gets `RATE_LIMITED`. */
+  fileWritersPerPersonMax: 8,
   /** How long a model may take to write down what is said in an uploaded sound; then the sound is there without it. */
   soundHeardMs: 60_000,
   /** Rows of each rate table; callers share a row when their salted hashes meet. */

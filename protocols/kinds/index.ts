@@ -21,6 +21,7 @@ export * from "./ledger.ts";
 export * from "./role-manager.ts";
 export * from "./room-settings.ts";
 export * from "./room.ts";
+export * from "./room-files.ts";
 
 export * from "./shard-holder.ts";
 export * from "./user.ts";

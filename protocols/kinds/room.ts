@@ -3,6 +3,7 @@ import { answerStage, toolRound, type AnswerStage, type ToolRound } from "./agen
 import { answer, command, follow } from "../wire/command.ts";
 import type { Failure } from "../errors.ts";
 import { wireLimits as limits } from "../limits.ts";
+import { fileId, roomFileCommands, roomFiles } from "./room-files.ts";
 import { recallId as recall, restoredFrom } from "../admin/restored.ts";
 import { limit, line, nothing, object, position, principal, text, timeMs, type Resumed } from "../wire/schema.ts";
 
@@ -27,6 +28,8 @@ const rules = {
 const emojiText = "^\\S+$";
 const emoji = line(32, 1, emojiText);
 const messageText = text(limits.messageCharsMax);
+/** A message with files needs no text. */
+const postedText = text(limits.messageCharsMax, 0);
 
 /** A poll stands in the message that asks its question. */
 export const poll = object({
@@ -103,6 +106,7 @@ export const roomMessage = object({
   rounds,
   /** It came back from a backup, as a new entry: `atMs` is when. */
   restored: Type.Optional(restoredFrom),
+  files: Type.Optional(roomFiles),
 });
 export type RoomMessage = Static<typeof roomMessage>;
 
@@ -251,9 +255,12 @@ export const roomCommands = {
     http: ["PUT", "/rooms/:room/topic"],
     summary: "Changes the topic",
   }),
+  /** Of `files` each was uploaded for this room by its author, and is in no message yet. With them the text may be
+   *  empty. Errors: NOT_FOUND (`file`: there is none, or no more), BAD_REQUEST (`file` is not all here). */
   post: command({
     params: {
-      text: messageText,
+      text: postedText,
+      files: Type.Optional(Type.Array(fileId, { maxItems: limits.filesPerMessageMax, uniqueItems: true })),
       /** The answer is in the thread only. What an agent answers is where it was asked. */
       replyTo: Type.Optional(position),
       /** With `replyTo`: the answer is a line of the room, too. */
@@ -475,6 +482,7 @@ export const roomCommands = {
     summary: "A page of messages, oldest first",
     answers: "page",
   }),
+  ...roomFileCommands,
   threads: command({
     params: {},
     result: answer<RoomThreads>("RoomThreads"),

@@ -1,4 +1,4 @@
-import { ok, refused, type ActorId, type Result, type UserCard } from "../../../protocols/index.ts";
+import { ok, refused, type ActorId, type FileHeld, type Result, type UserCard } from "../../../protocols/index.ts";
 import type { Kernel } from "../../kernel/api.ts";
 import type { BlobHash, Files } from "../../ports/index.ts";
 import { createBlobCopies, type BlobCopies, type CopiesOptions } from "./copies.ts";
@@ -19,19 +19,20 @@ export async function openActorBlobs({
     ...options,
     blobs: await openBlobStore({ files, meter: options.meter }),
     slotOf: (actor) => kernel.slotOf(actor),
-    refersTo: (actor) => picturesOf(kernel, actor),
+    refersTo: (actor, hash) => refersTo(kernel, actor, hash),
   });
 }
 
-/** What somebody shows now, or an agent keeps. A name without an account has nothing, nor has an agent that was
- *  deleted. */
-async function picturesOf(kernel: Pick<Kernel, "ask">, actor: ActorId): Promise<Result<readonly BlobHash[]>> {
+/** Whether somebody shows a picture now, an agent keeps a file, or a room has a part of one. What does not exist, or no
+ *  more, has nothing. */
+async function refersTo(kernel: Pick<Kernel, "ask">, actor: ActorId, hash: BlobHash): Promise<Result<boolean>> {
   const timeoutMs = blobLimits.askTimeoutMs;
-  const isAgent = actor.startsWith("agent/");
-  const message = { type: isAgent ? "pictures" : "card" };
+  const [kind] = actor.split("/", 1);
+  const message =
+    kind === "room" ? { type: "fileHeld", hash } : { type: kind === "agent" ? "pictures" : "card" };
   const answer = await kernel.ask({ to: actor, from: "node", message, timeoutMs });
-  if (!answer.ok) return answer.error.code === "NOT_FOUND" ? ok([]) : refused(answer.error);
-  if (isAgent) return ok((answer.value as { readonly hashes: readonly BlobHash[] }).hashes);
-  const { avatar } = answer.value as UserCard;
-  return ok(avatar === undefined ? [] : [avatar.hash]);
+  if (!answer.ok) return answer.error.code === "NOT_FOUND" ? ok(false) : refused(answer.error);
+  if (kind === "room") return ok((answer.value as FileHeld).held);
+  if (kind === "agent") return ok((answer.value as { readonly hashes: readonly BlobHash[] }).hashes.includes(hash));
+  return ok((answer.value as UserCard).avatar?.hash === hash);
 }

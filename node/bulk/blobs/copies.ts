@@ -56,8 +56,8 @@ export interface CopiesOptions {
   readonly meter: Meter;
   /** The slot of an actor; undefined for an id of no known kind. */
   slotOf(actor: ActorId): SlotId | undefined;
-  /** The blobs that an actor refers to now, by its own word. */
-  refersTo(actor: ActorId): Promise<Result<readonly BlobHash[]>>;
+  /** Whether an actor refers to a blob now, by its own word. */
+  refersTo(actor: ActorId, hash: BlobHash): Promise<Result<boolean>>;
   readonly limits?: Partial<BlobLimits>;
 }
 
@@ -251,11 +251,11 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
         }
     for (const [to, asked] of wanted) {
       for (const [hash, actor] of (await lackingAt(to, asked)) ?? []) {
-        const present = await options.refersTo(actor);
+        const present = await options.refersTo(actor, hash);
         if (stopped) return;
         // What nobody refers to would go from node to node, each counting its own grace. Without an answer it may be
         // needed.
-        if (present.ok && !present.value.includes(hash)) continue;
+        if (present.ok && !present.value) continue;
         const bytes = await own(hash);
         if (!bytes.ok) continue;
         const sent = await storeAt(to, actor, hash, bytes.value);
@@ -277,9 +277,9 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
 
   async function look([hash, actor]: Pair): Promise<void> {
     const reference = owned.reference([hash, actor]);
-    const present = await options.refersTo(actor);
+    const present = await options.refersTo(actor, hash);
     if (reference === undefined || stopped || !present.ok) return;
-    if (!present.value.includes(hash)) {
+    if (!present.value) {
       if (clock.nowMs() - reference.atMs > limits.graceMs) await drop([hash, actor], reference);
       return;
     }

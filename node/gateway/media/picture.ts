@@ -15,6 +15,16 @@ export function pictureIn(bytes: Uint8Array): Picture | undefined {
   if (view.length < 32) return undefined;
   if (view.readUInt32BE(0) === 0x89504e47) return pngIn(view);
   if (view.readUInt16BE(0) === 0xffd8) return jpegIn(view);
+  const isWebp = view.toString("latin1", 0, 4) === "RIFF" && view.readUInt32LE(4) + 8 === view.length;
+  return isWebp ? webpIn(view) : undefined;
+}
+
+/** What kind of picture begins so, and how large it says it is; 0 where that comes later. */
+export function sizeOfPicture(view: Buffer): Omit<Picture, "moves"> | undefined {
+  if (view.length < 32) return undefined;
+  if (view.readUInt32BE(0) === 0x89504e47 && view.toString("latin1", 12, 16) === "IHDR")
+    return { format: "png", width: view.readUInt32BE(16), height: view.readUInt32BE(20) };
+  if (view.readUIntBE(0, 3) === 0xffd8ff) return { format: "jpeg", ...(frameIn(view) ?? { width: 0, height: 0 }) };
   return view.toString("latin1", 0, 4) === "RIFF" ? webpIn(view) : undefined;
 }
 
@@ -42,7 +52,11 @@ function pngIn(view: Buffer): Picture | undefined {
 /** https://www.w3.org/Graphics/JPEG/itu-t81.pdf, annex B: segments up to the scan; the one of the frame has the
  *  size. */
 function jpegIn(view: Buffer): Picture | undefined {
-  if (view.readUInt16BE(view.length - 2) !== 0xffd9) return undefined;
+  const frame = view.readUInt16BE(view.length - 2) === 0xffd9 ? frameIn(view) : undefined;
+  return frame && { format: "jpeg", ...frame, moves: false };
+}
+
+function frameIn(view: Buffer): Pick<Picture, "width" | "height"> | undefined {
   for (let at = 2; at + 9 < view.length;) {
     if (view[at] !== 0xff) return undefined;
     const marker = view[at + 1] as number;
@@ -51,8 +65,7 @@ function jpegIn(view: Buffer): Picture | undefined {
       continue;
     }
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (isFrame)
-      return { format: "jpeg", height: view.readUInt16BE(at + 5), width: view.readUInt16BE(at + 7), moves: false };
+    if (isFrame) return { height: view.readUInt16BE(at + 5), width: view.readUInt16BE(at + 7) };
     // The scan, the end, and markers without a length do not stand before the frame.
     if (marker < 0xc4 || marker === 0xd9 || marker === 0xda || (marker >= 0xd0 && marker <= 0xd8)) return undefined;
     at += 2 + view.readUInt16BE(at + 2);
@@ -62,7 +75,7 @@ function jpegIn(view: Buffer): Picture | undefined {
 
 /** https://www.rfc-editor.org/rfc/rfc9649: a RIFF file with one of three first chunks. */
 function webpIn(view: Buffer): Picture | undefined {
-  if (view.toString("latin1", 8, 12) !== "WEBP" || view.readUInt32LE(4) + 8 !== view.length) return undefined;
+  if (view.toString("latin1", 8, 12) !== "WEBP") return undefined;
   const at = 20;
   switch (view.toString("latin1", 12, 16)) {
     case "VP8 ":

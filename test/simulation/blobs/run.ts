@@ -145,11 +145,10 @@ async function live(world: World, counts: Counts): Promise<void> {
       log: quietLog,
       meter,
       slotOf,
-      async refersTo(actor) {
+      async refersTo(actor, wanted) {
         await world.sleep(dice.between(1, 20));
         if (!calm && dice.chance(0.2)) return refused(failure("SLOT_UNAVAILABLE"));
-        const hash = facts.get(actor);
-        return ok(hash === undefined ? [] : [hash]);
+        return ok(facts.get(actor) === wanted);
       },
       limits,
     });

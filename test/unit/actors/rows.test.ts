@@ -83,6 +83,7 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   typing: {},
   describe: {},
   summary: {},
+  files: {},
   history: {},
   threads: {},
 };

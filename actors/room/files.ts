@@ -1,0 +1,285 @@
+/** Files of messages: how they come, and where they are.
+ *
+ *      upload ─► uploadTake ─► uploadPart, again and again ─► post with `files` ─► records of what is kept
+ *                     └ another writer: the one before is refused                        └ until the message is deleted
+ *
+ *  Bytes are blobs of the room, sealed with the file's key: without the key nobody reads them. While a file comes it is
+ *  in the state. A file of a message is three sorts of records, which are written with the message and go with it:
+ *
+ *      kept/SEQ/N    the file with its key and its parts: those of one message stand together
+ *      file/ID       where that is
+ *      part/HASH     the file that has the blob
+ *
+ *  Nothing watches the time: what has expired is as if it were gone, and is written off when the next upload begins. */
+import {
+  roomOfFile,
+  wireLimits,
+  type CommandOf,
+  type FileHeld,
+  type KeptFile,
+  type RoomFile,
+  type RoomFiles,
+  type RoomUpload,
+  type roomCommands,
+} from "../../protocols/index.ts";
+import { persist, refuse, reply, type ActorRecord, type RecordOp, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { padded } from "../stream.ts";
+import type { Effects, GatewaysOwn } from "./effects.ts";
+import { entryOf } from "./members.ts";
+import { hasPlaceFor, refuseArchived } from "./rules.ts";
+import { messageInMemory } from "./state.ts";
+import type { Room, Upload, UploadChange } from "./shape.ts";
+
+const { fileBytesMax, filePartBytes, filesPerMessageMax, pageEntriesDefault } = wireLimits;
+
+type Command = CommandOf<typeof roomCommands>;
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+const keptPrefix = "kept/";
+const keptKey = (seq: number, place: number): string => `${keptPrefix}${padded(seq)}/${String(place).padStart(2, "0")}`;
+/** The range of what is kept of one message. */
+export const keptOf = (seq: number) => ({
+  from: `${keptPrefix}${padded(seq)}/`,
+  to: `${keptPrefix}${padded(seq)}0`,
+  limit: filesPerMessageMax,
+});
+const fileKey = (id: string): string => `file/${id}`;
+const partKey = (hash: string): string => `part/${hash}`;
+
+/** The uploads that have not expired. */
+export const uploadsAt = ({ uploads = [] }: Room, nowMs: number): readonly Upload[] =>
+  uploads.filter(({ atMs }) => atMs + limits.uploadIdleMs > nowMs);
+
+/** What becomes of the uploads. */
+export function evolveUpload(room: Room, change: UploadChange): Room {
+  const { uploads = [] } = room;
+  const withOne = (id: string, next: (upload: Upload) => Upload): Room => ({
+    ...room,
+    uploads: uploads.map((upload) => (upload.id === id ? next(upload) : upload)),
+  });
+  switch (change.is) {
+    case "begun":
+      return { ...room, uploads: [...uploads.filter(({ id }) => !change.ended.includes(id)), change.upload] };
+    case "taken":
+      return withOne(change.id, (upload) => ({ ...upload, epoch: change.epoch }));
+    case "grown": {
+      const { index, part, offset, atMs, found } = change;
+      return withOne(change.id, (upload) => ({
+        ...upload,
+        ...found,
+        offset,
+        atMs,
+        parts: index < upload.parts.length ? upload.parts.with(index, part) : [...upload.parts, part],
+      }));
+    }
+    default:
+      return { ...room, uploads: uploads.filter(({ id }) => id !== change.id) };
+  }
+}
+
+/** The room without the uploads that a message has now, or of somebody who has gone. */
+export function withoutUploads(room: Room, isGone: (upload: Upload) => boolean): Room {
+  if (room.uploads?.some(isGone) !== true) return room;
+  return { ...room, uploads: room.uploads.filter((upload) => !isGone(upload)) };
+}
+
+/** What a post and a deletion do to the records. */
+export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptFile[] = []): readonly RecordOp[] {
+  const [first] = gone;
+  return [
+    ...kept.flatMap((file, place): readonly RecordOp[] => [
+      { put: keptKey(file.seq, place), value: file },
+      { put: fileKey(file.id), value: { seq: file.seq, place } satisfies Place },
+      ...file.parts.map((hash) => ({ put: partKey(hash), value: file.id })),
+    ]),
+    ...(first === undefined ? [] : [{ deleteFrom: keptOf(first.seq).from, deleteTo: keptOf(first.seq).to }]),
+    ...gone.flatMap(({ id, parts }) => [fileKey(id), ...parts.map(partKey)].map((key) => ({ delete: key }))),
+  ];
+}
+
+/** Where a file is among the records. */
+interface Place {
+  readonly seq: number;
+  readonly place: number;
+}
+
+/** The files of a message as its readers see them. */
+export const shownFile = ({ id, name, bytes, type, width, height }: KeptFile): RoomFile => ({
+  id,
+  name,
+  bytes,
+  type,
+  ...(width !== undefined && { width }),
+  ...(height !== undefined && { height }),
+});
+
+/** The files of a post, or why it is refused. Each is whole, is the author's, and is in no message yet. */
+export function filesOfPost(
+  room: Room,
+  ids: readonly string[] = [],
+  { from, nowMs, replyTo }: Turn,
+): { readonly kept: readonly KeptFile[] } | { readonly refusal: Effects } {
+  const uploads = uploadsAt(room, nowMs);
+  const kept: KeptFile[] = [];
+  for (const id of ids) {
+    const upload = uploads.find((one) => one.id === id && one.by === from);
+    if (upload === undefined) return { refusal: [refuse("NOT_FOUND", { file: id }, replyTo)] };
+    const { offset, epoch: _epoch, keeps: _keeps, by: author, type = "application/octet-stream", ...file } = upload;
+    if (offset < file.bytes)
+      return { refusal: [refuse("BAD_REQUEST", { file: id, problem: "not all of it is here", offset }, replyTo)] };
+    kept.push({ ...file, type, author, atMs: nowMs, seq: room.messageSeq + 1 });
+  }
+  return { kept };
+}
+
+const shownUpload = ({ by: _by, atMs, ...upload }: Upload): RoomUpload => ({
+  ...upload,
+  expiresAtMs: atMs + limits.uploadIdleMs,
+});
+
+/** One change of an upload, answered by what it is then. */
+function uploadEffects(room: Room, change: UploadChange, turn: Turn): Effects {
+  const upload = evolveUpload(room, change).uploads?.find(
+    ({ id }) => id === (change.is === "begun" ? change.upload.id : change.id),
+  );
+  return [
+    persist({ type: "readMarked", member: "", seq: 0, upload: change }),
+    reply(upload === undefined ? {} : shownUpload(upload), turn.replyTo),
+  ];
+}
+
+/** A file is to come from a person who may post here. */
+function begin(room: Room, command: Of<"upload">, turn: Turn): Effects {
+  const { by, id, name, bytes, key, keeps } = command;
+  const archived = refuseArchived(room, turn);
+  if (archived !== undefined) return archived;
+  if (!hasPlaceFor(room, true, turn) && !hasPlaceFor(room, false, turn))
+    return [refuse("FORBIDDEN", { reason: "only moderators post in this room" })];
+  if (roomOfFile(id) !== turn.key) return [refuse("BAD_REQUEST", { field: "id" })];
+  if (bytes > fileBytesMax) return [refuse("TOO_LARGE", { bytes, fileBytesMax })];
+  const uploads = uploadsAt(room, turn.nowMs);
+  if (uploads.some((upload) => upload.id === id)) return [refuse("ALREADY_DONE")];
+  const own = uploads.filter((upload) => upload.by === by).length;
+  if (own >= limits.roomUploadsPerPersonMax) return [refuse("LIMIT_REACHED", { limit: "roomUploadsPerPersonMax" })];
+  if (uploads.length >= limits.roomUploadsMax) return [refuse("LIMIT_REACHED", { limit: "roomUploadsMax" })];
+  const all = uploads.reduce((sum, upload) => sum + upload.bytes, bytes);
+  if (all > limits.roomUploadBytesMax) return [refuse("LIMIT_REACHED", { limit: "roomUploadBytesMax" })];
+  const ended = (room.uploads ?? []).filter((upload) => !uploads.includes(upload)).map((upload) => upload.id);
+  const began = { by, offset: 0, epoch: 0, parts: [], atMs: turn.nowMs, ...(keeps && { keeps }) };
+  return uploadEffects(room, { is: "begun", upload: { id, name, bytes, key, ...began }, ended }, turn);
+}
+
+/** Another writer goes on. */
+function take(room: Room, { by, id, offset }: Of<"uploadTake">, turn: Turn): Effects {
+  const upload = ownUpload(room, id, by, turn);
+  if (upload === undefined) return [refuse("NOT_FOUND", { file: id })];
+  if (offset !== undefined && offset !== upload.offset) return [refuse("CHANGED_MEANWHILE", { now: upload.offset })];
+  return uploadEffects(room, { is: "taken", id, epoch: upload.epoch + 1 }, turn);
+}
+
+/** A part is kept. */
+function grow(room: Room, command: Of<"uploadPart">, turn: Turn): Effects {
+  const { by, id, epoch, index, part, bytes, found } = command;
+  const upload = ownUpload(room, id, by, turn);
+  if (upload === undefined) return [refuse("NOT_FOUND", { file: id })];
+  if (epoch !== upload.epoch) return [refuse("CHANGED_MEANWHILE", { now: upload.offset })];
+  const end = index * filePartBytes + bytes;
+  const had = Math.min(filePartBytes, upload.offset - index * filePartBytes);
+  // No part begins before the one in front of it is full, none gets shorter, and the last is the only one that grows.
+  if (had < 0 || bytes < had || end > upload.bytes) return [refuse("BAD_REQUEST", { field: "index" })];
+  const offset = Math.max(end, upload.offset);
+  const grown = { is: "grown", id, index, part, offset, atMs: turn.nowMs, ...(found && { found }) } as const;
+  return uploadEffects(room, grown, turn);
+}
+
+function drop(room: Room, { by, id }: Of<"uploadDrop">, turn: Turn): Effects {
+  if (ownUpload(room, id, by, turn) === undefined) return [refuse("NOT_FOUND", { file: id })];
+  return uploadEffects(room, { is: "dropped", id }, turn);
+}
+
+const ownUpload = (room: Room, id: string, by: string, { nowMs }: Turn): Upload | undefined =>
+  uploadsAt(room, nowMs).find((upload) => upload.id === id && upload.by === by);
+
+/** Tags of the reads behind questions about files. */
+export type FileTag =
+  | { readonly type: "fileHeld"; readonly to: ReplyTo | undefined }
+  | { readonly type: "filePlace" | "fileKept"; readonly id: string; readonly by: Sender; readonly to: ReplyTo | undefined }
+  | { readonly type: "files"; readonly limit: number; readonly to: ReplyTo | undefined };
+
+const one = (key: string) => ({ from: key, to: `${key}!`, limit: 1 });
+
+/** Lists the files, newest first. */
+export const files = (room: Room, { before, limit = pageEntriesDefault }: Of<"files">, turn: Turn): Effects => [
+  {
+    type: "read",
+    range: {
+      from: keptPrefix,
+      to: `${keptPrefix}${padded(Math.min(before ?? Infinity, room.messageSeq + 1))}`,
+      // With all files of the message that would be cut, and one to know whether there are more.
+      limit: limit + filesPerMessageMax + 1,
+      reverse: true,
+    },
+    tag: { type: "files", limit, to: turn.replyTo } satisfies FileTag,
+  },
+];
+
+/** Records arrived. */
+export function onFilesRead(room: Room, tag: FileTag, records: readonly ActorRecord[]): Effects {
+  const { to } = tag;
+  switch (tag.type) {
+    case "fileHeld":
+      return [reply({ held: records.length > 0 } satisfies FileHeld, to)];
+    case "files":
+      return [reply(pageOf(records.map(({ value }) => value as KeptFile), tag.limit), to)];
+    case "filePlace": {
+      const place = records[0]?.value as Place | undefined;
+      if (place === undefined) return [refuse("NOT_FOUND", { file: tag.id }, to)];
+      return [{ type: "read", range: one(keptKey(place.seq, place.place)), tag: { ...tag, type: "fileKept" } }];
+    }
+    default: {
+      const kept = records[0]?.value as KeptFile | undefined;
+      // The member may have gone while the records were read, and the message, too.
+      if (entryOf(room.members, tag.by) === undefined) return [refuse("NOT_A_MEMBER", undefined, to)];
+      const isGone = kept === undefined || messageInMemory(room, kept.seq)?.deletedAtMs !== undefined;
+      return [isGone ? refuse("NOT_FOUND", { file: tag.id }, to) : reply(kept, to)];
+    }
+  }
+}
+
+/** As many as were asked for, and all of the last message. */
+function pageOf(read: readonly KeptFile[], limit: number): RoomFiles {
+  const last = read[limit - 1]?.seq;
+  const page = last === undefined ? read : read.filter(({ seq }, index) => index < limit || seq === last);
+  return {
+    files: page.map((file) => ({ ...shownFile(file), seq: file.seq, author: file.author, atMs: file.atMs })),
+    more: page.length < read.length,
+  };
+}
+
+/** Answers the gateway, which names the person. */
+export function forGateway(room: Room, command: Of<GatewaysOwn>, here: Turn): Effects {
+  if (command.type === "fileHeld") {
+    const isComing = uploadsAt(room, here.nowMs).some(({ parts }) => parts.includes(command.hash));
+    if (isComing) return [reply({ held: true } satisfies FileHeld)];
+    const tag: FileTag = { type: "fileHeld", to: here.replyTo };
+    return [{ type: "read", range: one(partKey(command.hash)), tag }];
+  }
+  const { by, id } = command;
+  const turn: Turn = { ...here, from: by as Sender };
+  if (entryOf(room.members, by) === undefined) return [refuse("NOT_A_MEMBER")];
+  switch (command.type) {
+    case "upload":
+      return begin(room, command, turn);
+    case "uploadTake":
+      return take(room, command, turn);
+    case "uploadPart":
+      return grow(room, command, turn);
+    case "uploadDrop":
+      return drop(room, command, turn);
+    default: {
+      const tag: FileTag = { type: "filePlace", id, by: turn.from, to: here.replyTo };
+      return [{ type: "read", range: one(fileKey(id)), tag }];
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/** Files in rooms: how they come in, and how they are read.
+ *
+ *      tus: POST, PATCH ─► cut into parts (`uploads.ts`) ─► sealed (`sealed.ts`) ─► blobs of the room ─► the room says so
+ *                                     └ the first one says what it is (`types.ts`)
+ *      GET, Range ─► the room: may this person read it, and where is it ─► parts, opened one after another (`reading.ts`)
+ *
+ *  Nothing is remembered here but which requests run: any node goes on with an upload, and reads what another took.
+ *  Decision 0227. */
+import type { FastifyInstance } from "fastify";
+import type { ActorBlobs } from "../../ports/index.ts";
+import type { GatewayContext } from "../options.ts";
+import { addFileReading } from "./reading.ts";
+import { addUploads } from "./uploads.ts";
+
+/** Adds the routes for files in rooms. */
+export function addFileRoutes(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
+  addUploads(app, at, blobs);
+  addFileReading(app, at, blobs);
+}

@@ -1,0 +1,102 @@
+/** Files of messages, as members read them: whole, or a part by `Range`. */
+import { Readable } from "node:stream";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import { failure, fileId, PlexusError, roomOfFile, schema, wireLimits, type KeptFile } from "../../../protocols/index.ts";
+import type { ActorBlobs } from "../../ports/index.ts";
+import { untilRead } from "../commands/calls.ts";
+import { waiting } from "../commands/routes.ts";
+import { callerOf } from "../edge/http.ts";
+import { demand } from "../edge/refusals.ts";
+import type { GatewayContext } from "../options.ts";
+import { bytesOf, roomActor } from "./sealed.ts";
+import { isShown, unknownType } from "./types.ts";
+
+/** What a route below `/rooms/:room/files/:file` was asked for. */
+type Asked = FastifyRequest<{ Params: { room: string; file: string }; Querystring: { download?: string } }>;
+
+/** Parts of a file that one request holds: the one that is sent, and the one behind it. */
+const partsHeld = 2;
+
+/** Adds the route. */
+export function addFileReading(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
+  const { kernel, limits } = at;
+  app.get<{ Params: { room: string; file: string }; Querystring: { download?: string } }>(
+    "/rooms/:room/files/:file",
+    {
+      config: { access: "user", permission: "room.read", errors: ["NOT_A_MEMBER", "NOT_FOUND", "RATE_LIMITED"] },
+      schema: {
+        summary: "A file of a message: for those who may read the message now",
+        description:
+          "Pictures, sounds and films are sent as what they are, all else to be saved; `?download` has everything " +
+          "saved. `Range` and `If-Range` ask for a part.",
+        tags: ["room"],
+        params: schema.object({ room: schema.roomKey, file: fileId }),
+        querystring: schema.object({ download: Type.Optional(Type.String({ maxLength: 8 })) }),
+        produces: [unknownType],
+      },
+    },
+    async (request, reply) => {
+      const { room, file: id } = request.params;
+      if (roomOfFile(id) !== room) throw new PlexusError(failure("NOT_FOUND", { file: id }));
+      const message = { type: "file", by: callerOf(request).actor, id };
+      const ask = () =>
+        kernel.ask({ to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs });
+      const held = partsHeld * wireLimits.filePartBytes;
+      const file = demand(await untilRead(at, waiting(reply), held, ask)) as KeptFile;
+      return send(request, reply, file, blobs);
+    },
+  );
+}
+
+function send(request: Asked, reply: FastifyReply, file: KeptFile, blobs: ActorBlobs): FastifyReply {
+  const { range, "if-range": ifRange, "if-none-match": known } = request.headers;
+  const isSaved = request.query.download !== undefined || !isShown(file.type);
+  const etag = `"${file.id}"`;
+  void reply.headers({
+    etag,
+    // What has this name never changes; whether this person may have it is asked each time.
+    "cache-control": "private, no-cache",
+    "accept-ranges": "bytes",
+    "content-type": isShown(file.type) ? file.type : unknownType,
+    "content-disposition": dispositionOf(isSaved ? "attachment" : "inline", file.name),
+    // Opened by itself, it is a document of nobody's.
+    "content-security-policy": "sandbox; default-src 'none'",
+    "x-content-type-options": "nosniff",
+  });
+  if (known === etag) return reply.code(304).send();
+  const asked = ifRange === undefined || ifRange === etag ? rangeIn(range, file.bytes) : undefined;
+  if (asked === "outside") {
+    void reply.code(416).header("content-range", `bytes */${file.bytes}`);
+    void reply.headers({ "content-type": "application/json", "content-disposition": "inline" });
+    return reply.send({ error: failure("BAD_REQUEST", { field: "range", bytes: file.bytes }) });
+  }
+  const part = asked ?? { start: 0, end: file.bytes };
+  if (asked !== undefined)
+    void reply.code(206).header("content-range", `bytes ${part.start}-${part.end - 1}/${file.bytes}`);
+  void reply.header("content-length", part.end - part.start);
+  return reply.send(Readable.from(request.method === "HEAD" ? [] : bytesOf(blobs, file, part), { objectMode: false }));
+}
+
+/** The one part that is asked for, its end not included. Undefined: all of it, also where several parts are asked for. */
+export function rangeIn(
+  header: string | undefined,
+  bytes: number,
+): { readonly start: number; readonly end: number } | "outside" | undefined {
+  const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "") ?? [];
+  if (first === "" && last === "") return undefined;
+  const start = first === "" ? Math.max(0, bytes - Number(last)) : Number(first);
+  const end = first === "" || last === "" ? bytes : Math.min(bytes, Number(last) + 1);
+  if (first !== "" && last !== "" && Number(last) < start) return undefined;
+  return start < end ? { start, end } : "outside";
+}
+
+/** https://www.rfc-editor.org/rfc/rfc6266: for old readers a name of ASCII, for all others the name as it is. */
+export function dispositionOf(how: "inline" | "attachment", name: string): string {
+  const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, "_");
+  const encoded = encodeURIComponent(name.toWellFormed()).replaceAll(
+    /['()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `${how}; filename="${plain}"; filename*=UTF-8''${encoded}`;
+}

@@ -1,0 +1,79 @@
+/** Parts of a file as they are kept: a nonce, the ciphertext, a tag. A part opens with the key of its file, at its own
+ *  place in it, and nowhere else. */
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import {
+  actorId,
+  failure,
+  PlexusError,
+  roomOfFile,
+  wireLimits,
+  type ActorId,
+  type SealedFile,
+} from "../../../protocols/index.ts";
+import type { ActorBlobs, Random } from "../../ports/index.ts";
+import { demand } from "../edge/refusals.ts";
+
+const algorithm = "aes-256-gcm";
+const nonceBytes = 12;
+const tagBytes = 16;
+
+type Sealed = Pick<SealedFile, "id" | "key">;
+
+const keyOf = ({ key }: Sealed): Buffer => Buffer.from(key, "base64url");
+const placeOf = ({ id }: Sealed, index: number): Buffer => Buffer.from(`${id}/${index}`);
+
+/** A new key for a file. */
+export const newFileKey = (random: Pick<Random, "bytes">): string => Buffer.from(random.bytes(32)).toString("base64url");
+
+/** The room that a file is in. */
+export const roomActor = (id: string): ActorId => actorId("room", roomOfFile(id));
+
+/** Seals a part. It may be sealed again with other bytes: each seal has a nonce of its own. */
+export function sealPart(
+  file: Sealed,
+  index: number,
+  { bytes, random }: { readonly bytes: Uint8Array; readonly random: Pick<Random, "bytes"> },
+): Buffer {
+  const nonce = random.bytes(nonceBytes);
+  const cipher = createCipheriv(algorithm, keyOf(file), nonce, { authTagLength: tagBytes });
+  cipher.setAAD(placeOf(file, index));
+  return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** What was sealed. Error: DATA_DAMAGED, as a PlexusError. */
+export function openPart(file: Sealed, index: number, sealed: Uint8Array): Buffer {
+  try {
+    const decipher = createDecipheriv(algorithm, keyOf(file), sealed.subarray(0, nonceBytes), {
+      authTagLength: tagBytes,
+    });
+    decipher.setAAD(placeOf(file, index));
+    decipher.setAuthTag(sealed.subarray(-tagBytes));
+    return Buffer.concat([decipher.update(sealed.subarray(nonceBytes, -tagBytes)), decipher.final()]);
+  } catch {
+    throw new PlexusError(failure("DATA_DAMAGED", { file: file.id, part: index }));
+  }
+}
+
+/** Reads a part from wherever it is. Errors: those of `ActorBlobs.read`, DATA_DAMAGED; as PlexusErrors. */
+export async function readPart(blobs: Pick<ActorBlobs, "read">, file: SealedFile, index: number): Promise<Buffer> {
+  const hash = file.parts[index];
+  if (hash === undefined) throw new PlexusError(failure("NOT_FOUND", { file: file.id, part: index }));
+  return openPart(file, index, demand(await blobs.read(roomActor(file.id), hash)));
+}
+
+/** The bytes from `start` on, before `end`, a part at a time. */
+export async function* bytesOf(
+  blobs: Pick<ActorBlobs, "read">,
+  file: SealedFile,
+  { start, end }: { readonly start: number; readonly end: number },
+): AsyncGenerator<Buffer> {
+  const { filePartBytes } = wireLimits;
+  for (let at = start; at < end;) {
+    const index = Math.floor(at / filePartBytes);
+    const first = index * filePartBytes;
+    const part = (await readPart(blobs, file, index)).subarray(at - first, end - first);
+    if (part.length === 0) throw new PlexusError(failure("DATA_DAMAGED", { file: file.id, part: index }));
+    yield part;
+    at += part.length;
+  }
+}

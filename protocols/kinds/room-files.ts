@@ -1,0 +1,168 @@
+/** Files of a room: what members see of them, and what the gateway and the room tell each other while one comes. */
+import { Type, type Static } from "typebox";
+import { keyText } from "../ids.ts";
+import { answer, command } from "../wire/command.ts";
+import { wireLimits as limits } from "../limits.ts";
+import { blobHash, limit, line, nothing, object, position, principal } from "../wire/schema.ts";
+
+/** Names a file, and by its end the room that has it. */
+export const fileId = Type.String({ pattern: `^[0-9a-f]{16,64}\\.${keyText}$`, maxLength: 168 });
+
+/** The room that a file is in. */
+export const roomOfFile = (id: string): string => id.slice(id.indexOf(".") + 1);
+
+const name = line(limits.fileNameCharsMax);
+const side = Type.Integer({ minimum: 1, maximum: 0xffff_ffff });
+/** What the first bytes of a file say of it. */
+const found = {
+  type: Type.String({ pattern: "^[a-z]+/[a-z0-9.+-]+$", maxLength: 64 }),
+  /** Of pictures, where the file says it. */
+  width: Type.Optional(side),
+  height: Type.Optional(side),
+} as const;
+const foundIn = object(found);
+export type FoundType = Static<typeof foundIn>;
+
+/** A file of a message. */
+export const roomFile = object({ id: fileId, name, bytes: position, ...found });
+export type RoomFile = Static<typeof roomFile>;
+
+/** Files of messages. */
+export const roomFiles = Type.Array(roomFile, { minItems: 1, maxItems: limits.filesPerMessageMax });
+
+const by = principal;
+const sealKey = Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" });
+const upload = answer<RoomUpload>("RoomUpload");
+
+/** Commands of a room about its files. All but the list are the gateway's, which names the person. */
+export const roomFileCommands = {
+  /** A file is to come. Errors: NOT_A_MEMBER, ROOM_ARCHIVED, FORBIDDEN, LIMIT_REACHED. */
+  upload: command({
+    params: { by, id: fileId, name, bytes: position, key: sealKey, keeps: Type.Optional(Type.Literal(true)) },
+    result: upload,
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Begins an upload",
+  }),
+  /** Goes on with an upload: its writer before is refused from now on. Errors: NOT_FOUND, CHANGED_MEANWHILE (`offset` is
+   *  another). */
+  uploadTake: command({
+    params: { by, id: fileId, offset: Type.Optional(position) },
+    result: upload,
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Goes on with an upload",
+  }),
+  /** A part is kept: a new one, or one that is there in another form and not shorter. Errors: NOT_FOUND,
+   *  CHANGED_MEANWHILE (another writer has taken over), BAD_REQUEST. */
+  uploadPart: command({
+    params: {
+      by,
+      id: fileId,
+      epoch: position,
+      index: position,
+      part: blobHash,
+      /** Of the part, as it was before it was sealed. */
+      bytes: Type.Integer({ minimum: 1, maximum: limits.filePartBytes }),
+      found: Type.Optional(foundIn),
+    },
+    result: upload,
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Says that a part of an upload is kept",
+  }),
+  /** Error: NOT_FOUND. */
+  uploadDrop: command({
+    params: { by, id: fileId },
+    result: nothing,
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Gives up an upload",
+  }),
+  /** Where the bytes of a message's file are. Errors: NOT_A_MEMBER, NOT_FOUND. */
+  file: command({
+    params: { by, id: fileId },
+    result: answer<KeptFile>("KeptFile"),
+    from: ["gateway"],
+    effect: "reads",
+    summary: "Where the bytes of a file are",
+  }),
+  files: command({
+    params: {
+      /** Only those of messages with a seq below this. */
+      before: Type.Optional(position),
+      limit: Type.Optional(limit),
+    },
+    result: answer<RoomFiles>("RoomFiles"),
+    from: ["client", "agent"],
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/files"],
+    summary: "The files of a room, newest first",
+    answers: "page",
+  }),
+  /** Whether the room refers to a blob. */
+  fileHeld: command({
+    params: { hash: blobHash },
+    result: answer<FileHeld>("FileHeld"),
+    from: ["node"],
+    effect: "reads",
+    summary: "Whether the room refers to a blob",
+  }),
+} as const;
+
+/** What a file is, and how its bytes are read. */
+export interface SealedFile {
+  readonly id: string;
+  readonly name: string;
+  /** Of the whole file. */
+  readonly bytes: number;
+  /** What its parts are sealed with, in base64url. */
+  readonly key: string;
+  /** The blobs, in order: each has `filePartBytes`, but the last. */
+  readonly parts: readonly string[];
+  /** The first bytes are not here yet: it is not known. */
+  readonly type?: string;
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** An upload, as the gateway sees it. */
+export interface RoomUpload extends SealedFile {
+  /** How many bytes are kept. */
+  readonly offset: number;
+  /** Which writer this is: one with a lower number is refused. */
+  readonly epoch: number;
+  /** What a picture says of its place and camera stays in it. */
+  readonly keeps?: true;
+  readonly expiresAtMs: number;
+}
+
+/** A file of a message, as the room keeps it. */
+export interface KeptFile extends SealedFile {
+  readonly type: string;
+  readonly seq: number;
+  readonly author: string;
+  readonly atMs: number;
+}
+
+/** A line of the list of files. */
+export interface RoomFileRow extends RoomFile {
+  /** The message that has it. */
+  readonly seq: number;
+  readonly author: string;
+  readonly atMs: number;
+}
+
+/** Answer to `files`. `more`: there are older ones; the next page begins `before` the `seq` of the last. All files of
+ *  one message are in one page. */
+export interface RoomFiles {
+  readonly files: readonly RoomFileRow[];
+  readonly more: boolean;
+}
+
+/** Answer to `fileHeld`. */
+export interface FileHeld {
+  readonly held: boolean;
+}
+

@@ -1,0 +1,277 @@
+import { connect } from "node:net";
+import { expect } from "chai";
+import { Upload, type UploadOptions } from "tus-js-client";
+import { wireLimits } from "../../../protocols/index.ts";
+import { hashOf } from "../../../node/bulk/blobs/index.ts";
+import type { ActorBlobs } from "../../../node/ports/index.ts";
+import { dispositionOf, rangeIn } from "../../../node/gateway/files/reading.ts";
+import { fileNameOf } from "../../../node/gateway/files/uploads.ts";
+import { failure, ok, refused, type RoomMessage } from "../../../protocols/index.ts";
+import { png } from "../../fixtures/pictures.ts";
+import { until } from "../../waits.ts";
+import { startFixture, type Fixture } from "./fixture.ts";
+
+const { filePartBytes } = wireLimits;
+
+/** Bytes that are nowhere the same. */
+const noise = (length: number, seed = 1): Buffer => {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  let state = seed;
+  for (let at = 0; at < words.length; at += 1) words[at] = state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+  return Buffer.from(words.buffer).subarray(0, length);
+};
+
+describe("gateway: files in rooms", () => {
+  const held = new Map<string, Buffer>();
+  /** What every put is refused with. */
+  let broken: "DISK_FULL" | undefined;
+  const blobs: ActorBlobs = {
+    async put(actor, bytes, commit) {
+      if (broken !== undefined) return refused(failure(broken));
+      held.set(`${actor}/${hashOf(bytes)}`, Buffer.from(bytes));
+      return commit(hashOf(bytes));
+    },
+    async read(actor, hash) {
+      const bytes = held.get(`${actor}/${hash}`);
+      return bytes === undefined ? refused(failure("NOT_FOUND", { blob: hash })) : ok(bytes);
+    },
+  };
+  let fixture: Fixture;
+  let ada: string;
+  let bob: string;
+  let dan: string;
+  before(async () => {
+    fixture = await startFixture({ blobs });
+    [ada, bob, dan] = [
+      (await fixture.signUp("ada")).token,
+      (await fixture.signUp("bob")).token,
+      (await fixture.signUp("dan")).token,
+    ];
+    await fixture.request("POST", "/api/v1/rooms", { token: ada, body: { room: "lobby" } });
+    await fixture.request("POST", "/api/v1/rooms/lobby/join", { token: bob });
+  });
+  after(() => fixture.stop());
+
+  const api = (path: string): string => `${fixture.url}/api/v1${path}`;
+  const tus = (token: string, more: object = {}) => ({
+    authorization: `Bearer ${token}`,
+    "tus-resumable": "1.0.0",
+    ...more,
+  });
+  const metadata = (of: Readonly<Record<string, string>>): string =>
+    Object.entries(of)
+      .map(([name, value]) => `${name} ${Buffer.from(value).toString("base64")}`)
+      .join(",");
+  const create = (bytes: number, more: Readonly<Record<string, string>> = {}, token = ada): Promise<Response> =>
+    fetch(api("/files/uploads"), {
+      method: "POST",
+      headers: tus(token, {
+        "upload-length": String(bytes),
+        "upload-metadata": metadata({ filename: "a.bin", room: "lobby", ...more }),
+      }),
+    });
+  const created = async (bytes: number, more: Readonly<Record<string, string>> = {}): Promise<string> =>
+    (await create(bytes, more)).headers.get("location")?.split("/").at(-1) ?? "";
+  const patch = (id: string, offset: number, body: Uint8Array, token = ada): Promise<Response> =>
+    fetch(api(`/files/uploads/${id}`), {
+      method: "PATCH",
+      headers: tus(token, { "upload-offset": String(offset), "content-type": "application/offset+octet-stream" }),
+      body: Buffer.from(body),
+    });
+  const head = (id: string, token = ada): Promise<Response> =>
+    fetch(api(`/files/uploads/${id}`), { method: "HEAD", headers: tus(token) });
+  /** Sends all of a file, as the library does. */
+  const send = (bytes: Buffer, filename: string, more: Partial<UploadOptions> = {}): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const upload = new Upload(bytes, {
+        endpoint: api("/files/uploads"),
+        headers: { authorization: `Bearer ${ada}` },
+        metadata: { filename, filetype: "image/png", room: "lobby" },
+        retryDelays: null,
+        ...more,
+        onError: reject,
+        onSuccess: () => resolve(upload.url?.split("/").at(-1) ?? ""),
+      });
+      upload.start();
+    });
+  const post = (files: readonly string[], token = ada) =>
+    fixture.request("POST", "/api/v1/rooms/lobby/messages", { token, body: { text: "", files } });
+  const get = (id: string, headers: object = {}, token = bob): Promise<Response> =>
+    fetch(api(`/rooms/lobby/files/${id}`), { headers: { authorization: `Bearer ${token}`, ...headers } });
+  const posted = async (bytes: Buffer, filename: string): Promise<string> => {
+    const id = await send(bytes, filename);
+    expect((await post([id])).status).to.equal(200);
+    return id;
+  };
+
+  it("come by tus, and are read by another member, whole and in part", async () => {
+    const bytes = noise(2 * filePartBytes + 1_000);
+    const id = await send(bytes, "noise.bin", { chunkSize: 700_000 });
+    expect((await get(id)).status, "before it was posted").to.equal(404);
+    const answer = await post([id]);
+    expect(answer.status).to.equal(200);
+    const whole = await get(id);
+    expect(Buffer.from(await whole.arrayBuffer()).equals(bytes)).to.equal(true);
+    expect(Object.fromEntries(whole.headers)).to.include({
+      "content-type": "application/octet-stream",
+      "content-length": String(bytes.length),
+      "content-disposition": "attachment; filename=\"noise.bin\"; filename*=UTF-8''noise.bin",
+      "content-security-policy": "sandbox; default-src 'none'",
+      "x-content-type-options": "nosniff",
+      "accept-ranges": "bytes",
+    });
+    expect(whole.headers.get("cache-control")).to.match(/^private/);
+    const across = [filePartBytes - 10, filePartBytes + 9] as const;
+    const part = await get(id, { range: `bytes=${across.join("-")}`, "if-range": `"${id}"` });
+    expect([part.status, part.headers.get("content-range")]).to.deep.equal([
+      206,
+      `bytes ${across.join("-")}/${bytes.length}`,
+    ]);
+    expect(Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(across[0], across[1] + 1))).to.equal(true);
+    expect((await get(id, { range: "bytes=0-1", "if-range": '"other"' })).status).to.equal(200);
+    expect((await get(id, { range: `bytes=${bytes.length}-` })).status).to.equal(416);
+    expect((await get(id, { "if-none-match": `"${id}"` })).status).to.equal(304);
+    expect((await get(id, {}, dan)).status).to.equal(403);
+    // What lies beside the room is nothing without its key.
+    for (const sealed of held.values()) expect(sealed.includes(bytes.subarray(0, 64))).to.equal(false);
+    const { body } = await fixture.request("GET", "/api/v1/rooms/lobby/messages", { token: bob });
+    const [message] = (body as { messages: readonly RoomMessage[] }).messages.slice(-1);
+    expect(message?.files).to.deep.equal([
+      { id, name: "noise.bin", bytes: bytes.length, type: "application/octet-stream" },
+    ]);
+    const list = await fixture.request("GET", "/api/v1/rooms/lobby/files", { token: bob });
+    expect((list.body as { files: object[] }).files).to.have.length(1);
+    await fixture.request("DELETE", `/api/v1/rooms/lobby/messages/${message?.seq}`, { token: ada });
+    expect((await get(id)).status).to.equal(404);
+  });
+
+  it("are what their first bytes say, whatever they are called and said to be", async () => {
+    const page = "<!doctype html><script>alert(1)</script>";
+    const drawn = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>';
+    for (const [text, name] of [
+      [page, "cat.png"],
+      [drawn, "cat.svg"],
+      [`%PDF-1.7 ${page}`, "a.pdf"],
+    ] as const) {
+      const served = await get(await posted(Buffer.from(text), name), { accept: "text/html,image/svg+xml" });
+      expect(served.headers.get("content-type"), name).to.equal("application/octet-stream");
+      expect(served.headers.get("content-disposition"), name).to.match(/^attachment/);
+      expect(served.headers.get("content-security-policy"), name).to.equal("sandbox; default-src 'none'");
+    }
+    const picture = await posted(png(64, 32), "page.html");
+    const shown = await get(picture);
+    expect(shown.headers.get("content-type")).to.equal("image/png");
+    expect(shown.headers.get("content-disposition")).to.match(/^inline/);
+    expect((await fetch(`${api(`/rooms/lobby/files/${picture}`)}?download`, { headers: { authorization: `Bearer ${bob}` } })).headers.get("content-disposition")).to.match(/^attachment/);
+  });
+
+  it("have an address that is right behind any proxy, and are refused before any byte", async () => {
+    const made = await create(10);
+    expect(made.status).to.equal(201);
+    expect(made.headers.get("location")).to.match(/^\/api\/v1\/files\/uploads\/[0-9a-f]+\.lobby$/);
+    expect(Date.parse(made.headers.get("upload-expires") ?? "")).to.be.above(0);
+    expect((await create(wireLimits.fileBytesMax + 1)).status).to.equal(413);
+    expect((await create(1, {}, dan)).status).to.equal(403);
+    expect((await create(1, { room: "../lobby" })).status).to.equal(400);
+    const old = await fetch(api("/files/uploads"), {
+      method: "POST",
+      headers: { authorization: `Bearer ${ada}`, "upload-length": "1" },
+    });
+    expect([old.status, old.headers.get("tus-version")]).to.deep.equal([412, "1.0.0"]);
+  });
+
+  it("take bytes at their offset alone, and no more than were announced", async () => {
+    const id = await created(10);
+    const code = async (answer: Promise<Response>): Promise<string> =>
+      ((await (await answer).json()) as { error: { code: string } }).error.code;
+    expect(await code(patch(id, 3, Buffer.from("abc")))).to.equal("CHANGED_MEANWHILE");
+    expect(await code(patch(id, 0, Buffer.from("0123456789a")))).to.equal("TOO_LARGE");
+    expect(await code(patch(id, 0, Buffer.from("abc"), bob))).to.equal("NOT_FOUND");
+    expect((await head(id)).headers.get("upload-offset")).to.equal("0");
+    expect((await patch(id, 0, Buffer.from("0123"))).headers.get("upload-offset")).to.equal("4");
+    broken = "DISK_FULL";
+    expect(await code(patch(id, 4, Buffer.from("4567")))).to.equal("DISK_FULL");
+    broken = undefined;
+    expect((await patch(id, 4, Buffer.from("456789"))).status).to.equal(204);
+    expect((await post([id], bob)).status).to.equal(404);
+    expect((await post([id])).status).to.equal(200);
+    expect(await (await get(id)).text()).to.equal("0123456789");
+    expect((await head(id)).status).to.equal(404);
+    const given = await created(10);
+    const drop = () => fetch(api(`/files/uploads/${given}`), { method: "DELETE", headers: tus(ada) });
+    expect([(await drop()).status, (await drop()).status]).to.deep.equal([204, 404]);
+  });
+
+  it("go on from what came, when a connection stands still and another takes over", async () => {
+    const bytes = noise(3 * filePartBytes, 7);
+    const id = await created(bytes.length);
+    const { port, hostname } = new URL(fixture.url);
+    const dead = connect(Number(port), hostname).on("error", () => undefined);
+    const before = held.size;
+    const cut = filePartBytes + 5_000;
+    dead.write(
+      `PATCH /api/v1/files/uploads/${id} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${ada}\r\n` +
+        "tus-resumable: 1.0.0\r\nupload-offset: 0\r\ncontent-type: application/offset+octet-stream\r\n" +
+        `content-length: ${bytes.length}\r\n\r\n`,
+    );
+    await new Promise((resolve) => dead.write(bytes.subarray(0, cut), resolve));
+    // It has the first part, and is neither closed nor goes on.
+    await until("a part is kept", () => expect(held.size).to.equal(before + 1));
+    const offset = Number((await head(id)).headers.get("upload-offset"));
+    expect(offset).to.equal(cut);
+    expect((await patch(id, offset, bytes.subarray(offset))).status).to.equal(204);
+    dead.destroy();
+    expect((await post([id])).status).to.equal(200);
+    expect(Buffer.from(await (await get(id)).arrayBuffer()).equals(bytes)).to.equal(true);
+  });
+
+  it("are written by one of many that send at once, and by nobody twice", async () => {
+    const bytes = noise(200_000, 9);
+    const id = await created(bytes.length);
+    const answers = await Promise.all(Array.from({ length: 4 }, () => patch(id, 0, bytes).catch(() => undefined)));
+    expect(answers.filter((answer) => answer?.status === 204)).to.have.length.at.most(1);
+    const offset = Number((await head(id)).headers.get("upload-offset"));
+    if (offset < bytes.length) expect((await patch(id, offset, bytes.subarray(offset))).status).to.equal(204);
+    await post([id]);
+    expect(Buffer.from(await (await get(id)).arrayBuffer()).equals(bytes)).to.equal(true);
+  });
+});
+
+describe("gateway: what files are called and asked for", () => {
+  it("is a line without a path, and keeps its ending", () => {
+    for (const [said, is] of [
+      ["../../etc/passwd", "passwd"],
+      ["C:\\temp\\a.txt", "a.txt"],
+      ["a\u0000b\r\n.txt", "a\ufffdb\ufffd\ufffd.txt"],
+      ["..", "file"],
+      ["", "file"],
+      ["  a b.txt ", "a b.txt"],
+      [`${"x".repeat(300)}.tar.gz`, `${"x".repeat(197)}.gz`],
+    ] as const)
+      expect(fileNameOf(said), said).to.equal(is);
+    // Its parts would change places: `exe.gpj`.
+    expect(fileNameOf("a\u202egpj.exe")).not.to.include("\u202e");
+    expect(dispositionOf("attachment", 'a"b\\é%.txt')).to.equal(
+      "attachment; filename=\"a_b___.txt\"; filename*=UTF-8''a%22b%5C%C3%A9%25.txt",
+    );
+  });
+
+  it("is one part, all, or what is not there", () => {
+    for (const [header, is] of [
+      ["bytes=0-0", { start: 0, end: 1 }],
+      ["bytes=5-", { start: 5, end: 10 }],
+      ["bytes=-3", { start: 7, end: 10 }],
+      ["bytes=-99", { start: 0, end: 10 }],
+      ["bytes=8-99", { start: 8, end: 10 }],
+      ["bytes=10-", "outside"],
+      ["bytes=-0", "outside"],
+      ["bytes=3-2", undefined],
+      ["bytes=-", undefined],
+      ["bytes=0-1,3-4", undefined],
+      ["items=0-1", undefined],
+      [undefined, undefined],
+    ] as const)
+      expect(rangeIn(header, 10), header).to.deep.equal(is);
+    expect(rangeIn("bytes=0-", 0)).to.equal("outside");
+  });
+});
