@@ -184,6 +184,10 @@ export const wireLimits = {
    *
    *  A room's journal names each of its parts, of which there are 257 then. */
   fileBytesMax: 256 * 1024 * 1024,
+  /** A larger picture, of those that are freed of where and by what they were taken, is refused with `TOO_LARGE`.
+   *
+   *  It is in memory as a whole for that. */
+  filePictureBytesMax: 32 * 1024 * 1024,
   /** A longer name of a file is cut, before its ending. */
   fileNameCharsMax: 200,
   /** Bytes of a file that are sealed and kept as one.

@@ -51,6 +51,8 @@ const partKey = (hash: string): string => `part/${hash}`;
 export const uploadsAt = ({ uploads = [] }: Room, nowMs: number): readonly Upload[] =>
   uploads.filter(({ atMs }) => atMs + limits.uploadIdleMs > nowMs);
 
+const unknown = ({ type: _type, width: _width, height: _height, ...upload }: Upload): Upload => upload;
+
 /** What becomes of the uploads. */
 export function evolveUpload(room: Room, change: UploadChange): Room {
   const { uploads = [] } = room;
@@ -66,8 +68,7 @@ export function evolveUpload(room: Room, change: UploadChange): Room {
     case "grown": {
       const { index, part, offset, atMs, found } = change;
       return withOne(change.id, (upload) => ({
-        ...upload,
-        ...found,
+        ...(found === undefined ? upload : { ...unknown(upload), ...found }),
         offset,
         atMs,
         parts: index < upload.parts.length ? upload.parts.with(index, part) : [...upload.parts, part],

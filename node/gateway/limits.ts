@@ -148,6 +148,9 @@ export const gatewayLimits = {
   fileWritersMax: 48,
   /** The same of one person; one more gets `RATE_LIMITED`. */
   fileWritersPerPersonMax: 8,
+  /** Pictures that are freed of what they say of place and camera at a time, each with all of it in memory; the others
+   *  wait for their turn. */
+  filePicturesMax: 2,
   /** How long a model may take to write down what is said in an uploaded sound; then the sound is there without it. */
   soundHeardMs: 60_000,
   /** Rows of each rate table; callers share a row when their salted hashes meet. */

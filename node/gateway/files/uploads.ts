@@ -19,6 +19,7 @@ import {
   schema,
   textFault,
   wireLimits,
+  type FoundType,
   type RoomUpload,
 } from "../../../protocols/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
@@ -27,9 +28,10 @@ import { demand } from "../edge/refusals.ts";
 import type { GatewayContext } from "../options.ts";
 import { admitQuota } from "../quotas.ts";
 import { newFileKey, readPart, roomActor, sealPart } from "./sealed.ts";
-import { typeOf } from "./types.ts";
+import { scrub, scrubbedFormat } from "./metadata.ts";
+import { typeOf, unknownType } from "./types.ts";
 
-const { fileBytesMax, fileNameCharsMax, filePartBytes } = wireLimits;
+const { fileBytesMax, fileNameCharsMax, filePartBytes, filePictureBytesMax } = wireLimits;
 const version = "1.0.0";
 const path = "/files/uploads";
 const tags = ["room"];
@@ -44,6 +46,24 @@ export function addUploads(app: FastifyInstance, at: GatewayContext, blobs: Acto
   const written = at.rates.limit("filePart", at.limits.filePartRate);
   const ask = <T>(request: FastifyRequest, id: string, message: { readonly type: string }): Promise<T> =>
     askRoom(at, id, { ...message, id, by: callerOf(request).actor }) as Promise<T>;
+  const scrubbing = new Turns(at.limits.filePicturesMax);
+  const keeping = (by: string, upload: RoomUpload): Keeping => ({
+    read: (file, index) => readPart(blobs, file, index),
+    scrub: (work) => scrubbing.take(work),
+    async keep(index, part, found) {
+      const { id, epoch } = upload;
+      const sealed = sealPart(upload, index, { bytes: part, random: at.random });
+      const fact = { type: "uploadPart", id, by, epoch, index, bytes: part.length, ...(found && { found }) };
+      const commit = (hash: string) =>
+        at.kernel.ask({
+          to: roomActor(id),
+          from: "gateway",
+          message: { ...fact, part: hash },
+          timeoutMs: at.limits.askTimeoutMs,
+        });
+      return demand(await blobs.put(roomActor(id), sealed, commit)) as RoomUpload;
+    },
+  });
   const config = { access: "user", permission: "room.post" } as const;
   const params = schema.object({ id: fileId });
   const limited = (rate: typeof begun) => async (request: FastifyRequest) => {
@@ -124,24 +144,8 @@ export function addUploads(app: FastifyInstance, at: GatewayContext, blobs: Acto
         const upload = await ask<RoomUpload>(request, id, { type: "uploadTake", offset } as never);
         const announced = Number(request.headers["content-length"] ?? 0);
         if (upload.offset + announced > upload.bytes) throw tooLong(upload);
-        const after = await writers.write(id, { user, body }, (bytes) =>
-          receive(bytes, upload, {
-            read: (index) => readPart(blobs, upload, index),
-            async keep(index, part) {
-              const sealed = sealPart(upload, index, { bytes: part, random: at.random });
-              const found = index === 0 ? { found: typeOf(part) } : {};
-              const fact = { type: "uploadPart", epoch: upload.epoch, index, bytes: part.length, ...found };
-              const commit = (hash: string) =>
-                at.kernel.ask({
-                  to: roomActor(id),
-                  from: "gateway",
-                  message: { ...fact, id, by: callerOf(request).actor, part: hash },
-                  timeoutMs: at.limits.askTimeoutMs,
-                });
-              return demand(await blobs.put(roomActor(id), sealed, commit)) as RoomUpload;
-            },
-          }),
-        );
+        const { actor } = callerOf(request);
+        const after = await writers.write(id, { user, body }, (bytes) => receive(bytes, upload, keeping(actor, upload)));
         return tell(reply.code(204), after).send();
       },
     );
@@ -222,28 +226,26 @@ export function fileNameOf(said: string): string {
 
 /** How parts are kept. */
 interface Keeping {
-  read(index: number): Promise<Uint8Array>;
-  keep(index: number, part: Uint8Array): Promise<RoomUpload>;
+  read(file: RoomUpload, index: number): Promise<Uint8Array>;
+  keep(index: number, part: Uint8Array, found?: FoundType): Promise<RoomUpload>;
+  /** Waits for its turn. */
+  scrub<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** Takes bytes until there are no more, and keeps them part by part; also what came before the sender was gone. Errors:
  *  TOO_LARGE, those of the body and of `keep`. */
-async function receive(
-  body: AsyncIterable<Uint8Array>,
-  upload: RoomUpload,
-  { read, keep }: Keeping,
-): Promise<RoomUpload> {
+async function receive(body: AsyncIterable<Uint8Array>, upload: RoomUpload, at: Keeping): Promise<RoomUpload> {
   let now = upload;
   let index = Math.floor(upload.offset / filePartBytes);
   let kept = upload.offset % filePartBytes;
   let held = kept;
   const part = Buffer.allocUnsafe(Math.min(filePartBytes, upload.bytes - index * filePartBytes));
-  if (held > 0) part.set(await read(index));
+  if (held > 0) part.set(await at.read(upload, index));
   let isRefused = false;
   const flush = async (): Promise<void> => {
     if (held === kept || isRefused) return;
     isRefused = true;
-    now = await keep(index, part.subarray(0, held));
+    now = await keepPart(now, index, part.subarray(0, held), at);
     isRefused = false;
     kept = held;
     if (held < filePartBytes) return;
@@ -253,11 +255,11 @@ async function receive(
   try {
     for await (const chunk of body) {
       if (index * filePartBytes + held + chunk.length > upload.bytes) throw tooLong(upload);
-      for (let at = 0; at < chunk.length;) {
-        const some = chunk.subarray(at, at + filePartBytes - held);
+      for (let from = 0; from < chunk.length;) {
+        const some = chunk.subarray(from, from + filePartBytes - held);
         part.set(some, held);
         held += some.length;
-        at += some.length;
+        from += some.length;
         if (held === filePartBytes) await flush();
       }
     }
@@ -265,6 +267,56 @@ async function receive(
     await flush();
   }
   return now;
+}
+
+/** Keeps a part. The first one says what the file is; before the last one of a picture is kept, the picture is freed of
+ *  what it says of place and camera: so what is whole has nothing of it any more. */
+async function keepPart(upload: RoomUpload, index: number, part: Buffer, at: Keeping): Promise<RoomUpload> {
+  const found = index === 0 ? typeOf(part) : undefined;
+  const format = upload.keeps === true ? undefined : scrubbedFormat(found?.type ?? upload.type);
+  if (format === undefined) return at.keep(index, part, found);
+  const { bytes } = upload;
+  if (bytes > filePictureBytesMax) {
+    const problem = "it can be sent with all that it says of place and camera: `metadata keep`";
+    throw new PlexusError(failure("TOO_LARGE", { bytes, filePictureBytesMax, problem }));
+  }
+  if (index * filePartBytes + part.length < bytes) return at.keep(index, part, found);
+  return at.scrub(async () => {
+    const had = Buffer.allocUnsafe(bytes);
+    for (let before = 0; before < index; before += 1) had.set(await at.read(upload, before), before * filePartBytes);
+    had.set(part, index * filePartBytes);
+    const whole = Buffer.from(had);
+    // What is not a whole picture is a file like others, as it came.
+    if (!scrub(format, whole)) return at.keep(index, part, { type: unknownType });
+    for (let before = 0; before < index; before += 1) {
+      const [start, end] = [before * filePartBytes, (before + 1) * filePartBytes];
+      const next = whole.subarray(start, end);
+      if (!next.equals(had.subarray(start, end))) await at.keep(before, next);
+    }
+    return at.keep(index, whole.subarray(index * filePartBytes), found);
+  });
+}
+
+/** So many at a time; the others wait, in order. */
+class Turns {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(max: number) {
+    this.#free = max;
+  }
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
 }
 
 /** The requests that send bytes now. */

@@ -7,7 +7,7 @@ import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { dispositionOf, rangeIn } from "../../../node/gateway/files/reading.ts";
 import { fileNameOf } from "../../../node/gateway/files/uploads.ts";
 import { failure, ok, refused, type RoomMessage } from "../../../protocols/index.ts";
-import { png } from "../../fixtures/pictures.ts";
+import { chunk, png } from "../../fixtures/pictures.ts";
 import { until } from "../../waits.ts";
 import { startFixture, type Fixture } from "./fixture.ts";
 
@@ -163,6 +163,30 @@ describe("gateway: files in rooms", () => {
     expect(shown.headers.get("content-type")).to.equal("image/png");
     expect(shown.headers.get("content-disposition")).to.match(/^inline/);
     expect((await fetch(`${api(`/rooms/lobby/files/${picture}`)}?download`, { headers: { authorization: `Bearer ${bob}` } })).headers.get("content-disposition")).to.match(/^attachment/);
+  });
+
+  it("say nothing of where a picture was taken, unless its sender wants it", async () => {
+    const place = "taken at 16.3738E";
+    const bytes = png(900, 600, {
+      // It goes over the end of the first part, and changes there, too.
+      more: [chunk("iCCP", noise(filePartBytes - 60)), chunk("tEXt", Buffer.from(`Where\0${place}`.repeat(20)))],
+    });
+    expect(bytes.length).to.be.above(filePartBytes);
+    const read = async (id: string): Promise<Buffer> => {
+      expect((await post([id])).status).to.equal(200);
+      const answer = await get(id);
+      expect(answer.headers.get("content-type")).to.equal("image/png");
+      return Buffer.from(await answer.arrayBuffer());
+    };
+    const scrubbed = await read(await send(bytes, "a.png", { chunkSize: 500_000 }));
+    expect([scrubbed.length, scrubbed.includes("16.3738E")]).to.deep.equal([bytes.length, false]);
+    const metadata = { filename: "a.png", room: "lobby", metadata: "keep" };
+    expect((await read(await send(bytes, "a.png", { metadata }))).equals(bytes)).to.equal(true);
+    // What is not a whole picture is no picture, and as it was.
+    const torn = await posted(bytes.subarray(0, -20), "a.png");
+    const served = await get(torn);
+    expect(served.headers.get("content-type")).to.equal("application/octet-stream");
+    expect(Buffer.from(await served.arrayBuffer()).equals(bytes.subarray(0, -20))).to.equal(true);
   });
 
   it("have an address that is right behind any proxy, and are refused before any byte", async () => {
