@@ -161,6 +161,8 @@ export interface Behavior<State, Incoming extends { readonly type: string }, Eve
   /** Names of the blobs that belong to the actor: they are kept where its journal is, and are in its backups. Absent:
    *  none. */
   blobs?(state: State): readonly string[];
+  /** The type of records whose keys name such blobs, too: `part` where a key is `part/HASH`. */
+  readonly blobRecords?: string;
   readonly notes?: { initial(): Notes; evolve(notes: Notes, note: Note): Notes };
   /** The state with which an actor goes on in a cluster that was restored from a backup (`restored-numbers.ts`).
    *  Absent: the same. */

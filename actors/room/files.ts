@@ -45,7 +45,9 @@ export const keptOf = (seq: number) => ({
   limit: filesPerMessageMax,
 });
 const fileKey = (id: string): string => `file/${id}`;
-const partKey = (hash: string): string => `part/${hash}`;
+/** Records whose keys name blobs. */
+export const partRecords = "part";
+const partKey = (hash: string): string => `${partRecords}/${hash}`;
 
 /** The uploads that have not expired. */
 export const uploadsAt = ({ uploads = [] }: Room, nowMs: number): readonly Upload[] =>

@@ -17,7 +17,7 @@ import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resumePage, type ResumeTag } from "../stream.ts";
 import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
-import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
+import { files, forGateway, onFilesRead, partRecords, type FileTag } from "./files.ts";
 import { entryOf } from "./members.ts";
 import {
   admitGuest,
@@ -56,6 +56,8 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, RoomNote
   record,
   recover: (state, turn) =>
     state === null ? [] : [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)],
+  blobs: (state) => state?.uploads?.flatMap(({ parts }) => parts) ?? [],
+  blobRecords: partRecords,
   notes: { initial: () => ({ progress: {} }), evolve: (_notes, now) => now },
   pending: (state) => state !== null && state.outbox.entries.length > 0,
   restored: (state) => state && { ...state, head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) },

@@ -275,6 +275,11 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     return lacking.every((lacks) => lacks?.size === 0);
   }
 
+  /** Bytes that this round may still compare with their names. */
+  let checkBytesLeft = 0;
+  /** The place of the pair with which the next round begins. */
+  let nextPair = 0;
+
   async function look([hash, actor]: Pair): Promise<void> {
     const reference = owned.reference([hash, actor]);
     const present = await options.refersTo(actor, hash);
@@ -287,17 +292,25 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     const seen = owned.reference([hash, actor]);
     if (!placesOf(actor).includes(node)) {
       if (seen !== undefined && (await heldElsewhere([hash, actor]))) await drop([hash, actor], seen);
-    } else if (!(await blobs.check(hash).catch(() => false))) {
-      log.warn("blob.mending", { hash });
-      await fetched(actor, hash);
+      return;
     }
+    checkBytesLeft -= (await blobs.has(hash)) ?? 0;
+    if (await blobs.check(hash).catch(() => false)) return;
+    log.warn("blob.mending", { hash });
+    await fetched(actor, hash);
   }
 
   async function round(): Promise<void> {
     await spread();
-    const waiting = [...owned.pairs()];
+    const all = owned.pairs();
+    const first = nextPair % Math.max(1, all.length);
+    const waiting = [...all.slice(first), ...all.slice(0, first)].slice(0, limits.lookedPerRound).toReversed();
+    checkBytesLeft = limits.checkedBytesPerRound;
+    nextPair = first;
     const worker = async (): Promise<void> => {
-      for (let pair = waiting.pop(); pair !== undefined && !stopped; pair = waiting.pop()) {
+      // The next round goes on where this one has no bytes left.
+      for (let pair = waiting.pop(); pair !== undefined && !stopped && checkBytesLeft > 0; pair = waiting.pop()) {
+        nextPair += 1;
         const [hash] = pair;
         await look(pair).catch((error: unknown) => log.warn("blob.round.failed", { hash, failure: failureOf(error) }));
       }

@@ -131,7 +131,16 @@ function viewOf(slot: SlotId, extract: SlotExtract, blobs: Pick<ActorBlobs, "rea
       const behavior = behaviorOf(actor);
       if (behavior?.blobs === undefined) return [];
       const rows = state.map(([key, value]) => [key, decode(value)] as const);
-      return behavior.blobs(stateOf(actor, rows));
+      const named = [...behavior.blobs(stateOf(actor, rows))];
+      const { blobRecords: type } = behavior;
+      if (type === undefined) return named;
+      const [first, to] = [`${type}/`, typeEnd(type)];
+      for (let from = first; ;) {
+        const key = await extract.firstRecord(actor, { from, to });
+        if (key === undefined) return named;
+        named.push(key.slice(first.length));
+        from = `${key}\0`;
+      }
     },
     blob: (actor, hash) => blobs.read(actor, hash),
     close: () => extract.close(),

@@ -4,6 +4,7 @@ import {
   decode,
   encode,
   failure,
+  type KeptFile,
   type RoomEvent,
   type RoomMessage,
   type RoomState as RoomSnapshot,
@@ -28,6 +29,7 @@ const everybody = [...people.map((name) => `user/${name}` as const), ...rooms, .
 
 type Step =
   | { readonly do: Message; readonly from: `user/${string}`; readonly to: `${string}/${string}` }
+  | { readonly file: readonly Message[]; readonly from: `user/${string}`; readonly to: `${string}/${string}` }
   | { readonly crash: (typeof everybody)[number] }
   | { readonly cutOff: (typeof everybody)[number] }
   | { readonly reach: (typeof everybody)[number] }
@@ -59,7 +61,7 @@ const roomCommand: fc.Arbitrary<Message> = fc.oneof(
     arbitrary: fc.record({ type: fc.constant("post"), text: words, replyTo: seq, alsoInRoom: fc.boolean() }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("edit"), seq, text: words }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant("delete"), seq }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("delete"), seq }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -105,7 +107,42 @@ const roomCommand: fc.Arbitrary<Message> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant("closePoll"), seq }) },
 );
 
+const sealKey = "k".repeat(43);
+
+/** What becomes of a file: mostly all of it comes and is posted, else some of that, in any order, by somebody else. */
+const fileStep: fc.Arbitrary<Step> = fc
+  .record({
+    to: fc.constantFrom(...rooms, "room/one" as const, "room/one" as const),
+    by: fc.constantFrom("user/ada" as const, "user/ada" as const, "user/ada" as const, "user/bob" as const),
+    file: fc.integer({ min: 0, max: 9 }),
+    bytes: fc.constantFrom(5, 10, 10),
+    what: fc.oneof(
+      fc.constant(["upload", "uploadTake", "uploadPart", "post", "delete"] as const),
+      fc.array(fc.constantFrom("upload", "uploadTake", "uploadPart", "uploadDrop", "post"), { maxLength: 4 }),
+    ),
+    message: fc.integer({ min: 1, max: 4 }),
+  })
+  .map(({ to, by, file, bytes, what, message }) => {
+    const id = `${String(file).padStart(20, "0")}.${to.slice(5)}`;
+    const part = `${file}${bytes}${rooms.indexOf(to)}`.padStart(64, "0");
+    const said = {
+      upload: { name: "a.png", bytes: 10, key: sealKey },
+      uploadTake: {},
+      uploadPart: { epoch: 1, index: 0, part, bytes, found: { type: "image/png" } },
+      uploadDrop: {},
+    };
+    const own = { post: { type: "post", text: "", files: [id] }, delete: { type: "delete", seq: message } };
+    return {
+      to,
+      from: by,
+      file: what.map((type) =>
+        type === "post" || type === "delete" ? own[type] : { type, by, id, ...said[type] },
+      ),
+    };
+  });
+
 const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 10, arbitrary: fileStep },
   { weight: 20, arbitrary: fc.record({ do: roomCommand, from: person, to: room }) },
   {
     weight: 4,
@@ -133,8 +170,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ model: fc.constantFrom<Says>("text", "calls", "done", "fault", "refusal") }) },
 );
 
+/** The files that were begun: no id is drawn twice. */
+const begun = new WeakMap<Fixture, Set<unknown>>();
+
+function takeFile(fixture: Fixture, { file, from, to }: Extract<Step, { file: object }>): void {
+  const known = begun.get(fixture) ?? new Set();
+  begun.set(fixture, known);
+  for (const message of file) {
+    const { type, id } = message;
+    if (type === "upload" && known.has(id)) continue;
+    if (type === "upload") known.add(id);
+    fixture.begin(type.startsWith("upload") ? "gateway" : from, to, message);
+  }
+}
+
 function take(fixture: Fixture, one: Step): void {
   if ("do" in one) fixture.begin(one.from, one.to, one.do);
+  else if ("file" in one) takeFile(fixture, one);
   else if ("crash" in one) fixture.crash(one.crash);
   else if ("cutOff" in one) fixture.cutOff(one.cutOff);
   else if ("reach" in one) fixture.reach(one.reach);
@@ -258,6 +310,26 @@ describe("whatever people do, and wherever actors crash,", function () {
         expect(fixture.stateOf<Room>(actor).pins.toSorted((a, b) => a - b)).to.deep.equal(
           messages.filter(({ pinned }) => pinned).map((message) => message.seq),
         );
+      }
+    });
+  });
+
+  it("what is kept of files is what messages have, each once, and no reader has seen a key", () => {
+    check((fixture) => {
+      for (const actor of rooms) {
+        const messages = [...messagesFolded(eventsOf(fixture, actor)).values()].toSorted((a, b) => a.seq - b.seq);
+        const kept = fixture.records(actor, "kept/").map(({ value }) => value as KeptFile);
+        const shown = kept.map(({ id, name, bytes, type, seq: at }) => ({ id, name, bytes, type, seq: at }));
+        expect(shown, actor).to.deep.equal(
+          messages.flatMap(({ seq: at, files = [] }) => files.map((file) => ({ ...file, seq: at }))),
+        );
+        for (const message of messages) if (message.deletedAtMs !== undefined) expect(message.files).to.equal(undefined);
+        const keysOf = (prefix: string) => fixture.records(actor, prefix).map(({ key }) => key.slice(prefix.length));
+        expect(keysOf("file/")).to.deep.equal(kept.map(({ id }) => id).toSorted());
+        expect(keysOf("part/")).to.deep.equal(kept.flatMap(({ parts }) => parts).toSorted());
+        const coming = (fixture.stateOf<Room>(actor).uploads ?? []).map(({ id }) => id);
+        expect(new Set([...coming, ...keysOf("file/")]).size).to.equal(coming.length + kept.length);
+        expect(JSON.stringify([eventsOf(fixture, actor), fixture.stream(actor)])).not.to.include(sealKey);
       }
     });
   });

@@ -102,7 +102,7 @@ describe("backups into a folder", () => {
       log: quietLog,
     });
     open.push(backups);
-    const write = (key: string, value: unknown) => append(log, draft("room/a", key, { side: [put(key, value)] }));
+    const write = (key: string, value: unknown) => append(log, draft("room/a", key, { events: [], side: [put(key, value)] }));
     return { backups, others, write, log, files, holdUntil: (until: Promise<unknown>) => void (hold = until) };
   }
 
@@ -331,6 +331,33 @@ describe("backups into a folder", () => {
       ["agent/ada.other", pictureName],
     ]);
     expect(second?.snapshot.missed).to.deep.equal(["agent/ada.broken/files/*", `agent/ada.other/files/${pictureName}`]);
+  });
+
+  it("have the parts of files of rooms: of those that wait in the state, and of those that only records name", async () => {
+    const { backups, log, files } = await node();
+    const parts = [1, 2].map((seed) => new Uint8Array(randomBytes(300_000 + seed)));
+    const [posted = "", waiting = ""] = parts.map((part) => hashOf(part));
+    for (const part of parts) files.set(hashOf(part), part);
+    const view = { room: "lobby", title: "", topic: "", visibility: "public", createdAtMs: 1, members: {}, messageSeq: 0 };
+    const upload = { by: "user/ada", id: "0.lobby", name: "a", bytes: 1, key: "k", offset: 1, epoch: 1, atMs: 1 };
+    const begun = { is: "begun", upload: { ...upload, parts: [waiting] }, ended: [] };
+    await append(
+      log,
+      draft("room/lobby", "", {
+        events: [
+          { type: "happened", at: 1, event: { type: "created", by: "user/ada", view: { ...view, pins: [] } } },
+          { type: "readMarked", member: "", seq: 0, upload: begun },
+        ],
+        side: [put(`part/${posted}`, "1.lobby")],
+      }),
+    );
+    const from = join(top, "files-of-rooms");
+    const { result: run } = await ended(backups, backups.run({ to: from }));
+    expect(run?.missedFiles).to.deep.equal({ total: 0, named: [] });
+    files.clear();
+    const again = join(top, "files-of-rooms-again");
+    const { result: second } = await ended(backups, backups.run({ to: again }));
+    expect(second?.missedFiles.named.map(({ hash }) => hash).toSorted()).to.deep.equal([posted, waiting].toSorted());
   });
 
   it("write names that stay in their folder", () => {
