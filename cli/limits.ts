@@ -16,6 +16,10 @@ export const cliLimits = {
   closeTimeoutMs: 1_000,
   /** Piped input: at its end the command waits this long for an agent's answer. */
   settleTimeoutMs: 600_000,
+  /** `/attach`: a request that brought no byte is sent again so often in a row; then what it was refused with. */
+  uploadTriesMax: 5,
+  /** `/save`: numbers that are tried where a name is taken; then `NAME_TAKEN`. */
+  savedNamesMax: 100,
   /** Lines of piped input read ahead; then the writer waits. */
   waitingLinesMax: 1_000,
   /** Entries shown on a terminal when a room or conversation is opened, and per /history. */

@@ -10,6 +10,7 @@ import { cliLimits } from "../limits.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { didYouMean } from "../models/suggest.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
+import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
 import { createPrinter, type Printer } from "./printer.ts";
 import {
@@ -126,6 +127,7 @@ export function createConversation(options: {
   publicRooms(): Promise<Result<{ readonly rows: readonly CatalogRow[] }>>;
   /** Finds messages. */
   search(fields: MessageSearch): Promise<Result<SearchPage>>;
+  readonly files: FilePort;
   /** The models of the cluster. */
   models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
 }): Conversation {
@@ -238,6 +240,25 @@ export function createConversation(options: {
     return stepOf(answer);
   }
 
+  async function attach(path: string, room: string): Promise<Step> {
+    const sent = await options.files.send(path, room);
+    return sent.ok ? ask({ name: "room.post", parameters: { text: "", files: [sent.value] } }) : stepOf(sent);
+  }
+
+  async function save(room: string, seq: number): Promise<Step> {
+    const read = await client.call("room.history", room, { after: seq - 1, limit: 1 });
+    if (!read.ok) return stepOf(read);
+    const [message] = read.value.messages;
+    const { files = [] } = message?.seq === seq ? message : {};
+    if (files.length === 0) return wrong({ wrong: `Message #${seq} has no files.` });
+    for (const file of files) {
+      const saved = await options.files.save(file, room);
+      if (!saved.ok) return stepOf(saved);
+      show({ saved: saved.value, file }, dim(`Saved ${withoutControls(saved.value)}`));
+    }
+    return done;
+  }
+
   async function showMembers(room: string): Promise<Step> {
     const answer = await client.call("room.describe", room, {});
     const members = answer.ok ? Object.entries(answer.value.members) : [];
@@ -336,6 +357,12 @@ export function createConversation(options: {
       case "results": {
         const results = onNumber(first, (seq) => inRoom((room) => showResults(room, seq)));
         return "wrong" in results ? wrong(results) : results;
+      }
+      case "attach":
+        return inRoom((room) => attach(line.rest, room));
+      case "save": {
+        const saving = onNumber(first, (seq) => inRoom((room) => save(room, seq)));
+        return "wrong" in saving ? wrong(saving) : saving;
       }
       case "who":
         return inRoom(showMembers);

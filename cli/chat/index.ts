@@ -5,6 +5,7 @@
  *      commands.ts    what a typed line means                        (pure)
  *      requests.ts    what it asks of the room or agent             (pure)
  *      view.ts        what an event looks like                      (pure)
+ *      files.ts       files that are sent, and those that are saved
  *      names.ts       how people are called: as everybody sees them
  *      link-news.ts   what a change of the connection says          (pure)
  *      screen.ts      a terminal with the typed line at the bottom, or plain pipes; printer.ts: for people or programs
@@ -20,6 +21,7 @@ import { asksTo, callsTo } from "../node/admin.ts";
 import { describeFailure, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { saveSession } from "../terminal/session.ts";
 import { createConversation } from "./conversation.ts";
+import { filesOf } from "./files.ts";
 import { Names } from "./names.ts";
 import { processScreen, type Screen } from "./screen.ts";
 import { signIn, type SignInOptions } from "./sign-in.ts";
@@ -122,6 +124,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     names: new Names(peopleOf(client, token), flags.json, (text) => peopleLike(client, token, text)),
     publicRooms: () => asksTo({ url: client.at.url, token })("rooms"),
     search: (fields) => callsTo({ url: client.at.url, token })("search.messages", fields),
+    files: filesOf(() => ({ url: client.at.url, token })),
     models: () => callsTo({ url: client.at.url, token })("models.list"),
   });
   const fate: { ended?: Failure } = {};

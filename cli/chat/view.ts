@@ -13,6 +13,7 @@ import type {
 } from "../../protocols/index.ts";
 import { isSettingEvent, settingText } from "../../protocols/kinds/room-settings.ts";
 import { cut } from "../../protocols/text/text.ts";
+import { describeBytes } from "../../protocols/words/amounts.ts";
 import { counted, minuteText, paint } from "../terminal/output.ts";
 import { nameOf, type Callers } from "./names.ts";
 import { printable, withoutControls } from "../terminal/printable.ts";
@@ -52,12 +53,20 @@ export function describeMessage(message: RoomMessage, look: Look): string {
   const unanswered = why === undefined ? "" : paint(color, "yellow", ` (not answered: ${withoutControls(why)})`);
   const stopped = message.stopped === true ? paint(color, "dim", " (stopped)") : "";
   const poll = message.poll === undefined ? "" : describePoll(message.poll, message.seq, color);
+  const files = describeFiles(message, color);
   const rounds = describeRounds(message.rounds ?? [], color);
   const called = rounds === undefined ? "" : `${rounds}\n`;
   return (
     `${called}${head}${answers}${was}: ` +
-    `${indent(look.said(message))}${unanswered}${stopped}${edited}${thread}${poll}${below}`
+    `${indent(look.said(message))}${unanswered}${stopped}${edited}${thread}${poll}${files}${below}`
   );
+}
+
+/** The files of a message, and how they are saved. */
+function describeFiles({ seq, files = [] }: RoomMessage, color: boolean): string {
+  const lines = files.map(({ name, bytes }) => `[${withoutControls(name)}, ${describeBytes(bytes)}]`);
+  if (lines.length > 0) lines.push(`/save ${seq} saves ${lines.length === 1 ? "it" : "them"}`);
+  return lines.map((line) => `\n      ${paint(color, "dim", line)}`).join("");
 }
 
 const voters = (count: number): string => (count === 1 ? "1 person has voted" : `${count} people have voted`);

@@ -104,7 +104,7 @@ export function openRequest(
     headers,
     signal,
   }: {
-    readonly method: Method;
+    readonly method: Method | "HEAD" | "PATCH";
     readonly headers: Readonly<Record<string, string | number>>;
     readonly signal?: AbortSignal;
   },

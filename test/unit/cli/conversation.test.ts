@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { createConversation } from "../../../cli/chat/conversation.ts";
 import { Names } from "../../../cli/chat/names.ts";
+import { describeMessage } from "../../../cli/chat/view.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
 import { People, type At, type Client, type Follower, type Link, type PeoplePorts } from "../../../client/index.ts";
 import {
@@ -96,6 +97,10 @@ function openFixture(at: At, interactive = true, people?: People) {
     screen,
     json: false,
     names: new Names(people ?? new People(nobody), people === undefined, () => nobody.page(undefined)),
+    files: {
+      send: async (path) => ok(`${"0".repeat(20)}.${path}`),
+      save: async ({ name }) => ok(name),
+    },
     models: () => Promise.resolve(ok({ models })),
     search(fields) {
       searched.push(fields);
@@ -140,6 +145,23 @@ describe("a conversation in the terminal", () => {
     owner().event({ type: "noticed", notice: { ...notice(later, "1"), action: "ofALaterVersion" } }, 6);
     expect(printed.map((line) => /"daily" is nearly used up: (\d+) of 1,000/u.exec(line)?.[1])).to.deep.equal(["810", "900"]);
   }); // prettier-ignore
+
+  it("sends a file as a message of its own, and saves those of a message", async () => {
+    const { conversation, asked, answers, printed } = openFixture({ url: "http://one", name: "one", amongMany: false });
+    expect((await conversation.take("/attach a b.png")).failure?.message).to.match(/room first/);
+    await conversation.take("/join den");
+    await conversation.take("/attach a b.png");
+    const id = `${"0".repeat(20)}.a b.png`;
+    expect(asked.at(-1)).to.deep.equal(["room.post", "den", { text: "", files: [id] }]);
+    const file = { id, name: "b\u001b.png", bytes: 1_536, type: "image/png" };
+    answers.call = ok({ messages: [{ ...message(7), files: [file] }], more: false });
+    await conversation.take("/save 7");
+    expect(printed.at(-1)).to.match(/^Saved b.*\.png$/);
+    expect(printed.at(-1)).not.to.include("\u001b");
+    expect((await conversation.take("/save 8")).failure?.message).to.equal("Message #8 has no files.");
+    expect(describeMessage({ ...message(7), text: "", files: [file] }, { color: false, who: String, said: () => "" }))
+      .to.match(/\[b.*\.png, 1\.5 KiB\]\n {6}\/save 7 saves it$/);
+  });
 
   it("says at which node it is, and when it is at none or at another", async () => {
     const { conversation, printed, become, opened, prompt } = openFixture({

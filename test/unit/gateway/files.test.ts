@@ -1,12 +1,15 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import { Upload, type UploadOptions } from "tus-js-client";
-import { wireLimits } from "../../../protocols/index.ts";
+import { filesOf, plainName } from "../../../cli/chat/files.ts";
 import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { dispositionOf, rangeIn } from "../../../node/gateway/files/reading.ts";
 import { fileNameOf } from "../../../node/gateway/files/uploads.ts";
-import { failure, ok, refused, type RoomMessage } from "../../../protocols/index.ts";
+import { failure, ok, refused, wireLimits, type RoomFile, type RoomMessage } from "../../../protocols/index.ts";
 import { chunk, png } from "../../fixtures/pictures.ts";
 import { until } from "../../waits.ts";
 import { startFixture, type Fixture } from "./fixture.ts";
@@ -187,6 +190,33 @@ describe("gateway: files in rooms", () => {
     const served = await get(torn);
     expect(served.headers.get("content-type")).to.equal("application/octet-stream");
     expect(Buffer.from(await served.arrayBuffer()).equals(bytes.subarray(0, -20))).to.equal(true);
+  });
+
+  it("are sent and saved by the terminal, under names that stay in one folder and take nobody's place", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "plexus-files-"));
+    const files = filesOf(() => ({ url: fixture.url, token: ada }), folder);
+    const bytes = noise(filePartBytes + 77, 11);
+    await writeFile(join(folder, "a.bin"), bytes);
+    const sent = await files.send(join(folder, "a.bin"), "lobby");
+    const id = sent.ok ? sent.value : "";
+    const file: RoomFile = { id, name: "a.bin", bytes: bytes.length, type: "application/octet-stream" };
+    expect((await post([id])).status).to.equal(200);
+    expect(await files.save(file, "lobby")).to.deep.equal(ok(join(folder, "a (2).bin")));
+    expect((await readFile(join(folder, "a (2).bin"))).equals(bytes)).to.equal(true);
+    expect(await files.save({ ...file, name: "../../.bashrc\u001b[2J" }, "lobby")).to.deep.equal(
+      ok(join(folder, "_.._.bashrc_[2J")),
+    );
+    expect(await files.send(join(folder, "none"), "lobby")).to.deep.include({ ok: false });
+    const refusedThere = await filesOf(() => ({ url: fixture.url, token: dan }), folder).save(file, "lobby");
+    expect(refusedThere.ok ? "" : refusedThere.error.code).to.equal("NOT_A_MEMBER");
+    expect(["..", "", "con.txt", "a/b\\c:d", "\u202egpj.exe"].map(plainName)).to.deep.equal([
+      "file",
+      "file",
+      "_con.txt",
+      "a_b_c_d",
+      "_gpj.exe",
+    ]);
+    await rm(folder, { recursive: true });
   });
 
   it("have an address that is right behind any proxy, and are refused before any byte", async () => {
