@@ -106,10 +106,11 @@ export class RoomPlace implements Place {
   }
 }
 
-const recalled = ({ seq, author, text, atMs, editedAtMs, poll, rounds, threadOnly }: RoomMessage): RecalledMessage => ({
+/** Files do not come back: a message that was nothing else says what they were called. */
+const recalled = ({ seq, author, atMs, editedAtMs, poll, rounds, threadOnly, ...said }: RoomMessage): RecalledMessage => ({
   seq,
   author,
-  text,
+  text: said.text || (said.files ?? []).map(({ name }) => `[${name}]`).join(" "),
   atMs,
   ...(editedAtMs !== undefined && { editedAtMs }),
   ...(poll && { poll }),

@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { failure, fileId, PlexusError, roomOfFile, schema, wireLimits, type KeptFile } from "../../../protocols/index.ts";
+import { failure, fileId, ok, PlexusError, roomOfFile, schema, wireLimits, type KeptFile } from "../../../protocols/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import { untilRead } from "../commands/calls.ts";
 import { waiting } from "../commands/routes.ts";
@@ -40,10 +40,10 @@ export function addFileReading(app: FastifyInstance, at: GatewayContext, blobs: 
       const { room, file: id } = request.params;
       if (roomOfFile(id) !== room) throw new PlexusError(failure("NOT_FOUND", { file: id }));
       const message = { type: "file", by: callerOf(request).actor, id };
-      const ask = () =>
-        kernel.ask({ to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs });
-      const held = partsHeld * wireLimits.filePartBytes;
-      const file = demand(await untilRead(at, waiting(reply), held, ask)) as KeptFile;
+      const asked = await kernel.ask({ to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs });
+      const file = demand(asked) as KeptFile;
+      const held = Math.min(file.bytes, partsHeld * wireLimits.filePartBytes);
+      demand(await untilRead(at, waiting(reply), held, async () => ok(file)));
       return send(request, reply, file, blobs);
     },
   );

@@ -23,6 +23,8 @@ const limits = {
   callTimeoutMs: 500,
   keepTimeoutMs: 3_000,
   fetchTimeoutMs: 1_500,
+  // A round has time for some of them alone.
+  lookedPerRound: 3,
 };
 
 const pathOf = (hash: BlobHash): string => `${hash.slice(0, 2)}/${hash}`;
@@ -261,7 +263,7 @@ async function live(world: World, counts: Counts): Promise<void> {
   for (const { files } of machines) files.weather.syncErrorChance = 0;
   // Restarts, calls and uploads end; copies are made, then what nobody refers to is older than the grace.
   await pass(10_000);
-  await pass(limits.graceMs + 4 * limits.roundEveryMs);
+  await pass(limits.graceMs + 10 * limits.roundEveryMs);
   const wanted = (node: NodeId): readonly string[] => {
     const here = [...facts].filter(([actor]) => (records.get(slotOf(actor)) as SlotRecord).inSync.includes(node));
     return [...new Set(here.map(([, hash]) => pathOf(hash)))].sort();
