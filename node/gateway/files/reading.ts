@@ -15,6 +15,12 @@ import { isShown, unknownType } from "./types.ts";
 /** What a route below `/rooms/:room/files/:file` was asked for. */
 type Asked = FastifyRequest<{ Params: { room: string; file: string }; Querystring: { download?: string } }>;
 
+/** From `start` on, before `end`. */
+interface Part {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Parts of a file that one request holds: the one that is sent, and the one behind it. */
 const partsHeld = 2;
 
@@ -40,16 +46,23 @@ export function addFileReading(app: FastifyInstance, at: GatewayContext, blobs: 
       const { room, file: id } = request.params;
       if (roomOfFile(id) !== room) throw new PlexusError(failure("NOT_FOUND", { file: id }));
       const message = { type: "file", by: callerOf(request).actor, id };
-      const asked = await kernel.ask({ to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs });
-      const file = demand(asked) as KeptFile;
+      const { askTimeoutMs: timeoutMs } = limits;
+      const ask = async () =>
+        demand(await kernel.ask({ to: roomActor(id), from: "gateway", message, timeoutMs })) as KeptFile;
+      const file = await ask();
       const held = Math.min(file.bytes, partsHeld * wireLimits.filePartBytes);
       demand(await untilRead(at, waiting(reply), held, async () => ok(file)));
-      return send(request, reply, file, blobs);
+      return send(request, reply, file, (part) => bytesOf(blobs, file, { ...part, askAgain: ask }));
     },
   );
 }
 
-function send(request: Asked, reply: FastifyReply, file: KeptFile, blobs: ActorBlobs): FastifyReply {
+function send(
+  request: Asked,
+  reply: FastifyReply,
+  file: KeptFile,
+  read: (part: Part) => AsyncIterable<Uint8Array>,
+): FastifyReply {
   const { range, "if-range": ifRange, "if-none-match": known } = request.headers;
   const isSaved = request.query.download !== undefined || !isShown(file.type);
   const etag = `"${file.id}"`;
@@ -75,14 +88,11 @@ function send(request: Asked, reply: FastifyReply, file: KeptFile, blobs: ActorB
   if (asked !== undefined)
     void reply.code(206).header("content-range", `bytes ${part.start}-${part.end - 1}/${file.bytes}`);
   void reply.header("content-length", part.end - part.start);
-  return reply.send(Readable.from(request.method === "HEAD" ? [] : bytesOf(blobs, file, part), { objectMode: false }));
+  return reply.send(Readable.from(request.method === "HEAD" ? [] : read(part), { objectMode: false }));
 }
 
 /** The one part that is asked for, its end not included. Undefined: all of it, also where several parts are asked for. */
-export function rangeIn(
-  header: string | undefined,
-  bytes: number,
-): { readonly start: number; readonly end: number } | "outside" | undefined {
+export function rangeIn(header: string | undefined, bytes: number): Part | "outside" | undefined {
   const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "") ?? [];
   if (first === "" && last === "") return undefined;
   const start = first === "" ? Math.max(0, bytes - Number(last)) : Number(first);

@@ -61,14 +61,24 @@ export async function readPart(blobs: Pick<ActorBlobs, "read">, file: SealedFile
   return openPart(file, index, demand(await blobs.read(roomActor(file.id), hash)));
 }
 
-/** The bytes from `start` on, before `end`, a part at a time. */
+/** Parts that are sent until it is asked again whether the reader may have them. */
+const partsBetweenAsks = 8;
+
+/** The bytes from `start` on, before `end`, a part at a time. `askAgain` throws where the reader may have no more. */
 export async function* bytesOf(
   blobs: Pick<ActorBlobs, "read">,
   file: SealedFile,
-  { start, end }: { readonly start: number; readonly end: number },
+  {
+    start,
+    end,
+    askAgain,
+  }: { readonly start: number; readonly end: number; readonly askAgain: () => Promise<unknown> },
 ): AsyncGenerator<Buffer> {
   const { filePartBytes } = wireLimits;
+  let sent = 0;
   for (let at = start; at < end;) {
+    sent += 1;
+    if (sent % partsBetweenAsks === 0) await askAgain();
     const index = Math.floor(at / filePartBytes);
     const first = index * filePartBytes;
     const part = (await readPart(blobs, file, index)).subarray(at - first, end - first);

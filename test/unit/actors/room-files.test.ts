@@ -129,6 +129,23 @@ describe("files of a room", () => {
     expect(held(fixture, hash(1_000))).to.equal(false);
   });
 
+  it("are bounded, however many are begun and given up", () => {
+    const fixture = inLobby();
+    let accepted = 0;
+    for (let of = 0; of < 2_000; of += 1) {
+      const by = ["ada", "bob", "cleo"][of % 3] as string;
+      const answer = ask(fixture, by, { type: "upload", id: idOf(of), name: "a", bytes: 200 * 1024 ** 2, key });
+      if (answer.ok) accepted += 1;
+      else expect(answer.error.code).to.equal("LIMIT_REACHED");
+    }
+    const { uploads } = fixture.stateOf<{ uploads: readonly { readonly bytes: number }[] }>(lobby);
+    expect(uploads).to.have.length(accepted);
+    expect(uploads.reduce((sum, { bytes }) => sum + bytes, 0)).to.be.at.most(actorLimits.roomUploadBytesMax);
+    fixture.pass(actorLimits.uploadIdleMs);
+    begin(fixture, "ada", 5_000, 1);
+    expect(fixture.stateOf<{ uploads: object[] }>(lobby).uploads).to.have.length(1);
+  });
+
   it("are taken where a person may post: members, not in an archived room, not beyond the limits", () => {
     const fixture = inLobby();
     const want = (by: string, more: object = {}) =>

@@ -8,6 +8,7 @@ import { filesOf, plainName } from "../../../cli/chat/files.ts";
 import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { dispositionOf, rangeIn } from "../../../node/gateway/files/reading.ts";
+import { bytesOf, openPart, sealPart } from "../../../node/gateway/files/sealed.ts";
 import { fileNameOf } from "../../../node/gateway/files/uploads.ts";
 import { failure, ok, refused, wireLimits, type RoomFile, type RoomMessage } from "../../../protocols/index.ts";
 import { chunk, png } from "../../fixtures/pictures.ts";
@@ -288,6 +289,56 @@ describe("gateway: files in rooms", () => {
     if (offset < bytes.length) expect((await patch(id, offset, bytes.subarray(offset))).status).to.equal(204);
     await post([id]);
     expect(Buffer.from(await (await get(id)).arrayBuffer()).equals(bytes)).to.equal(true);
+  });
+});
+
+describe("gateway: a file on its way", () => {
+  const random = { bytes: (length: number) => new Uint8Array(length).fill(7) };
+  const id = `${"0".repeat(20)}.lobby`;
+  const key = Buffer.alloc(32, 3).toString("base64url");
+  const sealed = (index: number, size: number, more = { id, key }): Buffer =>
+    sealPart(more, index, { bytes: Buffer.alloc(size, index), random });
+
+  it("ends where its reader may have no more of it", async () => {
+    const parts = Array.from({ length: 20 }, (_, index) => sealed(index, filePartBytes));
+    const blobs = { read: async (_of: string, hash: string) => ok(parts[Number(hash)] as Buffer) };
+    const bytes = parts.length * filePartBytes;
+    const file = { id, key, name: "a", bytes, parts: parts.map((_, index) => String(index)) };
+    let came = 0;
+    const asked: number[] = [];
+    const read = async (isGone: boolean): Promise<string> => {
+      const askAgain = async (): Promise<void> => {
+        asked.push(came);
+        if (isGone) throw new Error("gone");
+      };
+      try {
+        for await (const part of bytesOf(blobs, file, { start: 5, end: bytes, askAgain })) came += part.length;
+        return "whole";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(await read(true)).to.equal("gone");
+    expect(came).to.equal(7 * filePartBytes - 5);
+    came = 0;
+    expect([await read(false), came]).to.deep.equal(["whole", bytes - 5]);
+    expect(asked).to.have.length(3);
+  });
+
+  it("opens at its own place alone", () => {
+    const part = sealed(1, 100);
+    expect(openPart({ id, key }, 1, part).equals(Buffer.alloc(100, 1))).to.equal(true);
+    const other = Buffer.alloc(32, 4).toString("base64url");
+    const torn = Buffer.from(part);
+    torn[20] = (torn[20] ?? 0) ^ 1;
+    for (const open of [
+      () => openPart({ id, key }, 0, part),
+      () => openPart({ id: `1${id.slice(1)}`, key }, 1, part),
+      () => openPart({ id, key: other }, 1, part),
+      () => openPart({ id, key }, 1, torn),
+      () => openPart({ id, key }, 1, part.subarray(0, 10)),
+    ])
+      expect(open).to.throw("damaged");
   });
 });
 
