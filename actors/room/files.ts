@@ -22,7 +22,16 @@ import {
   type RoomUpload,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { persist, refuse, reply, type ActorRecord, type RecordOp, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import {
+  persist,
+  refuse,
+  reply,
+  type ActorRecord,
+  type RecordOp,
+  type ReplyTo,
+  type Sender,
+  type Turn,
+} from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
 import type { Effects, GatewaysOwn } from "./effects.ts";
@@ -207,7 +216,12 @@ const ownUpload = (room: Room, id: string, by: string, { nowMs }: Turn): Upload 
 /** Tags of the reads behind questions about files. */
 export type FileTag =
   | { readonly type: "fileHeld"; readonly to: ReplyTo | undefined }
-  | { readonly type: "filePlace" | "fileKept"; readonly id: string; readonly by: Sender; readonly to: ReplyTo | undefined }
+  | {
+      readonly type: "filePlace" | "fileKept";
+      readonly id: string;
+      readonly by: Sender;
+      readonly to: ReplyTo | undefined;
+    }
   | { readonly type: "files"; readonly limit: number; readonly to: ReplyTo | undefined };
 
 const one = (key: string) => ({ from: key, to: `${key}!`, limit: 1 });
@@ -234,7 +248,15 @@ export function onFilesRead(room: Room, tag: FileTag, records: readonly ActorRec
     case "fileHeld":
       return [reply({ held: records.length > 0 } satisfies FileHeld, to)];
     case "files":
-      return [reply(pageOf(records.map(({ value }) => value as KeptFile), tag.limit), to)];
+      return [
+        reply(
+          pageOf(
+            records.map(({ value }) => value as KeptFile),
+            tag.limit,
+          ),
+          to,
+        ),
+      ];
     case "filePlace": {
       const place = records[0]?.value as Place | undefined;
       if (place === undefined) return [refuse("NOT_FOUND", { file: tag.id }, to)];

@@ -30,7 +30,15 @@ import {
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
-import { late, onKeptRead, onMessage, onMessageRead, postingHandlers, type KeptTag, type MessageTag } from "./posting.ts";
+import {
+  late,
+  onKeptRead,
+  onMessage,
+  onMessageRead,
+  postingHandlers,
+  type KeptTag,
+  type MessageTag,
+} from "./posting.ts";
 import { eventsShown, historyPage, readingHandlers, type HistoryTag } from "./reading.ts";
 import { ruleHandlers } from "./rules.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";

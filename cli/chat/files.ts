@@ -14,7 +14,7 @@ import { openRequest } from "../node/node-request.ts";
 
 /** Sends and fetches files. */
 export interface FilePort {
-  /** Sends a file for a room; answers with its id, which a post names. Errors: NOT_FOUND (`path`), those of the node. */
+  /** Sends a file for a room; answers with its id, which a post names. Errors: NOT_FOUND (`path`), the node's. */
   send(path: string, room: string): Promise<Result<string>>;
   /** Writes a file into the folder where the command was begun; answers with its name there. */
   save(file: RoomFile, room: string): Promise<Result<string>>;
@@ -121,7 +121,10 @@ const noFile = (path: string): Failure => ({
 
 /** A name that is one in every folder of every system. */
 export function plainName(name: string): string {
-  const plain = name.replaceAll(/[\p{Cc}\p{Cf}\\/:*?"<>|]/gu, "_").replace(/^[. ]+/, "").replace(/[. ]+$/, "");
+  const plain = name
+    .replaceAll(/[\p{Cc}\p{Cf}\\/:*?"<>|]/gu, "_")
+    .replace(/^[. ]+/, "")
+    .replace(/[. ]+$/, "");
   const isDevice = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i.test(plain);
   return plain === "" ? "file" : isDevice ? `_${plain}` : plain;
 }

@@ -44,8 +44,8 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Begins an upload",
   }),
-  /** Goes on with an upload: its writer before is refused from now on. Errors: NOT_FOUND, CHANGED_MEANWHILE (`offset` is
-   *  another). */
+  /** Goes on with an upload: its writer before is refused from now on. Errors: NOT_FOUND, CHANGED_MEANWHILE
+   *  (`offset` is another). */
   uploadTake: command({
     params: { by, id: fileId, offset: Type.Optional(position) },
     result: upload,
@@ -165,4 +165,3 @@ export interface RoomFiles {
 export interface FileHeld {
   readonly held: boolean;
 }
-

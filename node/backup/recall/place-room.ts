@@ -107,7 +107,16 @@ export class RoomPlace implements Place {
 }
 
 /** Files do not come back: a message that was nothing else says what they were called. */
-const recalled = ({ seq, author, atMs, editedAtMs, poll, rounds, threadOnly, ...said }: RoomMessage): RecalledMessage => ({
+const recalled = ({
+  seq,
+  author,
+  atMs,
+  editedAtMs,
+  poll,
+  rounds,
+  threadOnly,
+  ...said
+}: RoomMessage): RecalledMessage => ({
   seq,
   author,
   text: said.text || (said.files ?? []).map(({ name }) => `[${name}]`).join(" "),

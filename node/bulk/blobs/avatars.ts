@@ -28,8 +28,7 @@ export async function openActorBlobs({
 async function refersTo(kernel: Pick<Kernel, "ask">, actor: ActorId, hash: BlobHash): Promise<Result<boolean>> {
   const timeoutMs = blobLimits.askTimeoutMs;
   const [kind] = actor.split("/", 1);
-  const message =
-    kind === "room" ? { type: "fileHeld", hash } : { type: kind === "agent" ? "pictures" : "card" };
+  const message = kind === "room" ? { type: "fileHeld", hash } : { type: kind === "agent" ? "pictures" : "card" };
   const answer = await kernel.ask({ to: actor, from: "node", message, timeoutMs });
   if (!answer.ok) return answer.error.code === "NOT_FOUND" ? ok(false) : refused(answer.error);
   if (kind === "room") return ok((answer.value as FileHeld).held);

@@ -1,8 +1,8 @@
 /** Files in rooms: how they come in, and how they are read.
  *
- *      tus: POST, PATCH ─► cut into parts (`uploads.ts`) ─► sealed (`sealed.ts`) ─► blobs of the room ─► the room says so
- *                                     └ the first one says what it is (`types.ts`)
- *      GET, Range ─► the room: may this person read it, and where is it ─► parts, opened one after another (`reading.ts`)
+ *      POST, PATCH ─► cut into parts ─► sealed ─► blobs of the room ─► the room says so       by tus: `uploads.ts`
+ *                        └ the first one says what it is (`types.ts`); pictures: `metadata.ts`
+ *      GET, Range ─► the room: may this person read it, and where is it ─► parts, opened      `reading.ts`
  *
  *  Nothing is remembered here but which requests run: any node goes on with an upload, and reads what another took.
  *  Decision 0227. */

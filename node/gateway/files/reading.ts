@@ -2,7 +2,16 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { failure, fileId, ok, PlexusError, roomOfFile, schema, wireLimits, type KeptFile } from "../../../protocols/index.ts";
+import {
+  failure,
+  fileId,
+  ok,
+  PlexusError,
+  roomOfFile,
+  schema,
+  wireLimits,
+  type KeptFile,
+} from "../../../protocols/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import { untilRead } from "../commands/calls.ts";
 import { waiting } from "../commands/routes.ts";
@@ -91,7 +100,7 @@ function send(
   return reply.send(Readable.from(request.method === "HEAD" ? [] : read(part), { objectMode: false }));
 }
 
-/** The one part that is asked for, its end not included. Undefined: all of it, also where several parts are asked for. */
+/** The one part that is asked for. Undefined: all of it, also where several parts are asked for. */
 export function rangeIn(header: string | undefined, bytes: number): Part | "outside" | undefined {
   const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "") ?? [];
   if (first === "" && last === "") return undefined;

@@ -23,7 +23,8 @@ const keyOf = ({ key }: Sealed): Buffer => Buffer.from(key, "base64url");
 const placeOf = ({ id }: Sealed, index: number): Buffer => Buffer.from(`${id}/${index}`);
 
 /** A new key for a file. */
-export const newFileKey = (random: Pick<Random, "bytes">): string => Buffer.from(random.bytes(32)).toString("base64url");
+export const newFileKey = (random: Pick<Random, "bytes">): string =>
+  Buffer.from(random.bytes(32)).toString("base64url");
 
 /** The room that a file is in. */
 export const roomActor = (id: string): ActorId => actorId("room", roomOfFile(id));
@@ -68,11 +69,7 @@ const partsBetweenAsks = 8;
 export async function* bytesOf(
   blobs: Pick<ActorBlobs, "read">,
   file: SealedFile,
-  {
-    start,
-    end,
-    askAgain,
-  }: { readonly start: number; readonly end: number; readonly askAgain: () => Promise<unknown> },
+  { start, end, askAgain }: { readonly start: number; readonly end: number; readonly askAgain: () => Promise<unknown> },
 ): AsyncGenerator<Buffer> {
   const { filePartBytes } = wireLimits;
   let sent = 0;

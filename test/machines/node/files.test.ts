@@ -5,7 +5,7 @@ import { ClusterProcesses, manager, worker } from "../../fixtures/processes/clus
 import { healthy, until } from "../../fixtures/processes/cluster-waits.ts";
 
 describe("a file of a room in a cluster of real processes", () => {
-  it("begins at one node, goes on at another, and is read where the room's owner was not, once that is killed", async () => {
+  it("begins at one node, goes on at another, and is read at the others when the room's owner is killed", async () => {
     await using cluster = await ClusterProcesses.start([manager, worker("one"), worker("two"), worker("three")]);
     const token = await cluster.first.signUp("ada");
     const other = await cluster.first.signUp("bob");

@@ -135,9 +135,7 @@ const fileStep: fc.Arbitrary<Step> = fc
     return {
       to,
       from: by,
-      file: what.map((type) =>
-        type === "post" || type === "delete" ? own[type] : { type, by, id, ...said[type] },
-      ),
+      file: what.map((type) => (type === "post" || type === "delete" ? own[type] : { type, by, id, ...said[type] })),
     };
   });
 
@@ -323,7 +321,8 @@ describe("whatever people do, and wherever actors crash,", function () {
         expect(shown, actor).to.deep.equal(
           messages.flatMap(({ seq: at, files = [] }) => files.map((file) => ({ ...file, seq: at }))),
         );
-        for (const message of messages) if (message.deletedAtMs !== undefined) expect(message.files).to.equal(undefined);
+        for (const message of messages)
+          if (message.deletedAtMs !== undefined) expect(message.files).to.equal(undefined);
         const keysOf = (prefix: string) => fixture.records(actor, prefix).map(({ key }) => key.slice(prefix.length));
         expect(keysOf("file/")).to.deep.equal(kept.map(({ id }) => id).toSorted());
         expect(keysOf("part/")).to.deep.equal(kept.flatMap(({ parts }) => parts).toSorted());

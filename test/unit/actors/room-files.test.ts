@@ -1,5 +1,11 @@
 import { expect } from "chai";
-import { wireLimits, type KeptFile, type RoomFiles, type RoomMessage, type RoomUpload } from "../../../protocols/index.ts";
+import {
+  wireLimits,
+  type KeptFile,
+  type RoomFiles,
+  type RoomMessage,
+  type RoomUpload,
+} from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { inLobby, lobby, post, type Page } from "./lobby.ts";
 import type { Fixture } from "./fixture.ts";
@@ -59,7 +65,9 @@ describe("files of a room", () => {
     expect(code(fixture, "dan", { type: "file", id })).to.equal("NOT_A_MEMBER");
     expect(fixture.code("user/dan", lobby, { type: "files" })).to.equal("NOT_A_MEMBER");
     expect(held(fixture, hash(1_000))).to.equal(true);
-    expect(fixture.ok<{ last: object }>("user/bob", lobby, { type: "summary" }).last).to.deep.include({ text: "1.png" });
+    expect(fixture.ok<{ last: object }>("user/bob", lobby, { type: "summary" }).last).to.deep.include({
+      text: "1.png",
+    });
   });
 
   it("go with the message: fact, key and what says that bytes are needed, in one append", () => {

@@ -159,8 +159,9 @@ describe("a conversation in the terminal", () => {
     expect(printed.at(-1)).to.match(/^Saved b.*\.png$/);
     expect(printed.at(-1)).not.to.include("\u001b");
     expect((await conversation.take("/save 8")).failure?.message).to.equal("Message #8 has no files.");
-    expect(describeMessage({ ...message(7), text: "", files: [file] }, { color: false, who: String, said: () => "" }))
-      .to.match(/\[b.*\.png, 1\.5 KiB\]\n {6}\/save 7 saves it$/);
+    expect(
+      describeMessage({ ...message(7), text: "", files: [file] }, { color: false, who: String, said: () => "" }),
+    ).to.match(/\[b.*\.png, 1\.5 KiB\]\n {6}\/save 7 saves it$/);
   });
 
   it("says at which node it is, and when it is at none or at another", async () => {

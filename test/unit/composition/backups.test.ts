@@ -102,7 +102,8 @@ describe("backups into a folder", () => {
       log: quietLog,
     });
     open.push(backups);
-    const write = (key: string, value: unknown) => append(log, draft("room/a", key, { events: [], side: [put(key, value)] }));
+    const write = (key: string, value: unknown) =>
+      append(log, draft("room/a", key, { events: [], side: [put(key, value)] }));
     return { backups, others, write, log, files, holdUntil: (until: Promise<unknown>) => void (hold = until) };
   }
 
@@ -338,7 +339,15 @@ describe("backups into a folder", () => {
     const parts = [1, 2].map((seed) => new Uint8Array(randomBytes(300_000 + seed)));
     const [posted = "", waiting = ""] = parts.map((part) => hashOf(part));
     for (const part of parts) files.set(hashOf(part), part);
-    const view = { room: "lobby", title: "", topic: "", visibility: "public", createdAtMs: 1, members: {}, messageSeq: 0 };
+    const view = {
+      room: "lobby",
+      title: "",
+      topic: "",
+      visibility: "public",
+      createdAtMs: 1,
+      members: {},
+      messageSeq: 0,
+    };
     const upload = { by: "user/ada", id: "0.lobby", name: "a", bytes: 1, key: "k", offset: 1, epoch: 1, atMs: 1 };
     const begun = { is: "begun", upload: { ...upload, parts: [waiting] }, ended: [] };
     await append(

@@ -166,7 +166,11 @@ describe("gateway: files in rooms", () => {
     const shown = await get(picture);
     expect(shown.headers.get("content-type")).to.equal("image/png");
     expect(shown.headers.get("content-disposition")).to.match(/^inline/);
-    expect((await fetch(`${api(`/rooms/lobby/files/${picture}`)}?download`, { headers: { authorization: `Bearer ${bob}` } })).headers.get("content-disposition")).to.match(/^attachment/);
+    expect(
+      (
+        await fetch(`${api(`/rooms/lobby/files/${picture}`)}?download`, { headers: { authorization: `Bearer ${bob}` } })
+      ).headers.get("content-disposition"),
+    ).to.match(/^attachment/);
   });
 
   it("say nothing of where a picture was taken, unless its sender wants it", async () => {

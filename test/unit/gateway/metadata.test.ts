@@ -33,7 +33,10 @@ const segment = (marker: number, data: Buffer): Buffer => {
 };
 const app = (marker: number, name: string): Buffer => segment(marker, Buffer.from(`${name}${secret}`, "latin1"));
 const frame = segment(0xc2, Buffer.from([8, 0, 3, 0, 2, 1, 1, 0x11, 0]));
-const scan = Buffer.concat([segment(0xda, Buffer.from([1, 1, 0, 0, 63, 0])), Buffer.from([1, 0xff, 0, 2, 0xff, 0xd0, 3])]);
+const scan = Buffer.concat([
+  segment(0xda, Buffer.from([1, 1, 0, 0, 63, 0])),
+  Buffer.from([1, 0xff, 0, 2, 0xff, 0xd0, 3]),
+]);
 
 const jpeg = (turned: number, isLittle = true): Buffer =>
   Buffer.concat([

@@ -1,0 +1,149 @@
+/** Bytes of an upload on their way: cut into parts, looked at, freed of what a picture says beside the picture, kept. */
+import type { Readable } from "node:stream";
+import { failure, PlexusError, wireLimits, type FoundType, type RoomUpload } from "../../../protocols/index.ts";
+import { scrub, scrubbedFormat } from "./metadata.ts";
+import { typeOf, unknownType } from "./types.ts";
+
+const { filePartBytes, filePictureBytesMax } = wireLimits;
+
+/** More bytes came than were announced. */
+export const tooLong = ({ bytes }: RoomUpload): PlexusError =>
+  new PlexusError(failure("TOO_LARGE", { problem: "more bytes than were announced", bytes }));
+
+/** How parts are kept. */
+export interface Keeping {
+  read(file: RoomUpload, index: number): Promise<Uint8Array>;
+  keep(index: number, part: Uint8Array, found?: FoundType): Promise<RoomUpload>;
+  /** Waits for its turn. */
+  scrub<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** Takes bytes until there are no more, and keeps them part by part; also what came before the sender was gone. Errors:
+ *  TOO_LARGE, those of the body and of `keep`. */
+export async function receive(body: AsyncIterable<Uint8Array>, upload: RoomUpload, at: Keeping): Promise<RoomUpload> {
+  let now = upload;
+  let index = Math.floor(upload.offset / filePartBytes);
+  let kept = upload.offset % filePartBytes;
+  let held = kept;
+  const part = Buffer.allocUnsafe(Math.min(filePartBytes, upload.bytes - index * filePartBytes));
+  if (held > 0) part.set(await at.read(upload, index));
+  let isRefused = false;
+  const flush = async (): Promise<void> => {
+    if (held === kept || isRefused) return;
+    isRefused = true;
+    now = await keepPart(now, index, part.subarray(0, held), at);
+    isRefused = false;
+    kept = held;
+    if (held < filePartBytes) return;
+    index += 1;
+    held = kept = 0;
+  };
+  try {
+    for await (const chunk of body) {
+      if (index * filePartBytes + held + chunk.length > upload.bytes) throw tooLong(upload);
+      for (let from = 0; from < chunk.length;) {
+        const some = chunk.subarray(from, from + filePartBytes - held);
+        part.set(some, held);
+        held += some.length;
+        from += some.length;
+        if (held === filePartBytes) await flush();
+      }
+    }
+  } finally {
+    await flush();
+  }
+  return now;
+}
+
+/** Keeps a part. The first one says what the file is; before the last one of a picture is kept, the picture is freed of
+ *  what it says of place and camera: so what is whole has nothing of it any more. */
+async function keepPart(upload: RoomUpload, index: number, part: Buffer, at: Keeping): Promise<RoomUpload> {
+  const found = index === 0 ? typeOf(part) : undefined;
+  const format = upload.keeps === true ? undefined : scrubbedFormat(found?.type ?? upload.type);
+  if (format === undefined) return at.keep(index, part, found);
+  const { bytes } = upload;
+  if (bytes > filePictureBytesMax) {
+    const problem = "it can be sent with all that it says of place and camera: `metadata keep`";
+    throw new PlexusError(failure("TOO_LARGE", { bytes, filePictureBytesMax, problem }));
+  }
+  if (index * filePartBytes + part.length < bytes) return at.keep(index, part, found);
+  return at.scrub(async () => {
+    const had = Buffer.allocUnsafe(bytes);
+    for (let before = 0; before < index; before += 1) had.set(await at.read(upload, before), before * filePartBytes);
+    had.set(part, index * filePartBytes);
+    const whole = Buffer.from(had);
+    // What is not a whole picture is a file like others, as it came.
+    if (!scrub(format, whole)) return at.keep(index, part, { type: unknownType });
+    for (let before = 0; before < index; before += 1) {
+      const [start, end] = [before * filePartBytes, (before + 1) * filePartBytes];
+      const next = whole.subarray(start, end);
+      if (!next.equals(had.subarray(start, end))) await at.keep(before, next);
+    }
+    return at.keep(index, whole.subarray(index * filePartBytes), found);
+  });
+}
+
+/** So many at a time; the others wait, in order. */
+export class Turns {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(max: number) {
+    this.#free = max;
+  }
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+}
+
+/** The requests that send bytes now. */
+export class Writers {
+  readonly #all = new Map<
+    string,
+    { readonly user: string; readonly body: Readable; readonly over: Promise<unknown> }
+  >();
+  readonly #max: number;
+  readonly #perPersonMax: number;
+
+  constructor(max: number, perPersonMax: number) {
+    this.#max = max;
+    this.#perPersonMax = perPersonMax;
+  }
+
+  /** Ends the one of an upload, if it is the person's; resolves when what it had is kept. */
+  async end(id: string, user: string): Promise<void> {
+    const writer = this.#all.get(id);
+    if (writer?.user !== user) return;
+    writer.body.destroy(new PlexusError(failure("CHANGED_MEANWHILE", { reason: "another request took over" })));
+    await writer.over;
+  }
+
+  /** Runs one. Errors: OVERLOADED, RATE_LIMITED, those of the work. */
+  async write<T>(
+    id: string,
+    { user, body }: { readonly user: string; readonly body: Readable },
+    work: (body: AsyncIterable<Uint8Array>) => Promise<T>,
+  ): Promise<T> {
+    if (this.#all.size >= this.#max) throw new PlexusError(failure("OVERLOADED", { fileWritersMax: this.#max }));
+    const own = [...this.#all.values()].filter((writer) => writer.user === user).length;
+    if (own >= this.#perPersonMax)
+      throw new PlexusError(failure("RATE_LIMITED", { fileWritersPerPersonMax: own, retryAfterMs: 1_000 }));
+    const working = work(body);
+    const writer = { user, body, over: working.catch(() => undefined) };
+    this.#all.set(id, writer);
+    try {
+      return await working;
+    } finally {
+      if (this.#all.get(id) === writer) this.#all.delete(id);
+    }
+  }
+}
