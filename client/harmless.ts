@@ -6,6 +6,7 @@ export const harmless = {
   "room.describe": "reads",
   "room.summary": "reads",
   "room.history": "reads",
+  "room.files": "reads",
   "room.threads": "reads",
   "user.factors": "reads",
   "user.describe": "reads",

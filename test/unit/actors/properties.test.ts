@@ -107,6 +107,7 @@ const roomCommand: fc.Arbitrary<Message> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant("closePoll"), seq }) },
 );
 
+type FileStep = "upload" | "uploadTake" | "uploadPart" | "uploadDrop" | "post" | "delete";
 const sealKey = "k".repeat(43);
 
 /** What becomes of a file: mostly all of it comes and is posted, else some of that, in any order, by somebody else. */
@@ -116,9 +117,11 @@ const fileStep: fc.Arbitrary<Step> = fc
     by: fc.constantFrom("user/ada" as const, "user/ada" as const, "user/ada" as const, "user/bob" as const),
     file: fc.integer({ min: 0, max: 9 }),
     bytes: fc.constantFrom(5, 10, 10),
-    what: fc.oneof(
+    what: fc.oneof<fc.Arbitrary<readonly FileStep[]>[]>(
       fc.constant(["upload", "uploadTake", "uploadPart", "post", "delete"] as const),
-      fc.array(fc.constantFrom("upload", "uploadTake", "uploadPart", "uploadDrop", "post"), { maxLength: 4 }),
+      fc.array(fc.constantFrom<FileStep[]>("upload", "uploadTake", "uploadPart", "uploadDrop", "post"), {
+        maxLength: 4,
+      }),
     ),
     message: fc.integer({ min: 1, max: 4 }),
   })
