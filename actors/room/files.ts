@@ -10,28 +10,20 @@
  *      file/ID       where that is
  *      part/HASH     the file that has the blob
  *
- *  Nothing watches the time: what has expired is as if it were gone, and is written off when the next upload begins. */
+ *  Nothing watches the time: what has expired is as if it were gone, and is written off when the next upload begins.
+ *
+ *  What of this is state and records is in `uploads.ts`. */
 import {
   roomOfFile,
   wireLimits,
   type CommandOf,
   type FileHeld,
   type KeptFile,
-  type RoomFile,
   type RoomFiles,
   type RoomUpload,
   type roomCommands,
 } from "../../protocols/index.ts";
-import {
-  persist,
-  refuse,
-  reply,
-  type ActorRecord,
-  type RecordOp,
-  type ReplyTo,
-  type Sender,
-  type Turn,
-} from "../behavior.ts";
+import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
 import type { Effects, GatewaysOwn } from "./effects.ts";
@@ -39,92 +31,12 @@ import { entryOf } from "./members.ts";
 import { hasPlaceFor, refuseArchived } from "./rules.ts";
 import { messageInMemory } from "./state.ts";
 import type { Room, Upload, UploadChange } from "./shape.ts";
+import { evolveUpload, fileKey, keptKey, keptPrefix, partKey, shownFile, uploadsAt, type Place } from "./uploads.ts";
 
 const { fileBytesMax, filePartBytes, filesPerMessageMax, pageEntriesDefault } = wireLimits;
 
 type Command = CommandOf<typeof roomCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
-
-const keptPrefix = "kept/";
-const keptKey = (seq: number, place: number): string => `${keptPrefix}${padded(seq)}/${String(place).padStart(2, "0")}`;
-/** The range of what is kept of one message. */
-export const keptOf = (seq: number) => ({
-  from: `${keptPrefix}${padded(seq)}/`,
-  to: `${keptPrefix}${padded(seq)}0`,
-  limit: filesPerMessageMax,
-});
-const fileKey = (id: string): string => `file/${id}`;
-/** Records whose keys name blobs. */
-export const partRecords = "part";
-const partKey = (hash: string): string => `${partRecords}/${hash}`;
-
-/** The uploads that have not expired. */
-export const uploadsAt = ({ uploads = [] }: Room, nowMs: number): readonly Upload[] =>
-  uploads.filter(({ atMs }) => atMs + limits.uploadIdleMs > nowMs);
-
-const unknown = ({ type: _type, width: _width, height: _height, ...upload }: Upload): Upload => upload;
-
-/** What becomes of the uploads. */
-export function evolveUpload(room: Room, change: UploadChange): Room {
-  const { uploads = [] } = room;
-  const withOne = (id: string, next: (upload: Upload) => Upload): Room => ({
-    ...room,
-    uploads: uploads.map((upload) => (upload.id === id ? next(upload) : upload)),
-  });
-  switch (change.is) {
-    case "begun":
-      return { ...room, uploads: [...uploads.filter(({ id }) => !change.ended.includes(id)), change.upload] };
-    case "taken":
-      return withOne(change.id, (upload) => ({ ...upload, epoch: change.epoch }));
-    case "grown": {
-      const { index, part, offset, atMs, found } = change;
-      return withOne(change.id, (upload) => ({
-        ...(found === undefined ? upload : { ...unknown(upload), ...found }),
-        offset,
-        atMs,
-        parts: index < upload.parts.length ? upload.parts.with(index, part) : [...upload.parts, part],
-      }));
-    }
-    default:
-      return { ...room, uploads: uploads.filter(({ id }) => id !== change.id) };
-  }
-}
-
-/** The room without the uploads that a message has now, or of somebody who has gone. */
-export function withoutUploads(room: Room, isGone: (upload: Upload) => boolean): Room {
-  if (room.uploads?.some(isGone) !== true) return room;
-  return { ...room, uploads: room.uploads.filter((upload) => !isGone(upload)) };
-}
-
-/** What a post and a deletion do to the records. */
-export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptFile[] = []): readonly RecordOp[] {
-  const [first] = gone;
-  return [
-    ...kept.flatMap((file, place): readonly RecordOp[] => [
-      { put: keptKey(file.seq, place), value: file },
-      { put: fileKey(file.id), value: { seq: file.seq, place } satisfies Place },
-      ...file.parts.map((hash) => ({ put: partKey(hash), value: file.id })),
-    ]),
-    ...(first === undefined ? [] : [{ deleteFrom: keptOf(first.seq).from, deleteTo: keptOf(first.seq).to }]),
-    ...gone.flatMap(({ id, parts }) => [fileKey(id), ...parts.map(partKey)].map((key) => ({ delete: key }))),
-  ];
-}
-
-/** Where a file is among the records. */
-interface Place {
-  readonly seq: number;
-  readonly place: number;
-}
-
-/** The files of a message as its readers see them. */
-export const shownFile = ({ id, name, bytes, type, width, height }: KeptFile): RoomFile => ({
-  id,
-  name,
-  bytes,
-  type,
-  ...(width !== undefined && { width }),
-  ...(height !== undefined && { height }),
-});
 
 /** The files of a post, or why it is refused. Each is whole, is the author's, and is in no message yet. */
 export function filesOfPost(

@@ -17,7 +17,7 @@ import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resumePage, type ResumeTag } from "../stream.ts";
 import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
-import { files, forGateway, onFilesRead, partRecords, type FileTag } from "./files.ts";
+import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
 import { entryOf } from "./members.ts";
 import {
   admitGuest,
@@ -44,6 +44,7 @@ import { ruleHandlers } from "./rules.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
 import { evolve, factsOf, record, viewOf } from "./state.ts";
 import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
+import { partRecords } from "./uploads.ts";
 import { counted, unreadHandlers, type CountTag } from "./unread.ts";
 
 export { remaking } from "./restoring.ts";

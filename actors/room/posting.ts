@@ -13,7 +13,7 @@ import {
 import { refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits } from "../outbox.ts";
-import { filesOfPost, keptOf, shownFile } from "./files.ts";
+import { filesOfPost } from "./files.ts";
 import { changed, eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
@@ -22,6 +22,7 @@ import { restore } from "./restoring.ts";
 import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
 import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
+import { keptOf, shownFile } from "./uploads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Post = Extract<Command, { type: "post" }>;

@@ -46,7 +46,7 @@ import {
 import { answeringOf, askedAfter } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
-import { evolveUpload, fileRecords, withoutUploads } from "./files.ts";
+import { evolveUpload, fileRecords, withoutUploads } from "./uploads.ts";
 import type { Room, RoomChange, RoomNotes, RoomState, UploadChange } from "./shape.ts";
 
 /** Owners that are named. */

@@ -106,6 +106,27 @@ async function goToFound(
   return at.showMessages(String(isApart ? one.replyTo : one.seq), isApart ? "thread" : "around");
 }
 
+/** Writes the files of a message into the folder where the command was begun. */
+async function save(
+  { room, seq }: { readonly room: string; readonly seq: number },
+  {
+    client,
+    files,
+    printer,
+  }: { readonly client: Pick<Client, "call">; readonly files: FilePort; readonly printer: Printer },
+): Promise<Step> {
+  const read = await client.call("room.history", room, { after: seq - 1, limit: 1 });
+  if (!read.ok) return stepOf(read);
+  const message = read.value.messages.find((one) => one.seq === seq);
+  if (message?.files === undefined) return wrong({ wrong: `Message #${seq} has no files.` });
+  for (const file of message.files) {
+    const saved = await files.save(file, room);
+    if (!saved.ok) return stepOf(saved);
+    printer.show({ saved: saved.value, file }, printer.dim(`Saved ${withoutControls(saved.value)}`));
+  }
+  return done;
+}
+
 /** Where somebody is who has entered nothing yet. */
 const nowhere: Here = {
   place: undefined,
@@ -240,25 +261,6 @@ export function createConversation(options: {
     return stepOf(answer);
   }
 
-  async function attach(path: string, room: string): Promise<Step> {
-    const sent = await options.files.send(path, room);
-    return sent.ok ? ask({ name: "room.post", parameters: { text: "", files: [sent.value] } }) : stepOf(sent);
-  }
-
-  async function save(room: string, seq: number): Promise<Step> {
-    const read = await client.call("room.history", room, { after: seq - 1, limit: 1 });
-    if (!read.ok) return stepOf(read);
-    const [message] = read.value.messages;
-    const { files = [] } = message?.seq === seq ? message : {};
-    if (files.length === 0) return wrong({ wrong: `Message #${seq} has no files.` });
-    for (const file of files) {
-      const saved = await options.files.save(file, room);
-      if (!saved.ok) return stepOf(saved);
-      show({ saved: saved.value, file }, dim(`Saved ${withoutControls(saved.value)}`));
-    }
-    return done;
-  }
-
   async function showMembers(room: string): Promise<Step> {
     const answer = await client.call("room.describe", room, {});
     const members = answer.ok ? Object.entries(answer.value.members) : [];
@@ -359,9 +361,12 @@ export function createConversation(options: {
         return "wrong" in results ? wrong(results) : results;
       }
       case "attach":
-        return inRoom((room) => attach(line.rest, room));
+        return inRoom(async (room) => {
+          const sent = await options.files.send(line.rest, room);
+          return sent.ok ? ask({ name: "room.post", parameters: { text: "", files: [sent.value] } }) : stepOf(sent);
+        });
       case "save": {
-        const saving = onNumber(first, (seq) => inRoom((room) => save(room, seq)));
+        const saving = onNumber(first, (seq) => inRoom((room) => save({ room, seq }, { ...options, printer })));
         return "wrong" in saving ? wrong(saving) : saving;
       }
       case "who":

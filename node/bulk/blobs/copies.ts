@@ -78,9 +78,9 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   const cache = new Map<BlobHash, Uint8Array>();
   const fetching = new Map<BlobHash, Promise<Result<Uint8Array>>>();
   let cachedBytes = 0;
+  const turns = new Turns(limits);
   let stopped = false;
-  let cancelSpread: (() => void) | undefined;
-  let cancelRound: (() => void) | undefined;
+  let [cancelSpread, cancelRound]: ((() => void) | undefined)[] = [];
   let spreading = false;
 
   const attempt = async <T>(work: () => Promise<T>): Promise<Result<T>> => {
@@ -275,11 +275,6 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     return lacking.every((lacks) => lacks?.size === 0);
   }
 
-  /** Bytes that this round may still compare with their names. */
-  let checkBytesLeft = 0;
-  /** The place of the pair with which the next round begins. */
-  let nextPair = 0;
-
   async function look([hash, actor]: Pair): Promise<void> {
     const reference = owned.reference([hash, actor]);
     const present = await options.refersTo(actor, hash);
@@ -294,7 +289,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
       if (seen !== undefined && (await heldElsewhere([hash, actor]))) await drop([hash, actor], seen);
       return;
     }
-    checkBytesLeft -= (await blobs.has(hash)) ?? 0;
+    turns.read((await blobs.has(hash)) ?? 0);
     if (await blobs.check(hash).catch(() => false)) return;
     log.warn("blob.mending", { hash });
     await fetched(actor, hash);
@@ -302,15 +297,9 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
 
   async function round(): Promise<void> {
     await spread();
-    const all = owned.pairs();
-    const first = nextPair % Math.max(1, all.length);
-    const waiting = [...all.slice(first), ...all.slice(0, first)].slice(0, limits.lookedPerRound).toReversed();
-    checkBytesLeft = limits.checkedBytesPerRound;
-    nextPair = first;
+    turns.begin(owned.pairs());
     const worker = async (): Promise<void> => {
-      // The next round goes on where this one has no bytes left.
-      for (let pair = waiting.pop(); pair !== undefined && !stopped && checkBytesLeft > 0; pair = waiting.pop()) {
-        nextPair += 1;
+      for (let pair = turns.next(); pair !== undefined && !stopped; pair = turns.next()) {
         const [hash] = pair;
         await look(pair).catch((error: unknown) => log.warn("blob.round.failed", { hash, failure: failureOf(error) }));
       }
@@ -385,6 +374,35 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
       stopMembers();
     },
   };
+}
+
+/** Which pairs a round looks after: it goes on where the one before had looked at enough, or read enough. */
+class Turns {
+  readonly #limits: Pick<BlobLimits, "lookedPerRound" | "checkedBytesPerRound">;
+  #waiting: Pair[] = [];
+  #first = 0;
+  #bytesLeft = 0;
+
+  constructor(limits: Pick<BlobLimits, "lookedPerRound" | "checkedBytesPerRound">) {
+    this.#limits = limits;
+  }
+
+  begin(all: readonly Pair[]): void {
+    const { lookedPerRound, checkedBytesPerRound } = this.#limits;
+    this.#first %= Math.max(1, all.length);
+    this.#waiting = [...all.slice(this.#first), ...all.slice(0, this.#first)].slice(0, lookedPerRound).toReversed();
+    this.#bytesLeft = checkedBytesPerRound;
+  }
+
+  next(): Pair | undefined {
+    if (this.#bytesLeft <= 0 || this.#waiting.length === 0) return undefined;
+    this.#first += 1;
+    return this.#waiting.pop();
+  }
+
+  read(bytes: number): void {
+    this.#bytesLeft -= bytes;
+  }
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

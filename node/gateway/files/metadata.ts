@@ -10,7 +10,7 @@
 import { crc32 } from "node:zlib";
 
 /** Formats that are looked into. */
-export type Scrubbed = "jpeg" | "png" | "webp";
+type Scrubbed = "jpeg" | "png" | "webp";
 
 /** The format by its type. */
 export const scrubbedFormat = (type: string | undefined): Scrubbed | undefined =>

@@ -1,6 +1,6 @@
 /** Files of messages, as members read them: whole, or a part by `Range`. */
 import { Readable } from "node:stream";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { Type } from "typebox";
 import {
   failure,
@@ -19,10 +19,7 @@ import { callerOf } from "../edge/http.ts";
 import { demand } from "../edge/refusals.ts";
 import type { GatewayContext } from "../options.ts";
 import { bytesOf, roomActor } from "./sealed.ts";
-import { isShown, unknownType } from "./types.ts";
-
-/** What a route below `/rooms/:room/files/:file` was asked for. */
-type Asked = FastifyRequest<{ Params: { room: string; file: string }; Querystring: { download?: string } }>;
+import { isShown, unknownType } from "./file-types.ts";
 
 /** From `start` on, before `end`. */
 interface Part {
@@ -33,26 +30,25 @@ interface Part {
 /** Parts of a file that one request holds: the one that is sent, and the one behind it. */
 const partsHeld = 2;
 
-/** Adds the route. */
-export function addFileReading(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
+/** The route. */
+export function fileRoute(at: GatewayContext, blobs: ActorBlobs): RouteOptions {
   const { kernel, limits } = at;
-  app.get<{ Params: { room: string; file: string }; Querystring: { download?: string } }>(
-    "/rooms/:room/files/:file",
-    {
-      config: { access: "user", permission: "room.read", errors: ["NOT_A_MEMBER", "NOT_FOUND", "RATE_LIMITED"] },
-      schema: {
-        summary: "A file of a message: for those who may read the message now",
-        description:
-          "Pictures, sounds and films are sent as what they are, all else to be saved; `?download` has everything " +
-          "saved. `Range` and `If-Range` ask for a part.",
-        tags: ["room"],
-        params: schema.object({ room: schema.roomKey, file: fileId }),
-        querystring: schema.object({ download: Type.Optional(Type.String({ maxLength: 8 })) }),
-        produces: [unknownType],
-      },
+  return {
+    method: "GET",
+    url: "/rooms/:room/files/:file",
+    config: { access: "user", permission: "room.read", errors: ["NOT_A_MEMBER", "NOT_FOUND", "RATE_LIMITED"] },
+    schema: {
+      summary: "A file of a message: for those who may read the message now",
+      description:
+        "Pictures, sounds and films are sent as what they are, all else to be saved; `?download` has everything " +
+        "saved. `Range` and `If-Range` ask for a part.",
+      tags: ["room"],
+      params: schema.object({ room: schema.roomKey, file: fileId }),
+      querystring: schema.object({ download: Type.Optional(Type.String({ maxLength: 8 })) }),
+      produces: [unknownType],
     },
-    async (request, reply) => {
-      const { room, file: id } = request.params;
+    async handler(request, reply) {
+      const { room, file: id } = request.params as { readonly room: string; readonly file: string };
       if (roomOfFile(id) !== room) throw new PlexusError(failure("NOT_FOUND", { file: id }));
       const message = { type: "file", by: callerOf(request).actor, id };
       const { askTimeoutMs: timeoutMs } = limits;
@@ -63,17 +59,17 @@ export function addFileReading(app: FastifyInstance, at: GatewayContext, blobs: 
       demand(await untilRead(at, waiting(reply), held, async () => ok(file)));
       return send(request, reply, file, (part) => bytesOf(blobs, file, { ...part, askAgain: ask }));
     },
-  );
+  };
 }
 
 function send(
-  request: Asked,
+  request: FastifyRequest,
   reply: FastifyReply,
   file: KeptFile,
   read: (part: Part) => AsyncIterable<Uint8Array>,
 ): FastifyReply {
   const { range, "if-range": ifRange, "if-none-match": known } = request.headers;
-  const isSaved = request.query.download !== undefined || !isShown(file.type);
+  const isSaved = (request.query as { readonly download?: string }).download !== undefined || !isShown(file.type);
   const etag = `"${file.id}"`;
   void reply.headers({
     etag,

@@ -1,8 +1,8 @@
-/** Bytes of an upload on their way: cut into parts, looked at, freed of what a picture says beside the picture, kept. */
+/** Bytes of an upload on their way: cut into parts, looked at, freed of what a picture says beside itself, kept. */
 import type { Readable } from "node:stream";
 import { failure, PlexusError, wireLimits, type FoundType, type RoomUpload } from "../../../protocols/index.ts";
 import { scrub, scrubbedFormat } from "./metadata.ts";
-import { typeOf, unknownType } from "./types.ts";
+import { typeOf, unknownType } from "./file-types.ts";
 
 const { filePartBytes, filePictureBytesMax } = wireLimits;
 

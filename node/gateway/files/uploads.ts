@@ -7,7 +7,7 @@
  *  What came before a connection died counts, as far as it is noticed here. A writer that was taken over is ended where
  *  it is on this node; elsewhere the room refuses its next part. `receiving.ts` has what happens to the bytes. */
 import type { Readable } from "node:stream";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import {
   apiPrefix,
   cleaned,
@@ -36,8 +36,6 @@ const path = "/files/uploads";
 const tags = ["room"];
 const bodyType = "application/offset+octet-stream";
 
-type OfUpload = FastifyRequest<{ Params: { id: string } }>;
-
 const config = { access: "user", permission: "room.post" } as const;
 const params = schema.object({ id: fileId });
 
@@ -46,41 +44,44 @@ interface Uploading {
   readonly at: GatewayContext;
   readonly writers: Writers;
   /** Asks the room of a file in the caller's name. */
-  ask(request: FastifyRequest, id: string, message: { readonly type: string }): Promise<RoomUpload>;
+  readonly ask: (request: FastifyRequest, id: string, message: { readonly type: string }) => Promise<RoomUpload>;
   /** Keeps parts in a person's name. */
-  keeping(by: string, upload: RoomUpload): Keeping;
+  readonly keeping: (by: string, upload: RoomUpload) => Keeping;
 }
 
-/** Adds the routes. */
-export function addUploads(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
+/** Has the routes of this scope take bytes as they come. */
+export const takeBytes = (scope: FastifyInstance): void => {
+  scope.addContentTypeParser(bodyType, (_request, payload, done) => done(null, payload));
+};
+
+/** The routes. */
+export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly RouteOptions[] {
   const { kernel, limits, random } = at;
-  const tell = (id: string, message: { readonly type: string; readonly by: string }) =>
+  const said = (id: string, message: { readonly type: string }) =>
     kernel.ask({ to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs });
   const scrubbing = new Turns(limits.filePicturesMax);
   const uploading: Uploading = {
     at,
     writers: new Writers(limits.fileWritersMax, limits.fileWritersPerPersonMax),
-    ask: async (request, id, message) =>
-      demand(
-        await tell(id, { ...message, id, by: callerOf(request).actor } as typeof message & { by: string }),
-      ) as RoomUpload,
+    ask: async (request, id, message) => {
+      const named = { ...message, id, by: callerOf(request).actor };
+      return demand(await said(id, named)) as RoomUpload;
+    },
     keeping: (by, { id, epoch, key }) => ({
       read: (file, index) => readPart(blobs, file, index),
       scrub: (work) => scrubbing.take(work),
       async keep(index, part, found) {
         const sealed = sealPart({ id, key }, index, { bytes: part, random });
         const fact = { type: "uploadPart", id, by, epoch, index, bytes: part.length, ...(found && { found }) };
-        const commit = (hash: string) => tell(id, { ...fact, part: hash } as typeof fact);
+        const commit = (hash: string) => {
+          const named = { ...fact, part: hash };
+          return said(id, named);
+        };
         return demand(await blobs.put(roomActor(id), sealed, commit)) as RoomUpload;
       },
     }),
   };
-  app.register(async (scope) => {
-    scope.addContentTypeParser(bodyType, (_request, payload, done) => done(null, payload));
-    scope.addHook("onRequest", speakTus);
-    addCreation(scope, uploading);
-    addWriting(scope, uploading);
-  });
+  return [creation(uploading), state(uploading), writing(uploading), ending(uploading)];
 }
 
 /** Refuses people who come too often. */
@@ -92,92 +93,86 @@ const limited = ({ rates }: GatewayContext, name: string, rate: Rate) => {
   };
 };
 
-function addCreation(scope: FastifyInstance, { at, ask }: Uploading): void {
-  const able = {
-    "tus-version": version,
-    "tus-extension": "creation,termination,expiration",
-    "tus-max-size": fileBytesMax,
-  };
-  scope.options(
-    path,
-    { config, schema: { summary: "What uploads of files can do: tus 1.0.0", tags } },
-    async (_request, reply) => reply.headers(able).code(204).send(),
-  );
-  scope.post(
-    path,
-    {
-      config: { ...config, errors: ["TOO_LARGE", "QUOTA_EXCEEDED", "LIMIT_REACHED", "ROOM_ARCHIVED"] },
-      schema: {
-        summary: "Begins the upload of a file for a room: tus 1.0.0",
-        description:
-          "`Upload-Length` says how long it is, `Upload-Metadata` its `filename` and the `room`. The answer's " +
-          "`Location` takes the bytes by PATCH; its last part is the id that `post` takes in `files`.",
-        tags,
-      },
-      onRequest: limited(at, "file", at.limits.fileRate),
-    },
-    async (request, reply) => {
-      const { room, ...wanted } = wantedOf(request);
-      const id = `${at.newId()}.${room}`;
-      const message = { type: "upload", key: newFileKey(at.random), ...wanted };
-      const admission = demand(await admitQuota(at, callerOf(request), "bytes", wanted.bytes));
-      let counted = 0;
-      try {
-        const upload = await ask(request, id, message);
-        counted = wanted.bytes;
-        void reply.header("location", `${request.mount}${apiPrefix}${path}/${id}`);
-        return tell(reply.code(201), upload).send();
-      } finally {
-        admission?.over(counted);
-      }
-    },
-  );
-}
-
-function addWriting(scope: FastifyInstance, { at, writers, ask, keeping }: Uploading): void {
-  scope.head(
-    `${path}/:id`,
-    { config, schema: { summary: "How many bytes of an upload are kept", tags, params } },
-    async (request: OfUpload, reply) => {
-      const { id } = request.params;
-      await writers.end(id, callerOf(request).user);
-      const upload = await ask(request, id, { type: "uploadTake" });
-      return tell(reply, upload).header("upload-length", upload.bytes).header("cache-control", "no-store").send();
-    },
-  );
-  scope.patch(
-    `${path}/:id`,
-    {
-      config: { ...config, errors: ["CHANGED_MEANWHILE", "NOT_FOUND", "TOO_LARGE", "DISK_FULL", "OVERLOADED"] },
-      schema: { summary: "Sends bytes of an upload", tags, params, consumes: [bodyType] },
-      onRequest: limited(at, "filePart", at.limits.filePartRate),
-    },
-    async (request: OfUpload, reply) => {
-      const { id } = request.params;
-      const { user, actor } = callerOf(request);
-      const message = { type: "uploadTake", offset: numberIn(request, "upload-offset") };
-      const body = request.body as Readable | undefined;
-      if (typeof body?.[Symbol.asyncIterator] !== "function") throw bad("content-type", `send ${bodyType}`);
-      await writers.end(id, user);
+const creation = ({ at, ask }: Uploading): RouteOptions => ({
+  method: "POST",
+  url: path,
+  config: { ...config, errors: ["TOO_LARGE", "QUOTA_EXCEEDED", "LIMIT_REACHED", "ROOM_ARCHIVED"] },
+  schema: {
+    summary: "Begins the upload of a file for a room: tus 1.0.0",
+    description:
+      "`Upload-Length` says how long it is, `Upload-Metadata` its `filename` and the `room`. The answer's " +
+      "`Location` takes the bytes by PATCH; its last part is the id that `post` takes in `files`.",
+    tags,
+  },
+  onRequest: [speakTus, limited(at, "file", at.limits.fileRate)],
+  async handler(request, reply) {
+    const { room, ...wanted } = wantedOf(request);
+    const id = `${at.newId()}.${room}`;
+    const message = { type: "upload", key: newFileKey(at.random), ...wanted };
+    const admission = demand(await admitQuota(at, callerOf(request), "bytes", wanted.bytes));
+    let counted = 0;
+    try {
       const upload = await ask(request, id, message);
-      const announced = Number(request.headers["content-length"] ?? 0);
-      if (upload.offset + announced > upload.bytes) throw tooLong(upload);
-      const parts = keeping(actor, upload);
-      const after = await writers.write(id, { user, body }, (bytes) => receive(bytes, upload, parts));
-      return tell(reply.code(204), after).send();
-    },
-  );
-  scope.delete(
-    `${path}/:id`,
-    { config, schema: { summary: "Gives up an upload", tags, params } },
-    async (request: OfUpload, reply) => {
-      const { id } = request.params;
-      await writers.end(id, callerOf(request).user);
-      await ask(request, id, { type: "uploadDrop" });
-      return reply.code(204).send();
-    },
-  );
-}
+      counted = wanted.bytes;
+      void reply.header("location", `${request.mount}${apiPrefix}${path}/${id}`);
+      return tell(reply.code(201), upload).send();
+    } finally {
+      admission?.over(counted);
+    }
+  },
+});
+
+const state = ({ writers, ask }: Uploading): RouteOptions => ({
+  method: "HEAD",
+  url: `${path}/:id`,
+  config,
+  schema: { summary: "How many bytes of an upload are kept", tags, params },
+  onRequest: speakTus,
+  async handler(request, reply) {
+    const id = idOf(request);
+    await writers.end(id, callerOf(request).user);
+    const upload = await ask(request, id, { type: "uploadTake" });
+    return tell(reply, upload).header("upload-length", upload.bytes).header("cache-control", "no-store").send();
+  },
+});
+
+const writing = ({ at, writers, ask, keeping }: Uploading): RouteOptions => ({
+  method: "PATCH",
+  url: `${path}/:id`,
+  config: { ...config, errors: ["CHANGED_MEANWHILE", "NOT_FOUND", "TOO_LARGE", "DISK_FULL", "OVERLOADED"] },
+  schema: { summary: "Sends bytes of an upload", tags, params, consumes: [bodyType] },
+  onRequest: [speakTus, limited(at, "filePart", at.limits.filePartRate)],
+  async handler(request, reply) {
+    const id = idOf(request);
+    const { user, actor } = callerOf(request);
+    const message = { type: "uploadTake", offset: numberIn(request, "upload-offset") };
+    const body = request.body as Readable | undefined;
+    if (typeof body?.[Symbol.asyncIterator] !== "function") throw bad("content-type", `send ${bodyType}`);
+    await writers.end(id, user);
+    const upload = await ask(request, id, message);
+    const announced = Number(request.headers["content-length"] ?? 0);
+    if (upload.offset + announced > upload.bytes) throw tooLong(upload);
+    const parts = keeping(actor, upload);
+    const after = await writers.write(id, { user, body }, (bytes) => receive(bytes, upload, parts));
+    return tell(reply.code(204), after).send();
+  },
+});
+
+const ending = ({ writers, ask }: Uploading): RouteOptions => ({
+  method: "DELETE",
+  url: `${path}/:id`,
+  config,
+  schema: { summary: "Gives up an upload", tags, params },
+  onRequest: speakTus,
+  async handler(request, reply) {
+    const id = idOf(request);
+    await writers.end(id, callerOf(request).user);
+    await ask(request, id, { type: "uploadDrop" });
+    return reply.code(204).send();
+  },
+});
+
+const idOf = ({ params: named }: FastifyRequest): string => (named as { readonly id: string }).id;
 
 const bad = (field: string, problem: string): PlexusError =>
   new PlexusError(failure("BAD_REQUEST", { path: `/headers/${field}`, problem }));
@@ -185,7 +180,7 @@ const bad = (field: string, problem: string): PlexusError =>
 /** Says which version it is, and takes no other. */
 async function speakTus(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
   void reply.header("tus-resumable", version);
-  if (request.method === "OPTIONS" || request.headers["tus-resumable"] === version) return undefined;
+  if (request.headers["tus-resumable"] === version) return undefined;
   const error = failure("BAD_REQUEST", { path: "/headers/tus-resumable", problem: `send ${version}` });
   return reply.code(412).header("tus-version", version).send({ error });
 }

@@ -71,6 +71,10 @@ const frames: Readonly<Record<string, readonly object[]>> = {
 /** Commands by which a gateway changes something without a permission of power, and what speaks for each. */
 const others: Readonly<Record<string, string>> = {
   "room.admitGuest": "brings in a guest whose invitation was used; the room asks whether its maker may",
+  "room.upload": "a file of a member; the room asks whether they may post",
+  "room.uploadTake": "the same",
+  "room.uploadPart": "the same",
+  "room.uploadDrop": "the same",
   "user.openSession": "a session: its proofs are compared with what the account asks for",
   "user.confirmSession": "its proofs are compared with what the account asks for",
   "user.sessionUsed": "a time and an address",

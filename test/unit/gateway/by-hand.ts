@@ -18,6 +18,12 @@ export const byHand: Readonly<Record<string, readonly string[]>> = {
     "GET /api/v1/branding/logo/:hash",
     "GET /api/v1/me/export",
     "GET /api/v1/people/:user/avatar/:hash",
+    "GET /api/v1/rooms/:room/files/:file",
+  ],
+  "of tus, in its headers": [
+    "POST /api/v1/files/uploads",
+    "DELETE /api/v1/files/uploads/:id",
+    "PATCH /api/v1/files/uploads/:id",
   ],
   "for programs that watch nodes, outside of the interface": ["GET /healthz", "GET /metrics", "GET /readyz"],
   "of OpenAI, Ollama or Anthropic, in their words": [

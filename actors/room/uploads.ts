@@ -1,0 +1,92 @@
+/** Files as the room's state and records have them; what is done with them is in `files.ts`. */
+import { wireLimits, type KeptFile, type RoomFile } from "../../protocols/index.ts";
+import type { RecordOp } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { padded } from "../stream.ts";
+import type { Room, Upload, UploadChange } from "./shape.ts";
+
+/** The beginning of all that is kept. */
+export const keptPrefix = "kept/";
+/** Where one file of a message is kept. */
+export const keptKey = (seq: number, place: number): string =>
+  `${keptPrefix}${padded(seq)}/${String(place).padStart(2, "0")}`;
+/** The range of what is kept of one message. */
+export const keptOf = (seq: number) => ({
+  from: `${keptPrefix}${padded(seq)}/`,
+  to: `${keptPrefix}${padded(seq)}0`,
+  limit: wireLimits.filesPerMessageMax,
+});
+/** What leads from a file's id to it. */
+export const fileKey = (id: string): string => `file/${id}`;
+/** Records whose keys name blobs. */
+export const partRecords = "part";
+/** What leads from a blob to its file. */
+export const partKey = (hash: string): string => `${partRecords}/${hash}`;
+
+/** The uploads that have not expired. */
+export const uploadsAt = ({ uploads = [] }: Room, nowMs: number): readonly Upload[] =>
+  uploads.filter(({ atMs }) => atMs + limits.uploadIdleMs > nowMs);
+
+const unknown = ({ type: _type, width: _width, height: _height, ...upload }: Upload): Upload => upload;
+
+/** What becomes of the uploads. */
+export function evolveUpload(room: Room, change: UploadChange): Room {
+  const { uploads = [] } = room;
+  const withOne = (id: string, next: (upload: Upload) => Upload): Room => ({
+    ...room,
+    uploads: uploads.map((upload) => (upload.id === id ? next(upload) : upload)),
+  });
+  switch (change.is) {
+    case "begun":
+      return { ...room, uploads: [...uploads.filter(({ id }) => !change.ended.includes(id)), change.upload] };
+    case "taken":
+      return withOne(change.id, (upload) => ({ ...upload, epoch: change.epoch }));
+    case "grown": {
+      const { index, part, offset, atMs, found } = change;
+      return withOne(change.id, (upload) => ({
+        ...(found === undefined ? upload : { ...unknown(upload), ...found }),
+        offset,
+        atMs,
+        parts: index < upload.parts.length ? upload.parts.with(index, part) : [...upload.parts, part],
+      }));
+    }
+    default:
+      return { ...room, uploads: uploads.filter(({ id }) => id !== change.id) };
+  }
+}
+
+/** The room without the uploads that a message has now, or of somebody who has gone. */
+export function withoutUploads(room: Room, isGone: (upload: Upload) => boolean): Room {
+  if (room.uploads?.some(isGone) !== true) return room;
+  return { ...room, uploads: room.uploads.filter((upload) => !isGone(upload)) };
+}
+
+/** What a post and a deletion do to the records. */
+export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptFile[] = []): readonly RecordOp[] {
+  const [first] = gone;
+  return [
+    ...kept.flatMap((file, place): readonly RecordOp[] => [
+      { put: keptKey(file.seq, place), value: file },
+      { put: fileKey(file.id), value: { seq: file.seq, place } satisfies Place },
+      ...file.parts.map((hash) => ({ put: partKey(hash), value: file.id })),
+    ]),
+    ...(first === undefined ? [] : [{ deleteFrom: keptOf(first.seq).from, deleteTo: keptOf(first.seq).to }]),
+    ...gone.flatMap(({ id, parts }) => [fileKey(id), ...parts.map(partKey)].map((key) => ({ delete: key }))),
+  ];
+}
+
+/** Where a file is among the records. */
+export interface Place {
+  readonly seq: number;
+  readonly place: number;
+}
+
+/** The files of a message as its readers see them. */
+export const shownFile = ({ id, name, bytes, type, width, height }: KeptFile): RoomFile => ({
+  id,
+  name,
+  bytes,
+  type,
+  ...(width !== undefined && { width }),
+  ...(height !== undefined && { height }),
+});
