@@ -155,9 +155,8 @@ export function createConversation(options: {
   const { user, client, screen, names } = options;
   const printer = createPrinter(screen, options.json);
   const { color, dim, remark, show } = printer;
-  const { who, said } = names;
   const finder = new Finder((fields) => options.search(fields), { printer, names });
-  const look: Look = { color, who, said };
+  const look: Look = { color, who: names.who, said: names.said };
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
 
@@ -430,7 +429,7 @@ export function createConversation(options: {
       if (!screen.interactive) return;
       const did = edited === true ? "edited a message" : "wrote";
       const told = () =>
-        remark(dim(`* ${who(author)} ${did} in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
+        remark(dim(`* ${look.who(author)} ${did} in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
       void names.ready(author).then(told);
     },
     onLink(link) {
