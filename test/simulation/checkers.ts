@@ -70,6 +70,9 @@ export const checkerNames = [
   "key-once", // two units, or two nodes of a manifest, have one key
   "backup-disks", // the disks of as many nodes as suffice, with the kit, do not bring back the newest snapshot
   "backup-left", // after the faults, holders keep for the backup what no snapshot needs
+  "search-is-scan", // a search found other than a look at all that the asker may read
+  "search-comes-back", // after the faults, a room was not searched again
+  "search-erased", // after its time, what was deleted was in the files of an index
   "wanted-kept", // after the faults, a wanted model is on fewer nodes than it can be, or not in memory there
   "wanted-no-more", // a node pulled a model that nobody wants, that it may not keep, or that enough nodes keep
   "source-asked-once", // the source of a model was asked although another node was known to have it

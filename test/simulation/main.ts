@@ -32,6 +32,7 @@ interface Options {
   readonly raft: boolean;
   readonly explore?: string | true;
   readonly shards: boolean;
+  readonly search: boolean;
   readonly backups: boolean;
   readonly seeds: number;
   readonly from: number;
@@ -57,6 +58,7 @@ const command = new Command("npm run simulate --")
   .option("--raft", "a seed is the life of a replicated directory's voters", false)
   .option("--explore [scope]", "with --raft: no seeds, but every state within bounds; a scope's name, or all")
   .option("--shards", "a seed is the life of stripes and their holders", false)
+  .option("--search", "a seed is the life of a cluster's indexes of messages", false)
   .option("--backups", "a seed is the life of a cluster's backups", false)
   .option("--seeds <count>", "how many", count, 1_000)
   .option("--from <seed>", "the first one", count, 1)
@@ -81,6 +83,7 @@ const partLives = {
   models: async (): Promise<Life> => (await import("./models.ts")).runModelsSeed,
   quotas: async (): Promise<Life> => (await import("./quotas.ts")).runQuotasSeed,
   raft: async (): Promise<Life> => (await import("./raft/run.ts")).runRaftSeed,
+  search: async (): Promise<Life> => (await import("./search.ts")).runSearchSeed,
   shards: async (): Promise<Life> => (await import("./shards.ts")).runShardsSeed,
   wanted: async (): Promise<Life> => (await import("./wanted-models.ts")).runWantedModelsSeed,
 } as const;
@@ -97,7 +100,7 @@ const run = async (seed: number, options: { readonly trace?: boolean } = {}): Pr
   (await (life ??= loadLife()))(seed, options);
 
 /** What the seeds are lives of. */
-const lifeFlags = (["cluster", "backups", "blobs", "models", "quotas", "raft", "shards", "wanted"] as const)
+const lifeFlags = (["cluster", "backups", "blobs", "models", "quotas", "raft", "search", "shards", "wanted"] as const)
   .filter((name) => values[name])
   .map((name) => `--${name}`);
 

@@ -34,6 +34,7 @@ function simulate(
     shards = false,
     raft = false,
     backups = false,
+    search = false,
     plan,
   }: Mutation,
   signal: AbortSignal,
@@ -55,6 +56,7 @@ function simulate(
   if (shards) args.push("--shards");
   if (raft) args.push("--raft");
   if (backups) args.push("--backups");
+  if (search) args.push("--search");
   if (plan && !isDrawn) args.push("--plan", JSON.stringify(plan));
   const env = { ...process.env, PLEXUS_MUTATION: name };
   return new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@ import { ofKernel } from "./mutations/kernel.ts";
 import { ofModels } from "./mutations/models.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { ofReplication } from "./mutations/replication.ts";
+import { ofSearch } from "./mutations/search.ts";
 
 export type { Mutation } from "./mutations/mutation.ts";
 
@@ -14,4 +15,5 @@ export const mutations: readonly Mutation[] = [
   ...ofDirectory,
   ...ofModels,
   ...ofBackups,
+  ...ofSearch,
 ];

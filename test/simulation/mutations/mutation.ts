@@ -36,6 +36,8 @@ export interface Mutation {
   readonly raft?: boolean;
   /** Seeds of a cluster's backups. */
   readonly backups?: boolean;
+  /** Seeds of a cluster's indexes of messages. */
+  readonly search?: boolean;
   /** Looked for by `npm run test:long` alone: it takes many seeds. */
   readonly long?: boolean;
 }
