@@ -26,7 +26,7 @@ export type Send = (
   looks: boolean,
 ) => Promise<Result<unknown>>;
 
-/** What follows the name of an operation: nothing where it takes nothing. */
+/** The arguments behind the name of an operation: none where the operation takes none. */
 export type CallInput<Name extends OperationName> =
   Record<never, never> extends OperationInput<Name>
     ? readonly [input?: OperationInput<Name>]
@@ -57,7 +57,7 @@ export class Keys {
     this.#nowMs = nowMs;
   }
 
-  /** Sends a request by its key. */
+  /** Sends a request under its key. */
   async by<Answer>(request: string, send: (key: string) => Promise<Result<Answer>>): Promise<Result<Answer>> {
     const key = this.#keyOf(request);
     const answer = await send(key);
@@ -79,7 +79,7 @@ export class Keys {
   }
 }
 
-/** Calls by what sends requests. */
+/** Makes the calls of operations from a function that sends requests. */
 export const callsBy =
   (send: Send, keys: Keys): Call =>
   (name, ...[input = {}]) => {
@@ -100,7 +100,7 @@ export type Ask = <Name extends Question>(
     : readonly [input: QuestionInput<Name>]
 ) => Promise<Result<QuestionAnswer<Name>>>;
 
-/** Asks actors by what sends requests. */
+/** Makes the questions to actors from a function that sends requests. */
 export const asksBy =
   (send: Send): Ask =>
   (name, ...[input = {}]) => {

@@ -57,7 +57,7 @@ export class Client {
   readonly #linkListeners = new Set<(link: Link) => void>();
   readonly #activityListeners = new Set<(activity: Activity) => void>();
   readonly #presenceListeners = new Set<PresenceListener>();
-  /** Who is looked at; undefined: nobody was yet. */
+  /** The people who are looked at; undefined: `look` was not called yet. */
   #lookedAt: readonly string[] | undefined;
   /** The newest `look`, whose answer counts. */
   #look: number | undefined;
@@ -219,7 +219,7 @@ export class Client {
     return cancel;
   }
 
-  /** Why a command is not even begun. */
+  /** Why a command is refused before it is sent. */
   #unsendable(once: boolean): Failure | undefined {
     if (this.#link.status === "ended") return this.#link.failure;
     if (this.#closed) return failure("STOPPING");

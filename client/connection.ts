@@ -64,13 +64,13 @@ export class Connection {
   #status: ConnectionStatus = { status: "connecting", attempt: 0 };
   #route: Route;
   #at: At;
-  /** The one in use. */
+  /** The socket in use. */
   #current: Dialled | undefined;
-  /** Those that have not said hello. */
+  /** Sockets whose node has not said hello yet. */
   readonly #dialled = new Set<Dialled>();
   /** Attempts since the connection was stable last. */
   #attempt = 0;
-  /** Of this round of nodes, a reason that may pass. */
+  /** A reason from this round of nodes that may pass. */
   #passing: Failure | undefined;
   /** Pauses of attempts: they end, as `#dialled` does, whenever the node in use is another, or what is known of it. */
   readonly #pauses = new Set<() => void>();
@@ -201,7 +201,7 @@ export class Connection {
     this.#dialled.add(dialled);
   }
 
-  /** Why the node did not have us, when only a second question could tell. */
+  /** Why the node refused this client, where only a second question can tell. */
   #toldLate(reason: Failure | undefined): void {
     if (reason === undefined || this.#closed || this.#status.status === "open") return;
     if (ends.has(reason.code)) this.#end(reason);
@@ -328,7 +328,7 @@ export class Connection {
     });
   }
 
-  // Nobody waits for its answer: any frame is a sign of life.
+  // The answer itself is not awaited: any frame is a sign of life.
   #ping(): void {
     this.send({ id: 0, do: "ping" });
   }

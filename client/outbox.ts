@@ -8,7 +8,7 @@ import type { ClientPorts } from "./ports.ts";
 /** A command that is to be answered. */
 export interface PendingCommand {
   readonly frame: ClientFrame;
-  /** Dropped instead of repeated: what asks for it anew, or does without, is the caller. */
+  /** Dropped when the connection is lost; the caller asks again or goes without. */
   readonly once: boolean;
   readonly answer: (result: Result<unknown>) => void;
 }
@@ -31,7 +31,7 @@ interface Waiting extends PendingCommand {
   refusal: Failure | undefined;
   /** An earlier sending may have had its effect. */
   mayHaveRun: boolean;
-  /** Its time was over once, and it was sent anew to learn what became of it. */
+  /** Its time was over once, and it was sent again to learn its outcome. */
   asksAgain: boolean;
 }
 
@@ -110,7 +110,7 @@ export class Outbox {
     this.pump();
   }
 
-  /** Sends what waits for its turn. */
+  /** Sends the commands that wait for their turn. */
   pump(): void {
     if (!this.#way.isOpen) return;
     let outstanding = 0;
@@ -133,7 +133,7 @@ export class Outbox {
     }
   }
 
-  /** Nothing is sent any more. Of a change that was sent nobody here can say what became of it. */
+  /** Ends every command. The outcome of a change that was sent is unknown. */
   end(reason: Failure): void {
     for (const waiting of this.#waiting.values()) {
       const { frame, once, mayHaveRun, phase } = waiting;
@@ -154,14 +154,14 @@ export class Outbox {
     this.pump();
   }
 
-  /** Whether a refusal is not the last word. */
+  /** Whether a refused command is sent again. */
   #isRepeated(waiting: Waiting, refusal: Failure): boolean {
     const { once, repeats, mayHaveRun, frame } = waiting;
     if (once || this.#leftMs(waiting) <= 0) return false;
     const passes = passingCodes.has(refusal.code);
     // A refusal that names a node tells of another one, too: it comes back, or somebody takes over.
     if (passes && (this.#way.amongMany || awayNode(refusal) !== undefined)) return true;
-    // What became of it the node can say, or do it now, when it gets the same operation again.
+    // Sent again under the same operation id, the node says the outcome, or makes the change now.
     const unknown = frame.operationId !== undefined && givenUp(refusal, mayHaveRun).outcome === "unknown";
     return (passes || unknown || loaded.has(refusal.code)) && repeats < limits.repeatsMax;
   }
@@ -193,7 +193,7 @@ export class Outbox {
     return true;
   }
 
-  /** A timer says that its time is over. */
+  /** Called by a timer when the time of a command is over. */
   #expire(waiting: Waiting): void {
     const { frame, once, asksAgain, phase } = waiting;
     if (phase.is === "out") waiting.mayHaveRun = true;
@@ -216,7 +216,7 @@ export class Outbox {
     return this.#answerTimeoutMs + limits.lastAnswerTimeoutMs - sinceMs(addedAt, this.#ports);
   }
 
-  /** What is said of a command whose time is over. */
+  /** The answer to a command whose time is over. */
   #giveUp(waiting: Waiting): void {
     const { refusal, mayHaveRun } = waiting;
     // Without a refusal it was never sent, unless it may have run.

@@ -3,10 +3,10 @@ import type { CatalogPage, CatalogRow } from "../protocols/index.ts";
 import { folded } from "../protocols/text/names.ts";
 import { clientLimits as limits } from "./limits.ts";
 
-/** What everybody may know of a person, as lists of people have it. */
+/** The public part of a person, as lists of people have it. */
 export type Person = Pick<CatalogRow, "key" | "title" | "avatar">;
 
-/** How people are asked for. */
+/** The questions about people that a node answers. */
 export interface PeoplePorts {
   /** A page of the list of people, after an account. */
   readonly page: (after: string | undefined) => Promise<Result<CatalogPage>>;
@@ -23,7 +23,7 @@ export class People {
   readonly #known = new Map<string, Person>();
   /** Asked for and not found: they are called by their accounts. */
   readonly #unknown = new Set<string>();
-  /** The people who have each folded name. */
+  /** Accounts by the folded names of their people. */
   readonly #titles = new Map<string, Set<string>>();
   readonly #listeners = new Set<() => void>();
   #version = 0;
@@ -36,7 +36,7 @@ export class People {
     this.#ports = ports;
   }
 
-  /** Rises with all that is learnt. */
+  /** Rises whenever something new is learnt. */
   readonly version = (): number => this.#version;
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -44,7 +44,7 @@ export class People {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Whether this person is known, or was asked for in vain. */
+  /** Whether this person is known, or was not found. */
   isAsked(user: string): boolean {
     return this.#known.has(user) || this.#unknown.has(user);
   }
@@ -59,7 +59,7 @@ export class People {
     return this.#known.get(user);
   }
 
-  /** Takes what was told of people, in place of what was known of them. */
+  /** Takes rows of people in place of those that were known. */
   learn(people: readonly Person[]): void {
     for (const person of people) {
       this.#forget(person.key);
@@ -77,7 +77,7 @@ export class People {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Learns of those who are not known; resolves when they were asked for. One question at a time. */
+  /** Asks for the people who are not known yet, one question at a time; resolves after the last one. */
   want(users: Iterable<string>): Promise<void> {
     const wanted = [...users];
     if (this.#missing(wanted).length === 0) return Promise.resolve();
@@ -101,7 +101,7 @@ export class People {
     for (const user of this.#missing(users)) {
       const card = this.#unknown.size + this.#known.size < limits.peopleMax ? await this.#ports.card(user) : undefined;
       if (card?.ok === true) this.learn([card.value]);
-      // A node that cannot say it now is asked again another time.
+      // A node that cannot answer now is asked again the next time.
       else if (card === undefined || card.error.outcome === "failed") this.#unknown.add(user);
       else return;
     }

@@ -24,9 +24,9 @@ export interface ClientPorts {
   /** A fresh id under which a change is made at most once. */
   operationId(): string;
   /** Asks in another way why the node at `url` does not have us: to many sockets a refused upgrade looks like a node
-   *  that is down. Undefined: nobody knows. Absent: `closed` says it. */
+   *  that is down. Undefined: the reason is not known. Absent: `closed` says it. */
   refusal?(url: string): Promise<Failure | undefined>;
-  /** False: there is no network, and no use in trying. Absent: nobody can say. */
+  /** False: there is no network, so no attempt is made. Absent: the platform cannot tell. */
   online?(): boolean;
   /** Keeps what a node said about others: it is needed when the node can no longer be asked. Absent: nothing is
    *  kept. */

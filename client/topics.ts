@@ -3,7 +3,7 @@ import type { ClientFrame, NodeFrame, Subscribed } from "../protocols/index.ts";
 import { backoffMs } from "./backoff.ts";
 import type { ClientPorts } from "./ports.ts";
 
-/** Somebody who follows a topic. */
+/** A follower of a topic. */
 export interface Follower<State = unknown, Event = unknown, Signal = unknown> {
   /** Comes first, unless a position was given, and again whenever the topic could not be continued. */
   state(state: State, head: number): void;
@@ -44,7 +44,7 @@ export class Topics {
     answer: (id: number, result: Result<unknown>) => void,
   ) => number | undefined;
   readonly #topics = new Map<string, Topic>();
-  /** Which connection this is. */
+  /** The number of the present connection. */
   #era = 0;
 
   /** `send` sends a command that is dropped when the connection is lost, and gives its id; undefined: there is none. */
@@ -96,7 +96,7 @@ export class Topics {
     for (const [topic, entry] of this.#topics) this.#subscribe(topic, entry);
   }
 
-  /** There is none any more. */
+  /** The connection is lost. */
   lost(): void {
     this.#era += 1;
     for (const entry of this.#topics.values())
@@ -109,12 +109,12 @@ export class Topics {
     this.#topics.clear();
   }
 
-  /** Takes what a node says about a topic. */
+  /** Takes a frame of the node about a topic. */
   take(frame: Extract<NodeFrame, { topic: string }>): void {
     const entry = this.#topics.get(frame.topic);
     if (entry === undefined) return;
     if ("lost" in frame) {
-      // It ends an earlier subscription: the one that is asked for now is answered apart.
+      // This ends an earlier subscription. The present one has an answer of its own.
       if (entry.asked !== undefined) return;
       entry.live = false;
       const isStale = outOfRange.has(frame.lost.code);
@@ -123,7 +123,7 @@ export class Topics {
       else this.#refuse(frame.topic, entry, frame.lost);
       return;
     }
-    // Before the state has arrived: it is newer.
+    // The state has not arrived yet, and is newer than this event.
     if (entry.cursor === undefined) return;
     if (frame.at === undefined) {
       for (const follower of entry.followers) follower.signal?.(frame.event);

@@ -6,7 +6,7 @@ import type { MailRequest } from "../ports/index.ts";
 
 /** One message. */
 export interface Letter {
-  /** What it is, for the log and the metrics: never whom it is to. */
+  /** The sort of letter, as the log and the metrics name it. The recipient is never named there. */
   readonly what: MailRequest["what"];
   readonly to: string;
   readonly subject: string;
@@ -26,7 +26,7 @@ const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (sign) => 
 /** One paragraph, or a link that stands alone. */
 type Part = string | { readonly link: string; readonly says: string };
 
-/** A link into the page: what is behind `#` is sent to no server by browsers. */
+/** A link into the page. Browsers do not send the part behind `#` to a server. */
 const linkTo = (publicUrl: string, rest: string): string => `${publicUrl}/#${rest}`;
 const hours = (ms: number): string => (ms >= 7_200_000 ? `${Math.round(ms / 3_600_000)} hours` : "an hour");
 
@@ -95,7 +95,7 @@ const texts: {
   ],
   alert: ({ alert, seen, playbook }, { publicUrl, host, node }) => {
     const { severity, about, title, source, count, lastAtMs, facts = {}, id } = alert;
-    // Names in it may be anybody's: a stranger chooses which account to guess at.
+    // The letter may name a person who did not ask for it: a stranger chooses which account to guess at.
     const line = (text: string): string => withoutControls(text);
     const where = host === "" ? node : host;
     return [
@@ -126,7 +126,7 @@ const texts: {
   ],
 };
 
-/** The letter of a request. */
+/** The letter that answers one request. */
 export function letterOf(request: MailRequest, at: LetterPlace): Letter {
   const address = at.publicUrl === "" ? "" : new URL(at.publicUrl).host;
   const named = withoutControls(at.brand ?? "");

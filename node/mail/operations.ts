@@ -4,11 +4,11 @@ import { acted, ok, type HandlersOf, type mailOperations, type MailServer } from
 import type { MailSettings } from "../cluster/facts/mail.ts";
 import type { Outbound } from "../ports/index.ts";
 
-/** What the handlers stand on. */
+/** What the handlers need. */
 interface Parts {
   readonly settings: Pick<MailSettings, "current" | "set" | "remove">;
   readonly outbound: Pick<Outbound, "send" | "waiting">;
-  /** Where links lead to now; undefined: none are sent. */
+  /** The address of the page, for links; undefined: letters with a link are not sent. */
   readonly publicUrl: string | undefined;
 }
 
@@ -43,5 +43,5 @@ export function handleMail(at: Parts): HandlersOf<typeof mailOperations> {
   };
 }
 
-/** What the audit has of it: no address and no password. */
+/** The settings as the audit keeps them: without address and password. */
 const saidBy = ({ host, port, security, user }: MailServer) => ({ host, port, security, signsIn: user !== undefined });

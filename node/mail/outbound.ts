@@ -1,4 +1,4 @@
-/** What waits to be sent. */
+/** The queue of letters that wait to be sent. */
 import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
 import type { Clock, Log, MailRequest, Meter, Outbound, Random } from "../ports/index.ts";
 import { backoffMs, withJitter } from "../waiting.ts";
@@ -6,16 +6,16 @@ import { letterOf, type Letter } from "./letters.ts";
 import { mailLimits } from "./limits.ts";
 import type { SendMail, SmtpServer } from "./smtp.ts";
 
-/** What it stands on. */
+/** What the queue needs from other parts. */
 interface OutboundPorts {
-  /** The mail server as it is set now; undefined: there is none. Rejects while nobody knows. */
+  /** The settings of the mail server; undefined: none is set. Rejects while the directory does not answer. */
   readonly server: () => Promise<SmtpServer | undefined>;
   readonly send: SendMail;
-  /** Where links lead to; undefined: nothing with a link is sent. */
+  /** The address of the page, for links; undefined: letters with a link are not sent. */
   readonly publicUrl: string | undefined;
-  /** What the cluster is called; undefined: nobody has said. */
+  /** The name of the cluster; undefined: no admin has set one. */
   readonly brand?: () => string | undefined;
-  /** What the node is called. */
+  /** The name of this node. */
   readonly node: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -30,7 +30,7 @@ interface Waiting {
   failures: number;
 }
 
-/** Letters that say what they have to say without a link. */
+/** Letters that need no link. */
 const withoutLinks: ReadonlySet<MailRequest["what"]> = new Set(["test", "alert"]);
 
 type Outcome = "sent" | "refused" | "unknown" | "givenUp" | "dropped";

@@ -14,7 +14,7 @@ export type SendMail = (server: SmtpServer, letter: Letter, id: string) => Promi
 
 type SmtpFault = Error & { readonly responseCode?: number; readonly code?: string; readonly command?: string };
 
-/** A server's words, as they may be shown: one line, and no address. */
+/** The text of a mail server's answer as it may be shown: one line, without mail addresses. */
 const said = (text: string): string =>
   text
     .replaceAll(/\p{Cc}+/gu, " ")
@@ -49,7 +49,7 @@ export const sendBySmtp =
   async (server, letter, id) => {
     const { createTransport } = await import("nodemailer");
     const { host, port, user, password, from, fromName } = server;
-    // From then on silence does not mean that it was not taken.
+    // From here on the server may have taken the message, even if it says nothing more.
     let handedOver = false;
     const transport = createTransport({
       host,
@@ -60,7 +60,7 @@ export const sendBySmtp =
       greetingTimeout: limits.connectTimeoutMs,
       dnsTimeout: limits.connectTimeoutMs,
       socketTimeout: limits.silenceTimeoutMs,
-      // Nothing in a letter is a path or an address to be read.
+      // nodemailer must not open paths or addresses that stand in a letter.
       disableFileAccess: true,
       disableUrlAccess: true,
       logger: listener(() => (handedOver = true)),

@@ -31,7 +31,7 @@ import { earliest, type Spans } from "./spans.ts";
 
 type Member = Pick<MemberRecord, "node" | "name">;
 
-/** What this node remembers. */
+/** The memory of this node. */
 export interface OwnMemory {
   readonly lines: Lines;
   readonly history: History;
@@ -39,10 +39,10 @@ export interface OwnMemory {
   readonly requests: CountedRequests;
 }
 
-/** Makes it, and tells the other nodes what this one remembers. */
+/** Makes it, and answers other nodes with what this node remembers. */
 export function createObserveControl(ports: {
   readonly node: NodeId;
-  /** What people call this node. */
+  /** The name of this node. */
   readonly name: string;
   readonly own: OwnMemory;
   readonly exchange: Exchange;
@@ -84,7 +84,7 @@ export function createObserveControl(ports: {
     return joinLines(said, { limit, positions, silent, nowMs: clock.nowMs() });
   };
 
-  /** Figures of these nodes up to one moment. */
+  /** Figures of the given nodes up to one moment. */
   const figuresOf = (asked: readonly Member[], wanted: { range: HistoryRange; endMs: number; series?: string[] }) =>
     askAll(asked, async (member) =>
       member.node === node
@@ -114,7 +114,7 @@ export function createObserveControl(ports: {
     let more = some.length > rowsMax;
     const silent: NodeSilent[] = [];
     if (top !== undefined && sorted.length > top) {
-      // First the one series by which they are compared, then all of those that are shown.
+      // First the one series by which nodes are compared, then all series of the nodes that are shown.
       const compared = await figuresOf(sorted, { range, endMs, series: [by] });
       some = mostOf(compared.said, by).slice(0, Math.min(top, rowsMax));
       more = true;
@@ -131,7 +131,7 @@ export function createObserveControl(ports: {
     return { ...told, rows, more, ...(last !== undefined && { next: last }), silent: [...silent, ...unheard] };
   };
 
-  /** Answers of this step: everybody who looks at a chart asks at once, and each look asks all nodes. */
+  /** Answers of the present step. All open charts ask at the same time, and each question would go to all nodes. */
   const kept = new Map<string, Promise<HistoryView>>();
   let keptOf = 0;
   const history: ObserveControl["history"] = async (query) => {
@@ -159,7 +159,7 @@ export function createObserveControl(ports: {
     return ok(view);
   };
 
-  /** What came of requests at these nodes, of each name of theirs in one row. */
+  /** The tallies of requests at the given nodes: one row for each route, kind or key. */
   const talliesOf = async (
     asked: readonly Member[],
     wanted: Parameters<CountedRequests["read"]>[0] & { readonly names?: string[] },
@@ -229,7 +229,7 @@ export function createObserveControl(ports: {
       const silent: NodeSilent[] = [];
       let spans: readonly ReturnType<typeof ofNodes>[number][] = [];
       let found = 0;
-      // What is too much is dropped after each group of nodes: all of them together may have far more than an answer.
+      // Rows above the limit are dropped after each group of nodes: all nodes have far more than one answer holds.
       for (let at = 0; at < asked.value.length; at += observeLimits.askAtOnceMax) {
         const said = await askAll(asked.value.slice(at, at + observeLimits.askAtOnceMax), async (member) =>
           member.node === node
@@ -248,12 +248,12 @@ export function createObserveControl(ports: {
   };
 }
 
-/** What an answer with figures is made of. */
+/** The parts of an answer with figures. */
 interface HistoryPlan {
   readonly range: HistoryRange;
   readonly series: readonly HistorySeries[];
   readonly names: string[] | undefined;
-  /** So many steps are told as one. */
+  /** How many steps are joined into one. */
   readonly factor: number;
   readonly stepMs: number;
   readonly points: number;
@@ -323,7 +323,7 @@ const beginning = "all";
 const positionText = (positions: ReadonlyMap<string, number>): string =>
   [...positions].map(([id, seq]) => `${id}.${seq.toString(36)}`).join("-");
 
-/** Nothing of what is no position: the log is then read from its beginning on. */
+/** Undefined for a text that is no position: then the log is read from its beginning. */
 function positionsIn(text: string): Map<string, number> {
   const positions = new Map<string, number>();
   for (const part of text.split("-")) {

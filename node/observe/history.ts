@@ -26,7 +26,7 @@ interface HistoryOfNode {
   readonly values: HistoryValues;
 }
 
-/** What one series saw in a step. */
+/** The observations of one series in a step. */
 class Step {
   sum = 0;
   count = 0;
@@ -42,7 +42,7 @@ class Step {
     this.#spread?.add(value);
   }
 
-  /** What 99 of 100 stayed below. */
+  /** The 99th percentile. */
   get p99(): number | undefined {
     return this.#spread?.p99;
   }
@@ -65,7 +65,7 @@ class Ring {
 
   put(step: number, value: number | undefined): void {
     const { length } = this.#values;
-    // A clock that was set back: what was there is not of these steps.
+    // The clock was set back: what the place holds belongs to other steps.
     if (step <= this.#endStep - length) this.#values.fill(NaN);
     else
       for (let at = Math.max(this.#endStep + 1, step - length + 1); at < step; at += 1) this.#values[at % length] = NaN;
@@ -84,13 +84,13 @@ class Ring {
   }
 }
 
-/** One series as it is kept. */
+/** One series in memory. */
 interface Kept {
   readonly row: SeriesRow;
   readonly step: Step;
   readonly fine: Ring;
   readonly coarse: Ring;
-  /** Figures of the long step that runs. */
+  /** Figures of the long step that has not ended yet. */
   long: number[];
 }
 
@@ -102,7 +102,7 @@ export const stepsOf = (range: HistoryRange): { readonly stepMs: number; readonl
 
 const { fineStepMs, finePoints, coarseStepMs, coarsePoints } = observeLimits;
 
-/** The series as they are told. */
+/** The series in the form of an answer. */
 export const toldSeries = (names?: readonly string[]): readonly HistorySeries[] =>
   seriesRows
     .filter(({ name }) => names === undefined || names.includes(name))
@@ -135,7 +135,7 @@ export function keepHistory(inner: Meter, ports: { readonly clock: Clock; readin
   };
 
   let seenMs = clock.monotonicMs();
-  /** The long step that runs. */
+  /** The long step that has not ended yet. */
   let running = Math.ceil(clock.nowMs() / coarseStepMs);
   const endLong = (): void => {
     for (const one of kept) {
@@ -150,7 +150,7 @@ export function keepHistory(inner: Meter, ports: { readonly clock: Clock; readin
     const readings: Readings = ports.readings?.() ?? {};
     const step = Math.round(clock.nowMs() / fineStepMs);
     const long = Math.ceil((step * fineStepMs) / coarseStepMs);
-    // Its end was missed: the process stood still.
+    // The process stood still and missed the end of the step.
     if (long !== running) endLong();
     running = long;
     for (const one of kept) {
@@ -215,7 +215,7 @@ function figureOf(
   return step.count === 0 ? undefined : step.sum / step.count;
 }
 
-/** Figures with several steps told as one, the newest whole ones. */
+/** Figures in which several steps are joined into one; only whole ones, up to the newest. */
 export function thinned(values: HistoryValues, series: readonly HistorySeries[], factor: number): HistoryValues {
   if (factor === 1) return values;
   const kept = series.map((row) => {

@@ -29,7 +29,7 @@ type Facts = Readonly<Record<string, unknown>>;
 
 const secret = new Set(secretFacts);
 const rank = Object.fromEntries(logLevels.map((level, at) => [level, at])) as Readonly<Record<LogLevel, number>>;
-/** Whether a log of this level has such a line. */
+/** Whether a log of one level prints a line of another. */
 const isOn = (level: LogLevel, least: LogLevel | "silent"): boolean => least !== "silent" && rank[level] >= rank[least];
 
 /** Keeps what `inner` prints. `level` says from which level on it does. */
@@ -155,7 +155,7 @@ function plainFact(value: unknown, factCharsMax: number): LogFact {
             : inner;
     return (JSON.stringify(value, withoutSecrets) ?? String(value)).slice(0, factCharsMax);
   } catch {
-    // What refers to itself. A line of the log must not fail for it.
+    // A value that contains itself must not make the log fail.
     return "[not JSON]";
   }
 }

@@ -39,7 +39,7 @@ function frameOf({ functionName, url, lineNumber }: CallFrame, folder: string): 
   const path = url.startsWith("file://") ? decodeURI(url.slice("file://".length)) : url;
   const own = path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path;
   const modules = own.lastIndexOf("node_modules/");
-  // Of others nothing but the name.
+  // Of all other addresses only the name is shown.
   const place = modules >= 0 ? own.slice(modules) : own.startsWith("/") ? (own.split("/").at(-1) ?? "") : own;
   const cut = (text: string): string => text.slice(-observeLimits.profileFrameCharsMax);
   return {
@@ -59,7 +59,7 @@ function childOf(call: Call, frame: ProfileFrame): Call {
 
 const root: ProfileFrame = { name: "(root)", at: "" };
 
-/** Where a thread spent its time. What it waited is `idle`, and in no row. */
+/** Where a thread spent its time. The time in which it waited is `idle`, and in no row. */
 export function cpuTree({ nodes, samples = [], timeDeltas = [] }: CpuProfile, folder: string): ProfileTree {
   const selfUs = new Map<number, number>();
   for (const [at, id] of samples.entries()) selfUs.set(id, (selfUs.get(id) ?? 0) + Math.max(0, timeDeltas[at] ?? 0));

@@ -33,12 +33,12 @@ export interface Profiler {
 /** Profiles of all nodes, and the tasks of this one. */
 export interface Profiles {
   list(at: TaskPlace): readonly AdminTask[];
-  /** Ends one early; what was seen so far is kept. Undefined: there is none. */
+  /** Ends a running profile early and keeps what it saw so far. Undefined: none runs. */
   cancel(own: string): Result<unknown> | undefined;
   /** Begins one; without `node` here. Errors: NOT_FOUND, LIMIT_REACHED (one runs there); of the way to the node:
    *  UNREACHABLE, PEER_LOST. */
   take(choice: TakeProfile, by: string): Promise<Result<{ readonly id: string }>>;
-  /** Error: NOT_FOUND, also of one that is being taken. */
+  /** A profile that has ended. Error: NOT_FOUND, also while it is still being taken. */
   read(id: string): Promise<Result<Profile>>;
 }
 

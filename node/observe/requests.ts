@@ -10,7 +10,7 @@ import type { Clock, RequestCounts, RequestEnd } from "../ports/index.ts";
 import { observeLimits as limits } from "./limits.ts";
 import { Spread } from "./spread.ts";
 
-/** What came of the requests of one name, in sums. */
+/** The sums of all requests of one route, kind or key. */
 interface RequestTally {
   readonly name: string;
   readonly requests: number;
@@ -29,7 +29,7 @@ interface RequestTally {
 
 /** Requests that are counted. */
 export interface CountedRequests extends RequestCounts {
-  /** What came of them up to `endMs`. `names`: those alone, with their figures over time. */
+  /** The tallies up to `endMs`. `names`: only these, with their figures over time. */
   read(wanted: {
     readonly by: RequestBy;
     readonly range: HistoryRange;
@@ -167,7 +167,7 @@ function tallyOf(
 
 type Steps = NonNullable<RequestTally["steps"]>;
 
-/** Tallies of several nodes, of each name one. Of times the worst. */
+/** Joins the tallies of several nodes to one for each name. Of times it keeps the worst. */
 export function joinTallies(tallies: readonly RequestTally[]): readonly RequestTally[] {
   const joined = new Map<string, RequestTally>();
   for (const tally of tallies) {

@@ -173,7 +173,7 @@ export const seriesRows = [
   },
 ] as const satisfies readonly SeriesRow[];
 
-/** What a node reads of itself at the end of each step. */
+/** The readings that a node takes of its own process and disk at the end of each step. */
 export type Readings = Partial<
   Readonly<Record<"cores" | "busyShare" | "lagMs" | "memoryBytes" | "diskFreeBytes", number>>
 >;

@@ -4,7 +4,7 @@ const classes = Array.from({ length: 84 }, (_, at) => 0.1 * 2 ** (at / 4));
 const classOf = (valueMs: number): number =>
   Math.min(classes.length - 1, Math.max(0, Math.ceil(Math.log2(Math.max(valueMs, 0.1) / 0.1) * 4)));
 
-/** How times are spread. */
+/** A distribution of times. */
 export class Spread {
   readonly #counts = new Uint32Array(classes.length);
   #count = 0;
@@ -15,7 +15,7 @@ export class Spread {
     this.#count += 1;
   }
 
-  /** What 99 of 100 stayed below; undefined: there was none. */
+  /** The 99th percentile; undefined: there was no observation. */
   get p99(): number | undefined {
     if (this.#count === 0) return undefined;
     let left = Math.ceil(this.#count * 0.99);

@@ -26,7 +26,7 @@ import type { Spans } from "./spans.ts";
 /** How far the two clocks may drift apart before the time of day is taken anew. */
 const offsetMsMax = 50;
 
-/** A tracer that runs. */
+/** A tracer in use. */
 export interface RunningTracer extends Tracer {
   /** Sends what waits for the exporter, and ends. */
   stop(): Promise<void>;
@@ -124,11 +124,11 @@ export function createTracer(ports: {
   };
 }
 
-/** Whether who sent a context wants it to be traced. */
+/** Whether the sender of a context has asked for it to be traced. */
 const isSampled = (context: Context): boolean =>
   ((trace.getSpanContext(context)?.traceFlags ?? 0) & TraceFlags.SAMPLED) !== 0;
 
-/** What a `traceparent` says; undefined: nothing that could be understood. */
+/** Reads a `traceparent`; undefined: it is not a valid one. */
 function contextIn(traceparent: TraceContext | undefined): Context | undefined {
   const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent ?? "") ?? [];
   if (traceId === undefined || spanId === undefined || /^0*$/.test(traceId) || /^0*$/.test(spanId)) return undefined;

@@ -15,7 +15,7 @@ import { mailAlert, rehearsal, type MailingPorts } from "./mailing.ts";
 import type { RunDone } from "./runs.ts";
 
 export interface ActingPorts extends MailingPorts {
-  /** What this node is called. */
+  /** The name of this node. */
   readonly name: string;
   isSuspended(user: string): Promise<boolean>;
   endSessions(user: string): Promise<Result<unknown>>;
@@ -24,7 +24,7 @@ export interface ActingPorts extends MailingPorts {
   backup(by: string): Promise<Result<unknown>>;
   /** The status that an address answers a POST with. Rejects where it does not. */
   post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<number>;
-  /** What is sealed of a page: its address and its secret, as `sealedPageText` writes them. */
+  /** Opens the sealed part of a page: its address and its secret, as `sealedPageText` writes them. */
   open(sealed: string, playbook: string): Promise<string | undefined>;
   /** The entries at these places of the audit, of those that are here. */
   entries(places: readonly string[]): Promise<readonly SeenEntry[]>;
@@ -32,7 +32,7 @@ export interface ActingPorts extends MailingPorts {
   nowMs(): number;
 }
 
-/** What a page is signed with: HMAC-SHA256 of the time, a dot and the body. */
+/** The signature of a page: HMAC-SHA256 of the time, a dot and the body. */
 export const signatureOf = (secret: string, atMs: number, body: string): string =>
   `v1=${createHmac("sha256", secret).update(`${atMs}.${body}`).digest("hex")}`;
 
@@ -46,7 +46,7 @@ async function isLastOwner(ports: Pick<ActingPorts, "holders" | "isSuspended">, 
 
 type Act = PlaybookOrder["acts"][number];
 
-/** What an act came to. */
+/** The result of an act. */
 interface Outcome {
   readonly status: "done" | "skipped";
   readonly reason?: string;
@@ -84,7 +84,7 @@ export async function actOn(ports: ActingPorts, order: PlaybookOrder): Promise<R
       "x-plexus-signature": signatureOf(opened.secret, atMs, body),
     };
     const status = await ports.post(opened.url, body, headers).catch((error: unknown) => {
-      // The address is a secret: what an error says of it is not passed on.
+      // The address is a secret, so the text of an error, which may have it, is not passed on.
       throw new Error(reasonOf(error).replaceAll(opened.url, `https://${host}/…`));
     });
     if (status < 200 || status >= 300) throw new Error(`the address answers ${status}`);
@@ -149,7 +149,7 @@ export async function actOn(ports: ActingPorts, order: PlaybookOrder): Promise<R
   return { steps, seen };
 }
 
-/** A refusal's code, or what an error says. */
+/** The code of a refusal, or the text of another error. */
 function reasonOf(error: unknown): string {
   const code = (error as { readonly code?: unknown }).code;
   const { message } = failureOf(error);

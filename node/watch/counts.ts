@@ -24,16 +24,16 @@ export interface CountRow {
   /** Of the logarithm of what earlier windows had. */
   readonly median: number;
   readonly windows: number;
-  /** The window was told of already. */
+  /** Whether an alert was made of this window already. */
   readonly told: boolean;
 }
 
 const minuteMs = 60_000;
-/** The part of the way to a window that the median goes with it. */
+/** The part of the distance to a window by which the median moves towards it. */
 const rate = 0.1;
-/** So far a window moves it at most: one flood is not yet usual. */
+/** The most by which one window moves the median: one flood is not yet usual. */
 const stepMax = 1;
-/** From so many windows on is known what is usual. */
+/** The number of windows from which on the usual count is known. */
 const windowsMin = 6;
 
 const rounded = (value: number): number => Math.round(value * 1_000) / 1_000;
@@ -68,7 +68,7 @@ export function countedIn(
   return { ...next, counted, median, windows: row.windows + 1, told: false };
 }
 
-/** What a node has in a window otherwise. */
+/** The usual count of a node in a window. */
 export const usualOf = ({ median }: Pick<CountRow, "median">): number => Math.expm1(median);
 
 /** More than `threshold` of these in a window, and `times` as many as usual, where that is asked for. */
@@ -82,7 +82,7 @@ const rising = (
     const total = names.reduce((sum, name) => sum + (sample.counts[name] ?? 0), 0);
     const next = countedIn(row, total, sample, minutes);
     const least = settings[threshold] ?? 1;
-    // Of a node of which little is known, that much may be usual.
+    // Little is known of this node yet: such a count may be usual.
     const usual = next.windows < windowsMin ? least : usualOf(next);
     // Nothing was counted: there is nothing to keep.
     if (row !== undefined && next.total === row.total && next.start === row.start && next.window === row.window)
@@ -102,7 +102,7 @@ const nouns: Readonly<Record<ScarceThing, string>> = {
 const inTime = (days: number): string =>
   days < 2 ? `${Math.max(1, Math.round(days * 24))} hours` : `${Math.round(days)} days`;
 
-/** What runs out soon, by how it went so far. */
+/** Disk, memory or places of models that run out soon at their present pace. */
 const scarce: CountDetector<ScarceRow> = {
   step(row = {}, sample, { settings: { days = 7 } }) {
     const next: Partial<Record<ScarceThing, ThingRow>> = {};
@@ -116,7 +116,7 @@ const scarce: CountDetector<ScarceRow> = {
       const forecast = forecastOf(sample.node, of, known);
       const left = forecast.says === "ends" ? (forecast.daysLeft?.likely ?? Infinity) : Infinity;
       if (left <= days && !known.told) found.push(forecast);
-      // It is told of again when it was well between.
+      // A second alert is made only after the thing was well in between.
       next[of] = { ...known, told: left <= days || (known.told && left <= 2 * days) };
     }
     if (Object.keys(next).length === 0) return {};

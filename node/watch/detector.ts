@@ -1,29 +1,29 @@
-/** What a detector is: one step over the entries of one subject, with a row that it remembers. */
+/** The type of a detector: one step over the entries of one subject, with a row that it remembers. */
 import type { AuditFacts, AuditRecord } from "../../protocols/index.ts";
 
-/** What a step may look at beside the entry. */
+/** What a step may read besides the entry. */
 export interface StepContext {
   readonly subject: string;
   /** The thresholds that hold now. */
   readonly settings: Readonly<Record<string, number>>;
-  /** Where an address is; undefined: nobody knows. */
+  /** The place of an address; undefined: the file does not have it. */
   readonly place: (address: string) => Place | undefined;
 }
 
-/** Where addresses are, as the file of an admin says. */
+/** The places of addresses, from the file that an admin supplies. */
 export interface Place {
   readonly latitude: number;
   readonly longitude: number;
   readonly name: string;
 }
 
-/** What was found of a subject. */
+/** A finding about a subject. */
 export interface Found {
   readonly title: string;
   readonly facts?: AuditFacts;
 }
 
-/** What a step comes to. `row`: what is remembered now, null nothing; absent: the same as before. */
+/** The result of a step. `row`: the new row; null: the row is deleted; absent: the row stays as it was. */
 export interface Step<Row> {
   readonly row?: Row | null;
   readonly found?: Found;

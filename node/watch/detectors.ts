@@ -50,7 +50,7 @@ const refusedAddress: Detector<readonly (readonly [account: string, atMs: number
 };
 
 interface Travels {
-  /** Where the person was last. */
+  /** The last place of the person. */
   readonly last: Place & { readonly atMs: number };
   /** On how many days, and on which one last, the person signed in from which places; the newest last. */
   readonly usual: readonly (readonly [place: string, days: number, day: number])[];
@@ -89,7 +89,7 @@ const impossibleTravel: Detector<Travels> = {
     if (row === undefined) return { row: next };
     const far = kilometresBetween(row.last, here);
     const hours = Math.abs(atMs - row.last.atMs) / (60 * minuteMs);
-    // What came late is not where the person is now.
+    // A late entry does not say where the person is now.
     const kept = atMs >= row.last.atMs ? next : { ...next, last: row.last };
     if (days >= usualDays || far < kilometres || far <= kilometresPerHour * hours) return { row: kept };
     const minutes = Math.round(hours * 60);
@@ -125,7 +125,7 @@ const newPlaceExports: Detector<NewPlace> = {
     const { seen = [], fresh } = row ?? {};
     if (action === "signIn") {
       const known = [...seen.filter((one) => one !== address), address].slice(-seenMax);
-      // Of somebody of whom nothing was seen, everything is new.
+      // For a person without a past, every address would be new.
       if (seen.length === 0 || seen.includes(address)) return { row: { seen: known, ...(fresh && { fresh }) } };
       return { row: { seen: known, fresh: { atMs, address, exports: 0 } } };
     }
@@ -157,7 +157,7 @@ function isGain({ facts = {} }: AuditRecord): boolean {
   return roles.some((role) => role !== "" && role !== "member" && role !== "guest");
 }
 
-/** Power that is used as soon as it is there. */
+/** A privilege that is used within minutes after it was given. */
 const powerUsedAtOnce: Detector<Gain> = {
   subjects: (entry) => [
     ...(gains.has(entry.action) && entry.outcome === "done" && entry.target?.startsWith("user/") === true
@@ -177,7 +177,7 @@ const powerUsedAtOnce: Detector<Gain> = {
   },
 };
 
-/** Somebody tries what they may not do. */
+/** A person tries again and again what their roles do not allow. */
 const refusedActs: Detector<readonly number[]> = {
   subjects: ({ outcome, by }) => (outcome === "FORBIDDEN" && by.startsWith("user/") ? [by] : []),
   step(times = [], { atMs, action }, { settings: { count = 15, minutes = 10 } }) {
@@ -193,7 +193,7 @@ const refusedActs: Detector<readonly number[]> = {
   },
 };
 
-/** A node's audit is not what it was. */
+/** The audit of a node was altered, cut or set back. */
 const auditTrouble: Detector<null> = {
   subjects: ({ action, node, facts }) =>
     action === "auditForked"

@@ -25,7 +25,7 @@ import { ruleDetector } from "./rules.ts";
 export interface Reader {
   /** `detector/refused-person`. */
   readonly source: string;
-  /** Whose rows are its own: a rule that was changed has other ones. */
+  /** The name under which its rows are kept: a rule that was changed starts with rows of its own. */
   readonly memory: string;
   readonly severity: Finding["severity"];
   /** Reads entries of the audit. */
@@ -52,7 +52,7 @@ const stepsOf = (name: DetectorName): Pick<Reader, "detector" | "counts"> =>
     ? { counts: countSteps[name as keyof typeof countSteps] }
     : { detector: detectorSteps[name as keyof typeof detectorSteps] };
 
-/** All that a plan asks for. */
+/** All detectors and rules of a plan. */
 export const readersOf = ({ detectors: set, rules }: Pick<WatchPlan, "detectors" | "rules">): readonly Reader[] => [
   ...detectorReaders(set),
   ...rules.map(ruleReader),
@@ -80,10 +80,10 @@ const rowKey = (source: string, subject: string): string => `${source}|${subject
 export class Fold {
   readonly #limits: WatchLimits;
   #readers: readonly Reader[];
-  /** By memory, by subject; the one that was heard of last is the last. */
+  /** Rows by memory and by subject; the subject with the newest entry comes last. */
   readonly #rows = new Map<string, Map<string, unknown>>();
   readonly #changed = new Map<string, string | null>();
-  /** Rows that nobody reads any more. */
+  /** Rows of detectors and rules that no longer exist. */
   readonly #gone = new Set<string>();
   readonly #place: StepContext["place"];
 
@@ -109,7 +109,7 @@ export class Fold {
     }
   }
 
-  /** Takes up what was remembered. */
+  /** Loads the rows that the actor has kept. */
   load(rows: readonly WatchRow[]): void {
     for (const { key, value } of rows) {
       const at = key.indexOf("|");
@@ -122,7 +122,7 @@ export class Fold {
     }
   }
 
-  /** Folds one entry, and gives what was found with it. */
+  /** Folds one entry. Returns what the detectors found with it. */
   take(entry: AuditRecord): readonly Finding[] {
     return this.#readers.flatMap((reader) =>
       [...new Set(reader.detector?.subjects(entry))].flatMap((subject) =>
@@ -131,7 +131,7 @@ export class Fold {
     );
   }
 
-  /** Folds what a node has counted, and gives what was found with it. */
+  /** Folds the counts of a node. Returns what the detectors found with them. */
   takeCounts(sample: CountSample): readonly Finding[] {
     return this.#readers.flatMap((reader) =>
       reader.counts === undefined
@@ -187,7 +187,7 @@ export class Fold {
     const rows = this.#of(memory);
     const had = rows.delete(subject);
     const text = row === null ? undefined : JSON.stringify(row);
-    // A row that is too long is forgotten, as if its subject were a new one.
+    // A row that is too long is deleted: its subject counts as a new one.
     if (text === undefined || text.length > wireLimits.watchRowCharsMax) {
       if (had) this.#changed.set(rowKey(memory, subject), null);
       return;

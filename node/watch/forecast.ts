@@ -22,7 +22,7 @@ export interface ThingRow {
   readonly hours: readonly number[];
   readonly day: number;
   readonly days: readonly number[];
-  /** It was told of. */
+  /** Whether an alert was made of it already. */
   readonly told: boolean;
 }
 
@@ -34,15 +34,15 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const hoursKept = 72;
 const daysKept = 60;
-/** A disk that has become this much larger or smaller is another one. */
+/** A disk whose size has changed by this much counts as another disk. */
 const sameTotal = 0.01;
-/** Of the pairs of points, so many fall where there is a trend. */
+/** The share of pairs of points that must fall, so that there is a trend. */
 const fallingShare = 0.75;
 
 interface Span {
   readonly step: "hours" | "days";
   readonly points: number;
-  /** Fewer say nothing. */
+  /** With fewer points there is no trend. */
   readonly pointsMin: number;
   readonly things: readonly ScarceThing[];
 }
@@ -52,7 +52,7 @@ const spans: readonly Span[] = [
   { step: "days", points: daysKept, pointsMin: 7, things: scarceThings },
 ];
 
-/** What a sample says of each thing; absent: that node does not say. */
+/** The share of each thing in a sample; absent: the node does not report it. */
 export function thingsIn({
   counts,
 }: Pick<CountSample, "counts">): Readonly<
@@ -91,10 +91,11 @@ export function remembered(
   return { ...row, total, hour, hours, day, days };
 }
 
-/** How a share goes over a span. */
+/** The trend of a share over a span. */
 interface Trend {
   readonly isFalling: boolean;
-  /** In a day: likely, and of ten pairs one is steeper, one flatter. Negative: it falls. */
+  /** Change in a day: the median, and the slopes of which one pair in ten is steeper and one flatter. Negative: it
+   *  falls. */
   readonly slope: number;
   readonly steep: number;
   readonly flat: number;
@@ -121,7 +122,7 @@ export function trendOf(shares: readonly number[], stepDays: number, pointsMin: 
   };
 }
 
-/** What becomes of everything that is remembered in these rows of the watch, what ends first before the rest. */
+/** The forecasts of all rows of the watch, ordered by the time at which things run out. */
 export function forecastsIn(rows: readonly WatchRow[]): readonly Forecast[] {
   const rank = { ends: 0, falls: 1, steady: 2, unknown: 3 } as const;
   return rows
@@ -139,7 +140,7 @@ export function forecastsIn(rows: readonly WatchRow[]): readonly Forecast[] {
     );
 }
 
-/** What becomes of one thing of a node. */
+/** The forecast of one thing of a node. */
 export function forecastOf(node: string, of: ScarceThing, row: ThingRow): Forecast {
   const freeShare = row.hours.findLast((share) => share >= 0) ?? 0;
   const amount = (share: number): number => Math.round((share / whole) * row.total);

@@ -5,23 +5,23 @@ import type { MailRequest } from "../ports/index.ts";
 import { watchLimits } from "./limits.ts";
 
 export interface MailingPorts {
-  /** Names of everybody with a role. Rejects where nobody can say. */
+  /** The names of all people with a role. Rejects where they cannot be read now. */
   holders(role: string): Promise<readonly string[]>;
   /** The confirmed mail address of somebody who may come in; undefined: there is none. */
   addressOf(user: string): Promise<string | undefined>;
   readonly mail: {
     /** Whether a mail server is set, as this node knows. */
     isSet(): boolean;
-    /** Sends one now, once. */
+    /** Sends a mail now, once. */
     send(request: MailRequest): Promise<Result<unknown>>;
-    /** Has one sent, and tried again while the mail server is away. */
+    /** Queues a mail, which is tried again while the mail server is away. */
     post(request: MailRequest): Result<unknown>;
   };
 }
 
 type MailAct = Extract<PlaybookOrder["acts"][number], { do: "mail" }>;
 
-/** What a mail says. */
+/** The text of a mail. */
 interface Said {
   readonly alert: Alert;
   readonly seen: readonly SeenEntry[];
@@ -30,7 +30,7 @@ interface Said {
 
 const mailIsOff = "MAIL_OFF: this cluster sends no mail; `plexus mail set` has it do so";
 
-/** Whom it is to, and who of them has no address. */
+/** The recipients, and the people of the role who have no address. */
 async function receivers(
   ports: MailingPorts,
   act: MailAct,
@@ -53,14 +53,14 @@ const lacking = ({ without, beyond }: { readonly without: number; readonly beyon
   ...(beyond > 0 ? [`${people(beyond)} are more than one act writes to`] : []),
 ];
 
-/** What it would come to, without doing it. */
+/** What the act would do, without doing it. */
 export async function rehearsal(ports: MailingPorts, act: MailAct): Promise<string> {
   if (!ports.mail.isSet()) return mailIsOff;
   const found = await receivers(ports, act);
   return [`the mail would be sent to ${people(found.to.length)}`, ...lacking(found)].join("; ");
 }
 
-/** Sends it. Undefined: to all; a text says who did not get it, or not yet. Rejects where nobody does. */
+/** Sends it. Undefined: to all; a text says who did not get it, or not yet. Rejects where no one gets it. */
 export async function mailAlert(ports: MailingPorts, act: MailAct, said: Said): Promise<string | undefined> {
   if (!ports.mail.isSet()) throw new Error(mailIsOff);
   const found = await receivers(ports, act);
@@ -72,7 +72,7 @@ export async function mailAlert(ports: MailingPorts, act: MailAct, said: Said): 
     const sent = await ports.mail.send(request);
     if (sent.ok) continue;
     newest = sent.error;
-    // The server may have it: nobody gets the same mail twice.
+    // The server may have the mail already, so it is not sent again.
     if (newest.code === "MAIL_AWAY" && ports.mail.post(request).ok) later += 1;
     else failed += 1;
   }

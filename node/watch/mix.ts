@@ -12,7 +12,7 @@ const mixFeatures = areas.length + 2;
 const hourMs = 3_600_000;
 /** A part of the deviation by which the median goes towards an hour. */
 const rate = 0.1;
-/** Smallest deviation: of somebody who never did a thing, doing it once is not yet infinitely far. */
+/** The smallest deviation: the first time that a person does a thing is not infinitely far from the past. */
 const floor = 0.35;
 
 /** What is remembered of a person. */
@@ -23,7 +23,7 @@ export interface MixRow {
   readonly deviation: readonly number[];
   /** Hours that were learned from. */
   readonly hours: number;
-  /** The hour was told of already. */
+  /** Whether an alert was made of this hour already. */
   readonly told?: boolean;
 }
 
@@ -81,7 +81,7 @@ export function mixedIn(row: MixRow | undefined, entry: Pick<AuditRecord, "actio
   return { hour, counts: counted(zeros(), entry), ...learned(row) };
 }
 
-/** What somebody does is far from their own past. */
+/** The acts of a person in an hour are far from the person's own past. */
 export const unusualActs: Detector<MixRow> = {
   subjects: ({ by }) => (by.startsWith("user/") ? [by] : []),
   step(row, entry, { settings: { score = 2.7, hours = 20 } }) {

@@ -11,7 +11,7 @@ import {
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 
-/** The handlers. What the actor answers is of its own rows. */
+/** The handlers. Their answers come from the rows of the actor. */
 export function handleAlerts(
   ask: (to: ActorId, message: Message, operationId?: string) => Promise<Result<unknown>>,
 ): HandlersOf<typeof alertOperations> {

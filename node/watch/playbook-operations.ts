@@ -28,7 +28,7 @@ import {
 import type { Message } from "../../actors/behavior.ts";
 import type { Random } from "../ports/index.ts";
 
-/** What the handlers stand on. */
+/** What the handlers need. */
 interface Parts {
   readonly ask: (to: ActorId, message: Message) => Promise<Result<unknown>>;
   readonly random: Pick<Random, "bytes">;
@@ -43,7 +43,7 @@ interface Parts {
 type WantedAct = PlaybookBody["acts"][number];
 type KeptAct = Playbook["acts"][number];
 
-/** Everybody has these: a mail to all of them is none that a playbook sends. */
+/** Roles that every person has. A playbook sends no mail to all people. */
 const rolesOfMany: ReadonlySet<string> = new Set(["member", "guest"]);
 
 /** An act as it is shown; `whole`: with the address of a mail, not its domain alone. */
@@ -65,7 +65,7 @@ const withActs = ({ acts, ...playbook }: Playbook, whole: boolean) => ({
 
 const keptOf = ({ note, when, acts }: Playbook): KeptPlaybook => ({ ...(note !== undefined && { note }), when, acts });
 
-/** What is set of it, as those may see it who may set it. */
+/** A playbook as people with the permission to set it may see it. */
 const settingsOf = (playbook: Playbook) => ({
   ...keptOf(playbook),
   acts: playbook.acts.map((act) => shownAct(act, true)),

@@ -20,7 +20,8 @@ function isStep({ action, outcome }: RuleStep, entry: Pick<AuditRecord, "action"
   return outcome === "refused" ? entry.outcome !== "done" : fits(outcome, entry.outcome);
 }
 
-/** Whom an entry is about, for a rule. What a stranger tries is about the person whose name was used. */
+/** The person, address or thing that an entry is about, for a rule. An attempt by a stranger is about the person whose
+ *  name was used. */
 function subjectOf(by: WatchRule["by"], entry: AuditRecord): string | undefined {
   switch (by) {
     case "user":

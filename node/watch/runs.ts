@@ -7,10 +7,10 @@
 import { failureOf, type PlaybookOrder, type PlaybookStep, type SeenEntry } from "../../protocols/index.ts";
 import type { Log, Meter } from "../ports/index.ts";
 
-/** What became of a run. */
+/** The result of a run. */
 export interface RunDone {
   readonly steps: readonly PlaybookStep[];
-  /** What was seen, as the run carried it. */
+  /** The finding that started the run. */
   readonly seen: readonly SeenEntry[];
 }
 
@@ -24,9 +24,9 @@ export interface RunsPorts {
 }
 
 interface Runs {
-  /** Takes up what is to be done of these, the oldest first. */
+  /** Begins the runs that are not done yet, the oldest first. */
   take(turn: number, orders: readonly PlaybookOrder[]): void;
-  /** Resolves when nothing is being done any more. */
+  /** Resolves when no run is under way. */
   settled(): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export function createRuns({ act, ran, log, meter, atOnceMax }: RunsPorts): Runs
 
   return {
     take(turn, orders) {
-      // What another turn has done is nobody's word here.
+      // Another turn of the watch did this run: its result is not reported here.
       if (turn !== of) over.clear();
       of = turn;
       for (const id of over.keys()) if (!orders.some((order) => order.run.id === id)) over.delete(id);

@@ -22,7 +22,7 @@ export async function tryRule(
       findings.push(one);
       if (findings.length > limits.triedFindings) findings.shift();
     }
-    // Nobody keeps what changed.
+    // A trial keeps no rows.
     fold.changes();
   }
   return { findings, found, looked, sinceMs, untilMs, cut: false };

@@ -21,16 +21,16 @@ import {
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 
-/** What the handlers stand on. */
+/** What the handlers need. */
 interface Parts {
   readonly ask: (to: ActorId, message: Message) => Promise<Result<unknown>>;
   /** What becomes of what is remembered of nodes. */
   readonly forecasts: (rows: readonly WatchRow[]) => readonly Forecast[];
-  /** Pages of that which are read at most. */
+  /** The most pages of forecasts that are read. */
   readonly forecastPagesMax: number;
   /** Tries rules on the past. Absent: they cannot be tried here. */
   readonly tryRule?: ((rule: RuleBody, sinceMs: number) => Promise<RuleTried>) | undefined;
-  /** Trials at once. */
+  /** The most trials that run at the same time. */
   readonly ruleTrialsMax: number;
   readonly nowMs: () => number;
 }
@@ -40,7 +40,7 @@ const trialMs = 30 * 24 * 3_600_000;
 
 const saidBy = (view: Pick<DetectorView, "now" | "off"> | undefined) => view && { settings: view.now, off: view.off };
 
-/** What the asker has shown, without who it is: the actor is told that by nobody. */
+/** What the asker has proven, without the asker's name: the actor knows that from the message itself. */
 const shownBy = ({ said: { shown } }: Asker): WithShown => (shown === undefined ? {} : { shown });
 
 /** The handlers. */

@@ -53,7 +53,7 @@ export interface Watcher {
   stop(): Promise<void>;
 }
 
-/** What was taken up, until another watcher takes it. */
+/** The turn that this watcher has taken, until another watcher takes one. */
 interface Watch {
   readonly turn: number;
   readonly beganAtMs: number;

@@ -55,7 +55,7 @@ describe("a node below a path of nginx", function () {
       context.setDefaultTimeout(pageWaitMs);
       const page = await context.newPage();
       const strays: string[] = [];
-      page.on("request", (request) => {
+      context.on("request", (request) => {
         if (/^(?:http|ws)/.test(request.url()) && !request.url().startsWith(place)) strays.push(request.url());
       });
       page.on("websocket", (socket) => {
@@ -92,10 +92,16 @@ describe("a node below a path of nginx", function () {
       expect(strays).to.deep.equal([]);
       const docs = await context.request.get(`${place}/api-docs`);
       expect([docs.status(), docs.url()]).to.deep.equal([200, `${place}/api-docs/`]);
-      const described = (await (await context.request.get(`${place}/openapi.json`)).json()) as { servers: unknown };
-      expect(described.servers).to.deep.equal([{ url: new URL(place).pathname }]);
-      await page.goto(`${place}/api-docs`);
-      await page.getByText("/api/v1/admin/accounts", { exact: true }).or(page.locator(".opblock")).first().waitFor();
+      const openApi = (await (await context.request.get(`${place}/openapi.json`)).json()) as { servers: unknown };
+      expect(openApi.servers).to.deep.equal([{ url: new URL(place).pathname }]);
+      const opened = context.waitForEvent("page");
+      await page.getByRole("link", { name: "Interface for programs" }).click();
+      const described = await opened;
+      await described
+        .getByText("/api/v1/admin/accounts", { exact: true })
+        .or(described.locator(".opblock"))
+        .first()
+        .waitFor();
       expect(strays).to.deep.equal([]);
       await context.close();
     }

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useLayoutEffect, useRef, type ReactNode } from "react";
 import type { Permission } from "../../../../protocols/index.ts";
+import { at } from "../../wire/index.ts";
 import { MenuButton } from "../shell/dialogs.tsx";
 import { Note } from "../parts/note.tsx";
 import { useRights } from "../parts/rights.ts";
@@ -33,6 +34,7 @@ export function AdminPage(props: {
 /** The title and the list of pages, with what belongs beside it. */
 export function AdminHeader({ title, children }: { readonly title: string; readonly children?: ReactNode }) {
   const areas = useAdminAreas();
+  const { may } = useRights();
   const nav = useRef<HTMLElement>(null);
   const command = areas.flatMap(({ places }) => places).find((place) => place.title === title)?.command;
   // On a phone the pages are a strip that is wider than the screen.
@@ -79,6 +81,11 @@ export function AdminHeader({ title, children }: { readonly title: string; reado
                 ))}
               </div>
             ))}
+            {may("cluster.see") && (
+              <a className="place" href={at("/api-docs/")} target="_blank" rel="noopener">
+                Interface for programs
+              </a>
+            )}
           </nav>
         )}
         {children}
