@@ -57,7 +57,8 @@ const notices = (type: "roomJoined" | "roomLeft", members: readonly string[], tu
 export const changeOf = (room: Room, turn: Turn, event: RoomEvent, mail: readonly Mail[] = []): Effects =>
   change(room, turn, [event], mail);
 
-const unlisted = (turn: Turn): Mail => ({ to: "catalog/rooms", message: { type: "remove", key: turn.key } });
+/** The room has no row in the catalog. */
+export const unlisted = (turn: Turn): Mail => ({ to: "catalog/rooms", message: { type: "remove", key: turn.key } });
 
 /** A public room keeps its row in the catalog up to date; an archived one has none. */
 export const listing = (room: Pick<Room, "visibility" | "title" | "topic" | "archived">, turn: Turn): readonly Mail[] =>

@@ -7,7 +7,7 @@ import { refuse, reply, type Turn } from "../behavior.ts";
 import { changedSince } from "../seen.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
 import { entryOf, hasByRank } from "./members.ts";
-import { changeOf, listing } from "./membership.ts";
+import { changeOf, listing, unlisted } from "./membership.ts";
 import { viewOf } from "./state.ts";
 import type { Room } from "./shape.ts";
 
@@ -50,6 +50,19 @@ function setArchived(room: Room, { archived }: Of<"setArchived">, turn: Turn): E
   return changeOf(room, turn, { type: "archiveSet", archived, by: turn.from }, listing({ ...room, archived }, turn));
 }
 
+/** Makes the room public or private: owners do. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
+function setVisibility(room: Room, { visibility, seen }: Of<"setVisibility">, turn: Turn): Effects {
+  if (!hasByRank(room, turn.from, "room.visibility"))
+    return [refuse("FORBIDDEN", { reason: "only owners can make a room public or private" })];
+  const archived = refuseArchived(room, turn);
+  if (archived !== undefined) return archived;
+  if (room.visibility === visibility) return [reply(viewOf(room, turn.key))];
+  if (seen !== undefined && seen !== room.visibility)
+    return [refuse("CHANGED_MEANWHILE", { now: room.visibility })];
+  const event: RoomEvent = { type: "visibilitySet", visibility, by: turn.from };
+  return changeOf(room, turn, event, visibility === "public" ? listing({ ...room, visibility }, turn) : [unlisted(turn)]);
+}
+
 /** Sets who posts and how often: moderators do. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
 function setRules(room: Room, { posting, slowMs, seen }: Of<"setRules">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.rules"))
@@ -67,4 +80,4 @@ function setRules(room: Room, { posting, slowMs, seen }: Of<"setRules">, turn: T
 }
 
 /** What the room lets its members do. */
-export const ruleHandlers = { setArchived, setRules } satisfies Partial<MemberHandlers>;
+export const ruleHandlers = { setArchived, setVisibility, setRules } satisfies Partial<MemberHandlers>;

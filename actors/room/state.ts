@@ -413,11 +413,11 @@ function messageRecords(message: RoomMessage): readonly RecordOp[] {
 
 /** The room as a member sees it. */
 export function viewOf(room: Room, key: string): RoomView {
-  const { visibility, createdAtMs, messageSeq } = room;
+  const { createdAtMs, messageSeq } = room;
   const members: Record<string, RoomMember> = {};
   for (const [principal, { role, joinedAtMs, readSeq }] of allEntries(room.members))
     members[principal] = { role, joinedAtMs, readSeq };
-  return { room: key, ...settingsOf(room), visibility, createdAtMs, members, messageSeq };
+  return { room: key, ...settingsOf(room), createdAtMs, members, messageSeq };
 }
 
 /** The view with the newest messages: what a page needs to open the room. */

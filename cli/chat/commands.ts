@@ -54,6 +54,7 @@ export const commands = {
     "tell others what you are doing, after an emoji if you like; without a text: nothing any more",
   ),
   topic: row("", "TEXT", "set the topic of this room"),
+  visibility: row("public|private", "", "say whether everybody can find and join this room"),
   archive: row("", "", "archive this room: it can be read, and nobody writes in it"),
   unarchive: row("", "", "bring this room back"),
   posting: row("WHO", "", "set who posts here: members, threads (members answer in threads) or moderators"),

@@ -50,6 +50,7 @@ export type Asking = Extract<
   | "multipoll"
   | "follow"
   | "unfollow"
+  | "visibility"
   | "archive"
   | "unarchive"
   | "posting"
@@ -142,6 +143,10 @@ export function requestOf(
     case "archive":
     case "unarchive":
       return inRoom(request("room.setArchived", { archived: name === "archive" }));
+    case "visibility":
+      return first === "public" || first === "private"
+        ? inRoom(request("room.setVisibility", { visibility: first }))
+        : { wrong: "Say what the room is to be: public or private." };
     case "posting":
       return first === "members" || first === "threads" || first === "moderators"
         ? inRoom(request("room.setRules", { posting: first }))

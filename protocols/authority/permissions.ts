@@ -66,6 +66,7 @@ export const permissions = {
   },
   "room.rename": { has: ["moderator"], power: "none", for: "Changing a room's title and topic" },
   "room.rules": { has: ["moderator"], power: "none", for: "Setting who posts in a room, and how often" },
+  "room.visibility": { has: ["owner"], power: "none", for: "Making a room public or private" },
   "room.archive": { has: ["owner"], power: "none", for: "Archiving a room, and bringing it back" },
   "room.rank": { has: ["owner"], power: "none", for: "Changing the rank of members" },
   "account.use": { has: ["self"], power: "none", for: "The own profile, rooms, devices and agents" },

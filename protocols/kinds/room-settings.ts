@@ -6,6 +6,7 @@ import type { RoomEvent, RoomPosting, RoomView } from "./room.ts";
 const settingNames = [
   "title",
   "topic",
+  "visibility",
   "archived",
   "posting",
   "slowMs",
@@ -27,7 +28,16 @@ export const settingsOf = (room: RoomSettings): RoomSettings =>
 export type RoomSettingEvent = Extract<
   RoomEvent,
   {
-    readonly type: "titled" | "topicSet" | "archiveSet" | "rulesSet" | "pinned" | "reacted" | "banned" | "unbanned";
+    readonly type:
+      | "titled"
+      | "topicSet"
+      | "visibilitySet"
+      | "archiveSet"
+      | "rulesSet"
+      | "pinned"
+      | "reacted"
+      | "banned"
+      | "unbanned";
   }
 >;
 
@@ -47,6 +57,13 @@ interface SettingRow<Event> {
 const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: SettingRow<Event> } = {
   titled: { after: ({ title }) => ({ title }), says: ({ title }) => `renamed the room to ${title}` },
   topicSet: { after: ({ topic }) => ({ topic }), says: ({ topic }) => `set the topic: ${topic}` },
+  visibilitySet: {
+    after: ({ visibility }) => ({ visibility }),
+    says: ({ visibility }) =>
+      visibility === "public"
+        ? "made the room public: everybody can find, join and read it"
+        : "made the room private: only people who are invited can join it",
+  },
   archiveSet: {
     after: ({ archived }) => ({ archived }),
     says: ({ archived }) =>

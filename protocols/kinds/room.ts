@@ -13,6 +13,7 @@ export type MemberRole = Static<typeof memberRole>;
 
 export const visibility = Type.Union([Type.Literal("public"), Type.Literal("private"), Type.Literal("direct")]);
 export type Visibility = Static<typeof visibility>;
+const openOrPrivate = Type.Union([Type.Literal("public"), Type.Literal("private")]);
 
 /** Who posts lines of a room. `threads`: moderators do, and members answer them in threads; `moderators`: members read
  *  and react. */
@@ -225,6 +226,17 @@ export const roomCommands = {
       ["DELETE", "/rooms/:room/archived", { set: { archived: false }, summary: "Brings an archived room back" }],
     ],
     summary: "Archives a room, or brings it back",
+  }),
+  /** A public room is in the list of rooms, and everybody may join and read it; a private one is neither. Not of direct
+   *  rooms. `seen` is what the writer has seen. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
+  setVisibility: command({
+    params: { visibility: openOrPrivate, seen: Type.Optional(openOrPrivate) },
+    result: view,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.visibility",
+    http: ["PUT", "/rooms/:room/visibility"],
+    summary: "Makes a room public or private",
   }),
   /** What is not named stays. `seen` is what the writer has seen: if what is changed is something else by now, nothing
    *  is done. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
@@ -832,6 +844,7 @@ export type RoomEvent =
     }
   | { readonly type: "unbanned"; readonly member: string; readonly by: string }
   | { readonly type: "archiveSet"; readonly archived: boolean; readonly by: string }
+  | { readonly type: "visibilitySet"; readonly visibility: "public" | "private"; readonly by: string }
   | { readonly type: "rulesSet"; readonly posting: RoomPosting; readonly slowMs: number; readonly by: string }
   | { readonly type: "roleSet"; readonly member: string; readonly role: MemberRole; readonly by: string }
   | { readonly type: "titled"; readonly title: string; readonly by: string }

@@ -64,6 +64,18 @@ describe("what a room lets its members do", function () {
     expect(await bob.page.getByText("Also send to the room").count()).to.equal(0);
   });
 
+  it("is public or private: an owner closes the room and opens it again", async () => {
+    await inMenu(ada.page, "Make the room private …");
+    const dialog = ada.page.getByRole("dialog", { name: "Make Lobby private?" });
+    expect(await axeFaults(ada.page, { within: '[role="dialog"]' })).to.deep.equal([]);
+    await dialog.getByRole("button", { name: "Make private" }).click();
+    for (const { page } of [ada, bob]) await page.getByText(/made the room private/).waitFor();
+    expect(await bob.page.getByRole("button", { name: "Room settings" }).count()).to.equal(1);
+    await inMenu(ada.page, "Make the room public …");
+    await ada.page.getByRole("dialog").getByRole("button", { name: "Make public" }).click();
+    for (const { page } of [ada, bob]) await page.getByText(/made the room public/).waitFor();
+  });
+
   it("is nothing where it is archived, and the room is found apart until it is brought back", async () => {
     await inMenu(ada.page, "Archive the room …");
     await ada.page.getByRole("dialog").getByRole("button", { name: "Archive" }).click();

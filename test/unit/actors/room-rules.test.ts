@@ -21,6 +21,42 @@ const rules = (
 const listed = (fixture: Fixture) =>
   fixture.ok<CatalogPage>(ada, "catalog/rooms", { type: "find", text: "" }).rows.map(({ key }) => key);
 
+describe("a room that is made public or private", () => {
+  const set = (fixture: Fixture, visibility: string, seen?: string) =>
+    fixture.do(ada, lobby, { type: "setVisibility", visibility, ...(seen !== undefined && { seen }) });
+
+  it("is found and joined only while it is public; its members stay", () => {
+    const fixture = inLobby();
+    expect(listed(fixture)).to.deep.equal(["lobby"]);
+    expect(set(fixture, "private")).to.deep.include({ ok: true });
+    expect(listed(fixture)).to.deep.equal([]);
+    expect(fixture.code("user/dan", lobby, { type: "join" })).to.equal("NOT_FOUND");
+    expect(fixture.code("user/dan", lobby, { type: "describe" })).to.equal("NOT_FOUND");
+    expect(post(fixture, "bob", "still here").seq).to.equal(1);
+    expect(view(fixture).visibility).to.equal("private");
+    expect(set(fixture, "public")).to.deep.include({ ok: true });
+    expect(listed(fixture)).to.deep.equal(["lobby"]);
+    expect(fixture.code("user/dan", lobby, { type: "join" })).to.equal("accepted");
+  });
+
+  it("is so by its owner, who has seen what it is, and not where it is archived or of two people", () => {
+    const fixture = inLobby();
+    fixture.ok(ada, lobby, { type: "setRole", member: bob, role: "moderator" });
+    expect(fixture.code(bob, lobby, { type: "setVisibility", visibility: "private" })).to.equal("FORBIDDEN");
+    const { length } = fixture.stream(lobby);
+    expect(set(fixture, "public")).to.deep.include({ ok: true });
+    expect(fixture.stream(lobby), "nothing happened").to.have.length(length);
+    set(fixture, "private");
+    expect(fixture.code(ada, lobby, { type: "setVisibility", visibility: "public", seen: "public" })).to.equal(
+      "CHANGED_MEANWHILE",
+    );
+    archive(fixture);
+    expect(fixture.code(ada, lobby, { type: "setVisibility", visibility: "public" })).to.equal("ROOM_ARCHIVED");
+    fixture.ok(ada, "room/dm.ada.bob", { type: "create", visibility: "direct", with: bob });
+    expect(fixture.code(ada, "room/dm.ada.bob", { type: "setVisibility", visibility: "public" })).to.equal("FORBIDDEN");
+  });
+});
+
 describe("an archived room", () => {
   it("takes nothing, and still shows what was said in it", () => {
     const fixture = inLobby();

@@ -64,6 +64,7 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   bans: {},
   followThread: { seq: 3, follow: true },
   setArchived: { archived: true },
+  setVisibility: { visibility: "private" },
   setRules: { posting: "moderators" },
   setRole: { member: "user/bert", role: "moderator" },
   setTitle: { title: "other" },

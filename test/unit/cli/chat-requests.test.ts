@@ -49,6 +49,7 @@ describe("a line of the terminal", () => {
       ["/topic dice only", "room.setTopic", { topic: "dice only", seen: "news" }],
       ["/follow #7", "room.followThread", { seq: 7, follow: true }],
       ["/unfollow 7", "room.followThread", { seq: 7, follow: false }],
+      ["/visibility private", "room.setVisibility", { visibility: "private" }],
       ["/archive", "room.setArchived", { archived: true }],
       ["/unarchive", "room.setArchived", { archived: false }],
       ["/posting threads", "room.setRules", { posting: "threads" }],

@@ -42,6 +42,13 @@ export function RoomHeader(props: {
     const result = await props.store.change("setArchived", { archived: !isArchived });
     if (result.ok) notices.show(isArchived ? `${title} is back.` : `${title} is archived.`);
   };
+  const isPublic = view.visibility === "public";
+  const openOrClose = async () => {
+    if (!(await ask(isPublic ? closing(title) : opening(title)))) return;
+    const visibility = isPublic ? "private" : "public";
+    const result = await props.store.change("setVisibility", { visibility, seen: view.visibility });
+    if (result.ok) notices.show(`${title} is ${visibility} now.`);
+  };
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
   const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
@@ -131,6 +138,14 @@ export function RoomHeader(props: {
                 Bans
               </Menu.Item>
             )}
+            {view.members[session.me]?.role === "owner" && !isArchived && (
+              <Menu.Item
+                leftSection={<Icon name={isPublic ? "lock" : "hash"} size={16} />}
+                onClick={() => void openOrClose()}
+              >
+                {isPublic ? "Make the room private …" : "Make the room public …"}
+              </Menu.Item>
+            )}
             {view.members[session.me]?.role === "owner" && (
               <Menu.Item leftSection={<Icon name="archive" size={16} />} onClick={() => void archive()}>
                 {isArchived ? "Bring the room back" : "Archive the room …"}
@@ -190,6 +205,18 @@ const archiving = (title: string) => ({
     </p>
   ),
   action: "Archive",
+});
+
+const closing = (title: string) => ({
+  title: `Make ${title} private?`,
+  body: <p>It is no longer in the list of rooms, and new people need an invitation. Its members stay.</p>,
+  action: "Make private",
+});
+
+const opening = (title: string) => ({
+  title: `Make ${title} public?`,
+  body: <p>Everybody here can find it, join it and read all of it, also what was written while it was private.</p>,
+  action: "Make public",
 });
 
 function ChangeRoom({
