@@ -57,10 +57,14 @@ function setVisibility(room: Room, { visibility, seen }: Of<"setVisibility">, tu
   const archived = refuseArchived(room, turn);
   if (archived !== undefined) return archived;
   if (room.visibility === visibility) return [reply(viewOf(room, turn.key))];
-  if (seen !== undefined && seen !== room.visibility)
-    return [refuse("CHANGED_MEANWHILE", { now: room.visibility })];
+  if (seen !== undefined && seen !== room.visibility) return [refuse("CHANGED_MEANWHILE", { now: room.visibility })];
   const event: RoomEvent = { type: "visibilitySet", visibility, by: turn.from };
-  return changeOf(room, turn, event, visibility === "public" ? listing({ ...room, visibility }, turn) : [unlisted(turn)]);
+  return changeOf(
+    room,
+    turn,
+    event,
+    visibility === "public" ? listing({ ...room, visibility }, turn) : [unlisted(turn)],
+  );
 }
 
 /** Sets who posts and how often: moderators do. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */

@@ -80,6 +80,11 @@ export function requestOfText(text: string, { place }: Here): Request | Wrong {
   return request(place.kind === "room" ? "room.post" : "agent.say", { text: cleaned(text, "lines") });
 }
 
+function madeOpen(said: string, inRoom: (asked: Request) => Request | Wrong): Request | Wrong {
+  if (said !== "public" && said !== "private") return { wrong: "Say public or private." };
+  return inRoom(request("room.setVisibility", { visibility: said }));
+}
+
 /** What a slash command asks for. */
 export function requestOf(
   name: Asking,
@@ -144,9 +149,7 @@ export function requestOf(
     case "unarchive":
       return inRoom(request("room.setArchived", { archived: name === "archive" }));
     case "visibility":
-      return first === "public" || first === "private"
-        ? inRoom(request("room.setVisibility", { visibility: first }))
-        : { wrong: "Say what the room is to be: public or private." };
+      return madeOpen(first, inRoom);
     case "posting":
       return first === "members" || first === "threads" || first === "moderators"
         ? inRoom(request("room.setRules", { posting: first }))

@@ -35,20 +35,7 @@ export function RoomHeader(props: {
   const { view, title, other } = props;
   const [open, setOpen] = useState<"title" | "rules" | "bans" | "leave">();
   const session = useSession();
-  const { ask } = useDialogs();
   const isArchived = view.archived === true;
-  const archive = async () => {
-    if (!isArchived && !(await ask(archiving(title)))) return;
-    const result = await props.store.change("setArchived", { archived: !isArchived });
-    if (result.ok) notices.show(isArchived ? `${title} is back.` : `${title} is archived.`);
-  };
-  const isPublic = view.visibility === "public";
-  const openOrClose = async () => {
-    if (!(await ask(isPublic ? closing(title) : opening(title)))) return;
-    const visibility = isPublic ? "private" : "public";
-    const result = await props.store.change("setVisibility", { visibility, seen: view.visibility });
-    if (result.ok) notices.show(`${title} is ${visibility} now.`);
-  };
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
   const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
@@ -138,19 +125,7 @@ export function RoomHeader(props: {
                 Bans
               </Menu.Item>
             )}
-            {view.members[session.me]?.role === "owner" && !isArchived && (
-              <Menu.Item
-                leftSection={<Icon name={isPublic ? "lock" : "hash"} size={16} />}
-                onClick={() => void openOrClose()}
-              >
-                {isPublic ? "Make the room private …" : "Make the room public …"}
-              </Menu.Item>
-            )}
-            {view.members[session.me]?.role === "owner" && (
-              <Menu.Item leftSection={<Icon name="archive" size={16} />} onClick={() => void archive()}>
-                {isArchived ? "Bring the room back" : "Archive the room …"}
-              </Menu.Item>
-            )}
+            {view.members[session.me]?.role === "owner" && <OwnerItems view={view} title={title} store={props.store} />}
             <Menu.Item
               className="grave"
               leftSection={<Icon name="leave" size={16} />}
@@ -170,6 +145,47 @@ export function RoomHeader(props: {
       </Suspense>
       <LeaveRoom view={view} title={title} opened={open === "leave"} onClose={close} />
     </header>
+  );
+}
+
+/** What owners alone may do. */
+function OwnerItems({
+  view,
+  title,
+  store,
+}: {
+  readonly view: RoomView;
+  readonly title: string;
+  readonly store: RoomStore;
+}) {
+  const { ask } = useDialogs();
+  const isArchived = view.archived === true;
+  const isPublic = view.visibility === "public";
+  const openOrClose = async () => {
+    if (!(await ask(isPublic ? closing(title) : opening(title)))) return;
+    const visibility = isPublic ? "private" : "public";
+    const result = await store.change("setVisibility", { visibility, seen: view.visibility });
+    if (result.ok) notices.show(`${title} is ${visibility} now.`);
+  };
+  const archive = async () => {
+    if (!isArchived && !(await ask(archiving(title)))) return;
+    const result = await store.change("setArchived", { archived: !isArchived });
+    if (result.ok) notices.show(isArchived ? `${title} is back.` : `${title} is archived.`);
+  };
+  return (
+    <>
+      {!isArchived && (
+        <Menu.Item
+          leftSection={<Icon name={isPublic ? "lock" : "hash"} size={16} />}
+          onClick={() => void openOrClose()}
+        >
+          {isPublic ? "Make the room private …" : "Make the room public …"}
+        </Menu.Item>
+      )}
+      <Menu.Item leftSection={<Icon name="archive" size={16} />} onClick={() => void archive()}>
+        {isArchived ? "Bring the room back" : "Archive the room …"}
+      </Menu.Item>
+    </>
   );
 }
 
