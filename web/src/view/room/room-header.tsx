@@ -164,7 +164,7 @@ function OwnerItems({
   const openOrClose = async () => {
     if (!(await ask(isPublic ? closing(title) : opening(title)))) return;
     const visibility = isPublic ? "private" : "public";
-    const result = await store.change("setVisibility", { visibility, seen: view.visibility });
+    const result = await store.change("setVisibility", { visibility, seen: isPublic ? "public" : "private" });
     if (result.ok) notices.show(`${title} is ${visibility} now.`);
   };
   const archive = async () => {
