@@ -69,11 +69,11 @@ describe("what a room lets its members do", function () {
     const dialog = ada.page.getByRole("dialog", { name: "Make Lobby private?" });
     expect(await axeFaults(ada.page, { within: '[role="dialog"]' })).to.deep.equal([]);
     await dialog.getByRole("button", { name: "Make private" }).click();
-    for (const { page } of [ada, bob]) await page.getByText(/made the room private/).waitFor();
+    for (const { page } of [ada, bob]) await page.getByRole("img", { name: "Private room" }).waitFor();
     expect(await bob.page.getByRole("button", { name: "Room settings" }).count()).to.equal(1);
     await inMenu(ada.page, "Make the room public …");
     await ada.page.getByRole("dialog").getByRole("button", { name: "Make public" }).click();
-    for (const { page } of [ada, bob]) await page.getByText(/made the room public/).waitFor();
+    for (const { page } of [ada, bob]) await page.getByRole("img", { name: "Public room" }).waitFor();
   });
 
   it("is nothing where it is archived, and the room is found apart until it is brought back", async () => {

@@ -36,6 +36,7 @@ export function RoomHeader(props: {
   const [open, setOpen] = useState<"title" | "rules" | "bans" | "leave">();
   const session = useSession();
   const isArchived = view.archived === true;
+  const shown = view.visibility === "private" ? "Private room" : "Public room";
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
   const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
@@ -59,7 +60,7 @@ export function RoomHeader(props: {
     <header className="header">
       <MenuButton />
       {other === undefined ? (
-        <span className="dim header-icon">
+        <span className="dim header-icon" role="img" aria-label={shown} title={shown}>
           <Icon name={view.visibility === "private" ? "lock" : "hash"} size={20} />
         </span>
       ) : (
