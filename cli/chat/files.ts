@@ -116,7 +116,7 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
 
 const noFile = (path: string): Failure => ({
   ...failure("NOT_FOUND", { path }),
-  message: `${path} is no file that can be read.`,
+  message: `${path} cannot be read: there is no such file, or it is a folder.`,
 });
 
 /** A name that is one in every folder of every system. */

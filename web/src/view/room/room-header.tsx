@@ -36,7 +36,6 @@ export function RoomHeader(props: {
   const [open, setOpen] = useState<"title" | "rules" | "bans" | "leave">();
   const session = useSession();
   const isArchived = view.archived === true;
-  const shown = view.visibility === "private" ? "Private room" : "Public room";
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
   const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
@@ -60,9 +59,7 @@ export function RoomHeader(props: {
     <header className="header">
       <MenuButton />
       {other === undefined ? (
-        <span className="dim header-icon" role="img" aria-label={shown} title={shown}>
-          <Icon name={view.visibility === "private" ? "lock" : "hash"} size={20} />
-        </span>
+        <Openness isPrivate={view.visibility === "private"} />
       ) : (
         <Face principal={`user/${other}`} label={title} size={32} />
       )}
@@ -146,6 +143,15 @@ export function RoomHeader(props: {
       </Suspense>
       <LeaveRoom view={view} title={title} opened={open === "leave"} onClose={close} />
     </header>
+  );
+}
+
+function Openness({ isPrivate }: { readonly isPrivate: boolean }) {
+  const said = isPrivate ? "Private room" : "Public room";
+  return (
+    <span className="dim header-icon" role="img" aria-label={said} title={said}>
+      <Icon name={isPrivate ? "lock" : "hash"} size={20} />
+    </span>
   );
 }
 
