@@ -31,7 +31,9 @@ const names = Object.keys(permissions) as Permission[];
 const staleMs = 11 * 60_000;
 /** What is asked like a change and is no operation of the audit: nobody may do more or less by any of it. */
 const harmless = [
+  "DELETE /api/v1/files/uploads/:id",
   "DELETE /v1/responses/:id",
+  "PATCH /api/v1/files/uploads/:id",
   "POST /api/v1/admin/backups/list",
   "POST /api/v1/admin/cluster/plan",
   "POST /api/v1/admin/configuration/plan",
@@ -43,6 +45,7 @@ const harmless = [
   "POST /api/v1/admin/shards/stripes/read",
   "POST /api/v1/agents/:agent/pictures",
   "POST /api/v1/agents/:agent/sounds",
+  "POST /api/v1/files/uploads",
   "POST /api/v1/me/identities/with/:provider",
   "POST /api/v1/me/passkeys/options",
   "POST /api/v1/me/session/confirm/options",

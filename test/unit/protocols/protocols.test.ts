@@ -308,7 +308,12 @@ describe("schemas", () => {
   });
 
   it("bound every text and every list", () => {
-    expect(fits(roomCommands.post.params, { text: "" })).to.equal(false);
+    expect(fits(roomCommands.edit.params, { seq: 1, text: "" })).to.equal(false);
+    const ids = (count: number) => Array.from({ length: count }, (_, of) => `${String(of).padStart(20, "0")}.lobby`);
+    const { filesPerMessageMax } = wireLimits;
+    expect(fits(roomCommands.post.params, { text: "", files: ids(filesPerMessageMax) })).to.equal(true);
+    expect(fits(roomCommands.post.params, { text: "", files: ids(filesPerMessageMax + 1) })).to.equal(false);
+    expect(fits(roomCommands.post.params, { text: "", files: [ids(1)[0], ids(1)[0]] })).to.equal(false);
     expect(fits(roomCommands.post.params, { text: "x".repeat(wireLimits.messageCharsMax) })).to.equal(true);
     expect(fits(roomCommands.post.params, { text: "x".repeat(wireLimits.messageCharsMax + 1) })).to.equal(false);
     for (const { kind, name, row } of clientCommands)
