@@ -148,6 +148,8 @@ export const gatewayLimits = {
   fileWritersMax: 48,
   /** The same of one person; one more gets `RATE_LIMITED`. */
   fileWritersPerPersonMax: 8,
+  /** Such a request takes as long as bytes come; when none has come for so long, it is ended, and what came is kept. */
+  fileStalledMs: 30_000,
   /** Pictures that are freed of what they say of place and camera at a time, each with all of it in memory; the others
    *  wait for their turn. */
   filePicturesMax: 2,
@@ -323,7 +325,8 @@ export const gatewayLimits = {
   headerBytesMax: 16 * 1024,
   /** A connection that says nothing, or a request whose headers are not complete by then, is ended. */
   headerTimeoutMs: 10_000,
-  /** A request whose body is not complete by then is ended. */
+  /** A request whose body is not complete by then is ended; not one with bytes of a file, which goes on while they
+   *  come. */
   requestTimeoutMs: 30_000,
   /** How often `headerTimeoutMs` and `requestTimeoutMs` are checked; they may fire so much later. */
   requestSweepMs: 1_000,

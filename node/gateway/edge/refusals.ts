@@ -11,6 +11,7 @@ import {
   type Failure,
   type Result,
 } from "../../../protocols/index.ts";
+import { goesOn } from "./long-bodies.ts";
 
 /** The body of every HTTP answer that is an error. */
 interface ErrorBody {
@@ -110,6 +111,8 @@ export function retryAfterSeconds(reason: Failure): number | undefined {
 
 /** Answers what was no request, at the socket that it came by. */
 export function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex, headerBytesMax: number): void {
+  // Said once for each request.
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && goesOn(socket)) return;
   // In the middle of an answer (pipelined garbage behind a stream) another status line would be part of its body.
   const answering = (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent;
   if (answering === true || !socket.writable) return void socket.destroy();

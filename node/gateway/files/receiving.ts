@@ -1,6 +1,7 @@
 /** Bytes of an upload on their way: cut into parts, looked at, freed of what a picture says beside itself, kept. */
 import type { Readable } from "node:stream";
 import { failure, PlexusError, wireLimits, type FoundType, type RoomUpload } from "../../../protocols/index.ts";
+import type { GatewayContext } from "../options.ts";
 import { scrub, scrubbedFormat } from "./metadata.ts";
 import { typeOf, unknownType } from "./file-types.ts";
 
@@ -83,6 +84,38 @@ async function keepPart(upload: RoomUpload, index: number, part: Buffer, at: Kee
   });
 }
 
+/** What comes of a body, until nothing comes for too long. Error: BAD_REQUEST, as a PlexusError. A reader that has enough
+ *  leaves it open, so that the sender reads why. */
+async function* untilItStalls(
+  body: Readable,
+  { clock, limits }: Pick<GatewayContext, "clock" | "limits">,
+): AsyncGenerator<Uint8Array> {
+  const chunks = body.iterator({ destroyOnReturn: false });
+  try {
+    for (;;) {
+      const cancel = clock.after(limits.fileStalledMs, () => {
+        body.destroy(new PlexusError(failure("BAD_REQUEST", { path: "", problem: "nothing came for too long" })));
+      });
+      const next = await chunks.next().finally(cancel);
+      if (next.done === true) return;
+      yield next.value as Uint8Array;
+    }
+  } finally {
+    await chunks.return?.();
+    drain(body, { clock, limits });
+  }
+}
+
+/** Throws away what still comes, for a while: a sender reads the answer when it has sent all. */
+function drain(body: Readable, { clock, limits }: Pick<GatewayContext, "clock" | "limits">): void {
+  if (body.readableEnded || body.destroyed) return;
+  body.resume();
+  body.once(
+    "close",
+    clock.after(limits.fileStalledMs, () => void body.destroy()),
+  );
+}
+
 /** So many at a time; the others wait, in order. */
 export class Turns {
   readonly #waiting: (() => void)[] = [];
@@ -111,12 +144,10 @@ export class Writers {
     string,
     { readonly user: string; readonly body: Readable; readonly over: Promise<unknown> }
   >();
-  readonly #max: number;
-  readonly #perPersonMax: number;
+  readonly #at: Pick<GatewayContext, "clock" | "limits">;
 
-  constructor(max: number, perPersonMax: number) {
-    this.#max = max;
-    this.#perPersonMax = perPersonMax;
+  constructor(at: Pick<GatewayContext, "clock" | "limits">) {
+    this.#at = at;
   }
 
   /** Ends the one of an upload, if it is the person's; resolves when what it had is kept. */
@@ -133,11 +164,12 @@ export class Writers {
     { user, body }: { readonly user: string; readonly body: Readable },
     work: (body: AsyncIterable<Uint8Array>) => Promise<T>,
   ): Promise<T> {
-    if (this.#all.size >= this.#max) throw new PlexusError(failure("OVERLOADED", { fileWritersMax: this.#max }));
+    const { fileWritersMax, fileWritersPerPersonMax } = this.#at.limits;
+    if (this.#all.size >= fileWritersMax) throw new PlexusError(failure("OVERLOADED", { fileWritersMax }));
     const own = [...this.#all.values()].filter((writer) => writer.user === user).length;
-    if (own >= this.#perPersonMax)
-      throw new PlexusError(failure("RATE_LIMITED", { fileWritersPerPersonMax: own, retryAfterMs: 1_000 }));
-    const working = work(body);
+    if (own >= fileWritersPerPersonMax)
+      throw new PlexusError(failure("RATE_LIMITED", { fileWritersPerPersonMax, retryAfterMs: 1_000 }));
+    const working = work(untilItStalls(body, this.#at));
     const writer = { user, body, over: working.catch(() => undefined) };
     this.#all.set(id, writer);
     try {

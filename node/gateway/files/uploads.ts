@@ -23,6 +23,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import { callerOf } from "../edge/http.ts";
+import { whileItGoesOn } from "../edge/long-bodies.ts";
 import { demand } from "../edge/refusals.ts";
 import type { Rate } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
@@ -62,7 +63,7 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
   const scrubbing = new Turns(limits.filePicturesMax);
   const uploading: Uploading = {
     at,
-    writers: new Writers(limits.fileWritersMax, limits.fileWritersPerPersonMax),
+    writers: new Writers(at),
     ask: async (request, id, message) => {
       const named = { ...message, id, by: callerOf(request).actor };
       return demand(await said(id, named)) as RoomUpload;
@@ -153,7 +154,9 @@ const writing = ({ at, writers, ask, keeping }: Uploading): RouteOptions => ({
     const announced = Number(request.headers["content-length"] ?? 0);
     if (upload.offset + announced > upload.bytes) throw tooLong(upload);
     const parts = keeping(actor, upload);
-    const after = await writers.write(id, { user, body }, (bytes) => receive(bytes, upload, parts));
+    const after = await whileItGoesOn(request.raw.socket, () =>
+      writers.write(id, { user, body }, (bytes) => receive(bytes, upload, parts)),
+    );
     return tell(reply.code(204), after).send();
   },
 });

@@ -284,6 +284,56 @@ describe("gateway: files in rooms", () => {
     expect(Buffer.from(await (await get(id)).arrayBuffer()).equals(bytes)).to.equal(true);
   });
 
+  it("take as long as bytes come, and no longer", async () => {
+    const limits = { requestTimeoutMs: 100, requestSweepMs: 10, fileStalledMs: 3_600_000 };
+    for (const [stalledMs, kept] of [
+      [3_600_000, 10],
+      [1, 5],
+    ] as const) {
+      const slow = await startFixture({ blobs, limits: { ...limits, fileStalledMs: stalledMs } });
+      const { token } = await slow.signUp("ada");
+      await slow.request("POST", "/api/v1/rooms", { token, body: { room: "lobby" } });
+      const headers = tus(token, { "upload-length": "10", "upload-metadata": metadata({ room: "lobby" }) });
+      const uploads = `${slow.url}/api/v1/files/uploads`;
+      const made = await fetch(uploads, { method: "POST", headers });
+      const address = `${slow.url}${made.headers.get("location") ?? ""}`;
+      const { port, hostname, pathname } = new URL(address);
+      let said = "";
+      const socket = connect(Number(port), hostname, () =>
+        socket.write(
+          `PATCH ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n` +
+            "tus-resumable: 1.0.0\r\nupload-offset: 0\r\ncontent-type: application/offset+octet-stream\r\n" +
+            "content-length: 10\r\n\r\n01234",
+        ),
+      )
+        .on("data", (data) => (said += String(data)))
+        .on("error", () => undefined);
+      const begunMs = performance.now();
+      await until("a request would have ended", () =>
+        expect(performance.now() - begunMs).to.be.above(5 * limits.requestTimeoutMs),
+      );
+      socket.write("56789");
+      await until("it is answered, or ended", () => expect(said !== "" || socket.closed).to.equal(true));
+      const headed = await fetch(address, { method: "HEAD", headers: tus(token) });
+      expect([stalledMs, headed.headers.get("upload-offset")]).to.deep.equal([stalledMs, String(kept)]);
+      socket.destroy();
+      await slow.stop();
+    }
+  });
+
+  it("are refused readably where a body without a length goes on behind the end", async () => {
+    const id = await created(5);
+    const body = new Blob([Buffer.alloc(300_000, "x")]).stream();
+    const answer = await fetch(api(`/files/uploads/${id}`), {
+      method: "PATCH",
+      headers: tus(ada, { "upload-offset": "0", "content-type": "application/offset+octet-stream" }),
+      body,
+      duplex: "half",
+    } as RequestInit);
+    expect(((await answer.json()) as { error: { code: string } }).error.code).to.equal("TOO_LARGE");
+    expect((await head(id)).headers.get("upload-offset")).to.equal("0");
+  });
+
   it("are written by one of many that send at once, and by nobody twice", async () => {
     const bytes = noise(200_000, 9);
     const id = await created(bytes.length);
