@@ -84,8 +84,8 @@ async function keepPart(upload: RoomUpload, index: number, part: Buffer, at: Kee
   });
 }
 
-/** What comes of a body, until nothing comes for too long. Error: BAD_REQUEST, as a PlexusError. A reader that has enough
- *  leaves it open, so that the sender reads why. */
+/** What comes of a body, until nothing comes for too long. Error: BAD_REQUEST, as a PlexusError. A reader that has
+ *  enough leaves it open, so that the sender reads why. */
 async function* untilItStalls(
   body: Readable,
   { clock, limits }: Pick<GatewayContext, "clock" | "limits">,
