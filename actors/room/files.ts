@@ -31,7 +31,17 @@ import { entryOf } from "./members.ts";
 import { hasPlaceFor, refuseArchived } from "./rules.ts";
 import { messageInMemory } from "./state.ts";
 import type { Room, Upload, UploadChange } from "./shape.ts";
-import { evolveUpload, fileKey, keptKey, keptPrefix, partKey, shownFile, uploadsAt, type Place } from "./uploads.ts";
+import {
+  evolveUpload,
+  fileKey,
+  keptKey,
+  keptPrefix,
+  partKey,
+  shownFile,
+  uploadChanged,
+  uploadsAt,
+  type Place,
+} from "./uploads.ts";
 
 const { fileBytesMax, filePartBytes, filesPerMessageMax, pageEntriesDefault } = wireLimits;
 
@@ -67,10 +77,7 @@ function uploadEffects(room: Room, change: UploadChange, turn: Turn): Effects {
   const upload = evolveUpload(room, change).uploads?.find(
     ({ id }) => id === (change.is === "begun" ? change.upload.id : change.id),
   );
-  return [
-    persist({ type: "readMarked", member: "", seq: 0, upload: change }),
-    reply(upload === undefined ? {} : shownUpload(upload), turn.replyTo),
-  ];
+  return [persist(uploadChanged(change)), reply(upload === undefined ? {} : shownUpload(upload), turn.replyTo)];
 }
 
 /** A file is to come from a person who may post here. */

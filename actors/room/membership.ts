@@ -20,6 +20,7 @@ import { unansweredNow } from "./mentions.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { bansAt, evolve, viewOf } from "./state.ts";
 import type { Room, RoomState } from "./shape.ts";
+import { droppedOf } from "./uploads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -242,10 +243,10 @@ export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">
   return admit(room, { ...turn, from: (by ?? member) as Sender }, member, "member");
 }
 
-/** The account of the sender is gone. */
+/** The account of the sender is gone. In a direct room its place stays, and nothing that it had not posted. */
 export function depart(room: Room, turn: Turn): Effects {
-  if (room.visibility === "direct" || !isUser(turn.from) || entryOf(room.members, turn.from) === undefined)
-    return [reply({})];
+  if (!isUser(turn.from) || entryOf(room.members, turn.from) === undefined) return [reply({})];
+  if (room.visibility === "direct") return [...droppedOf(room, turn.from), reply({})];
   return [...eventEffects(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), reply({})];
 }
 

@@ -1,9 +1,9 @@
 /** Files as the room's state and records have them; what is done with them is in `files.ts`. */
 import { wireLimits, type KeptFile, type RoomFile } from "../../protocols/index.ts";
-import type { RecordOp } from "../behavior.ts";
+import { persist, type Effect, type RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
-import type { Room, Upload, UploadChange } from "./shape.ts";
+import type { Room, RoomChange, Upload, UploadChange } from "./shape.ts";
 
 /** The beginning of all that is kept. */
 export const keptPrefix = "kept/";
@@ -54,6 +54,13 @@ export function evolveUpload(room: Room, change: UploadChange): Room {
       return { ...room, uploads: uploads.filter(({ id }) => id !== change.id) };
   }
 }
+
+/** What is written of an upload. */
+export const uploadChanged = (upload: UploadChange): RoomChange => ({ type: "readMarked", member: "", seq: 0, upload });
+
+/** Gives up the uploads of somebody. */
+export const droppedOf = ({ uploads = [] }: Room, who: string): readonly Effect<RoomChange, never>[] =>
+  uploads.filter(({ by }) => by === who).map(({ id }) => persist(uploadChanged({ is: "dropped", id })));
 
 /** The room without the uploads that a message has now, or of somebody who has gone. */
 export function withoutUploads(room: Room, isGone: (upload: Upload) => boolean): Room {

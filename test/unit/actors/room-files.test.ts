@@ -178,6 +178,18 @@ describe("files of a room", () => {
     expect(JSON.stringify(fixture.stateOf(lobby))).not.to.include(key);
   });
 
+  it("of an account that is gone are gone in a direct room, too, which nobody leaves", () => {
+    const fixture = inLobby();
+    const direct = "room/dm.ada.bob";
+    fixture.ok("user/ada", direct, { type: "create", visibility: "direct", with: "user/bob" });
+    const id = `${"0".repeat(20)}.dm.ada.bob`;
+    fixture.ok("gateway", direct, { type: "upload", by: "user/bob", id, name: "a", bytes: 1, key });
+    fixture.ok("gateway", direct, { type: "upload", by: "user/ada", id: `1${id.slice(1)}`, name: "a", bytes: 1, key });
+    fixture.ok("user/bob", direct, { type: "depart" });
+    const { uploads } = fixture.stateOf<{ uploads: readonly { readonly by: string }[] }>(direct);
+    expect(uploads.map(({ by }) => by)).to.deep.equal(["user/ada"]);
+  });
+
   it("are listed newest first, those of one message together", () => {
     const fixture = inLobby();
     for (let of = 0; of < 6; of += 2)

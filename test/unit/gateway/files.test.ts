@@ -46,7 +46,7 @@ describe("gateway: files in rooms", () => {
   let bob: string;
   let dan: string;
   before(async () => {
-    fixture = await startFixture({ blobs });
+    fixture = await startFixture({ blobs, publicUrl: () => "https://example.org/chat" });
     [ada, bob, dan] = [
       (await fixture.signUp("ada")).token,
       (await fixture.signUp("bob")).token,
@@ -229,6 +229,12 @@ describe("gateway: files in rooms", () => {
     const made = await create(10);
     expect(made.status).to.equal(201);
     expect(made.headers.get("location")).to.match(/^\/api\/v1\/files\/uploads\/[0-9a-f]+\.lobby$/);
+    const below = await fixture.app.inject({
+      method: "POST",
+      url: "/chat/api/v1/files/uploads",
+      headers: tus(ada, { "upload-length": "1", "upload-metadata": metadata({ room: "lobby" }) }),
+    });
+    expect(below.headers["location"]).to.match(/^\/chat\/api\/v1\/files\/uploads\/[0-9a-f]+\.lobby$/);
     expect(Date.parse(made.headers.get("upload-expires") ?? "")).to.be.above(0);
     expect((await create(wireLimits.fileBytesMax + 1)).status).to.equal(413);
     expect((await create(1, {}, dan)).status).to.equal(403);
