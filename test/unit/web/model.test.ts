@@ -125,6 +125,24 @@ describe("a room as the page knows it", () => {
     expect(pendingShown(room(earlier, { type: "posting", post: mine }), ada)).to.have.length(1);
   });
 
+  it("holds a post with files until they are up, then sends it behind what was written meanwhile", () => {
+    const file = { key: "k1", name: "a.png", type: "image/png", bytes: 9 };
+    const held: RoomInput = { type: "posting", post: { ...mine, text: "", files: [file] } };
+    // A message of the same author without a text is not the one that waits.
+    const other = posted(message(4, { author: ada, text: "" }));
+    expect(pendingShown(room(held, other), ada)).to.have.length(1);
+    const later: RoomInput = { type: "posting", post: { ...mine, operationId: "o2" } };
+    const up: RoomInput = { type: "filesUp", post: { ...mine, text: "", files: [{ ...file, id: "1.lobby" }] } };
+    const sent = room(held, later, up);
+    expect(sent.pending.map(({ operationId }) => operationId)).to.deep.equal(["o2", "o1"]);
+    expect(sent.pending[1]).to.deep.include({ status: "waiting", files: [{ ...file, id: "1.lobby" }] });
+    const one = { name: "a.png", type: "image/png", bytes: 9 };
+    const strange = posted(message(4, { author: ada, text: "", files: [{ ...one, id: "2.lobby" }] }));
+    expect(pendingShown(room(held, up, strange), ada)).to.have.length(1);
+    const own = posted(message(4, { author: ada, text: "", files: [{ ...one, id: "1.lobby" }] }));
+    expect(pendingShown(room(held, up, own), ada)).to.have.length(0);
+  });
+
   it("keeps a failed post with its reason until it is retried or discarded", () => {
     const failed = room(
       { type: "posting", post: mine },

@@ -6,6 +6,7 @@ import type {
   PollResults,
   Result,
   RoomEvent,
+  RoomFiles,
   RoomHistory,
   RoomMessage,
   RoomUnread,
@@ -17,6 +18,7 @@ import {
   messageAt,
   reachesMarker,
   windowMessagesMax,
+  type AttachedFile,
   type Kept,
   type PendingPost,
   type RoomInput,
@@ -108,15 +110,31 @@ export class RoomStore {
   }
 
   /** Shows the message at once and sends it. Messages of one room go out one after the other, so that they keep their
-   *  order. */
-  post(written: string, replyTo?: number, alsoInRoom = false): void {
+   *  order; one with files waits for them, passed by others, until `filesUp`. */
+  post(
+    written: string,
+    replyTo?: number,
+    alsoInRoom = false,
+    files: readonly AttachedFile[] = [],
+  ): Pick<PendingPost, "operationId" | "text" | "atMs" | "replyTo" | "alsoInRoom"> {
     const operationId = newOperationId();
     // What was pasted may hold what no message may.
     const text = cleaned(written, "lines");
     const where = replyTo === undefined ? {} : { replyTo, ...(alsoInRoom && { alsoInRoom }) };
     const post = { operationId, text, atMs: Date.now(), ...where };
     this.#isHeld = false;
-    this.store.apply({ type: "posting", post }, "now");
+    this.store.apply({ type: "posting", post: { ...post, ...(files.length > 0 && { files }) } }, "now");
+    if (files.length === 0) this.#enqueue(operationId);
+    return post;
+  }
+
+  /** The files of a message that waited for them are at the node. */
+  filesUp(post: Omit<PendingPost, "status" | "afterSeq" | "files">, files: readonly AttachedFile[]): void {
+    this.store.apply({ type: "filesUp", post: { ...post, ...(files.length > 0 && { files }) } }, "now");
+    this.#enqueue(post.operationId);
+  }
+
+  #enqueue(operationId: string): void {
     this.#keep(operationId);
     this.#outbox.push(operationId);
     void this.#send();
@@ -124,9 +142,7 @@ export class RoomStore {
 
   retry(operationId: string): void {
     this.store.apply({ type: "retrying", operationId }, "now");
-    this.#keep(operationId);
-    this.#outbox.push(operationId);
-    void this.#send();
+    this.#enqueue(operationId);
   }
 
   discard(operationId: string): void {
@@ -165,8 +181,13 @@ export class RoomStore {
       const operationId = next;
       const post = this.store.latest.pending.find((pending) => pending.operationId === operationId);
       if (post === undefined) continue;
-      const { text, replyTo, alsoInRoom } = post;
-      const parameters = { text, ...(replyTo !== undefined && { replyTo }), ...(alsoInRoom && { alsoInRoom }) };
+      const { text, replyTo, alsoInRoom, files } = post;
+      const parameters = {
+        text,
+        ...(replyTo !== undefined && { replyTo }),
+        ...(alsoInRoom && { alsoInRoom }),
+        ...(files && { files: files.flatMap(({ id }) => id ?? []) }),
+      };
       const result = await this.#client.call("room.post", this.room, parameters, { operationId });
       if (result.ok) this.store.apply({ type: "posted", operationId, seq: result.value.seq });
       else this.store.apply({ type: "postFailed", operationId, failure: result.error });
@@ -237,6 +258,11 @@ export class RoomStore {
     if (result.ok) return result.value.messages.find((message) => message.seq === seq);
     notices.fail(result.error, "look");
     return "failed";
+  }
+
+  /** The files of the room, newest first: those of messages before `before`. */
+  files(before?: number): Promise<Result<RoomFiles>> {
+    return this.#client.call("room.files", this.room, before === undefined ? {} : { before });
   }
 
   history(query: ParametersOf<"room.history">): Promise<Result<RoomHistory>> {

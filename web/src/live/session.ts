@@ -23,9 +23,20 @@ import type {
   UserView,
 } from "../../../protocols/index.ts";
 import { Kept, listAfterNews, listAfterRead, listAfterRoom, listAfterSummary, plainSidebar } from "../model/index.ts";
-import { askActor, call, hasUnkept, onShelfChanged, openClient, shelf, type Client, type Link } from "../wire/index.ts";
+import {
+  askActor,
+  call,
+  hasUnkept,
+  onShelfChanged,
+  openClient,
+  shelf,
+  tabShelf,
+  type Client,
+  type Link,
+} from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
 import { Facts } from "./facts.ts";
+import { Files } from "./files.ts";
 import { notices } from "./notices.ts";
 import { followUse, PresenceStore } from "./presence.ts";
 import { RoomStore } from "./room-store.ts";
@@ -61,6 +72,10 @@ export class Session {
   readonly client: Client;
   /** What the person has not finished, in this browser. */
   readonly kept: Kept;
+  /** The same of this tab alone: another one cannot read the files that were chosen here. */
+  readonly keptInTab: Kept;
+  /** The files that are sent. */
+  readonly files: Files;
   /** How people are called, and what they look like, also in rooms of thousands. */
   readonly people: People;
   /** Who of those on show is there. */
@@ -84,6 +99,8 @@ export class Session {
     // What the page follows, it knows at least as well as any list.
     this.#facts.over<UserRooms>(queryKeys.rooms, (list) => ({ ...list, rooms: this.#withFollowed(list.rooms) }));
     this.kept = new Kept(shelf, name, Date.now);
+    this.keptInTab = new Kept(tabShelf, name, Date.now);
+    this.files = new Files(this);
     const stopHearing = onShelfChanged((changed) => this.kept.changedElsewhere(changed));
     this.client = openClient();
     this.people = new People({
@@ -146,18 +163,22 @@ export class Session {
     for (const [kind, topic] of waitingTopics(this.kept).slice(0, followedMax))
       if (kind === "room") this.room(topic);
       else this.agent(topic);
+    if (this.keptInTab.places("").length > 0) void this.files.load().catch(() => undefined);
   }
 
   close(): void {
     this.#stopListening();
     // Before the client, whose end fails what waits: it stays kept as it is, and goes on when this person is back.
     this.kept.close();
+    this.keptInTab.close();
+    this.files.uploads?.close();
     this.client.close();
     notices.clear();
   }
 
   #hasUnsent(): boolean {
-    return hasUnkept() || [...this.#rooms.values(), ...this.#agents.values()].some((store) => store.hasUnsent);
+    if (hasUnkept() || this.files.uploads?.isUnderWay === true) return true;
+    return [...this.#rooms.values(), ...this.#agents.values()].some((store) => store.hasUnsent);
   }
 
   #onUserEvent(event: UserEvent, applyView: (view: UserView) => void): void {

@@ -1,6 +1,24 @@
 import type { RoomDrafts } from "./drafts.ts";
 import type { Failure, RoomMessage, RoomThread, RoomUnread, RoomView } from "../../../protocols/index.ts";
 
+/** A file that goes with a message of this page. */
+export interface AttachedFile {
+  /** Of its upload. */
+  readonly key: string;
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: number;
+  /** What it is called at the node; absent until the node has all of it. */
+  readonly id?: string;
+}
+
+/** Where the files of a message that waits for them are attached. */
+export const placeOfPost = (operationId: string): string => `post/${operationId}`;
+
+/** Whether a message waits for its files: then the room has not been asked for it. */
+export const waitsForFiles = ({ files = [] }: Pick<PendingPost, "files">): boolean =>
+  files.some(({ id }) => id === undefined);
+
 /** A message of this page that the room has not shown back yet. */
 export interface PendingPost {
   readonly operationId: string;
@@ -8,6 +26,7 @@ export interface PendingPost {
   readonly replyTo?: number;
   /** An answer that is a line of the room, too. */
   readonly alsoInRoom?: true;
+  readonly files?: readonly AttachedFile[];
   readonly atMs: number;
   /** The room's newest message when it was written: its own must come later. */
   readonly afterSeq: number;

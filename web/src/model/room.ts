@@ -11,7 +11,7 @@ import {
   withLine,
   withoutLines,
 } from "./window.ts";
-import type { PendingPost, RoomModel } from "./room-model.ts";
+import { waitsForFiles, type PendingPost, type RoomModel } from "./room-model.ts";
 import { draftsAfter, draftsAfterPiece, draftsOf, type RoomDraft } from "./drafts.ts";
 import { threadsAfter, threadsAfterChange, threadsAfterFollow, threadsAfterRead } from "./threads.ts";
 import type {
@@ -43,6 +43,8 @@ export type RoomInput =
   | { readonly type: "postFailed"; readonly operationId: string; readonly failure: Failure }
   | { readonly type: "retrying"; readonly operationId: string }
   | { readonly type: "discarded"; readonly operationId: string }
+  /** The files that a message waited for are at the node; of one that was written before the page was loaded. */
+  | { readonly type: "filesUp"; readonly post: Omit<PendingPost, "status" | "afterSeq"> }
   /** The person has voted, here or on another device. */
   | { readonly type: "chose"; readonly seq: number; readonly choices: readonly number[] }
   /** This page, or another device, showed all up to `seq`. */
@@ -108,6 +110,10 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
       return changePending(room, input.operationId, { status: "waiting" });
     case "discarded":
       return { ...room, pending: room.pending.filter((post) => post.operationId !== input.operationId) };
+    case "filesUp": {
+      const before = room.pending.filter((post) => post.operationId !== input.post.operationId);
+      return foldRoom({ ...room, pending: before }, { type: "posting", post: input.post });
+    }
     case "chose":
       return { ...room, votes: { ...room.votes, [input.seq]: input.choices } };
     case "seen":
@@ -239,10 +245,14 @@ export function pendingShown(room: RoomModel, me: string): readonly PendingPost[
   if (room.pending.length === 0) return room.pending;
   const taken = new Set<number>();
   return room.pending.filter((post) => {
-    if (post.status !== "waiting") return true;
+    if (post.status !== "waiting" || waitsForFiles(post)) return true;
     const arrived = [...linesAfter(room, post.afterSeq), ...Object.values(room.changed)].find(
       (message) =>
-        message.seq > post.afterSeq && message.author === me && message.text === post.text && !taken.has(message.seq),
+        message.seq > post.afterSeq &&
+        message.author === me &&
+        message.text === post.text &&
+        message.files?.[0]?.id === post.files?.[0]?.id &&
+        !taken.has(message.seq),
     );
     if (arrived !== undefined) taken.add(arrived.seq);
     return arrived === undefined;

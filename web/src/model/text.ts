@@ -52,6 +52,12 @@ export const plainLine = (text: string): string =>
     .replaceAll(/\s+/g, " ")
     .trim();
 
+/** The files of a message, where there is only place for words. */
+export const namedFiles = (files: readonly { readonly name: string }[] = []): string =>
+  files.length < 2
+    ? files.map(({ name }) => `File: ${name}`).join("")
+    : `${files.length} files: ${files.map(({ name }) => name).join(", ")}`;
+
 /** Up to two letters that stand for a name. */
 export function initials(name: string): string {
   const words = name.split(/[\s._-]+/).filter((word) => word.length > 0);

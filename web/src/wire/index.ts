@@ -18,7 +18,7 @@ export { confirmByPasskey, hasPasskeys, makePasskey, signInByPasskey } from "./p
 export { exchange } from "./raw.ts";
 export { askActor, asked, call, callWithin, Refused, request, seen } from "./rest.ts";
 export { uploadPicture, uploadSound } from "./uploads.ts";
-export { hasUnkept, onShelfChanged, shelf } from "./storage.ts";
+export { hasUnkept, onShelfChanged, shelf, tabShelf } from "./storage.ts";
 
 /** A client of the node that served the page, as the person who is signed in. */
 export function openClient(): Client {

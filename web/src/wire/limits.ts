@@ -16,4 +16,18 @@ export const pageLimits = {
    *
    *  A node forgets an answer after an hour at the earliest, and would take the message a second time. */
   unsentMaxMs: 600_000,
+  /** Bytes of a file that one request carries; the node keeps each before the next is sent.
+   *
+   *  A loss costs no more than that, and it lies in the browser's memory meanwhile. */
+  filePieceBytes: 4 * 1024 * 1024,
+  /** Files that one tab sends at once; others wait for their turn. */
+  filesAtOnceMax: 2,
+  /** A request of an upload of which nothing moves for so long is given up, and the upload goes on with another.
+   *
+   *  After the last byte the node writes: to its disk, and to other nodes. */
+  fileStallTimeoutMs: 60_000,
+  /** An upload that is lost so often without a byte getting through ends; the person may try it again.
+   *
+   *  With the pauses between, about ten minutes. */
+  fileLossesMax: 24,
 } as const;

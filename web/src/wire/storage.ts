@@ -49,6 +49,22 @@ export const shelf = {
   },
 };
 
+/** The storage of this tab alone, which is there again when the page is loaded anew. */
+export const tabShelf: Pick<typeof shelf, "read" | "write" | "remove" | "names"> = {
+  read: (name) => inTab((storage) => storage.getItem(name) ?? undefined, undefined),
+  write: (name, text) => inTab((storage) => storage.setItem(name, text), undefined),
+  remove: (name) => inTab((storage) => storage.removeItem(name), undefined),
+  names: () => inTab((storage) => Object.keys(storage), []),
+};
+
+function inTab<Value>(use: (storage: Storage) => Value, otherwise: Value): Value {
+  try {
+    return use(sessionStorage);
+  } catch {
+    return otherwise;
+  }
+}
+
 /** Whether something is only in this tab, and goes with it. */
 export const hasUnkept = (): boolean => inMemory.size > 0;
 

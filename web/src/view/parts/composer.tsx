@@ -23,9 +23,8 @@ const lengthText = (left: number): string =>
 
 const none: readonly never[] = [];
 
-/** The field one writes in. Enter sends, Shift+Enter breaks the line, ↑ in the empty field asks for the last
- *  message. */
-export function Composer(props: {
+/** What a field to write in takes. */
+interface ComposerProps {
   /** Names the place whose unsent text this is; it is kept there until it is sent. */
   readonly place: string;
   readonly label: string;
@@ -43,13 +42,19 @@ export function Composer(props: {
   readonly beside?: ReactNode;
   /** What is beside it is worth sending by itself. */
   readonly mayBeEmpty?: boolean;
+  /** Asked before anything is sent: true, and nothing is. Why not, it has said. */
+  readonly hinders?: () => boolean;
   /** Takes files that are pasted or dropped. Where it is absent they are refused in words. */
   readonly onFiles?: ((files: readonly File[]) => void) | undefined;
   /** In place of the send button. */
   readonly action?: ReactNode;
   readonly autoFocus?: boolean;
   readonly field?: Ref<HTMLTextAreaElement>;
-}) {
+}
+
+/** The field one writes in. Enter sends, Shift+Enter breaks the line, ↑ in the empty field asks for the last
+ *  message. */
+export function Composer(props: ComposerProps) {
   const { edited } = props;
   const session = useSession();
   const [kept, keep] = useKept(props.place, isText, "");
@@ -93,7 +98,7 @@ export function Composer(props: {
     if (edited === undefined) session.kept.finish(props.place, text);
   };
   const send = () => {
-    if (isNothing || left < 0 || waits.current) return;
+    if (isNothing || left < 0 || waits.current || props.hinders?.() === true) return;
     if (blocks !== undefined) return sendAs(ready);
     // Where the parser cannot be loaded, names stay as they were typed.
     waits.current = true;

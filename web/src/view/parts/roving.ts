@@ -4,9 +4,11 @@ import { useEffect, useRef, type RefObject } from "react";
 type Step = "previous" | "next" | "first" | "last";
 
 /** What can be reached inside a row. */
-const controls = "a[href], button, input, textarea, select, summary, [tabindex]";
+const controls = "a[href], button, input, textarea, select, summary, audio, video, [tabindex]";
 // A field inside a row (a message that is edited) has its own keys, and is reached by Tab.
 const fields = ".composer";
+// These have keys of their own, too; Escape leads out of them.
+const players = "audio, video";
 
 // What can be done with a message, or with an answer.
 const actions = ".tools, .answer-tools";
@@ -80,6 +82,7 @@ function rove(
     const article = articleOf(target);
     const modified = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
     if (article === undefined || event.defaultPrevented || modified || target.closest(fields) !== null) return;
+    if (target.matches(players) && event.key !== "Escape") return;
     const done = () => {
       event.preventDefault();
       event.stopPropagation();

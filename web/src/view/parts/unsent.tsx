@@ -8,14 +8,17 @@ const shownAfterMs = 2_000;
 /** Under something written here that the node has not taken: that it waits, or why it failed and the ways on. */
 export function Unsent({
   pending,
+  waits = false,
   retry,
   discard,
 }: {
   readonly pending: Unconfirmed;
+  /** It is not sent yet, because its files are on their way: they say so themselves. */
+  readonly waits?: boolean;
   readonly retry: () => void;
   readonly discard: () => void;
 }) {
-  const late = useLasting(pending.status === "waiting", shownAfterMs);
+  const late = useLasting(pending.status === "waiting" && !waits, shownAfterMs);
   if (pending.status !== "failed") return late ? <div className="unsent">Not sent yet</div> : null;
   return (
     <div className="failed" role="alert">

@@ -8,7 +8,7 @@ import { isFromEditor, isWorthReading, mayBeMarked, parted } from "./choice.ts";
 type Given = Pick<DataTransfer, "types" | "files" | "getData">;
 
 /** The files of what was given; none where a program also gave its text: then they are pictures of that text. */
-function filesIn(given: Given): readonly File[] {
+export function filesIn(given: Given): readonly File[] {
   const files = [...given.files];
   if (files.length === 0 || given.getData("text/plain").trim() !== "") return [];
   const html = given.getData("text/html");
@@ -32,7 +32,7 @@ async function insertDocument(field: HTMLTextAreaElement, html: string, plain: s
 
 /** Files that nobody here takes. */
 function refuseFiles(): void {
-  notices.show("Files cannot be sent here. Pictures can be sent to an agent, in its own conversation.", "bad");
+  notices.show("Files cannot be sent here. They go to rooms and threads, and pictures also to an agent.", "bad");
 }
 
 /** What a field does with what is pasted into it or dropped on it. `onFiles` takes files; without it they are refused

@@ -1,7 +1,8 @@
 import { Menu } from "@mantine/core";
 import { memo, useState } from "react";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
-import { answeredBy, isAgent } from "../../model/index.ts";
+import { answeredBy, isAgent, namedFiles } from "../../model/index.ts";
+import { MessageFiles } from "../files/message-files.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { copyText } from "../parts/clipboard.ts";
 import { Icon } from "../parts/icons.tsx";
@@ -127,7 +128,7 @@ export const MessageRow = memo(function MessageRow({
                 <Icon name="warning" size={14} /> Not answered
               </span>
             )}
-            <FoldedText message={message} actions={actions} />
+            <Content message={message} actions={actions} />
             {message.refused !== undefined && ofModels.has(message.refused) && <ModelCause />}
             {message.stopped === true && <p className="stopped">Stopped</p>}
             {message.poll !== undefined && <PollCard message={message} poll={message.poll} actions={actions} />}
@@ -168,6 +169,17 @@ export const MessageRow = memo(function MessageRow({
   );
 });
 
+/** Text and files; one of them may be absent. */
+function Content({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {
+  const { text, files } = message;
+  return (
+    <>
+      {(text !== "" || files === undefined) && <FoldedText message={message} actions={actions} />}
+      {files && <MessageFiles room={actions.room.room} files={files} />}
+    </>
+  );
+}
+
 const toldCharsMax = 300;
 const unnamed: readonly string[] = [];
 
@@ -189,7 +201,7 @@ function toldAs(message: RoomMessage, nameFor: (principal: string) => string, wo
   if (message.stopped === true) facts.push("stopped");
   if (message.pinned === true) facts.push("pinned");
   if (message.poll !== undefined) facts.push(message.poll.closedAtMs === undefined ? "poll" : "closed poll");
-  return `${facts.join(", ")}: ${words.slice(0, toldCharsMax)}`;
+  return `${facts.join(", ")}: ${`${words} ${namedFiles(message.files)}`.trim().slice(0, toldCharsMax)}`;
 }
 
 function Quote(props: {
@@ -210,7 +222,7 @@ function Quote(props: {
           </b>{" "}
           {quoted.deletedAtMs === undefined ? (
             <NamedLine
-              text={quoted.text}
+              text={quoted.text || namedFiles(quoted.files)}
               calling={{ mentions: quoted.mentions ?? [], members: {}, nameFor: props.nameFor }}
             />
           ) : (

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import type { DropZone } from "../files/attaching.tsx";
 import { Icon } from "../parts/icons.tsx";
 
 /** The right-hand panel: beside the room where there is space, over it on a phone. */
@@ -6,11 +7,13 @@ export function Panel(props: {
   readonly title: string;
   readonly onClose: () => void;
   readonly tools?: ReactNode;
+  readonly zone?: DropZone;
   readonly children: ReactNode;
 }) {
   return (
     <aside
       className="panel"
+      {...props.zone}
       aria-label={props.title}
       onKeyDown={(event) => {
         if (event.key === "Escape") props.onClose();

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { RoomMessage, RoomView } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
 import { messageAt, type RoomModel } from "../../model/index.ts";
+import { MessageFiles } from "../files/message-files.tsx";
 import { RichText } from "../parts/rich-text.tsx";
 import { dateOf } from "../parts/time.ts";
 import { callingIn } from "./calling-in.ts";
@@ -12,7 +13,7 @@ import { Panel } from "./panel.tsx";
 const none: readonly never[] = [];
 
 /** The pinned messages, newest pin first. */
-export function PinsPanel({
+export default function PinsPanel({
   store,
   view,
   actions,
@@ -51,6 +52,7 @@ export function PinsPanel({
               <time>{dateOf(message.atMs)}</time>
             </div>
             <RichText text={message.text} calling={callingIn(store, message.mentions ?? none, actions.nameFor)} />
+            {message.files && <MessageFiles room={store.room} files={message.files} />}
             <div className="row card-foot">
               <button type="button" className="link" onClick={() => actions.show(message.seq)}>
                 Show in the room

@@ -19,7 +19,7 @@ import { LeaveRoom, useLeave } from "./leave-room.tsx";
 const RoomRules = lazy(() => import("./room-rules.tsx"));
 const Bans = lazy(() => import("./bans.tsx"));
 
-const panelIcons = { members: "people", pins: "pin", threads: "thread" } as const;
+const panelIcons = { members: "people", pins: "pin", threads: "thread", files: "clip" } as const;
 type Panel = keyof typeof panelIcons;
 
 /** Title and topic of a room, and the way to its panels and settings. */
@@ -102,7 +102,7 @@ export function RoomHeader(props: {
           </button>
         }
       >
-        <OwnItems room={view.room} />
+        <OwnItems room={view.room} onFiles={() => props.onPanel("files")} />
         {other === undefined && (
           <>
             {props.canChange && !isArchived && (
@@ -196,8 +196,8 @@ function OwnerItems({
   );
 }
 
-/** What the person alone sees of it. */
-function OwnItems({ room }: { readonly room: string }) {
+/** What the person alone sees of it, and what everybody does. */
+function OwnItems({ room, onFiles }: { readonly room: string; readonly onFiles: () => void }) {
   const session = useSession();
   const { favourites, muted } = useSidebar();
   const [isFavourite, isMuted] = [favourites.includes(room), muted.includes(room)];
@@ -214,6 +214,9 @@ function OwnItems({ room }: { readonly room: string }) {
         onClick={() => void session.arrange((now) => withMuted(now, room, !isMuted))}
       >
         {isMuted ? "Unmute" : "Mute, but for mentions"}
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name={panelIcons.files} size={16} />} onClick={onFiles}>
+        Files
       </Menu.Item>
     </>
   );

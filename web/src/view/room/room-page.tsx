@@ -1,35 +1,36 @@
-import { Button, Loader } from "@mantine/core";
+import { Button, Loader, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
-import type { Failure, RoomMessage } from "../../../../protocols/index.ts";
+import type { Failure, RoomMessage, RoomView } from "../../../../protocols/index.ts";
 import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
-import { newestLine, otherPerson, type RoomModel } from "../../model/index.ts";
+import { closedFor, namedFiles, newestLine, otherPerson, type Mentionable, type RoomModel } from "../../model/index.ts";
 import { copyText } from "../parts/clipboard.ts";
 import { normalEmoji } from "../../../../protocols/text/emoji.ts";
 import { Composer } from "../parts/composer.tsx";
+import { isTouch, useAttaching, type Attaching } from "../files/attaching.tsx";
 import type { FeedHandle } from "../parts/feed.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { useIsListed, useNames, useRoomTitle } from "../parts/lists.ts";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { useEdits } from "./edit-field.tsx";
 import type { MessageActions } from "./message-actions.ts";
-import { PinsPanel } from "./pins-panel.tsx";
 import { RoomHeader } from "./room-header.tsx";
 import { callingIn, mentionableIn } from "./calling-in.ts";
 import { MentionNote, mayInvite } from "./mention-note.tsx";
 import { useOpening } from "./opening.ts";
-import { ThreadPanel } from "./thread-panel.tsx";
-import { ThreadsPanel } from "./threads-panel.tsx";
 import { Writing } from "./writing.tsx";
 import { Timeline } from "./timeline.tsx";
 import { NamedLine } from "./named-line.tsx";
 import "./room.css";
 import { ownPlace } from "../../wire/index.ts";
 
+/** The panels of a room that need nothing but the room. */
+export const roomPanels = ["members", "pins", "threads", "files"] as const;
+
 /** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
 export interface RoomSearch {
-  readonly panel?: "members" | "pins" | "threads" | "thread";
+  readonly panel?: (typeof roomPanels)[number] | "thread";
   /** The thread's root. */
   readonly seq?: number;
   /** A message to scroll to. */
@@ -40,6 +41,10 @@ const route = getRouteApi("/room/$room");
 
 // Loaded when somebody first asks for them.
 const MembersPanel = lazy(() => import("./members-panel.tsx"));
+const PinsPanel = lazy(() => import("./pins-panel.tsx"));
+const ThreadPanel = lazy(() => import("./thread-panel.tsx"));
+const ThreadsPanel = lazy(() => import("./threads-panel.tsx"));
+const FilesPanel = lazy(() => import("../files/files-panel.tsx"));
 const NewPoll = lazy(() => import("./new-poll.tsx"));
 
 /** A room: its timeline, the field to write in, and a panel for members, pins or a thread. */
@@ -132,6 +137,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const room = store.room;
   const role = view?.members[session.me]?.role;
   const panelOpen = search.panel !== undefined;
+  const place = `room/${room}/text`;
+  const attaching = useAttaching(store, place, field);
 
   const setPanel = (panel?: RoomSearch["panel"], seq?: number) =>
     void navigate({
@@ -270,7 +277,11 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   };
   return (
     <div className="screen">
-      <main className="screen-main" aria-label={title}>
+      <main
+        className="screen-main"
+        aria-label={title}
+        {...(closedFor(view, session.me, "room") === undefined && attaching.zone)}
+      >
         <RoomHeader
           view={view}
           title={title}
@@ -300,7 +311,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           <Writing view={view} me={session.me} where="room">
             <Composer
               key={room}
-              place={`room/${room}/text`}
+              {...attaching.field}
+              place={place}
               label={direct ? `Message ${title}` : `Message #${title}`}
               autoFocus={!isTouch()}
               field={field}
@@ -312,20 +324,10 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                 if (panelOpen) setPanel();
               }}
               onSend={(text) => {
-                store.post(text);
+                attaching.post(text);
                 feed.current?.toEnd();
               }}
-              beside={
-                <button
-                  type="button"
-                  className="tool"
-                  aria-label="New poll"
-                  title="New poll"
-                  onClick={() => setPolling(true)}
-                >
-                  <Icon name="poll" />
-                </button>
-              }
+              beside={<Beside button={attaching.button} onPoll={() => setPolling(true)} />}
             />
           </Writing>
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
@@ -337,33 +339,67 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         </div>
         <Announcer store={store} nameFor={nameFor} me={session.me} />
       </main>
-      {search.panel === "members" && (
-        <Suspense>
-          <MembersPanel store={store} view={view} title={title} onClose={() => setPanel()} />
-        </Suspense>
+      <RoomPanel {...{ search, store, view, title, actions, mentionable, note }} onClose={() => setPanel()} />
+    </div>
+  );
+}
+
+/** What can be sent beside a text: where one touches, one menu has all of it. */
+function Beside(props: { readonly button: Attaching["button"]; readonly onPoll: () => void }) {
+  const { button, onPoll } = props;
+  return (
+    <>
+      {button(
+        <Menu.Item leftSection={<Icon name="poll" size={16} />} onClick={onPoll}>
+          New poll
+        </Menu.Item>,
       )}
-      {search.panel === "pins" && <PinsPanel store={store} view={view} actions={actions} onClose={() => setPanel()} />}
-      {search.panel === "threads" && <ThreadsPanel store={store} actions={actions} onClose={() => setPanel()} />}
-      {search.panel === "thread" && search.seq !== undefined && (
+      {!isTouch() && (
+        <button type="button" className="tool" aria-label="New poll" title="New poll" onClick={onPoll}>
+          <Icon name="poll" />
+        </button>
+      )}
+    </>
+  );
+}
+
+/** What is beside the room. */
+function RoomPanel(props: {
+  readonly search: RoomSearch;
+  readonly store: RoomStore;
+  readonly view: RoomView;
+  readonly title: string;
+  readonly actions: MessageActions;
+  readonly mentionable: readonly Mentionable[];
+  readonly note: (text: string) => ReactNode;
+  readonly onClose: () => void;
+}) {
+  const { search, store, view, title, actions, onClose } = props;
+  const { panel, seq } = search;
+  return (
+    <Suspense>
+      {panel === "members" && <MembersPanel store={store} view={view} title={title} onClose={onClose} />}
+      {panel === "pins" && <PinsPanel store={store} view={view} actions={actions} onClose={onClose} />}
+      {panel === "threads" && <ThreadsPanel store={store} actions={actions} onClose={onClose} />}
+      {panel === "files" && <FilesPanel store={store} actions={actions} onClose={onClose} />}
+      {panel === "thread" && seq !== undefined && (
         <ThreadPanel
-          key={search.seq}
+          key={seq}
           store={store}
           view={view}
-          root={search.seq}
+          root={seq}
           actions={actions}
-          mentionable={mentionable}
-          note={note}
-          onClose={() => setPanel()}
+          mentionable={props.mentionable}
+          note={props.note}
+          onClose={onClose}
         />
       )}
-    </div>
+    </Suspense>
   );
 }
 
 // Enough to know which message it is.
 const quotedCharsMax = 200;
-
-const isTouch = (): boolean => matchMedia("(pointer: coarse)").matches;
 
 /** What a line about the room needs. */
 interface LineProps {
@@ -412,7 +448,7 @@ function Announcer({ store, nameFor, me }: LineProps) {
       <div className="hidden-text" role="log" aria-live="polite">
         {told && (
           <p key={newest.seq}>
-            <bdi>{nameFor(newest.author)}</bdi>: <bdi>{newest.text.slice(0, 300)}</bdi>
+            <bdi>{nameFor(newest.author)}</bdi>: <bdi>{newest.text.slice(0, 300)}</bdi> {namedFiles(newest.files)}
           </p>
         )}
       </div>

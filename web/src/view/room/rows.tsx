@@ -1,9 +1,10 @@
 import { Button } from "@mantine/core";
-import { memo, useMemo, useState } from "react";
+import { memo, Suspense, useMemo, useState } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type RoomStore } from "../../live/index.ts";
-import type { PendingPost, RoomDraft, RoomModel } from "../../model/index.ts";
+import { placeOfPost, waitsForFiles, type PendingPost, type RoomDraft, type RoomModel } from "../../model/index.ts";
+import { AttachedFiles } from "../files/attaching.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { RichText } from "../parts/rich-text.tsx";
@@ -134,11 +135,13 @@ export const PendingRow = memo(function PendingRow({
             <time>{clockTime(post.atMs)}</time>
           </div>
         )}
-        <RichText text={post.text} calling={calling} />
+        {post.text !== "" && <RichText text={post.text} calling={calling} />}
+        <Suspense>{post.files && <AttachedFiles place={placeOfPost(post.operationId)} files={post.files} />}</Suspense>
         <Unsent
           pending={post}
           retry={() => room.retry(post.operationId)}
           discard={() => room.discard(post.operationId)}
+          waits={waitsForFiles(post)}
         />
       </div>
     </article>

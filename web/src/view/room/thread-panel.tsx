@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import type { RoomThread, RoomView } from "../../../../protocols/index.ts";
 import { explain, isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { closedFor, isDraftOfThread, pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
+import { useAttaching } from "../files/attaching.tsx";
 import { Composer } from "../parts/composer.tsx";
 import type { Mentionable } from "../../model/index.ts";
 import { useRoving } from "../parts/roving.ts";
@@ -18,7 +19,7 @@ import { repliesText } from "./thread-link.tsx";
 const threadPage = 200;
 
 /** One message and all that answer it. */
-export function ThreadPanel({
+export default function ThreadPanel({
   store,
   view,
   root,
@@ -36,11 +37,13 @@ export function ThreadPanel({
   readonly onClose: () => void;
 }) {
   const session = useSession();
+  const place = `room/${store.room}/thread/${root}`;
   const model = useShown(store.store, (room: RoomModel) => room);
   const { editing, setEditing } = useEdits(store);
   const end = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
+  const attaching = useAttaching(store, place, field);
   const isFirst = useRef(true);
   useRoving(list, { leave: () => field.current?.focus() });
   const loaded = useQuery({
@@ -66,14 +69,7 @@ export function ThreadPanel({
   const firstUnread = messages.find(
     ({ seq, author, threadOnly }) => seq > (unreadAfter ?? Infinity) && author !== session.me && threadOnly === true,
   )?.seq;
-  useEffect(() => {
-    const seen = () => {
-      if (!document.hidden && newest > 0) store.markThread(root, newest);
-    };
-    seen();
-    document.addEventListener("visibilitychange", seen);
-    return () => document.removeEventListener("visibilitychange", seen);
-  }, [store, root, newest]);
+  useSeen(store, root, newest);
   useEffect(() => {
     // What is new is read from its beginning; then the panel goes along.
     const line = list.current?.querySelector(".unread-line");
@@ -92,7 +88,12 @@ export function ThreadPanel({
     [actions, setEditing],
   );
   return (
-    <Panel title="Thread" onClose={onClose} tools={<FollowButton thread={model.threads[root]} store={store} />}>
+    <Panel
+      title="Thread"
+      onClose={onClose}
+      tools={<FollowButton thread={model.threads[root]} store={store} />}
+      {...(closedFor(view, session.me, "thread") === undefined && { zone: attaching.zone })}
+    >
       <div ref={list} className="panel-body thread" role="region" aria-label="Messages of the thread">
         {loaded.isPending && messages.length === 0 && <Loader size="sm" aria-label="Loading the thread" />}
         {messages.map((message, index) => (
@@ -125,7 +126,9 @@ export function ThreadPanel({
       <div className="foot">
         <Writing view={view} me={session.me} where="thread">
           <Composer
-            place={`room/${store.room}/thread/${root}`}
+            {...attaching.field}
+            beside={attaching.button()}
+            place={place}
             label="Reply in the thread"
             mentionable={mentionable}
             note={note}
@@ -134,24 +137,42 @@ export function ThreadPanel({
             onTyping={() => store.typing()}
             onEscape={onClose}
             onSend={(text) => {
-              store.post(text, root, alsoInRoom);
+              attaching.post(text, root, alsoInRoom);
               setAlsoInRoom(undefined);
             }}
           />
           {closedFor(view, session.me, "room") === undefined && (
-            <label className="check also">
-              <input
-                type="checkbox"
-                checked={alsoInRoom}
-                onChange={(event) => setAlsoInRoom(event.currentTarget.checked ? true : undefined)}
-              />
-              Also send to the room
-            </label>
+            <AlsoInRoom checked={alsoInRoom} onChange={(checked) => setAlsoInRoom(checked || undefined)} />
           )}
         </Writing>
       </div>
     </Panel>
   );
+}
+
+function AlsoInRoom(props: { readonly checked: boolean; readonly onChange: (checked: boolean) => void }) {
+  return (
+    <label className="check also">
+      <input
+        type="checkbox"
+        checked={props.checked}
+        onChange={(event) => props.onChange(event.currentTarget.checked)}
+      />
+      Also send to the room
+    </label>
+  );
+}
+
+/** What is shown is read, while somebody looks. */
+function useSeen(store: RoomStore, root: number, newest: number): void {
+  useEffect(() => {
+    const seen = () => {
+      if (!document.hidden && newest > 0) store.markThread(root, newest);
+    };
+    seen();
+    document.addEventListener("visibilitychange", seen);
+    return () => document.removeEventListener("visibilitychange", seen);
+  }, [store, root, newest]);
 }
 
 /** Whether the person follows the thread; there is something to follow once somebody has answered. */

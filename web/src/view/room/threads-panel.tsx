@@ -2,7 +2,7 @@ import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
-import { messageAt, threadsInOrder, type RoomModel } from "../../model/index.ts";
+import { messageAt, namedFiles, threadsInOrder, type RoomModel } from "../../model/index.ts";
 import { momentOf } from "../parts/time.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { Panel } from "./panel.tsx";
@@ -11,7 +11,7 @@ import { NamedLine } from "./named-line.tsx";
 import { repliesText, ThreadNews } from "./thread-link.tsx";
 
 /** The threads of a room that were written in last, and what is unread in them. */
-export function ThreadsPanel({
+export default function ThreadsPanel({
   store,
   actions,
   onClose,
@@ -60,7 +60,10 @@ function ThreadCard(props: {
             <bdi>{actions.nameFor(root.author)}</bdi>
           </b>{" "}
           {root.deletedAtMs === undefined ? (
-            <NamedLine text={root.text} calling={callingIn(actions.room, root.mentions ?? [], actions.nameFor)} />
+            <NamedLine
+              text={root.text || namedFiles(root.files)}
+              calling={callingIn(actions.room, root.mentions ?? [], actions.nameFor)}
+            />
           ) : (
             <bdi>deleted message</bdi>
           )}
@@ -68,7 +71,7 @@ function ThreadCard(props: {
       )}
       <p className="flush ellipsis dim">
         <bdi>{actions.nameFor(thread.last.author)}</bdi>:{" "}
-        <NamedLine text={thread.last.text} calling={callingIn(actions.room, undefined, actions.nameFor)} />
+        <NamedLine text={thread.last.text || "a file"} calling={callingIn(actions.room, undefined, actions.nameFor)} />
       </p>
       <div className="row card-foot">
         <button type="button" className="link" onClick={() => actions.openThread(thread.root)}>

@@ -1,0 +1,80 @@
+import { expect } from "chai";
+import { assert as property, integer, property as forAll } from "fast-check";
+import { boxOf, isShownAtOnce, type SentFile } from "../../../web/src/model/file-boxes.ts";
+import { factsOf, kindOf, languageOf, previewBytesMax, sifted } from "../../../web/src/model/files.ts";
+import { namedFiles } from "../../../web/src/model/text.ts";
+
+const sent = (name: string, type: string, more: Partial<SentFile> = {}): SentFile => ({
+  id: "1.tea",
+  name,
+  type,
+  bytes: 1_000,
+  ...more,
+});
+
+describe("a file of a message", () => {
+  it("is shown as what the node found in it, whatever its name says", () => {
+    expect(kindOf(sent("a.txt", "image/png"))).to.equal("picture");
+    expect(kindOf(sent("a.png", "video/mp4"))).to.equal("video");
+    expect(kindOf(sent("a", "audio/ogg"))).to.equal("sound");
+    expect(kindOf(sent("a.png", "application/zip"))).to.equal("other");
+    expect(kindOf(sent("a.ts", "application/pdf"))).to.equal("other");
+    // A browser would run what is in it.
+    expect(kindOf(sent("a.png", "image/svg+xml"))).to.equal("other");
+  });
+
+  it("is a text by its name alone where the bytes do not say more, and only where it is short", () => {
+    expect(kindOf(sent("main.rs", "application/octet-stream"))).to.equal("text");
+    expect(kindOf(sent("notes.TXT", "text/plain"))).to.equal("text");
+    expect(kindOf(sent("Notes", "text/plain"))).to.equal("text");
+    expect(kindOf(sent("data.bin", "application/octet-stream"))).to.equal("other");
+    expect(kindOf(sent("main.rs", "application/octet-stream", { bytes: previewBytesMax + 1 }))).to.equal("other");
+    expect(kindOf(sent("main.rs", "application/octet-stream", { bytes: 0 }))).to.equal("other");
+    expect([languageOf("main.rs"), languageOf("a.log"), languageOf("README")]).to.deep.equal(["rs", "", ""]);
+  });
+
+  it("says type and size in words", () => {
+    expect(factsOf(sent("plan.pdf", "application/pdf", { bytes: 1_258_291 }))).to.equal("PDF, 1.2 MiB");
+    expect(factsOf(sent("voice", "audio/x-wav", { bytes: 12 }))).to.equal("WAV, 12 B");
+    expect(factsOf(sent("a.?", "application/octet-stream", { bytes: 12 }))).to.equal("12 B");
+    expect(namedFiles([{ name: "a.png" }])).to.equal("File: a.png");
+    expect(namedFiles([{ name: "a.png" }, { name: "b.pdf" }])).to.equal("2 files: a.png, b.pdf");
+    expect(namedFiles()).to.equal("");
+  });
+
+  it("has a place that is known before it is loaded, in the form of the picture and never too large", () => {
+    expect(boxOf(sent("a.png", "image/png", { width: 1_440, height: 1_040 }))).to.deep.equal({
+      width: 360,
+      height: 260,
+    });
+    expect(boxOf(sent("a.png", "image/png", { width: 120, height: 80 }))).to.deep.equal({ width: 120, height: 80 });
+    const side = integer({ min: 1, max: 100_000 });
+    property(
+      forAll(side, side, (width, height) => {
+        const box = boxOf(sent("a.png", "image/png", { width, height }));
+        expect(box.width).to.be.within(1, 360);
+        expect(box.height).to.be.within(1, 260);
+      }),
+    );
+    const huge = sent("a.png", "image/png", { width: 10, height: 10, bytes: 50_000_000 });
+    expect([isShownAtOnce(huge), boxOf(huge).height]).to.deep.equal([false, 60]);
+  });
+});
+
+describe("what is chosen to be sent", () => {
+  const file = (name: string, size: number) => ({ name, size });
+  it("is told what is too large, empty or too much before anything is sent", () => {
+    const rules = { filesPerMessageMax: 3, bytesMax: 1_048_576 };
+    const { taken, faults } = sifted(
+      [file("a", 1), file("film.mp4", 3_145_728), file("folder", 0), file("b", 2), file("c", 3)],
+      1,
+      rules,
+    );
+    expect(taken.map(({ name }) => name)).to.deep.equal(["a", "b"]);
+    expect(faults).to.deep.equal([
+      "“film.mp4” has 3.0 MiB. A file has at most 1.0 MiB here.",
+      "“folder” is empty, or a folder. Pack folders into one file.",
+      "A message has at most 3 files. Send the others in another one.",
+    ]);
+  });
+});

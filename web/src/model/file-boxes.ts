@@ -1,0 +1,40 @@
+/** The places of files in their message, whose sizes are known before anything of them is loaded: nothing moves when it
+ *  comes. Pure. */
+
+/** A file of a message, as the room tells of it. */
+export interface SentFile {
+  readonly id: string;
+  readonly name: string;
+  /** As the node found it in the bytes. */
+  readonly type: string;
+  readonly bytes: number;
+  /** Of pictures, in pixels. */
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+}
+
+/** Whether it is a picture that the node sends as one: a browser shows these, and runs nothing in them. */
+export const isPicture = (type: string): boolean => /^image\/(?:png|jpeg|webp|gif)$/.test(type);
+
+/** A larger picture is loaded when somebody opens it, and not because somebody scrolls by. */
+const shownBytesMax = 10 * 1024 * 1024;
+const boxWidthMax = 360;
+const boxHeightMax = 260;
+// As tall as a finger is wide.
+const boxSideMin = 44;
+
+/** Whether a picture is loaded where its message stands. */
+export const isShownAtOnce = ({ type, bytes, width = 0, height = 0 }: SentFile): boolean =>
+  isPicture(type) && width > 0 && height > 0 && bytes <= shownBytesMax;
+
+/** How large the place of a file is, in pixels of the page; on a narrow screen as wide as that, in the same form. */
+export function boxOf(file: SentFile): { readonly width: number; readonly height: number } {
+  const { type, width = 0, height = 0 } = file;
+  if (isShownAtOnce(file)) {
+    const scale = Math.min(1, boxWidthMax / width, boxHeightMax / height);
+    const side = (pixels: number): number => Math.max(boxSideMin, Math.round(pixels * scale));
+    return { width: side(width), height: side(height) };
+  }
+  // A film in its usual form, a player, a card; with name, type and size.
+  return { width: boxWidthMax, height: type.startsWith("video/") ? 260 : type.startsWith("audio/") ? 98 : 60 };
+}
