@@ -10,7 +10,8 @@
  *      file/ID       where that is
  *      part/HASH     the file that has the blob
  *
- *  Nothing watches the time: what has expired is as if it were gone, and is written off when the next upload begins.
+ *  Nothing watches the time: what has expired is as if it were gone, and is written off when the next upload begins, or
+ *  when a node asks whether its bytes are needed.
  *
  *  What of this is state and records is in `uploads.ts`. */
 import {
@@ -201,14 +202,19 @@ function pageOf(read: readonly KeptFile[], limit: number): RoomFiles {
   };
 }
 
+/** Whether a blob is needed. What has expired goes, with its key. */
+function fileHeld(room: Room, { hash }: Of<"fileHeld">, turn: Turn): Effects {
+  const uploads = uploadsAt(room, turn.nowMs);
+  const gone = (room.uploads ?? []).filter((upload) => !uploads.includes(upload));
+  const effects = gone.map(({ id }) => persist(uploadChanged({ is: "dropped", id })));
+  if (uploads.some(({ parts }) => parts.includes(hash))) return [...effects, reply({ held: true } satisfies FileHeld)];
+  const tag: FileTag = { type: "fileHeld", to: turn.replyTo };
+  return [...effects, { type: "read", range: one(partKey(hash)), tag }];
+}
+
 /** Answers the gateway, which names the person. */
 export function forGateway(room: Room, command: Of<GatewaysOwn>, here: Turn): Effects {
-  if (command.type === "fileHeld") {
-    const isComing = uploadsAt(room, here.nowMs).some(({ parts }) => parts.includes(command.hash));
-    if (isComing) return [reply({ held: true } satisfies FileHeld)];
-    const tag: FileTag = { type: "fileHeld", to: here.replyTo };
-    return [{ type: "read", range: one(partKey(command.hash)), tag }];
-  }
+  if (command.type === "fileHeld") return fileHeld(room, command, here);
   const { by, id } = command;
   const turn: Turn = { ...here, from: by as Sender };
   if (entryOf(room.members, by) === undefined) return [refuse("NOT_A_MEMBER")];

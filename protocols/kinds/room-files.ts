@@ -101,12 +101,13 @@ export const roomFileCommands = {
     summary: "The files of a room, newest first",
     answers: "page",
   }),
-  /** Whether the room refers to a blob. */
+  /** Whether the room refers to a blob. Nodes that have one ask now and then, so uploads that have expired are written
+   *  off with the answer. */
   fileHeld: command({
     params: { hash: blobHash },
     result: answer<FileHeld>("FileHeld"),
     from: ["node"],
-    effect: "reads",
+    effect: "changes",
     summary: "Whether the room refers to a blob",
   }),
 } as const;

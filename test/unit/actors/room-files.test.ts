@@ -135,6 +135,10 @@ describe("files of a room", () => {
     expect(fixture.stateOf<{ uploads: object[] }>(lobby).uploads).to.have.length(2);
     fixture.pass(actorLimits.uploadIdleMs / 2);
     expect(held(fixture, hash(1_000))).to.equal(false);
+    // The nodes that have its bytes ask now and then: no key outlives that.
+    expect(
+      fixture.stateOf<{ uploads: readonly { readonly id: string }[] }>(lobby).uploads.map(({ id }) => id),
+    ).to.deep.equal([idOf(100)]);
   });
 
   it("are bounded, however many are begun and given up", () => {
