@@ -291,6 +291,25 @@ describe("gateway: files in rooms", () => {
     expect(Buffer.from(await (await get(id)).arrayBuffer()).equals(bytes)).to.equal(true);
   });
 
+  it("may be empty, and say by HEAD how long they are", async () => {
+    const empty = await created(0);
+    const full = await created(3);
+    expect((await patch(full, 0, Buffer.from("abc"))).status).to.equal(204);
+    expect((await post([empty, full])).status).to.equal(200);
+    for (const [id, text] of [
+      [empty, ""],
+      [full, "abc"],
+    ] as const) {
+      const headed = await fetch(api(`/rooms/lobby/files/${id}`), {
+        method: "HEAD",
+        headers: { authorization: `Bearer ${bob}` },
+      });
+      expect([headed.status, headed.headers.get("content-length")]).to.deep.equal([200, String(text.length)]);
+      expect(await (await get(id)).text()).to.equal(text);
+    }
+    expect((await get(empty, { range: "bytes=0-" })).status).to.equal(416);
+  });
+
   it("take as long as bytes come, and no longer", async () => {
     const limits = { requestTimeoutMs: 100, requestSweepMs: 10, fileStalledMs: 3_600_000 };
     for (const [stalledMs, kept] of [
