@@ -58,6 +58,10 @@ export const gatewayLimits = {
   mailAskedRate: { count: 20, windowMs: 3_600_000 },
   /** Forgotten passwords that are looked into at once; one more is dropped, and the log says so. */
   mailLookUpsMax: 64,
+  /** Times in a row that it is asked again what no node could answer; then the log says that nothing was sent. */
+  mailRetriesMax: 5,
+  /** Longest pause before the first of these, doubled with each; the actual pause is between half of it and all. */
+  mailRetryMs: 500,
   /** An account that is deleted may come back for so long, unless it is deleted at once. */
   deletionGraceMs: 14 * 24 * 3_600_000,
   /** Exports of accounts at once; one more gets `OVERLOADED`. */

@@ -30,6 +30,7 @@ import { callerOf, originOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 import { addressKey } from "../edge/rates.ts";
 import { demand } from "../edge/refusals.ts";
+import { backoffMs, withJitter } from "../../waiting.ts";
 import { shownBy } from "./rights.ts";
 import { isAdmittedAddress, sealMail } from "./registering.ts";
 import { noted, type OwnHandlers } from "../rest/own.ts";
@@ -75,8 +76,19 @@ export function handleMail(at: GatewayContext, accounts: Accounts, mail: MailPor
     return waitMs;
   }
 
+  /** Asks again what may pass; throws what does not, so that the log says why nothing was sent. */
+  async function surely<T>(question: () => Promise<Result<T>>): Promise<Result<T>> {
+    for (let failures = 0; ; failures += 1) {
+      const answer = await question();
+      if (answer.ok || answer.error.outcome === "failed") return answer;
+      if (failures >= limits.mailRetriesMax) throw new PlexusError(answer.error);
+      const waitMs = backoffMs(failures, { firstMs: limits.mailRetryMs, maxMs: limits.askTimeoutMs });
+      await new Promise<void>((resolve) => void at.clock.after(Math.ceil(withJitter(waitMs, at.random)), resolve));
+    }
+  }
+
   const holderOf = async (of: string): Promise<string | undefined> => {
-    const found = await claims.holder(mailClaim(of));
+    const found = await surely(() => claims.holder(mailClaim(of)));
     return found.ok ? found.value : undefined;
   };
 
@@ -88,8 +100,8 @@ export function handleMail(at: GatewayContext, accounts: Accounts, mail: MailPor
     let after = "";
     const owners: string[] = [];
     for (;;) {
-      const page = await ask<PeoplePage>("role-manager/cluster", { type: "people", after });
-      if (!page.ok) return false;
+      const page = await surely(() => ask<PeoplePage>("role-manager/cluster", { type: "people", after }));
+      if (!page.ok) throw new PlexusError(page.error);
       owners.push(...page.value.people.filter(owns).map((one) => one.user));
       after = page.value.people.at(-1)?.user ?? "";
       if (!page.value.more || after === "") return !owners.includes(user) || owners.length === 1;
@@ -113,19 +125,16 @@ export function handleMail(at: GatewayContext, accounts: Accounts, mail: MailPor
   async function sendReset(account: string): Promise<void> {
     const user = isMailAddress(account) ? await holderOf(account) : account.toLowerCase();
     if (user === undefined || !isUserName(user)) return;
-    const found = await ask<MailOf>(actorId("user", user), { type: "mailOf" });
+    const found = await surely(() => ask<MailOf>(actorId("user", user), { type: "mailOf" }));
     // People without a password come in another way; a link must not give them one more.
     if (!found.ok || found.value.address === undefined || !found.value.password || found.value.out) return;
     if (!(await mayBeMailed(user)))
       return log.info("mail.held", { what: "reset", reason: "others own the cluster too" });
     if (takeMessage([`user ${user}`, plainAddress(found.value.address)], "reset") > 0) return;
     const secret = createDevice(at.random);
-    const made = await ask(actorId("user", user), {
-      type: "makeReset",
-      secretHash: sha256(secret),
-      lifeMs: limits.mailResetMs,
-      byMail: true,
-    });
+    const link = { secretHash: sha256(secret), lifeMs: limits.mailResetMs };
+    // A link that was made by an attempt of which nothing was heard is the same one.
+    const made = await surely(() => ask(actorId("user", user), { type: "makeReset", byMail: true, ...link }));
     if (made.ok)
       mail.outbound.post({ what: "reset", to: found.value.address, user, secret, lifeMs: limits.mailResetMs });
   }

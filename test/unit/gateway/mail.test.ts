@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import { mailSettings } from "../../../node/cluster/facts/mail.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
-import type { FactorsView, MailView } from "../../../protocols/index.ts";
+import { failure, refused, type FactorsView, type MailView } from "../../../protocols/index.ts";
 import { linkIn, startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
+import { untilTrue } from "../../waits.ts";
 import { createWorld, controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 const publicUrl = "https://chat.example.org";
@@ -225,5 +226,66 @@ describe("gateway: mail", () => {
 
   it("has no address and no link in what the node says", () => {
     expect(fixture.troubles.join(" ")).to.not.match(/@example|#reset|#mail/);
+  });
+});
+
+describe("gateway: mail that somebody waits for", () => {
+  /** A node where the list of people cannot be asked for so often. */
+  async function openDeaf(times: number) {
+    const server = await startMailServer();
+    let failures = 0;
+    const fixture = await startFixture({
+      limits: { mailRetryMs: 1 },
+      openMail(at) {
+        const settings = mailSettings(at.directory, at.secrets);
+        const known = () => settings.current();
+        return {
+          settings,
+          publicUrl,
+          outbound: createOutbound({ ...at, server: known, send: sendBySmtp(), publicUrl, node: "test" }),
+        };
+      },
+      open: ({ kernel }) => ({
+        kernel: Object.create(kernel, {
+          ask: {
+            async value(request: Parameters<typeof kernel.ask>[0]) {
+              const isList = request.to === "role-manager/cluster" && request.message.type === "people";
+              if (!isList || failures >= times) return kernel.ask(request);
+              failures += 1;
+              return refused(failure("SLOT_UNAVAILABLE"));
+            },
+          },
+        }),
+      }),
+    });
+    const call = (method: string, path: string, body: object, token?: string) =>
+      fixture.request(method, `/api/v1${path}`, { body, ...(token !== undefined && { token }) });
+    const to = { host: "127.0.0.1", port: server.port, security: "starttls", from: "plexus@example.org" };
+    expect((await call("PUT", "/admin/mail", to, controlToken)).status).to.equal(200);
+    const { token } = await fixture.signUp("ada");
+    expect((await call("PUT", "/me/mail", { mail: "ada@example.org" }, token)).status).to.equal(200);
+    const secret = linkIn(await server.next()).slice("mail=ada.".length);
+    expect((await call("POST", "/mail/confirm", { user: "ada", secret })).status).to.equal(200);
+    expect((await call("POST", "/sign-in/forgot", { account: "ada" })).status).to.equal(200);
+    const close = async () => {
+      await fixture.stop();
+      await server.stop();
+    };
+    return { server, fixture, close };
+  }
+
+  it("is sent when who owns the cluster can be asked again", async () => {
+    const { server, fixture, close } = await openDeaf(3);
+    expect((await server.next(({ to }) => to === "ada@example.org")).text).to.include("reset=ada.");
+    expect(fixture.troubles).to.deep.equal([]);
+    await close();
+  });
+
+  it("is spoken of in the log where nobody can say who owns the cluster", async () => {
+    const { server, fixture, close } = await openDeaf(Infinity);
+    await untilTrue("the log says so", () => fixture.troubles.length > 0);
+    expect(fixture.troubles.join("\n")).to.match(/^mail\.lookup\.failed .*"what":"reset".*SLOT_UNAVAILABLE/);
+    expect(server.arrived).to.deep.equal([]);
+    await close();
   });
 });
