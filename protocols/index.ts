@@ -24,6 +24,7 @@ export * from "./admin/disk.ts";
 export * from "./admin/threat-lists.ts";
 export * from "./admin/keys.ts";
 export * from "./wire/client.ts";
+export * from "./wire/notifications.ts";
 export * from "./wire/presence.ts";
 export * from "./admin/cluster.ts";
 export * from "./words/storage-quota.ts";

@@ -102,6 +102,12 @@ export const wireLimits = {
   laterCharsMax: 200_000,
   /** What is to be sent later than that is refused with `BAD_REQUEST`. */
   laterMsMax: 400 * 24 * 60 * 60_000,
+  /** Words of which a person is told; more are refused with `BAD_REQUEST`. */
+  keywordsMax: 20,
+  /** A longer one of these words is refused with `BAD_REQUEST`. */
+  keywordCharsMax: 40,
+  /** Signs of a message that a client is told of which does not follow its room; the rest is left out. */
+  activityCharsMax: 160,
   /** More favourites are refused with `BAD_REQUEST`. */
   favouritesMax: 50,
   /** More sections of the list of rooms are refused with `BAD_REQUEST`. */

@@ -4,7 +4,7 @@
  *  other actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `sidebar.ts`,
- *  `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
+ *  `notifications.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
 import {
   defaultRole,
   isAdminBy,
@@ -33,6 +33,7 @@ import { laterHandlers, laterReminded, laterReminder, onLaterSent } from "./late
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, setAvatar, setProfile, setStatus } from "./profile.ts";
+import { notificationHandlers } from "./notifications.ts";
 import { setSidebar } from "./sidebar.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
@@ -168,6 +169,7 @@ const forUser: PersonHandlers<Exclude<CommandFrom<typeof userCommands, "client" 
   setStatus: ({ state, account }, message, turn) => setStatus(state, account, message, turn),
   setSidebar: ({ state, account }, message, turn) => setSidebar(state, account, message, turn),
   ...laterHandlers,
+  ...notificationHandlers,
   removeAvatar: ({ state, account }, _, turn) => setAvatar(state, account, undefined, turn),
   sessions: ({ state, account }, _, turn) => [
     reply({

@@ -41,11 +41,18 @@ import {
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 
+/** Events that nodes of the version before do not know. */
+const newer: ReadonlySet<UserEvent["type"]> = new Set(["sidebarSet", "laterSet", "notificationsSet"]);
+
 /** An event as it is persisted: what is newer than the version before travels with the profile. */
 function foldable(state: UserState, event: UserEvent, { key }: Turn<UserNotes>): UserEvent {
   const { account } = state;
-  if (account === null || (event.type !== "sidebarSet" && event.type !== "laterSet")) return event;
-  const now = event.type === "sidebarSet" ? { ...account, sidebar: event.sidebar } : account;
+  if (account === null || !newer.has(event.type)) return event;
+  const now = {
+    ...account,
+    ...(event.type === "sidebarSet" && { sidebar: event.sidebar }),
+    ...(event.type === "notificationsSet" && { notifications: event.notifications }),
+  };
   return carried<UserEvent>({ type: "profileSet", view: viewOf(state, now, key) }, event);
 }
 

@@ -14,6 +14,7 @@ import {
   type Passkey,
   type PersonStatus,
   type Session,
+  type NotificationRules,
   type Sidebar,
   type SignInsFailed,
   type UserEvent,
@@ -112,6 +113,7 @@ export interface Account {
   readonly status?: PersonStatus;
   readonly notices?: readonly Notice[];
   readonly sidebar?: Sidebar;
+  readonly notifications?: NotificationRules;
   /** What is sent or reminded of later. Absent: there was never anything. */
   readonly later?: readonly HeldLater[];
   /** How many there ever were. */
@@ -164,6 +166,7 @@ type Settable = Pick<
   | "passwordHash"
   | "status"
   | "sidebar"
+  | "notifications"
   | "later"
   | "laterIds"
 >;
@@ -347,7 +350,7 @@ function evolveStreamed(
       ...empty,
     };
   }
-  if (account === null || event.type === "laterSet") return account;
+  if (account === null || event.type === "laterSet" || event.type === "notificationsSet") return account;
   if (event.type === "sidebarSet") return { ...account, sidebar: event.sidebar };
   switch (event.type) {
     case "profileSet": {
@@ -422,7 +425,8 @@ export function record(change: UserChange): readonly RecordOp[] {
 
 /** The user as they see themselves. Agents that are still being created are not listed. */
 export function viewOf(state: UserState, account: Account, key: string): UserView {
-  const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar, status, notices, sidebar } = account;
+  const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar, status, notices } = account;
+  const { sidebar, notifications } = account;
   const agents = account.agents.filter(({ status }) => status === "active").map(({ agent }) => agent);
   return {
     user: key,
@@ -438,6 +442,7 @@ export function viewOf(state: UserState, account: Account, key: string): UserVie
     ...(status && { status }),
     ...(notices && { notices }),
     ...(sidebar && { sidebar }),
+    ...(notifications && { notifications }),
   };
 }
 

@@ -53,6 +53,11 @@ export const commands = {
     "[TEXT]",
     "tell others what you are doing, after an emoji if you like; without a text: nothing any more",
   ),
+  notify: row(
+    "",
+    "[WHAT]",
+    "what you are told of; of this room: all, mentions, nothing, same, mute 2h; also others, words, quiet",
+  ),
   topic: row("", "TEXT", "set the topic of this room"),
   visibility: row("public|private", "", "say whether everybody can find and join this room"),
   archive: row("", "", "archive this room: it can be read, and nobody writes in it"),

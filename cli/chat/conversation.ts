@@ -1,18 +1,26 @@
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
-import type { CatalogRow, FoundMessage, MessageSearch, ModelInfo, Notice, SearchPage } from "../../protocols/index.ts";
+import type {
+  CatalogRow,
+  FoundMessage,
+  MessageSearch,
+  ModelInfo,
+  RoomEvent,
+  SearchPage,
+} from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import { normalEmoji } from "../../protocols/text/emoji.ts";
 import { cleaned } from "../../protocols/text/text.ts";
 import { sought } from "../../protocols/text/names.ts";
-import { noticeText, peopleIn } from "../../protocols/words/notice-text.ts";
 import { cliLimits } from "../limits.ts";
+import { Account } from "./account.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { didYouMean } from "../models/suggest.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
-import { createPrinter, type Printer } from "./printer.ts";
+import { describeRules, notifyOf } from "./notify.ts";
+import { createPrinter } from "./printer.ts";
 import {
   noRoom,
   onNumber,
@@ -68,28 +76,6 @@ const stepOf = (result: Result<unknown>): Step => (result.ok ? done : { failure:
 const absent = (reason: Failure, says: string): Step => ({
   failure: reason.code === "NOT_FOUND" ? { ...reason, message: says } : reason,
 });
-
-/** Tells the person news of the cluster that concern them, with people by the names that they show. A person who cannot
- *  follow their own account is told so by all that they ask. */
-function tellNotices(client: Pick<Client, "follow">, user: string, { show, dim }: Printer, names: Names): void {
-  const tell = (notice: Notice): void => {
-    const isOver = Date.parse(notice.facts["resets"] ?? "") <= Date.now();
-    const people = peopleIn(notice).map((account) => `user/${account}`);
-    const print = (): void => {
-      const text = noticeText(notice, user, (account) => names.listed(`user/${account}`));
-      if (text !== undefined && !isOver) show({ notice }, dim(withoutControls(`* ${text}`)));
-    };
-    if (names.has(people)) print();
-    else void names.ready(people).then(print);
-  };
-  client.follow(`user/${user}`, {
-    state: ({ notices = [] }) => notices.forEach(tell),
-    event(event) {
-      if (event.type === "noticed") tell(event.notice);
-    },
-    refused: () => undefined,
-  });
-}
 
 /** Goes where a message is that was found last. */
 async function goToFound(
@@ -160,7 +146,7 @@ export function createConversation(options: {
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
 
-  tellNotices(client, user, printer, names);
+  const account = new Account(client, user, printer, names);
   screen.onInterrupt(() => visit?.stopAwaited() === true);
 
   function showPrompt(): void {
@@ -174,7 +160,11 @@ export function createConversation(options: {
 
   async function goTo(place: Place): Promise<Step> {
     visit?.leave();
-    const next = new Visit(place, { user, client, screen, printer, names, models: () => options.models() });
+    const onRoom = (event: RoomEvent) => {
+      if (event.type === "posted" && account.toldHere(place.key, event) === "notice") screen.ring();
+    };
+    const models = () => options.models();
+    const next = new Visit(place, { user, client, screen, printer, names, models, onRoom });
     visit = next;
     const answer = await next.enter((reason) => {
       remark(dim(`* You can no longer follow ${nameOf(`${place.kind}/${place.key}`)} (${reason.code})`));
@@ -287,6 +277,20 @@ export function createConversation(options: {
     return stepOf(await client.call("user.setStatus", user, status));
   }
 
+  async function notify(line: string): Promise<Step> {
+    const { rules } = account;
+    const nowMs = Date.now();
+    if (line.trim() === "") {
+      const lines = describeRules(rules, nowMs).map((text) => withoutControls(text));
+      show({ notifications: rules }, lines.join("\n"));
+      return done;
+    }
+    const room = visit?.place.kind === "room" ? visit.place.key : undefined;
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const asked = notifyOf(line, { room, rules, nowMs, zone });
+    return "wrong" in asked ? wrong(asked) : stepOf(await client.call(asked.name, user, asked.fields));
+  }
+
   async function showHistory(count: string): Promise<Step> {
     if (visit === undefined) return wrong({ wrong: "Go to a room or an agent first." });
     const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : cliLimits.shownEntries;
@@ -339,6 +343,17 @@ export function createConversation(options: {
     return done;
   }
 
+  function hear(news: Activity): void {
+    const { room, author, mentioned, edited } = news;
+    const { telling, any } = account.toldElsewhere(news);
+    if (!screen.interactive || any === "nothing") return;
+    if (telling === "notice") screen.ring();
+    const did = edited === true ? "edited a message" : "wrote";
+    const told = () =>
+      remark(dim(`* ${look.who(author)} ${did} in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
+    void names.ready(author).then(told);
+  }
+
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
@@ -372,6 +387,8 @@ export function createConversation(options: {
         return inRoom(showMembers);
       case "status":
         return setStatus(line.rest);
+      case "notify":
+        return notify(line.rest);
       case "history":
         return showHistory(line.rest);
       case "show":
@@ -425,13 +442,7 @@ export function createConversation(options: {
     settled(follow) {
       return follow ? new Promise(() => {}) : (visit?.settled() ?? Promise.resolve());
     },
-    onActivity({ room, author, mentioned, edited }) {
-      if (!screen.interactive) return;
-      const did = edited === true ? "edited a message" : "wrote";
-      const told = () =>
-        remark(dim(`* ${look.who(author)} ${did} in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
-      void names.ready(author).then(told);
-    },
+    onActivity: hear,
     onLink(link) {
       const before = shown;
       // The node that was there last stays named until there is another.

@@ -13,6 +13,8 @@ export interface Screen {
   /** Shows how far an answer is, and the end of its draft, above the prompt; undefined takes it away. Nothing happens
    *  when piped. */
   showDraft(says: string, text: string | undefined): void;
+  /** Rings the bell of a terminal; nothing happens when piped. */
+  ring(): void;
   /** On a terminal: asked at Ctrl-C. True: it did something, and the chat goes on. */
   onInterrupt(handle: () => boolean): void;
   setPrompt(prompt: string): void;
@@ -95,6 +97,9 @@ export function processScreen(color: boolean): Screen {
     color,
     ended: whenEnded,
     print: (text) => above(() => process.stdout.write(`${guarded(text, color)}\n`)),
+    ring() {
+      if (interactive && !ended) process.stdout.write("\x07");
+    },
     onInterrupt: (handle) => void (interrupted = handle),
     showDraft(says, text) {
       if (!interactive) return;

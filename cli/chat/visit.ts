@@ -54,6 +54,7 @@ export class Visit implements Here {
   #printing: Promise<void> = Promise.resolve();
   #unprinted = 0;
   readonly #models: () => Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
+  readonly #onRoom: (event: RoomEvent) => void;
   readonly #reactions = new Map<number, RoomMessage["reactions"]>();
   /** The topic of the room; undefined: none was told. */
   #topic: string | undefined;
@@ -90,6 +91,8 @@ export class Visit implements Here {
       readonly printer: Printer;
       readonly names: Names;
       models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
+      /** Hears of each event of the room, once. */
+      onRoom(event: RoomEvent): void;
     },
   ) {
     this.place = place;
@@ -101,6 +104,7 @@ export class Visit implements Here {
     const { who, said } = around.names;
     this.#look = { color: around.printer.color, who, said };
     this.#models = () => around.models();
+    this.#onRoom = (event) => around.onRoom(event);
   }
 
   /** Follows the place; is back when its state was shown, or cannot be. `ended`: it cannot be followed any longer. */
@@ -393,6 +397,7 @@ export class Visit implements Here {
         event.done === true ? undefined : growDraft(this.#draft, event),
         placeOf(event),
       );
+    this.#onRoom(event);
     if (event.type === "topicSet") this.#topic = event.topic;
     if (event.type === "joined") this.#members.add(event.member);
     if (event.type === "left") this.#members.delete(event.member);

@@ -17,6 +17,7 @@ import {
   type Resumed,
 } from "../wire/schema.ts";
 import { mailAddress } from "../admin/mail.ts";
+import { notificationParts, roomNotifications, type NotificationRules } from "../wire/notifications.ts";
 import { personStatus, type PersonStatus, type ShownStatus } from "../wire/presence.ts";
 import { keyScope, roleName } from "../authority/roles.ts";
 import { notice, type Notice } from "../admin/notice.ts";
@@ -472,6 +473,26 @@ export const userCommands = {
     http: ["PATCH", "/me/sidebar"],
     summary: "Arranges the caller's rooms: favourites, sections and which are muted",
   }),
+  /** What is not named stays. `seen` is what the writer has seen: if what is changed is something else by now, nothing
+   *  is done. Errors: CHANGED_MEANWHILE, BAD_REQUEST (a word in which there is nothing to look for; no time zone). */
+  setNotifications: command({
+    ...own,
+    params: { ...notificationParts.properties, seen: Type.Optional(notificationParts) },
+    result: answer<UserView>("UserView"),
+    effect: "changes",
+    http: ["PATCH", "/me/notifications"],
+    summary: "Sets what the caller is told of: of rooms by themselves, their words, and in which hours nothing",
+  }),
+  /** Replaces what was said of the room; without a level and a time it is as the others. Errors: NOT_A_MEMBER,
+   *  BAD_REQUEST (`mutedUntilMs`). */
+  setRoomNotifications: command({
+    ...own,
+    params: roomNotifications.properties,
+    result: answer<UserView>("UserView"),
+    effect: "changes",
+    http: ["PUT", "/me/notifications/rooms/:room"],
+    summary: "Sets what the caller is told of one room, and until when it is muted",
+  }),
   removeAvatar: command({
     ...own,
     params: {},
@@ -753,6 +774,8 @@ export interface UserView {
   readonly notices?: readonly Notice[];
   /** Absent: nothing was arranged. */
   readonly sidebar?: Sidebar;
+  /** Absent: nothing was said of it. */
+  readonly notifications?: NotificationRules;
 }
 
 /** What everybody may know of a user. */
@@ -848,6 +871,7 @@ export type UserEvent =
   | { readonly type: "roomJoined"; readonly room: string; readonly by?: string }
   | { readonly type: "roomLeft"; readonly room: string }
   | { readonly type: "sidebarSet"; readonly sidebar: Sidebar }
+  | { readonly type: "notificationsSet"; readonly notifications: NotificationRules }
   /** Something that is sent or reminded of later is so now; `gone`: sent or cancelled. What it says, the list says. */
   | { readonly type: "laterSet"; readonly id: number; readonly status: Later["status"] | "gone" }
   | { readonly type: "agentCreated"; readonly agent: string }

@@ -66,6 +66,12 @@ export type NodeFrame =
         readonly edited?: true;
         /** It is shown in the thread of this message only. */
         readonly thread?: number;
+        /** It answers a message of the user. */
+        readonly reply?: true;
+        /** It has a word of which the user wants to be told. */
+        readonly keyword?: true;
+        /** How it begins, where the user may be shown a notice of it: see `protocols/telling`. */
+        readonly text?: string;
       };
     }
   /** Of people that this connection looks at (see `look`): how they are now. */

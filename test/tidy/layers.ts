@@ -225,6 +225,11 @@ export const entrances: readonly string[] = [
   "actors/index.ts",
   "protocols/mesh/index.ts",
   "protocols/times/index.ts",
+  "protocols/telling/index.ts",
+  // The page has it before anything is told.
+  "protocols/telling/rooms.ts",
+  // With the words of the search, which the page loads for those alone who are shown notices.
+  "protocols/telling/keywords.ts",
   // With a library of cron patterns: not for clients.
   "protocols/backup-times/index.ts",
   // The reader of texts: few need its parser.

@@ -17,7 +17,13 @@ import type { OutputMemory } from "../edge/output-memory.ts";
 import { Encoded, type Item, type Subscriber, type Subscription } from "./subscriber.ts";
 import { seen, type Watcher } from "./watcher.ts";
 
-const postedCheck = checkOf(Type.Object({ type: Type.Literal("posted"), message: seen }));
+const postedCheck = checkOf(
+  Type.Object({
+    type: Type.Literal("posted"),
+    message: seen,
+    root: Type.Optional(Type.Object({ author: Type.String() })),
+  }),
+);
 const editedCheck = checkOf(
   Type.Object({ type: Type.Literal("edited"), message: seen, told: Type.Array(Type.String()) }),
 );
@@ -205,7 +211,9 @@ export function createFeeds(
           for (const watcher of feed.watchers) watcher.edited(topic, event.message, event.told);
         if (!postedCheck.Check(event)) continue;
         feed.told = Math.max(feed.told, event.message.seq);
-        for (const watcher of feed.watchers) watcher.posted(topic, event.message);
+        const { message, root } = event;
+        const told = root === undefined ? message : { ...message, answered: root.author };
+        for (const watcher of feed.watchers) watcher.posted(topic, told);
       }
     if (feed.subscriptions.size === 0 || queue.length === 0) return;
 

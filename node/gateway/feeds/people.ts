@@ -14,11 +14,12 @@ import {
 } from "../../../protocols/index.ts";
 import { backoffMs } from "../../waiting.ts";
 import type { Clock, Hub, Log } from "../../ports/index.ts";
+import { activityOf, toldBy, toldByView, untold } from "./activity.ts";
 import type { Feeds } from "./feeds.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { Encoded, type Person, type Subscriber } from "./subscriber.ts";
 import type { PresencePart } from "../presence/index.ts";
-import type { Watcher } from "./watcher.ts";
+import type { SeenMessage } from "./watcher.ts";
 
 /** The people who are connected. */
 export interface People {
@@ -37,7 +38,7 @@ type RoomNews = Pick<RoomSummary, "messageSeq" | "unread" | "mentioned"> & {
 
 /** What is asked of actors in a user's name. */
 export interface Questions {
-  describe(user: string): Promise<Result<Pick<UserView, "rooms">>>;
+  describe(user: string): Promise<Result<Pick<UserView, "rooms" | "sidebar" | "notifications" | "status">>>;
   sessions(user: string): Promise<
     Result<{
       readonly sessions: readonly Pick<Session, "id">[];
@@ -79,9 +80,11 @@ export function createPeople(
   }
 
   function onEvent(person: Person, event: unknown): void {
-    const { type, id, room, view, because } = event as Partial<Record<"type" | "id" | "room" | "because", unknown>> & {
-      view?: UserView;
-    };
+    const { type, id, room, view, because, ...said } = event as Partial<
+      Record<"type" | "id" | "room" | "because", unknown>
+    > &
+      Partial<Pick<UserView, "sidebar" | "notifications">> & { view?: UserView };
+    person.account = view === undefined ? toldBy(person.account, said) : toldByView(person.account, view);
     if (type === "sessionRevoked" && typeof id === "string") {
       if (person.arriving > 0) person.revoked.add(id);
       // The one who has this session was in: a stranger hears nothing of it.
@@ -159,6 +162,7 @@ export function createPeople(
     const view = await ask.describe(person.user);
     if (person.watched !== watched) return true;
     if (!view.ok) return view.error.outcome === "failed";
+    person.account = toldByView(person.account, view.value);
     const topics = new Set(view.value.rooms.map((room) => `room/${room}`));
     for (const topic of before) if (!topics.has(topic)) unfollow(person, topic);
     for (const topic of topics) follow(person, topic);
@@ -185,6 +189,7 @@ export function createPeople(
       unwatchAll(person);
       return answer;
     }
+    person.account = toldByView(person.account, answer.value);
     // A room joined meanwhile came as an event. One left meanwhile may stay until the next time; that shows that
     // something was posted there and never what.
     for (const room of answer.value.rooms) follow(person, `room/${room}`);
@@ -213,19 +218,20 @@ export function createPeople(
       let person = people.get(user);
       if (person === undefined) {
         const connections = new Set<Subscriber>();
+        const activity = (room: string, message: SeenMessage, mentioned: boolean, how: { readonly edited?: true }) => {
+          const told = activityOf(created, { room, message, mentioned }, clock.nowMs());
+          return Encoded.of({ activity: { ...told, ...how } });
+        };
         const tell = (
           topic: string,
-          { seq, author, replyTo, threadOnly }: Parameters<Watcher["posted"]>[1],
+          message: SeenMessage,
           mentions: readonly string[],
           how: { readonly edited?: true },
         ): void => {
           let frame: Encoded | undefined;
           for (const connection of connections) {
             if (!connection.watching || connection.congested || connection.subscriptions?.has(topic)) continue;
-            const room = topic.slice("room/".length);
-            const mentioned = mentions.includes(`user/${user}`);
-            const thread = threadOnly === true && replyTo !== undefined ? { thread: replyTo } : {};
-            frame ??= Encoded.of({ activity: { room, seq, author, mentioned, ...how, ...thread } });
+            frame ??= activity(topic.slice("room/".length), message, mentions.includes(`user/${user}`), how);
             connection.write(frame);
           }
         };
@@ -235,6 +241,7 @@ export function createPeople(
           arriving: 0,
           revoked: new Set(),
           noted: undefined,
+          account: untold,
           missed: false,
           looking: "no",
           watched: undefined,

@@ -8,6 +8,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { OutputMemory } from "../edge/output-memory.ts";
+import type { ToldAccount } from "./activity.ts";
 import type { Watcher } from "./watcher.ts";
 import type { Caller } from "../identity/callers.ts";
 
@@ -270,6 +271,8 @@ export interface Person {
   readonly revoked: Set<string>;
   /** What the person says of themselves, as their stream said last; undefined: it has said nothing yet. */
   noted: { readonly status: PersonStatus | undefined } | undefined;
+  /** What the person wants to be told of, as their stream or their account said last. */
+  account: ToldAccount;
   /** Events may have been missed while an upgrade was under way. */
   missed: boolean;
   /** Whether the actor is being asked what was missed; `again`: something more was meanwhile. */

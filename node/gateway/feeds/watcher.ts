@@ -8,13 +8,17 @@ export const seen = Type.Object({
   mentions: Type.Optional(Type.Array(Type.String())),
   replyTo: Type.Optional(schema.position),
   threadOnly: Type.Optional(Type.Literal(true)),
+  text: Type.Optional(Type.String()),
 });
+
+/** The message with the author of the one that it answers, where that is told with it. */
+export type SeenMessage = Static<typeof seen> & { readonly answered?: string };
 
 /** Somebody who wants to know that something was posted, without the messages themselves. */
 export interface Watcher {
-  posted(topic: string, message: Static<typeof seen>): void;
+  posted(topic: string, message: SeenMessage): void;
   /** An edit has made a message mention these, which were not told of it before. */
-  edited(topic: string, message: Static<typeof seen>, told: readonly string[]): void;
+  edited(topic: string, message: SeenMessage, told: readonly string[]): void;
   /** The newest message of a topic, of which events may have been missed; undefined when all is read. Asked of its
    *  actor. */
   newest(topic: string): Promise<Result<(Static<typeof seen> & { readonly atMs: number }) | undefined>>;

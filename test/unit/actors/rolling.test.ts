@@ -63,6 +63,7 @@ describe("what a node of the version before may have to fold", () => {
     const head = fixture.stream(bob).at(-1)?.at ?? 0;
     const later = { room: "lobby", atMs: fixture.nowMs + 1_000 };
     fixture.ok(bob, bob, { type: "setSidebar", muted: ["lobby"] });
+    fixture.ok(bob, bob, { type: "setNotifications", level: "all" });
     fixture.ok(bob, bob, { type: "schedule", text: "hi", ...later });
     fixture.ok(bob, bob, { type: "remindMe", seq, ...later });
     fixture.ok(bob, bob, { type: "setStatus", hidden: true });
@@ -70,13 +71,18 @@ describe("what a node of the version before may have to fold", () => {
     fixture.ok(bob, bob, { type: "cancelLater", id: 2 });
     expect(unknown(fixture, bob, length)).to.deep.equal([]);
     const heard = fixture.stream(bob).filter(({ at = 0 }) => at > head);
-    expect(heard.map(({ event }) => event.type)).to.include.members(["sidebarSet", "laterSet", "profileSet"]);
+    expect(heard.map(({ event }) => event.type)).to.include.members([
+      "sidebarSet",
+      "notificationsSet",
+      "laterSet",
+      "profileSet",
+    ]);
     expect(resumed(fixture, bob, bob, head)).to.deep.equal(heard.map(({ event }) => event));
     const kept = Object.assign(
       {},
       ...(fixture.journalOf(bob).slice(length) as { readonly set?: object }[]).map(({ set }) => set),
     );
-    expect(kept).to.have.keys("sidebar", "later", "laterIds", "status");
+    expect(kept).to.have.keys("sidebar", "notifications", "later", "laterIds", "status");
   });
 
   it("leaves a person's status as it was where it says nothing of it", () => {

@@ -164,6 +164,21 @@ const written: Readonly<Record<string, readonly Written[]>> = {
       },
     },
   ],
+  "user.setNotifications": [
+    {
+      values: [["plexus"], ["deploy"], ["plexus", "deploy"]],
+      make() {
+        const fixture = inLobby();
+        return {
+          now: () =>
+            fixture.ok<{ notifications?: { keywords: string[] } }>(ada, ada, { type: "describe" }).notifications
+              ?.keywords ?? [],
+          write: (keywords, seen) =>
+            fixture.do(ada, ada, { type: "setNotifications", keywords, seen: { keywords: seen } }),
+        };
+      },
+    },
+  ],
   "user.setProfile": [
     {
       values: ["Ada", "Countess", "Ada L."],
@@ -301,7 +316,7 @@ const reasons = {
   ],
   "is a switch, or one's own choice: it says what shall be, and every tab shows it at once": [
     "room.setArchived room.followThread room.react room.pin room.vote room.markRead room.markUnread agent.rate user.setSuspended",
-    "user.vouchIdentity user.setStatus role-manager.setAdmin",
+    "user.vouchIdentity user.setStatus user.setRoomNotifications role-manager.setAdmin",
   ],
   "goes on from a step that it names, or that nobody else can take": [
     "user.confirmSession user.confirmTotp user.useTotp user.useRecovery user.usePasskey",

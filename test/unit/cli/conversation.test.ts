@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { createConversation } from "../../../cli/chat/conversation.ts";
 import { Names } from "../../../cli/chat/names.ts";
 import { describeMessage } from "../../../cli/chat/view.ts";
+import { notifyOf } from "../../../cli/chat/notify.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
 import { People, type At, type Client, type Follower, type Link, type PeoplePorts } from "../../../client/index.ts";
 import {
@@ -17,6 +18,7 @@ import {
   type RoomMessage,
   type SearchPage,
 } from "../../../protocols/index.ts";
+import { plainNotifications } from "../../../protocols/telling/index.ts";
 
 const message = (seq: number): RoomMessage => ({
   seq,
@@ -59,6 +61,7 @@ function openFixture(at: At, interactive = true, people?: People) {
     print: (text) => void (text.startsWith("—") || printed.push(text)),
     showDraft: () => {},
     onInterrupt: () => {},
+    ring: () => printed.push("(bell)"),
     setPrompt: (text) => (prompt = text),
     question: () => Promise.resolve(undefined),
     async *lines() {},
@@ -353,6 +356,77 @@ describe("a conversation in the terminal", () => {
     const numbers = (lines: readonly string[]) => lines.map((line) => Number(/message (\d+)$/.exec(line)?.[1]));
     expect(numbers(printed)).to.deep.equal([1, 2]);
     expect(numbers(late.printed)).to.deep.equal([31, 32, 33]);
+  });
+
+  it("rings the bell for what concerns the person, as they have said, and for nothing else", async () => {
+    const { conversation, printed, topic, owner } = openFixture(two);
+    await conversation.begin({ room: "den", agent: undefined });
+    const news = (said: object) => ({ room: "attic", seq: 1, author: "user/bob", mentioned: false, ...said });
+    const rung = async (act: () => void) => {
+      printed.length = 0;
+      act();
+      // The names that a line has are there by then.
+      await new Promise(setImmediate);
+      return [printed.includes("(bell)"), printed.some((line) => line.includes("bob"))];
+    };
+    const elsewhere = (said: object) => rung(() => conversation.onActivity(news(said)));
+    const here = (said: object) =>
+      rung(() => topic().event({ type: "posted", message: { ...message(31), ...said } }, 40));
+    expect(await elsewhere({})).to.deep.equal([false, true]);
+    expect(await elsewhere({ thread: 7 })).to.deep.equal([false, true]);
+    for (const why of [{ mentioned: true }, { reply: true, thread: 7 }, { keyword: true }, { room: "dm.ada.bob" }])
+      expect(await elsewhere(why), JSON.stringify(why)).to.deep.equal([true, true]);
+    expect((await here({}))[0]).to.equal(false);
+    expect((await here({ mentions: ["user/ada"] }))[0]).to.equal(true);
+    expect((await here({ author: "user/ada", mentions: ["user/ada"] }))[0]).to.equal(false);
+    const notifications = { ...plainNotifications, keywords: ["zebra"], rooms: [{ room: "attic", level: "nothing" }] };
+    owner().event({ type: "notificationsSet", notifications }, 7);
+    expect(await elsewhere({ mentioned: true })).to.deep.equal([false, false]);
+    expect((await here({ text: "a Zebra" }))[0]).to.equal(true);
+    owner().event({ type: "profileSet", view: { notifications, status: { doNotDisturb: true } } }, 8);
+    expect((await here({ text: "a Zebra" }))[0]).to.equal(false);
+  });
+
+  it("says and sets what the person is told of", async () => {
+    const { conversation, printed, asked, owner } = openFixture(two);
+    await conversation.begin({ room: "den", agent: undefined });
+    const mutedUntilMs = Date.now() + 3_600_000;
+    const notifications = {
+      ...plainNotifications,
+      keywords: ["deploy"],
+      rooms: [
+        { room: "den", level: "all", mutedUntilMs },
+        { room: "attic\u001b[2J", level: "nothing" },
+      ],
+    };
+    owner().state({ notifications }, 1);
+    await conversation.take("/notify");
+    expect(printed.at(-1)).to.match(
+      /^You are told of: what concerns you.*\nden: every message; muted until .*\nattic.*: nothing\nYour words: deploy\nQuiet hours: none$/,
+    );
+    expect(printed.at(-1)).to.not.include("\u001b");
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const room = "user.setRoomNotifications";
+    const rules = "user.setNotifications";
+    for (const [line, command, said] of [
+      ["mentions", room, { room: "den", level: "mentions", mutedUntilMs }],
+      ["same", room, { room: "den", mutedUntilMs }],
+      ["unmute", room, { room: "den", level: "all" }],
+      ["others nothing", rules, { level: "nothing" }],
+      ["words on call, deploy,", rules, { keywords: ["on call", "deploy"], seen: { keywords: ["deploy"] } }],
+      ["quiet 22:00-7:30 fr mo", rules, { quiet: { days: [1, 5], fromMinute: 1_320, toMinute: 450, zone } }],
+      ["quiet", rules, { quiet: plainNotifications.quiet }],
+    ] as const) {
+      expect(await conversation.take(`/notify ${line}`), line).to.deep.equal({});
+      expect(asked.at(-1), line).to.deep.equal([command, "ada", said]);
+    }
+    const at = { room: "den", rules: { ...plainNotifications, rooms: [] }, nowMs: 1_000, zone };
+    expect(notifyOf("mute 2h", at)).to.deep.equal({ name: room, fields: { room: "den", mutedUntilMs: 7_201_000 } });
+    expect(notifyOf("all", { ...at, room: undefined })).to.have.property("wrong");
+    const { length } = asked;
+    for (const line of ["loud", "mute", "mute 0h", "others", "quiet 25:00-7:00", "quiet 22:00-7:00 someday"])
+      expect((await conversation.take(`/notify ${line}`)).failure?.code, line).to.equal("BAD_REQUEST");
+    expect(asked).to.have.length(length);
   });
 
   it("searches by words and what narrows them, and goes to what was found by its number", async () => {

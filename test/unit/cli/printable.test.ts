@@ -94,6 +94,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       print: (text: string) => void said.push(text),
       showDraft: () => {},
       onInterrupt: () => {},
+      ring: () => {},
       setPrompt: () => {},
     } as unknown as Parameters<typeof createConversation>[0]["screen"];
     const message = { seq: 1, author: "user/ada", text: "hi", atMs: 0, reactions: { "👍": ["user/bob"] } };
@@ -105,7 +106,10 @@ describe("what a node tells reaches no terminal that obeys it", () => {
     };
     const facts = { budget: "b", whose: "w", measure: "calls", per: "day", instead: "i", ending: "instead" };
     const states: Record<string, unknown> = {
-      "user/ada": { notices: [{ action: "budgetUsedUp", facts, atMs: 1 }] },
+      "user/ada": {
+        notices: [{ action: "budgetUsedUp", facts, atMs: 1 }],
+        notifications: { level: "all", rooms: [{ room: "r", level: "nothing" }], keywords: ["k"], quiet: { days: [1], fromMinute: 0, toMinute: 1, zone: "z" } },
+      },
       "room/lobby": { title: "t", topic: "about", visibility: "public", members: {}, messages: [message] },
       "agent/ada.helper": { conversation: [{ turn: 1, role: "assistant", text: "x", atMs: 0, end: "failed", error: "e" }], model: "m" },
     };
@@ -134,7 +138,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       models: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
     });
     await conversation.begin({ room: "lobby", agent: undefined });
-    for (const line of ["/rooms", "/who", "/history", "/agents"]) await conversation.take(line);
+    for (const line of ["/rooms", "/who", "/history", "/agents", "/notify"]) await conversation.take(line);
     const by = "user/eve";
     const events = [
       { type: "posted", message },

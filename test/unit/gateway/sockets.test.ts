@@ -324,6 +324,39 @@ describe("gateway: WebSocket", () => {
     expect(reader.frames.filter((frame) => frame.activity !== undefined)).to.deep.equal([]);
   });
 
+  it("tells with activity what concerns the person, and how it begins where a notice may be shown of it", async () => {
+    const [author, reader] = [await fixture.connect(ada), await fixture.connect(bob)];
+    await createRoom(author, "desk");
+    await reader.ask("room.join", "desk");
+    await reader.ask("watch");
+    await reader.ask("subscribe", "user/bob");
+    const posted = async (text: string, replyTo?: number) => {
+      await author.ask("room.post", "desk", { text, ...(replyTo && { replyTo, alsoInRoom: true }) });
+      const isNews = (frame: Frame) => frame.activity?.author === "user/ada";
+      const { room: _room, seq: _seq, author: _author, ...rest } = (await reader.next(isNews)).activity;
+      return rest;
+    };
+    const set = async (command: string, said: object) => {
+      await reader.ask(command, "bob", said);
+      await reader.next(isEvent("user/bob", "notificationsSet"));
+    };
+    expect(await posted("nothing for anybody")).to.deep.equal({ mentioned: false });
+    expect(await posted("hello @bob")).to.deep.equal({ mentioned: true, text: "hello @bob" });
+    await set("user.setNotifications", { keywords: ["deploy"] });
+    expect(await posted("the Deploy is done")).to.deep.equal({
+      mentioned: false,
+      keyword: true,
+      text: "the Deploy is done",
+    });
+    const { seq } = (await reader.ask("room.post", "desk", { text: "who is there?" })).ok as { seq: number };
+    expect(await posted("me", seq)).to.deep.equal({ mentioned: false, reply: true, text: "me" });
+    await set("user.setRoomNotifications", { room: "desk", level: "all" });
+    const long = `${"x".repeat(159)}😀`;
+    expect(await posted(long)).to.deep.equal({ mentioned: false, text: "x".repeat(159) });
+    await set("user.setRoomNotifications", { room: "desk", level: "nothing" });
+    expect(await posted("@bob?")).to.deep.equal({ mentioned: true });
+  });
+
   it("bounds subscriptions, commands under way and connections of one user", async () => {
     // Nothing is answered before everything was asked.
     const open = Promise.withResolvers<void>();

@@ -1,0 +1,81 @@
+import type { Activity, Client } from "../../client/index.ts";
+import type { Notice, RoomEvent, UserView } from "../../protocols/index.ts";
+import { plainNotifications, tell, type Telling, type ToldMessage } from "../../protocols/telling/index.ts";
+import { hasKeyword, keywordTerms } from "../../protocols/telling/keywords.ts";
+import { noticeText, peopleIn } from "../../protocols/words/notice-text.ts";
+import { withoutControls } from "../terminal/printable.ts";
+import type { Names } from "./names.ts";
+import type { Printer } from "./printer.ts";
+
+type Known = Pick<UserView, "notifications" | "sidebar" | "status">;
+type Posted = Extract<RoomEvent, { readonly type: "posted" }>;
+
+/** The person's own account, as it is followed: news of the cluster, and what they want to be told of. */
+export class Account {
+  readonly #user: string;
+  #known: Known = {};
+
+  /** Tells the person news of the cluster that concern them, with people by the names that they show. A person who
+   *  cannot follow their own account is told so by all that they ask. */
+  constructor(client: Pick<Client, "follow">, user: string, printer: Printer, names: Names) {
+    this.#user = user;
+    const tellNotice = (notice: Notice): void => {
+      const isOver = Date.parse(notice.facts["resets"] ?? "") <= Date.now();
+      const people = peopleIn(notice).map((account) => `user/${account}`);
+      const print = (): void => {
+        const text = noticeText(notice, user, (account) => names.listed(`user/${account}`));
+        if (text !== undefined && !isOver) printer.show({ notice }, printer.dim(withoutControls(`* ${text}`)));
+      };
+      if (names.has(people)) print();
+      else void names.ready(people).then(print);
+    };
+    client.follow(`user/${user}`, {
+      state: (view) => {
+        this.#known = view;
+        for (const notice of view.notices ?? []) tellNotice(notice);
+      },
+      event: (event) => {
+        if (event.type === "noticed") tellNotice(event.notice);
+        else if (event.type === "profileSet") this.#known = event.view;
+        else if (event.type === "sidebarSet") this.#known = { ...this.#known, sidebar: event.sidebar };
+        else if (event.type === "notificationsSet")
+          this.#known = { ...this.#known, notifications: event.notifications };
+      },
+      refused: () => undefined,
+    });
+  }
+
+  get rules() {
+    return this.#known.notifications ?? plainNotifications;
+  }
+
+  /** How the person is told of a message in another room. Who follows a thread, only its room knows: `any` is how they
+   *  are told if they do. */
+  toldElsewhere(news: Activity): { readonly telling: Telling; readonly any: Telling } {
+    const { room, author, mentioned, reply = false, keyword = false, thread } = news;
+    const message = { room, author, mentioned, keyword };
+    return {
+      telling: this.#told({ ...message, reply, threadOnly: thread !== undefined }),
+      any: this.#told({ ...message, reply, threadOnly: false }),
+    };
+  }
+
+  /** How the person is told of a message in the room where they are. */
+  toldHere(room: string, { message, root }: Posted): Telling {
+    const { author, text, mentions = [], threadOnly } = message;
+    const me = `user/${this.#user}`;
+    return this.#told({
+      room,
+      author,
+      mentioned: mentions.includes(me),
+      keyword: hasKeyword(text, keywordTerms(this.rules.keywords)),
+      reply: root?.author === me,
+      threadOnly: threadOnly === true,
+    });
+  }
+
+  #told({ author, ...message }: Omit<ToldMessage, "isOwn" | "direct"> & { readonly author: string }): Telling {
+    const places = { isOwn: author === `user/${this.#user}`, direct: message.room.startsWith("dm.") };
+    return tell(this.#known, { ...message, ...places }, Date.now());
+  }
+}

@@ -1,0 +1,83 @@
+/** What a person is told of a message in a room that their client does not follow. */
+import {
+  cut,
+  notificationRules,
+  sidebar,
+  wireLimits,
+  type NodeFrame,
+  personStatus,
+  type SearchTerm,
+  type UserView,
+} from "../../../protocols/index.ts";
+import { tell, type ToldPerson } from "../../../protocols/telling/index.ts";
+import { hasKeyword, keywordTerms } from "../../../protocols/telling/keywords.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
+import type { SeenMessage } from "./watcher.ts";
+
+type Activity = Extract<NodeFrame, { readonly activity: unknown }>["activity"];
+
+/** What an account says of what its person wants to be told, and their words ready to be looked for. */
+export interface ToldAccount extends ToldPerson {
+  readonly terms: readonly SearchTerm[];
+}
+
+/** Of an account of which nothing is known. */
+export const untold: ToldAccount = { terms: [] };
+
+const rules = checkOf(notificationRules);
+const arranged = checkOf(sidebar);
+const statuses = checkOf(personStatus);
+
+/** As a view of the account says. One of an older node does not name the rules, and they stay. */
+export const toldByView = (before: ToldAccount, view: ToldView): ToldAccount => ({
+  ...toldBy(before, view),
+  status: statuses.Check(view.status) ? view.status : undefined,
+});
+
+type ToldView = Partial<Pick<UserView, "notifications" | "sidebar" | "status">>;
+
+/** As an event of the account says; what it does not name stays. */
+export function toldBy(before: ToldAccount, said: Omit<ToldView, "status">): ToldAccount {
+  const { notifications, sidebar: own } = said;
+  return {
+    ...before,
+    ...(arranged.Check(own) && { sidebar: own }),
+    ...(rules.Check(notifications) && { notifications, terms: keywordTerms(notifications.keywords) }),
+  };
+}
+
+/** The frame. Of the text only those get a beginning who may be shown a notice: whether they follow a thread, only
+ *  their room knows. */
+export function activityOf(
+  { user, account }: { readonly user: string; readonly account: ToldAccount },
+  { room, message, mentioned }: { readonly room: string; readonly message: SeenMessage; readonly mentioned: boolean },
+  nowMs: number,
+): Activity {
+  const { seq, author, replyTo, threadOnly, text = "", answered } = message;
+  const me = `user/${user}`;
+  const keyword = author !== me && hasKeyword(text, account.terms);
+  const reply = answered === me;
+  const telling = tell(
+    account,
+    {
+      room,
+      isOwn: author === me,
+      direct: room.startsWith("dm."),
+      mentioned,
+      keyword,
+      reply: replyTo !== undefined,
+      threadOnly: threadOnly === true,
+    },
+    nowMs,
+  );
+  return {
+    room,
+    seq,
+    author,
+    mentioned,
+    ...(threadOnly === true && replyTo !== undefined && { thread: replyTo }),
+    ...(reply && { reply }),
+    ...(keyword && { keyword }),
+    ...(telling === "notice" && text !== "" && { text: cut(text, wireLimits.activityCharsMax) }),
+  };
+}

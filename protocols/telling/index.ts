@@ -1,0 +1,88 @@
+/** Who is told of a message, and how: one function for the node, the page and the terminal.
+ *
+ *      of no concern to the person ──► all: a notice   mentions: a badge   nothing, or muted: nothing
+ *      a mention, an answer, a direct message, a word ──► all, mentions: a notice   nothing: nothing
+ *      in quiet hours, while a room is muted for a time, do not disturb: a notice becomes a badge
+ *
+ *  A badge is a count in the page. A notice is what somebody is shown who is not looking. */
+import type { QuietHours } from "../wire/notifications.ts";
+import { toldOf, type ToldPerson } from "./rooms.ts";
+
+export { plainNotifications, type ToldPerson } from "./rooms.ts";
+
+/** How a person is told of a message. */
+export type Telling = "nothing" | "badge" | "notice";
+
+/** What a message is to a person. */
+export interface ToldMessage {
+  readonly room: string;
+  /** It is their own. */
+  readonly isOwn: boolean;
+  /** The room is a conversation of two. */
+  readonly direct: boolean;
+  readonly mentioned: boolean;
+  /** It has one of their words. */
+  readonly keyword: boolean;
+  /** It answers a message of theirs, or in a thread that they follow. */
+  readonly reply: boolean;
+  /** It is shown in its thread only. */
+  readonly threadOnly: boolean;
+}
+
+/** How the person is told of the message. */
+export function tell(person: ToldPerson, message: ToldMessage, nowMs: number): Telling {
+  if (message.isOwn) return "nothing";
+  const { level, isMuted, isPaused } = toldOf(person, message.room, nowMs);
+  const concerns = message.mentioned || (!isMuted && (message.reply || message.keyword || message.direct));
+  if (level === "nothing" || (!concerns && (isMuted || message.threadOnly))) return "nothing";
+  if (!concerns && level !== "all") return "badge";
+  return isPaused || wantsQuiet(person, nowMs) ? "badge" : "notice";
+}
+
+/** Whether nothing is to be told aloud now. */
+function wantsQuiet({ notifications, status }: ToldPerson, nowMs: number): boolean {
+  if (status?.doNotDisturb === true && (status.untilMs === undefined || status.untilMs > nowMs)) return true;
+  return notifications !== undefined && isQuietAt(notifications.quiet, nowMs);
+}
+
+/** Whether these hours are now. */
+export function isQuietAt({ days, fromMinute, toMinute, zone }: QuietHours, nowMs: number): boolean {
+  const now = days.length === 0 ? undefined : clockIn(zone, nowMs);
+  if (now === undefined) return false;
+  const { day, minute } = now;
+  if (fromMinute < toMinute) return days.includes(day) && minute >= fromMinute && minute < toMinute;
+  // Over midnight; the same time twice is a whole day.
+  return (days.includes(day) && minute >= fromMinute) || (days.includes((day + 6) % 7) && minute < toMinute);
+}
+
+const dayNames = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+/** Making one takes longer than all that it is asked for. */
+const clocks = new Map<string, Intl.DateTimeFormat | undefined>();
+const clocksMax = 64;
+
+function clockOf(zone: string): Intl.DateTimeFormat | undefined {
+  if (clocks.has(zone)) return clocks.get(zone);
+  let made: Intl.DateTimeFormat | undefined;
+  try {
+    const shown = { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+    made = new Intl.DateTimeFormat("en-US", { ...shown, timeZone: zone });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  const [oldest] = clocks.keys();
+  if (clocks.size >= clocksMax && oldest !== undefined) clocks.delete(oldest);
+  clocks.set(zone, made);
+  return made;
+}
+
+/** Whether this machine knows a time zone. */
+export const isTimeZone = (zone: string): boolean => clockOf(zone) !== undefined;
+
+/** What a clock says there; undefined: this machine knows no such place, another one may. */
+function clockIn(zone: string, nowMs: number): { readonly day: number; readonly minute: number } | undefined {
+  const parts = clockOf(zone)?.formatToParts(nowMs);
+  if (parts === undefined) return undefined;
+  const part = (type: Intl.DateTimeFormatPartTypes): string => parts.find((one) => one.type === type)?.value ?? "";
+  return { day: dayNames.indexOf(part("weekday")), minute: Number(part("hour")) * 60 + Number(part("minute")) };
+}
