@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { depth } from "../../depth.ts";
-import type { RoomSummary, Sidebar } from "../../../protocols/index.ts";
+import type { NotificationRules, RoomSummary, Sidebar } from "../../../protocols/index.ts";
+import { plainNotifications, tell } from "../../../protocols/telling/index.ts";
 import {
   arranged,
   inSection,
@@ -66,8 +67,35 @@ describe("rooms as a person has arranged them", () => {
   it("tell nothing while they are muted, but that the person is mentioned", () => {
     const muted = withMuted(plainSidebar, "a", true);
     const news = summary("a", { unread: 3, threads: 2 });
-    expect(told(news, plainSidebar)).to.equal(news);
-    expect(told(news, muted)).to.include({ unread: 0 }).and.not.have.property("threads");
-    expect(told({ ...news, mentioned: true }, muted)).to.include({ unread: 3, mentioned: true });
+    expect(told(news, { sidebar: plainSidebar }, 0)).to.equal(news);
+    expect(told(news, { sidebar: muted }, 0))
+      .to.include({ unread: 0 })
+      .and.not.have.property("threads");
+    expect(told({ ...news, mentioned: true }, { sidebar: muted }, 0)).to.include({ unread: 3, mentioned: true });
+  });
+
+  it("count what somebody is told of, and nothing else", () => {
+    const said: NotificationRules["rooms"][] = [
+      [],
+      [{ room: "a", mutedUntilMs: 10 }],
+      [{ room: "a", level: "nothing" }],
+    ];
+    const person = fc.record({
+      notifications: fc.record({
+        level: fc.constantFrom("all", "mentions", "nothing" as const),
+        rooms: fc.constantFrom(...said),
+        keywords: fc.constant<string[]>([]),
+        quiet: fc.constant(plainNotifications.quiet),
+      }),
+      sidebar: fc.constantFrom(plainSidebar, withMuted(plainSidebar, "a", true)),
+    });
+    const time = fc.constantFrom(9, 10);
+    fc.assert(
+      fc.property(person, fc.boolean(), time, (who, mentioned, nowMs) => {
+        const message = { isOwn: false, direct: false, keyword: false, reply: false, threadOnly: false };
+        const isTold = tell(who, { ...message, room: "a", mentioned }, nowMs) !== "nothing";
+        expect(told(summary("a", { unread: 1, mentioned }), who, nowMs).unread).to.equal(isTold ? 1 : 0);
+      }),
+    );
   });
 });

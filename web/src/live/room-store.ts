@@ -64,7 +64,7 @@ export class RoomStore {
     room: string,
     me: string,
     kept: Kept,
-    onNews: (type: RoomEvent["type"] | "state") => void,
+    onNews: (type: RoomEvent["type"] | "state", event?: RoomEvent) => void,
   ) {
     this.#client = client;
     this.#kept = kept;
@@ -85,7 +85,7 @@ export class RoomStore {
       },
       event: (event) => {
         this.#happened(event, me);
-        onNews(event.type);
+        onNews(event.type, event);
       },
       signal: (signal) => this.store.apply({ type: "signal", signal, nowMs: Date.now() }),
       refused: (reason) => this.store.apply({ type: "refused", reason }),

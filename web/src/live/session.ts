@@ -63,6 +63,22 @@ const arrangeAttempts = 3;
 /** News that say no end of themselves are told for so long. */
 const newsMs = 24 * 3_600_000;
 
+/** A message in a room of the person, as much as telling of it needs. */
+export interface Heard {
+  readonly room: string;
+  readonly seq: number;
+  readonly author: string;
+  readonly isOwn: boolean;
+  readonly text?: string;
+  readonly mentioned: boolean;
+  /** It answers the person, or in a thread that they follow. */
+  readonly reply: boolean;
+  /** It has one of the person's words; absent: the text is whole, and says it. */
+  readonly keyword?: boolean;
+  /** It is shown in the thread of this message only. */
+  readonly thread?: number;
+}
+
 /** All that belongs to one signed-in person: the connection, the rooms and agents on show, the room list. */
 export class Session {
   /** The user's name, `ada`. */
@@ -88,6 +104,7 @@ export class Session {
   readonly #agents = new Map<string, AgentStore>();
   readonly #stopListening: () => void;
   readonly #recounting = new Set<string>();
+  readonly #hearers = new Set<(heard: Heard) => void>();
   /** Which session this browser has, once that was asked. */
   #current: Promise<Result<{ readonly current: string }>> | undefined;
 
@@ -125,7 +142,13 @@ export class Session {
     this.client.onActivity((news) => {
       const nowMs = Date.now();
       this.#tellRooms((rooms) => listAfterNews(rooms, news, { me: this.me, nowMs }));
-      if (news.thread !== undefined) void this.#recount(news.room);
+      const { room, seq, author, mentioned, keyword, text, thread, reply = false } = news;
+      const isOwn = author === this.me;
+      const places = { ...(text !== undefined && { text }), ...(thread !== undefined && { thread }) };
+      const heard: Heard = { room, seq, author, isOwn, mentioned, reply, keyword: keyword === true, ...places };
+      if (thread === undefined) this.#say(heard);
+      // Only the room knows who follows a thread.
+      else void this.#recount(room).then((isMore) => this.#say({ ...heard, reply: reply || isMore }));
     });
     const applyView = (view: UserView) => this.#facts.know(queryKeys.me, view);
     this.client.follow(`user/${name}`, {
@@ -192,6 +215,10 @@ export class Session {
       }
       case "sidebarSet":
         return this.#facts.tell<UserView>(queryKeys.me, (known) => ({ ...known, sidebar: event.sidebar }));
+      case "notificationsSet": {
+        const { notifications } = event;
+        return this.#facts.tell<UserView>(queryKeys.me, (known) => ({ ...known, notifications }));
+      }
       case "laterSet":
         return void this.#queries.invalidateQueries({ queryKey: ["later"] });
       case "noticed":
@@ -267,9 +294,9 @@ export class Session {
   }
 
   /** Asks the node what is unread in a room that this page does not follow; what comes meanwhile is answered
-   *  together. */
-  async #recount(room: string): Promise<void> {
-    if (this.#recounting.has(room)) return;
+   *  together. True: there is something new in a thread that was read before. */
+  async #recount(room: string): Promise<boolean> {
+    if (this.#recounting.has(room)) return false;
     this.#recounting.add(room);
     await new Promise((resolve) => setTimeout(resolve, recountAfterMs));
     this.#recounting.delete(room);
@@ -277,10 +304,14 @@ export class Session {
       const told = await this.client.call("room.summary", room, {});
       return told.ok && !this.#rooms.has(room) ? told.value : undefined;
     };
+    let isMore = false;
     await this.#facts.part<UserRooms, RoomSummary>(queryKeys.rooms, ask, (known, summary) => {
+      const before = known.rooms.find((one) => one.room === room)?.threads ?? 0;
+      isMore ||= (summary.threads ?? 0) > before;
       const rooms = listAfterSummary(known.rooms, summary);
       return rooms && { ...known, rooms };
     });
+    return isMore;
   }
 
   /** Tells news of the list of rooms; undefined: it must be loaded anew. */
@@ -300,9 +331,41 @@ export class Session {
     const known = this.#rooms.get(room);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#rooms, room, known);
     known?.close();
-    const store = new RoomStore(this.client, room, this.me, this.kept, (type) => this.#onRoomNews(room, type));
+    const store = new RoomStore(this.client, room, this.me, this.kept, (type, event) => {
+      this.#onRoomNews(room, type);
+      if (event !== undefined) this.#hear(store, event);
+    });
     store.store.subscribe(() => this.#tellRooms((rooms) => listAfterRoom(rooms, store.store.shown())));
     return touch(this.#rooms, room, store);
+  }
+
+  /** What was posted in a room that the page follows, for those who tell of it. */
+  #hear({ room, store }: RoomStore, event: RoomEvent): void {
+    if (event.type !== "posted" && event.type !== "edited") return;
+    const { seq, author, text, replyTo, threadOnly, mentions = [] } = event.message;
+    const mentioned = (event.type === "edited" ? (event.told ?? []) : mentions).includes(this.me);
+    if (event.type === "edited" && !mentioned) return;
+    const own = replyTo === undefined ? undefined : store.latest.threads[replyTo]?.own;
+    this.#say({
+      room,
+      seq,
+      author,
+      isOwn: author === this.me,
+      text,
+      mentioned,
+      reply: own !== undefined && own.muted !== true,
+      ...(threadOnly === true && replyTo !== undefined && { thread: replyTo }),
+    });
+  }
+
+  #say(heard: Heard): void {
+    for (const listener of this.#hearers) listener(heard);
+  }
+
+  /** Calls back at every message in rooms of the person, until what this gives is called. */
+  onHeard(listener: (heard: Heard) => void): () => void {
+    this.#hearers.add(listener);
+    return () => this.#hearers.delete(listener);
   }
 
   /** What was asked for beside the room is asked for anew when it may be another. */

@@ -5,12 +5,15 @@ import type {
   CatalogPage,
   CatalogRow,
   ModelInfo,
+  NotificationRules,
+  RoomSummary,
   Sidebar,
   UserRooms,
   UserView,
 } from "../../../../protocols/index.ts";
-import { explain, queryKeys, useSession, type Session } from "../../live/index.ts";
-import { agentLabel, isAgent, nameOf, otherPerson, plainSidebar } from "../../model/index.ts";
+import { plainNotifications } from "../../../../protocols/telling/rooms.ts";
+import { explain, queryKeys, useNow, useSession, type Session } from "../../live/index.ts";
+import { agentLabel, isAgent, nameOf, otherPerson, plainSidebar, told } from "../../model/index.ts";
 import { asked, seen } from "../../wire/index.ts";
 
 /** Lists that are loaded as a whole, and the names on them. */
@@ -74,6 +77,24 @@ export function useNamedRooms(wanted: boolean): readonly NamedRoom[] {
 export function useProfile(): UserView | undefined {
   return useQuery<UserView>({ queryKey: queryKeys.me, queryFn: () => seen("account.show") }).data;
 }
+
+/** How soon the end of a mute shows. */
+const muteEndMs = 30_000;
+
+/** What of a room is told in its line, in the title of the page and on the button of the menu. */
+export function useTold(): (room: RoomSummary) => RoomSummary {
+  const profile = useProfile();
+  const { notifications, sidebar } = profile ?? {};
+  const isMuted = notifications?.rooms.some(({ mutedUntilMs = 0 }) => mutedUntilMs > Date.now()) === true;
+  const nowMs = useNow(muteEndMs, isMuted);
+  return useCallback(
+    (room: RoomSummary) => told(room, { notifications, sidebar }, Math.max(nowMs, Date.now())),
+    [notifications, sidebar, nowMs],
+  );
+}
+
+/** What the user wants to be told of. */
+export const useNotificationRules = (): NotificationRules => useProfile()?.notifications ?? plainNotifications;
 
 /** How the user has arranged their rooms. */
 export const useSidebar = (): Sidebar => useProfile()?.sidebar ?? plainSidebar;

@@ -17,6 +17,7 @@ import { LeaveRoom, useLeave } from "./leave-room.tsx";
 
 // Loaded when a moderator first asks for them.
 const RoomRules = lazy(() => import("./room-rules.tsx"));
+const RoomNotifications = lazy(() => import("./room-notifications.tsx"));
 const Bans = lazy(() => import("./bans.tsx"));
 
 const panelIcons = { members: "people", pins: "pin", threads: "thread", files: "clip" } as const;
@@ -33,7 +34,7 @@ export function RoomHeader(props: {
   readonly onPanel: (panel?: Panel) => void;
 }) {
   const { view, title, other } = props;
-  const [open, setOpen] = useState<"title" | "rules" | "bans" | "leave">();
+  const [open, setOpen] = useState<"title" | "rules" | "bans" | "leave" | "notifications">();
   const session = useSession();
   const isArchived = view.archived === true;
   const { isAsked, leave } = useLeave(view, title);
@@ -102,7 +103,7 @@ export function RoomHeader(props: {
           </button>
         }
       >
-        <OwnItems room={view.room} onFiles={() => props.onPanel("files")} />
+        <OwnItems room={view.room} onPanel={props.onPanel} onNotifications={() => setOpen("notifications")} />
         {other === undefined && (
           <>
             {props.canChange && !isArchived && (
@@ -137,10 +138,7 @@ export function RoomHeader(props: {
       <Dialog opened={open === "title"} onClose={close} title="Title and topic">
         <ChangeRoom view={view} store={props.store} onDone={close} />
       </Dialog>
-      <Suspense>
-        {open === "rules" && <RoomRules view={view} store={props.store} opened onClose={close} />}
-        {open === "bans" && <Bans store={props.store} opened onClose={close} />}
-      </Suspense>
+      <LateDialogs open={open} view={view} store={props.store} onClose={close} />
       <LeaveRoom view={view} title={title} opened={open === "leave"} onClose={close} />
     </header>
   );
@@ -196,8 +194,30 @@ function OwnerItems({
   );
 }
 
+/** Those that are loaded when somebody first opens them. */
+function LateDialogs(props: {
+  readonly open: string | undefined;
+  readonly view: RoomView;
+  readonly store: RoomStore;
+  readonly onClose: () => void;
+}) {
+  const { open, view, store, onClose } = props;
+  return (
+    <Suspense>
+      {open === "rules" && <RoomRules view={view} store={store} opened onClose={onClose} />}
+      {open === "notifications" && <RoomNotifications room={view.room} opened onClose={onClose} />}
+      {open === "bans" && <Bans store={store} opened onClose={onClose} />}
+    </Suspense>
+  );
+}
+
 /** What the person alone sees of it, and what everybody does. */
-function OwnItems({ room, onFiles }: { readonly room: string; readonly onFiles: () => void }) {
+function OwnItems(props: {
+  readonly room: string;
+  readonly onPanel: (panel: Panel) => void;
+  readonly onNotifications: () => void;
+}) {
+  const { room, onPanel, onNotifications } = props;
   const session = useSession();
   const { favourites, muted } = useSidebar();
   const [isFavourite, isMuted] = [favourites.includes(room), muted.includes(room)];
@@ -215,7 +235,10 @@ function OwnItems({ room, onFiles }: { readonly room: string; readonly onFiles: 
       >
         {isMuted ? "Unmute" : "Mute, but for mentions"}
       </Menu.Item>
-      <Menu.Item leftSection={<Icon name={panelIcons.files} size={16} />} onClick={onFiles}>
+      <Menu.Item leftSection={<Icon name="bell" size={16} />} onClick={onNotifications}>
+        Notifications …
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name={panelIcons.files} size={16} />} onClick={() => onPanel("files")}>
         Files
       </Menu.Item>
     </>

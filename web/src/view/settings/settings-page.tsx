@@ -6,6 +6,7 @@ import { AccountSettings } from "./account.tsx";
 import { Devices } from "./devices.tsx";
 import { Factors } from "./factors.tsx";
 import { Keys } from "./keys.tsx";
+import { Notifications } from "./notifications.tsx";
 import { Profile } from "./profile.tsx";
 import { Status } from "./status.tsx";
 import { Usage } from "./usage.tsx";
@@ -16,6 +17,7 @@ const route = getRouteApi("/settings/$section");
 const sections = [
   { section: "profile", title: "Profile and theme" },
   { section: "status", title: "Status" },
+  { section: "notifications", title: "Notifications" },
   { section: "devices", title: "Devices and password" },
   { section: "factors", title: "Passkeys and codes" },
   { section: "account", title: "Mail and account" },
@@ -69,6 +71,8 @@ function Section({ section }: { readonly section: string }) {
   switch (section) {
     case "status":
       return <Status />;
+    case "notifications":
+      return <Notifications />;
     case "devices":
       return <Devices />;
     case "factors":

@@ -29,7 +29,7 @@ export function showBrand(view: BrandingView): void {
   sheet.textContent = stylesOf(view.colour);
   const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
   if (icon !== null) {
-    icon.href = view.logo === undefined ? at("/icon.svg") : logoUrl(view.logo);
+    icon.href = iconUrl(view);
     if (view.logo === undefined) icon.type = "image/svg+xml";
     else icon.removeAttribute("type");
   }
@@ -37,6 +37,8 @@ export function showBrand(view: BrandingView): void {
   for (const listener of listeners) listener();
 }
 
+/** The icon of the tab, and of notices. */
+export const iconUrl = ({ logo }: BrandingView): string => (logo === undefined ? at("/icon.svg") : logoUrl(logo));
 export const logoUrl = (hash: string): string => at(`/api/v1/branding/logo/${hash}`);
 export const brandName = ({ name }: BrandingView): string => name ?? "Plexus";
 

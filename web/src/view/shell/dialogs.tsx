@@ -1,7 +1,6 @@
 import { createContext, useContext, type ReactNode } from "react";
 import { Icon } from "../parts/icons.tsx";
-import { told } from "../../model/index.ts";
-import { useRooms, useSidebar } from "../parts/lists.ts";
+import { useRooms, useTold } from "../parts/lists.ts";
 
 /** What the shell can open: the drawer on a phone, the quick switcher, the list of keys, and what makes or finds
  *  something. */
@@ -42,8 +41,8 @@ export const useDialogs = (): Dialogs => useContext(DialogsContext);
 export function MenuButton() {
   const { open } = useDialogs();
   const rooms = useRooms().data?.rooms ?? [];
-  const sidebar = useSidebar();
-  const unread = rooms.some((room) => told(room, sidebar).unread > 0);
+  const told = useTold();
+  const unread = rooms.some((room) => told(room).unread > 0);
   return (
     <button
       type="button"

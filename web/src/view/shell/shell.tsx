@@ -4,18 +4,18 @@ import { Outlet, useLocation } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { unreachedNodes } from "../../../../protocols/errors.ts";
 import { useLasting, useLink, useNow, useSession } from "../../live/index.ts";
-import { brandName, useBrand } from "./brand.ts";
 import { Asking, type Asked } from "../parts/asking.tsx";
 import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
 import { FacesContext, useKnownFaces } from "../parts/faces.ts";
 import { Icon } from "../parts/icons.tsx";
 import { InLayer, useLayer } from "../parts/layers.tsx";
-import { told } from "../../model/index.ts";
 import { useLater } from "../parts/later.ts";
-import { useProfile, useRooms, useSidebar } from "../parts/lists.ts";
+import { useProfile } from "../parts/lists.ts";
 import { NoticeList } from "./notice-list.tsx";
+import { useNotifying } from "./notifying.ts";
 import { Sidebar } from "./sidebar.tsx";
+import { useUnread } from "./unread.ts";
 
 /** What surrounds every screen of a signed-in person. */
 export function Shell() {
@@ -59,7 +59,8 @@ export function Shell() {
   });
   useLayer(open === "menu", close);
   useChosenTheme();
-  useUnreadTitle();
+  useUnread();
+  useNotifying();
   return (
     <DialogsContext value={dialogs}>
       <FacesContext value={faces}>
@@ -191,14 +192,4 @@ function useSwitcher(isOpen: boolean): Awaited<ReturnType<typeof loadSwitcher>> 
     return () => clearTimeout(timer);
   }, []);
   return useLater(loadSwitcher, isOpen);
-}
-
-function useUnreadTitle(): void {
-  const name = brandName(useBrand());
-  const rooms = useRooms().data?.rooms ?? [];
-  const sidebar = useSidebar();
-  const unread = rooms.reduce((sum, room) => sum + told(room, sidebar).unread, 0);
-  useEffect(() => {
-    document.title = unread > 0 ? `(${unread}) ${name}` : name;
-  }, [unread, name]);
 }

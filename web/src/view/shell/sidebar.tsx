@@ -1,14 +1,15 @@
 import { Menu } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
 import type { RoomSummary } from "../../../../protocols/index.ts";
+import { toldOf } from "../../../../protocols/telling/rooms.ts";
 import { liveStatus, useSession } from "../../live/index.ts";
-import { agentLabel, arranged, otherPerson, told } from "../../model/index.ts";
+import { agentLabel, arranged, otherPerson } from "../../model/index.ts";
 import { brandName, useBrand } from "./brand.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { Face, StatusText } from "../parts/here.tsx";
 import { Icon, Mark, type IconName } from "../parts/icons.tsx";
 import { Actions } from "../parts/layers.tsx";
-import { useAgents, useNames, useProfile, useRooms, useRoomTitle, useSidebar } from "../parts/lists.ts";
+import { useAgents, useNames, useProfile, useRooms, useRoomTitle, useSidebar, useTold } from "../parts/lists.ts";
 import { useDialogs } from "./dialogs.tsx";
 import { useIsAdmin } from "../parts/rights.ts";
 import { useSignOut } from "./sign-out.ts";
@@ -121,9 +122,8 @@ function Section(props: {
 
 function RoomPlace({ room: listed }: { readonly room: RoomSummary }) {
   const session = useSession();
-  const sidebar = useSidebar();
-  const room = told(listed, sidebar);
-  const isMuted = sidebar.muted.includes(room.room);
+  const { isMuted, level } = toldOf(useProfile() ?? {}, listed.room, Date.now());
+  const room = useTold()(listed);
   const title = useRoomTitle()(room);
   const other = otherPerson(room.room, session.me);
   const direct = room.visibility === "direct";
@@ -151,7 +151,7 @@ function RoomPlace({ room: listed }: { readonly room: RoomSummary }) {
       <span className="grow ellipsis" dir="auto">
         {title}
       </span>
-      {isMuted && !isNew && (
+      {(isMuted || level === "nothing") && !isNew && (
         <span className="dim" title="Muted">
           <Icon name="mute" size={14} />
           <span className="hidden-text">muted</span>
