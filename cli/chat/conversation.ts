@@ -20,7 +20,7 @@ import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
 import { describeRules, notifyOf } from "./notify.ts";
-import { createPrinter } from "./printer.ts";
+import { createPrinter, type Printer } from "./printer.ts";
 import {
   noRoom,
   onNumber,
