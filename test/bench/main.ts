@@ -42,6 +42,7 @@ import { grpc } from "./benchmarks/grpc.ts";
 import { rest, tracing } from "./benchmarks/rest.ts";
 import { serving } from "./benchmarks/serving.ts";
 import { serveModel } from "./benchmarks/serve.ts";
+import { search, searchPosts } from "./benchmarks/search.ts";
 import { start } from "./benchmarks/start.ts";
 import {
   etcdMany,
@@ -91,6 +92,8 @@ const benchmarks: readonly Benchmark[] = [
   serving,
   blobs,
   disk,
+  search,
+  searchPosts,
   coding,
   backup,
   chatBeside,

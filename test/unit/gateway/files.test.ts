@@ -11,7 +11,15 @@ import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { dispositionOf, rangeIn } from "../../../node/gateway/files/reading.ts";
 import { bytesOf, openPart, sealPart } from "../../../node/gateway/files/sealed.ts";
 import { fileNameOf } from "../../../node/gateway/files/uploads.ts";
-import { failure, ok, refused, wireLimits, type RoomFile, type RoomMessage } from "../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  wireLimits,
+  type RoomFile,
+  type RoomMessage,
+  type SearchPage,
+} from "../../../protocols/index.ts";
 import { chunk, png } from "../../fixtures/pictures.ts";
 import { until } from "../../waits.ts";
 import { startFixture, type Fixture } from "./fixture.ts";
@@ -148,6 +156,22 @@ describe("gateway: files in rooms", () => {
     expect((list.body as { files: object[] }).files).to.have.length(1);
     await fixture.request("DELETE", `/api/v1/rooms/lobby/messages/${message?.seq}`, { token: ada });
     expect((await get(id)).status).to.equal(404);
+  });
+
+  it("are found by a search for messages with files, also where these have no text, until they are deleted", async () => {
+    const find = async (token: string): Promise<readonly number[]> => {
+      const body = { hasFile: true, room: "lobby" };
+      const answer = await fixture.request("POST", "/api/v1/search", { token, body });
+      expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+      return (answer.body as SearchPage).found.map(({ seq }) => seq);
+    };
+    await fixture.request("POST", "/api/v1/rooms/lobby/messages", { token: ada, body: { text: "no file" } });
+    const before = await find(bob);
+    const { body } = await post([await send(noise(1_000, 9), "found.bin")]);
+    const { seq } = body as { readonly seq: number };
+    expect(await find(bob)).to.deep.equal([seq, ...before]);
+    await fixture.request("DELETE", `/api/v1/rooms/lobby/messages/${seq}`, { token: ada });
+    expect(await find(bob)).to.deep.equal(before);
   });
 
   it("are what their first bytes say, whatever they are called and said to be", async () => {

@@ -1,0 +1,170 @@
+/** Texts from a seed, in the index of a node or in FTS5 alone; and searches of them, the same for both. */
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { seal } from "../../../node/data-folder/seal.ts";
+import { indexInThread } from "../../../node/search/index.ts";
+import { searchTerms, searchWords, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import { Dice } from "../../world/index.ts";
+import { serve } from "./serve.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "plexus-bench-search-"));
+const file = join(folder, "index");
+const slot = "chat/1" as SlotId;
+const rooms = 1_000;
+const vocabulary = 50_000;
+const atOnce = 2_000;
+const searchesPerRound = 400;
+/** What a person sees of a page. */
+const limit = 20;
+
+const syllables =
+  "ba be bi bo bu da de di do du ka ke ki ko ku la le li lo lu ma me mi mo mu na ne ni no nu ra re".split(" ");
+/** Words whose rank says how often they are: as in languages, the tenth is a tenth as often as the first. */
+function wordOf(rank: number): string {
+  let word = "";
+  for (let rest = rank + syllables.length; rest > 0; rest = Math.floor(rest / syllables.length))
+    word += syllables[rest % syllables.length];
+  return word;
+}
+const drawRank = (dice: Dice): number => Math.floor(vocabulary ** dice.between(0, 1)) - 1;
+
+function* textsOf(messages: number): Generator<{ readonly seq: number; readonly room: number; readonly text: string }> {
+  const dice = new Dice(7);
+  for (let seq = 1; seq <= messages; seq += 1) {
+    const text = Array.from({ length: 3 + dice.below(15) }, () => wordOf(drawRank(dice))).join(" ");
+    yield { seq, room: dice.below(rooms), text };
+  }
+}
+
+interface Search {
+  readonly text: string;
+  /** Rooms of the person. */
+  readonly rooms: readonly number[];
+}
+
+/** One word, two, three, a phrase or a beginning; in a room, in three, in thirty or in all. */
+function* searchesOf(count: number): Generator<Search> {
+  const dice = new Dice(11);
+  const word = (from: number): string => wordOf(from + Math.floor(dice.between(0, from)));
+  for (let at = 0; at < count; at += 1) {
+    const rank = dice.pick([3, 30, 300, 3_000, 20_000]);
+    const text = dice.pick([
+      () => word(rank),
+      () => `${word(rank)} ${word(30)}`,
+      () => `${word(30)} ${word(300)} ${word(3)}`,
+      () => `"${word(3)} ${word(3)}"`,
+      () => `${word(rank).slice(0, 5)}*`,
+    ])();
+    const own = dice.pick([1, 3, 30, rooms]);
+    yield { text, rooms: Array.from({ length: own }, (_, one) => (own === rooms ? one : dice.below(rooms))) };
+  }
+}
+
+const hostile = [
+  "*",
+  "a* b* c* d* e* f* g* h* i* k* l* m* n* o* p* r*",
+  "ba* be* bi* bo* bu* da* de* di* do* du* ka* ke* ki* ko* ku* la*",
+  Array.from({ length: 16 }, (_, rank) => wordOf(rank)).join(" "),
+  `"${Array.from({ length: 40 }, () => wordOf(0)).join(" ")}"`,
+  Array.from({ length: 16 }, () => `"${wordOf(0)} ${wordOf(1)}"`).join(" "),
+];
+
+const actorOf = (room: number): ActorId => `room/r${room}`;
+
+async function timed(count: number, one: (at: number) => Promise<number> | number): Promise<Record<string, number>> {
+  const times: number[] = [];
+  let hits = 0;
+  for (let at = 0; at < count; at += 1) {
+    const sinceMs = performance.now();
+    hits += await one(at);
+    times.push(performance.now() - sinceMs);
+  }
+  times.sort((a, b) => a - b);
+  const at = (share: number): number => times[Math.min(count - 1, Math.floor(share * count))] ?? NaN;
+  if (hits === 0) throw new Error("nothing was found");
+  return { p95Ms: at(0.95), medianMs: at(0.5), maxMs: at(1), hits };
+}
+
+/** Once for each process: the texts in their index. */
+let built: Promise<void> | undefined;
+const index = indexInThread({ file, hides: () => false, hasRoom: () => true });
+
+async function build(messages: number): Promise<void> {
+  await index.ask("begin", { slot });
+  let rows: (readonly [ActorId, string, string, Uint8Array])[] = [];
+  for (const { seq, room, text } of textsOf(messages)) {
+    const stored = `side/record/${slot}/${actorOf(room)}/message/${seq}`;
+    const message = { seq, author: `user/p${seq % 300}`, text, atMs: 1_700_000_000_000 + seq * 1_000 };
+    rows.push([actorOf(room), `message/${seq}`, stored, seal(stored, message)]);
+    if (rows.length < atOnce && seq < messages) continue;
+    await index.ask("add", { slot, rows });
+    rows = [];
+  }
+  await index.ask("settle", { slot, at: { epoch: 1, seq: messages, checksum: 0 } });
+  await index.ask("clean", {});
+}
+
+const find = async (text: string, own: readonly number[]): Promise<number> => {
+  const query = { terms: searchTerms(text), limit };
+  return (await index.ask("find", { query, places: [[slot, own.map(actorOf)]] })).hits.length;
+};
+
+let raw: DatabaseSync | undefined;
+function buildRaw(messages: number): DatabaseSync {
+  const db = new DatabaseSync(file);
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;");
+  db.exec("CREATE VIRTUAL TABLE found USING fts5 (said)");
+  const insert = db.prepare("INSERT INTO found (rowid, said) VALUES (?, ?)");
+  db.exec("BEGIN");
+  for (const { seq, text } of textsOf(messages)) {
+    insert.run(seq, text);
+    if (seq % atOnce === 0) db.exec("COMMIT; BEGIN");
+  }
+  db.exec("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+  return db;
+}
+
+/** As FTS5 takes it. */
+const expressionOf = (text: string): string =>
+  text.includes('"')
+    ? text
+    : text
+        .split(" ")
+        .map((word) => (word.endsWith("*") ? `"${word.slice(0, -1)}" *` : `"${searchWords(word)[0]?.word ?? ""}"`))
+        .join(" AND ");
+
+const searches = [...searchesOf(searchesPerRound)];
+const bytesEach = (messages: number): number =>
+  [file, `${file}-wal`].reduce((sum, one) => sum + (statSync(one, { throwIfNoEntry: false })?.size ?? 0), 0) / messages;
+
+serve({
+  async find({ messages }: { readonly messages: number }) {
+    await (built ??= build(messages));
+    const figures = await timed(searches.length, (at) => {
+      const { text, rooms: own } = searches[at] as Search;
+      return find(text, own);
+    });
+    return { ...figures, bytes: bytesEach(messages) };
+  },
+  async findHostile({ messages }: { readonly messages: number }) {
+    await (built ??= build(messages));
+    const all = Array.from({ length: rooms }, (_, room) => room);
+    return timed(2 * hostile.length, (at) => find(hostile[at >> 1] as string, at % 2 === 0 ? all : [1]));
+  },
+  async findRaw({ messages }: { readonly messages: number }) {
+    const db = (raw ??= buildRaw(messages));
+    const statement = db.prepare("SELECT rowid FROM found WHERE found MATCH ? ORDER BY rowid DESC LIMIT ?");
+    const figures = await timed(searches.length, (at) => {
+      const { text } = searches[at] as Search;
+      return statement.all(expressionOf(text), limit).length;
+    });
+    return { ...figures, bytes: bytesEach(messages) };
+  },
+  async stop() {
+    raw?.close();
+    await index.close();
+    rmSync(folder, { recursive: true, force: true });
+  },
+});
