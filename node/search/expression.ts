@@ -1,6 +1,7 @@
 /** A search as FTS5 takes it. Words come from `searchTerms`, which leaves letters and digits in them and nothing else,
  *  and stand in quotes: no text of a person is syntax. */
 import { assert, spellingsOf, type SearchTerm } from "../../protocols/index.ts";
+import { searchLimits } from "./limits.ts";
 
 const quoted = (words: readonly string[]): string => {
   assert(
@@ -10,6 +11,9 @@ const quoted = (words: readonly string[]): string => {
   return `"${words.join(" ")}"`;
 };
 
+/** FTS5 has the beginnings of three signs; of shorter ones it joins the lists of all words that begin so. */
+const isShort = (word: string): boolean => Array.from(word).length < 3;
+
 /** `knows`: whether the index has a word at all. Undefined: nothing can be found. */
 export function textExpression(
   terms: readonly SearchTerm[],
@@ -17,7 +21,12 @@ export function textExpression(
   knows: (word: string) => boolean,
 ): string | undefined {
   const parts: string[] = [];
+  let shorts = 0;
   for (const { words, prefix, single } of terms) {
+    // The text itself is asked for all terms: those left out here cost pages, and none is answered that lacks one.
+    const isCostly = prefix === true && isShort(words.at(-1) ?? "");
+    if (isCostly) shorts += 1;
+    if (isCostly && shorts > searchLimits.shortBeginningsMax) continue;
     if (!typos || single !== true) parts.push(quoted(words) + (prefix === true ? " *" : ""));
     else {
       const near = words.flatMap((word) => [word, ...spellingsOf(word)]).filter((word) => knows(word));

@@ -165,8 +165,17 @@ export class SlotReader {
   async read(at: Position, bytesMax: number): Promise<Piece | undefined> {
     if (!this.holds(at)) return undefined;
     const chunks: [number, Uint8Array][] = [];
-    for (const chunk of this.#index.from(at.seq + 1, { bytesMax, chunksMax: this.#limits.pieceChunksMax })) {
-      const bytes = await this.#store.get(logKey(this.#log.slot, chunk.firstSeq));
+    const wanted = this.#index.from(at.seq + 1, { bytesMax, chunksMax: this.#limits.pieceChunksMax });
+    const keyOf = ({ firstSeq }: { readonly firstSeq: number }): string => logKey(this.#log.slot, firstSeq);
+    const [first, last] = [wanted[0], wanted.at(-1)];
+    // At once: many chunks are of one entry each, and a read of its own costs more than what is read.
+    const rows =
+      first === undefined || last === undefined || first === last
+        ? []
+        : await this.#store.range({ gte: keyOf(first), lt: `${keyOf(last)}\0`, limit: wanted.length });
+    const stored = new Map(rows);
+    for (const chunk of wanted) {
+      const bytes = stored.get(keyOf(chunk)) ?? (await this.#store.get(keyOf(chunk)));
       if (bytes === undefined) {
         // Trimmed, perhaps by a batch that is on disk but not yet reported. Otherwise it is lost.
         await this.#batchesDone();

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { changeOf } from "../../../node/search/changes.ts";
+import { textExpression } from "../../../node/search/expression.ts";
 import { inMemory, openTable } from "../../../node/search/table.ts";
 import { searchTerms, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { searchLimits } from "../../../node/search/limits.ts";
@@ -34,6 +35,13 @@ describe("search: the table of an index", () => {
       2,
     );
     table.close();
+  });
+
+  it("looks for two short beginnings, and leaves the others to the texts", () => {
+    const expression = (text: string) => textExpression(searchTerms(text), false, () => true);
+    expect(expression("a* b* c* d* zebra* word")).to.equal('("a" * AND "b" * AND "zebra" * AND "word")');
+    expect(expression("京 都 東 京都")).to.equal('("京" * AND "都" * AND "京都")');
+    expect(expression("abc* abd* abe*")).to.equal('("abc" * AND "abd" * AND "abe" *)');
   });
 
   it("narrows by file and reaction, as the record of a message has them", () => {
