@@ -113,6 +113,45 @@ async function save(
   return done;
 }
 
+/** Says what the person is told of, or sets it. */
+async function notify(
+  line: string,
+  at: {
+    readonly account: Account;
+    readonly client: Pick<Client, "call">;
+    readonly user: string;
+    readonly place: Place | undefined;
+    readonly printer: Printer;
+  },
+): Promise<Step> {
+  const { rules } = at.account;
+  const nowMs = Date.now();
+  if (line.trim() === "") {
+    const lines = describeRules(rules, nowMs).map((text) => withoutControls(text));
+    at.printer.show({ notifications: rules }, lines.join("\n"));
+    return done;
+  }
+  const room = at.place?.kind === "room" ? at.place.key : undefined;
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const asked = notifyOf(line, { room, rules, nowMs, zone });
+  return "wrong" in asked ? wrong(asked) : stepOf(await at.client.call(asked.name, at.user, asked.fields));
+}
+
+/** Tells the person of a message in another room, as they have said. */
+function hear(
+  news: Activity,
+  at: { readonly account: Account; readonly screen: Screen; readonly printer: Printer; readonly names: Names },
+): void {
+  const { room, author, mentioned, edited } = news;
+  const { telling, any } = at.account.toldElsewhere(news);
+  if (!at.screen.interactive || any === "nothing") return;
+  if (telling === "notice") at.screen.ring();
+  const did = edited === true ? "edited a message" : "wrote";
+  const { remark, dim } = at.printer;
+  const end = mentioned ? " and mentioned you" : "";
+  void at.names.ready(author).then(() => remark(dim(`* ${at.names.who(author)} ${did} in ${nameOf(room)}${end}`)));
+}
+
 /** Where somebody is who has entered nothing yet. */
 const nowhere: Here = {
   place: undefined,
@@ -277,20 +316,6 @@ export function createConversation(options: {
     return stepOf(await client.call("user.setStatus", user, status));
   }
 
-  async function notify(line: string): Promise<Step> {
-    const { rules } = account;
-    const nowMs = Date.now();
-    if (line.trim() === "") {
-      const lines = describeRules(rules, nowMs).map((text) => withoutControls(text));
-      show({ notifications: rules }, lines.join("\n"));
-      return done;
-    }
-    const room = visit?.place.kind === "room" ? visit.place.key : undefined;
-    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    const asked = notifyOf(line, { room, rules, nowMs, zone });
-    return "wrong" in asked ? wrong(asked) : stepOf(await client.call(asked.name, user, asked.fields));
-  }
-
   async function showHistory(count: string): Promise<Step> {
     if (visit === undefined) return wrong({ wrong: "Go to a room or an agent first." });
     const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : cliLimits.shownEntries;
@@ -343,17 +368,6 @@ export function createConversation(options: {
     return done;
   }
 
-  function hear(news: Activity): void {
-    const { room, author, mentioned, edited } = news;
-    const { telling, any } = account.toldElsewhere(news);
-    if (!screen.interactive || any === "nothing") return;
-    if (telling === "notice") screen.ring();
-    const did = edited === true ? "edited a message" : "wrote";
-    const told = () =>
-      remark(dim(`* ${look.who(author)} ${did} in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
-    void names.ready(author).then(told);
-  }
-
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
@@ -388,7 +402,7 @@ export function createConversation(options: {
       case "status":
         return setStatus(line.rest);
       case "notify":
-        return notify(line.rest);
+        return notify(line.rest, { account, client, user, place: visit?.place, printer });
       case "history":
         return showHistory(line.rest);
       case "show":
@@ -442,7 +456,7 @@ export function createConversation(options: {
     settled(follow) {
       return follow ? new Promise(() => {}) : (visit?.settled() ?? Promise.resolve());
     },
-    onActivity: hear,
+    onActivity: (news) => hear(news, { account, screen, printer, names }),
     onLink(link) {
       const before = shown;
       // The node that was there last stays named until there is another.
