@@ -50,14 +50,13 @@ function setArchived(room: Room, { archived }: Of<"setArchived">, turn: Turn): E
   return changeOf(room, turn, { type: "archiveSet", archived, by: turn.from }, listing({ ...room, archived }, turn));
 }
 
-/** Makes the room public or private: owners do. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
-function setVisibility(room: Room, { visibility, seen }: Of<"setVisibility">, turn: Turn): Effects {
+/** Makes the room public or private: owners do. Errors: FORBIDDEN, ROOM_ARCHIVED. */
+function setVisibility(room: Room, { visibility }: Of<"setVisibility">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.visibility"))
     return [refuse("FORBIDDEN", { reason: "only owners can make a room public or private" })];
   const archived = refuseArchived(room, turn);
   if (archived !== undefined) return archived;
   if (room.visibility === visibility) return [reply(viewOf(room, turn.key))];
-  if (seen !== undefined && seen !== room.visibility) return [refuse("CHANGED_MEANWHILE", { now: room.visibility })];
   const event: RoomEvent = { type: "visibilitySet", visibility, by: turn.from };
   return changeOf(
     room,

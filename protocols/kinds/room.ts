@@ -228,9 +228,9 @@ export const roomCommands = {
     summary: "Archives a room, or brings it back",
   }),
   /** A public room is in the list of rooms, and everybody may join and read it; a private one is neither. Not of direct
-   *  rooms. `seen` is what the writer has seen. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
+   *  rooms. Errors: FORBIDDEN, ROOM_ARCHIVED. */
   setVisibility: command({
-    params: { visibility: openOrPrivate, seen: Type.Optional(openOrPrivate) },
+    params: { visibility: openOrPrivate },
     result: view,
     from: ["client"],
     effect: "changes",

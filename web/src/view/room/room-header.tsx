@@ -169,7 +169,7 @@ function OwnerItems({
   const openOrClose = async () => {
     if (!(await ask(isPublic ? closing(title) : opening(title)))) return;
     const visibility = isPublic ? "private" : "public";
-    const result = await store.change("setVisibility", { visibility, seen: isPublic ? "public" : "private" });
+    const result = await store.change("setVisibility", { visibility });
     if (result.ok) notices.show(`${title} is ${visibility} now.`);
   };
   const archive = async () => {
