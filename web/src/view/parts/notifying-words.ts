@@ -4,7 +4,7 @@ import { momentOf } from "./time.ts";
 /** What can be told of a room. */
 export const levelOptions: readonly { readonly value: NotificationLevel; readonly label: string }[] = [
   { value: "all", label: "Every message" },
-  { value: "mentions", label: "What concerns you: mentions, answers, your words" },
+  { value: "mentions", label: "Mentions, answers and your words" },
   { value: "nothing", label: "Nothing" },
 ];
 

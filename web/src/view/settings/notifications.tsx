@@ -126,7 +126,7 @@ function RulesForm() {
       <NativeSelect
         className="narrow"
         label="Of rooms"
-        description="A room of its own choice is below, and in the menu of the room."
+        description="Single rooms are below, and in their menus."
         data={[...levelOptions]}
         value={level}
         onChange={(event) => setLevel(event.currentTarget.value as NotificationLevel)}
@@ -161,6 +161,7 @@ function RulesForm() {
             type="time"
             label="From"
             required
+            withAsterisk={false}
             value={clockOf(quiet.fromMinute)}
             onChange={(event) => setQuiet({ ...quiet, fromMinute: minuteOf(event.currentTarget.value) })}
           />
@@ -168,6 +169,7 @@ function RulesForm() {
             type="time"
             label="To"
             required
+            withAsterisk={false}
             value={clockOf(quiet.toMinute)}
             onChange={(event) => setQuiet({ ...quiet, toMinute: minuteOf(event.currentTarget.value) })}
           />
@@ -208,7 +210,7 @@ function OwnRooms() {
           {own.map(({ rule, title }) => (
             <li key={rule.room}>
               <div className="grow">
-                <Link className="line-title" to="/room/$room" params={{ room: rule.room }}>
+                <Link className="line-title" style={{ color: "inherit" }} to="/room/$room" params={{ room: rule.room }}>
                   {title}
                 </Link>
                 <span className="dim">{describeRoomRule(rule, Date.now())}</span>
