@@ -109,8 +109,10 @@ export interface Settled {
   readonly effects: readonly Effect<Delivered, never>[];
 }
 
-/** A caller that finds a queue full is not owed a place in it later: by then nobody waits for that answer. */
-const isFinal = ({ code, outcome }: Failure): boolean => outcome === "failed" || code === "QUEUE_FULL";
+/** A caller that finds a queue full is not owed a place in it later, nor a message in the next period of a quota: by
+ *  then nobody waits for that answer. */
+const isFinal = ({ code, outcome }: Failure): boolean =>
+  outcome === "failed" || code === "QUEUE_FULL" || code === "QUOTA_EXCEEDED";
 
 /** Takes an answer to a delivery. Undefined when the answer is to something else, or to an entry already settled. */
 export function settle(

@@ -14,6 +14,7 @@ export const harmless = {
   "user.sessions": "reads",
   "user.rooms": "reads",
   "user.later": "reads",
+  "user.saved": "reads",
   "agent.describe": "reads",
   "agent.history": "reads",
   "agent.usage": "reads",

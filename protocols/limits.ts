@@ -108,6 +108,8 @@ export const wireLimits = {
   keywordCharsMax: 40,
   /** Signs of a message that a client is told of which does not follow its room; the rest is left out. */
   activityCharsMax: 160,
+  /** One more saved message is refused with `LIMIT_REACHED`. */
+  savedMax: 500,
   /** More favourites are refused with `BAD_REQUEST`. */
   favouritesMax: 50,
   /** More sections of the list of rooms are refused with `BAD_REQUEST`. */

@@ -3,8 +3,8 @@
  *  Three sorts of senders come here, each with its own commands: the gateway, which has checked a password or code;
  *  other actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
- *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `sidebar.ts`,
- *  `notifications.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
+ *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `sidebar.ts`, `later.ts`,
+ *  `saved.ts`, `notifications.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
 import {
   defaultRole,
   isAdminBy,
@@ -34,6 +34,7 @@ import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, setAvatar, setProfile, setStatus } from "./profile.ts";
 import { notificationHandlers } from "./notifications.ts";
+import { savedHandlers } from "./saved.ts";
 import { setSidebar } from "./sidebar.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
@@ -170,6 +171,7 @@ const forUser: PersonHandlers<Exclude<CommandFrom<typeof userCommands, "client" 
   setSidebar: ({ state, account }, message, turn) => setSidebar(state, account, message, turn),
   ...laterHandlers,
   ...notificationHandlers,
+  ...savedHandlers,
   removeAvatar: ({ state, account }, _, turn) => setAvatar(state, account, undefined, turn),
   sessions: ({ state, account }, _, turn) => [
     reply({

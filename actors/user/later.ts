@@ -5,18 +5,20 @@
  *         │ changed ◄──────────────────────────────────────┘
  *         └── a reminder: due, until the person cancels it or sets another time
  *
+ *  Where a node of the version before has delivered it, what came of it is unknown: it has failed, and says so.
+ *
  *  Invariant: a message leaves the list by the event that gives it to the outbox, or by its author's word. So it is
  *  sent once, whichever node dies: the room knows the operation again. What is late is sent late, not never.
  *
- *  What a post needs is asked when it is written down: what the roles allow, and the measure of messages. At its time
- *  the account knows whether its person may come in, and the room whether they may post there. What the roles allow
- *  then is not asked again, and it does not count as a message: the table of roles and the measures are the gateways'.
+ *  What a post needs is asked at its time: the account knows whether its person may come in, the room whether they may
+ *  post there, and the account's node what their roles allow and whether their quota has room
+ *  (`node/composition/parts/later-posts.ts`).
  */
 import type { CommandOf, Later, userCommands } from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { dispatch, fits, type Mail, type OutboxEntry, type Settled } from "../outbox.ts";
+import { dispatch, fits, type Mail, type Outbox, type OutboxEntry, type Settled } from "../outbox.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import type { UserNotes } from "./notes.ts";
 import { happen, isOut } from "./sessions.ts";
@@ -58,7 +60,17 @@ const next = (later: readonly HeldLater[]): readonly Effect<never, never>[] => {
     : [{ type: "remind", id: laterReminder, dueMs: Math.min(...times) }];
 };
 
-const of = ({ later = [] }: Account): readonly HeldLater[] => later;
+/** What is held. A node of the version before delivers what another one gave to the outbox, and takes it from there
+ *  alone: nobody knows then what the room said. */
+function of({ later = [] }: Account, { entries }: Outbox): readonly HeldLater[] {
+  const isOwed = ({ status, entry }: HeldLater): boolean =>
+    status !== "sending" || entries.some(({ id }) => id === entry);
+  return later.map((one): HeldLater => {
+    if (isOwed(one)) return one;
+    const { entry: _, ...rest } = one;
+    return { ...rest, status: "failed", failure: { code: "ASK_TIMEOUT" } };
+  });
+}
 const charsOf = (later: readonly HeldLater[]): number => later.reduce((sum, { text = "" }) => sum + text.length, 0);
 
 function refuseTime(atMs: number, { nowMs }: Pick<Turn, "nowMs">): Effects | undefined {
@@ -70,7 +82,7 @@ function refuseTime(atMs: number, { nowMs }: Pick<Turn, "nowMs">): Effects | und
 
 /** Adds one, or puts a changed one in its place. Errors: BAD_REQUEST, LIMIT_REACHED. */
 function put(state: UserState, account: Account, one: HeldLater, turn: Turn<UserNotes>): Effects {
-  const others = of(account).filter(({ id }) => id !== one.id);
+  const others = of(account, state.outbox).filter(({ id }) => id !== one.id);
   const refusal = refuseTime(one.atMs, turn);
   if (refusal !== undefined) return refusal;
   if (others.length >= wireLimits.laterMax) return [refuse("LIMIT_REACHED", { limit: "laterMax" })];
@@ -92,14 +104,14 @@ function add(
 }
 
 /** One that may be changed. */
-function changeable(account: Account, id: number): HeldLater | Effects {
-  const one = of(account).find((later) => later.id === id);
+function changeable({ outbox }: UserState, account: Account, id: number): HeldLater | Effects {
+  const one = of(account, outbox).find((later) => later.id === id);
   if (one === undefined) return [refuse("NOT_FOUND", { id })];
   return one.status === "sending" ? [refuse("FORBIDDEN", { reason: "this message is on its way" })] : one;
 }
 
 function change(state: UserState, account: Account, command: Of<"changeLater">, turn: Turn<UserNotes>): Effects {
-  const one = changeable(account, command.id);
+  const one = changeable(state, account, command.id);
   if (!("id" in one)) return one;
   const { text, atMs = one.atMs, seen } = command;
   if (seen !== undefined && seen !== one.atMs && atMs !== one.atMs)
@@ -111,9 +123,9 @@ function change(state: UserState, account: Account, command: Of<"changeLater">, 
 }
 
 function cancel(state: UserState, account: Account, { id }: Of<"cancelLater">, turn: Turn<UserNotes>): Effects {
-  const one = changeable(account, id);
+  const one = changeable(state, account, id);
   if (!("id" in one)) return one;
-  const others = of(account).filter((later) => later.id !== id);
+  const others = of(account, state.outbox).filter((later) => later.id !== id);
   return [...set(state, turn, others, [id]), ...next(others), reply({})];
 }
 
@@ -122,7 +134,7 @@ function cancel(state: UserState, account: Account, { id }: Of<"cancelLater">, t
 export function laterReminded(state: UserState, account: Account, turn: Turn<UserNotes>): Effects {
   const mail: Mail[] = [];
   const ids: number[] = [];
-  const after = of(account).map((one): HeldLater => {
+  const after = of(account, state.outbox).map((one): HeldLater => {
     const isOver = one.status === "waiting" && one.atMs <= turn.nowMs;
     if (!isOver || ids.length >= limits.laterAtOnce) return one;
     if (one.text !== undefined && !isOut(account, turn.nowMs) && !fits(state.outbox, mail.length + 1)) return one;
@@ -145,9 +157,9 @@ export function onLaterSent(
   { entry, result }: Settled & { readonly entry: OutboxEntry },
   turn: Turn<UserNotes>,
 ): Effects {
-  const one = of(account).find((later) => later.entry === entry.id);
+  const one = of(account, state.outbox).find((later) => later.entry === entry.id);
   if (one === undefined) return [];
-  const others = of(account).filter(({ id }) => id !== one.id);
+  const others = of(account, state.outbox).filter(({ id }) => id !== one.id);
   if (result.ok) return set(state, turn, others, [one.id]);
   const { code, details } = result.error;
   const { reason, retryAfterMs } = details ?? {};
@@ -167,9 +179,9 @@ export const laterHandlers: PersonHandlers<"schedule" | "remindMe" | "changeLate
   remindMe: ({ state, account }, command, turn) => add(state, account, command, turn),
   changeLater: ({ state, account }, command, turn) => change(state, account, command, turn),
   cancelLater: ({ state, account }, command, turn) => cancel(state, account, command, turn),
-  later: ({ account }) => [
+  later: ({ state, account }) => [
     reply({
-      later: of(account)
+      later: of(account, state.outbox)
         .map(shown)
         .toSorted((a, b) => a.atMs - b.atMs || a.id - b.id),
     }),

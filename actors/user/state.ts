@@ -13,6 +13,7 @@ import {
   type Notice,
   type Passkey,
   type PersonStatus,
+  type SavedMessage,
   type Session,
   type NotificationRules,
   type Sidebar,
@@ -118,6 +119,8 @@ export interface Account {
   readonly later?: readonly HeldLater[];
   /** How many there ever were. */
   readonly laterIds?: number;
+  /** Messages that are saved for later, the newest last. */
+  readonly saved?: readonly SavedMessage[];
   /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
    *  since. */
   readonly linkUsedAtMs?: number;
@@ -169,6 +172,7 @@ type Settable = Pick<
   | "notifications"
   | "later"
   | "laterIds"
+  | "saved"
 >;
 type FactorSet = { readonly [Name in keyof Settable]?: Settable[Name] | null };
 
@@ -350,7 +354,8 @@ function evolveStreamed(
       ...empty,
     };
   }
-  if (account === null || event.type === "laterSet" || event.type === "notificationsSet") return account;
+  if (account === null || event.type === "laterSet" || event.type === "savedSet" || event.type === "notificationsSet")
+    return account;
   if (event.type === "sidebarSet") return { ...account, sidebar: event.sidebar };
   switch (event.type) {
     case "profileSet": {

@@ -5,6 +5,7 @@ import { hasKeyword, keywordTerms } from "../../protocols/telling/keywords.ts";
 import { noticeText, peopleIn } from "../../protocols/words/notice-text.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import type { Names } from "./names.ts";
+import { createOwn, type Own } from "./own.ts";
 import type { Printer } from "./printer.ts";
 
 type Known = Pick<UserView, "notifications" | "sidebar" | "status">;
@@ -12,13 +13,16 @@ type Posted = Extract<RoomEvent, { readonly type: "posted" }>;
 
 /** The person's own account, as it is followed: news of the cluster, and what they want to be told of. */
 export class Account {
+  /** What is sent later, reminded of and saved. */
+  readonly own: Own;
   readonly #user: string;
   #known: Known = {};
 
   /** Tells the person news of the cluster that concern them, with people by the names that they show. A person who
    *  cannot follow their own account is told so by all that they ask. */
-  constructor(client: Pick<Client, "follow">, user: string, printer: Printer, names: Names) {
+  constructor(client: Pick<Client, "call" | "follow">, user: string, printer: Printer, names: Names) {
     this.#user = user;
+    this.own = createOwn(user, client, { printer, names });
     const tellNotice = (notice: Notice): void => {
       const isOver = Date.parse(notice.facts["resets"] ?? "") <= Date.now();
       const people = peopleIn(notice).map((account) => `user/${account}`);
@@ -36,6 +40,8 @@ export class Account {
       },
       event: (event) => {
         if (event.type === "noticed") tellNotice(event.notice);
+        else if (event.type === "laterSet" && (event.status === "due" || event.status === "failed"))
+          void this.own.tell(event.id);
         else if (event.type === "profileSet") this.#known = event.view;
         else if (event.type === "sidebarSet") this.#known = { ...this.#known, sidebar: event.sidebar };
         else if (event.type === "notificationsSet")

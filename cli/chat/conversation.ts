@@ -77,6 +77,8 @@ const absent = (reason: Failure, says: string): Step => ({
   failure: reason.code === "NOT_FOUND" ? { ...reason, message: says } : reason,
 });
 
+const cameTo = (came: Result<unknown> | Wrong): Step => ("wrong" in came ? wrong(came) : stepOf(came));
+
 /** Goes where a message is that was found last. */
 async function goToFound(
   one: FoundMessage | Wrong,
@@ -180,7 +182,7 @@ export function createConversation(options: {
   const { user, client, screen, names } = options;
   const printer = createPrinter(screen, options.json);
   const { color, dim, remark, show } = printer;
-  const finder = new Finder((fields) => options.search(fields), { printer, names });
+  const finder = new Finder((fields) => options.search(fields), { me: `user/${user}`, printer, names });
   const look: Look = { color, who: names.who, said: names.said };
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
@@ -371,6 +373,8 @@ export function createConversation(options: {
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
+    const owned = account.own.run(line, look, visit);
+    if (owned !== undefined) return cameTo(await owned);
     const [first = ""] = line.words;
     switch (line.name) {
       case "help":
@@ -435,6 +439,7 @@ export function createConversation(options: {
         const { name, amongMany } = client.at;
         const where = amongMany ? `, at the node ${withoutControls(name)}` : "";
         remark(dim(`Signed in as ${user}${where}. /help lists the commands.`));
+        void account.own.tell();
       }
       if (agent !== undefined) return (await enterAgent(agent)).failure;
       if (room !== undefined) return (await enterRoom(room)).failure;

@@ -1,6 +1,7 @@
-/** `/search`: what a person types as fields of a search, and its results as lines with numbers. */
+/** `/search`: its results as lines with numbers. */
 import type { Result } from "../../protocols/errors.ts";
 import type { FoundMessage, MessageSearch, SearchPage } from "../../protocols/index.ts";
+import { findingOf } from "../../protocols/words/finding.ts";
 import { cliLimits } from "../limits.ts";
 import { searchFilters } from "./commands.ts";
 import { withoutControls } from "../terminal/printable.ts";
@@ -10,52 +11,15 @@ import type { Printer } from "./printer.ts";
 import type { Place, Wrong } from "./requests.ts";
 import type { Look } from "./view.ts";
 
-const idOf = /^[a-z0-9._-]+$/;
-const beside: Readonly<Record<string, MessageSearch>> = {
-  link: { hasLink: true },
-  file: { hasFile: true },
-  reaction: { hasReaction: true },
-};
-
-/** The beginning of a day where the person is; undefined: it is none. */
-function dayOf(text: string): number | undefined {
-  const atMs = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00`) : NaN;
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs);
-}
-
-/** Undefined: it is a word like others. */
-const filters: Readonly<Record<string, (value: string) => MessageSearch | undefined>> = {
-  in: (room) => (idOf.test(room) ? { room } : undefined),
-  from: (who) => (idOf.test(who) ? { from: who.includes(".") ? `agent/${who}` : `user/${who}` } : undefined),
-  has: (what) => (Object.hasOwn(beside, what) ? beside[what] : undefined),
-  to: (whom) => (whom === "me" ? { mentionsMe: true } : undefined),
-  after: (day) => (dayOf(day) === undefined ? undefined : { after: dayOf(day) as number }),
-  before: (day) => (dayOf(day) === undefined ? undefined : { before: dayOf(day) as number }),
-};
-
-/** Words, and among them `in:ROOM`, `from:NAME`, `has:link`, `has:file`, `has:reaction`, `to:me`, and days:
- *  `after:2026-01-31`, `before:2026-02-28`. */
-function searchOf(typed: string): MessageSearch {
-  let fields: MessageSearch = {};
-  const words = typed.split(/\s+/).filter((word) => {
-    const [, name = "", value = ""] = /^(in|from|has|to|after|before):(\S+)$/.exec(word) ?? [];
-    const own = filters[name]?.(value);
-    fields = { ...fields, ...own };
-    return own === undefined && word !== "";
-  });
-  const text = words.join(" ");
-  return { ...fields, ...(text !== "" && { text }), limit: cliLimits.shownEntries };
-}
-
 /** What was found last, by numbers. */
 export class Finder {
   readonly #search: (fields: MessageSearch) => Promise<Result<SearchPage>>;
-  readonly #at: { readonly printer: Printer; readonly names: Pick<Names, "ready"> };
+  readonly #at: { readonly me: string; readonly printer: Printer; readonly names: Pick<Names, "ready"> };
   #found: readonly FoundMessage[] = [];
 
   constructor(
     search: (fields: MessageSearch) => Promise<Result<SearchPage>>,
-    at: { readonly printer: Printer; readonly names: Pick<Names, "ready"> },
+    at: { readonly me: string; readonly printer: Printer; readonly names: Pick<Names, "ready"> },
   ) {
     this.#search = search;
     this.#at = at;
@@ -63,8 +27,11 @@ export class Finder {
 
   /** Searches, and prints what was found. */
   async search(typed: string, look: Look): Promise<Result<SearchPage>> {
-    const { printer, names } = this.#at;
-    const answer = await this.#search(searchOf(typed));
+    const { me, printer, names } = this.#at;
+    const { search, wrong } = findingOf(typed, me);
+    for (const word of wrong)
+      printer.remark(printer.dim(withoutControls(`${word} narrows nothing: ${searchFilters}.`)));
+    const answer = await this.#search({ ...search, limit: cliLimits.shownEntries });
     if (!answer.ok) return answer;
     this.#found = answer.value.found;
     await names.ready(this.#found);

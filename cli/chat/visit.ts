@@ -151,7 +151,12 @@ export class Visit implements Here {
   async #withAccounts(asked: Request): Promise<Request["parameters"]> {
     if (asked.name !== "room.post" && asked.name !== "room.edit") return asked.parameters;
     const parameters = asked.parameters as ParametersOf<"room.post" | "room.edit">;
-    const { text, several } = await this.#names.sent(parameters.text, [...this.#members]);
+    return { ...parameters, text: await this.asSent(parameters.text) };
+  }
+
+  /** The text that is sent for what was typed: accounts in the places of names. */
+  async asSent(typed: string): Promise<string> {
+    const { text, several } = await this.#names.sent(typed, [...this.#members]);
     for (const name of several) {
       const all = this.#names.called(name, [...this.#members]).map((account) => `@${account}`);
       const says =
@@ -159,7 +164,7 @@ export class Visit implements Here {
         `${all.join(", ")}.`;
       this.#printer.remark(this.#printer.dim(`* ${withoutControls(says)}`));
     }
-    return { ...parameters, text };
+    return text;
   }
 
   editedAtMs(seq: number): number | undefined {

@@ -456,7 +456,7 @@ export function createPeer(options: PeerOptions): Peer {
       const work = await journal.slotsWithWork();
       return work.filter((slot) => ownsSlot(table, node, slot));
     },
-    engines: models.ofActors,
+    ...models.ofKernel,
     publisher: routing.hub,
     ...world,
     ...(limits.kernel && { limits: limits.kernel }),

@@ -31,6 +31,7 @@ import { within } from "../waiting.ts";
 import type { ActivationServices } from "./activation.ts";
 import type { Ask, AskTable, Kernel, Request, Routing, Slots, Tell } from "./api.ts";
 import { Conditions } from "./condition.ts";
+import { behind, type Before } from "./before.ts";
 import { Delivery } from "./delivery.ts";
 import { kernelLimits, type KernelLimits } from "./limits.ts";
 import { Memory } from "./memory.ts";
@@ -41,6 +42,7 @@ import { Turns, type Pressure } from "./turns.ts";
 
 export { handleActors, handleRooms } from "./actor-operations.ts";
 export type { ClusterActors, Kernel, Request } from "./api.ts";
+export type { Before } from "./before.ts";
 export { OpenAsks } from "./open-asks.ts";
 export { foldRestored, foldState, type SnapshotBody } from "./folding.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";
@@ -56,6 +58,8 @@ interface KernelPorts {
   /** Slots of this node where some actor has work waiting: reminders or pending work. */
   slotsWithWork(): Promise<readonly SlotId[]>;
   readonly engines: Engines;
+  /** Absent: actors ask at once. */
+  readonly before?: Before;
   readonly publisher: Publisher;
   readonly clock: Clock;
   readonly random: Random;
@@ -147,7 +151,7 @@ class NodeKernel implements Kernel {
       answer: (to, result) => this.#delivery.answer(to, result),
       undelivered: (envelope, why, error) => this.#delivery.undelivered(envelope, why, error),
       unserved: (to, actor, error) => this.#delivery.unserved(to, actor, error),
-      ask: this.#delivery.ask,
+      ask: ports.before === undefined ? this.#delivery.ask : behind(ports.before, this.#delivery.ask),
       changed: () => this.#conditions.changed(),
     };
     this.#operator = new Operator({

@@ -600,6 +600,33 @@ export const userCommands = {
     summary: "The caller's scheduled messages and reminders, the next one first",
     answers: "list",
   }),
+  /** A message that is saved already stays where it is. Errors: NOT_A_MEMBER, LIMIT_REACHED. */
+  saveMessage: command({
+    ...own,
+    params: { room: key, seq: position },
+    result: answer<SavedMessage>("SavedMessage"),
+    effect: "changes",
+    http: ["POST", "/me/saved"],
+    summary: "Saves a message for later",
+  }),
+  /** Error: NOT_FOUND. */
+  unsaveMessage: command({
+    ...own,
+    params: { room: key, seq: position },
+    result: nothing,
+    effect: "changes",
+    http: ["DELETE", "/me/saved/:room/:seq"],
+    summary: "Takes a message off the saved ones",
+  }),
+  saved: command({
+    ...own,
+    params: {},
+    result: answer<SavedList>("SavedList"),
+    effect: "reads",
+    http: ["GET", "/me/saved"],
+    summary: "The messages that the caller has saved for later, the newest first",
+    answers: "list",
+  }),
   roomWanted: command({
     ...byRoom,
     params: { room: key },
@@ -864,6 +891,18 @@ export interface LaterList {
   readonly later: readonly Later[];
 }
 
+/** A message that somebody has saved for later: where it is. What it says, its room says to those who may read it. */
+export interface SavedMessage {
+  readonly room: string;
+  readonly seq: number;
+  readonly savedAtMs: number;
+}
+
+/** Answer to `saved`. */
+export interface SavedList {
+  readonly saved: readonly SavedMessage[];
+}
+
 /** Durable events of a user's own stream; only the user reads it. */
 export type UserEvent =
   | { readonly type: "profileSet"; readonly view: UserView }
@@ -874,6 +913,8 @@ export type UserEvent =
   | { readonly type: "notificationsSet"; readonly notifications: NotificationRules }
   /** Something that is sent or reminded of later is so now; `gone`: sent or cancelled. What it says, the list says. */
   | { readonly type: "laterSet"; readonly id: number; readonly status: Later["status"] | "gone" }
+  /** A message was saved for later, or taken off. */
+  | { readonly type: "savedSet"; readonly room: string; readonly seq: number; readonly saved: boolean }
   | { readonly type: "agentCreated"; readonly agent: string }
   | { readonly type: "agentDeleted"; readonly agent: string }
   | { readonly type: "noticed"; readonly notice: Notice }

@@ -20,6 +20,7 @@ import {
 import type { Kernel } from "../../kernel/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../../ports/index.ts";
 import type { ClusterFacts } from "../parts/facts.ts";
+import { createLaterPosts } from "../parts/later-posts.ts";
 import { createRoleMemory } from "../parts/role-memory.ts";
 
 /** What they need. */
@@ -32,7 +33,7 @@ interface ModelPartPorts {
   readonly prefer?: Preference;
   readonly exchange: Exchange;
   readonly membership: MembershipPart;
-  readonly facts: Pick<ClusterFacts, "budgets" | "modelRoutes">;
+  readonly facts: Pick<ClusterFacts, "budgets" | "modelRoutes" | "clusterRoles">;
   /** Asked with the first call: the kernel stands on these parts. */
   kernel(): Kernel;
   readonly clock: Clock;
@@ -57,7 +58,9 @@ interface ModelPartPorts {
 }
 
 /** The parts. */
-interface ModelPart extends ModelCalls {
+interface ModelPart extends Omit<ModelCalls, "ofActors"> {
+  /** What the kernel takes: engines for actors, and what stands before posts that accounts send by themselves. */
+  readonly ofKernel: { readonly engines: ModelCalls["ofActors"]; readonly before: ReturnType<typeof createLaterPosts> };
   readonly calls: Calls;
   readonly usage: Usage;
   readonly quality: Quality;
@@ -94,14 +97,15 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
     meter,
     ...(limits.routes && { limits: limits.routes }),
   };
-  const ordered = orderModelCalls({
+  const { ofActors, ...ordered } = orderModelCalls({
     calls,
     quality,
     usage,
     routes,
     ...(ports.attachment && { attachment: ports.attachment }),
   });
-  return { ...ordered, calls, usage, quality, ...(activity && { activity }) };
+  const before = createLaterPosts({ ...ports, usage, ask: (asked) => ports.kernel().ask(asked) });
+  return { ...ordered, ofKernel: { engines: ofActors, before }, calls, usage, quality, ...(activity && { activity }) };
 }
 
 /** What people take, and what they do at all. */

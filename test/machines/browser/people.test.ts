@@ -75,7 +75,7 @@ describe("people in rooms", function () {
       await dialog(page, "Go to").waitFor();
       await dialog(page, name).waitFor({ state: "detached" });
       await page.keyboard.type("desk");
-      expect(await page.getByRole("combobox", { name: "Go to a room, a person or an agent" }).inputValue()).to.equal(
+      expect(await page.getByRole("combobox", { name: "Rooms, people, agents, messages" }).inputValue()).to.equal(
         "desk",
       );
       await page.keyboard.press("Escape");

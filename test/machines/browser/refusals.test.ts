@@ -41,7 +41,7 @@ const screens = [
 ] as const;
 
 /** Forms that keep nothing: they only search, or prove who somebody is. */
-const forgetful: ReadonlySet<string> = new Set(["proof", "audit-search", "log-search"]);
+const forgetful: ReadonlySet<string> = new Set(["proof", "audit-search", "log-search", "later"]);
 const written =
   "input:not([type=checkbox]):not([type=radio]):not([type=file]):not([type=color]):not([type=hidden]):not([readonly]):not([data-choice]), textarea:not([readonly])";
 
@@ -51,7 +51,8 @@ async function typeInto(form: Locator): Promise<readonly (readonly [isSecret: bo
     if (!(await field.isVisible()) || (await field.isDisabled())) continue;
     const isNumber = /numeric|decimal/.test((await field.getAttribute("inputmode")) ?? "");
     const isLong = ((await field.getAttribute("maxlength")) ?? "99").length > 1;
-    await field.fill(isNumber ? "3" : isLong ? "half typed" : "3");
+    const isTime = (await field.getAttribute("type")) === "datetime-local";
+    await field.fill(isTime ? "2030-01-02T03:04" : isNumber ? "3" : isLong ? "half typed" : "3");
   }
   return textsIn(form);
 }

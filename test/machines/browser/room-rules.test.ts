@@ -90,7 +90,7 @@ describe("what a room lets its members do", function () {
     await ada.page.keyboard.press("Enter");
     await place(ada.page).waitFor();
     await bob.page.keyboard.press("Control+k");
-    await bob.page.getByRole("combobox", { name: "Go to a room, a person or an agent" }).fill("lob");
+    await bob.page.getByRole("combobox", { name: "Rooms, people, agents, messages" }).fill("lob");
     await bob.page.getByRole("option", { name: /Lobby.*archived/ }).waitFor();
     await bob.page.keyboard.press("Escape");
     for (const colorScheme of ["dark", "light"] as const) {

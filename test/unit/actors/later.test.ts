@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { wireLimits, type Later, type LaterList } from "../../../protocols/index.ts";
+import type { UserState } from "../../../actors/user/state.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { Fixture } from "./fixture.ts";
 import { inLobby, lobby, post } from "./lobby.ts";
@@ -54,6 +55,25 @@ describe("a message that is sent later", () => {
     fixture.reach(lobby);
     fixture.pass(600_000);
     expect(said(fixture)).to.deep.equal(["user/bob: hi"]);
+  });
+
+  it("does not stay on its way where a node of the version before has delivered it", () => {
+    const fixture = inLobby();
+    const { id } = schedule(fixture, 1_000);
+    fixture.cutOff(lobby);
+    fixture.pass(1_000);
+    expect(list(fixture)[0]).to.include({ status: "sending" });
+    // Such a node settles what is in the outbox, and knows nothing of the list.
+    const [entry] = fixture.stateOf<UserState>(bob).outbox.entries;
+    (fixture.journalOf(bob) as object[]).push({ type: "delivered", id: entry?.id });
+    fixture.crash(bob);
+    fixture.reach(lobby);
+    expect(list(fixture)).to.have.length(1);
+    expect(list(fixture)[0]).to.deep.include({ id, status: "failed", failure: { code: "ASK_TIMEOUT" } });
+    expect(fixture.code(bob, bob, { type: "cancelLater", id })).to.equal("accepted");
+    expect(list(fixture)).to.deep.equal([]);
+    fixture.pass(3_600_000);
+    expect(said(fixture)).to.deep.equal([]);
   });
 
   it("says why it was not sent, and waits again when its author says so", () => {

@@ -12,6 +12,7 @@ import {
   type Degraded,
   type Failure,
   type Hello,
+  type Later,
   type MessageSearch,
   type ModelInfo,
   type Result,
@@ -19,6 +20,7 @@ import {
   type SearchPage,
 } from "../../../protocols/index.ts";
 import { plainNotifications } from "../../../protocols/telling/index.ts";
+import { until } from "../../waits.ts";
 
 const message = (seq: number): RoomMessage => ({
   seq,
@@ -76,6 +78,7 @@ function openFixture(at: At, interactive = true, people?: People) {
       return world.link;
     },
     call(...command: readonly unknown[]) {
+      if (command[0] === "user.later") return Promise.resolve(ok({ later: scheduled }));
       asked.push(command);
       return Promise.resolve(answers.call);
     },
@@ -93,6 +96,7 @@ function openFixture(at: At, interactive = true, people?: People) {
   } as unknown as Pick<Client, "at" | "call" | "follow" | "link" | "look">;
   const models: ModelInfo[] = [];
   const searched: MessageSearch[] = [];
+  const scheduled: Later[] = [];
   const finds: { page: Result<SearchPage> } = { page: ok({ found: [], covered: [] }) };
   const conversation = createConversation({
     user: "ada",
@@ -122,6 +126,7 @@ function openFixture(at: At, interactive = true, people?: People) {
   return {
     conversation,
     models,
+    scheduled,
     searched,
     finds,
     printed,
@@ -438,18 +443,30 @@ describe("a conversation in the terminal", () => {
       { ...one, agent: "ada.helper", seq: 2, cutFrom: 3, goesOn: true as const },
     ];
     finds.page = ok({ found, next: "x", unreachable: ["room/attic"], covered: [] });
-    await conversation.take('/search zeb* "a b" in:den from:bob has:link to:me in:');
+    await conversation.take('/search zeb* "a b" in:den from:bob has:link to:me in: after:2026-11-01');
     expect(searched).to.deep.equal([
-      { text: 'zeb* "a b" in:', room: "den", from: "user/bob", hasLink: true, mentionsMe: true, limit: 20 },
+      {
+        text: 'zeb* "a b"',
+        room: "den",
+        from: "user/bob",
+        hasLink: true,
+        mentionsMe: true,
+        after: new Date(2026, 10, 1).getTime(),
+        limit: 20,
+      },
     ]);
     await conversation.take(
       "/search has:file has:reaction after:2026-02-01 before:2026-03-01 before:2026-99-99 has:it",
     );
     const days = { after: Date.parse("2026-02-01T00:00"), before: Date.parse("2026-03-01T00:00") };
-    const text = "before:2026-99-99 has:it";
-    expect(searched.at(-1)).to.deep.equal({ text, hasFile: true, hasReaction: true, ...days, limit: 20 });
+    expect(searched.at(-1)).to.deep.equal({ hasFile: true, hasReaction: true, ...days, limit: 20 });
     expect(printed.join("\n")).to.match(/1\. den #7, .* bob: the zebra.* ran\n2\. den #9.*\n3\. @ada\.helper #2.*…/);
-    expect(printed.join("\n")).to.include("room/attic").and.to.include("There is more").and.not.to.include("\u001b");
+    expect(printed.join("\n"))
+      .to.include("room/attic")
+      .and.to.include("in: narrows nothing")
+      .and.to.include("before:2026-99-99 narrows nothing")
+      .and.to.include("There is more")
+      .and.not.to.include("\u001b");
     answers.call = ok({ messages: [], more: false });
     await conversation.take("/found 2");
     expect(asked.at(-1)).to.deep.equal(["room.history", "den", { thread: 7, limit: 20 }]);
@@ -459,5 +476,40 @@ describe("a conversation in the terminal", () => {
     finds.page = ok({ found: [], covered: [] });
     await conversation.take("/search nothing");
     expect(printed.at(-1)).to.equal("Nothing was found.");
+  });
+
+  it("sends texts later, reminds of messages, and tells what is due, by times of the person's clock", async () => {
+    const { conversation, scheduled, printed, asked, answers, owner } = openFixture(two);
+    scheduled.push({ id: 3, room: "den", seq: 7, atMs: new Date(2026, 11, 24, 18, 30).getTime(), status: "due" });
+    answers.call = ok({ messages: [{ ...message(7), text: "buy\ntea" }], more: false });
+    await conversation.begin({ room: "den", agent: undefined });
+    await until("the reminder is told", async () =>
+      expect(printed.at(-1)).to.equal(
+        "* Reminder: 3. 2026-12-24 18:30 reminder of den #7 (due: /unschedule 3 when it is done): buy tea",
+      ),
+    );
+    const atMs = new Date(2100, 0, 1, 9).getTime();
+    answers.call = ok({ id: 4, room: "den", text: "happy  new year", atMs, status: "waiting" });
+    await conversation.take("/later 2100-01-01 happy  new year");
+    expect(asked.at(-1)).to.deep.equal(["user.schedule", "ada", { room: "den", text: "happy  new year", atMs }]);
+    expect(printed.at(-1)).to.equal("* this is sent on 2100-01-01 09:00; /unschedule 4 takes it back");
+    await conversation.take("/remind 7 2100-01-01T9:00");
+    expect(asked.at(-1)).to.deep.equal(["user.remindMe", "ada", { room: "den", seq: 7, atMs }]);
+    expect((await conversation.take("/later soon tea")).failure?.message).to.include("soon is no time: 20m");
+    expect((await conversation.take("/remind x 2h")).failure?.message).to.include("number");
+    await conversation.take("/unschedule 4");
+    expect(asked.at(-1)).to.deep.equal(["user.cancelLater", "ada", { id: 4 }]);
+    const failed = { id: 5, room: "den", text: "x\u001b[2J", atMs, status: "failed" as const };
+    scheduled.splice(0, 1, { ...failed, failure: { code: "FORBIDDEN", reason: "only moderators post in this room" } });
+    owner().event({ type: "laterSet", id: 5, status: "failed" }, 9);
+    await until("the failure is told", async () =>
+      expect(printed.at(-1)).to.match(/^\* Not sent: 5\. .* to den: x.*\(not sent: only moderators post/),
+    );
+    expect(printed.at(-1)).to.not.include("\u001b");
+    await conversation.take("/scheduled");
+    expect(printed.at(-1)).to.match(/^5\. 2100-01-01 09:00 to den: x/);
+    scheduled.length = 0;
+    await conversation.take("/scheduled");
+    expect(printed.at(-1)).to.include("Nothing is scheduled");
   });
 });

@@ -109,7 +109,7 @@ describe("gateway: what is another's", () => {
 
   /** All that Ada sees of hers, but when it was used. */
   const seen = async (): Promise<unknown> => {
-    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns"]; // prettier-ignore
+    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/me/saved", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns"]; // prettier-ignore
     const views: unknown[] = [];
     for (const path of paths) views.push(await made("GET", `/api/v1${path}`, ada));
     views.push(await made("GET", `/v1/responses/${ids["responses"]}`, ada));
@@ -184,6 +184,7 @@ describe("gateway: what is another's", () => {
     samples["atMs"] = fixture.settings.clock.nowMs() + 30 * 24 * 3_600_000;
     const written = { room: "den", text: mark, atMs: samples["atMs"] };
     const later = await made("POST", "/api/v1/me/later/messages", ada, written);
+    await made("POST", "/api/v1/me/saved", ada, { room: "den", seq: 1 });
     const { current } = await made("GET", "/api/v1/me/sessions", ada);
     const shown = { as: "session", session: current, provedAgoMs: 0 };
     const tell = (message: { readonly type: string }) =>

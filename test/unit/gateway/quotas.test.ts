@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { quotaName, quotasFor, type Quota } from "../../../protocols/index.ts";
+import { quotaName, quotasFor, type Later, type Quota } from "../../../protocols/index.ts";
+import { until } from "../../waits.ts";
 import { startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 const quota = (role: string, measure: Quota["measure"], per: Quota["per"], limit: number): Quota => ({
@@ -89,6 +90,41 @@ describe("gateway: quotas", () => {
     for (let one = 0; one < 6; one += 1) expect((await post(admin)).status).to.equal(200);
     await remove("member/messages/day");
     expect((await post(bob)).status).to.equal(200);
+  });
+
+  it("count what an account sends later, and stop it, as what the roles allow by then does", async () => {
+    const carol = (await fixture.signUp("carol")).token;
+    await fixture.request("POST", "/api/v1/rooms/hall/join", { token: carol, body: {} });
+    const schedule = async (text: string, inMs = 5_000): Promise<number> => {
+      const body = { room: "hall", text, atMs: fixture.world.clock().nowMs() + inMs };
+      const reply = await fixture.request("POST", "/api/v1/me/later/messages", { token: carol, body });
+      expect(reply.status).to.equal(200);
+      return reply.body.id as number;
+    };
+    const later = async (): Promise<readonly Later[]> =>
+      (await fixture.request("GET", "/api/v1/me/later", { token: carol })).body.later as readonly Later[];
+    const statusOf = async (id: number) => (await later()).find((one) => one.id === id);
+    const gone = (id: number) => until("it is sent", async () => expect(await statusOf(id)).to.equal(undefined));
+    const failed = (id: number) =>
+      until("it is refused", async () => expect((await statusOf(id))?.status).to.equal("failed"));
+    await set("member/messages/day", 2);
+    await gone(await schedule("counted"));
+    expect((await post(carol)).status).to.equal(200);
+    const stopped = await schedule("too much");
+    await failed(stopped);
+    expect((await statusOf(stopped))?.failure).to.deep.equal({ code: "QUOTA_EXCEEDED" });
+    expect((await post(carol)).status).to.equal(429);
+    await remove("member/messages/day");
+    await gone(await schedule("counted no more"));
+    const narrowed = await schedule("not allowed", 40_000);
+    const grants = [{ permission: "account.use" }, { permission: "room.read" }];
+    const put = async (path: string, body: object): Promise<void> => {
+      expect((await fixture.request("PUT", path, { token: admin, body })).status).to.equal(200);
+    };
+    await put("/api/v1/admin/roles/reader", { grants });
+    await put("/api/v1/admin/users/carol/roles", { roles: ["reader"] });
+    await failed(narrowed);
+    expect((await statusOf(narrowed))?.failure).to.deep.include({ code: "FORBIDDEN" });
   });
 
   it("count tokens of models, beside budgets", async () => {

@@ -10,4 +10,5 @@ export { notices, useNotices, type Notice } from "./notices.ts";
 export { liveStatus } from "./presence.ts";
 export { RoomStore } from "./room-store.ts";
 export { queryKeys, Session, type Heard, SessionContext, useLasting, useLink, useNow, useSession } from "./session.ts";
+export { undoSendPlace, undoSendSeconds } from "./undo-send.ts";
 export { TopicStore, useShown } from "./topic-store.ts";

@@ -37,9 +37,15 @@ class Notices {
   };
 
   show(text: string, tone: Notice["tone"] = "plain", action?: NoticeAction): void {
+    this.raise(text, tone, action);
+  }
+
+  /** The same for one that somebody takes away. Returns its id. */
+  raise(text: string, tone: Notice["tone"], action?: NoticeAction): number {
     const notice = { id: this.#next++, text, tone, action };
     this.#set([...this.#list.filter((known) => known.text !== text), notice].slice(-noticesMax));
     this.release(notice.id);
+    return notice.id;
   }
 
   /** Something was done that can be undone. */

@@ -26,6 +26,7 @@ import {
 } from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
 import { notices } from "./notices.ts";
+import { undoSendMs } from "./undo-send.ts";
 import { TopicStore } from "./topic-store.ts";
 import { UnsentStore } from "./unsent-store.ts";
 
@@ -44,6 +45,8 @@ export class RoomStore {
   readonly #unsent: UnsentStore<PendingPost>;
   readonly #unfollow: () => void;
   readonly #outbox: PendingPost["operationId"][] = [];
+  /** Those that their author may still take back, with what ends that. */
+  readonly #held = new Map<string, Promise<void>>();
   #sending = false;
   #loading: Promise<void> | undefined;
   /** How often somebody wanted the window elsewhere: the last one counts. */
@@ -137,7 +140,34 @@ export class RoomStore {
   #enqueue(operationId: string): void {
     this.#keep(operationId);
     this.#outbox.push(operationId);
+    const heldMs = undoSendMs(this.#kept);
+    if (heldMs > 0) this.#hold(post, heldMs);
     void this.#send();
+  }
+
+  /** Lets the author take a message back before it leaves. What is written behind it waits, too: the order stays. */
+  #hold({ operationId, text, replyTo }: Pick<PendingPost, "operationId" | "text" | "replyTo">, heldMs: number): void {
+    const held = Promise.withResolvers<void>();
+    this.#held.set(operationId, held.promise);
+    const release = () => {
+      clearTimeout(timer);
+      notices.dismiss(notice);
+      this.#held.delete(operationId);
+      held.resolve();
+    };
+    const timer = setTimeout(release, heldMs);
+    const notice = notices.raise(`This is sent in ${heldMs / 1_000} s.`, "plain", {
+      label: "Undo",
+      run: () => {
+        // It has left meanwhile.
+        if (!this.#held.has(operationId)) return;
+        this.discard(operationId);
+        const place = replyTo === undefined ? `room/${this.room}/text` : `room/${this.room}/thread/${replyTo}`;
+        const since = this.#kept.read(place);
+        this.#kept.write(place, typeof since === "string" && since !== "" ? `${text}\n${since}` : text);
+        release();
+      },
+    });
   }
 
   retry(operationId: string): void {
@@ -179,6 +209,7 @@ export class RoomStore {
     this.#sending = true;
     for (let next = this.#outbox.shift(); next !== undefined; next = this.#outbox.shift()) {
       const operationId = next;
+      await this.#held.get(operationId);
       const post = this.store.latest.pending.find((pending) => pending.operationId === operationId);
       if (post === undefined) continue;
       const { text, replyTo, alsoInRoom, files } = post;

@@ -52,6 +52,8 @@ export const queryKeys = {
   agents: ["agents"],
   models: ["models"],
   people: ["people"],
+  later: ["later"],
+  saved: ["saved"],
 } as const;
 
 /** Answers in threads come in quick succession: their room is asked once for all of them. */
@@ -138,6 +140,8 @@ export class Session {
       greeting = link.hello;
       // What happened while the page was away reached no activity frame.
       void queries.invalidateQueries({ queryKey: queryKeys.rooms });
+      void queries.invalidateQueries({ queryKey: queryKeys.later });
+      void queries.invalidateQueries({ queryKey: queryKeys.saved });
     });
     this.client.onActivity((news) => {
       const nowMs = Date.now();
@@ -220,7 +224,9 @@ export class Session {
         return this.#facts.tell<UserView>(queryKeys.me, (known) => ({ ...known, notifications }));
       }
       case "laterSet":
-        return void this.#queries.invalidateQueries({ queryKey: ["later"] });
+        return void this.#queries.invalidateQueries({ queryKey: queryKeys.later });
+      case "savedSet":
+        return void this.#queries.invalidateQueries({ queryKey: queryKeys.saved });
       case "noticed":
         void this.#tell(event.notice);
         return void this.#queries.invalidateQueries({ queryKey: ["budgets"] });

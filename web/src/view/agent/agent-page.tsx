@@ -1,6 +1,6 @@
 import { Loader, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { AgentView, ConversationSummary, ModelInfo } from "../../../../protocols/index.ts";
 import { explain, useLink, useSession, useShown, type AgentStore } from "../../live/index.ts";
 import { agentLabel, isWriting, stageOf, type AgentModel } from "../../model/index.ts";
@@ -84,6 +84,35 @@ function conversationRows(
   return [...rows, ...pending.map((say) => ({ kind: "pending" as const, key: `p${say.operationId}`, say }))];
 }
 
+/** Pages that are loaded for a turn that the address names. */
+const pagesToTurnMax = 40;
+
+/** The feed, which shows the turn that the address names, as what was found of a conversation does. */
+function useFeedAt(store: AgentStore): React.RefObject<FeedHandle | null> {
+  const feed = useRef<FeedHandle>(null);
+  const { at } = route.useSearch();
+  useEffect(() => {
+    if (at === undefined) return;
+    let isLeft = false;
+    const reach = async () => {
+      for (let pages = 0; pages < pagesToTurnMax && !isLeft; pages += 1) {
+        const { older, turns } = store.store.latest;
+        const first = turns[0]?.turn ?? 0;
+        if (!older || first <= at) break;
+        await store.loadOlder();
+        if (store.store.latest.turns[0]?.turn === first) return;
+      }
+      // The rows of what was just loaded exist after the next render.
+      if (!isLeft) requestAnimationFrame(() => feed.current?.show(`t${at}`));
+    };
+    void reach();
+    return () => {
+      isLeft = true;
+    };
+  }, [store, at]);
+  return feed;
+}
+
 function OpenAgent({ store }: { readonly store: AgentStore }) {
   const session = useSession();
   const view = useShown(store.store, (model: AgentModel) => model.view);
@@ -95,7 +124,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const draftTurn = useShown(store.store, (model: AgentModel) => model.draft?.turn);
   const link = useLink(session);
   const models = useModels();
-  const feed = useRef<FeedHandle>(null);
+  const feed = useFeedAt(store);
   const field = useRef<HTMLTextAreaElement>(null);
   const [settings, setSettings] = useState(false);
   const [stopping, setStopping] = useState(false);

@@ -5,6 +5,7 @@ import { asWritten } from "../../../../protocols/text/text.ts";
 import { isText, useKept, useSession } from "../../live/index.ts";
 import type { Mentionable } from "../../model/index.ts";
 import { Icon } from "./icons.tsx";
+import { LaterButton, type SaidLater } from "./later-button.tsx";
 import { pastingInto } from "../pasting/index.ts";
 import { loadReader, toSend, useRead } from "./reader.ts";
 import { useClosedNames } from "../writing/closed-names.ts";
@@ -46,6 +47,8 @@ interface ComposerProps {
   readonly hinders?: () => boolean;
   /** Takes files that are pasted or dropped. Where it is absent they are refused in words. */
   readonly onFiles?: ((files: readonly File[]) => void) | undefined;
+  /** Where it may be said later. Absent: it is said now or not at all. */
+  readonly later?: SaidLater["where"];
   /** In place of the send button. */
   readonly action?: ReactNode;
   readonly autoFocus?: boolean;
@@ -91,21 +94,23 @@ export function Composer(props: ComposerProps) {
   const left = wireLimits.messageCharsMax - ready.length;
   const waits = useRef(false);
   const isNothing = ready === "" && props.mayBeEmpty !== true;
+  // What another tab has put there since stays.
+  const taken = () => session.kept.finish(props.place, text);
   const sendAs = (sent: string) => {
     waits.current = false;
     props.onSend(sent);
-    // What another tab has put there since stays.
-    if (edited === undefined) session.kept.finish(props.place, text);
+    if (edited === undefined) taken();
+  };
+  /** Where the parser cannot be loaded, names stay as they were typed. */
+  const textToSend = async (): Promise<string> => {
+    if (blocks === undefined) await loadReader().catch(() => undefined);
+    return toSend(text, props.mentionable) ?? ready;
   };
   const send = () => {
     if (isNothing || left < 0 || waits.current || props.hinders?.() === true) return;
     if (blocks !== undefined) return sendAs(ready);
-    // Where the parser cannot be loaded, names stay as they were typed.
     waits.current = true;
-    void loadReader().then(
-      () => sendAs(toSend(text, props.mentionable) ?? ready),
-      () => sendAs(ready),
-    );
+    void textToSend().then(sendAs);
   };
   const complete = (option: Option | undefined) => {
     if (option === undefined || completions === undefined || own.current === null) return;
@@ -188,17 +193,9 @@ export function Composer(props: ComposerProps) {
         />
         <WritingTools field={own} />
         {props.beside}
-        {props.action ?? (
-          <button
-            type="button"
-            className="tool send"
-            aria-label={edited ? "Save" : "Send"}
-            title={edited ? "Save (Enter)" : "Send (Enter)"}
-            disabled={isNothing || left < 0}
-            onClick={send}
-          >
-            <Icon name={edited ? "check" : "send"} />
-          </button>
+        {props.action ?? <SendButton isEdit={edited !== undefined} isOff={isNothing || left < 0} send={send} />}
+        {props.later && props.mayBeEmpty !== true && (
+          <LaterButton where={props.later} isOff={isNothing || left < 0} text={textToSend} onDone={taken} />
         )}
       </div>
       {left < lengthToldBelow && (
@@ -207,5 +204,20 @@ export function Composer(props: ComposerProps) {
         </div>
       )}
     </div>
+  );
+}
+
+function SendButton(props: { readonly isEdit: boolean; readonly isOff: boolean; readonly send: () => void }) {
+  return (
+    <button
+      type="button"
+      className="tool send"
+      aria-label={props.isEdit ? "Save" : "Send"}
+      title={props.isEdit ? "Save (Enter)" : "Send (Enter)"}
+      disabled={props.isOff}
+      onClick={props.send}
+    >
+      <Icon name={props.isEdit ? "check" : "send"} />
+    </button>
   );
 }

@@ -87,7 +87,7 @@ export function Actions(props: {
   readonly button: ReactElement;
   readonly children: ReactNode;
   readonly width?: number;
-  readonly position?: "bottom-end" | "top-start";
+  readonly position?: "bottom-end" | "top-start" | "top-end";
   readonly onOpen?: (open: boolean) => void;
 }) {
   const [opened, setOpened] = useState(false);

@@ -4,9 +4,11 @@ import type {
   AgentView,
   CatalogPage,
   CatalogRow,
+  Later,
   ModelInfo,
   NotificationRules,
   RoomSummary,
+  SavedMessage,
   Sidebar,
   UserRooms,
   UserView,
@@ -22,6 +24,34 @@ import { asked, seen } from "../../wire/index.ts";
 const unreachableRetryMs = 5_000;
 
 export const useRooms = (): UseQueryResult<UserRooms> => useQuery(roomsOf(useSession()));
+
+/** What is sent later and what the person is reminded of, the next one first. The account tells when it changes. */
+export function useScheduled(): UseQueryResult<readonly Later[]> {
+  const session = useSession();
+  return useQuery({
+    queryKey: queryKeys.later,
+    queryFn: async () => {
+      const result = await session.client.call("user.later", session.name, {});
+      if (result.ok) return result.value.later;
+      throw new Error(explain(result.error, "look"));
+    },
+    staleTime: Infinity,
+  });
+}
+
+/** Messages that the person has saved for later, the newest first. */
+export function useSaved(): UseQueryResult<readonly SavedMessage[]> {
+  const session = useSession();
+  return useQuery({
+    queryKey: queryKeys.saved,
+    queryFn: async () => {
+      const result = await session.client.call("user.saved", session.name, {});
+      if (result.ok) return result.value.saved;
+      throw new Error(explain(result.error, "look"));
+    },
+    staleTime: Infinity,
+  });
+}
 
 /** Whether a room is in the list; renders again only when that changes, and not with everything that is unread. */
 export function useIsListed(room: string): boolean {

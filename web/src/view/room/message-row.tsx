@@ -4,7 +4,6 @@ import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import { answeredBy, isAgent, namedFiles } from "../../model/index.ts";
 import { MessageFiles } from "../files/message-files.tsx";
 import { Avatar } from "../parts/avatar.tsx";
-import { copyText } from "../parts/clipboard.ts";
 import { Icon } from "../parts/icons.tsx";
 import { Actions } from "../parts/layers.tsx";
 import { ModelCause } from "../parts/model-cause.tsx";
@@ -15,6 +14,7 @@ import { EmojiPicker } from "../writing/emoji-picker.tsx";
 import { atHand } from "../writing/at-hand.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { FoldedText } from "./folded-text.tsx";
+import { KeepItems } from "./keep-items.tsx";
 import { PollCard } from "./poll-card.tsx";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine, useNamedLine } from "./named-line.tsx";
@@ -331,12 +331,7 @@ function Tools({
             {message.pinned === true ? "Unpin" : "Pin"}
           </Menu.Item>
         )}
-        <Menu.Item leftSection={<Icon name="copy" size={16} />} onClick={() => void copyText(message.text)}>
-          Copy text
-        </Menu.Item>
-        <Menu.Item leftSection={<Icon name="hash" size={16} />} onClick={() => actions.copyLink(message)}>
-          Copy link
-        </Menu.Item>
+        <KeepItems message={message} actions={actions} />
         {(own || actions.moderates) && (
           <Menu.Item
             className="grave"

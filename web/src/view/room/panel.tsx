@@ -6,6 +6,8 @@ import { Icon } from "../parts/icons.tsx";
 export function Panel(props: {
   readonly title: string;
   readonly onClose: () => void;
+  /** Absent: as the button that closes. */
+  readonly onEscape?: () => void;
   readonly tools?: ReactNode;
   readonly zone?: DropZone;
   readonly children: ReactNode;
@@ -16,7 +18,7 @@ export function Panel(props: {
       {...props.zone}
       aria-label={props.title}
       onKeyDown={(event) => {
-        if (event.key === "Escape") props.onClose();
+        if (event.key === "Escape") (props.onEscape ?? props.onClose)();
       }}
     >
       <div className="panel-head">

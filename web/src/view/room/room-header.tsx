@@ -7,6 +7,7 @@ import { counted as numberText } from "./thread-link.tsx";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { Face, StatusMark } from "../parts/here.tsx";
+import { useFind } from "../parts/find.ts";
 import { Icon } from "../parts/icons.tsx";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { useMeanwhile } from "../parts/meanwhile.tsx";
@@ -40,7 +41,6 @@ export function RoomHeader(props: {
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
   const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
-  const toRead = threadsToRead(threads).length;
   const counted = (panel: Panel, label: string, count: number) => (
     <button
       type="button"
@@ -85,14 +85,10 @@ export function RoomHeader(props: {
         >
           <Icon name={panelIcons.threads} />
           <span className="hidden-text">Threads</span>
-          {toRead > 0 && (
-            <span className="count">
-              {numberText.format(toRead)}
-              <span className="hidden-text"> with something new</span>
-            </span>
-          )}
+          <ToRead count={threadsToRead(threads).length} />
         </button>
       )}
+      <FindHere />
       {view.pins.length > 0 && counted("pins", "Pinned messages", view.pins.length)}
       {counted("members", "Members", Object.keys(view.members).length)}
       <Actions
@@ -208,6 +204,31 @@ function LateDialogs(props: {
       {open === "notifications" && <RoomNotifications room={view.room} opened onClose={onClose} />}
       {open === "bans" && <Bans store={store} opened onClose={onClose} />}
     </Suspense>
+  );
+}
+
+function ToRead({ count }: { readonly count: number }) {
+  if (count === 0) return null;
+  return (
+    <span className="count">
+      {numberText.format(count)}
+      <span className="hidden-text"> with something new</span>
+    </span>
+  );
+}
+
+function FindHere() {
+  const onFind = useFind();
+  return (
+    <button
+      type="button"
+      className="tool"
+      aria-label="Search in this room"
+      title="Search in this room ( / )"
+      onClick={() => onFind()}
+    >
+      <Icon name="search" />
+    </button>
   );
 }
 

@@ -41,11 +41,17 @@ const route = getRouteApi("/room/$room");
 
 // Loaded when somebody first asks for them.
 const MembersPanel = lazy(() => import("./members-panel.tsx"));
-const PinsPanel = lazy(() => import("./pins-panel.tsx"));
-const ThreadPanel = lazy(() => import("./thread-panel.tsx"));
-const ThreadsPanel = lazy(() => import("./threads-panel.tsx"));
 const FilesPanel = lazy(() => import("../files/files-panel.tsx"));
+// Loaded once the room is there, so that a node that is away then keeps nobody from a thread.
+const loadPins = () => import("./pins-panel.tsx");
+const loadThread = () => import("./thread-panel.tsx");
+const loadThreads = () => import("./threads-panel.tsx");
+const PinsPanel = lazy(loadPins);
+const ThreadPanel = lazy(loadThread);
+const ThreadsPanel = lazy(loadThreads);
+const calmMs = 1_000;
 const NewPoll = lazy(() => import("./new-poll.tsx"));
+const RemindMe = lazy(() => import("../schedule/remind-me.tsx"));
 
 /** A room: its timeline, the field to write in, and a panel for members, pins or a thread. */
 export function RoomPage() {
@@ -133,21 +139,25 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const { goal, opened, setGoal, open } = useOpening(store, search.at);
   const [unfolded] = useState(() => new Set<number>());
   const [marked, setMarked] = useState<number>();
+  usePanelsReady();
   const [polling, setPolling] = useState(false);
+  const [reminding, setReminding] = useState<number>();
   const room = store.room;
   const role = view?.members[session.me]?.role;
   const panelOpen = search.panel !== undefined;
   const place = `room/${room}/text`;
   const attaching = useAttaching(store, place, field);
 
-  const setPanel = (panel?: RoomSearch["panel"], seq?: number) =>
+  const setPanel = (panel?: RoomSearch["panel"], seq?: number, replace = false) =>
     void navigate({
+      replace,
       to: "/room/$room",
       params: { room },
       search: { ...(panel === undefined ? {} : { panel }), ...(seq === undefined ? {} : { seq }) },
     });
 
-  const show = async (seq: number) => {
+  /** `isLink`: the address names it. */
+  const show = async (seq: number, isLink = false) => {
     const message = await store.find(seq);
     if (message === "failed") return;
     if (message === undefined) {
@@ -155,7 +165,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       return notices.show("There is no such message in this room.");
     }
     // Where it is no line of the room, it is shown where it is one.
-    if (message.threadOnly === true) return setPanel("thread", message.replyTo);
+    // Back leads to where the link was, and not to the link.
+    if (message.threadOnly === true) return setPanel("thread", message.replyTo, isLink);
     const hadFocus = document.activeElement?.matches(".feed *") === true;
     setGoal({ kind: "line", seq });
     if (!(await store.reach(seq))) return;
@@ -164,7 +175,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
     requestAnimationFrame(() => feed.current?.show(`m${seq}`, hadFocus));
   };
   useEffect(() => {
-    if (search.at !== undefined) void show(search.at).then(open);
+    if (search.at !== undefined) void show(search.at, true).then(open);
   }, [search.at]);
   useEffect(() => {
     if (marked === undefined) return;
@@ -253,6 +264,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       },
       show: (seq) => void current.current.show(seq),
       isArchived,
+      remind: (message) => setReminding(message.seq),
       markUnread: (message) => void store.markUnread(message.seq),
       unfolded,
     }),
@@ -314,7 +326,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
               {...attaching.field}
               place={place}
               label={direct ? `Message ${title}` : `Message #${title}`}
-              autoFocus={!isTouch()}
+              // Somebody who goes through what was found goes on there.
+              autoFocus={!isTouch() && search.find === undefined}
               field={field}
               mentionable={mentionable}
               note={note}
@@ -323,6 +336,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
               onEscape={() => {
                 if (panelOpen) setPanel();
               }}
+              later={{ room }}
               onSend={(text) => {
                 attaching.post(text);
                 feed.current?.toEnd();
@@ -339,6 +353,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         </div>
         <Announcer store={store} nameFor={nameFor} me={session.me} />
       </main>
+      <Reminding room={room} seq={reminding} onClose={() => setReminding(undefined)} />
       <RoomPanel {...{ search, store, view, title, actions, mentionable, note }} onClose={() => setPanel()} />
     </div>
   );
@@ -396,6 +411,19 @@ function RoomPanel(props: {
       )}
     </Suspense>
   );
+}
+
+function Reminding(props: { readonly room: string; readonly seq: number | undefined; readonly onClose: () => void }) {
+  const { room, seq, onClose } = props;
+  return <Suspense>{seq !== undefined && <RemindMe room={room} seq={seq} opened onClose={onClose} />}</Suspense>;
+}
+
+function usePanelsReady(): void {
+  useEffect(() => {
+    const load = () => Promise.all([loadPins(), loadThread(), loadThreads()]).catch(() => undefined);
+    const timer = setTimeout(() => void load(), calmMs);
+    return () => clearTimeout(timer);
+  }, []);
 }
 
 // Enough to know which message it is.

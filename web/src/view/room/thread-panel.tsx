@@ -1,6 +1,6 @@
 import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { useEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from "react";
 import type { RoomThread, RoomView } from "../../../../protocols/index.ts";
 import { explain, isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { closedFor, isDraftOfThread, pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
@@ -77,16 +77,7 @@ export default function ThreadPanel({
     else end.current?.scrollIntoView({ block: "end" });
     if (!loaded.isPending) isFirst.current = false;
   }, [messages.length, pending.length, loaded.isPending]);
-  const own = useMemo<MessageActions>(
-    () => ({
-      ...actions,
-      setEditing(seq, on) {
-        setEditing(seq, on);
-        if (!on) field.current?.focus();
-      },
-    }),
-    [actions, setEditing],
-  );
+  const own = useOwnEdits(actions, setEditing, field);
   return (
     <Panel
       title="Thread"
@@ -136,6 +127,7 @@ export default function ThreadPanel({
             autoFocus
             onTyping={() => store.typing()}
             onEscape={onClose}
+            later={{ room: store.room, replyTo: root, ...(alsoInRoom && { alsoInRoom }) }}
             onSend={(text) => {
               attaching.post(text, root, alsoInRoom);
               setAlsoInRoom(undefined);
@@ -173,6 +165,24 @@ function useSeen(store: RoomStore, root: number, newest: number): void {
     document.addEventListener("visibilitychange", seen);
     return () => document.removeEventListener("visibilitychange", seen);
   }, [store, root, newest]);
+}
+
+/** The actions of the room, with the edits of the panel: what is edited there stands there. */
+function useOwnEdits(
+  actions: MessageActions,
+  setEditing: MessageActions["setEditing"],
+  field: RefObject<HTMLTextAreaElement | null>,
+): MessageActions {
+  return useMemo<MessageActions>(
+    () => ({
+      ...actions,
+      setEditing(seq, on) {
+        setEditing(seq, on);
+        if (!on) field.current?.focus();
+      },
+    }),
+    [actions, setEditing, field],
+  );
 }
 
 /** Whether the person follows the thread; there is something to follow once somebody has answered. */

@@ -2,7 +2,7 @@ import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Failure, UserView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { notices, useSession } from "../../live/index.ts";
+import { isText, notices, undoSendPlace, undoSendSeconds, useKept, useSession } from "../../live/index.ts";
 import { shownNameRule, useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { useProfile } from "../parts/lists.ts";
@@ -33,6 +33,12 @@ export function Profile() {
       </Part>
       <Part title="Rooms" about="A room with unread messages opens there. The choice is kept in this browser.">
         <Opening />
+      </Part>
+      <Part
+        title="Undo send"
+        about="A message waits that long, and can be taken back. The choice is kept in this browser."
+      >
+        <UndoSend />
       </Part>
       <Part title="This device">
         <Button variant="default" onClick={() => void signOut()}>
@@ -91,6 +97,18 @@ function Opening() {
         { value: "unread", label: "First unread message" },
         { value: "newest", label: "Newest message" },
       ]}
+    />
+  );
+}
+
+function UndoSend() {
+  const [seconds, choose] = useKept(undoSendPlace, isText, undoSendSeconds[0]);
+  return (
+    <SegmentedControl
+      aria-label="Messages can be taken back for"
+      value={seconds}
+      onChange={(value) => choose(value === undoSendSeconds[0] ? undefined : value)}
+      data={undoSendSeconds.map((value) => ({ value, label: value === "0" ? "Send at once" : `${value} seconds` }))}
     />
   );
 }

@@ -37,7 +37,8 @@ const groups: readonly { readonly title: string; readonly keys: readonly Key[] }
   {
     title: "Anywhere",
     keys: [
-      [["Ctrl", "K"], "Go to a room, a person or an agent"],
+      [["Ctrl", "K"], "Go to a room, a person or an agent; find messages"],
+      [["/"], "Find messages in the room where you are"],
       [["F8"], "Go to the latest notice; Esc closes it"],
       [["?"], "This list"],
     ],

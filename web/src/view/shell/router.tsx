@@ -18,7 +18,21 @@ const texts = (search: Record<string, unknown>): AdminSearch =>
 
 const administration = lazyRouteComponent(() => import("../admin/index.tsx"), "Administration");
 
-const root = createRootRoute({ component: Shell, notFoundComponent: NothingHere });
+/** A search of messages lies beside every screen: what was typed, and its order. */
+interface ShellSearch {
+  readonly find?: string;
+  readonly best?: "yes";
+}
+
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: NothingHere,
+  validateSearch: ({ find, best }: Record<string, unknown>): ShellSearch => {
+    // A number that was typed is read as one.
+    const text = typeof find === "number" ? String(find) : find;
+    return typeof text === "string" ? { find: text, ...(best === "yes" && { best }) } : {};
+  },
+});
 
 const positionIn = (value: unknown): number | undefined => {
   const number = Number(value);
@@ -48,11 +62,25 @@ const routes = root.addChildren([
     getParentRoute: () => root,
     path: "/agent/$agent",
     component: lazyRouteComponent(() => import("../agent/agent-page.tsx"), "AgentPage"),
+    validateSearch: (search: Record<string, unknown>): { readonly at?: number } => {
+      const at = positionIn(search["at"]);
+      return at === undefined ? {} : { at };
+    },
   }),
   createRoute({
     getParentRoute: () => root,
     path: "/settings/$section",
     component: lazyRouteComponent(() => import("../settings/settings-page.tsx"), "SettingsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/later",
+    component: lazyRouteComponent(() => import("../schedule/later-page.tsx"), "LaterPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/saved",
+    component: lazyRouteComponent(() => import("../schedule/saved-page.tsx"), "SavedPage"),
   }),
   // Everything of the administration is loaded when somebody goes there, its addresses included (admin/index.tsx).
   createRoute({ getParentRoute: () => root, path: "/admin", component: administration, validateSearch: texts }),

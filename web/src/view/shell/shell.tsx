@@ -1,6 +1,6 @@
 import { Drawer, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys, useWindowEvent } from "@mantine/hooks";
-import { Outlet, useLocation } from "@tanstack/react-router";
+import { Outlet, useLocation, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { unreachedNodes } from "../../../../protocols/errors.ts";
 import { useLasting, useLink, useNow, useSession } from "../../live/index.ts";
@@ -8,10 +8,11 @@ import { Asking, type Asked } from "../parts/asking.tsx";
 import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
 import { FacesContext, useKnownFaces } from "../parts/faces.ts";
+import { useFind } from "../parts/find.ts";
 import { Icon } from "../parts/icons.tsx";
 import { InLayer, useLayer } from "../parts/layers.tsx";
 import { useLater } from "../parts/later.ts";
-import { useProfile } from "../parts/lists.ts";
+import { useProfile, useScheduled } from "../parts/lists.ts";
 import { NoticeList } from "./notice-list.tsx";
 import { useNotifying } from "./notifying.ts";
 import { Sidebar } from "./sidebar.tsx";
@@ -27,6 +28,11 @@ export function Shell() {
   const creating = useLater(loadCreating, creates.has(open));
   const switcher = useSwitcher(open === "switcher");
   const help = useLater(loadHelp, open === "help");
+  const { find, best } = useSearch({ strict: false });
+  const finding = useLater(loadFinding, find !== undefined);
+  const onFind = useFind();
+  const due = useScheduled().data?.filter(({ status }) => status === "due") ?? [];
+  const reminding = useLater(loadReminders, due.length > 0);
   const faces = useKnownFaces();
   useEffect(() => {
     setOpen(undefined);
@@ -55,7 +61,11 @@ export function Shell() {
   // By the character and not by a key: where `?` is depends on the keyboard.
   useWindowEvent("keydown", (event) => {
     const writing = event.target instanceof Element && event.target.closest("input, textarea") !== null;
-    if (event.key === "?" && !writing && !event.ctrlKey && !event.metaKey) dialogs.open("help");
+    if (writing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "?") dialogs.open("help");
+    if (event.key !== "/" || open !== undefined) return;
+    event.preventDefault();
+    onFind();
   });
   useLayer(open === "menu", close);
   useChosenTheme();
@@ -70,6 +80,7 @@ export function Shell() {
             <LinkBanner />
             <Outlet />
           </div>
+          {find !== undefined && finding && <finding.FindingPanel find={find} isBest={best === "yes"} />}
         </div>
         <Drawer.Root opened={open === "menu"} onClose={close} size={300} returnFocus={false}>
           <Drawer.Overlay />
@@ -85,6 +96,7 @@ export function Shell() {
         {help && <help.KeyboardHelp opened={open === "help"} onClose={close} />}
         {creating && <creating.Creating open={open} onClose={close} />}
         <Asking asked={asked} />
+        {reminding && <reminding.Reminders due={due} />}
         <NoticeList />
       </FacesContext>
     </DialogsContext>
@@ -182,6 +194,8 @@ const creates: ReadonlySet<Opened | undefined> = new Set([
   "arrange",
 ]);
 const loadHelp = () => import("./keyboard-help.tsx");
+const loadReminders = () => import("../schedule/reminders.tsx");
+const loadFinding = () => import("../finding/finding-panel.tsx");
 const loadSwitcher = () => import("./switcher.tsx");
 const calmMs = 1_000;
 

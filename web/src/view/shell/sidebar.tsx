@@ -9,7 +9,16 @@ import { Avatar } from "../parts/avatar.tsx";
 import { Face, StatusText } from "../parts/here.tsx";
 import { Icon, Mark, type IconName } from "../parts/icons.tsx";
 import { Actions } from "../parts/layers.tsx";
-import { useAgents, useNames, useProfile, useRooms, useRoomTitle, useSidebar, useTold } from "../parts/lists.ts";
+import {
+  useAgents,
+  useNames,
+  useProfile,
+  useRooms,
+  useRoomTitle,
+  useScheduled,
+  useSidebar,
+  useTold,
+} from "../parts/lists.ts";
 import { useDialogs } from "./dialogs.tsx";
 import { useIsAdmin } from "../parts/rights.ts";
 import { useSignOut } from "./sign-out.ts";
@@ -33,6 +42,11 @@ export function Sidebar() {
         <Icon name="search" size={16} /> Go to … <kbd>Ctrl K</kbd>
       </button>
       <div className="sidebar-lists">
+        <LaterPlace />
+        <Link to="/saved" className="place" activeProps={{ className: "place active" }}>
+          <Icon name="bookmark" size={17} />
+          <span className="grow">Saved</span>
+        </Link>
         {favourites.length > 0 && (
           <Section title="Favourites" add="Arrange your rooms" onAdd={() => open("arrange")} icon="settings">
             {favourites.map((room) => (
@@ -97,6 +111,23 @@ export function Sidebar() {
       </div>
       <OwnMenu />
     </nav>
+  );
+}
+
+/** The way to what is scheduled; how many of it want something of the person. */
+function LaterPlace() {
+  const waiting = useScheduled().data?.filter(({ status }) => status === "due" || status === "failed").length ?? 0;
+  return (
+    <Link to="/later" className="place" activeProps={{ className: "place active" }}>
+      <Icon name="clock" size={17} />
+      <span className="grow">Scheduled</span>
+      {waiting > 0 && (
+        <span className="count">
+          {waiting}
+          <span className="hidden-text"> due or not sent</span>
+        </span>
+      )}
+    </Link>
   );
 }
 

@@ -6,7 +6,10 @@ import { notices, useSession } from "../../live/index.ts";
 import { agentLabel, groupRooms, otherPerson } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
-import { Icon } from "../parts/icons.tsx";
+import { useIsAdmin } from "../parts/rights.ts";
+import { useDialogs } from "./dialogs.tsx";
+import { useFind } from "../parts/find.ts";
+import { Icon, type IconName } from "../parts/icons.tsx";
 import { useLayer, type DialogProps } from "../parts/layers.tsx";
 import { useAgents, usePeople, useRooms, useRoomTitle } from "../parts/lists.ts";
 import { PickList } from "../parts/pick-list.tsx";
@@ -16,12 +19,12 @@ interface Place {
   readonly label: string;
   readonly hint: string;
   readonly icon: ReactNode;
-  readonly go: () => Promise<void>;
+  readonly go: () => unknown;
 }
 
 const placesShown = 10;
 
-/** Ctrl+K: go to any room, person or agent by typing a part of its name. */
+/** Ctrl+K: go to any room, person or agent by typing a part of its name, do what has a name, or find messages. */
 export function Switcher({ opened, onClose }: DialogProps) {
   useLayer(opened, onClose);
   // No transition: what is typed right after the key belongs here, so the field must be there at once.
@@ -37,14 +40,19 @@ export function Switcher({ opened, onClose }: DialogProps) {
 
 function Search({ onClose }: { readonly onClose: () => void }) {
   const [text, setText] = useState("");
-  const found = namesFound(usePlaces(), text, ({ label, hint, id }) => [
+  const places = usePlaces();
+  const actions = useActions();
+  const find = useFind();
+  const wanted = text.trim();
+  const named = namesFound(wanted === "" ? places : [...places, ...actions], text, ({ label, hint, id }) => [
     label,
     hint,
     id.slice(id.indexOf("/") + 1),
   ]).slice(0, placesShown);
+  const found = wanted === "" ? named : [...named, messages(wanted, () => find(wanted))];
   return (
     <PickList
-      label="Go to a room, a person or an agent"
+      label="Rooms, people, agents, messages"
       listLabel="Places"
       text={text}
       onText={setText}
@@ -62,11 +70,51 @@ function Search({ onClose }: { readonly onClose: () => void }) {
       )}
       onPick={(place) => {
         onClose();
-        void place.go();
+        place.go();
       }}
       nothing={<p className="dim">No matches</p>}
     />
   );
+}
+
+/** The way to messages that have these words. */
+const messages = (text: string, go: () => void): Place => ({
+  id: "find/messages",
+  label: `Search messages for “${text}”`,
+  hint: "",
+  icon: <Icon name="search" />,
+  go,
+});
+
+/** What else has a name. */
+function useActions(): readonly Place[] {
+  const { open } = useDialogs();
+  const navigate = useNavigate();
+  const isAdmin = useIsAdmin();
+  const find = useFind();
+  const one = (id: string, icon: IconName, label: string, go: () => unknown): Place => ({
+    id: `do/${id}`,
+    label,
+    hint: "",
+    icon: <Icon name={icon} />,
+    go,
+  });
+  const settings = (section: string) => () => navigate({ to: "/settings/$section", params: { section } });
+  return [
+    one("search", "search", "Search messages", () => find()),
+    one("find", "hash", "Find a room", () => open("findRoom")),
+    one("create", "plus", "Create a room", () => open("createRoom")),
+    one("person", "user", "Write to a person", () => open("findPerson")),
+    one("agent", "spark", "Create an agent", () => open("createAgent")),
+    one("later", "clock", "Scheduled messages and reminders", () => navigate({ to: "/later" })),
+    one("saved", "bookmark", "Saved messages", () => navigate({ to: "/saved" })),
+    one("arrange", "star", "Arrange your rooms", () => open("arrange")),
+    one("keys", "keyboard", "Keyboard shortcuts", () => open("help")),
+    one("status", "smile", "Set your status", settings("status")),
+    one("profile", "settings", "Settings: profile and theme", settings("profile")),
+    one("devices", "settings", "Settings: devices and password", settings("devices")),
+    ...(isAdmin ? [one("admin", "people", "Administration", () => navigate({ to: "/admin" }))] : []),
+  ];
 }
 
 function usePlaces(): readonly Place[] {
