@@ -127,7 +127,10 @@ export class RoomStore {
     const post = { operationId, text, atMs: Date.now(), ...where };
     this.#isHeld = false;
     this.store.apply({ type: "posting", post: { ...post, ...(files.length > 0 && { files }) } }, "now");
-    if (files.length === 0) this.#enqueue(operationId);
+    if (files.length === 0) {
+      this.#hold(post);
+      this.#enqueue(operationId);
+    }
     return post;
   }
 
@@ -140,13 +143,13 @@ export class RoomStore {
   #enqueue(operationId: string): void {
     this.#keep(operationId);
     this.#outbox.push(operationId);
-    const heldMs = undoSendMs(this.#kept);
-    if (heldMs > 0) this.#hold(post, heldMs);
     void this.#send();
   }
 
   /** Lets the author take a message back before it leaves. What is written behind it waits, too: the order stays. */
-  #hold({ operationId, text, replyTo }: Pick<PendingPost, "operationId" | "text" | "replyTo">, heldMs: number): void {
+  #hold({ operationId, text, replyTo }: Pick<PendingPost, "operationId" | "text" | "replyTo">): void {
+    const heldMs = undoSendMs(this.#kept);
+    if (heldMs === 0) return;
     const held = Promise.withResolvers<void>();
     this.#held.set(operationId, held.promise);
     const release = () => {
