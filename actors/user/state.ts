@@ -334,6 +334,12 @@ function evolveLater(state: UserState, change: Extract<UserChange, { type: "late
   return { ...after, head: at, outbox: enqueue(state.outbox, mail) };
 }
 
+/** What it is about stands in the account by a change of its own. */
+const isToldAlone = (
+  event: UserEvent,
+): event is Extract<UserEvent, { readonly type: "laterSet" | "savedSet" | "notificationsSet" }> =>
+  event.type === "laterSet" || event.type === "savedSet" || event.type === "notificationsSet";
+
 function evolveStreamed(
   account: Account | null,
   change: Extract<UserChange, { type: "created" | "sessionOpened" | "happened" }>,
@@ -354,8 +360,7 @@ function evolveStreamed(
       ...empty,
     };
   }
-  if (account === null || event.type === "laterSet" || event.type === "savedSet" || event.type === "notificationsSet")
-    return account;
+  if (account === null || isToldAlone(event)) return account;
   if (event.type === "sidebarSet") return { ...account, sidebar: event.sidebar };
   switch (event.type) {
     case "profileSet": {

@@ -79,6 +79,13 @@ const absent = (reason: Failure, says: string): Step => ({
 
 const cameTo = (came: Result<unknown> | Wrong): Step => ("wrong" in came ? wrong(came) : stepOf(came));
 
+/** Says who is here and where, and what waits for them. */
+function greet({ at }: Pick<Client, "at">, user: string, { remark, dim }: Printer, account: Account): void {
+  const where = at.amongMany ? `, at the node ${withoutControls(at.name)}` : "";
+  remark(dim(`Signed in as ${user}${where}. /help lists the commands.`));
+  void account.own.tell();
+}
+
 /** Goes where a message is that was found last. */
 async function goToFound(
   one: FoundMessage | Wrong,
@@ -435,12 +442,7 @@ export function createConversation(options: {
   return {
     async begin({ room, agent }) {
       showPrompt();
-      if (screen.interactive) {
-        const { name, amongMany } = client.at;
-        const where = amongMany ? `, at the node ${withoutControls(name)}` : "";
-        remark(dim(`Signed in as ${user}${where}. /help lists the commands.`));
-        void account.own.tell();
-      }
+      if (screen.interactive) greet(client, user, printer, account);
       if (agent !== undefined) return (await enterAgent(agent)).failure;
       if (room !== undefined) return (await enterRoom(room)).failure;
       return screen.interactive ? (await listRooms()).failure : undefined;
