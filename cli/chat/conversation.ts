@@ -20,6 +20,7 @@ import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
 import { describeRules, notifyOf } from "./notify.ts";
+import { isOwn } from "./own.ts";
 import { createPrinter, type Printer } from "./printer.ts";
 import {
   noRoom,
@@ -380,8 +381,7 @@ export function createConversation(options: {
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
-    const owned = account.own.run(line, look, visit);
-    if (owned !== undefined) return cameTo(await owned);
+    if (isOwn(line.name)) return cameTo(await account.own.run(line.name, line, look, visit));
     const [first = ""] = line.words;
     switch (line.name) {
       case "help":

@@ -1,7 +1,7 @@
 import type { Client } from "../../client/index.ts";
 import type { Result } from "../../protocols/errors.ts";
 import { cleaned } from "../../protocols/text/text.ts";
-import type { Line } from "./commands.ts";
+import type { CommandName, Line } from "./commands.ts";
 import { Agenda } from "./later.ts";
 import type { Names } from "./names.ts";
 import type { Printer } from "./printer.ts";
@@ -12,10 +12,17 @@ import type { Visit } from "./visit.ts";
 
 type Came = Promise<Result<unknown> | Wrong> | Wrong;
 
+type Typed = Pick<Extract<Line, { type: "command" }>, "words" | "rest">;
+
+const names = ["later", "remind", "scheduled", "unschedule", "keep", "saved", "unsave"] as const;
+type OwnCommand = (typeof names)[number];
+
+/** Whether a command is about what is a person's own. */
+export const isOwn = (name: CommandName): name is OwnCommand => names.some((one) => one === name);
+
 /** What is a person's own, wherever they are. */
 export interface Own {
-  /** Undefined: the command is about something else. */
-  run(line: Extract<Line, { type: "command" }>, look: Look, visit: Visit | undefined): Came | undefined;
+  run(name: OwnCommand, line: Typed, look: Look, visit: Visit | undefined): Came;
   /** Tells what is due or was not sent: this, or all of it. */
   tell(id?: number): Promise<void>;
 }
@@ -30,7 +37,7 @@ export function createOwn(
   const shelf = new Shelf(user, client, at);
   return {
     tell: (id) => agenda.tell(id),
-    run({ name, words: [first = "", second = ""], rest }, look, visit) {
+    run(name, { words: [first = "", second = ""], rest }, look, visit) {
       const inRoom = (act: (room: string) => Came): Came =>
         visit?.place.kind === "room" ? act(visit.place.key) : noRoom;
       switch (name) {
@@ -50,8 +57,6 @@ export function createOwn(
           return shelf.list(look);
         case "unsave":
           return shelf.remove(first);
-        default:
-          return undefined;
       }
     },
   };
