@@ -9,7 +9,7 @@ export function Panel(props: {
   /** Absent: as the button that closes. */
   readonly onEscape?: () => void;
   readonly tools?: ReactNode;
-  readonly zone?: DropZone;
+  readonly zone?: DropZone | undefined;
   readonly children: ReactNode;
 }) {
   return (

@@ -39,11 +39,13 @@ export default function ThreadPanel({
   const session = useSession();
   const place = `room/${store.room}/thread/${root}`;
   const model = useShown(store.store, (room: RoomModel) => room);
+  const { threads } = model;
   const { editing, setEditing } = useEdits(store);
   const end = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const attaching = useAttaching(store, place, field);
+  const zone = closedFor(view, session.me, "thread") === undefined ? attaching.zone : undefined;
   const isFirst = useRef(true);
   useRoving(list, { leave: () => field.current?.focus() });
   const loaded = useQuery({
@@ -79,12 +81,7 @@ export default function ThreadPanel({
   }, [messages.length, pending.length, loaded.isPending]);
   const own = useOwnEdits(actions, setEditing, field);
   return (
-    <Panel
-      title="Thread"
-      onClose={onClose}
-      tools={<FollowButton thread={model.threads[root]} store={store} />}
-      {...(closedFor(view, session.me, "thread") === undefined && { zone: attaching.zone })}
-    >
+    <Panel title="Thread" onClose={onClose} zone={zone} tools={<FollowButton thread={threads[root]} store={store} />}>
       <div ref={list} className="panel-body thread" role="region" aria-label="Messages of the thread">
         {loaded.isPending && messages.length === 0 && <Loader size="sm" aria-label="Loading the thread" />}
         {messages.map((message, index) => (
