@@ -55,6 +55,7 @@ const RemindMe = lazy(() => import("../schedule/remind-me.tsx"));
 
 /** A room: its timeline, the field to write in, and a panel for members, pins or a thread. */
 export function RoomPage() {
+  usePanelsReady();
   const { room } = route.useParams();
   const session = useSession();
   const [attempt, setAttempt] = useState(0);
@@ -138,8 +139,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const { editing, setEditing } = useEdits(store);
   const { goal, opened, setGoal, open } = useOpening(store, search.at);
   const [unfolded] = useState(() => new Set<number>());
-  const [marked, setMarked] = useState<number>();
-  usePanelsReady();
+  const [marked, setMarked] = useMarked();
   const [polling, setPolling] = useState(false);
   const [reminding, setReminding] = useState<number>();
   const room = store.room;
@@ -177,11 +177,6 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   useEffect(() => {
     if (search.at !== undefined) void show(search.at, true).then(open);
   }, [search.at]);
-  useEffect(() => {
-    if (marked === undefined) return;
-    const timer = setTimeout(() => setMarked(undefined), 2_500);
-    return () => clearTimeout(timer);
-  }, [marked]);
 
   const remove = async (message: RoomMessage) => {
     const name = nameFor(message.author);
@@ -416,6 +411,17 @@ function RoomPanel(props: {
 function Reminding(props: { readonly room: string; readonly seq: number | undefined; readonly onClose: () => void }) {
   const { room, seq, onClose } = props;
   return <Suspense>{seq !== undefined && <RemindMe room={room} seq={seq} opened onClose={onClose} />}</Suspense>;
+}
+
+/** The message that somebody was led to, for a moment. */
+function useMarked() {
+  const [marked, setMarked] = useState<number>();
+  useEffect(() => {
+    if (marked === undefined) return;
+    const timer = setTimeout(() => setMarked(undefined), 2_500);
+    return () => clearTimeout(timer);
+  }, [marked]);
+  return [marked, setMarked] as const;
 }
 
 function usePanelsReady(): void {
