@@ -38,9 +38,16 @@ export type MemberHandlers = Handlers<
   readonly Effect<RoomChange, RoomNotes>[]
 >;
 
+/** Whether a node of the version before may pass over an event. It must not pass over one that closes a room: it would
+ *  let people in, and forget in its next snapshot that the room is private. */
+const mayBePassedOver = (event: RoomEvent): boolean =>
+  event.type === "archiveSet" ||
+  event.type === "rulesSet" ||
+  (event.type === "visibilitySet" && event.visibility === "public");
+
 /** An event as it is persisted: what is newer than the version before travels with the topic as it is. */
 const foldable = ({ topic }: Room, event: RoomEvent): RoomEvent =>
-  event.type === "archiveSet" || event.type === "rulesSet"
+  mayBePassedOver(event) && "by" in event
     ? carried<RoomEvent>({ type: "topicSet", topic, by: event.by }, event)
     : event;
 

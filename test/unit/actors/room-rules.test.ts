@@ -38,6 +38,19 @@ describe("a room that is made public or private", () => {
     expect(fixture.code("user/dan", lobby, { type: "join" })).to.equal("accepted");
   });
 
+  it("stays closed to a node of the version before, which passes over what opens the room and nothing that closes it", () => {
+    const fixture = inLobby();
+    const written = () =>
+      fixture
+        .journalOf(lobby)
+        .map((change) => (change as { event?: { type: string; as?: { type: string } } }).event)
+        .filter((event) => event?.type === "visibilitySet" || event?.as?.type === "visibilitySet")
+        .map((event) => event?.type);
+    set(fixture, "private");
+    set(fixture, "public");
+    expect(written()).to.deep.equal(["visibilitySet", "topicSet"]);
+  });
+
   it("is so by its owner, and not where it is archived or of two people", () => {
     const fixture = inLobby();
     fixture.ok(ada, lobby, { type: "setRole", member: bob, role: "moderator" });
