@@ -62,15 +62,19 @@ export function fileRoute(at: GatewayContext, blobs: ActorBlobs): RouteOptions {
   };
 }
 
-function send(
+async function send(
   request: FastifyRequest,
   reply: FastifyReply,
   file: KeptFile,
-  read: (part: Part) => AsyncIterable<Uint8Array>,
-): FastifyReply {
+  read: (part: Part) => AsyncGenerator<Uint8Array>,
+): Promise<FastifyReply> {
   const { range, "if-range": ifRange, "if-none-match": known } = request.headers;
-  const isSaved = (request.query as { readonly download?: string }).download !== undefined || !isShown(file.type);
   const etag = `"${file.id}"`;
+  const asked = ifRange === undefined || ifRange === etag ? rangeIn(range, file.bytes) : undefined;
+  const part = asked === undefined || asked === "outside" ? { start: 0, end: file.bytes } : asked;
+  const isEmpty = request.method === "HEAD" || known === etag || asked === "outside";
+  const bytes = isEmpty ? undefined : await begun(read(part));
+  const isSaved = (request.query as { readonly download?: string }).download !== undefined || !isShown(file.type);
   void reply.headers({
     etag,
     // What has this name never changes; whether this person may have it is asked each time.
@@ -83,17 +87,24 @@ function send(
     "x-content-type-options": "nosniff",
   });
   if (known === etag) return reply.code(304).send();
-  const asked = ifRange === undefined || ifRange === etag ? rangeIn(range, file.bytes) : undefined;
   if (asked === "outside") {
     void reply.code(416).header("content-range", `bytes */${file.bytes}`);
     void reply.headers({ "content-type": "application/json", "content-disposition": "inline" });
     return reply.send({ error: failure("BAD_REQUEST", { field: "range", bytes: file.bytes }) });
   }
-  const part = asked ?? { start: 0, end: file.bytes };
   if (asked !== undefined)
     void reply.code(206).header("content-range", `bytes ${part.start}-${part.end - 1}/${file.bytes}`);
   void reply.header("content-length", part.end - part.start);
-  return reply.send(Readable.from(request.method === "HEAD" ? [] : read(part), { objectMode: false }));
+  return reply.send(Readable.from(bytes ?? [], { objectMode: false }));
+}
+
+/** The same bytes, when the first of them are here: until then no head says that they come. Errors: those of `bytes`. */
+async function begun(bytes: AsyncGenerator<Uint8Array>): Promise<AsyncGenerator<Uint8Array>> {
+  const first = await bytes.next();
+  return (async function* all() {
+    if (first.done !== true) yield first.value;
+    yield* bytes;
+  })();
 }
 
 /** The one part that is asked for. Undefined: all of it, also where several parts are asked for. */

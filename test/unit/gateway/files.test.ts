@@ -158,6 +158,20 @@ describe("gateway: files in rooms", () => {
     expect((await get(id)).status).to.equal(404);
   });
 
+  it("are refused as everything is where their bytes do not come, with nothing said of the file", async () => {
+    const id = await posted(noise(1_000, 21), "lost.bin");
+    const had = new Map(held);
+    held.clear();
+    for (const range of [undefined, "bytes=1-2"]) {
+      const answer = await get(id, range === undefined ? {} : { range });
+      const said = ["etag", "content-range", "content-disposition"].map((name) => answer.headers.get(name));
+      expect([answer.status, said]).to.deep.equal([404, [null, null, null]]);
+      expect(((await answer.json()) as { error: { code: string } }).error.code).to.equal("NOT_FOUND");
+    }
+    for (const [name, bytes] of had) held.set(name, bytes);
+    expect((await get(id)).status).to.equal(200);
+  });
+
   it("are found by a search for messages with files, also where these have no text, until they are deleted", async () => {
     const find = async (token: string): Promise<readonly number[]> => {
       const body = { hasFile: true, room: "lobby" };
