@@ -210,20 +210,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       notices.done("The message is no longer pinned.", () => void store.change("pin", { seq, on: true }));
   };
 
-  const closePoll = async ({ seq, text, mentions = [] }: RoomMessage) => {
-    const question = {
-      title: "Close the poll?",
-      body: (
-        <>
-          <blockquote dir="auto">
-            <NamedLine text={text} calling={callingIn(store, mentions, nameFor)} />
-          </blockquote>
-          <p>Nobody can vote any more. The counts stay. This cannot be undone.</p>
-        </>
-      ),
-      action: "Close the poll",
-    };
-    if (await ask(question)) await store.change("closePoll", { seq });
+  const closePoll = async (message: RoomMessage) => {
+    if (await ask(closing(message, store, nameFor))) await store.change("closePoll", { seq: message.seq });
   };
 
   // One object for the life of the room, so that memoised rows stay; what changes is read when it is needed.
@@ -411,6 +399,22 @@ function RoomPanel(props: {
 function Reminding(props: { readonly room: string; readonly seq: number | undefined; readonly onClose: () => void }) {
   const { room, seq, onClose } = props;
   return <Suspense>{seq !== undefined && <RemindMe room={room} seq={seq} opened onClose={onClose} />}</Suspense>;
+}
+
+/** What is asked before a poll is closed. */
+function closing({ text, mentions = [] }: RoomMessage, store: RoomStore, nameFor: (principal: string) => string) {
+  return {
+    title: "Close the poll?",
+    body: (
+      <>
+        <blockquote dir="auto">
+          <NamedLine text={text} calling={callingIn(store, mentions, nameFor)} />
+        </blockquote>
+        <p>Nobody can vote any more. The counts stay. This cannot be undone.</p>
+      </>
+    ),
+    action: "Close the poll",
+  };
 }
 
 /** The message that somebody was led to, for a moment. */
