@@ -5,6 +5,7 @@ import {
   failureOf,
   ok,
   refused,
+  type ErrorCode,
   type Failure,
   type Result,
   type Resumed,
@@ -64,6 +65,9 @@ export interface Feeds {
 }
 
 const everybody = "*";
+
+/** How a room answers somebody who is no member of it. */
+const strangers: ReadonlySet<ErrorCode> = new Set(["NOT_A_MEMBER", "NOT_FOUND"]);
 
 type Answer = (result: Result<Subscribed>) => void;
 
@@ -184,7 +188,8 @@ export function createFeeds(
         // many.
         const isNews = newest !== undefined && (told > 0 ? newest.seq > told : newest.atMs >= sinceMs);
         if (isNews) watcher.posted(topic, newest);
-      } else if (answer.error.outcome !== "failed" && failures < limits.catchUpRetriesMax) {
+      } else if (strangers.has(answer.error.code)) watcher.left(topic);
+      else if (answer.error.outcome !== "failed" && failures < limits.catchUpRetriesMax) {
         failures += 1;
         looking.set(watcher, true);
         await pause();
@@ -207,6 +212,8 @@ export function createFeeds(
         // Sent again by a topic's next owner, a post is no news.
         if (position !== undefined && position <= feed.watched) continue;
         feed.watched = position ?? feed.watched;
+        const gone = position === undefined ? undefined : endsFor(topic, event);
+        if (gone !== undefined) for (const watcher of feed.watchers) if (watcher.actor === gone) watcher.left(topic);
         if (editedCheck.Check(event))
           for (const watcher of feed.watchers) watcher.edited(topic, event.message, event.told);
         if (!postedCheck.Check(event)) continue;

@@ -95,7 +95,7 @@ export function createPeople(
       says(person, statuses.Check(view?.status) ? view.status : undefined);
     } else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
       if (type === "roomJoined") follow(person, `room/${room}`);
-      else if (type === "roomLeft") unfollow(person, `room/${room}`);
+      else if (type === "roomLeft") leave(person, `room/${room}`);
     }
   }
 
@@ -159,17 +159,27 @@ export function createPeople(
     const { watched } = person;
     if (watched === undefined) return true;
     const before = [...watched];
-    const view = await ask.describe(person.user);
+    const view = await describe(person);
     if (person.watched !== watched) return true;
     if (!view.ok) return view.error.outcome === "failed";
-    person.account = toldByView(person.account, view.value);
-    const topics = new Set(view.value.rooms.map((room) => `room/${room}`));
+    const topics = view.value;
     for (const topic of before) if (!topics.has(topic)) unfollow(person, topic);
     for (const topic of topics) follow(person, topic);
     return true;
   }
 
+  /** The rooms that the account says, without those that were left while it was asked: its answer may be older. */
+  async function describe(person: Person): Promise<Result<ReadonlySet<string>>> {
+    const left = new Set<string>();
+    person.leaving.add(left);
+    const view = await ask.describe(person.user).finally(() => person.leaving.delete(left));
+    if (!view.ok) return view;
+    person.account = toldByView(person.account, view.value);
+    return ok(new Set(view.value.rooms.map((room) => `room/${room}`).filter((topic) => !left.has(topic))));
+  }
+
   function follow(person: Person, topic: string): void {
+    for (const left of person.leaving) left.delete(topic);
     person.watched?.add(topic);
     feeds.watch(topic, person.watcher);
   }
@@ -179,20 +189,24 @@ export function createPeople(
     feeds.unwatch(topic, person.watcher);
   }
 
+  /** Whichever says so first, the room or the account. */
+  function leave(person: Person, topic: string): void {
+    for (const left of person.leaving) left.add(topic);
+    unfollow(person, topic);
+  }
+
   /** Follows the rooms of a user, once for all its connections. */
   async function watchRooms(person: Person): Promise<Result<unknown>> {
     const watched = new Set<string>();
     person.watched = watched;
-    const answer = await ask.describe(person.user);
+    const answer = await describe(person);
     if (person.watched !== watched) return ok({});
     if (!answer.ok) {
       unwatchAll(person);
       return answer;
     }
-    person.account = toldByView(person.account, answer.value);
-    // A room joined meanwhile came as an event. One left meanwhile may stay until the next time; that shows that
-    // something was posted there and never what.
-    for (const room of answer.value.rooms) follow(person, `room/${room}`);
+    // A room joined meanwhile came as an event.
+    for (const topic of answer.value) follow(person, topic);
     return ok({});
   }
 
@@ -246,14 +260,17 @@ export function createPeople(
           looking: "no",
           watched: undefined,
           describing: undefined,
+          leaving: new Set(),
           stop: () => undefined,
           watcher: {
+            actor: `user/${user}`,
             posted(topic, message) {
               tell(topic, message, message.mentions ?? [], {});
             },
             edited(topic, message, told) {
               if (told.includes(`user/${user}`)) tell(topic, message, told, { edited: true });
             },
+            left: (topic) => leave(created, topic),
             async newest(topic) {
               const told = await ask.summary(user, topic.slice("room/".length));
               if (!told.ok) return told;

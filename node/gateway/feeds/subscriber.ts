@@ -281,6 +281,8 @@ export interface Person {
   watched: Set<string> | undefined;
   /** The rooms are being asked for, for all connections that want `activity`. */
   describing: Promise<Result<unknown>> | undefined;
+  /** What was left since, for each question for the rooms that is under way. */
+  readonly leaving: Set<Set<string>>;
   readonly watcher: Watcher;
   stop: () => void;
 }

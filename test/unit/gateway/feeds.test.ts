@@ -160,6 +160,15 @@ async function pass(): Promise<void> {
 const positionsOf = (frames: readonly NodeFrame[]): readonly number[] =>
   frames.flatMap((frame) => ("event" in frame && frame.at !== undefined ? [frame.at] : []));
 
+/** Somebody who watches and is told nothing. */
+const deaf: Watcher = {
+  actor: "user/deaf",
+  posted: () => undefined,
+  edited: () => undefined,
+  left: () => undefined,
+  newest: async () => ok(undefined),
+};
+
 describe("gateway: feeds", () => {
   for (const [what, lossy] of [
     ["delayed", 0],
@@ -252,7 +261,7 @@ describe("gateway: feeds", () => {
     const { frames, subscriber } = createListener();
     const posts: number[] = [];
     const newest = async () => ok({ seq: world.events.length, author: "user/bob", atMs: 0 });
-    feeds.watch(topic, { posted: (_topic, { seq }) => void posts.push(seq), edited: () => undefined, newest });
+    feeds.watch(topic, { ...deaf, posted: (_topic, { seq }) => void posts.push(seq), newest });
     feeds.subscribe(subscriber, topic, 0, as(subscriber, 1));
     const post = (lost: boolean) => {
       const seq = world.events.length + 1;
@@ -351,9 +360,9 @@ describe("gateway: feeds", () => {
     const answers: Awaited<ReturnType<Watcher["newest"]>>[] = [];
     const missed = { seq: 3, author: "user/bob", atMs: 0, mentions: ["user/ada"] };
     feeds.watch(topic, {
+      ...deaf,
       posted: (_topic, message) => void told.push(message),
-      edited: () => undefined,
-      newest: async () => answers.shift() ?? refused(failure("NOT_A_MEMBER")),
+      newest: async () => answers.shift() ?? ok(undefined),
     });
     // What reached nobody here, before anything did.
     answers.push(refused(failure("SLOT_UNAVAILABLE")), ok(missed));
@@ -392,12 +401,41 @@ describe("gateway: feeds", () => {
     for (const { frames } of listeners) expect(positionsOf(frames)).to.deep.equal([1]);
   });
 
+  it("tell a watcher nothing of a room once it has left, as the room says, in an event or after a gap", async () => {
+    const world = new World(10);
+    const feeds = feedsOf(world);
+    const told: string[] = [];
+    const watch = (name: string) => {
+      const watcher: Watcher = {
+        ...deaf,
+        actor: `user/${name}`,
+        posted: (_topic, { seq }) => void told.push(`${name} ${seq}`),
+        left: (of) => feeds.unwatch(of, watcher),
+        newest: async () => (name === "eve" ? refused(failure("NOT_A_MEMBER")) : ok(undefined)),
+      };
+      feeds.watch(topic, watcher);
+    };
+    for (const name of ["ada", "bob", "eve"]) watch(name);
+    const post = (seq: number) => world.append({ type: "posted", message: { seq, author: "user/kim" } }, false);
+    post(1);
+    world.append({ type: "left", member: "user/ada" }, false);
+    post(2);
+    await world.settle();
+    expect(told).to.deep.equal(["ada 1", "bob 1", "eve 1", "bob 2", "eve 2"]);
+    world.hub.gap();
+    await pass();
+    post(3);
+    await world.settle();
+    expect(told.slice(5)).to.deep.equal(["bob 3"]);
+  });
+
   it("tell watchers of messages, and of nothing else that was published as posted", async () => {
     const world = new World(10);
     const feeds = feedsOf(world);
     const told: unknown[] = [];
     const edits: unknown[] = [];
     feeds.watch(topic, {
+      ...deaf,
       posted: (_topic, message) => void told.push(message),
       edited: (_topic, { seq }, whom) => void edits.push([seq, whom]),
       newest: async () => ok(undefined),

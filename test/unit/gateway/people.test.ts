@@ -142,6 +142,39 @@ describe("gateway: people", () => {
     expect([...watched.keys()]).to.deep.equal(["room/attic"]);
   });
 
+  it("do not follow a room that they left while the account was asked, whichever question that was", async () => {
+    const { hub, people, ask, watched, gap } = openFixture();
+    let position = 0;
+    const says = (type: string) => hub.publish("user/ada", { type, room: "den" }, (position += 1), 1);
+    const { describe: answer } = ask;
+    const meanwhile = (...types: string[]) => {
+      ask.describe = async (user) => {
+        for (const type of types) says(type);
+        return answer(user);
+      };
+    };
+    meanwhile("roomLeft");
+    await watchAs(people);
+    expect([...watched.keys()], "the first question").to.deep.equal([]);
+    meanwhile("roomLeft", "roomJoined");
+    gap();
+    await pass();
+    expect([...watched.keys()], "who comes back is back").to.deep.equal(["room/den"]);
+    meanwhile("roomLeft");
+    gap();
+    await pass();
+    expect([...watched.keys()], "the question after a gap").to.deep.equal([]);
+  });
+
+  it("leave a room when the room says so, before their own account does", async () => {
+    const { hub, people, watched } = openFixture();
+    await watchAs(people);
+    watched.get("room/den")?.left("room/den");
+    expect([...watched.keys()]).to.deep.equal([]);
+    hub.publish("user/ada", { type: "roomJoined", room: "den" }, 1, 1);
+    expect([...watched.keys()]).to.deep.equal(["room/den"]);
+  });
+
   it("are told that they watch only when they do, each connection of them", async () => {
     const { people, ask } = openFixture();
     const answer = Promise.withResolvers<Awaited<ReturnType<Questions["describe"]>>>();
