@@ -47,13 +47,14 @@ export function toldBy(before: ToldAccount, said: Omit<ToldView, "status">): Tol
 }
 
 /** The frame. Of the text only those get a beginning who may be shown a notice: whether they follow a thread, only
- *  their room knows. */
+ *  their room knows. Somebody who may not read is told nothing of it, nor whether it has a word of theirs. */
 export function activityOf(
   { user, account }: { readonly user: string; readonly account: ToldAccount },
   { room, message, mentioned }: { readonly room: string; readonly message: SeenMessage; readonly mentioned: boolean },
-  nowMs: number,
+  { mayRead, nowMs }: { readonly mayRead: boolean; readonly nowMs: number },
 ): Activity {
-  const { seq, author, replyTo, threadOnly, text = "", answered } = message;
+  const { seq, author, replyTo, threadOnly, answered } = message;
+  const text = (mayRead && message.text) || "";
   const me = `user/${user}`;
   const keyword = author !== me && hasKeyword(text, account.terms);
   const reply = answered === me;

@@ -68,7 +68,11 @@ export function createPeople(
   },
   feeds: Feeds,
   ask: Questions,
-  rolesChanged: (connection: Subscriber) => void,
+  rights: {
+    rolesChanged(connection: Subscriber): void;
+    /** Whether somebody may read what a topic says, with what they may do now and from where they are. */
+    mayRead(connection: Subscriber, topic: string): boolean;
+  },
 ): People {
   const { hub, clock, log, limits, presence } = at;
   const people = new Map<string, Person>();
@@ -106,7 +110,7 @@ export function createPeople(
     for (const connection of person.connections) {
       if (connection.caller.roles.join() === roles.join()) continue;
       connection.caller = { ...connection.caller, roles, admin: isAdminBy(roles) };
-      rolesChanged(connection);
+      rights.rolesChanged(connection);
     }
   }
 
@@ -232,21 +236,19 @@ export function createPeople(
       let person = people.get(user);
       if (person === undefined) {
         const connections = new Set<Subscriber>();
-        const activity = (room: string, message: SeenMessage, mentioned: boolean, how: { readonly edited?: true }) => {
-          const told = activityOf(created, { room, message, mentioned }, clock.nowMs());
-          return Encoded.of({ activity: { ...told, ...how } });
-        };
         const tell = (
           topic: string,
           message: SeenMessage,
           mentions: readonly string[],
           how: { readonly edited?: true },
         ): void => {
-          let frame: Encoded | undefined;
+          const said = { room: topic.slice("room/".length), message, mentioned: mentions.includes(`user/${user}`) };
+          const frameFor = (mayRead: boolean): Encoded =>
+            Encoded.of({ activity: { ...activityOf(created, said, { mayRead, nowMs: clock.nowMs() }), ...how } });
+          let readers: Encoded | undefined;
           for (const connection of connections) {
             if (!connection.watching || connection.congested || connection.subscriptions?.has(topic)) continue;
-            frame ??= activity(topic.slice("room/".length), message, mentions.includes(`user/${user}`), how);
-            connection.write(frame);
+            connection.write(rights.mayRead(connection, topic) ? (readers ??= frameFor(true)) : frameFor(false));
           }
         };
         const created: Person = {

@@ -105,7 +105,11 @@ export function createSubscribers(
       sessions: async (user) => answerTo("sessions", await askAs(user, `user/${user}`, "sessions")),
       summary: async (user, room) => answerTo("summary", await askAs(user, `room/${room}`, "summary")),
     },
-    endUnpermitted,
+    {
+      rolesChanged: endUnpermitted,
+      mayRead: ({ caller, address }, topic) =>
+        at.rights.refusal(caller, permissionToFollow(topic), address) === undefined,
+    },
   );
 
   const sweep = (): void => {

@@ -55,7 +55,7 @@ function openFixture() {
       sessions: (user) => ask.sessions(user),
       summary: (user, room) => ask.summary(user, room),
     },
-    () => undefined,
+    { rolesChanged: () => undefined, mayRead: () => true },
   );
   return { hub, people, ask, watched, gap: () => gaps.at(-1)?.(), world };
 }

@@ -96,6 +96,37 @@ describe("gateway: roles", () => {
     expect(code(await admin("bob", "DELETE", "/roles/watcher"))).to.equal("NOT_FOUND");
   });
 
+  it("without the right to read tell of activity in a room nothing of what was written, at once", async () => {
+    const [author, reader] = [
+      await fixture.connect(tokens["ada"] as string),
+      await fixture.connect(tokens["eve"] as string),
+    ];
+    await author.ask("room.create", "vault", {});
+    await reader.ask("room.join", "vault");
+    await reader.ask("user.setNotifications", "eve", { keywords: ["secret"] });
+    await reader.ask("subscribe", "user/eve");
+    await reader.ask("watch");
+    const told = async (): Promise<object> => {
+      await author.ask("room.post", "vault", { text: "@eve a secret" });
+      const { activity } = await reader.next((frame) => frame.activity !== undefined);
+      const { room: _room, seq: _seq, ...rest } = activity;
+      return rest;
+    };
+    const all = { author: "user/ada", mentioned: true, keyword: true, text: "@eve a secret" };
+    expect(await told()).to.deep.equal(all);
+    await admin("ada", "PUT", "/roles/deaf", { grants: [{ permission: "account.use" }] });
+    await give("ada", "eve", "deaf");
+    await reader.next((frame) => frame.event?.type === "profileSet");
+    expect(await told(), "may not read").to.deep.equal({ author: "user/ada", mentioned: true });
+    const from = (range: string) => [{ permission: "room.read", when: { addresses: [range] } }];
+    await admin("ada", "PUT", "/roles/deaf", { grants: from("10.0.0.0/8") });
+    expect(await told(), "may read elsewhere").to.deep.equal({ author: "user/ada", mentioned: true });
+    await admin("ada", "PUT", "/roles/deaf", { grants: [...from("127.0.0.0/8"), ...from("::1")] });
+    expect(await told(), "may read here").to.deep.equal(all);
+    await give("ada", "eve", "member");
+    await admin("ada", "DELETE", "/roles/deaf");
+  });
+
   it("cannot be set beyond what the asker has, nor to what cannot be", async () => {
     const set = (by: string, role: string, grants: unknown) => admin(by, "PUT", `/roles/${role}`, { grants });
     expect(code(await set("bob", "heir", [{ permission: "cluster.own" }]))).to.equal("FORBIDDEN");
