@@ -47,7 +47,7 @@ export class Agenda {
 
   /** A time that somebody has typed. */
   #timeOf(word: string): number | Wrong {
-    return laterTimeOf(word, Date.now()) ?? { wrong: `${withoutControls(word)} is no time: ${laterWords}.` };
+    return laterTimeOf(word, Date.now()) ?? { wrong: `${withoutControls(word)} is not a time: ${laterWords}.` };
   }
 
   #say(result: Result<Later>, words: string): void {

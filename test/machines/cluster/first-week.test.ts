@@ -110,9 +110,8 @@ describe("the first week of an admin", () => {
       });
 
   it("3: changes no roles that somebody else has changed meanwhile", async () => {
-    const { code, stderr } = await runPlexus(
-      ...["nodes", "roles", "one", "chat", "--seen", "gateway", "--data", cluster.first.data],
-    );
+    const words = ["nodes", "roles", "one", "chat", "--seen", "gateway"];
+    const { code, stderr } = await runPlexus(...words, "--data", cluster.first.data);
     expect(code).to.equal(1);
     expect(stderr).to.match(/chat/);
     await until("the roles are as they were", async () => {

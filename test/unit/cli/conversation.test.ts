@@ -495,7 +495,7 @@ describe("a conversation in the terminal", () => {
     expect(printed.at(-1)).to.equal("* this is sent on 2100-01-01 09:00; /unschedule 4 takes it back");
     await conversation.take("/remind 7 2100-01-01T9:00");
     expect(asked.at(-1)).to.deep.equal(["user.remindMe", "ada", { room: "den", seq: 7, atMs }]);
-    expect((await conversation.take("/later soon tea")).failure?.message).to.include("soon is no time: 20m");
+    expect((await conversation.take("/later soon tea")).failure?.message).to.include("soon is not a time: 20m");
     expect((await conversation.take("/remind x 2h")).failure?.message).to.include("number");
     await conversation.take("/unschedule 4");
     expect(asked.at(-1)).to.deep.equal(["user.cancelLater", "ada", { id: 4 }]);

@@ -85,7 +85,7 @@ function stateOf(upload: Upload): string {
     case "up":
       return `${describeBytes(upload.bytes)}, uploaded`;
     case "lost":
-      return "The page was loaded anew before it was uploaded: choose it again";
+      return "The page was reloaded before the upload ended: choose the file again";
     case "failed":
       return upload.says;
   }

@@ -132,7 +132,7 @@ function Results(
       {found?.messages.length === 0 && !query.isFetching && (
         <div className="dim">
           <p>Nothing was found in your rooms and conversations.</p>
-          <p>Fewer words find more; the beginning of a word with a star (beginn*) finds all that begin so.</p>
+          <p>Fewer words find more; a star at the end (beginn*) finds all words with that beginning.</p>
         </div>
       )}
       <ol
@@ -248,7 +248,7 @@ function Hints() {
       <dt>"two words"</dt>
       <dd>one behind the other</dd>
       <dt>beginn*</dt>
-      <dd>all words that begin so</dd>
+      <dd>all words with that beginning</dd>
       <dt>from:bob in:lobby</dt>
       <dd>of one person, in one room</dd>
       <dt>after:2026-11-01</dt>

@@ -126,6 +126,42 @@ function refusedTitle({ code }: Failure): string {
   return code === "BANNED" ? "You are banned from this room" : "This room cannot be shown";
 }
 
+/** What is asked before a message is deleted. */
+function deleting(
+  message: RoomMessage,
+  here: {
+    readonly store: RoomStore;
+    readonly nameFor: (principal: string) => string;
+    readonly me: string;
+    readonly isOwner: boolean;
+  },
+) {
+  const { store, nameFor, me, isOwner } = here;
+  const name = nameFor(message.author);
+  const own = message.author === me;
+  return {
+    title: own ? "Delete your message?" : `Delete the message of ${name}?`,
+    body: (
+      <>
+        <blockquote dir="auto">
+          <NamedLine
+            text={message.text.slice(0, quotedCharsMax)}
+            calling={callingIn(store, message.mentions ?? [], nameFor)}
+          />
+        </blockquote>
+        <p>
+          {own
+            ? "It disappears for everybody and cannot be brought back."
+            : `You are ${isOwner ? "an owner" : "a moderator"} of this room, so you can. ${name} and ` +
+              "everybody else will see that a message was deleted. It cannot be brought back."}
+        </p>
+      </>
+    ),
+    action: "Delete",
+    grave: true,
+  };
+}
+
 function OpenRoom({ store }: { readonly store: RoomStore }) {
   const session = useSession();
   const search = route.useSearch();
@@ -179,29 +215,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   }, [search.at]);
 
   const remove = async (message: RoomMessage) => {
-    const name = nameFor(message.author);
-    const own = message.author === session.me;
-    const question = {
-      title: own ? "Delete your message?" : `Delete the message of ${name}?`,
-      body: (
-        <>
-          <blockquote dir="auto">
-            <NamedLine
-              text={message.text.slice(0, quotedCharsMax)}
-              calling={callingIn(store, message.mentions ?? [], nameFor)}
-            />
-          </blockquote>
-          <p>
-            {own
-              ? "It disappears for everybody and cannot be brought back."
-              : `You are ${role === "owner" ? "an owner" : "a moderator"} of this room, so you can. ${name} and ` +
-                "everybody else will see that a message was deleted. It cannot be brought back."}
-          </p>
-        </>
-      ),
-      action: "Delete",
-      grave: true,
-    };
+    const question = deleting(message, { store, nameFor, me: session.me, isOwner: role === "owner" });
     if (await ask(question)) await store.change("delete", { seq: message.seq });
   };
   const pin = async ({ seq, pinned }: RoomMessage) => {

@@ -54,7 +54,7 @@ function TimeForm({ onDone, ...asked }: Asked & { readonly onDone: () => void })
     // One that is not touched stays to the millisecond.
     const isSame = asked.atMs !== undefined && fieldText(asked.atMs) === time;
     if (!isSame && atMs <= Date.now()) return faults.say("This time is over.", "atMs");
-    if (asked.text !== undefined && text.trim() === "") return faults.say("Write what is to be sent.", "text");
+    if (asked.text !== undefined && text.trim() === "") return faults.say("Write a message first.", "text");
     await pick(isSame ? (asked.atMs ?? atMs) : atMs);
   };
   return (

@@ -96,17 +96,19 @@ const wordsOf = (typed: string): readonly string[] => [
 ];
 const typedOf = (keywords: readonly string[]): string => keywords.join(", ");
 
+const faultTexts = {
+  keywords:
+    `At most ${wireLimits.keywordsMax} words of ${wireLimits.keywordCharsMax} signs, ` +
+    "each with a letter or a digit.",
+};
+
 function RulesForm() {
   const session = useSession();
   const rules = useNotificationRules();
   const [level, setLevel] = useState<NotificationLevel>(rules.level);
   const [quiet, setQuiet] = useState<NotificationRules["quiet"]>(rules.quiet);
   const [typed, setTyped] = useState(typedOf(rules.keywords));
-  const faults = useFaults({
-    keywords:
-      `At most ${wireLimits.keywordsMax} words of ${wireLimits.keywordCharsMax} signs, ` +
-      "each with a letter or a digit.",
-  });
+  const faults = useFaults(faultTexts);
   const meanwhile = useMeanwhile({
     keywords: { label: "Your words", now: typedOf(rules.keywords), mine: typed, take: setTyped },
   });
