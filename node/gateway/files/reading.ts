@@ -98,7 +98,7 @@ async function send(
   return reply.send(Readable.from(bytes ?? [], { objectMode: false }));
 }
 
-/** The same bytes, when the first of them are here: until then no head says that they come. Errors: those of `bytes`. */
+/** The same bytes, once the first of them are here: no head says before that they come. Errors: those of `bytes`. */
 async function begun(bytes: AsyncGenerator<Uint8Array>): Promise<AsyncGenerator<Uint8Array>> {
   const first = await bytes.next();
   return (async function* all() {

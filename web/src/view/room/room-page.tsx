@@ -342,11 +342,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             />
           </Writing>
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
-          {polling && (
-            <Suspense>
-              <NewPoll store={store} opened onClose={() => setPolling(false)} />
-            </Suspense>
-          )}
+          <Polling store={store} isOpen={polling} onClose={() => setPolling(false)} />
         </div>
         <Announcer store={store} nameFor={nameFor} me={session.me} />
       </main>
@@ -408,6 +404,11 @@ function RoomPanel(props: {
       )}
     </Suspense>
   );
+}
+
+function Polling(props: { readonly store: RoomStore; readonly isOpen: boolean; readonly onClose: () => void }) {
+  const { store, isOpen, onClose } = props;
+  return <Suspense>{isOpen && <NewPoll store={store} opened onClose={onClose} />}</Suspense>;
 }
 
 function Reminding(props: { readonly room: string; readonly seq: number | undefined; readonly onClose: () => void }) {
