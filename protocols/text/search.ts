@@ -159,10 +159,6 @@ export function searchMarks(text: string, terms: readonly SearchTerm[], typos = 
   return joined;
 }
 
-/** Whether one of the terms is among the words of a text. */
-export const hasOneOf = (words: readonly SearchWord[], terms: readonly SearchTerm[]): boolean =>
-  terms.some((term) => marksOfTerm(words, term, same).length > 0);
-
 function marksOfTerm(words: readonly SearchWord[], { words: wanted, prefix }: SearchTerm, isSame: Same) {
   const marksFound: [number, number][] = [];
   const [lastAt, lastWanted = ""] = [wanted.length - 1, wanted.at(-1)];

@@ -6,11 +6,10 @@ import {
   wireLimits,
   type NodeFrame,
   personStatus,
-  type SearchTerm,
   type UserView,
 } from "../../../protocols/index.ts";
 import { tell, type ToldPerson } from "../../../protocols/telling/index.ts";
-import { hasKeyword, keywordTerms } from "../../../protocols/telling/keywords.ts";
+import { hasKeyword, keywordTerms, type KeywordTerm } from "../../../protocols/telling/keywords.ts";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import type { SeenMessage } from "./watcher.ts";
 
@@ -18,7 +17,7 @@ type Activity = Extract<NodeFrame, { readonly activity: unknown }>["activity"];
 
 /** What an account says of what its person wants to be told, and their words ready to be looked for. */
 export interface ToldAccount extends ToldPerson {
-  readonly terms: readonly SearchTerm[];
+  readonly terms: readonly KeywordTerm[];
 }
 
 /** Of an account of which nothing is known. */

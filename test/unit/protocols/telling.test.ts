@@ -10,6 +10,7 @@ import {
   type ToldMessage,
   type ToldPerson,
 } from "../../../protocols/telling/index.ts";
+import { searchMarks, searchTerms } from "../../../protocols/text/search.ts";
 import { hasKeyword, keywordTerms } from "../../../protocols/telling/keywords.ts";
 
 const loudness: readonly Telling[] = ["nothing", "badge", "notice"];
@@ -156,5 +157,29 @@ describe("how somebody is told of a message", () => {
     expect(has("Größe", "grosse")).to.equal(true);
     expect(has('a "quoted" word', 'quoted" word', "b")).to.equal(true);
     expect(has("anything")).to.equal(false);
+    const written = fc
+      .array(fc.constantFrom("a", "ab", "b", " ", "-", "京", "都", "東", "ก", "กิ", "㍍", "メ", "é", "😀"), {
+        maxLength: 12,
+      })
+      .map((signs) => signs.join(""));
+    fc.assert(
+      fc.property(written, written, (text, keyword) => {
+        const terms = searchTerms(`"${keyword}"`);
+        expect(has(text, keyword)).to.equal(terms.length > 0 && searchMarks(text, terms) !== undefined);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it("finds in a long message the one of thousands whose words it has", () => {
+    // Forty thousand terms in posts as long as one may be. Where each term read all of the text, a post took 1.5 s.
+    const people = Array.from({ length: 2_000 }, (_, person) =>
+      keywordTerms(Array.from({ length: 20 }, (_each, at) => `a ${person}w${at}`)),
+    );
+    for (const post of [0, 19, 20]) {
+      const text = `${"a b ".repeat(2_474)} a 1999w${post}`;
+      const told = people.flatMap((terms, person) => (hasKeyword(text, terms) ? [person] : []));
+      expect(told).to.deep.equal(post < 20 ? [1_999] : []);
+    }
   });
 });
