@@ -126,8 +126,9 @@ function grow(room: Room, command: Of<"uploadPart">, turn: Turn): Effects {
 }
 
 function drop(room: Room, { by, id }: Of<"uploadDrop">, turn: Turn): Effects {
-  if (ownUpload(room, id, by, turn) === undefined) return [refuse("NOT_FOUND", { file: id })];
-  return uploadEffects(room, { is: "dropped", id }, turn);
+  const upload = ownUpload(room, id, by, turn);
+  if (upload === undefined) return [refuse("NOT_FOUND", { file: id })];
+  return [persist(uploadChanged({ is: "dropped", id })), reply(shownUpload(upload))];
 }
 
 const ownUpload = (room: Room, id: string, by: string, { nowMs }: Turn): Upload | undefined =>

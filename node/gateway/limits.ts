@@ -147,6 +147,10 @@ export const gatewayLimits = {
    *
    *  However few bytes one has, a part of up to 1 MiB is written anew for it, at each copy. */
   filePartRate: { count: 1_200, windowMs: 60_000 },
+  /** Bytes of one person that are written anew, because a request went on within a part; with more `RATE_LIMITED`.
+   *
+   *  A client that sends 64 KiB at a time writes each byte eight times. */
+  fileRewriteRate: { count: 256 * 1024 * 1024, windowMs: 60_000 },
   /** Requests with bytes of files that a node reads at a time, each with 2 MiB of memory; one more gets
    *  `OVERLOADED`. */
   fileWritersMax: 48,

@@ -94,6 +94,10 @@ export interface ActorBlobs {
   /** The bytes that an actor refers to, from whichever node has them. Errors: NOT_FOUND (nobody who can be asked has
    *  them), OVERLOADED. */
   read(actor: ActorId, hash: BlobHash): Promise<Result<Uint8Array>>;
+  /** Drops blobs at every node of the actor's slot that the actor does not refer to any more, without the grace of
+   *  `round`. Only for such as are never put again: sealed ones, each of which has a nonce of its own. What cannot be
+   *  reached or asked now waits for its round. */
+  forget(actor: ActorId, hashes: readonly BlobHash[]): Promise<void>;
 }
 
 /** How a put makes room for people: it is coded and brought in parts, each when its time has come. */

@@ -3,7 +3,7 @@ import { Type, type Static } from "typebox";
 import { keyText } from "../ids.ts";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
-import { blobHash, limit, line, nothing, object, position, principal } from "../wire/schema.ts";
+import { blobHash, limit, line, object, position, principal } from "../wire/schema.ts";
 
 /** Names a file, and by its end the room that has it. */
 export const fileId = Type.String({ pattern: `^[0-9a-f]{16,64}\\.${keyText}$`, maxLength: 168 });
@@ -71,10 +71,10 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Says that a part of an upload is kept",
   }),
-  /** Error: NOT_FOUND. */
+  /** Answers with what it was: its parts are needed no more. Error: NOT_FOUND. */
   uploadDrop: command({
     params: { by, id: fileId },
-    result: nothing,
+    result: upload,
     from: ["gateway"],
     effect: "changes",
     summary: "Gives up an upload",

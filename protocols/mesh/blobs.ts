@@ -13,6 +13,9 @@ export const blobMessages = {
     { blobs: Type.Array(Type.Tuple([hash, actor]), { maxItems: 1_024 }) },
     closed({ lacks: Type.Array(count, { maxItems: 1_024 }) }),
   ),
+  /** Some blobs of an actor were replaced and are never put again: the asked node drops those that the actor, which it
+   *  asks, does not refer to. */
+  "blob.drop": call("message", { for: actor, hashes: Type.Array(hash, { maxItems: 1_024 }) }, done),
   /** Errors: NOT_FOUND, DATA_DAMAGED, OVERLOADED. */
   "blob.read": call("bulk", { hash }, closed({ bytes })),
 } as const;

@@ -4,6 +4,7 @@
  *      later:  a slot gets another node ─► nodes that have the slot's blobs ask it what it lacks, and send that
  *      round:  ask each actor what it refers to ─► still this: make good what lacks or is damaged
  *                                               └► not this for the grace: delete
+ *      forget: each node asks the actor ─► not this: delete, for nobody puts it again
  *
  *  Which blob is here for which actor is in rows, `blob/<hash>/<actor>` (`owned.ts`).
  *
@@ -36,6 +37,7 @@ import type {
   Store,
 } from "../../ports/index.ts";
 import type { SlotTable } from "../../cluster/facts/slot-table.ts";
+import { forgetting } from "./forgetting.ts";
 import { blobLimits, type BlobLimits } from "./limits.ts";
 import { openOwnedBlobs } from "./owned.ts";
 import { hashOf } from "./tree.ts";
@@ -79,9 +81,8 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   const fetching = new Map<BlobHash, Promise<Result<Uint8Array>>>();
   let cachedBytes = 0;
   const turns = new Turns(limits);
-  let stopped = false;
+  let [stopped, spreading] = [false, false];
   let [cancelSpread, cancelRound]: ((() => void) | undefined)[] = [];
-  let spreading = false;
 
   const attempt = async <T>(work: () => Promise<T>): Promise<Result<T>> => {
     try {
@@ -365,13 +366,11 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
       if (found.ok && !owned.has(hash)) remember(hash, found.value);
       return found;
     },
+    forget: forgetting({ ...options, limits, owned, placesOf, drop }),
     round,
     stop() {
       stopped = true;
-      cancelSpread?.();
-      cancelRound?.();
-      stopTable();
-      stopMembers();
+      for (const end of [cancelSpread, cancelRound, stopTable, stopMembers]) end?.();
     },
   };
 }

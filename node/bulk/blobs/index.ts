@@ -13,7 +13,9 @@
  *  things, and stands until then: a blob of it fits into one message, and is copied whole. Decision 0023 says what is
  *  promised.
  *
- *  Read tree.ts, store.ts, owned.ts, copies.ts. */
+ *  `forgetting.ts` drops at once what was replaced.
+ *
+ *  Read tree.ts, store.ts, owned.ts, copies.ts, forgetting.ts. */
 
 export { openActorBlobs } from "./avatars.ts";
 export { actorBlobPrefix, createBlobCopies, type BlobCopies } from "./copies.ts";

@@ -14,7 +14,12 @@ export const tooLong = ({ bytes }: RoomUpload): PlexusError =>
 /** How parts are kept. */
 export interface Keeping {
   read(file: RoomUpload, index: number): Promise<Uint8Array>;
-  keep(index: number, part: Uint8Array, found?: FoundType): Promise<RoomUpload>;
+  /** `replaced`: the blob that had the part until now. */
+  keep(
+    index: number,
+    part: Uint8Array,
+    more: { readonly found?: FoundType | undefined; readonly replaced?: string | undefined },
+  ): Promise<RoomUpload>;
   /** Waits for its turn. */
   scrub<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -60,27 +65,28 @@ export async function receive(body: AsyncIterable<Uint8Array>, upload: RoomUploa
  *  what it says of place and camera: so what is whole has nothing of it any more. */
 async function keepPart(upload: RoomUpload, index: number, part: Buffer, at: Keeping): Promise<RoomUpload> {
   const found = index === 0 ? typeOf(part) : undefined;
+  const replaced = upload.parts[index];
   const format = upload.keeps === true ? undefined : scrubbedFormat(found?.type ?? upload.type);
-  if (format === undefined) return at.keep(index, part, found);
+  if (format === undefined) return at.keep(index, part, { found, replaced });
   const { bytes } = upload;
   if (bytes > filePictureBytesMax) {
     const problem = "it can be sent with all that it says of place and camera: `metadata keep`";
     throw new PlexusError(failure("TOO_LARGE", { bytes, filePictureBytesMax, problem }));
   }
-  if (index * filePartBytes + part.length < bytes) return at.keep(index, part, found);
+  if (index * filePartBytes + part.length < bytes) return at.keep(index, part, { found, replaced });
   return at.scrub(async () => {
     const had = Buffer.allocUnsafe(bytes);
     for (let before = 0; before < index; before += 1) had.set(await at.read(upload, before), before * filePartBytes);
     had.set(part, index * filePartBytes);
     const whole = Buffer.from(had);
     // What is not a whole picture is a file like others, as it came.
-    if (!scrub(format, whole)) return at.keep(index, part, { type: unknownType });
+    if (!scrub(format, whole)) return at.keep(index, part, { found: { type: unknownType }, replaced });
     for (let before = 0; before < index; before += 1) {
       const [start, end] = [before * filePartBytes, (before + 1) * filePartBytes];
       const next = whole.subarray(start, end);
-      if (!next.equals(had.subarray(start, end))) await at.keep(before, next);
+      if (!next.equals(had.subarray(start, end))) await at.keep(before, next, { replaced: upload.parts[before] });
     }
-    return at.keep(index, whole.subarray(index * filePartBytes), found);
+    return at.keep(index, whole.subarray(index * filePartBytes), { found, replaced });
   });
 }
 

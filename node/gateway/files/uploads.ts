@@ -19,19 +19,21 @@ import {
   schema,
   textFault,
   wireLimits,
+  type Failure,
   type RoomUpload,
 } from "../../../protocols/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import { callerOf } from "../edge/http.ts";
 import { whileItGoesOn } from "../edge/long-bodies.ts";
 import { demand } from "../edge/refusals.ts";
+import { createReservations } from "../edge/rates.ts";
 import type { Rate } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { admitQuota } from "../quotas.ts";
 import { receive, tooLong, Turns, Writers, type Keeping } from "./receiving.ts";
 import { newFileKey, readPart, roomActor, sealPart } from "./sealed.ts";
 
-const { fileBytesMax, fileNameCharsMax } = wireLimits;
+const { fileBytesMax, fileNameCharsMax, filePartBytes } = wireLimits;
 const version = "1.0.0";
 const path = "/files/uploads";
 const tags = ["room"];
@@ -48,6 +50,10 @@ interface Uploading {
   readonly ask: (request: FastifyRequest, id: string, message: { readonly type: string }) => Promise<RoomUpload>;
   /** Keeps parts in a person's name. */
   readonly keeping: (by: string, upload: RoomUpload) => Keeping;
+  /** Gives an upload up, in the caller's name. */
+  readonly drop: (request: FastifyRequest, id: string) => Promise<void>;
+  /** Bytes of a person that are written anew, because a request goes on within a part. */
+  readonly rewritten: ReturnType<typeof createReservations>;
 }
 
 /** Has the routes of this scope take bytes as they come. */
@@ -71,19 +77,35 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
     keeping: (by, { id, epoch, key }) => ({
       read: (file, index) => readPart(blobs, file, index),
       scrub: (work) => scrubbing.take(work),
-      async keep(index, part, found) {
+      async keep(index, part, { found, replaced }) {
         const sealed = sealPart({ id, key }, index, { bytes: part, random });
         const fact = { type: "uploadPart", id, by, epoch, index, bytes: part.length, ...(found && { found }) };
-        const commit = (hash: string) => {
+        let unneeded = replaced;
+        const kept = await blobs.put(roomActor(id), sealed, async (hash) => {
           const named = { ...fact, part: hash };
-          return said(id, named);
-        };
-        return demand(await blobs.put(roomActor(id), sealed, commit)) as RoomUpload;
+          const answer = await said(id, named);
+          // Of what failed otherwise it is not known whether the room has it.
+          if (!answer.ok) unneeded = isRefusal(answer.error) ? hash : undefined;
+          return answer;
+        });
+        // The part before is fact until the room has said that it has this one.
+        if (unneeded !== undefined && (kept.ok || unneeded !== replaced)) await blobs.forget(roomActor(id), [unneeded]);
+        return demand(kept) as RoomUpload;
       },
     }),
+    drop: async (request, id) => {
+      const dropped = await uploading.ask(request, id, { type: "uploadDrop" });
+      // A node of the version before does not say what it was.
+      await blobs.forget(roomActor(id), (dropped as Partial<RoomUpload>).parts ?? []);
+    },
+    rewritten: createReservations(limits.fileRewriteRate, limits.rateRows, at.clock, random),
   };
   return [creation(uploading), state(uploading), writing(uploading), ending(uploading)];
 }
+
+/** Whether the room has said that a part is none of its own. */
+const isRefusal = ({ code }: Failure): boolean =>
+  ["CHANGED_MEANWHILE", "NOT_FOUND", "BAD_REQUEST", "NOT_A_MEMBER"].includes(code);
 
 /** Refuses people who come too often. */
 const limited = ({ rates }: GatewayContext, name: string, rate: Rate) => {
@@ -137,7 +159,7 @@ const state = ({ writers, ask }: Uploading): RouteOptions => ({
   },
 });
 
-const writing = ({ at, writers, ask, keeping }: Uploading): RouteOptions => ({
+const writing = ({ at, writers, ask, keeping, rewritten }: Uploading): RouteOptions => ({
   method: "PATCH",
   url: `${path}/:id`,
   config: { ...config, errors: ["CHANGED_MEANWHILE", "NOT_FOUND", "TOO_LARGE", "DISK_FULL", "OVERLOADED"] },
@@ -146,7 +168,12 @@ const writing = ({ at, writers, ask, keeping }: Uploading): RouteOptions => ({
   async handler(request, reply) {
     const id = idOf(request);
     const { user, actor } = callerOf(request);
-    const message = { type: "uploadTake", offset: numberIn(request, "upload-offset") };
+    const offset = numberIn(request, "upload-offset");
+    const message = { type: "uploadTake", offset };
+    const again = offset % filePartBytes;
+    const retryAfterMs = rewritten.wait(user, again);
+    if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
+    rewritten.take(user, again);
     const body = request.body as Readable | undefined;
     if (typeof body?.[Symbol.asyncIterator] !== "function") throw bad("content-type", `send ${bodyType}`);
     await writers.end(id, user);
@@ -161,7 +188,7 @@ const writing = ({ at, writers, ask, keeping }: Uploading): RouteOptions => ({
   },
 });
 
-const ending = ({ writers, ask }: Uploading): RouteOptions => ({
+const ending = ({ writers, drop }: Uploading): RouteOptions => ({
   method: "DELETE",
   url: `${path}/:id`,
   config,
@@ -170,7 +197,7 @@ const ending = ({ writers, ask }: Uploading): RouteOptions => ({
   async handler(request, reply) {
     const id = idOf(request);
     await writers.end(id, callerOf(request).user);
-    await ask(request, id, { type: "uploadDrop" });
+    await drop(request, id);
     return reply.code(204).send();
   },
 });

@@ -73,6 +73,7 @@ describe("backups into a folder", () => {
       kernel: { ask: async () => refused(failure("NOT_FOUND")) },
       measured: () => undefined,
       blobs: {
+        forget: async () => undefined,
         put: async () => refused(failure("NOT_FOUND")),
         read: async (_, hash) => (files.has(hash) ? ok(files.get(hash) as Uint8Array) : refused(failure("NOT_FOUND"))),
       },

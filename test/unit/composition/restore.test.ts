@@ -110,6 +110,7 @@ describe("a restore", () => {
         kernel: { ask: async () => refused(failure("NOT_FOUND")) },
         measured: () => undefined,
         blobs: {
+          forget: async () => undefined,
           put: async () => refused(failure("NOT_FOUND")),
           read: async (_, hash) => (files.has(hash) ? ok(files.get(hash)!) : refused(failure("NOT_FOUND"))),
         },

@@ -14,6 +14,7 @@ describe("gateway: pictures and sounds for agents", () => {
       held.set(`${actor}/${hashOf(bytes)}`, Uint8Array.from(bytes));
       return commit(hashOf(bytes));
     },
+    forget: async () => undefined,
     async read(actor, hash) {
       const bytes = held.get(`${actor}/${hash}`);
       return bytes === undefined ? refused(failure("NOT_FOUND", { blob: hash })) : ok(bytes);

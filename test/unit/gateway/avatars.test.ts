@@ -22,6 +22,7 @@ function memoryBlobs(): ActorBlobs & {
       held.set(hashOf(bytes), Uint8Array.from(bytes));
       return commit(hashOf(bytes));
     },
+    forget: async () => undefined,
     async read(_actor, hash) {
       const bytes = held.get(hash);
       return bytes === undefined ? refused(failure("NOT_FOUND", { blob: hash })) : ok(bytes);

@@ -16,6 +16,7 @@ import {
   ok,
   refused,
   wireLimits,
+  type FileHeld,
   type RoomFile,
   type RoomMessage,
   type SearchPage,
@@ -47,6 +48,13 @@ describe("gateway: files in rooms", () => {
     async read(actor, hash) {
       const bytes = held.get(`${actor}/${hash}`);
       return bytes === undefined ? refused(failure("NOT_FOUND", { blob: hash })) : ok(bytes);
+    },
+    async forget(actor, hashes) {
+      for (const hash of hashes) {
+        const message = { type: "fileHeld", hash };
+        const answer = await fixture.kernel.ask({ to: actor, from: "node", message, timeoutMs: 5_000 });
+        if (answer.ok && !(answer.value as FileHeld).held) held.delete(`${actor}/${hash}`);
+      }
     },
   };
   let fixture: Fixture;
@@ -304,6 +312,15 @@ describe("gateway: files in rooms", () => {
     const given = await created(10);
     const drop = () => fetch(api(`/files/uploads/${given}`), { method: "DELETE", headers: tus(ada) });
     expect([(await drop()).status, (await drop()).status]).to.deep.equal([204, 404]);
+  });
+
+  it("leave nothing behind of a part that was written anew, was refused, or is of an upload that was given up", async () => {
+    const before = held.size;
+    const id = await created(50);
+    for (let at = 0; at < 40; at += 1) expect((await patch(id, at, Buffer.from("x"))).status).to.equal(204);
+    expect(held.size - before, "after 40 requests with a byte each").to.equal(1);
+    await fetch(api(`/files/uploads/${id}`), { method: "DELETE", headers: tus(ada) });
+    expect(held.size - before, "given up").to.equal(0);
   });
 
   it("go on from what came, when a connection stands still and another takes over", async () => {
