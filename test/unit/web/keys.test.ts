@@ -40,6 +40,9 @@ describe("the one rule for keys", () => {
         .toSorted(),
     ).to.deep.equal([
       "terminal/index.ts",
+      "view/files/viewer.tsx",
+      "view/finding/field.tsx",
+      "view/finding/finding-panel.tsx",
       "view/parts/composer.tsx",
       "view/parts/keys.ts",
       "view/parts/pick-list.tsx",
