@@ -260,9 +260,14 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
         const bytes = await own(hash);
         if (!bytes.ok) continue;
         const sent = await storeAt(to, actor, hash, bytes.value);
-        if (sent.ok) meter.count("blobs_copied");
+        if (sent.ok) {
+          meter.count("blobs_copied");
+          continue;
+        }
         // A node that takes nothing now is asked again in the next round.
-        else break;
+        meter.count("blobs_not_copied");
+        log.warn("blob.not.copied", { to, hash, failure: sent.error });
+        break;
       }
     }
   }

@@ -353,22 +353,22 @@ async function writeUnits(at: {
   };
 }
 
-/** Keeps files of actors as a node does. */
-async function keepFiles({
+/** Keeps files of actors as a node does, however many: the folder gets what many nodes had. */
+export async function keepFiles({
   target,
   blobs,
   ports,
 }: {
   readonly target: Store;
   readonly blobs: BlobStore;
-  readonly ports: RestorePorts;
+  readonly ports: Pick<RestorePorts, "clock">;
 }) {
   const owned = await openOwnedBlobs({
     blobs,
     store: target,
     clock: ports.clock,
     prefix: actorBlobPrefix,
-    limits: blobLimits,
+    limits: { ...blobLimits, referencesMax: Infinity },
   });
   async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
     yield bytes;

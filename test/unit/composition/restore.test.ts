@@ -5,10 +5,11 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { createPacing } from "../../../node/backup/index.ts";
 import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backup/backups.ts";
-import { endRestore, restore, type Restored } from "../../../node/composition/restore/restore.ts";
+import { endRestore, keepFiles, restore, type Restored } from "../../../node/composition/restore/restore.ts";
+import { seal } from "../../../node/data-folder/seal.ts";
 import { markFile, journalFolder } from "../../../node/data-folder/index.ts";
 import { readHome } from "../../../node/data-folder/home.ts";
-import { hashOf, openBlobStore } from "../../../node/bulk/blobs/index.ts";
+import { actorBlobPrefix, blobLimits, hashOf, openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
 import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
@@ -38,6 +39,7 @@ import { isPack, valueIn } from "../backup/world.ts";
 import { append, draft, must, openAs, RowStore, snapshot, trim } from "../storage/fixture.ts";
 import { flowingWorld } from "../../fixtures/flowing.ts";
 import { moment } from "../../waits.ts";
+import { FileDisk } from "../../world/index.ts";
 
 type Wish = Parameters<typeof restore>[0];
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
@@ -72,6 +74,25 @@ async function contentOf(journal: Journal, slot: SlotId, actor: ActorId) {
   );
   return { ...(await log.reader.recover(actor)), beside };
 }
+
+describe("a folder that is restored", () => {
+  const world = flowingWorld();
+
+  it("keeps more files than a node takes: many nodes had them", async () => {
+    const target = new RowStore();
+    const rows = Array.from({ length: blobLimits.referencesMax }, (_, at) => {
+      const key = `${actorBlobPrefix}${at.toString(16).padStart(64, "0")}/room/lobby`;
+      return { type: "put" as const, key, value: seal(key, { atMs: 1 }) };
+    });
+    await target.batch(rows);
+    const disk = new FileDisk(world);
+    const blobs = await openBlobStore({ files: disk.open({ life: 1, alive: true }), meter: quietMeter });
+    const keep = await keepFiles({ target, blobs, ports: { clock: world.clock() } });
+    const bytes = Buffer.from("one more");
+    await keep("room/lobby", hashOf(bytes), bytes);
+    expect(await blobs.has(hashOf(bytes))).to.equal(bytes.length);
+  });
+});
 
 describe("a restore", () => {
   const world = flowingWorld();
