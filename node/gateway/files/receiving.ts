@@ -144,12 +144,26 @@ export class Turns {
   }
 }
 
-/** The requests that send bytes now. */
+/** A request that sends bytes, or waits until the one before it has ended. */
+interface Writer {
+  readonly user: string;
+  readonly body: Readable;
+  /** Settles when it and those before it have ended, and what they had is kept. */
+  readonly over: Promise<unknown>;
+  /** Its bytes are read now. */
+  isWriting: boolean;
+  /** Another request has the upload. */
+  isEnded: boolean;
+}
+
+const takenOver = (): PlexusError =>
+  new PlexusError(failure("CHANGED_MEANWHILE", { reason: "another request took over" }));
+
+/** The requests that send bytes now: of an upload one of a person writes, and the others have ended or wait for it, so
+ *  all of them have one place. */
 export class Writers {
-  readonly #all = new Map<
-    string,
-    { readonly user: string; readonly body: Readable; readonly over: Promise<unknown> }
-  >();
+  /** The newest of each upload and person. */
+  readonly #all = new Map<string, Writer>();
   readonly #at: Pick<GatewayContext, "clock" | "limits">;
 
   constructor(at: Pick<GatewayContext, "clock" | "limits">) {
@@ -158,30 +172,49 @@ export class Writers {
 
   /** Ends the one of an upload, if it is the person's; resolves when what it had is kept. */
   async end(id: string, user: string): Promise<void> {
-    const writer = this.#all.get(id);
-    if (writer?.user !== user) return;
-    writer.body.destroy(new PlexusError(failure("CHANGED_MEANWHILE", { reason: "another request took over" })));
-    await writer.over;
+    await this.#end(this.#all.get(`${user}/${id}`));
   }
 
-  /** Runs one. Errors: OVERLOADED, RATE_LIMITED, those of the work. */
+  /** Takes the place of those of the same upload at once, and runs when they have ended. Errors: OVERLOADED,
+   *  RATE_LIMITED, CHANGED_MEANWHILE (another took it over), those of the work. */
   async write<T>(
     id: string,
     { user, body }: { readonly user: string; readonly body: Readable },
     work: (body: AsyncIterable<Uint8Array>) => Promise<T>,
   ): Promise<T> {
+    const key = `${user}/${id}`;
+    const before = this.#all.get(key);
+    if (before === undefined) this.#admit(user);
+    const begin = async (): Promise<T> => {
+      await this.#end(before);
+      if (writer.isEnded) throw takenOver();
+      writer.isWriting = true;
+      return work(untilItStalls(body, this.#at));
+    };
+    const { promise: over, resolve } = Promise.withResolvers<undefined>();
+    const writer: Writer = { user, body, over, isWriting: false, isEnded: false };
+    this.#all.set(key, writer);
+    try {
+      return await begin();
+    } finally {
+      if (this.#all.get(key) === writer) this.#all.delete(key);
+      resolve(undefined);
+    }
+  }
+
+  #admit(user: string): void {
     const { fileWritersMax, fileWritersPerPersonMax } = this.#at.limits;
     if (this.#all.size >= fileWritersMax) throw new PlexusError(failure("OVERLOADED", { fileWritersMax }));
     const own = [...this.#all.values()].filter((writer) => writer.user === user).length;
     if (own >= fileWritersPerPersonMax)
       throw new PlexusError(failure("RATE_LIMITED", { fileWritersPerPersonMax, retryAfterMs: 1_000 }));
-    const working = work(untilItStalls(body, this.#at));
-    const writer = { user, body, over: working.catch(() => undefined) };
-    this.#all.set(id, writer);
-    try {
-      return await working;
-    } finally {
-      if (this.#all.get(id) === writer) this.#all.delete(id);
-    }
+  }
+
+  /** One that waits is answered when its turn comes; the body of one that writes is cut off. */
+  async #end(writer: Writer | undefined): Promise<void> {
+    if (writer === undefined) return;
+    writer.isEnded = true;
+    if (writer.isWriting) writer.body.destroy(takenOver());
+    await writer.over;
   }
 }

@@ -176,14 +176,13 @@ const writing = ({ at, writers, ask, keeping, rewritten }: Uploading): RouteOpti
     rewritten.take(user, again);
     const body = request.body as Readable | undefined;
     if (typeof body?.[Symbol.asyncIterator] !== "function") throw bad("content-type", `send ${bodyType}`);
-    await writers.end(id, user);
-    const upload = await ask(request, id, message);
-    const announced = Number(request.headers["content-length"] ?? 0);
-    if (upload.offset + announced > upload.bytes) throw tooLong(upload);
-    const parts = keeping(actor, upload);
-    const after = await whileItGoesOn(request.raw.socket, () =>
-      writers.write(id, { user, body }, (bytes) => receive(bytes, upload, parts)),
-    );
+    const after = await writers.write(id, { user, body }, async (bytes) => {
+      const upload = await ask(request, id, message);
+      const announced = Number(request.headers["content-length"] ?? 0);
+      if (upload.offset + announced > upload.bytes) throw tooLong(upload);
+      const parts = keeping(actor, upload);
+      return whileItGoesOn(request.raw.socket, () => receive(bytes, upload, parts));
+    });
     return tell(reply.code(204), after).send();
   },
 });

@@ -323,6 +323,45 @@ describe("gateway: files in rooms", () => {
     expect(held.size - before, "given up").to.equal(0);
   });
 
+  it("have one writer each: many requests for one end one another, and take one place of their sender's", async () => {
+    const limits = { fileWritersPerPersonMax: 2, fileStalledMs: 3_600_000, requestTimeoutMs: 3_600_000 };
+    const busy = await startFixture({ blobs, limits });
+    const { token } = await busy.signUp("ada");
+    await busy.request("POST", "/api/v1/rooms", { token, body: { room: "lobby" } });
+    const { port, hostname } = new URL(busy.url);
+    const begun = async (): Promise<string> => {
+      const headers = tus(token, { "upload-length": "10", "upload-metadata": metadata({ room: "lobby" }) });
+      const made = await fetch(`${busy.url}/api/v1/files/uploads`, { method: "POST", headers });
+      return made.headers.get("location") ?? "";
+    };
+    /** A request that sends one byte, and then neither ends nor goes on. */
+    const hold = (pathname: string) => {
+      const writer = { said: "", isOver: false };
+      const socket = connect(Number(port), hostname, () =>
+        socket.write(
+          `PATCH ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n` +
+            "tus-resumable: 1.0.0\r\nupload-offset: 0\r\ncontent-type: application/offset+octet-stream\r\n" +
+            "content-length: 10\r\n\r\n0",
+        ),
+      )
+        .on("data", (data) => Object.assign(writer, { said: writer.said + String(data), isOver: true }))
+        .on("close", () => (writer.isOver = true))
+        .on("error", () => undefined);
+      return { writer, socket };
+    };
+    const ids = [await begun(), await begun(), await begun()] as const;
+    const many = Array.from({ length: 30 }, () => hold(ids[0]));
+    await until("all but one are over", () =>
+      expect(many.filter(({ writer }) => !writer.isOver)).to.have.length.at.most(1),
+    );
+    const others = [hold(ids[1]), hold(ids[2])];
+    await until("one has no place", () =>
+      expect(others.filter(({ writer }) => writer.said.includes("RATE_LIMITED"))).to.have.length(1),
+    );
+    for (const { socket } of [...many, ...others]) socket.destroy();
+    await busy.stop();
+  });
+
   it("go on from what came, when a connection stands still and another takes over", async () => {
     const bytes = noise(3 * filePartBytes, 7);
     const id = await created(bytes.length);
