@@ -60,7 +60,15 @@ export function filesOfPost(
   for (const id of ids) {
     const upload = uploads.find((one) => one.id === id && one.by === from);
     if (upload === undefined) return { refusal: [refuse("NOT_FOUND", { file: id }, replyTo)] };
-    const { offset, epoch: _epoch, keeps: _keeps, by: author, type = "application/octet-stream", ...file } = upload;
+    const {
+      offset,
+      epoch: _epoch,
+      keeps: _keeps,
+      asked: _asked,
+      by: author,
+      type = "application/octet-stream",
+      ...file
+    } = upload;
     if (offset < file.bytes)
       return { refusal: [refuse("BAD_REQUEST", { file: id, problem: "not all of it is here", offset }, replyTo)] };
     kept.push({ ...file, type, author, atMs: nowMs, seq: room.messageSeq + 1 });
@@ -68,7 +76,7 @@ export function filesOfPost(
   return { kept };
 }
 
-const shownUpload = ({ by: _by, atMs, ...upload }: Upload): RoomUpload => ({
+const shownUpload = ({ by: _by, asked: _asked, atMs, ...upload }: Upload): RoomUpload => ({
   ...upload,
   expiresAtMs: atMs + limits.uploadIdleMs,
 });
@@ -107,7 +115,10 @@ function take(room: Room, { by, id, offset }: Of<"uploadTake">, turn: Turn): Eff
   const upload = ownUpload(room, id, by, turn);
   if (upload === undefined) return [refuse("NOT_FOUND", { file: id })];
   if (offset !== undefined && offset !== upload.offset) return [refuse("CHANGED_MEANWHILE", { now: upload.offset })];
-  return uploadEffects(room, { is: "taken", id, epoch: upload.epoch + 1 }, turn);
+  const asks = offset === undefined;
+  // Nobody has begun to write since somebody asked: there is no writer to refuse.
+  if (asks && upload.asked === true) return [reply(shownUpload(upload))];
+  return uploadEffects(room, { is: "taken", id, epoch: upload.epoch + 1, ...(asks && { asked: true }) }, turn);
 }
 
 /** A part is kept. */

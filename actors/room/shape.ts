@@ -110,13 +110,15 @@ export interface Upload extends Omit<RoomUpload, "expiresAtMs"> {
   readonly by: string;
   /** When it began, or the last part was kept. */
   readonly atMs: number;
+  /** The last to take it over asked how far it is, and writes nothing. */
+  readonly asked?: true;
 }
 
 /** What becomes of an upload. */
 export type UploadChange =
   /** `ended`: those that have expired by then. */
   | { readonly is: "begun"; readonly upload: Upload; readonly ended: readonly string[] }
-  | { readonly is: "taken"; readonly id: string; readonly epoch: number }
+  | { readonly is: "taken"; readonly id: string; readonly epoch: number; readonly asked?: true }
   | {
       readonly is: "grown";
       readonly id: string;

@@ -40,7 +40,10 @@ export function evolveUpload(room: Room, change: UploadChange): Room {
     case "begun":
       return { ...room, uploads: [...uploads.filter(({ id }) => !change.ended.includes(id)), change.upload] };
     case "taken":
-      return withOne(change.id, (upload) => ({ ...upload, epoch: change.epoch }));
+      return withOne(change.id, ({ asked: _before, ...upload }) => {
+        const { epoch, asked } = change;
+        return { ...upload, epoch, ...(asked && { asked }) };
+      });
     case "grown": {
       const { index, part, offset, atMs, found } = change;
       return withOne(change.id, (upload) => ({

@@ -147,6 +147,8 @@ export const gatewayLimits = {
    *
    *  However few bytes one has, a part of up to 1 MiB is written anew for it, at each copy. */
   filePartRate: { count: 1_200, windowMs: 60_000 },
+  /** Questions of one person about the state of uploads, and uploads that are given up; more get `RATE_LIMITED`. */
+  fileStateRate: { count: 600, windowMs: 60_000 },
   /** Bytes of one person that are written anew, because a request went on within a part; with more `RATE_LIMITED`.
    *
    *  A client that sends 64 KiB at a time writes each byte eight times. */

@@ -54,6 +54,8 @@ interface Uploading {
   readonly drop: (request: FastifyRequest, id: string) => Promise<void>;
   /** Bytes of a person that are written anew, because a request goes on within a part. */
   readonly rewritten: ReturnType<typeof createReservations>;
+  /** Refuses people who ask or give up too often. */
+  readonly seldom: (request: FastifyRequest) => Promise<void>;
 }
 
 /** Has the routes of this scope take bytes as they come. */
@@ -98,6 +100,7 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
       // A node of the version before does not say what it was.
       await blobs.forget(roomActor(id), (dropped as Partial<RoomUpload>).parts ?? []);
     },
+    seldom: limited(at, "fileState", limits.fileStateRate),
     rewritten: createReservations(limits.fileRewriteRate, limits.rateRows, at.clock, random),
   };
   return [creation(uploading), state(uploading), writing(uploading), ending(uploading)];
@@ -145,12 +148,12 @@ const creation = ({ at, ask }: Uploading): RouteOptions => ({
   },
 });
 
-const state = ({ writers, ask }: Uploading): RouteOptions => ({
+const state = ({ writers, ask, seldom }: Uploading): RouteOptions => ({
   method: "HEAD",
   url: `${path}/:id`,
   config,
   schema: { summary: "How many bytes of an upload are kept", tags, params },
-  onRequest: speakTus,
+  onRequest: [speakTus, seldom],
   async handler(request, reply) {
     const id = idOf(request);
     await writers.end(id, callerOf(request).user);
@@ -187,12 +190,12 @@ const writing = ({ at, writers, ask, keeping, rewritten }: Uploading): RouteOpti
   },
 });
 
-const ending = ({ writers, drop }: Uploading): RouteOptions => ({
+const ending = ({ writers, drop, seldom }: Uploading): RouteOptions => ({
   method: "DELETE",
   url: `${path}/:id`,
   config,
   schema: { summary: "Gives up an upload", tags, params },
-  onRequest: speakTus,
+  onRequest: [speakTus, seldom],
   async handler(request, reply) {
     const id = idOf(request);
     await writers.end(id, callerOf(request).user);

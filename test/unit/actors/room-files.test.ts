@@ -119,6 +119,22 @@ describe("files of a room", () => {
     expect(ok<RoomUpload>(fixture, "ada", part(1, 1, 10, { epoch: 2 }))).to.include({ offset: filePartBytes + 10 });
   });
 
+  it("write nothing where somebody asks again how far they are, and nobody began to write", () => {
+    const fixture = inLobby();
+    begin(fixture, "ada", 1, 10);
+    const asked = (): RoomUpload => ok<RoomUpload>(fixture, "ada", { type: "uploadTake", id: idOf(1) });
+    const written = (): number => fixture.journalOf(lobby).length;
+    const { epoch } = asked();
+    const before = written();
+    for (let of = 0; of < 20; of += 1) expect(asked().epoch).to.equal(epoch);
+    expect(written() - before, "changes of 20 questions").to.equal(0);
+    // A writer is refused from the next question on.
+    ok(fixture, "ada", { type: "uploadTake", id: idOf(1), offset: 0 });
+    ok(fixture, "ada", part(1, 0, 5, { epoch: epoch + 1 }));
+    expect(asked()).to.include({ offset: 5, epoch: epoch + 2 });
+    expect(code(fixture, "ada", part(1, 0, 6, { epoch: epoch + 1 }))).to.equal("CHANGED_MEANWHILE");
+  });
+
   it("expire a day after the last part, hold nothing then, and make room for others", () => {
     const fixture = inLobby();
     for (let of = 1; of <= actorLimits.roomUploadsPerPersonMax; of += 1) begin(fixture, "ada", of, 10);

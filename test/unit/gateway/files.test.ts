@@ -362,6 +362,18 @@ describe("gateway: files in rooms", () => {
     await busy.stop();
   });
 
+  it("are asked for and given up at a rate", async () => {
+    const limits = { fileStateRate: { count: 3, windowMs: 3_600_000 } };
+    const strict = await startFixture({ blobs, limits });
+    const { token } = await strict.signUp("ada");
+    const at = `${strict.url}/api/v1/files/uploads/${"0".repeat(20)}.lobby`;
+    const statuses: number[] = [];
+    for (const method of ["HEAD", "DELETE", "HEAD", "HEAD", "DELETE"])
+      statuses.push((await fetch(at, { method, headers: tus(token) })).status);
+    expect(statuses).to.deep.equal([404, 404, 404, 429, 429]);
+    await strict.stop();
+  });
+
   it("go on from what came, when a connection stands still and another takes over", async () => {
     const bytes = noise(3 * filePartBytes, 7);
     const id = await created(bytes.length);
