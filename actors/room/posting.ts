@@ -264,11 +264,13 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
 function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): Effects {
   if (message.author !== turn.from && !hasByRank(room, turn.from, "room.delete"))
     return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
-  if (message.deletedAtMs !== undefined) return [reply(message, turn.replyTo)];
-  const next = emptied(message, turn.nowMs);
-  const event = { type: "deleted", message: next, by: turn.from } as const;
-  if (message.files === undefined) return changed(room, turn, event);
   const { kept: gone } = command;
+  const isGone = message.deletedAtMs !== undefined;
+  if (isGone && gone?.length === 0) return [reply(message, turn.replyTo)];
+  const next = isGone ? message : emptied(message, turn.nowMs);
+  const event = { type: "deleted", message: next, by: turn.from } as const;
+  // A node before files, which deleted a message, left what is kept of its files.
+  if (message.files === undefined && !isGone) return changed(room, turn, event);
   if (gone !== undefined) return [...eventEffects(room, turn, [event], [], { gone }), reply(next, turn.replyTo)];
   const tag: KeptTag = { type: "kept", command, from: turn.from, to: turn.replyTo };
   return [{ type: "read", range: keptOf(message.seq), tag }];

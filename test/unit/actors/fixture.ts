@@ -296,6 +296,11 @@ export class Fixture {
     return this.#read(actor, { from: prefix, to: `${prefix}\x7f`, limit: Infinity });
   }
 
+  /** What a node of another version left. */
+  putRecords(actor: ActorId, rows: readonly Row[]): void {
+    for (const { key, value } of rows) this.#live(actor).records.set(key, value);
+  }
+
   /** Durable events of an actor's stream, as a follower gets them. */
   stream(topic: ActorId): readonly Published[] {
     return this.published.filter((one) => one.topic === topic && one.at !== undefined);

@@ -87,6 +87,25 @@ describe("files of a room", () => {
     expect(JSON.stringify(events)).not.to.include(files[0]);
   });
 
+  it("go with the message that a node before files deleted, once it is deleted again", () => {
+    const fixture = inLobby();
+    const id = uploaded(fixture, "ada", 1);
+    const { seq } = post(fixture, "ada", "two", { files: [id] });
+    const left = ["file/", "kept/", "part/"].flatMap((prefix) => fixture.records(lobby, prefix));
+    const remove = () => fixture.ok<RoomMessage>("user/ada", lobby, { type: "delete", seq });
+    const deleted = remove();
+    fixture.putRecords(lobby, left);
+    expect(records(fixture)).to.have.length(3);
+    const said = fixture.stream(lobby).length;
+    expect(remove()).to.deep.equal(deleted);
+    expect(records(fixture)).to.deep.equal([]);
+    expect(code(fixture, "bob", { type: "file", id })).to.equal("NOT_FOUND");
+    expect(held(fixture, hash(1_000))).to.equal(false);
+    // With nothing left there is nothing to say.
+    expect(remove()).to.deep.equal(deleted);
+    expect(fixture.stream(lobby)).to.have.length(said + 1);
+  });
+
   it("are posted once, by the person who sent them, when all of them is here", () => {
     const fixture = inLobby();
     const id = uploaded(fixture, "ada", 1);
