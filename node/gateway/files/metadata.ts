@@ -2,7 +2,7 @@
  *  where it stands, so the file keeps its length and every offset in it. How the picture is turned stays, and so do its
  *  colours. Nothing is decoded.
  *
- *      JPEG   segments:  Exif → one that only says how it is turned; other APPn and comments → zeros
+ *      JPEG   segments:  Exif → one that only says how it is turned; all others but frames, tables and scans → zeros
  *      PNG    chunks:    eXIf → the same; texts, times and what is not of the standard → a chunk of zeros
  *      WebP   chunks:    EXIF → the same; XMP and what is not of the standard → zeros
  *
@@ -58,15 +58,20 @@ function afterScan(bytes: Buffer, from: number): number {
   return bytes.length;
 }
 
+/** What JFIF says of the picture: its last two bytes are how large the small picture behind it is. */
+const jfifBytes = 14;
+
+/** Frames, tables and scans stay: all from C0 to DF but C8, which nothing uses. The others are of no use to a decoder, known or not. */
 function scrubSegment(data: Buffer, marker: number): void {
-  const isApp = marker >= 0xe0 && marker <= 0xef;
-  if (!isApp && marker !== 0xfe) return;
+  if (marker >= 0xc0 && marker <= 0xdf && marker !== 0xc8) return;
   const begins = (...names: readonly string[]): boolean => names.some((name) => text(data, 0, name.length) === name);
-  // Colours, and what decoders need to know of them.
-  const stays =
-    (marker === 0xe0 && begins("JFIF\0")) ||
-    (marker === 0xe2 && begins("ICC_PROFILE\0")) ||
-    (marker === 0xee && begins("Adobe"));
+  // What comes after is a small picture of the picture, maybe of what was cut away.
+  if (marker === 0xe0 && begins("JFIF\0") && data.length >= jfifBytes) {
+    data.fill(0, jfifBytes);
+    data.fill(0, jfifBytes - 2, jfifBytes);
+    return;
+  }
+  const stays = (marker === 0xe2 && begins("ICC_PROFILE\0")) || (marker === 0xee && begins("Adobe"));
   if (stays) return;
   if (marker === 0xe1 && begins("Exif\0\0")) return scrubExif(data.subarray(6));
   data.fill(0);
@@ -107,17 +112,27 @@ const webpChunks = new Set(["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICC
 function scrubWebp(bytes: Buffer): boolean {
   const end = bytes.readUInt32LE(4) + 8;
   if (end > bytes.length) return false;
-  for (let at = 12; at < end;) {
-    if (at + 8 > end) return false;
+  if (!scrubChunks(bytes.subarray(12, Math.max(12, end)), webpChunks)) return false;
+  bytes.fill(0, end);
+  return true;
+}
+
+/** What a frame of a moving picture has before its chunks: where it is, how large and how long. */
+const webpFrameBytes = 16;
+const webpFrameChunks = new Set(["VP8 ", "VP8L", "ALPH"]);
+
+function scrubChunks(bytes: Buffer, stays: ReadonlySet<string>): boolean {
+  for (let at = 0; at < bytes.length;) {
+    if (at + 8 > bytes.length) return false;
     const type = text(bytes, at, 4);
     const length = bytes.readUInt32LE(at + 4);
-    if (at + 8 + length > end) return false;
+    if (at + 8 + length > bytes.length) return false;
     const data = bytes.subarray(at + 8, at + 8 + length);
     if (type === "EXIF") scrubExif(text(data, 0, 6) === "Exif\0\0" ? data.subarray(6) : data);
-    else if (!webpChunks.has(type)) data.fill(0);
+    else if (!stays.has(type)) data.fill(0);
+    else if (type === "ANMF" && !scrubChunks(data.subarray(webpFrameBytes), webpFrameChunks)) return false;
     at += 8 + length + (length % 2);
   }
-  bytes.fill(0, end);
   return true;
 }
 

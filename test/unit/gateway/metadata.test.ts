@@ -125,6 +125,24 @@ describe("what a picture says beside the picture", () => {
     expect(pictureIn(plain)).to.deep.equal({ format: "png", width: 7, height: 5, moves: false });
   });
 
+  it("goes from a small picture of it, from markers that nobody knows, and from frames of one that moves", () => {
+    const small = segment(0xe0, Buffer.from(`JFIF\0\x01\x01\0\0\x01\0\x01\x09\x09${secret}`, "latin1"));
+    const unknown = [0x02, 0xf0, 0xbf, 0xfd].map((marker) => segment(marker, Buffer.from(secret)));
+    const whole = Buffer.concat([Buffer.from([0xff, 0xd8]), small, ...unknown, frame, scan, Buffer.from([0xff, 0xd9])]);
+    expect([scrub("jpeg", whole), whole.includes("16.3738E"), whole.includes("JFIF")]).to.deep.equal([
+      true,
+      false,
+      true,
+    ]);
+    // It has none, and says so.
+    expect([...whole.subarray(18, 20)]).to.deep.equal([0, 0]);
+    expect([frame, scan].map((part) => whole.includes(part))).to.deep.equal([true, true]);
+    const parts = riff(["VP8L", Buffer.from([0x2f, 9, 0, 1, 0])], ["makr", Buffer.from(secret)]).subarray(12);
+    const moving = riff(["ANIM", Buffer.alloc(6)], ["ANMF", Buffer.concat([Buffer.alloc(16, 1), parts])]);
+    expect([scrub("webp", moving), moving.includes("16.3738E")]).to.deep.equal([true, false]);
+    expect([moving.includes("VP8L"), moving.includes(Buffer.alloc(16, 1))]).to.deep.equal([true, true]);
+  });
+
   it("is looked for in nothing that is not a whole picture, whatever the bytes are", () => {
     fc.assert(
       fc.property(
