@@ -47,6 +47,11 @@ export const actorLimits = {
   roomUploadsPerPersonMax: 16,
   /** Bytes of all of them together, as announced; with more `LIMIT_REACHED`. */
   roomUploadBytesMax: 4 * 1024 * 1024 * 1024,
+  /** The same of one person: as much as ten files of a message may have. */
+  roomUploadBytesPerPersonMax: 2560 * 1024 * 1024,
+  /** An upload of which nothing was kept for so long gives way to a new one that a limit of uploads stands against: the
+   *  oldest of the same person, and for limits of the room the oldest of the person who has most there. */
+  uploadYieldsMs: 10 * 60_000,
   /** An upload of which no byte came for so long is gone, and so is a file that was not posted. */
   uploadIdleMs: 24 * 3_600_000,
   /** “Is typing” holds this long unless repeated.

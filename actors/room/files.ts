@@ -89,6 +89,43 @@ function uploadEffects(room: Room, change: UploadChange, turn: Turn): Effects {
   return [persist(uploadChanged(change)), reply(upload === undefined ? {} : shownUpload(upload), turn.replyTo)];
 }
 
+type Wanted = Pick<Upload, "by" | "bytes">;
+
+const sumOf = (uploads: readonly Wanted[], of: (upload: Wanted) => number): number =>
+  uploads.reduce((sum, upload) => sum + of(upload), 0);
+
+/** What uploads are counted by, for a person and for the room. */
+const uploadRules = [
+  { of: () => 1, own: "roomUploadsPerPersonMax", all: "roomUploadsMax" },
+  { of: ({ bytes }: Wanted) => bytes, own: "roomUploadBytesPerPersonMax", all: "roomUploadBytesMax" },
+] as const;
+
+/** The uploads that stay when another one begins; the limit where none that stands against it may give way. Nobody
+ *  gives way to a person who has more. */
+function withPlaceFor(uploads: readonly Upload[], wanted: Wanted, nowMs: number): readonly Upload[] | string {
+  let left = uploads;
+  for (const { of, own, all } of uploadRules) {
+    const shareOf = (by: string): number =>
+      sumOf(
+        [...left, wanted].filter((upload) => upload.by === by),
+        of,
+      );
+    for (;;) {
+      const isOwn = shareOf(wanted.by) > limits[own];
+      if (!isOwn && sumOf([...left, wanted], of) <= limits[all]) break;
+      const [oldest] = left
+        .filter(({ by, atMs }) => {
+          const mayGo = isOwn ? by === wanted.by : shareOf(by) >= shareOf(wanted.by);
+          return mayGo && atMs + limits.uploadYieldsMs <= nowMs;
+        })
+        .toSorted((one, other) => shareOf(other.by) - shareOf(one.by) || one.atMs - other.atMs);
+      if (oldest === undefined) return isOwn ? own : all;
+      left = left.filter((upload) => upload !== oldest);
+    }
+  }
+  return left;
+}
+
 /** A file is to come from a person who may post here. */
 function begin(room: Room, command: Of<"upload">, turn: Turn): Effects {
   const { by, id, name, bytes, key, keeps } = command;
@@ -100,12 +137,9 @@ function begin(room: Room, command: Of<"upload">, turn: Turn): Effects {
   if (bytes > fileBytesMax) return [refuse("TOO_LARGE", { bytes, fileBytesMax })];
   const uploads = uploadsAt(room, turn.nowMs);
   if (uploads.some((upload) => upload.id === id)) return [refuse("ALREADY_DONE")];
-  const own = uploads.filter((upload) => upload.by === by).length;
-  if (own >= limits.roomUploadsPerPersonMax) return [refuse("LIMIT_REACHED", { limit: "roomUploadsPerPersonMax" })];
-  if (uploads.length >= limits.roomUploadsMax) return [refuse("LIMIT_REACHED", { limit: "roomUploadsMax" })];
-  const all = uploads.reduce((sum, upload) => sum + upload.bytes, bytes);
-  if (all > limits.roomUploadBytesMax) return [refuse("LIMIT_REACHED", { limit: "roomUploadBytesMax" })];
-  const ended = (room.uploads ?? []).filter((upload) => !uploads.includes(upload)).map((upload) => upload.id);
+  const left = withPlaceFor(uploads, command, turn.nowMs);
+  if (typeof left === "string") return [refuse("LIMIT_REACHED", { limit: left })];
+  const ended = (room.uploads ?? []).filter((upload) => !left.includes(upload)).map((upload) => upload.id);
   const began = { by, offset: 0, epoch: 0, parts: [], atMs: turn.nowMs, ...(keeps && { keeps }) };
   return uploadEffects(room, { is: "begun", upload: { id, name, bytes, key, ...began }, ended }, turn);
 }

@@ -176,6 +176,42 @@ describe("files of a room", () => {
     ).to.deep.equal([idOf(100)]);
   });
 
+  it("of one person leave room for the others, whatever was announced", () => {
+    const fixture = inLobby();
+    const { fileBytesMax, filesPerMessageMax } = wireLimits;
+    const announce = (by: string, of: number, bytes = fileBytesMax): string =>
+      code(fixture, by, { type: "upload", id: idOf(of), name: "a", bytes, key });
+    const bobs = Array.from({ length: 16 }, (_, of) => announce("bob", of));
+    expect(announce("ada", 50, 1), "beside a person who announced as much as may be").to.equal("accepted");
+    expect(bobs.filter((said) => said === "accepted")).to.have.length(filesPerMessageMax);
+    // Two of them fill the room; who has most there gives way to the person who has less, and not the other way round.
+    for (let of = 100; of < 106; of += 1) announce("cleo", of);
+    expect(announce("ada", 51)).to.equal("LIMIT_REACHED");
+    fixture.pass(actorLimits.uploadYieldsMs);
+    expect(announce("ada", 51)).to.equal("accepted");
+    const of = (by: string): number =>
+      fixture
+        .stateOf<{ uploads: readonly { readonly by: string }[] }>(lobby)
+        .uploads.filter((upload) => upload.by === `user/${by}`).length;
+    expect([of("ada"), of("bob"), of("cleo")]).to.deep.equal([2, filesPerMessageMax - 1, 5]);
+  });
+
+  it("that nothing comes of give way to the next ones of the same person, the oldest first", () => {
+    const fixture = inLobby();
+    const next = { type: "upload", name: "a", bytes: 10, key };
+    for (let of = 1; of <= actorLimits.roomUploadsPerPersonMax; of += 1) {
+      begin(fixture, "ada", of, 10);
+      fixture.pass(1);
+    }
+    expect(code(fixture, "ada", { ...next, id: idOf(50) })).to.equal("LIMIT_REACHED");
+    fixture.pass(actorLimits.uploadYieldsMs);
+    ok(fixture, "ada", { type: "uploadTake", id: idOf(1), offset: 0 });
+    ok(fixture, "ada", part(1, 0, 5));
+    expect(code(fixture, "ada", { ...next, id: idOf(50) })).to.equal("accepted");
+    const asked = (of: number): string => code(fixture, "ada", { type: "uploadTake", id: idOf(of) });
+    expect([1, 2, 3, 50].map(asked)).to.deep.equal(["accepted", "NOT_FOUND", "accepted", "accepted"]);
+  });
+
   it("are bounded, however many are begun and given up", () => {
     const fixture = inLobby();
     let accepted = 0;
