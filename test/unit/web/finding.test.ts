@@ -66,6 +66,9 @@ describe("filters of a search", () => {
   it("are put in and taken out by buttons, one of each name, and no word is lost by it", () => {
     expect(withFilter("tea from:bob pot", "from")).to.equal("tea pot from:");
     expect(withFilter("", "has", "link")).to.equal("has:link ");
+    expect(withFilter("tea has:link", "has", "file")).to.equal("tea has:link has:file ");
+    expect(hasFilter("tea has:link", "has", "file")).to.equal(false);
+    expect(withoutFilter("has:link has:file", "has", "link").trim()).to.equal("has:file");
     const word = fc.constantFrom("tea", '"two words"', "from:bob", "in:lobby", "has:link", "beginn*");
     fc.assert(
       fc.property(fc.array(word, { maxLength: 6 }), fc.constantFrom(...findingFilters), (words, name) => {

@@ -20,22 +20,26 @@ export function filterAt(text: string, caret: number): TypedFilter | undefined {
   return filter && { start: last.index, ...filter };
 }
 
-const ofName = (text: string, name: FindingFilter): readonly string[] =>
-  [...text.matchAll(pieces)].map(([word]) => word).filter((word) => filterIn(word)?.name === name);
+/** Whether a word is such a filter. A message may have several things, so `has` stands once for each of them. */
+function isFilterOf(word: string, name: FindingFilter, value: string | undefined): boolean {
+  const filter = filterIn(word);
+  return filter?.name === name && (name !== "has" || value === undefined || filter.value === value);
+}
 
-export const hasFilter = (text: string, name: FindingFilter): boolean => ofName(text, name).length > 0;
+export const hasFilter = (text: string, name: FindingFilter, value?: string): boolean =>
+  [...text.matchAll(pieces)].some(([word]) => isFilterOf(word, name, value));
 
 /** The text without a filter. */
-export function withoutFilter(text: string, name: FindingFilter): string {
+export function withoutFilter(text: string, name: FindingFilter, value?: string): string {
   return text
-    .replaceAll(pieces, (word) => (filterIn(word)?.name === name ? "" : word))
+    .replaceAll(pieces, (word) => (isFilterOf(word, name, value) ? "" : word))
     .replaceAll(/ {2,}/g, " ")
     .trimStart();
 }
 
 /** The text with a filter at its end, in the place of another of its name. Without a value it waits for one. */
 export function withFilter(text: string, name: FindingFilter, value = ""): string {
-  const others = withoutFilter(text, name).trimEnd();
+  const others = withoutFilter(text, name, value).trimEnd();
   return `${others === "" ? "" : `${others} `}${name}:${value}${value === "" ? "" : " "}`;
 }
 

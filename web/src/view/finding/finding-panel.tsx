@@ -183,13 +183,13 @@ function Filters(props: {
 }) {
   const { text, here } = props;
   const one = (label: string, name: Parameters<typeof withFilter>[1], value?: string) => {
-    const isSet = hasFilter(text, name);
+    const isSet = hasFilter(text, name, value);
     return (
       <button
         type="button"
         className="chip"
         aria-pressed={isSet}
-        onClick={() => props.onText(isSet ? withoutFilter(text, name) : withFilter(text, name, value))}
+        onClick={() => props.onText(isSet ? withoutFilter(text, name, value) : withFilter(text, name, value))}
       >
         {label}
       </button>
@@ -202,6 +202,7 @@ function Filters(props: {
       {one("After …", "after")}
       {one("Before …", "before")}
       {one("With a link", "has", "link")}
+      {one("With a file", "has", "file")}
       {one("Mentions me", "mentions", "me")}
     </div>
   );
