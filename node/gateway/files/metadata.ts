@@ -16,7 +16,8 @@ type Scrubbed = "jpeg" | "png" | "webp";
 export const scrubbedFormat = (type: string | undefined): Scrubbed | undefined =>
   (["jpeg", "png", "webp"] as const).find((format) => type === `image/${format}`);
 
-/** Writes over it, in place. False: it is not a whole picture of that format; nothing is promised of it then. */
+/** Writes over it, in place. False: it is not a whole picture of that format. What was found up to where it breaks off
+ *  is gone all the same, for many programs show what is cut off. */
 export function scrub(format: Scrubbed, bytes: Buffer): boolean {
   return { jpeg: scrubJpeg, png: scrubPng, webp: scrubWebp }[format](bytes);
 }
@@ -42,8 +43,9 @@ function scrubJpeg(bytes: Buffer): boolean {
     }
     if (at + 4 > bytes.length) return false;
     const next = at + 2 + bytes.readUInt16BE(at + 2);
-    if (next < at + 4 || next > bytes.length) return false;
+    if (next < at + 4) return false;
     scrubSegment(bytes.subarray(at + 4, next), marker);
+    if (next > bytes.length) return false;
     at = marker === 0xda ? afterScan(bytes, next) : next;
   }
   return false;
@@ -61,7 +63,7 @@ function afterScan(bytes: Buffer, from: number): number {
 /** What JFIF says of the picture: its last two bytes are how large the small picture behind it is. */
 const jfifBytes = 14;
 
-/** Frames, tables and scans stay: all from C0 to DF but C8, which nothing uses. The others are of no use to a decoder, known or not. */
+/** Frames, tables and scans stay: all from C0 to DF but C8, which nothing uses. No decoder needs the others. */
 function scrubSegment(data: Buffer, marker: number): void {
   if (marker >= 0xc0 && marker <= 0xdf && marker !== 0xc8) return;
   const begins = (...names: readonly string[]): boolean => names.some((name) => text(data, 0, name.length) === name);
@@ -85,8 +87,11 @@ const pngChunks = new Set(
 function scrubPng(bytes: Buffer): boolean {
   for (let at = 8; at + 12 <= bytes.length;) {
     const next = at + 12 + bytes.readUInt32BE(at);
-    if (next > bytes.length) return false;
     const type = text(bytes, at + 4, 4);
+    if (next > bytes.length) {
+      if (!pngChunks.has(type)) bytes.fill(0, at + 8);
+      return false;
+    }
     if (!pngChunks.has(type)) {
       const data = bytes.subarray(at + 8, next - 4);
       if (type === "eXIf") scrubExif(data);
@@ -111,8 +116,7 @@ const webpChunks = new Set(["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICC
 /** https://www.rfc-editor.org/rfc/rfc9649. */
 function scrubWebp(bytes: Buffer): boolean {
   const end = bytes.readUInt32LE(4) + 8;
-  if (end > bytes.length) return false;
-  if (!scrubChunks(bytes.subarray(12, Math.max(12, end)), webpChunks)) return false;
+  if (!scrubChunks(bytes.subarray(12, Math.max(12, end)), webpChunks) || end > bytes.length) return false;
   bytes.fill(0, end);
   return true;
 }
@@ -126,11 +130,11 @@ function scrubChunks(bytes: Buffer, stays: ReadonlySet<string>): boolean {
     if (at + 8 > bytes.length) return false;
     const type = text(bytes, at, 4);
     const length = bytes.readUInt32LE(at + 4);
-    if (at + 8 + length > bytes.length) return false;
     const data = bytes.subarray(at + 8, at + 8 + length);
     if (type === "EXIF") scrubExif(text(data, 0, 6) === "Exif\0\0" ? data.subarray(6) : data);
     else if (!stays.has(type)) data.fill(0);
     else if (type === "ANMF" && !scrubChunks(data.subarray(webpFrameBytes), webpFrameChunks)) return false;
+    if (at + 8 + length > bytes.length) return false;
     at += 8 + length + (length % 2);
   }
   return true;

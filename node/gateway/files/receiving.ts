@@ -79,14 +79,15 @@ async function keepPart(upload: RoomUpload, index: number, part: Buffer, at: Kee
     for (let before = 0; before < index; before += 1) had.set(await at.read(upload, before), before * filePartBytes);
     had.set(part, index * filePartBytes);
     const whole = Buffer.from(had);
-    // What is not a whole picture is a file like others, as it came.
-    if (!scrub(format, whole)) return at.keep(index, part, { found: { type: unknownType }, replaced });
+    // What is not a whole picture is a file like others, without what was found in it.
+    const isWhole = scrub(format, whole);
     for (let before = 0; before < index; before += 1) {
       const [start, end] = [before * filePartBytes, (before + 1) * filePartBytes];
       const next = whole.subarray(start, end);
       if (!next.equals(had.subarray(start, end))) await at.keep(before, next, { replaced: upload.parts[before] });
     }
-    return at.keep(index, whole.subarray(index * filePartBytes), { found, replaced });
+    const last = whole.subarray(index * filePartBytes);
+    return at.keep(index, last, { found: isWhole ? found : { type: unknownType }, replaced });
   });
 }
 

@@ -143,7 +143,23 @@ describe("what a picture says beside the picture", () => {
     expect([moving.includes("VP8L"), moving.includes(Buffer.alloc(16, 1))]).to.deep.equal([true, true]);
   });
 
-  it("is looked for in nothing that is not a whole picture, whatever the bytes are", () => {
+  it("goes from what is cut off, too, wherever that is", () => {
+    for (const [format, whole] of [
+      ["jpeg", jpeg(6)],
+      ["png", pngOf(6)],
+      ["webp", webp(6)],
+    ] as const) {
+      const [first, last] = [whole.indexOf("16.3738E"), whole.lastIndexOf("16.3738E")];
+      for (const cut of [first + 8, last + 8, last - 30]) {
+        const bytes = Buffer.from(whole.subarray(0, cut));
+        const isWhole = scrub(format, bytes);
+        expect([bytes.length, bytes.includes("16.3738E")], `${format} ${cut}`).to.deep.equal([cut, false]);
+        if (cut === first + 8) expect(isWhole, format).to.equal(false);
+      }
+    }
+  });
+
+  it("breaks nothing, whatever the bytes are", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(["jpeg", jpeg(6)] as const, ["png", pngOf(6)] as const, ["webp", webp(6)] as const),
