@@ -274,6 +274,27 @@ describe("files in rooms", () => {
       await sent(bob.page, "about the lost one").getByText("lost.bin").waitFor();
     });
 
+    it("do not stay at the node when the message that took them along was refused, and is discarded", async () => {
+      const { page } = ada;
+      const made: string[] = [];
+      page.on("response", (answer) => {
+        const isNew = answer.request().method() === "POST" && answer.url().endsWith("/files/uploads");
+        if (isNew) made.push(answer.headers()["location"] ?? "");
+      });
+      const headers = { "tus-resumable": "1.0.0", origin: fixture.node.url };
+      await choose(page, [text("gone.txt", "gone")]);
+      await row(page, "gone.txt").getByText("uploaded").waitFor();
+      await choose(page, [text("stays.txt", "stays")]);
+      await row(page, "stays.txt").getByText("uploaded").waitFor();
+      const [gone, stays] = made.map((path) => `${fixture.node.url}${path}`) as [string, string];
+      await page.request.delete(gone, { headers });
+      await page.getByRole("button", { name: "Send", exact: true }).click();
+      const asked = page.waitForRequest((request) => request.method() === "DELETE" && request.url() === stays);
+      await page.locator("article.pending").getByRole("button", { name: "Discard" }).click();
+      expect((await (await asked).response())?.status()).to.equal(204);
+      expect((await page.request.head(stays, { headers })).status()).to.equal(404);
+    });
+
     it("that are too large or too many are told of before anything is sent", async () => {
       const { page } = ada;
       const folder = await mkdtemp(join(tmpdir(), "plexus-files-"));

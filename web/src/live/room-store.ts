@@ -178,7 +178,12 @@ export class RoomStore {
     this.#enqueue(operationId);
   }
 
+  /** The message is not sent. What it would have taken along does not stay at the node, where it would be in the way of
+   *  what the person sends next. */
   discard(operationId: string): void {
+    const post = this.store.latest.pending.find((one) => one.operationId === operationId);
+    const ids = post?.status === "failed" ? (post.files ?? []).flatMap(({ id }) => id ?? []) : [];
+    if (ids.length > 0) void import("./uploads.ts").then(({ giveUp }) => giveUp(ids)).catch(() => undefined);
     this.store.apply({ type: "discarded", operationId }, "now");
     this.#keep(operationId);
   }

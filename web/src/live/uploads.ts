@@ -23,6 +23,11 @@ import { notices } from "./notices.ts";
 import type { RoomStore } from "./room-store.ts";
 import { TopicStore } from "./topic-store.ts";
 
+/** The node need not keep these. What it does not hear goes by itself after a while. */
+export function giveUp(ids: readonly string[]): void {
+  for (const id of ids) void endUpload(id, browserPorts.send);
+}
+
 const keptUploads = "uploads";
 const keptPosts = "posts";
 
@@ -101,7 +106,7 @@ export class Uploads {
     const upload = this.#of(key);
     if (upload === undefined) return;
     this.#running.get(key)?.abort();
-    if (upload.id !== undefined) void endUpload(upload.id, browserPorts.send);
+    if (upload.id !== undefined) giveUp([upload.id]);
     this.#files.delete(key);
     this.#apply({ type: "removed", key });
   }
