@@ -274,6 +274,26 @@ describe("files in rooms", () => {
       await sent(bob.page, "about the lost one").getByText("lost.bin").waitFor();
     });
 
+    it("stay with their tab when it is duplicated: the copy neither sends nor gives up anything", async () => {
+      const { page } = ada;
+      await holdPieces(page);
+      await choose(page, [large("mine.bin")]);
+      await field(page).fill("once only");
+      await page.keyboard.press("Enter");
+      await page.locator("article.pending").filter({ hasText: "once only" }).waitFor();
+      // As a browser does it: the storage of the tab is copied.
+      const [copy] = await Promise.all([page.waitForEvent("popup"), page.evaluate("void open(location.href)")]);
+      await field(copy).waitFor();
+      await choose(copy, [text("other.txt", "of the copy")]);
+      await row(copy, "other.txt").getByText("uploaded").waitFor();
+      expect(await field(copy).inputValue()).to.equal("");
+      expect(await row(copy, "mine.bin").count()).to.equal(0);
+      await copy.getByRole("button", { name: "Remove other.txt" }).click();
+      await copy.close();
+      await page.unroute(pieces);
+      await sent(bob.page, "once only").getByText("mine.bin").waitFor();
+    });
+
     it("do not stay at the node when the message that took them along was refused, and is discarded", async () => {
       const { page } = ada;
       const made: string[] = [];

@@ -27,7 +27,8 @@ export class Files {
   }
 
   async #load(): Promise<Uploads> {
-    const { Uploads } = await import("./uploads.ts");
+    const { Uploads, claimTab } = await import("./uploads.ts");
+    await claimTab(this.#session.keptInTab);
     const uploads = new Uploads(this.#session);
     this.uploads = uploads;
     uploads.store.subscribe(this.#tell);

@@ -190,7 +190,7 @@ export class Session {
     for (const [kind, topic] of waitingTopics(this.kept).slice(0, followedMax))
       if (kind === "room") this.room(topic);
       else this.agent(topic);
-    if (this.keptInTab.places("").length > 0) void this.files.load().catch(() => undefined);
+    if (this.keptInTab.places("").some((place) => place !== "tab")) void this.files.load().catch(() => undefined);
   }
 
   close(): void {

@@ -17,6 +17,7 @@ import {
 } from "../model/uploads.ts";
 import { pageLimits } from "../wire/limits.ts";
 import { browserPorts } from "../wire/sending.ts";
+import { holdsAlone } from "../wire/tab.ts";
 import { endUpload, uploadFile } from "../wire/tus.ts";
 import { newOperationId } from "../wire/index.ts";
 import { notices } from "./notices.ts";
@@ -28,6 +29,21 @@ export function giveUp(ids: readonly string[]): void {
   for (const id of ids) void endUpload(id, browserPorts.send);
 }
 
+/** A browser copies what is kept of a tab to a duplicate of it: the tab that has it goes on with it, and the duplicate
+ *  begins with nothing. Else both would send the messages that wait, and each would give up what the other sends. */
+export async function claimTab(keptInTab: Kept): Promise<void> {
+  const known = keptInTab.read(keptTab);
+  if (typeof known === "string") {
+    if (await holdsAlone(`plexus-tab/${known}`)) return;
+    for (const place of keptInTab.places("")) keptInTab.write(place, undefined);
+  }
+  const own = newOperationId();
+  keptInTab.write(keptTab, own);
+  await holdsAlone(`plexus-tab/${own}`);
+}
+
+/** Which tab it is. */
+export const keptTab = "tab";
 const keptUploads = "uploads";
 const keptPosts = "posts";
 
