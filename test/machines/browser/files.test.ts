@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, open, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -328,8 +328,22 @@ describe("files in rooms", () => {
       await page.locator("main .composer").getByRole("button", { name: "Attach files" }).click();
       await (await chooser).setFiles(path);
       await page.getByText("“huge.bin” has 257 MiB. A file has at most 256 MiB here.").first().waitFor();
+      // A picture of which the node would not take out where it was taken: the person says whether it goes so.
+      const photo = join(folder, "photo.png");
+      await copyFile(path, photo);
+      await truncate(photo, 33 * 1024 * 1024);
+      const again = page.waitForEvent("filechooser");
+      await page.locator("main .composer").getByRole("button", { name: "Attach files" }).click();
+      await (await again).setFiles(photo);
+      const offer = page.getByRole("button", { name: "Send as it is" });
+      await offer.waitFor();
+      await page.getByText("Larger than 32 MiB: “photo.png”.").first().waitFor();
       expect(asked).to.equal(0);
       expect(await attached(page).count()).to.equal(0);
+      const begun = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/uploads"));
+      await offer.click();
+      expect((await begun).headers()["upload-metadata"]).to.contain(`metadata ${btoa("keep")}`);
+      await page.getByRole("button", { name: "Remove photo.png" }).click();
       await choose(
         page,
         Array.from({ length: 11 }, (_, at) => text(`${at}.txt`, "x")),

@@ -62,7 +62,7 @@ describe("a file of a message", () => {
 });
 
 describe("what is chosen to be sent", () => {
-  const file = (name: string, size: number) => ({ name, size });
+  const file = (name: string, size: number, type = "") => ({ name, size, type });
   it("is told what is too large, empty or too much before anything is sent", () => {
     const rules = { filesPerMessageMax: 3, bytesMax: 1_048_576 };
     const { taken, faults } = sifted(
@@ -76,5 +76,17 @@ describe("what is chosen to be sent", () => {
       "“folder” is empty, or a folder. Pack folders into one file.",
       "A message has at most 3 files. Send the others in another one.",
     ]);
+  });
+
+  it("is asked for where it is a picture too large to be freed of place and camera, before anything is sent", () => {
+    const rules = { filesPerMessageMax: 3, pictureBytesMax: 100 };
+    const chosen = [file("a.jpg", 101, "image/jpeg"), file("b.png", 100, "image/png"), file("c.gif", 500, "image/gif")];
+    const names = ({ taken, whole, faults }: ReturnType<typeof sifted<(typeof chosen)[number]>>) => [
+      taken.map(({ name }) => name),
+      whole.map(({ name }) => name),
+      faults,
+    ];
+    expect(names(sifted(chosen, 0, rules))).to.deep.equal([["b.png", "c.gif"], ["a.jpg"], []]);
+    expect(names(sifted(chosen, 0, { filesPerMessageMax: 3 }))).to.deep.equal([["a.jpg", "b.png", "c.gif"], [], []]);
   });
 });

@@ -1,5 +1,6 @@
 import { wireLimits } from "../../../protocols/limits.ts";
 import { cleaned } from "../../../protocols/text/text.ts";
+import { describeBytes } from "../../../protocols/words/amounts.ts";
 import { explain } from "../model/explain.ts";
 import { sifted } from "../model/files.ts";
 import type { Kept } from "../model/kept.ts";
@@ -89,14 +90,19 @@ export class Uploads {
   }
 
   /** Uploads what was chosen, pasted or dropped. What cannot be sent is said before any of it is. */
-  attach(place: string, room: string, chosen: readonly File[]): void {
-    const rules = { filesPerMessageMax: wireLimits.filesPerMessageMax, bytesMax: wireLimits.fileBytesMax };
-    const { taken, faults } = sifted(chosen, uploadsAt(this.store.latest, place).length, rules);
+  attach(place: string, room: string, chosen: readonly File[], { keeps }: { readonly keeps?: true } = {}): void {
+    const { filesPerMessageMax, fileBytesMax: bytesMax, filePictureBytesMax } = wireLimits;
+    const rules = { filesPerMessageMax, bytesMax, ...(!keeps && { pictureBytesMax: filePictureBytesMax }) };
+    const { taken, whole, faults } = sifted(chosen, uploadsAt(this.store.latest, place).length, rules);
     for (const fault of faults) notices.show(fault, "bad");
+    if (whole.length > 0) {
+      const run = () => this.attach(place, room, whole, { keeps: true });
+      notices.show(largePictures(whole, filePictureBytesMax), "bad", { label: "Send as it is", run });
+    }
     const uploads = taken.map((file): Upload => {
       const key = newOperationId();
       this.#files.set(key, file);
-      return { key, place, room, ...aboutOf(file), sentBytes: 0, status: "waiting" };
+      return { key, place, room, ...aboutOf(file), ...(keeps && { keeps }), sentBytes: 0, status: "waiting" };
     });
     this.#apply({ type: "attached", uploads });
   }
@@ -216,10 +222,10 @@ export class Uploads {
     // The run before may still be ending.
     const before = this.#running.get(key);
     if (upload === undefined || file === undefined || before !== undefined || this.#isClosed) return;
-    const { id, name, type, room } = upload;
+    const { id, name, type, room, keeps } = upload;
     const controller = new AbortController();
     this.#running.set(key, controller);
-    const metadata = { filename: name, filetype: type, room };
+    const metadata = { filename: name, filetype: type, room, ...(keeps && { metadata: "keep" }) };
     const end = await uploadFile(
       file,
       { id, metadata },
@@ -284,6 +290,10 @@ export class Uploads {
     keptInTab.write(keptPosts, this.#held.length === 0 ? undefined : this.#held);
   }
 }
+
+const largePictures = (pictures: readonly File[], max: number): string =>
+  `Larger than ${describeBytes(max)}: ${pictures.map(({ name }) => `“${name}”`).join(", ")}. ` +
+  "What says where and with what it was taken stays in a picture of this size.";
 
 const aboutOf = ({ name, type, size, lastModified }: File) => ({
   name: cleaned(name, "line").slice(-wireLimits.fileNameCharsMax),

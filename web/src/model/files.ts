@@ -52,14 +52,20 @@ interface FileRules {
   readonly filesPerMessageMax: number;
   /** Undefined: only the node knows, and says so before any byte is sent. */
   readonly bytesMax?: number | undefined;
+  /** Of larger pictures it does not take out what they say of place and camera. */
+  readonly pictureBytesMax?: number | undefined;
 }
 
-/** Parts those that were chosen in what is uploaded and what is said to the person. Nothing of the rest is sent. */
-export function sifted<Chosen extends { readonly name: string; readonly size: number }>(
+/** The pictures that a node frees of what they say of place and camera. */
+const freed = /^image\/(?:jpeg|png|webp)$/;
+
+/** Parts those that were chosen in what is uploaded and what is said to the person. Nothing of the rest is sent; of
+ *  `whole` only when the person says that they go as they are. */
+export function sifted<Chosen extends { readonly name: string; readonly size: number; readonly type: string }>(
   chosen: readonly Chosen[],
   attached: number,
-  { filesPerMessageMax, bytesMax = Infinity }: FileRules,
-): { readonly taken: readonly Chosen[]; readonly faults: readonly string[] } {
+  { filesPerMessageMax, bytesMax = Infinity, pictureBytesMax = Infinity }: FileRules,
+): { readonly taken: readonly Chosen[]; readonly whole: readonly Chosen[]; readonly faults: readonly string[] } {
   const faults: string[] = [];
   const fit = chosen.filter(({ name, size }) => {
     if (size === 0) faults.push(`“${name}” is empty, or a folder. Pack folders into one file.`);
@@ -67,8 +73,10 @@ export function sifted<Chosen extends { readonly name: string; readonly size: nu
       faults.push(`“${name}” has ${describeBytes(size)}. A file has at most ${describeBytes(bytesMax)} here.`);
     return size > 0 && size <= bytesMax;
   });
-  const taken = fit.slice(0, Math.max(0, filesPerMessageMax - attached));
-  if (taken.length < fit.length)
+  const whole = fit.filter(({ size, type }) => size > pictureBytesMax && freed.test(type));
+  const plain = fit.filter((one) => !whole.includes(one));
+  const taken = plain.slice(0, Math.max(0, filesPerMessageMax - attached));
+  if (taken.length < plain.length)
     faults.push(`A message has at most ${filesPerMessageMax} files. Send the others in another one.`);
-  return { taken, faults };
+  return { taken, whole, faults };
 }

@@ -24,6 +24,8 @@ export type Upload = UploadState & {
   readonly type: string;
   readonly bytes: number;
   readonly modifiedMs: number;
+  /** It is a picture that goes with all that it says of place and camera. */
+  readonly keeps?: true | undefined;
   /** What it is called at the node; from then on it goes on where it was. */
   readonly id?: string | undefined;
   /** How much of it the node has, or will have. */
