@@ -154,8 +154,12 @@ export const gatewayLimits = {
    *  A client that sends 64 KiB at a time writes each byte eight times. */
   fileRewriteRate: { count: 256 * 1024 * 1024, windowMs: 60_000 },
   /** Requests with bytes of files that a node reads at a time, each with 2 MiB of memory; one more gets
-   *  `OVERLOADED`. */
+   *  `OVERLOADED`, or the place of the slowest where that is slower than `fileSlowBytesPerS`. */
   fileWritersMax: 48,
+  /** A request that is slower than this may have to give its place to another one; what it brought is kept. */
+  fileSlowBytesPerS: 32 * 1024,
+  /** No request is slow before it had so much time; what came before half that time counts for less. */
+  fileSlowAfterMs: 5_000,
   /** The same of one person; one more gets `RATE_LIMITED`. */
   fileWritersPerPersonMax: 8,
   /** Such a request takes as long as bytes come; when none has come for so long, it is ended, and what came is kept. */

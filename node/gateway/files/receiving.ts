@@ -153,8 +153,11 @@ interface Writer {
   readonly over: Promise<unknown>;
   /** Its bytes are read now. */
   isWriting: boolean;
-  /** Another request has the upload. */
+  /** Another request has the upload, or the place. */
   isEnded: boolean;
+  readonly sinceMs: number;
+  /** Bytes that came lately, as of a moment: they count half after each `fileSlowAfterMs`. */
+  lately: { readonly bytes: number; readonly atMs: number };
 }
 
 const takenOver = (): PlexusError =>
@@ -184,16 +187,17 @@ export class Writers {
     work: (body: AsyncIterable<Uint8Array>) => Promise<T>,
   ): Promise<T> {
     const key = `${user}/${id}`;
-    const before = this.#all.get(key);
-    if (before === undefined) this.#admit(user);
+    const before = this.#all.get(key) ?? this.#admit(user);
     const begin = async (): Promise<T> => {
       await this.#end(before);
       if (writer.isEnded) throw takenOver();
       writer.isWriting = true;
-      return work(untilItStalls(body, this.#at));
+      return work(this.#counted(writer));
     };
     const { promise: over, resolve } = Promise.withResolvers<undefined>();
-    const writer: Writer = { user, body, over, isWriting: false, isEnded: false };
+    const sinceMs = this.#at.clock.monotonicMs();
+    const lately = { bytes: 0, atMs: sinceMs };
+    const writer: Writer = { user, body, over, isWriting: false, isEnded: false, sinceMs, lately };
     this.#all.set(key, writer);
     try {
       return await begin();
@@ -203,12 +207,38 @@ export class Writers {
     }
   }
 
-  #admit(user: string): void {
-    const { fileWritersMax, fileWritersPerPersonMax } = this.#at.limits;
-    if (this.#all.size >= fileWritersMax) throw new PlexusError(failure("OVERLOADED", { fileWritersMax }));
+  /** Makes place for one more. Where the node has none, the slowest gives way, if it is slow: it is returned. */
+  #admit(user: string): Writer | undefined {
+    const { fileWritersMax, fileWritersPerPersonMax, fileSlowAfterMs, fileSlowBytesPerS } = this.#at.limits;
     const own = [...this.#all.values()].filter((writer) => writer.user === user).length;
     if (own >= fileWritersPerPersonMax)
       throw new PlexusError(failure("RATE_LIMITED", { fileWritersPerPersonMax, retryAfterMs: 1_000 }));
+    if (this.#all.size < fileWritersMax) return undefined;
+    const nowMs = this.#at.clock.monotonicMs();
+    const [slowest] = [...this.#all]
+      .filter(([, writer]) => nowMs - writer.sinceMs >= fileSlowAfterMs)
+      .map(([key, writer]) => ({ key, writer, bytesPerS: this.#bytesPerS(writer, nowMs) }))
+      .toSorted((one, other) => one.bytesPerS - other.bytesPerS);
+    if (slowest === undefined || slowest.bytesPerS >= fileSlowBytesPerS)
+      throw new PlexusError(failure("OVERLOADED", { fileWritersMax }));
+    this.#all.delete(slowest.key);
+    return slowest.writer;
+  }
+
+  #latelyBytes({ lately }: Writer, nowMs: number): number {
+    return lately.bytes * 0.5 ** ((nowMs - lately.atMs) / this.#at.limits.fileSlowAfterMs);
+  }
+
+  #bytesPerS(writer: Writer, nowMs: number): number {
+    return (this.#latelyBytes(writer, nowMs) * Math.LN2 * 1_000) / this.#at.limits.fileSlowAfterMs;
+  }
+
+  async *#counted(writer: Writer): AsyncGenerator<Uint8Array> {
+    for await (const chunk of untilItStalls(writer.body, this.#at)) {
+      const atMs = this.#at.clock.monotonicMs();
+      writer.lately = { bytes: this.#latelyBytes(writer, atMs) + chunk.length, atMs };
+      yield chunk;
+    }
   }
 
   /** One that waits is answered when its turn comes; the body of one that writes is cut off. */

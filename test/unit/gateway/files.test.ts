@@ -363,6 +363,52 @@ describe("gateway: files in rooms", () => {
     await busy.stop();
   });
 
+  it("find a place at a node where those that have them all send next to nothing, and the slowest gives way", async () => {
+    const limits = { fileWritersMax: 2, fileStalledMs: 3_600_000, requestTimeoutMs: 3_600_000 };
+    const full = await startFixture({ blobs, limits });
+    const { token } = await full.signUp("ada");
+    await full.request("POST", "/api/v1/rooms", { token, body: { room: "lobby" } });
+    const { port, hostname } = new URL(full.url);
+    const begun = async (): Promise<string> => {
+      const headers = tus(token, { "upload-length": "10", "upload-metadata": metadata({ room: "lobby" }) });
+      const made = await fetch(`${full.url}/api/v1/files/uploads`, { method: "POST", headers });
+      return made.headers.get("location") ?? "";
+    };
+    const ended: string[] = [];
+    const had = held.size;
+    const slow = await Promise.all(
+      [0, 1].map(async () => {
+        const pathname = await begun();
+        const socket = connect(Number(port), hostname, () =>
+          socket.write(
+            `PATCH ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n` +
+              "tus-resumable: 1.0.0\r\nupload-offset: 0\r\ncontent-type: application/offset+octet-stream\r\n" +
+              "content-length: 10\r\n\r\n0",
+          ),
+        )
+          .on("close", () => ended.push(pathname))
+          .on("error", () => undefined);
+        return { socket, pathname };
+      }),
+    );
+    const fast = await begun();
+    const send = (offset: number): Promise<Response> =>
+      fetch(`${full.url}${fast}`, {
+        method: "PATCH",
+        headers: tus(token, { "upload-offset": String(offset), "content-type": "application/offset+octet-stream" }),
+        body: "0123456789".slice(offset),
+      });
+    await until("one gives way", async () => {
+      // It needs a place to be refused for its offset.
+      const { status } = await send(5);
+      expect([status, ended.length]).to.deep.equal([409, 1]);
+    });
+    expect((await send(0)).status).to.equal(204);
+    expect(held.size - had, "what came is kept").to.equal(2);
+    for (const { socket } of slow) socket.destroy();
+    await full.stop();
+  });
+
   it("are asked for and given up at a rate", async () => {
     const limits = { fileStateRate: { count: 3, windowMs: 3_600_000 } };
     const strict = await startFixture({ blobs, limits });
