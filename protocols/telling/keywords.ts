@@ -1,6 +1,6 @@
 import { searchTerms, searchWords } from "../text/search.ts";
 
-/** One of a person's words, as a text with it has it: every word with a blank behind it, the last one without where only
+/** One of a person's words, as it stands in a text: every word with a blank behind it, the last one without where only
  *  its beginning is looked for. */
 export type KeywordTerm = string;
 
