@@ -100,7 +100,6 @@ function TimeForm({ onDone, ...asked }: Asked & { readonly onDone: () => void })
         label="Date and time"
         description={`In your time zone, ${zone()}.`}
         value={time}
-        min={fieldText(nowMs)}
         required
         onChange={(event) => setTime(event.currentTarget.value)}
         error={faults.of("atMs")}
