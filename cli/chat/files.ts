@@ -1,7 +1,7 @@
 /** `/attach PATH` and `/save N`: files of this machine in a room, and files of a room on this machine. What a file is
  *  called was said by somebody else: it becomes a name in one folder, and nothing that is there is written over. */
 import { once } from "node:events";
-import { open, unlink } from "node:fs/promises";
+import { open, stat, unlink } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -21,7 +21,7 @@ export interface FilePort {
 }
 
 interface Asked {
-  readonly method: "POST" | "PATCH" | "HEAD" | "GET";
+  readonly method: "POST" | "PATCH" | "HEAD" | "GET" | "DELETE";
   readonly headers?: Readonly<Record<string, string | number>>;
   readonly body?: Uint8Array;
 }
@@ -53,7 +53,9 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
 
   return {
     async send(path, room) {
-      const file = await open(path).catch(() => undefined);
+      // A pipe would be waited for when it is opened.
+      const known = await stat(path).catch(() => undefined);
+      const file = known?.isFile() === true ? await open(path).catch(() => undefined) : undefined;
       if (file === undefined) return refused(noFile(path));
       try {
         const { size } = await file.stat();
@@ -70,8 +72,12 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
         const piece = Buffer.alloc(wireLimits.filePartBytes);
         let triesLeft = cliLimits.uploadTriesMax;
         for (let offset = 0; offset < size;) {
-          const { bytesRead } = await file.read(piece, 0, piece.length, offset);
-          if (bytesRead === 0) return refused(noFile(path));
+          const { bytesRead } = await file.read(piece, 0, piece.length, offset).catch(() => ({ bytesRead: 0 }));
+          if (bytesRead === 0) {
+            const ended = await ask(upload, { method: "DELETE", headers: tus });
+            if (ended.ok) ended.value.resume();
+            return refused(noFile(path));
+          }
           const headers = { ...tus, "upload-offset": offset, "content-type": "application/offset+octet-stream" };
           const sent = await ask(upload, { method: "PATCH", headers, body: piece.subarray(0, bytesRead) });
           // What came of a request without an answer, the node says.
@@ -92,7 +98,7 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
       if (!answer.ok) return answer;
       const plain = plainName(name);
       for (let copy = 1; copy <= cliLimits.savedNamesMax; copy += 1) {
-        const path = join(folder, copy === 1 ? plain : numbered(plain, copy));
+        const path = join(folder, copy === 1 ? cut(plain) : numbered(plain, copy));
         const file = await open(path, "wx").catch((error: NodeJS.ErrnoException) => error);
         if (file instanceof Error) {
           if (file.code === "EEXIST") continue;
@@ -116,7 +122,7 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
 
 const noFile = (path: string): Failure => ({
   ...failure("NOT_FOUND", { path }),
-  message: `${path} cannot be read: there is no such file, or it is a folder.`,
+  message: `${path} cannot be read: there is no such file, or it is a folder or a device.`,
 });
 
 /** A name that is one in every folder of every system. */
@@ -129,7 +135,18 @@ export function plainName(name: string): string {
   return plain === "" ? "file" : isDevice ? `_${plain}` : plain;
 }
 
-const numbered = (name: string, copy: number): string => {
+const numbered = (name: string, copy: number): string => cut(name, ` (${copy})`);
+
+/** What file systems take. */
+const nameBytesMax = 255;
+
+/** A name that is short enough, with something before its ending, which stays. */
+function cut(name: string, more = ""): string {
   const at = name.lastIndexOf(".");
-  return at <= 0 ? `${name} (${copy})` : `${name.slice(0, at)} (${copy})${name.slice(at)}`;
-};
+  const ending = at <= 0 || Buffer.byteLength(name.slice(at)) > nameBytesMax / 2 ? "" : name.slice(at);
+  const signs = Array.from(ending === "" ? name : name.slice(0, at));
+  const left = nameBytesMax - Buffer.byteLength(more + ending);
+  let bytes = Buffer.byteLength(signs.join(""));
+  while (bytes > left) bytes -= Buffer.byteLength(signs.pop() ?? "");
+  return `${signs.join("")}${more}${ending}`;
+}

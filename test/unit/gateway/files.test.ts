@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect } from "chai";
 import { Upload, type UploadOptions } from "tus-js-client";
 import { filesOf, plainName } from "../../../cli/chat/files.ts";
@@ -259,7 +259,18 @@ describe("gateway: files in rooms", () => {
     expect(await files.save({ ...file, name: "../../.bashrc\u001b[2J" }, "lobby")).to.deep.equal(
       ok(join(folder, "_.._.bashrc_[2J")),
     );
-    expect(await files.send(join(folder, "none"), "lobby")).to.deep.include({ ok: false });
+    for (const none of ["none", "."]) {
+      const answer = await files.send(join(folder, none), "lobby");
+      expect(answer.ok ? "" : answer.error.code).to.equal("NOT_FOUND");
+    }
+    // As long as a room takes one, and longer than a disk does.
+    const long = `${"\u8a2d".repeat(146)}.pdf`;
+    for (const end of [".pdf", " (2).pdf"]) {
+      const saved = await files.save({ ...file, name: long }, "lobby");
+      const name = saved.ok ? basename(saved.value) : saved.error.message;
+      expect(name).to.match(/^\u8a2d{82,83}/);
+      expect([name.endsWith(end), Buffer.byteLength(name) <= 255]).to.deep.equal([true, true]);
+    }
     const refusedThere = await filesOf(() => ({ url: fixture.url, token: dan }), folder).save(file, "lobby");
     expect(refusedThere.ok ? "" : refusedThere.error.code).to.equal("NOT_A_MEMBER");
     expect(["..", "", "con.txt", "a/b\\c:d", "\u202egpj.exe"].map(plainName)).to.deep.equal([
