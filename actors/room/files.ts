@@ -208,11 +208,11 @@ export const files = (room: Room, { before, limit = pageEntriesDefault }: Of<"fi
 ];
 
 /** Records arrived. */
-export function onFilesRead(room: Room, tag: FileTag, records: readonly ActorRecord[]): Effects {
+export function onFilesRead(room: Room, tag: FileTag, records: readonly ActorRecord[], turn: Turn): Effects {
   const { to } = tag;
   switch (tag.type) {
     case "fileHeld":
-      return [reply({ held: records.length > 0 } satisfies FileHeld, to)];
+      return [...writtenOff(room, turn), reply({ held: records.length > 0 } satisfies FileHeld, to)];
     case "files":
       return [
         reply(
@@ -248,14 +248,20 @@ function pageOf(read: readonly KeptFile[], limit: number): RoomFiles {
   };
 }
 
-/** Whether a blob is needed. What has expired goes, with its key. */
+/** Whether a blob is needed. The question itself writes nothing: it is what makes room on a full disk, where questions
+ *  that write are refused. */
 function fileHeld(room: Room, { hash }: Of<"fileHeld">, turn: Turn): Effects {
-  const uploads = uploadsAt(room, turn.nowMs);
-  const gone = (room.uploads ?? []).filter((upload) => !uploads.includes(upload));
-  const effects = gone.map(({ id }) => persist(uploadChanged({ is: "dropped", id })));
-  if (uploads.some(({ parts }) => parts.includes(hash))) return [...effects, reply({ held: true } satisfies FileHeld)];
+  const isOfUpload = uploadsAt(room, turn.nowMs).some(({ parts }) => parts.includes(hash));
+  if (isOfUpload) return [reply({ held: true } satisfies FileHeld)];
   const tag: FileTag = { type: "fileHeld", to: turn.replyTo };
-  return [...effects, { type: "read", range: one(partKey(hash)), tag }];
+  return [{ type: "read", range: one(partKey(hash)), tag }];
+}
+
+/** Uploads that have expired go, with their keys. */
+function writtenOff(room: Room, { nowMs }: Turn): Effects {
+  const uploads = uploadsAt(room, nowMs);
+  const gone = (room.uploads ?? []).filter((upload) => !uploads.includes(upload));
+  return gone.map(({ id }) => persist(uploadChanged({ is: "dropped", id })));
 }
 
 /** Answers the gateway, which names the person. */

@@ -177,7 +177,7 @@ function onRecords(
     case "fileHeld":
     case "filePlace":
     case "fileKept":
-      return onFilesRead(state, tag, records);
+      return onFilesRead(state, tag, records, turn);
     default:
       return [];
   }

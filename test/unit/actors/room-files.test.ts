@@ -7,6 +7,9 @@ import {
   type RoomUpload,
 } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
+import type { Turn } from "../../../actors/behavior.ts";
+import { forGateway } from "../../../actors/room/files.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import { inLobby, lobby, post, type Page } from "./lobby.ts";
 import type { Fixture } from "./fixture.ts";
 
@@ -174,6 +177,18 @@ describe("files of a room", () => {
     expect(
       fixture.stateOf<{ uploads: readonly { readonly id: string }[] }>(lobby).uploads.map(({ id }) => id),
     ).to.deep.equal([idOf(100)]);
+  });
+
+  it("are asked for by a question that writes nothing itself: on a full disk it would be refused, and make no room", () => {
+    const fixture = inLobby();
+    uploaded(fixture, "ada", 1);
+    const asked = (nowMs: number) => {
+      const turn = { key: "lobby", self: lobby, from: "node", nowMs, replyTo: "waiter" } as unknown as Turn;
+      const effects = forGateway(fixture.stateOf<Room>(lobby), { type: "fileHeld", hash: hash(1_000) }, turn);
+      return effects.map(({ type }) => type);
+    };
+    expect(asked(fixture.nowMs)).to.deep.equal(["reply"]);
+    expect(asked(fixture.nowMs + actorLimits.uploadIdleMs + 1)).to.deep.equal(["read"]);
   });
 
   it("of one person leave room for the others, whatever was announced", () => {
