@@ -61,6 +61,12 @@ interface Followed {
   readonly waiting: Set<() => void>;
 }
 
+/** A log, and where the index stands in it. */
+interface Behind {
+  readonly log: CommittedLog;
+  readonly from: Position;
+}
+
 /** Keeps an index current. */
 export class Projection {
   readonly #ports: ProjectionPorts;
@@ -316,7 +322,7 @@ export class Projection {
   }
 
   async #follow(slot: SlotId, followed: Followed): Promise<void> {
-    const { index, slots } = this.#ports;
+    const { slots } = this.#ports;
     await this.#whole();
     for (let remade = 0; ;) {
       if (this.#endPause !== undefined) {
@@ -338,25 +344,33 @@ export class Projection {
       const from = followed.at;
       if (this.#ended || (from !== undefined && from.seq >= log.seq)) return;
       if (from === undefined) continue;
-      if (index.hasRoom?.() === false) await this.#forget(slot, { log, from });
-      this.#needsRoom();
-      const piece = await log.read(from, this.#limits.pieceBytesMax);
-      if (piece === undefined) followed.at = undefined;
-      else {
-        const asks = { slot, from, chunks: piece.chunks, through: log.seq };
-        const at = await index.ask("apply", asks);
-        followed.at = at;
-        this.#goesOn();
-        this.#cleanLater();
-        // A chunk is committed as a whole: the rest comes with the next news.
-        if (at?.seq === from.seq) return;
-      }
+      followed.at = await this.#apply(slot, { log, from });
+      // A chunk is committed as a whole: the rest comes with the next news.
+      if (followed.at?.seq === from.seq) return;
       for (const heard of followed.waiting) heard();
     }
   }
 
-  /** While there is no room for what is said, what is deleted or edited goes all the same. */
-  async #forget(slot: SlotId, { log, from }: { readonly log: CommittedLog; readonly from: Position }): Promise<void> {
+  /** Applies the next piece of a log, and answers with where the slot stands then. Undefined: it is to be made anew.
+   *  While there is no room for what is said, what is deleted or edited goes all the same. Errors: IndexFull. */
+  async #apply(slot: SlotId, at: Behind): Promise<Position | undefined> {
+    const { log, from } = at;
+    try {
+      this.#needsRoom();
+      const piece = await log.read(from, this.#limits.pieceBytesMax);
+      if (piece === undefined) return undefined;
+      const asks = { slot, from, chunks: piece.chunks, through: log.seq };
+      const reached = await this.#ports.index.ask("apply", asks);
+      this.#goesOn();
+      this.#cleanLater();
+      return reached;
+    } catch (error) {
+      if (error instanceof IndexFull) await this.#forget(slot, at);
+      throw error;
+    }
+  }
+
+  async #forget(slot: SlotId, { log, from }: Behind): Promise<void> {
     for (let at = from; at.seq < log.seq;) {
       const piece = await log.read(at, this.#limits.pieceBytesMax);
       if (piece === undefined) return;

@@ -247,8 +247,12 @@ export class SearchTable {
   clean(): boolean {
     if (!this.#unclean) return false;
     const doubted = this.#all("SELECT author FROM doubted LIMIT ?", limits.clearedAtOnce);
-    if (doubted.length > 0) this.#within(() => doubted.forEach(({ author }) => this.#forget(author as number)));
-    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    try {
+      if (doubted.length > 0) this.#within(() => doubted.forEach(({ author }) => this.#forget(author as number)));
+    } finally {
+      // Where there is no room for that, the words leave the log of writes all the same.
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
     this.#unclean = doubted.length === limits.clearedAtOnce;
     return this.#unclean;
   }

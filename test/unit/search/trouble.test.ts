@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect } from "chai";
 import { indexHere, type Index } from "../../../node/search/index.ts";
 import { Projection, type CommittedLog, type SlotFeed } from "../../../node/search/projection.ts";
@@ -102,6 +103,24 @@ describe("search in trouble", () => {
       for (const name of ["zaphod", "trillian", "heartofgold"]) expect(bytes()).not.to.include(name);
       expect(bytes()).to.include("user/ada");
       await index.close();
+    });
+
+    it("loses what was deleted also where a name of an author cannot be removed", () => {
+      const table = openTable(file);
+      const said = { actor: den, seq: 1, atMs: 1, author: "user/ada", text: "kangaroo", thread: 1, mentions: [] };
+      table.begin(slot);
+      table.add(slot, [{ type: "said", said: { ...said, file: false, reaction: false } }]);
+      const other = new DatabaseSync(file);
+      other.exec("CREATE TRIGGER kept BEFORE DELETE ON author BEGIN SELECT RAISE(ABORT, 'no room'); END");
+      table.forget(slot, [{ type: "gone", actor: den, from: 1, to: 2 }]);
+      expect(bytes()).to.include("kangaroo");
+      expect(() => table.clean()).to.throw("no room");
+      expect(bytes()).not.to.include("kangaroo");
+      other.exec("DROP TRIGGER kept");
+      other.close();
+      expect(table.clean()).to.equal(false);
+      expect(bytes()).not.to.include("user/ada");
+      table.close();
     });
 
     it("stands where it stood when there is no room, and is searched", async () => {
@@ -272,28 +291,34 @@ describe("search in trouble", () => {
       expect(await found(index)).to.deep.equal([1]);
     });
 
+    /** A log behind the position where the index stands, one entry a chunk. */
+    const chunksOf = (messages: readonly RoomMessage[]): readonly (readonly [number, Uint8Array])[] => {
+      let { checksum } = standing;
+      return messages.map((message, at) => {
+        const side = [{ space: "record", put: `message/${message.seq}`, value: message } as const];
+        const entry = { atMs: 1, actor: den, events: [], answers: [], side };
+        const chunk = encodeChunk([encodeEntry(1, 6 + at, entry)], checksum);
+        ({ checksum } = chunk);
+        return [6 + at, chunk.bytes] as const;
+      });
+    };
+    const logOf = (messages: readonly RoomMessage[]): CommittedLog => {
+      const chunks = chunksOf(messages);
+      const read = async (at: { readonly seq: number }) =>
+        ({ chunks: chunks.filter(([first]) => first > at.seq) }) as unknown as Piece;
+      return logAt(standing.seq + messages.length, { read });
+    };
+
     it("what is deleted and edited while the disk has no room: the words go, and what is new comes with the room", async () => {
       let room = true;
       const index: Index = { ...indexHere(file), hasRoom: () => room };
       await fill(index, [rowOf(messageOf(1, { text: "kangaroo" })), rowOf(messageOf(2, { text: "wombat zebra" }))]);
-      const put = (message: RoomMessage) =>
-        ({ space: "record", put: `message/${message.seq}`, value: message }) as const;
-      const sides = [
-        put(messageOf(3, { text: "zebra three" })),
-        put(messageOf(1, { text: "", deletedAtMs: 9 })),
-        put(messageOf(2, { text: "zebra two" })),
-      ];
-      const chunks: [number, Uint8Array][] = [];
-      let checksum = standing.checksum;
-      for (const [at, side] of sides.entries()) {
-        const entry = { atMs: 1, actor: den, events: [], answers: [], side: [side] };
-        const chunk = encodeChunk([encodeEntry(1, 6 + at, entry)], checksum);
-        chunks.push([6 + at, chunk.bytes]);
-        ({ checksum } = chunk);
-      }
-      const read = async (at: { readonly seq: number }) =>
-        ({ chunks: chunks.filter(([first]) => first > at.seq) }) as unknown as Piece;
-      const projection = follow(index, { committed: () => logAt(8, { read }), cut: cutOf([]) });
+      const log = logOf([
+        messageOf(3, { text: "zebra three" }),
+        messageOf(1, { text: "", deletedAtMs: 9 }),
+        messageOf(2, { text: "zebra two" }),
+      ]);
+      const projection = follow(index, { committed: () => log, cut: cutOf([]) });
       room = false;
       projection.wake(slot);
       await world.pass(3_000);
@@ -304,6 +329,27 @@ describe("search in trouble", () => {
       await world.pass(60_000);
       expect(await found(index)).to.deep.equal([3, 2]);
       expect(await reached(projection, 8)).to.include({ seq: 8 });
+    });
+
+    it("what is deleted and edited while SQLite itself says that there is no room", async () => {
+      const index = indexHere(undefined, { memoryBytesMax: 400_000 });
+      await fill(index, [rowOf(messageOf(1, { text: "kangaroo" })), rowOf(messageOf(2, { text: "wombat zebra" }))]);
+      await index.ask("begin", { slot: "chat/2" });
+      for (let count = 64, seq = 1; count >= 1; seq += count) {
+        const rows = Array.from({ length: count }, (_, at) => rowOf(messageOf(seq + at, { text: `word${seq + at}` })));
+        await index.ask("add", { slot: "chat/2", rows }).catch(() => (count = Math.floor(count / 2)));
+      }
+      const log = logOf([
+        messageOf(3, { text: Array.from({ length: 2_000 }, (_, at) => `new${at}`).join(" ") }),
+        messageOf(1, { text: "", deletedAtMs: 9 }),
+        messageOf(2, { text: "zebra two" }),
+      ]);
+      const projection = follow(index, { committed: () => log, cut: cutOf([]) });
+      projection.wake(slot);
+      await world.pass(3_000);
+      expect(figures.get("search_paused")).to.equal(1);
+      expect(await reached(projection, 8)).to.deep.equal(standing);
+      for (const word of ["kangaroo", "wombat"]) expect(await found(index, word)).to.deep.equal([]);
     });
 
     it("slots that lie half made in its file: they go where they are elsewhere, also where nothing is served", async () => {
