@@ -13,6 +13,11 @@ const quoted = (words: readonly string[]): string => {
 
 /** FTS5 has the beginnings of three signs; of shorter ones it joins the lists of all words that begin so. */
 const isShort = (word: string): boolean => Array.from(word).length < 3;
+const isCostly = ({ words, prefix }: SearchTerm): boolean => prefix === true && isShort(words.at(-1) ?? "");
+
+/** Whether the index is asked for some of the terms only: the words of what it finds are then asked for all. */
+export const leavesSomeOut = (terms: readonly SearchTerm[]): boolean =>
+  terms.filter(isCostly).length > searchLimits.shortBeginningsMax;
 
 /** `knows`: whether the index has a word at all. Undefined: nothing can be found. */
 export function textExpression(
@@ -22,11 +27,10 @@ export function textExpression(
 ): string | undefined {
   const parts: string[] = [];
   let shorts = 0;
-  for (const { words, prefix, single } of terms) {
-    // The text itself is asked for all terms: those left out here cost pages, and none is answered that lacks one.
-    const isCostly = prefix === true && isShort(words.at(-1) ?? "");
-    if (isCostly) shorts += 1;
-    if (isCostly && shorts > searchLimits.shortBeginningsMax) continue;
+  for (const term of terms) {
+    const { words, prefix, single } = term;
+    if (isCostly(term)) shorts += 1;
+    if (isCostly(term) && shorts > searchLimits.shortBeginningsMax) continue;
     if (!typos || single !== true) parts.push(quoted(words) + (prefix === true ? " *" : ""));
     else {
       const near = words.flatMap((word) => [word, ...spellingsOf(word)]).filter((word) => knows(word));

@@ -19,11 +19,13 @@ export const searchLimits = {
   /** Rooms up to which the index itself is asked for messages in them; of more, each message with the words is looked
    *  at. */
   placesInIndex: 32,
-  /** Beginnings of one sign or two that the index is asked for, of one search; the texts are asked for the others.
+  /** Beginnings of one sign or two that the index is asked for, of one search; the words of what has these are
+   *  asked for the others.
    *
    *  Each takes a fifth of a second where there are a million messages. */
   shortBeginningsMax: 2,
-  /** With `order: best` the newest so many that fit are compared. */
+  /** With `order: best` the newest so many that fit are compared. So many are looked at for a page, too, where there
+   *  are more short beginnings than the index is asked for; then the search goes on behind them. */
   rankedMax: 1_000,
   /** Memory that SQLite keeps of the file, in KiB; what was read longest ago goes. */
   cacheKiB: 16_384,

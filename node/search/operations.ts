@@ -52,8 +52,9 @@ export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperation
       const query = queryOf(input, reader, behind);
       if (query === undefined) return ok({ found: [], covered: [] });
       const page = await search(at, { query, places: places.value, reader });
-      // What was not searched may have the very words.
-      const isWhole = page.unreachable === undefined && page.covered.every((slot) => slot.behind === undefined);
+      // What was not searched, or is not yet, may have the very words.
+      const { next, unreachable, covered } = page;
+      const isWhole = (next ?? unreachable) === undefined && covered.every((slot) => slot.behind === undefined);
       const mayErr = isWhole && query.terms.some(({ single }) => single);
       if (page.found.length > 0 || behind !== undefined || !mayErr) return ok(page);
       const near = await search(at, { query: { ...query, typos: true }, places: places.value, reader });
@@ -138,7 +139,8 @@ async function search(at: SearchParts, { query, places, reader }: Asked): Promis
     }
     // Nothing up to here is in a place that they may read.
     if (said.end !== undefined) behind = said.end;
-    more = said.more && query.best !== true;
+    // Of the best there is one page; it goes on where the index has not looked at all that may fit.
+    more = said.more && (query.best !== true || said.end !== undefined);
     // Where a place refused, the position may be in it: it is not answered, and the rest is searched at once.
     if (refusing.size === refusedBefore) rounds += 1;
   }

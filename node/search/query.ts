@@ -86,7 +86,8 @@ export function mergeHits(query: Query, parts: readonly Found[]): Found {
   const distinct = new Map(parts.flatMap(({ hits }) => hits.map((hit) => [`${hit.actor} ${hit.seq}`, hit] as const)));
   const all = [...distinct.values()].toSorted(query.best === true ? inScoreOrder : inTimeOrder);
   // Behind the last that a node has named there may be others of it, before what the next node has named.
-  const ends = parts.flatMap((part) => (part.more && query.best !== true ? (part.end ?? part.hits.at(-1) ?? []) : []));
+  const lastOf = ({ end, hits }: Found): Hit | undefined => end ?? (query.best === true ? undefined : hits.at(-1));
+  const ends = parts.flatMap((part) => (part.more ? (lastOf(part) ?? []) : []));
   const end = ends.toSorted(inTimeOrder)[0];
   const known = end === undefined ? all : all.filter((hit) => inTimeOrder(hit, end) <= 0);
   const hits = known.slice(0, query.limit);

@@ -15,7 +15,7 @@ import { rmSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { searchScore, searchVersion, searchWords, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Change, Said } from "./changes.ts";
-import { textExpression } from "./expression.ts";
+import { leavesSomeOut, textExpression } from "./expression.ts";
 import { searchLimits as limits, type TableLimits } from "./limits.ts";
 import {
   hasLink,
@@ -232,14 +232,16 @@ export class SearchTable {
     const looked = this.#newest(match, { query, places, limit, step });
     // Where that ended is a message in a place that was not asked for: it is not to be told of.
     const narrowed = looked.end && this.#expression({ query, places, step, narrowed: true });
-    const found = narrowed === undefined ? looked : this.#newest(narrowed, { query, places, limit, step });
-    if (!best) return { hits: found.hits, more: found.more, ...(found.end && { end: found.end }) };
+    const found =
+      narrowed === undefined || narrowed === match ? looked : this.#newest(narrowed, { query, places, limit, step });
+    const end = found.end && { end: found.end };
+    if (!best) return { hits: found.hits, more: found.more, ...end };
     const scored: Hit[] = [];
     for (const [at, hit] of found.hits.entries()) {
       step();
       scored.push({ ...hit, score: this.#scoreOf(found.ids[at] as number, query) });
     }
-    return { hits: scored.toSorted(inScoreOrder).slice(0, query.limit), more: false };
+    return { hits: scored.toSorted(inScoreOrder).slice(0, query.limit), more: end !== undefined, ...end };
   }
 
   /** Takes off the disk what was deleted, which may lie in the log of writes, and names of which nothing is left. True:
@@ -427,6 +429,8 @@ export class SearchTable {
     const { query, places, limit, step } = at;
     const { afterMs = 0, beforeMs = Infinity, behind } = query;
     const lastMs = Math.min(beforeMs - 1, behind?.atMs ?? Infinity, Math.floor(Number.MAX_SAFE_INTEGER / idsPerMs) - 1);
+    const isPartly = leavesSomeOut(query.terms);
+    const lookedMax = isPartly ? limits.rankedMax : limits.lookedMax;
     const rows = this.#prepared(
       "SELECT message.id, message.place, message.seq FROM found CROSS JOIN message ON message.id = found.rowid " +
         "WHERE found MATCH ? AND found.rowid <= ? AND found.rowid >= ? ORDER BY found.rowid DESC",
@@ -441,11 +445,11 @@ export class SearchTable {
       if (hits.length > limit && atMs < (hits.at(-1)?.atMs ?? 0)) break;
       looked += 1;
       const actor = places.get(row.place);
-      if (looked > limits.lookedMax) {
+      if (looked > lookedMax) {
         end = { actor: "room/0", seq: 0, atMs: atMs + 1 };
         break;
       }
-      if (actor === undefined) continue;
+      if (actor === undefined || (isPartly && this.#scoreOf(row.id, query) === 0)) continue;
       const hit = { actor, seq: row.seq, atMs, id: row.id };
       if (behind === undefined || inTimeOrder(hit, behind) > 0) hits.push(hit);
     }

@@ -233,11 +233,12 @@ function isNear(word: string, typed: string): boolean {
   return ones.length === 2 && signsTyped.length === 2 && ones[0] === signsTyped[1] && ones[1] === signsTyped[0];
 }
 
-/** How much the words of a text say of what was searched for: how often, and how little else. It compares texts of all
- *  nodes, for it knows of no other text. */
+/** How much the words of a text say of what was searched for: how often, and how little else; 0: a term is not there.
+ *  It compares texts of all nodes, for it knows of no other text. */
 export function searchScore(words: readonly string[], terms: readonly SearchTerm[], typos = false): number {
   const placed = words.map((word, at): SearchWord => ({ word, start: at, end: at }));
   const times = terms.map((term) => marksOfTerm(placed, term, typos && term.single === true ? isNear : same).length);
+  if (times.includes(0)) return 0;
   return times.reduce((sum, count) => sum + Math.log1p(count), 0) / Math.log(words.length + 8);
 }
 

@@ -28,7 +28,8 @@ export const messageSearch = object({
   mentionsMe: Type.Optional(Type.Literal(true)),
   /** With `room`: a message and what answers it. */
   thread: Type.Optional(position),
-  /** `best`: those first that say most of it, among the newest that fit; it has one page. Absent: newest first. */
+  /** `best`: those first that say most of it, among the newest that fit; it has one page, and
+   *  `next` only where the index has not looked at all that may fit. Absent: newest first. */
   order: Type.Optional(Type.Union([Type.Literal("newest"), Type.Literal("best")])),
   limit: Type.Optional(
     Type.Integer({ minimum: 1, maximum: limits.searchFoundMax, default: limits.searchFoundDefault }),

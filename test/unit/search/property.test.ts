@@ -7,7 +7,7 @@ import type { Behavior } from "../../../actors/behavior.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { createSearch, handleSearch, indexHere, type Index, type Search } from "../../../node/search/index.ts";
 import type { Hits } from "../../../node/search/ports.ts";
-import { mergeHits, type Position } from "../../../node/search/query.ts";
+import { mergeHits, type Hit, type Position, type Query } from "../../../node/search/query.ts";
 import { IndexLost } from "../../../node/search/worker.ts";
 import {
   ok,
@@ -431,6 +431,46 @@ describe("search: what changes while it is looked for", () => {
       losing = 2;
       const page = await node.find("ada", { text: "zebra" });
       expect(page.ok && page.value).to.deep.equal({ found: [], unreachable: ["room/den"], covered: [] });
+    } finally {
+      await node.stop();
+    }
+  });
+
+  it("goes on where none of what was looked at fits, and does not say that nothing has the very words", async () => {
+    const asked: (Hit | undefined)[] = [];
+    let looks = 0;
+    const node = await openNode({
+      index: (index) => ({
+        ...index,
+        async ask(type, asks) {
+          const answer = await index.ask(type, asks);
+          const { query } = asks as { readonly query: Query };
+          if (type !== "find" || looks === 0) return answer;
+          looks -= 1;
+          asked.push(query.behind);
+          // It has looked at so many, and none fits.
+          const end = { actor: "room/0" as ActorId, seq: 0, atMs: 10 ** 14 + looks };
+          return { ...(answer as object), hits: [], more: true, end } as never;
+        },
+      }),
+    });
+    try {
+      await node.signUp("ada");
+      await node.ask("ada", "room/den", { type: "create", visibility: "public" });
+      await node.ask("ada", "room/den", { type: "post", text: "zebra" });
+      await node.find("ada", { text: "zebra" });
+      for (const order of ["newest", "best"]) {
+        looks = 2;
+        const found = await node.find("ada", { text: "zebra", order });
+        expect(found.ok && found.value.found.map(({ seq }) => seq), order).to.deep.equal([1]);
+        expect(asked.splice(0).map((behind) => behind?.atMs)).to.deep.equal([undefined, 10 ** 14 + 1]);
+        // With one typing error: what is not looked at yet may have the very word.
+        looks = 4;
+        const page = await node.find("ada", { text: "zebar", order });
+        expect(page.ok && page.value.found, order).to.deep.equal([]);
+        expect(page.ok && page.value.next, order).to.equal(`${10 ** 14}/0/room/0`);
+        asked.splice(0);
+      }
     } finally {
       await node.stop();
     }

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { changeOf } from "../../../node/search/changes.ts";
 import { textExpression } from "../../../node/search/expression.ts";
+import { mergeHits, type Hit } from "../../../node/search/query.ts";
 import { inMemory, openTable } from "../../../node/search/table.ts";
 import { searchTerms, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { searchLimits } from "../../../node/search/limits.ts";
@@ -42,6 +43,35 @@ describe("search: the table of an index", () => {
     expect(expression("a* b* c* d* zebra* word")).to.equal('("a" * AND "b" * AND "zebra" * AND "word")');
     expect(expression("京 都 東 京都")).to.equal('("京" * AND "都" * AND "京都")');
     expect(expression("abc* abd* abe*")).to.equal('("abc" * AND "abd" * AND "abe" *)');
+  });
+
+  it("finds what has all short beginnings, however many newer messages have only those that it was asked for", () => {
+    const table = openTable(inMemory);
+    const say = (text: string, seq: number) => {
+      const said = { actor: place(1), seq, atMs: seq, author: "user/ada", text, thread: seq, mentions: [], ...bare };
+      return { type: "said" as const, said };
+    };
+    table.begin(slot);
+    table.add(slot, [say("apple berry citrus", 1)]);
+    table.add(
+      slot,
+      Array.from({ length: 2 * searchLimits.rankedMax }, (_, at) => say("apple berry", at + 2)),
+    );
+    for (const order of [{}, { best: true as const }]) {
+      const query = { terms: searchTerms("ap* be* ci*"), limit: 2, ...order };
+      const found: number[] = [];
+      let behind: Hit | undefined;
+      for (let rounds = 0; rounds < 3; rounds += 1) {
+        const said = table.find({ ...query, ...(behind && { behind }) }, [[slot, [place(1)]]]);
+        found.push(...said.hits.map(({ seq }) => seq));
+        behind = mergeHits(query, [said]).end;
+        expect(said.more, `round ${rounds}`).to.equal(behind !== undefined);
+        if (behind === undefined) break;
+      }
+      expect(found).to.deep.equal([1]);
+      expect(behind).to.equal(undefined);
+    }
+    table.close();
   });
 
   it("narrows by file and reaction, as the record of a message has them", () => {
