@@ -52,7 +52,17 @@ export const placeOf = ({ room, agent }: FoundMessage): Place =>
   room === undefined ? { kind: "agent", key: agent ?? "" } : { kind: "room", key: room };
 
 /** A line of the results. The words that were found are bright. */
-function describeFound(number: number, found: FoundMessage, { color, who }: Look): string {
+function describeFound(number: number, found: FoundMessage, look: Look): string {
+  const { color, who } = look;
+  const { kind, key } = placeOf(found);
+  const place = withoutControls(`${kind === "agent" ? "@" : ""}${key} #${found.seq}`);
+  // In a room that is a message with files; what these are, its place says.
+  const bare = paint(color, "dim", kind === "room" ? "(a file)" : "(no text)");
+  const said = found.text === "" ? bare : passageText(found, color);
+  return `${number}. ${paint(color, "dim", `${place}, ${minuteText(found.atMs)}`)} ${who(found.author)}: ${said}`;
+}
+
+function passageText(found: FoundMessage, color: boolean): string {
   let at = 0;
   let text = "";
   const plain = (to: number): string => withoutControls(found.text.slice(at, to)).replaceAll(/\s+/g, " ");
@@ -63,18 +73,18 @@ function describeFound(number: number, found: FoundMessage, { color, who }: Look
     at = end;
   }
   text += plain(found.text.length);
-  const { kind, key } = placeOf(found);
-  const place = withoutControls(`${kind === "agent" ? "@" : ""}${key} #${found.seq}`);
-  const whole = `${found.cutFrom === undefined ? "" : "…"}${text}${found.goesOn === true ? "…" : ""}`;
-  return `${number}. ${paint(color, "dim", `${place}, ${minuteText(found.atMs)}`)} ${who(found.author)}: ${whole}`;
+  return `${found.cutFrom === undefined ? "" : "…"}${text}${found.goesOn === true ? "…" : ""}`;
 }
+
+const moreFound = "There is more";
+const moreUnseen = "Nothing of the newest messages, and not all were looked at";
 
 /** What is said of the results as a whole. */
 function describePage({ found, misspelt, next, unreachable = [], covered }: SearchPage): readonly string[] {
   return [
-    ...(found.length === 0 ? ["Nothing was found."] : []),
+    ...(found.length === 0 && next === undefined ? ["Nothing was found."] : []),
     ...(misspelt === true ? ["Nothing has the very words: these are alike."] : []),
-    ...(next === undefined ? [] : [`There is more: add words, or ${searchFilters}.`]),
+    ...(next === undefined ? [] : [`${found.length === 0 ? moreUnseen : moreFound}: add words, or ${searchFilters}.`]),
     ...(unreachable.length > 0 ? [`Not searched, for they do not answer now: ${unreachable.join(", ")}`] : []),
     ...(covered.some(({ behind }) => behind !== undefined)
       ? ["The newest messages may be missing: search again."]

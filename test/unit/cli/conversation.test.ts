@@ -473,6 +473,21 @@ describe("a conversation in the terminal", () => {
     await conversation.take("/found 1");
     expect(asked.at(-1)).to.deep.equal(["room.history", "den", { around: 7, limit: 20, roomOnly: true }]);
     expect((await conversation.take("/found 4")).failure?.message).to.include("has no number 4");
+    const bare = { author: "user/bob", atMs: 0, text: "", marks: [] };
+    finds.page = ok({
+      found: [
+        { ...bare, room: "den", seq: 8 },
+        { ...bare, agent: "ada.helper", seq: 4 },
+      ],
+      covered: [],
+    });
+    await conversation.take("/search from:bob");
+    expect(printed.slice(-3).join("\n")).to.match(
+      /1\. den #8, .* bob: \(a file\)\n2\. @ada\.helper #4, .*: \(no text\)/,
+    );
+    finds.page = ok({ found: [], next: "x", covered: [] });
+    await conversation.take("/search nothing");
+    expect(printed.join("\n")).not.to.include("Nothing was found");
     finds.page = ok({ found: [], covered: [] });
     await conversation.take("/search nothing");
     expect(printed.at(-1)).to.equal("Nothing was found.");
