@@ -129,7 +129,7 @@ function Results(
         </div>
       )}
       {!isAsked && <Hints />}
-      {found?.messages.length === 0 && !query.isFetching && (
+      {found?.messages.length === 0 && !query.isFetching && !query.hasNextPage && (
         <div className="dim">
           <p>Nothing was found in your rooms and conversations.</p>
           <p>Fewer words find more; a star at the end (beginn*) finds all words with that beginning.</p>

@@ -35,6 +35,7 @@ export function FoundRow(props: {
     await navigate({ to: ".", replace: true, search: keep as never });
     await navigate({ to: ".", replace: true, search: { ...keep, at: seq } as never });
   };
+  const isOfRoom = place.room !== undefined;
   const shown = (
     <>
       <Avatar principal={author} label={nameFor(author)} size={28} />
@@ -48,7 +49,7 @@ export function FoundRow(props: {
         </div>
         <p dir="auto" className="found-text">
           {message.cutFrom !== undefined && "… "}
-          {marked(message)}
+          {message.text === "" ? <em className="dim">{isOfRoom ? "a file" : "no text"}</em> : marked(message)}
           {message.goesOn === true && " …"}
         </p>
       </div>
