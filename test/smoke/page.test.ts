@@ -38,7 +38,7 @@ describe("the page", function () {
       Number(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"));
     expect(await overflow()).to.equal(0);
     await page.getByRole("textbox", { name: "Message #Lobby" }).fill("from my phone");
-    await page.getByRole("button", { name: "Send" }).tap();
+    await page.getByRole("button", { name: "Send", exact: true }).tap();
     const sent = page.locator("article[data-seq]").filter({ hasText: "from my phone" });
     await sent.waitFor();
     const [message, composer] = await Promise.all([sent.boundingBox(), page.locator(".composer").boundingBox()]);

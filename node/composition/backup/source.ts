@@ -77,6 +77,16 @@ async function* pacedScan(
 
 const allOf = (actor: ActorId): ChangedActor => ({ actor, records: undefined });
 
+/** Blobs that a state names beside those of records: of files that are not posted yet. A state that cannot be folded is
+ *  backed up as it is, without these. */
+function inState(read: () => readonly string[]): readonly string[] {
+  try {
+    return read();
+  } catch {
+    return [];
+  }
+}
+
 function viewOf(slot: SlotId, extract: SlotExtract, blobs: Pick<ActorBlobs, "read">): SlotView {
   return {
     slot,
@@ -131,9 +141,9 @@ function viewOf(slot: SlotId, extract: SlotExtract, blobs: Pick<ActorBlobs, "rea
       const behavior = behaviorOf(actor);
       if (behavior?.blobs === undefined) return [];
       const rows = state.map(([key, value]) => [key, decode(value)] as const);
-      const named = [...behavior.blobs(stateOf(actor, rows))];
       const { blobRecords: type } = behavior;
-      if (type === undefined) return named;
+      if (type === undefined) return behavior.blobs(stateOf(actor, rows));
+      const named = [...inState(() => behavior.blobs?.(stateOf(actor, rows)) ?? [])];
       const [first, to] = [`${type}/`, typeEnd(type)];
       for (let from = first; ;) {
         const key = await extract.firstRecord(actor, { from, to });

@@ -166,7 +166,7 @@ describe("a room in two browsers", function () {
       await thread.getByRole("separator", { name: "New messages" }).waitFor();
       await thread.getByRole("checkbox", { name: "Also send to the room" }).check();
       await thread.getByRole("textbox").fill(both);
-      await thread.getByRole("button", { name: "Send" }).click();
+      await thread.getByRole("button", { name: "Send", exact: true }).click();
       await thread.getByText(both).waitFor();
       expect(await thread.getByRole("checkbox", { name: "Also send to the room" }).isChecked()).to.equal(false);
       await page.getByRole("button", { name: "Close thread" }).click();

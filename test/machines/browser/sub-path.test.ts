@@ -72,7 +72,7 @@ describe("a node below a path of nginx", function () {
       await page.waitForURL(`${place}/room/den`);
       const field = page.getByRole("textbox", { name: "Message #Den" });
       await field.fill(said);
-      await page.getByRole("button", { name: "Send" }).click();
+      await page.getByRole("button", { name: "Send", exact: true }).click();
       await page.locator("article[data-seq]").filter({ hasText: said }).waitFor();
       await page.goto(`${place}/room/den?panel=members`);
       await page.getByRole("complementary", { name: "Members" }).waitFor();

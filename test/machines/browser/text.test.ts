@@ -166,7 +166,7 @@ describe("text in messages", function () {
     expect(await seen(length)).to.equal("100 characters left");
     await field(page).fill("x".repeat(20_000));
     expect(await seen(length)).to.equal("10,000 characters too long");
-    expect(await page.getByRole("button", { name: "Send" }).isDisabled()).to.equal(true);
+    expect(await page.getByRole("button", { name: "Send", exact: true }).isDisabled()).to.equal(true);
     await field(page).fill("");
     await length.waitFor({ state: "detached" });
   });
