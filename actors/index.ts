@@ -10,6 +10,7 @@
  *      user ──► claim                  which mail address is the person's, and which identity of another server
  *      node ──► backup                 what is to be done with backups, and how far it is
  *      node ──► watch                  what detectors have read and found
+ *      room ──► quarantine             which files wait for an admin's decision
  *
  *  A kind is a behavior (`behavior.ts`): pure functions over data. Kinds know each other's messages (`protocols`),
  *  never each other's code. What several kinds do alike has one home: `stream.ts` (the event stream that clients
@@ -23,6 +24,7 @@ import type { AnyBehavior } from "./behavior.ts";
 import { catalog } from "./catalog/index.ts";
 import { claim } from "./claim/index.ts";
 import { ledger } from "./ledger/index.ts";
+import { quarantine } from "./quarantine/index.ts";
 import { roleManager } from "./role-manager/index.ts";
 import { remaking, room } from "./room/index.ts";
 import { shardHolder } from "./shard-holder/index.ts";
@@ -42,6 +44,7 @@ export const behaviors: readonly AnyBehavior[] = [
   watch,
   claim,
   activity,
+  quarantine,
 ];
 
 export { remaking, settingsOf, agent, backup, catalog, ledger, roleManager, room, shardHolder, user };

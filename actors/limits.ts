@@ -54,6 +54,19 @@ export const actorLimits = {
   uploadYieldsMs: 10 * 60_000,
   /** An upload of which no byte came for so long is gone, and so is a file that was not posted. */
   uploadIdleMs: 24 * 3_600_000,
+  /** Files of one room that wait for a scanner; a post with one more is refused with `LIMIT_REACHED`. */
+  roomChecksMax: 256,
+  /** A scanner that has not answered for a file by then is asked again, or another one. */
+  scanTimeoutMs: 10 * 60_000,
+  /** Pauses before a file is checked again, after each time that failed; then `files.withoutScanner` says what becomes
+   *  of it. */
+  scanPausesMs: [1_000, 5_000, 30_000],
+  /** Pause between further tries, where that says `hold`. */
+  scanHoldMs: 5 * 60_000,
+  /** After how long a client that wants a file is told to ask again, while it is being checked. */
+  scanShownMs: 2_000,
+  /** Files in quarantine that admins see in the list; of further ones only the number. */
+  quarantineListMax: 10_000,
   /** “Is typing” holds this long unless repeated.
    *
    *  Clients repeat it about every 3 seconds while a person types. */

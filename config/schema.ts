@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { Type, type Static } from "typebox";
-import { chosenRoles, hash32, roles, schema, schemesFrom } from "../protocols/index.ts";
+import { chosenRoles, hash32, roles, schema, schemesFrom, withoutScanner } from "../protocols/index.ts";
 import { modelEntry } from "./models.ts";
 import { parseSizeBytes } from "./units.ts";
 
@@ -194,6 +194,14 @@ export function parseControl(
   return { host: host === "" ? "127.0.0.1" : host.replace(/^\[|\]$/g, ""), port: Number(port) };
 }
 
+/** Files that people send. */
+const filesSchema = schema.object({
+  /** They are checked before others get them, where a node has a scanner. */
+  scan: Type.Boolean(),
+  /** What becomes of those that none can check. */
+  withoutScanner,
+});
+
 /** Everything one node can be told. `configSchema` is JSON Schema, so a file editor can use it as it is. */
 export const configSchema = schema.object({
   data: path,
@@ -293,6 +301,16 @@ export const configSchema = schema.object({
   backupFolders: Type.Array(path, { maxItems: 16, description: "a list like [/mnt/backup/plexus]" }),
   /** A file that says where addresses are, for the detector of impossible travel. */
   addressPlaces: Type.Optional(path),
+  /** Where clamd listens: this node is one of those that scan files. */
+  antivirus: Type.Optional(
+    Type.Refine(
+      Type.String({ maxLength: 300, description: "like unix:/run/clamav/clamd.ctl or 127.0.0.1:3310" }),
+      (text) => parseControl(text) !== undefined,
+      () =>
+        "must be an address with its port, like 127.0.0.1:3310, or unix: with an absolute path of at most 100 bytes",
+    ),
+  ),
+  files: filesSchema,
   /** The token of an invitation. Used once, when the data folder belongs to no cluster yet. */
   join: Type.Optional(Type.String({ pattern: "^\\S+$", maxLength: 4096, description: "a token of `plexus invite`" })),
   mesh: meshSchema,
@@ -335,6 +353,7 @@ export const layerSchema = Type.Object(
       ),
       log: Type.Partial(logSchema, { additionalProperties: false }),
       tracing: Type.Partial(tracingSchema, { additionalProperties: false }),
+      files: Type.Partial(filesSchema, { additionalProperties: false }),
       tls: Type.Partial(tlsSchema, { additionalProperties: false }),
       limits: Type.Partial(limitsSchema, { additionalProperties: false }),
     }).map(([name, field]) => [name, Type.Optional(field)]),
@@ -377,6 +396,7 @@ export const configDefaults = {
   finding: { mdns: false, dns: [], dnsServers: [], accept: "none" },
   signUp: "open",
   signUpDomains: [],
+  files: { scan: true, withoutScanner: "allow" },
   mesh: { host: "127.0.0.1", announce: [], peers: [], mdns: false },
   directory: { kind: "embedded" },
   replicas: 3,

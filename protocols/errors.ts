@@ -554,6 +554,39 @@ export const errorTable = {
       "The cluster's directory has moved to other nodes, and the rest of the cluster finds it by itself. " +
       "Try again in a moment.",
   },
+  FILE_BEING_CHECKED: {
+    outcome: "not_started",
+    http: 503,
+    help:
+      "The file is being checked for harmful content, and nobody can fetch it before that is done. Try again in a " +
+      "moment. Where no scanner is there, an admin sees so in `plexus files scanners`.",
+  },
+  FILE_QUARANTINED: {
+    outcome: "failed",
+    http: 403,
+    help:
+      "Something harmful was found in the file, or it could not be checked, so nobody can fetch it. An admin can " +
+      "release it: `plexus files quarantine list`.",
+  },
+  SCANNER_MISSING: {
+    outcome: "not_started",
+    http: 503,
+    help:
+      "Files must be checked before others get them, and no scanner is there now, so none are taken. Try again " +
+      "later. Admins: give a node the setting `antivirus`, or set `files.withoutScanner`.",
+  },
+  SCAN_TOO_LARGE: {
+    outcome: "failed",
+    http: 413,
+    help:
+      "The file is larger than the scanner takes, so it cannot be checked. Admins: raise `StreamMaxLength` in " +
+      "clamd.conf.",
+  },
+  SCAN_FAILED: {
+    outcome: "not_started",
+    http: 503,
+    help: "The scanner did not answer, or could not check the file. It is asked again, at another node if there is one.",
+  },
   NOT_IN_SYNC: {
     outcome: "not_started",
     http: 503,

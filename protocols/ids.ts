@@ -21,6 +21,7 @@ export const kinds = [
   "watch",
   "claim",
   "activity",
+  "quarantine",
 ] as const;
 export type Kind = (typeof kinds)[number];
 

@@ -54,6 +54,7 @@ export * from "./engines/endpoints.ts";
 export * from "./engines/remote-adapters.ts";
 export * from "./engines/call.ts";
 export * from "./engines/engine.ts";
+export * from "./engines/scan.ts";
 export * from "./errors.ts";
 export * from "./engines/generation.ts";
 export * from "./authority/identity-provider.ts";

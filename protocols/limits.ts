@@ -196,6 +196,8 @@ export const wireLimits = {
    *
    *  It is in memory as a whole for that. */
   filePictureBytesMax: 32 * 1024 * 1024,
+  /** A longer name of what a scanner has found is cut. */
+  signatureCharsMax: 200,
   /** A longer name of a file is cut, before its ending. */
   fileNameCharsMax: 200,
   /** Bytes of a file that are sealed and kept as one.

@@ -27,7 +27,7 @@ type ForAll =
   | GatewaysOwn;
 
 /** What the gateway asks of files: `files.ts` answers it in the name of a person. */
-export type GatewaysOwn = "upload" | "uploadTake" | "uploadPart" | "uploadDrop" | "file" | "fileHeld";
+export type GatewaysOwn = "upload" | "uploadTake" | "uploadPart" | "uploadDrop" | "file" | "settleFile" | "fileHeld";
 
 /** What answers the commands of members. Each subject has some of them; together they have one for every row, or
  *  `index.ts` does not compile. */
@@ -59,7 +59,7 @@ export function eventEffects(
   turn: Turn,
   events: readonly RoomEvent[],
   mail: readonly Mail[] = [],
-  more: Pick<Happened, "kept" | "gone" | "settled"> = {},
+  more: Pick<Happened, "kept" | "gone" | "checked" | "settled"> = {},
 ): Effects {
   const { settled, ...once } = more;
   const changes = events.map((event, index) => ({

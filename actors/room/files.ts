@@ -30,6 +30,7 @@ import { padded } from "../stream.ts";
 import type { Effects, GatewaysOwn } from "./effects.ts";
 import { entryOf } from "./members.ts";
 import { hasPlaceFor, refuseArchived } from "./rules.ts";
+import { decidedFor, refuseUnchecked, type Checked } from "./scanning.ts";
 import { messageInMemory } from "./state.ts";
 import type { Room, Upload, UploadChange } from "./shape.ts";
 import {
@@ -66,13 +67,18 @@ export function filesOfPost(
       keeps: _keeps,
       asked: _asked,
       by: author,
+      scan,
       type = "application/octet-stream",
       ...file
     } = upload;
     if (offset < file.bytes)
       return { refusal: [refuse("BAD_REQUEST", { file: id, problem: "not all of it is here", offset }, replyTo)] };
-    kept.push({ ...file, type, author, atMs: nowMs, seq: room.messageSeq + 1 });
+    const scanned = scan && ({ check: "scanning" } as const);
+    kept.push({ ...file, type, author, atMs: nowMs, seq: room.messageSeq + 1, ...scanned });
   }
+  const waiting = kept.filter(({ check }) => check === "scanning").length;
+  if (waiting > 0 && (room.checks?.length ?? 0) + waiting > limits.roomChecksMax)
+    return { refusal: [refuse("LIMIT_REACHED", { limit: "roomChecksMax" }, replyTo)] };
   return { kept };
 }
 
@@ -128,7 +134,7 @@ function withPlaceFor(uploads: readonly Upload[], wanted: Wanted, nowMs: number)
 
 /** A file is to come from a person who may post here. */
 function begin(room: Room, command: Of<"upload">, turn: Turn): Effects {
-  const { by, id, name, bytes, key, keeps } = command;
+  const { by, id, name, bytes, key, keeps, scan } = command;
   const archived = refuseArchived(room, turn);
   if (archived !== undefined) return archived;
   if (!hasPlaceFor(room, true, turn) && !hasPlaceFor(room, false, turn))
@@ -140,7 +146,15 @@ function begin(room: Room, command: Of<"upload">, turn: Turn): Effects {
   const left = withPlaceFor(uploads, command, turn.nowMs);
   if (typeof left === "string") return [refuse("LIMIT_REACHED", { limit: left })];
   const ended = (room.uploads ?? []).filter((upload) => !left.includes(upload)).map((upload) => upload.id);
-  const began = { by, offset: 0, epoch: 0, parts: [], atMs: turn.nowMs, ...(keeps && { keeps }) };
+  const began = {
+    by,
+    offset: 0,
+    epoch: 0,
+    parts: [],
+    atMs: turn.nowMs,
+    ...(keeps && { keeps }),
+    ...(scan && { scan }),
+  };
   return uploadEffects(room, { is: "begun", upload: { id, name, bytes, key, ...began }, ended }, turn);
 }
 
@@ -186,6 +200,9 @@ export type FileTag =
       readonly type: "filePlace" | "fileKept";
       readonly id: string;
       readonly by: Sender;
+      /** An admin's decision about a file in quarantine. Absent: it is to be fetched. */
+      readonly as?: Of<"settleFile">["as"];
+      readonly place?: number;
       readonly to: ReplyTo | undefined;
     }
   | { readonly type: "files"; readonly limit: number; readonly to: ReplyTo | undefined };
@@ -208,7 +225,7 @@ export const files = (room: Room, { before, limit = pageEntriesDefault }: Of<"fi
 ];
 
 /** Records arrived. */
-export function onFilesRead(room: Room, tag: FileTag, records: readonly ActorRecord[], turn: Turn): Effects {
+export function onFilesRead(room: Room, tag: FileTag, records: readonly ActorRecord[], turn: Turn): Effects | Checked {
   const { to } = tag;
   switch (tag.type) {
     case "fileHeld":
@@ -226,14 +243,17 @@ export function onFilesRead(room: Room, tag: FileTag, records: readonly ActorRec
     case "filePlace": {
       const place = records[0]?.value as Place | undefined;
       if (place === undefined) return [refuse("NOT_FOUND", { file: tag.id }, to)];
-      return [{ type: "read", range: one(keptKey(place.seq, place.place)), tag: { ...tag, type: "fileKept" } }];
+      const next = { ...tag, type: "fileKept", place: place.place } as const;
+      return [{ type: "read", range: one(keptKey(place.seq, place.place)), tag: next }];
     }
     default: {
       const kept = records[0]?.value as KeptFile | undefined;
+      if (tag.as !== undefined) return decidedFor({ ...tag, as: tag.as }, kept, tag.place ?? 0);
       // The member may have gone while the records were read, and the message, too.
       if (entryOf(room.members, tag.by) === undefined) return [refuse("NOT_A_MEMBER", undefined, to)];
       const isGone = kept === undefined || messageInMemory(room, kept.seq)?.deletedAtMs !== undefined;
-      return [isGone ? refuse("NOT_FOUND", { file: tag.id }, to) : reply(kept, to)];
+      if (isGone) return [refuse("NOT_FOUND", { file: tag.id }, to)];
+      return [refuseUnchecked(kept, to) ?? reply(kept, to)];
     }
   }
 }
@@ -269,6 +289,10 @@ export function forGateway(room: Room, command: Of<GatewaysOwn>, here: Turn): Ef
   if (command.type === "fileHeld") return fileHeld(room, command, here);
   const { by, id } = command;
   const turn: Turn = { ...here, from: by as Sender };
+  if (command.type === "settleFile") {
+    const tag: FileTag = { type: "filePlace", id, by: turn.from, as: command.as, to: here.replyTo };
+    return [{ type: "read", range: one(fileKey(id)), tag }];
+  }
   if (entryOf(room.members, by) === undefined) return [refuse("NOT_A_MEMBER")];
   switch (command.type) {
     case "upload":

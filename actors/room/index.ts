@@ -7,7 +7,7 @@
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `files.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
+ *  `files.ts`, `scanning.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
 import { roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled } from "../handlers.ts";
@@ -16,7 +16,7 @@ import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resumePage, type ResumeTag } from "../stream.ts";
 import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
-import type { Effects, MemberHandlers } from "./effects.ts";
+import type { MemberHandlers } from "./effects.ts";
 import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
 import { entryOf } from "./members.ts";
 import {
@@ -42,6 +42,17 @@ import {
 import { eventsShown, historyPage, readingHandlers, type HistoryTag } from "./reading.ts";
 import { ruleHandlers } from "./rules.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
+import {
+  isScanned,
+  onScanDue,
+  onScanned,
+  onScanRead,
+  scanReminder,
+  startScan,
+  withScans,
+  type Checked,
+  type ScanTag,
+} from "./scanning.ts";
 import { evolve, factsOf, record, viewOf } from "./state.ts";
 import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
 import { partRecords } from "./uploads.ts";
@@ -52,10 +63,10 @@ export { remaking } from "./restoring.ts";
 type Incoming = CommandOf<typeof roomCommands>;
 /** With what the room remembers only while in memory. */
 type Here = Turn<RoomNotes>;
-type Decided = readonly Effect<RoomChange, RoomNotes>[];
+type Decided = readonly Effect<RoomChange, Partial<RoomNotes>>[];
 
 /** The behavior of rooms. */
-export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, RoomNotes> = {
+export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<RoomNotes>> = {
   kind: "room",
   role: "chat",
   accepts: messageCheckOf(roomCommands),
@@ -64,11 +75,13 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, RoomNote
   evolve,
   record,
   recover: (state, turn) =>
-    state === null ? [] : [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)],
+    state === null
+      ? []
+      : [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn), ...startScan(state.checks, turn)],
   blobs: (state) => state?.uploads?.flatMap(({ parts }) => parts) ?? [],
   blobRecords: partRecords,
-  notes: { initial: () => ({ progress: {} }), evolve: (_notes, now) => now },
-  pending: (state) => state !== null && state.outbox.entries.length > 0,
+  notes: { initial: () => ({ progress: {} }), evolve: (notes, now) => ({ ...notes, ...now }) },
+  pending: (state) => state !== null && (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0),
   restored: (state) => state && { ...state, head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) },
 };
 
@@ -82,13 +95,17 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
     if (tag?.type === "create") return onWantedAnswered(state, tag, message.result, turn);
   }
   if (state === null) return message.type === "reminded" ? [{ type: "forget", id: message.id }] : [refuse("NOT_FOUND")];
+  return withScans(state, answer(state, message, turn), turn);
+}
+
+function answer(state: Room, message: Exclude<Incoming, { type: "create" | "remake" }> | Signal, turn: Here): Decided {
   switch (message.type) {
     case "answered":
       return onAnswered(state, message, turn);
     case "records":
       return onRecords(state, message.tag as ReadTag, message.records, turn);
     case "reminded":
-      return remindOutbox(state.outbox, message.id, turn.self);
+      return message.id === scanReminder ? onScanDue(state, turn) : remindOutbox(state.outbox, message.id, turn.self);
     case "part":
     case "waits":
       return [];
@@ -113,6 +130,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
     case "uploadPart":
     case "uploadDrop":
     case "file":
+    case "settleFile":
     case "fileHeld":
       return forGateway(state, message, turn);
     case "describe":
@@ -136,7 +154,8 @@ const forMembers: MemberHandlers = {
   files,
 };
 
-function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Turn): Effects {
+function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Here): Decided {
+  if (isScanned(signal.tag)) return onScanned(state, signal.tag, signal.result, turn);
   const tag = signal.tag as StopTag | undefined;
   if (tag?.type === "stop") return onStopped(tag, signal.result, turn);
   const settled = settle(state.outbox, signal, turn);
@@ -146,14 +165,14 @@ function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, 
   return [...effects, ...undone];
 }
 
-type ReadTag = ResumeTag | HistoryTag | CountTag | MessageTag | KeptTag | WithdrawTag | FileTag;
+type ReadTag = ResumeTag | HistoryTag | CountTag | MessageTag | KeptTag | WithdrawTag | FileTag | ScanTag;
 
 function onRecords(
   state: Room,
   tag: ReadTag,
   records: Extract<Signal, { type: "records" }>["records"],
   turn: Here,
-): Effects {
+): Decided {
   switch (tag.type) {
     case "resume":
       return resumePage(
@@ -171,14 +190,23 @@ function onRecords(
       return withdrawRead(state, tag, records, turn);
     case "message":
       return onMessageRead(state, tag, records[0]?.value as RoomMessage | undefined, turn);
+    case "scan":
+      return withMessage(state, onScanRead(state, tag, records, turn), turn);
     case "kept":
       return onKeptRead(state, tag, records, turn);
     case "files":
     case "fileHeld":
     case "filePlace":
     case "fileKept":
-      return onFilesRead(state, tag, records, turn);
+      return withMessage(state, onFilesRead(state, tag, records, turn), turn);
     default:
       return [];
   }
+}
+
+/** What was read leads to effects, or to a change of a message. */
+function withMessage(state: Room, found: Decided | Checked, turn: Here): Decided {
+  if (!("type" in found)) return found;
+  const { file, by = turn.from, to } = found;
+  return onMessage(state, found, file.seq, { ...turn, from: by, ...(to && { replyTo: to }) });
 }

@@ -20,6 +20,7 @@ import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentio
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
 import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
+import { checked, unlisted, type Checked } from "./scanning.ts";
 import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { keptOf, shownFile } from "./uploads.ts";
@@ -44,6 +45,7 @@ type Targeted =
   | Delete
   | Reply
   | Late
+  | Checked
   | Restore;
 
 /** Tag of the read that fetches an older message; the command goes on when it is there. */
@@ -170,7 +172,7 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;
   const known = messageInMemory(room, tag.seq);
-  const outside = tag.command.type === "late" || tag.command.type === "restore";
+  const outside = ["late", "restore", "checked"].includes(tag.command.type);
   if (entryOf(room.members, tag.from) === undefined && !outside) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   if (known !== undefined) return apply(room, tag.command, known, turn);
   if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
@@ -193,6 +195,8 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       return message.replyTo === undefined
         ? restore(room, command, message, turn)
         : onMessage(room, command, message.replyTo, turn);
+    case "checked":
+      return checked(room, command, message, turn);
     case "late":
       return answeredLate(room, command.generation, message, turn);
     case "edit":
@@ -271,7 +275,11 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
   const event = { type: "deleted", message: next, by: turn.from } as const;
   // A node before files, which deleted a message, left what is kept of its files.
   if (message.files === undefined && !isGone) return changed(room, turn, event);
-  if (gone !== undefined) return [...eventEffects(room, turn, [event], [], { gone }), reply(next, turn.replyTo)];
+  if (gone !== undefined) {
+    const mail = unlisted(gone);
+    if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
+    return [...eventEffects(room, turn, [event], mail, { gone }), reply(next, turn.replyTo)];
+  }
   const tag: KeptTag = { type: "kept", command, from: turn.from, to: turn.replyTo };
   return [{ type: "read", range: keptOf(message.seq), tag }];
 }

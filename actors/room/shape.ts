@@ -49,6 +49,9 @@ export interface Room extends RoomSettings {
   readonly asked?: readonly Asked[];
   /** Files that come, or wait to be posted, oldest first. Absent: there was never one. */
   readonly uploads?: readonly Upload[];
+  /** Files of messages that a scanner has to look at, in the order in which that is tried. Absent: there was never
+   *  one. */
+  readonly checks?: readonly Check[];
   /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
   readonly deletions: readonly Deletion[];
 }
@@ -63,6 +66,17 @@ interface RoomRecall {
   readonly last: number;
   /** It was taken back up to here. */
   readonly withdrawn?: number;
+}
+
+/** A file that a scanner has to look at, and where it is kept. */
+export interface Check {
+  readonly id: string;
+  readonly seq: number;
+  readonly place: number;
+  /** How often that failed. */
+  readonly tries: number;
+  /** Not before this moment. */
+  readonly dueMs: number;
 }
 
 /** A deleted message, and the position of the event that deleted it. */
@@ -84,6 +98,8 @@ export type RoomChange =
       readonly kept?: readonly KeptFile[];
       /** The files of the message that is deleted. */
       readonly gone?: readonly KeptFile[];
+      /** What is known of a file from now on, and its blobs that are not needed any more. */
+      readonly checked?: { readonly file: KeptFile; readonly place: number; readonly gone: readonly string[] };
       /** Of `restored`: nothing that had a position up to here comes any more in this recall. */
       readonly settled?: number;
     })
@@ -128,7 +144,10 @@ export type UploadChange =
       readonly atMs: number;
       readonly found?: FoundType;
     }
-  | { readonly is: "dropped"; readonly id: string };
+  | { readonly is: "dropped"; readonly id: string }
+  /** A file of a message could not be checked; it is tried again. To nodes of the version before it is one of
+   *  `dropped`, of an upload that is none any more. */
+  | { readonly is: "delayed"; readonly id: string; readonly dueMs: number };
 
 /** An answer that is owed to the room. */
 export interface Asked {
@@ -149,4 +168,6 @@ export interface Progress extends AnswerStage {
 /** What a room remembers only while in memory. */
 export interface RoomNotes {
   readonly progress: Readonly<Record<string, Progress>>;
+  /** The file that a scanner looks at now. */
+  readonly scanning?: string | null;
 }

@@ -46,8 +46,8 @@ import {
 import { answeringOf, askedAfter } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
-import { evolveUpload, fileRecords, withoutUploads } from "./uploads.ts";
-import type { Room, RoomChange, RoomNotes, RoomState, UploadChange } from "./shape.ts";
+import { checkedRecords, evolveUpload, fileRecords, withoutUploads } from "./uploads.ts";
+import type { Check, Room, RoomChange, RoomNotes, RoomState, UploadChange } from "./shape.ts";
 
 /** Owners that are named. */
 const ownersNamed = 5;
@@ -159,7 +159,12 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
     case "withdrawn":
       return evolveWithdrawn(room, event, at);
     case "edited": {
-      const { message } = event;
+      const { message, checked } = event;
+      if (checked !== undefined)
+        return replaceMessage(
+          withoutChecks(room, ({ id }) => id === checked),
+          message,
+        );
       const members = withCalled(withoutMentions(room, message), message, event.told);
       const told = message.threadOnly === true ? members : withMentioned(members, message);
       return replaceMessage(
@@ -204,10 +209,14 @@ function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | unde
   const members = withPosted(room, message);
   const author = isQuiet ? undefined : entryOf(members, message.author);
   const counted = author && withEntry(members, message.author, { ...author, own: author.own + 1 });
+  const checks = files.flatMap(({ id, check }, place) =>
+    check === "scanning" ? [{ id, seq: message.seq, place, tries: 0, dueMs: 0 }] : [],
+  );
   return {
     ...withThreads(before, root === undefined ? room.threads : withAnswer(room.threads, root, message)),
     ...(message.poll !== undefined && { polls: [...(room.polls ?? []), { seq: message.seq, votes: emptyTable }] }),
     ...(isQuiet && { quiet: (room.quiet ?? 0) + 1 }),
+    ...(checks.length > 0 && { checks: [...(room.checks ?? []), ...checks] }),
     messageSeq: message.seq,
     recent: [...(full ? before.recent.slice(1) : before.recent), message],
     members: isQuiet ? members : withMentioned(counted ?? members, message),
@@ -291,9 +300,10 @@ function evolveWithdrawn(room: Room, { recall, through, messages }: Withdrawn, a
 
 function evolveDeleted(room: Room, message: RoomMessage, at: number): Room {
   const kept = room.deletions.filter((deletion) => deletion.at > at - wireLimits.eventWindow);
+  const rest = withoutChecks(room, ({ seq }) => seq === message.seq);
   return {
     ...replaceMessage(
-      withThreads(room, withChanged(room.threads, message, quietBehind(room, message.replyTo, message.seq - 1))),
+      withThreads(rest, withChanged(room.threads, message, quietBehind(room, message.replyTo, message.seq - 1))),
       message,
     ),
     members: withoutMentions(room, message),
@@ -302,6 +312,10 @@ function evolveDeleted(room: Room, message: RoomMessage, at: number): Room {
     deletions: [...kept, { seq: message.seq, at, atMs: message.deletedAtMs ?? 0 }],
   };
 }
+
+/** The room, where some files need not be checked any more. */
+const withoutChecks = (room: Room, isOver: (check: Check) => boolean): Room =>
+  room.checks?.some(isOver) === true ? { ...room, checks: room.checks.filter((check) => !isOver(check)) } : room;
 
 /** The members after a message was changed or deleted: whom it mentions no more is not told of it. */
 const withoutMentions = (room: Room, { seq, mentions = [] }: RoomMessage): MemberTable =>
@@ -396,6 +410,7 @@ export function record(change: RoomChange): readonly RecordOp[] {
   const { event } = change;
   const ops = [...eventRecords(change)];
   ops.push(...fileRecords(change.kept, change.gone));
+  if (change.checked !== undefined) ops.push(...checkedRecords(change.checked));
   if ("message" in event) ops.push(...messageRecords(event.message));
   if ("messages" in event) for (const message of event.messages) ops.push(...messageRecords(message));
   if ((event.type === "posted" || event.type === "restored") && event.root !== undefined)

@@ -5,6 +5,8 @@ import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
 import type { Room, RoomChange, Upload, UploadChange } from "./shape.ts";
 
+type Happened = Extract<RoomChange, { type: "happened" }>;
+
 /** The beginning of all that is kept. */
 export const keptPrefix = "kept/";
 /** Where one file of a message is kept. */
@@ -53,9 +55,20 @@ export function evolveUpload(room: Room, change: UploadChange): Room {
         parts: index < upload.parts.length ? upload.parts.with(index, part) : [...upload.parts, part],
       }));
     }
+    case "delayed":
+      return withDelayed(room, change);
     default:
       return { ...room, uploads: uploads.filter(({ id }) => id !== change.id) };
   }
+}
+
+/** The room, with a file that is checked later, behind all others. */
+function withDelayed(room: Room, { id, dueMs }: Extract<UploadChange, { is: "delayed" }>): Room {
+  const { checks = [] } = room;
+  const delayed = checks
+    .filter((check) => check.id === id)
+    .map((check) => ({ ...check, tries: check.tries + 1, dueMs }));
+  return { ...room, checks: [...checks.filter((check) => check.id !== id), ...delayed] };
 }
 
 /** What is written of an upload. */
@@ -85,6 +98,12 @@ export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptF
   ];
 }
 
+/** What is written of a file that was checked. */
+export const checkedRecords = ({ file, place, gone }: NonNullable<Happened["checked"]>): readonly RecordOp[] => [
+  { put: keptKey(file.seq, place), value: file },
+  ...gone.map((hash) => ({ delete: partKey(hash) })),
+];
+
 /** Where a file is among the records. */
 export interface Place {
   readonly seq: number;
@@ -92,11 +111,12 @@ export interface Place {
 }
 
 /** The files of a message as its readers see them. */
-export const shownFile = ({ id, name, bytes, type, width, height }: KeptFile): RoomFile => ({
+export const shownFile = ({ id, name, bytes, type, width, height, check }: KeptFile): RoomFile => ({
   id,
   name,
   bytes,
   type,
   ...(width !== undefined && { width }),
   ...(height !== undefined && { height }),
+  ...(check !== undefined && { check }),
 });

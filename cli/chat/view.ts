@@ -13,6 +13,7 @@ import type {
 } from "../../protocols/index.ts";
 import { isSettingEvent, settingText } from "../../protocols/kinds/room-settings.ts";
 import { cut } from "../../protocols/text/text.ts";
+import { checkText, isWithheld } from "../../protocols/words/file-words.ts";
 import { describeBytes } from "../../protocols/words/amounts.ts";
 import { counted, minuteText, paint } from "../terminal/output.ts";
 import { nameOf, type Callers } from "./names.ts";
@@ -62,10 +63,24 @@ export function describeMessage(message: RoomMessage, look: Look): string {
   );
 }
 
+/** A scanner has looked at a file, or an admin has decided about it. That nothing was found is not worth a line. */
+function checkedLine(
+  { message, checked }: Extract<RoomEvent, { type: "edited" }>,
+  note: (text: string) => string,
+): string | undefined {
+  const file = message.files?.find(({ id }) => id === checked);
+  const said = checkText(file?.check);
+  return file === undefined || said === undefined ? undefined : note(`${file.name} of #${message.seq}: ${said}`);
+}
+
 /** The files of a message, and how they are saved. */
 function describeFiles({ seq, files = [] }: RoomMessage, color: boolean): string {
-  const lines = files.map(({ name, bytes }) => `[${withoutControls(name)}, ${describeBytes(bytes)}]`);
-  if (lines.length > 0) lines.push(`/save ${seq} saves ${lines.length === 1 ? "it" : "them"}`);
+  const lines = files.map(({ name, bytes, check }) => {
+    const said = checkText(check);
+    return `[${withoutControls(name)}, ${describeBytes(bytes)}${said === undefined ? "" : `, ${said.toLowerCase()}`}]`;
+  });
+  const saved = files.filter((file) => !isWithheld(file)).length;
+  if (saved > 0) lines.push(`/save ${seq} saves ${saved === 1 ? "it" : "them"}`);
   return lines.map((line) => `\n      ${paint(color, "dim", line)}`).join("");
 }
 
@@ -194,6 +209,7 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
     case "withdrawn":
       return note(`${counted(event.messages.length, "message")} that came back from a backup went again`);
     case "edited":
+      if (event.checked !== undefined) return checkedLine(event, note);
       return `${note(`${who(event.by)} edited`)}\n${describeMessage(event.message, look)}`;
     case "deleted":
       return note(`${who(event.by)} deleted #${event.message.seq}`);

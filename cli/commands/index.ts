@@ -102,6 +102,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./prices.ts"),
   },
   {
+    name: "files",
+    says: "Show, release and delete files in which a scanner has found something; show the scanners.",
+    load: () => import("./files.ts"),
+  },
+  {
     name: "shards",
     says:
       "Show where stored pieces (shards) of backups are and what is lost; repair them; trust nodes; keep a file " +

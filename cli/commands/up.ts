@@ -24,6 +24,7 @@ export interface UpOptions {
   readonly trustedProxy?: readonly string[];
   readonly blockList?: readonly string[];
   readonly backupFolder?: readonly string[];
+  readonly antivirus?: string;
   readonly adminAddress?: readonly string[];
   readonly allowedHost?: readonly string[];
   readonly allowedOrigin?: readonly string[];
@@ -67,6 +68,7 @@ export function upConfig(options: UpOptions): ConfigInput {
     name: options.name,
     host: options.host,
     port: options.port,
+    antivirus: options.antivirus,
     backupFolders: options.backupFolder === undefined ? undefined : [...options.backupFolder],
     blockLists: options.blockList === undefined ? undefined : [...options.blockList],
     adminAddresses: options.adminAddress === undefined ? undefined : [...options.adminAddress],
@@ -139,6 +141,11 @@ export const define: Define = (command, { output, onExit }) => {
       "folder on this machine in which admins may keep backups, by the page too, repeatable: " +
         "/mnt/backup/plexus (default: none)",
       collect<string>,
+    )
+    .option(
+      "--antivirus <place>",
+      "where clamd listens, which checks files that people send: unix:/run/clamav/clamd.ctl, 127.0.0.1:3310 " +
+        "(default: nothing is checked here)",
     )
     .option(
       "--admin-address <address>",

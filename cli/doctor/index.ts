@@ -28,6 +28,7 @@ import { callsTo } from "../node/admin.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import type { Check } from "./check.ts";
+import { scannerCheck } from "./doctor-scanner.ts";
 
 /** node-llama-cpp's binaries are linked against glibc 2.28 and newer symbols of libstdc++; musl has none of them. */
 const glibcMin = "2.28";
@@ -53,6 +54,7 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
   for (const check of control === undefined ? await modelChecks(config) : await runningModels(control)) show(check);
   for (const check of running === undefined ? await portChecks(config) : portsOfRunning(running)) show(check);
   for (const check of await tlsChecks(config.tls, Date.now())) show(check);
+  show(await scannerCheck(config));
   const journal = checks.find(({ name }) => name === journalName);
   for (const check of await clusterChecks(config, { control, isIntact: journal?.state === "good" })) show(check);
 

@@ -23,7 +23,7 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import { enginesOf, readMachine, runtimeLimits, startInferenceHost } from "../../runtimes/index.ts";
+import { readMachine, runtimeLimits, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../bulk/blobs/index.ts";
 import { indexInThread, type Index } from "../search/index.ts";
 import { drillFolder, qualityFile, searchFile, trialsFile } from "../data-folder/index.ts";
@@ -64,6 +64,7 @@ import { openModels, type NodeModels } from "./models/models.ts";
 import { patientLimits } from "./patience.ts";
 import { checkPlaces } from "./start/places.ts";
 import { createPeer, type Peer, type PeerOptions } from "./peer.ts";
+import { withScanner } from "./parts/scanning.ts";
 import { openSecrets, secretsControl } from "./parts/secrets.ts";
 import { openSettings } from "./parts/settings.ts";
 import { openShards } from "./parts/shards.ts";
@@ -224,7 +225,8 @@ async function start(
     directory: identity.place,
     founding: identity.founder,
     behaviors,
-    engines: enginesOf(inference),
+    engines: withScanner(config, inference, { machine, stops, blobs: kept.promise }),
+    files: () => (platform.settings?.current() ?? config).files,
     storedBytes: () => bytesIn(config.data, usageLimits.storedFilesMax),
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),

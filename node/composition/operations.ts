@@ -2,6 +2,7 @@
 import type {
   ActorId,
   ComposedHandlers,
+  EngineName,
   Failure,
   Forecast,
   Result,
@@ -57,6 +58,7 @@ import type { Message } from "../../actors/behavior.ts";
 import { handleMail } from "../mail/index.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../inference/routes/index.ts";
 import { handleHolders, handleStripes } from "../bulk/shards/index.ts";
+import { handleScanning, type FileSettings } from "../scanning/index.ts";
 import { handleThreats } from "../threats/index.ts";
 import { handleBudgets, handleUsage } from "../inference/usage/index.ts";
 import { handleSearch, type Search } from "../search/index.ts";
@@ -73,7 +75,7 @@ export interface PeerParts extends ModelRouteParts {
   readonly controlTokens: ControlTokens;
   readonly control: ClusterControl;
   readonly actors: ClusterActors;
-  readonly calls: { explain(): readonly ServingRow[] };
+  readonly calls: { explain(engines?: readonly EngineName[]): readonly ServingRow[] };
   /** Absent: this node has no index. */
   readonly search?: Search;
 }
@@ -111,6 +113,8 @@ export interface OperationParts {
   /** The configuration of the cluster. */
   readonly settings?: SettingsControl;
   readonly shards?: ShardControl;
+  /** What the cluster wants of files. Absent: they are let through. */
+  readonly files?: () => FileSettings;
   /** What this node has of each list of threats. */
   readonly threatStates?: () => readonly ThreatListState[];
   /** Tries rules over events on the past. Absent: they cannot be tried here. */
@@ -174,6 +178,11 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...(at.models && handleStore(at.models, { node: at.name, tasks: at.tasks })),
     ...handleModelRoutes(peer),
     ...(at.namedSecrets && handleSecrets(at.namedSecrets, () => at.clock.nowMs())),
+    ...handleScanning({
+      ask,
+      settings: at.files ?? (() => ({ scan: true, withoutScanner: "allow" })),
+      scanners: () => peer.calls.explain(["scan"]),
+    }),
     ...handleThreats(auditRules.lists, () => at.threatStates?.() ?? []),
     ...handleUsage(ask),
     ...(at.observe && handleObserve(at.observe)),

@@ -77,6 +77,7 @@ import { advertise, type CallLimits, type Calls, type ReadAttachment } from "../
 import type { ModelCalls } from "../inference/index.ts";
 import type { Quality, QualityFile } from "../inference/quality/index.ts";
 import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
+import type { FileSettings } from "../scanning/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./parts/data-age.ts";
@@ -101,6 +102,8 @@ export interface PeerOptions {
   readonly engines: Engines;
   /** The bytes of what agents show to models, or let them hear. Without it there are none. */
   readonly attachment?: ReadAttachment;
+  /** What becomes of files that nobody can scan. Absent: they are let through. */
+  readonly files?: () => FileSettings;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

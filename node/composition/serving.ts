@@ -13,6 +13,7 @@ import { auditInCopy, type FirstAdmin } from "./parts/cluster-memory.ts";
 import type { Identity } from "./start/identity.ts";
 import type { Machine } from "./machine.ts";
 import type { MeshPort } from "./start/mesh-port.ts";
+import { createPolicy } from "../scanning/index.ts";
 import { operationsOf, type OperationParts } from "./operations.ts";
 import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
@@ -102,10 +103,20 @@ export async function serveClients(
     clusterRoles: peer.clusterRoles,
     controlTokens: peer.controlTokens,
     ...takenOver(at),
+    scanning: createPolicy(() => live().files, peer.calls.engines.scan),
     ...(control !== undefined && { controlListen: control }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    operations: operationsOf(peer, { ...at, auditCopy, invitations, clock, random, limits, tickets }),
+    operations: operationsOf(peer, {
+      ...at,
+      files: () => live().files,
+      auditCopy,
+      invitations,
+      clock,
+      random,
+      limits,
+      tickets,
+    }),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     counts: machine.memory.requests,

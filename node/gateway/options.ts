@@ -35,6 +35,7 @@ import type {
   Meter,
   ProfileControl,
   Random,
+  ScanPolicy,
   Tracer,
 } from "../ports/index.ts";
 import type { Addresses } from "./edge/addresses.ts";
@@ -89,6 +90,8 @@ export interface GatewayOptions {
   };
   /** What answers the operations; whatever is absent is NOT_FOUND. */
   readonly operations?: Partial<ComposedHandlers>;
+  /** Whether files are checked before others get them; absent: they are not. */
+  readonly scanning?: ScanPolicy;
   /** What quotas and budgets say of what is about to happen; absent on a node without a cluster. */
   readonly budgets?: BudgetGuard;
   /** Counts what people do; absent: nobody does. */

@@ -13,6 +13,8 @@
  *             ┌─────────────┴─────────────┐
  *        this node's engines         a member's engines: nothing of the above stands between there
  *
+ *  A scan of a file is no call of a model: it goes to `calls` at once, and a failure says what the cluster's policy is.
+ *
  *  `usage` is one wrapper that has the routes inside: what a route asks of several models carries the call of which it
  *  is a part (`partOf`). Why each stands where it does: docs/decisions/0190-one-order-of-a-model-call.md. */
 import type { Engines } from "../../runtimes/engine.ts";
@@ -29,6 +31,8 @@ interface ModelCallParts {
   readonly routes: Omit<RoutePorts, "room">;
   /** Absent: actors have nothing to show. */
   readonly attachment?: ReadAttachment;
+  /** What stands before scans of files. */
+  readonly scanning: (engine: Engines["scan"]) => Engines["scan"];
 }
 
 /** Where a call begins. */
@@ -42,10 +46,13 @@ export interface ModelCalls {
 }
 
 /** Puts the wrappers around one another. */
-export function orderModelCalls({ calls, quality, usage, routes, attachment }: ModelCallParts): ModelCalls {
+export function orderModelCalls({ calls, quality, usage, routes, attachment, scanning }: ModelCallParts): ModelCalls {
   const measured = quality.watched(calls.engines);
   const room: Calls["room"] = (...asked) => calls.room(...asked);
-  const { engines, routed } = usage.around(measured, (counted) => routedEngines(counted, { ...routes, room }));
+  const { engines: ofModels, routed } = usage.around(measured, (counted) =>
+    routedEngines(counted, { ...routes, room }),
+  );
+  const engines: Engines = { ...ofModels, scan: scanning(calls.engines.scan) };
   return {
     engines,
     ofActors: attachment === undefined ? engines : withAttachments(engines, attachment),

@@ -94,3 +94,9 @@ export interface ObserveControl {
   /** What came of requests over an hour or a day. Error: NOT_FOUND (no such node). */
   requests(query: RequestsQuery): Promise<Result<RequestsView>>;
 }
+
+/** Asked when a file begins to come. */
+export interface ScanPolicy {
+  /** Whether nobody fetches the file before a scanner has looked at it. Error: SCANNER_MISSING. */
+  mustScan(): Result<boolean>;
+}

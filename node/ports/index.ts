@@ -56,4 +56,5 @@ export type {
   TaskControl,
   InferenceControl,
   ObserveControl,
+  ScanPolicy,
 } from "./control.ts";

@@ -215,6 +215,8 @@ export const auditActions = {
     "none",
     "Entries were removed, as the retention says, before a receiver had confirmed them",
   ),
+  releaseFile: row("data", "warning", "takes", "A file is let out of quarantine"),
+  removeFile: row("data", "notice", "takes", "A file in quarantine is deleted"),
   setThreatList: change("settings", "warning", "takes", "A list of threats that every node reads is set"),
   removeThreatList: change("settings", "warning", "takes", "A list of threats that every node reads is removed"),
   alert: row("audit", "warning", "none", "A detector or a rule has found something"),

@@ -195,6 +195,11 @@ export const permissions = {
     power: "takes",
     for: "Setting, rotating and removing secrets, and where they may be sent",
   },
+  "files.quarantine": {
+    has: ["admin"],
+    power: "takes",
+    for: "Releasing and deleting files in which a scanner has found something",
+  },
   "backup.run": {
     has: ["admin"],
     power: "none",

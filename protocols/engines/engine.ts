@@ -1,6 +1,7 @@
 /** Engines: sorts of work that do not fit into an actor's turn. What an engine is asked, what it says meanwhile and how
  *  it answers is one row of `EngineTable`; the form between nodes is its row in `mesh/engine.ts`. */
 import type { Result } from "../errors.ts";
+import type { ScanAnswer, ScanRequest } from "./scan.ts";
 import type {
   CallPiece,
   Capability,
@@ -44,6 +45,7 @@ export interface EngineTable {
   readonly speak: { readonly request: SpeakRequest; readonly part: SpeakPart; readonly answer: SpeakAnswer };
   readonly draw: { readonly request: DrawRequest; readonly part: never; readonly answer: DrawAnswer };
   readonly tokenize: { readonly request: TokenizeRequest; readonly part: never; readonly answer: TokenizeAnswer };
+  readonly scan: { readonly request: ScanRequest; readonly part: never; readonly answer: ScanAnswer };
 }
 
 /** What an engine is called. */
@@ -151,6 +153,8 @@ export const engines: { readonly [Name in EngineName]: EngineTraits<Name> } = {
   },
   draw: { offers: "draw", needs: nothing, join: nothing },
   tokenize: { offers: "tokenize", needs: nothing, join: nothing },
+  // No model has it: it is none of the list.
+  scan: { offers: "scan" as Capability, needs: nothing, join: nothing },
 };
 
 /** The traits of one, where it is not known which. */
@@ -158,6 +162,9 @@ export const traitsOf = (name: EngineName): EngineTraits => engines[name] as Eng
 
 /** Every engine by name. */
 export const engineNames = Object.keys(engines) as readonly EngineName[];
+
+/** Those that have models. */
+export const modelEngines: readonly EngineName[] = engineNames.filter((name) => name !== "scan");
 
 /** What an engine is asked. */
 export type EngineRequest<Name extends EngineName = EngineName> = EngineTable[Name]["request"];

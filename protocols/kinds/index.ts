@@ -7,6 +7,7 @@ import { claimCommands } from "./claim.ts";
 import { isFrom, type Command, type CommandEffect, type CommandTable } from "../wire/command.ts";
 import type { Kind } from "../ids.ts";
 import { ledgerCommands } from "./ledger.ts";
+import { quarantineCommands } from "./quarantine.ts";
 import { roleManagerCommands } from "./role-manager.ts";
 import { roomCommands } from "./room.ts";
 import { shardHolderCommands } from "./shard-holder.ts";
@@ -18,6 +19,7 @@ export * from "./backup.ts";
 export * from "./catalog.ts";
 export * from "./claim.ts";
 export * from "./ledger.ts";
+export * from "./quarantine.ts";
 export * from "./role-manager.ts";
 export * from "./room-settings.ts";
 export * from "./room.ts";
@@ -39,6 +41,7 @@ export const commandTables = {
   watch: watchCommands,
   claim: claimCommands,
   activity: activityCommands,
+  quarantine: quarantineCommands,
 } as const satisfies Readonly<Record<Kind, CommandTable>>;
 
 /** A command with its address. */

@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import { keyText } from "../ids.ts";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
+import type { QuarantinedFile } from "./quarantine.ts";
 import { blobHash, limit, line, object, position, principal } from "../wire/schema.ts";
 
 /** Names a file, and by its end the room that has it. */
@@ -23,8 +24,21 @@ const found = {
 const foundIn = object(found);
 export type FoundType = Static<typeof foundIn>;
 
-/** A file of a message. */
-export const roomFile = object({ id: fileId, name, bytes: position, ...found });
+/** What a scanner has said of a file. Nobody fetches one that is `scanning`, `quarantined` or `removed`. `unscanned`: no
+ *  scanner could look at it, and the cluster lets such files through. `released` and `removed`: an admin has decided
+ *  so of one that was in quarantine. */
+const check = Type.Union([
+  Type.Literal("scanning"),
+  Type.Literal("clean"),
+  Type.Literal("unscanned"),
+  Type.Literal("quarantined"),
+  Type.Literal("released"),
+  Type.Literal("removed"),
+]);
+export type FileCheck = Static<typeof check>;
+
+/** A file of a message. Without `check` it came while nothing was scanned. */
+export const roomFile = object({ id: fileId, name, bytes: position, ...found, check: Type.Optional(check) });
 export type RoomFile = Static<typeof roomFile>;
 
 /** Files of messages. */
@@ -38,7 +52,16 @@ const upload = answer<RoomUpload>("RoomUpload");
 export const roomFileCommands = {
   /** A file is to come. Errors: NOT_A_MEMBER, ROOM_ARCHIVED, FORBIDDEN, LIMIT_REACHED. */
   upload: command({
-    params: { by, id: fileId, name, bytes: position, key: sealKey, keeps: Type.Optional(Type.Literal(true)) },
+    params: {
+      by,
+      id: fileId,
+      name,
+      bytes: position,
+      key: sealKey,
+      keeps: Type.Optional(Type.Literal(true)),
+      /** Nobody fetches it before a scanner has looked at it. */
+      scan: Type.Optional(Type.Literal(true)),
+    },
     result: upload,
     from: ["gateway"],
     effect: "changes",
@@ -79,7 +102,7 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Gives up an upload",
   }),
-  /** Where the bytes of a message's file are. Errors: NOT_A_MEMBER, NOT_FOUND. */
+  /** Where the bytes of a message's file are. Errors: NOT_A_MEMBER, NOT_FOUND, FILE_BEING_CHECKED, FILE_QUARANTINED. */
   file: command({
     params: { by, id: fileId },
     result: answer<KeptFile>("KeptFile"),
@@ -100,6 +123,18 @@ export const roomFileCommands = {
     http: ["GET", "/rooms/:room/files"],
     summary: "The files of a room, newest first",
     answers: "page",
+  }),
+  /** For admins: a file in quarantine is let out of it, or its bytes are deleted. Errors: NOT_FOUND, ALREADY_DONE. */
+  settleFile: command({
+    params: {
+      by: Type.String({ maxLength: 128 }),
+      id: fileId,
+      as: Type.Union([Type.Literal("released"), Type.Literal("removed")]),
+    },
+    result: answer<QuarantinedFile>("QuarantinedFile"),
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Lets a file out of quarantine, or deletes it",
   }),
   /** Whether the room refers to a blob. Nodes that have one ask now and then, so uploads that have expired are written
    *  off with the answer. */
@@ -136,6 +171,8 @@ export interface RoomUpload extends SealedFile {
   readonly epoch: number;
   /** What a picture says of its place and camera stays in it. */
   readonly keeps?: true;
+  /** Nobody fetches it before a scanner has looked at it. */
+  readonly scan?: true;
   readonly expiresAtMs: number;
 }
 
@@ -145,6 +182,11 @@ export interface KeptFile extends SealedFile {
   readonly seq: number;
   readonly author: string;
   readonly atMs: number;
+  readonly check?: FileCheck;
+  /** When that was said. */
+  readonly checkedAtMs?: number;
+  /** What was found in it. Absent of one in quarantine: no scanner could look at it. */
+  readonly signature?: string;
 }
 
 /** A line of the list of files. */

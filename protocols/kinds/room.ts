@@ -866,8 +866,15 @@ export type RoomEvent =
       readonly through: number;
       readonly messages: readonly RoomMessage[];
     }
-  /** `told`: whom the message mentions now and never did before. */
-  | { readonly type: "edited"; readonly message: RoomMessage; readonly by: string; readonly told?: readonly string[] }
+  /** `told`: whom the message mentions now and never did before. `checked`: nobody edited it; a scanner has looked at
+   *  this file of it, or an admin (`by`) has decided about it, and the message says what the file is now. */
+  | {
+      readonly type: "edited";
+      readonly message: RoomMessage;
+      readonly by: string;
+      readonly told?: readonly string[];
+      readonly checked?: string;
+    }
   | { readonly type: "deleted"; readonly message: RoomMessage; readonly by: string }
   | {
       readonly type: "reacted";

@@ -187,6 +187,21 @@ const wires: {
     part: Type.Never(),
     answer: Type.Object({ tokens: Type.Array(count) }),
   },
+  scan: {
+    request: closed({
+      ...call,
+      // Open: where the bytes of a file lie is said by fields of their own.
+      file: Type.Object({
+        id: short,
+        name: Type.String({ maxLength: 1_024 }),
+        bytes: count,
+        key: short,
+        parts: Type.Array(short, { maxItems: 4_096 }),
+      }),
+    }),
+    part: Type.Never(),
+    answer: Type.Object({ signature: Type.Optional(short) }),
+  },
 };
 
 /** The messages of one engine: a call, and what is said of it. `run` is the asking node's number for the call. */

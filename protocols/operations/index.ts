@@ -18,6 +18,7 @@ import { ownOperations } from "./own.ts";
 import { peopleOperations, programKeyOperations, signUpInvitationOperations } from "./people.ts";
 import { playbookOperations } from "./playbooks.ts";
 import { profileOperations } from "./profiles.ts";
+import { quarantineOperations } from "./quarantine.ts";
 import { searchOperations } from "./search.ts";
 import { secretOperations } from "./secrets.ts";
 import { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
@@ -59,6 +60,7 @@ export { ownOperations } from "./own.ts";
 export { peopleOperations, programKeyOperations, signUpInvitationOperations } from "./people.ts";
 export { playbookOperations } from "./playbooks.ts";
 export { profileOperations } from "./profiles.ts";
+export { quarantineOperations } from "./quarantine.ts";
 export { searchOperations } from "./search.ts";
 export { secretOperations } from "./secrets.ts";
 export { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
@@ -98,6 +100,7 @@ export const operations = {
   ...playbookOperations,
   ...profileOperations,
   ...searchOperations,
+  ...quarantineOperations,
   ...secretOperations,
   ...brandingOperations,
   ...configurationOperations,

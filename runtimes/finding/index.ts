@@ -25,7 +25,8 @@ import { findByDns, type DnsPlaces } from "./dns-sd.ts";
 import { findingLimits } from "./limits.ts";
 import { findByMdns, type MdnsOptions } from "./mdns.ts";
 import { targetsOf } from "./range.ts";
-import { searchTargets, Turns } from "./search.ts";
+import { Turns } from "../turns.ts";
+import { searchTargets } from "./search.ts";
 import { baseOf, nameFor, originOf, type Service } from "./service.ts";
 
 /** The ways that a node looks by itself. */

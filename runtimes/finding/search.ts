@@ -3,6 +3,7 @@
  *      targets ──so many a second──► does it accept a connection? ──yes──► who is it? (detect) ──► found */
 import { connect } from "node:net";
 import type { Detected } from "../remote/detect.ts";
+import { Turns } from "../turns.ts";
 import { findingLimits } from "./limits.ts";
 import { hostOf, type Target } from "./range.ts";
 
@@ -67,26 +68,4 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(end, ms);
     signal.addEventListener("abort", end);
   });
-}
-
-/** So many at once; the others wait in order. */
-export class Turns {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(max: number) {
-    this.#free = max;
-  }
-
-  async take<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#free -= 1;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
-  }
 }

@@ -19,6 +19,7 @@ import {
 } from "../../inference/usage/index.ts";
 import type { Kernel } from "../../kernel/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../../ports/index.ts";
+import { withPolicy, type FileSettings } from "../../scanning/index.ts";
 import type { ClusterFacts } from "../parts/facts.ts";
 import { createLaterPosts } from "../parts/later-posts.ts";
 import { createRoleMemory } from "../parts/role-memory.ts";
@@ -30,6 +31,8 @@ interface ModelPartPorts {
   /** This node's own. */
   readonly engines: Engines;
   readonly attachment?: ReadAttachment;
+  /** What becomes of files that nobody can scan. Absent: they are let through. */
+  readonly files?: () => FileSettings;
   readonly prefer?: Preference;
   readonly exchange: Exchange;
   readonly membership: MembershipPart;
@@ -102,6 +105,7 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
     quality,
     usage,
     routes,
+    scanning: (engine) => withPolicy(engine, ports.files ?? (() => ({ scan: true, withoutScanner: "allow" }))),
     ...(ports.attachment && { attachment: ports.attachment }),
   });
   const before = createLaterPosts({ ...ports, usage, ask: (asked) => ports.kernel().ask(asked) });

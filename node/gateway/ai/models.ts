@@ -1,7 +1,7 @@
 /** Names that a request may ask by: models of all nodes, and the caller's agents as `agent:OWNER.NAME`. */
 import {
   actorId,
-  engineNames,
+  modelEngines,
   failure,
   isKey,
   PlexusError,
@@ -124,7 +124,7 @@ const notInCloud =
 /** Each model once, whatever engines it is a model of; those that failed to load not at all. */
 function servedBy(engines: GatewayContext["engines"]): ReadonlyMap<string, ModelInfo> {
   const all = new Map<string, ModelInfo>();
-  for (const engine of engineNames)
+  for (const engine of modelEngines)
     for (const info of engineOf(engines, engine).models())
       if (info.state !== "failed" && !all.has(info.model)) all.set(info.model, info);
   return all;

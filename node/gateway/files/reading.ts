@@ -10,6 +10,7 @@ import {
   roomOfFile,
   schema,
   wireLimits,
+  type ErrorCode,
   type KeptFile,
 } from "../../../protocols/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
@@ -27,6 +28,14 @@ interface Part {
   readonly end: number;
 }
 
+const fileErrors = [
+  "NOT_A_MEMBER",
+  "NOT_FOUND",
+  "RATE_LIMITED",
+  "FILE_BEING_CHECKED",
+  "FILE_QUARANTINED",
+] as const satisfies readonly ErrorCode[];
+
 /** Parts of a file that one request holds: the one that is sent, and the one behind it. */
 const partsHeld = 2;
 
@@ -36,7 +45,7 @@ export function fileRoute(at: GatewayContext, blobs: ActorBlobs): RouteOptions {
   return {
     method: "GET",
     url: "/rooms/:room/files/:file",
-    config: { access: "user", permission: "room.read", errors: ["NOT_A_MEMBER", "NOT_FOUND", "RATE_LIMITED"] },
+    config: { access: "user", permission: "room.read", errors: fileErrors },
     schema: {
       summary: "A file of a message: for those who may read the message now",
       description:

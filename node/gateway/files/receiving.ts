@@ -123,28 +123,6 @@ function drain(body: Readable, { clock, limits }: Pick<GatewayContext, "clock" |
   );
 }
 
-/** So many at a time; the others wait, in order. */
-export class Turns {
-  readonly #waiting: (() => void)[] = [];
-  #free: number;
-
-  constructor(max: number) {
-    this.#free = max;
-  }
-
-  async take<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
-  }
-}
-
 /** A request that sends bytes, or waits until the one before it has ended. */
 interface Writer {
   readonly user: string;

@@ -84,3 +84,7 @@ export async function* bytesOf(
     at += part.length;
   }
 }
+
+/** All bytes of a file, for this node itself. */
+export const bytesOfFile = (blobs: Pick<ActorBlobs, "read">, file: SealedFile): AsyncGenerator<Buffer> =>
+  bytesOf(blobs, file, { start: 0, end: file.bytes, askAgain: async () => undefined });

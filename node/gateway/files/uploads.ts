@@ -22,6 +22,7 @@ import {
   type Failure,
   type RoomUpload,
 } from "../../../protocols/index.ts";
+import { Turns } from "../../../runtimes/turns.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import { callerOf } from "../edge/http.ts";
 import { whileItGoesOn } from "../edge/long-bodies.ts";
@@ -30,7 +31,7 @@ import { createReservations } from "../edge/rates.ts";
 import type { Rate } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { admitQuota } from "../quotas.ts";
-import { receive, tooLong, Turns, Writers, type Keeping } from "./receiving.ts";
+import { receive, tooLong, Writers, type Keeping } from "./receiving.ts";
 import { newFileKey, readPart, roomActor, sealPart } from "./sealed.ts";
 
 const { fileBytesMax, fileNameCharsMax, filePartBytes } = wireLimits;
@@ -122,7 +123,7 @@ const limited = ({ rates }: GatewayContext, name: string, rate: Rate) => {
 const creation = ({ at, ask }: Uploading): RouteOptions => ({
   method: "POST",
   url: path,
-  config: { ...config, errors: ["TOO_LARGE", "QUOTA_EXCEEDED", "LIMIT_REACHED", "ROOM_ARCHIVED"] },
+  config: { ...config, errors: ["TOO_LARGE", "QUOTA_EXCEEDED", "LIMIT_REACHED", "ROOM_ARCHIVED", "SCANNER_MISSING"] },
   schema: {
     summary: "Begins the upload of a file for a room: tus 1.0.0",
     description:
@@ -134,7 +135,8 @@ const creation = ({ at, ask }: Uploading): RouteOptions => ({
   async handler(request, reply) {
     const { room, ...wanted } = wantedOf(request);
     const id = `${at.newId()}.${room}`;
-    const message = { type: "upload", key: newFileKey(at.random), ...wanted };
+    const scan = at.scanning !== undefined && demand(at.scanning.mustScan());
+    const message = { type: "upload", key: newFileKey(at.random), ...wanted, ...(scan && { scan }) };
     const admission = demand(await admitQuota(at, callerOf(request), "bytes", wanted.bytes));
     let counted = 0;
     try {

@@ -2,6 +2,7 @@
 import {
   isSignOfLife,
   engineNames,
+  modelEngines,
   traitsOf,
   failure,
   ok,
@@ -80,8 +81,9 @@ export interface Calls {
   readonly engines: Engines;
   /** Calls that run or wait in this node's own engines. */
   busy(): number;
-  /** Every model with the nodes that offer it, and which of them this node would choose. */
-  explain(): readonly ServingRow[];
+  /** Every model of these engines with the nodes that offer it, and which of them this node would choose. Absent: of
+   *  all that have models. */
+  explain(engines?: readonly EngineName[]): readonly ServingRow[];
   /** How full the node is that a call of a model would go to; undefined: none would. */
   room(engine: EngineName, model: string): Room | undefined;
   /** Gives up the calls that run at other nodes. This node's engines go on. */
@@ -279,9 +281,15 @@ export function createCalls(ports: CallPorts): Calls {
     if (ofPeer?.size === 0) served.delete(to);
   };
 
-  const refusalOf = (from: NodeId, run: number, person: string | undefined): Failure | undefined => {
+  const refusalOf = (
+    engine: EngineName,
+    from: NodeId,
+    run: number,
+    person: string | undefined,
+  ): Failure | undefined => {
     if (stopped) return failure("STOPPING");
-    if (!serves()) return failure("MODEL_UNAVAILABLE", { node, reason: "this node does not have the role ai" });
+    if (engine !== "scan" && !serves())
+      return failure("MODEL_UNAVAILABLE", { node, reason: "this node does not have the role ai" });
     const { callsServedMax } = limits;
     if (servedCount >= callsServedMax || served.get(from)?.has(run) === true)
       return failure("QUEUE_FULL", { callsServedMax });
@@ -315,7 +323,7 @@ export function createCalls(ports: CallPorts): Calls {
       if (result !== undefined) settle(run, result);
     });
     exchange.on(`engine.${engine}`, ({ run, request, trace }, from) => {
-      const refusal = refusalOf(from, run, request.person);
+      const refusal = refusalOf(engine, from, run, request.person);
       if (refusal !== undefined) return refuse(from, run, engine, refusal);
       const ofPeer = served.get(from) ?? new Map<number, Served>();
       const running = { cancel: () => undefined };
@@ -435,7 +443,7 @@ export function createCalls(ports: CallPorts): Calls {
         ...(tokensPerSecond !== undefined && { tokensPerSecond }),
       };
     },
-    explain: () => engineNames.flatMap((engine) => explainServers(engine, standings([engine]), settings)),
+    explain: (names = modelEngines) => names.flatMap((engine) => explainServers(engine, standings([engine]), settings)),
     stop() {
       stopped = true;
       for (const [run, { at }] of away) {

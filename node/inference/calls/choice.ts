@@ -55,7 +55,9 @@ interface Candidate {
   readonly offer: Offer;
 }
 
-const has = (one: Standing): boolean => one.member.roles.includes("ai");
+/** A member with the role `ai` has models; which ones have a scanner they say themselves. */
+const has = (engine: string, { member, offers }: Standing): boolean =>
+  engine === "scan" ? offersOf(offers, engine).length > 0 : member.roles.includes("ai");
 /** Whether something may be sent there. This node serves its own calls also while it drains. */
 const reachable = ({ member, here, up }: Standing): boolean => here || (up && member.state === "active");
 const onCard = ({ device }: Offer): boolean => device !== undefined && device !== "cpu";
@@ -148,7 +150,7 @@ export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Se
     const offer = standing.offers?.find((one) => one.engine === wanted.engine && one.model === model);
     const because = whyNot(wanted, standing, offer);
     if (because === undefined && offer !== undefined) candidates.push({ standing, offer });
-    else if (offer !== undefined || (has(standing) && standing.offers === undefined))
+    else if (offer !== undefined || (has(wanted.engine, standing) && standing.offers === undefined))
       passed.push(rowOf(wanted.engine, standing, offer, because ?? ""));
   }
   const rules = rulesOf(wanted, candidates);
@@ -189,7 +191,7 @@ export function explainServers(
 /** The models of the cluster, each once, this node's first. */
 export function modelsServed(engine: string, standings: readonly Standing[]): readonly ModelInfo[] {
   const found = new Map<string, ModelInfo>();
-  const usable = standings.filter((one) => has(one) && reachable(one));
+  const usable = standings.filter((one) => has(engine, one) && reachable(one));
   for (const { member, here, offers } of [...usable.filter(({ here }) => here), ...usable.filter(({ here }) => !here)])
     for (const { engine: _, ...info } of offersOf(offers, engine)) {
       const known = found.get(info.model);
@@ -204,7 +206,7 @@ export function modelsServed(engine: string, standings: readonly Standing[]): re
 /** What all nodes that may be asked say of a model; of any, where it has no name. */
 export const offersOfModel = (engine: string, model: string, standings: readonly Standing[]): readonly ModelInfo[] =>
   standings
-    .filter((one) => has(one) && reachable(one))
+    .filter((one) => has(engine, one) && reachable(one))
     .flatMap(({ offers }) => offersOf(offers, engine))
     .filter((offer) => model === "" || offer.model === model);
 
@@ -215,8 +217,8 @@ const defaultModel = ({ engine, needs }: Wanted, standings: readonly Standing[])
   defaultOf(modelsServed(engine, standings), needs);
 
 /** Why no call goes to a member; undefined when one may. */
-function whyNot({ needs }: Wanted, standing: Standing, offer: Offer | undefined): string | undefined {
-  if (!has(standing)) return "it does not have the role ai";
+function whyNot({ engine, needs }: Wanted, standing: Standing, offer: Offer | undefined): string | undefined {
+  if (!has(engine, standing)) return "it does not have the role ai";
   if (!standing.here && !standing.up) return "it is down";
   if (!reachable(standing)) return "it drains";
   if (standing.offers === undefined) return "it has not said what it offers";
@@ -243,7 +245,7 @@ function rowOf(engine: string, { member, calls }: Standing, offer: Offer | undef
  *  offer. */
 function refusalOf({ engine, needs }: Wanted, model: string, standings: readonly Standing[]): Failure {
   const is = (offer: Offer): boolean => offer.engine === engine && (model === "" || offer.model === model);
-  const servers = standings.filter(has);
+  const servers = standings.filter((one) => has(engine, one));
   const among = servers.filter(reachable);
   for (const { member, offers } of among) {
     const failed = offers?.find((offer) => offer.state === "failed" && is(offer));

@@ -17,7 +17,7 @@ const offersOf = (engines: Engines): readonly Offer[] =>
 /** The fields of a member's row that follow from its offers. */
 const advertised = (engines: Engines): Required<Pick<MemberRecord, "offers" | "models" | "gpu">> => {
   const offers = offersOf(engines);
-  const ready = offers.filter(({ state }) => state === "ready");
+  const ready = offers.filter(({ engine, state }) => engine !== "scan" && state === "ready");
   return {
     offers,
     models: [...new Set(ready.map(({ model }) => model))],

@@ -15,10 +15,12 @@ import {
   refused,
   type ActorId,
   type CallPlace,
+  type EngineRequest,
   type ErrorCode,
   type Failure,
   type GenerationRequest,
   type Result,
+  type ScanAnswer,
   type Session,
   type Shown,
 } from "../../../protocols/index.ts";
@@ -103,6 +105,7 @@ export class Fixture {
   nowMs = 1_000_000;
   readonly published: Published[] = [];
   readonly generations: { readonly actor: ActorId; readonly request: GenerationRequest; open: boolean }[] = [];
+  #scans: { readonly actor: ActorId; readonly request: EngineRequest<"scan"> }[] = [];
   readonly cancelled: string[] = [];
   /** Everything sent by ask or tell, in order. */
   readonly sent: { readonly from: ActorId; readonly to: ActorId; readonly message: Message }[] = [];
@@ -213,6 +216,7 @@ export class Fixture {
     this.#queue = this.#queue.filter((item) => ("turn" in item ? item.turn.to : item.of) !== actor);
     living.incarnation += 1;
     for (const generation of this.generations) if (generation.actor === actor) generation.open = false;
+    this.#scans = this.#scans.filter((scan) => scan.actor !== actor);
     living.state = this.refold(actor);
     living.notes = living.behavior.notes?.initial();
     const effects = living.behavior.recover?.(living.state, this.#turnOf(actor, living, "node", undefined)) ?? [];
@@ -246,6 +250,20 @@ export class Fixture {
     const generation = this.generations.find(({ request, open }) => request.id === tag && open);
     if (generation === undefined) return;
     this.#signal(generation.actor, { type: "waits", tag, place });
+    this.settle();
+  }
+
+  /** Files that a scanner looks at. */
+  get scans(): readonly EngineRequest<"scan">[] {
+    return this.#scans.map(({ request }) => request);
+  }
+
+  /** Plays the scanner. */
+  scanned({ id }: EngineRequest<"scan">, result: Result<ScanAnswer>): void {
+    const scan = this.#scans.find(({ request }) => request.id === id);
+    if (scan === undefined) throw new Error(`${id} is not scanned`);
+    this.#scans = this.#scans.filter((one) => one !== scan);
+    this.#signal(scan.actor, { type: "answered", tag: id, result });
     this.settle();
   }
 
@@ -459,13 +477,23 @@ export class Fixture {
         this.#signal(actor, { type: "records", tag: effect.tag, records: this.#read(actor, effect.range) });
         return;
       case "call": {
+        if (effect.engine === "scan") {
+          const { request, tag, timeoutMs } = effect;
+          this.#scans.push({ actor, request: { ...request, id: tag, timeoutMs, key: actor } });
+          return;
+        }
         if (effect.engine !== "generate") throw new Error(`the fixture has no engine ${effect.engine}`);
         const { request, tag: id, timeoutMs } = effect;
         this.generations.push({ actor, request: { ...request, id, timeoutMs, key: actor }, open: true });
         return;
       }
       case "cancel":
-        this.cancelled.push(effect.tag);
+        if (this.#scans.some(({ request }) => request.id === effect.tag)) {
+          this.#scans = this.#scans.filter(({ request }) => request.id !== effect.tag);
+          this.#signal(actor, { type: "answered", tag: effect.tag, result: refused(failure("CANCELLED")) });
+          return;
+        }
+        if (!effect.tag.startsWith("scan/")) this.cancelled.push(effect.tag);
         return;
       default:
         throw new Error(`effect ${effect.type} does not leave an actor`);

@@ -15,6 +15,7 @@ import {
   growDraft,
   describeThread,
 } from "../../../cli/chat/view.ts";
+import { scannerCheck } from "../../../cli/doctor/doctor-scanner.ts";
 import { describeCheck, gpuCheck, machineChecks } from "../../../cli/doctor/index.ts";
 import {
   describeBytes,
@@ -188,6 +189,20 @@ describe("what a reader sees", () => {
     expect(describeRoomEvent({ type: "left", member: by, atMs: 0, by }, plain)).to.equal("* ada left");
     expect(describeRoomEvent({ type: "left", member: "user/bob", atMs: 0, by }, plain)).to.equal("* ada removed bob");
     expect(describeRoomEvent({ type: "reacted", message, by, emoji: "👍", on: false }, plain)).to.match(/took 👍 back/);
+  });
+
+  it("are what scanners say of files, and nothing where they found nothing", () => {
+    const file = { id: "0123456789abcdef.lobby", name: "a\u001b.exe", bytes: 5, type: "application/zip" } as const;
+    const shown = (check?: "scanning" | "clean" | "quarantined" | "removed"): readonly string[] => {
+      const files = [check === undefined ? file : { ...file, check }];
+      const told = { type: "edited", message: { ...message, files }, by: "user/ada", checked: file.id } as const;
+      return [describeMessage({ ...message, files }, plain), describeRoomEvent(told, plain) ?? "nothing"];
+    };
+    expect(shown()[0]).to.match(/\[a\ufffd\.exe, 5 B\]\n +\/save 7 saves it$/);
+    expect(shown("clean")).to.deep.equal([shown()[0], "nothing"]);
+    expect(shown("scanning")[0]).to.match(/\[a\ufffd\.exe, 5 B, being checked\]$/);
+    expect(shown("quarantined")[1]).to.equal("* a\ufffd.exe of #7: In quarantine");
+    expect(shown("removed")[0]).not.to.include("/save");
   });
 
   it("says how an answer ended when it did not just end", () => {
@@ -466,6 +481,16 @@ describe("the doctor", () => {
     });
     expect(gpuCheck({ gpu: "off" }, { interfaces: [card] })).to.include({ state: "warning" });
     expect(gpuCheck({ gpu: "auto" }, { interfaces: [], because: "x" })).to.include({ state: "skipped" });
+  });
+
+  it("says whether the scanner of files answers, and how grave it is that it does not", async () => {
+    const files = { scan: true, withoutScanner: "allow" } as const;
+    expect((await scannerCheck({ files })).state).to.equal("skipped");
+    const antivirus = "unix:/nowhere/clamd.ctl";
+    const missing = await scannerCheck({ antivirus, files });
+    expect(missing).to.deep.include({ name: "Antivirus", state: "warning" });
+    expect(missing.says).to.match(/^clamd does not answer at unix:\/nowhere\/clamd\.ctl: connect ENOENT/);
+    expect((await scannerCheck({ antivirus, files: { ...files, withoutScanner: "refuse" } })).state).to.equal("bad");
   });
 
   it("shows what to do below what is wrong", () => {

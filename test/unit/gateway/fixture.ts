@@ -7,6 +7,7 @@ import { backup } from "../../../actors/backup/index.ts";
 import { catalog } from "../../../actors/catalog/index.ts";
 import { claim } from "../../../actors/claim/index.ts";
 import { ledger } from "../../../actors/ledger/index.ts";
+import { quarantine } from "../../../actors/quarantine/index.ts";
 import { roleManager } from "../../../actors/role-manager/index.ts";
 import { room } from "../../../actors/room/index.ts";
 import { user } from "../../../actors/user/index.ts";
@@ -30,6 +31,7 @@ import type { Clock, Directory, Hub, Log, Meter, Random } from "../../../node/po
 import type { ClusterView, Failure, SignedIn } from "../../../protocols/index.ts";
 import { startAlone } from "../../fixtures/alone.ts";
 import { quietLog, quietMeter as meter } from "../../fixtures/quiet.ts";
+import type { LocalEngine } from "../../../runtimes/engine.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { expireAfter, usualLimitMs } from "../../waits.ts";
 import { Disk, type World } from "../../world/index.ts";
@@ -89,6 +91,8 @@ export interface FixtureOptions extends Own, Partial<Omit<Parts, "quality">> {
   /** Where the test makes parts of it itself, on the same clock. */
   readonly world?: World;
   readonly tokenDelayMs?: number;
+  /** This node's scanner of files. Absent: it has none. */
+  readonly scan?: LocalEngine<"scan">;
   /** Calls go the way that they go in a node: routes, budgets. What they took is told so often. */
   readonly settleIntervalMs?: number;
   /** The mail of this node. Absent: it has none. */
@@ -130,12 +134,12 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   };
   const store = new Disk(world).open({ life: 1, alive: true });
   const runtime = createEchoRuntime({ clock, tokenDelayMs: options.tokenDelayMs ?? 0 });
-  const behaviors = [room, user, agent, roleManager, catalog, ledger, backup, claim, watch, activity];
+  const behaviors = [room, user, agent, roleManager, catalog, ledger, backup, claim, watch, activity, quarantine];
   const { peer } = await startAlone({
     node: "test",
     store,
     behaviors,
-    engines: runtime.engines,
+    engines: { ...runtime.engines, ...(options.scan && { scan: options.scan }) },
     clock,
     random,
     log,
@@ -224,7 +228,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
           // A test may have put something before it.
           kernel: settings.kernel,
           control: options.cluster ?? peer.control,
-          calls: { explain: options.serving ?? (() => peer.calls.explain()) },
+          calls: { explain: options.serving ?? ((engines) => peer.calls.explain(engines)) },
         },
         {
           name: "test",

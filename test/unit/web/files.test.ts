@@ -42,6 +42,18 @@ describe("a file of a message", () => {
     expect(namedFiles()).to.equal("");
   });
 
+  it("is a card without anything to load while nobody can fetch it", () => {
+    const picture = { width: 120, height: 80 };
+    for (const check of ["scanning", "quarantined", "removed"] as const) {
+      const file = sent("a.png", "image/png", { ...picture, check });
+      expect([isShownAtOnce(file), kindOf(file), boxOf(file).height], check).to.deep.equal([false, "other", 60]);
+      expect(kindOf(sent("a.mp4", "video/mp4", { check })), check).to.equal("other");
+      expect(boxOf(sent("a.mp4", "video/mp4", { check })).height, check).to.equal(60);
+    }
+    for (const check of ["clean", "unscanned", "released", undefined] as const)
+      expect(isShownAtOnce(sent("a.png", "image/png", { ...picture, check })), check).to.equal(true);
+  });
+
   it("has a place that is known before it is loaded, in the form of the picture and never too large", () => {
     expect(boxOf(sent("a.png", "image/png", { width: 1_440, height: 1_040 }))).to.deep.equal({
       width: 360,

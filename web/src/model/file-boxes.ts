@@ -1,6 +1,9 @@
 /** The places of files in their message, whose sizes are known before anything of them is loaded: nothing moves when it
  *  comes. Pure. */
 
+import type { FileCheck } from "../../../protocols/index.ts";
+import { isWithheld } from "../../../protocols/words/file-words.ts";
+
 /** A file of a message, as the room tells of it. */
 export interface SentFile {
   readonly id: string;
@@ -11,6 +14,8 @@ export interface SentFile {
   /** Of pictures, in pixels. */
   readonly width?: number | undefined;
   readonly height?: number | undefined;
+  /** What a scanner has said of it. */
+  readonly check?: FileCheck | undefined;
 }
 
 /** Whether it is a picture that the node sends as one: a browser shows these, and runs nothing in them. */
@@ -24,12 +29,13 @@ const boxHeightMax = 260;
 const boxSideMin = 44;
 
 /** Whether a picture is loaded where its message stands. */
-export const isShownAtOnce = ({ type, bytes, width = 0, height = 0 }: SentFile): boolean =>
-  isPicture(type) && width > 0 && height > 0 && bytes <= shownBytesMax;
+export const isShownAtOnce = ({ type, bytes, width = 0, height = 0, check }: SentFile): boolean =>
+  !isWithheld({ check }) && isPicture(type) && width > 0 && height > 0 && bytes <= shownBytesMax;
 
 /** How large the place of a file is, in pixels of the page; on a narrow screen as wide as that, in the same form. */
 export function boxOf(file: SentFile): { readonly width: number; readonly height: number } {
-  const { type, width = 0, height = 0 } = file;
+  const { width = 0, height = 0 } = file;
+  const type = isWithheld(file) ? "" : file.type;
   if (isShownAtOnce(file)) {
     const scale = Math.min(1, boxWidthMax / width, boxHeightMax / height);
     const side = (pixels: number): number => Math.max(boxSideMin, Math.round(pixels * scale));

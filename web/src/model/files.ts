@@ -1,5 +1,6 @@
 /** Rules about files of messages: how each is shown, its size in words, what is not even tried. Pure. */
 import { describeBytes } from "../../../protocols/words/amounts.ts";
+import { isWithheld } from "../../../protocols/words/file-words.ts";
 import { isPicture, type SentFile } from "./file-boxes.ts";
 
 /** How a file is shown. */
@@ -21,8 +22,10 @@ const codes = new Set(
 /** What stands behind the last point of a name, in small letters. */
 export const endingOf = (name: string): string => /\.([^.\s]{1,10})$/.exec(name)?.[1]?.toLowerCase() ?? "";
 
-/** How a file is shown. The type is the node's; only what it could not tell from the bytes is a text by its name. */
-export function kindOf({ type, name, bytes }: SentFile): FileKind {
+/** How a file is shown. The type is the node's; only what it could not tell from the bytes is a text by its name. Of one
+ *  that nobody can fetch nothing is shown. */
+export function kindOf({ type, name, bytes, check }: SentFile): FileKind {
+  if (isWithheld({ check })) return "other";
   if (isPicture(type)) return "picture";
   if (type.startsWith("video/")) return "video";
   if (type.startsWith("audio/")) return "sound";

@@ -483,3 +483,66 @@ describe("routing: calls of engines", () => {
     expect(explain()).to.deep.equal([["", "n2", undefined, "it has not said what it offers"]]);
   });
 });
+
+describe("routing: scans of files", () => {
+  const scanOffer = (state: "ready" | "failed"): Offer => ({
+    engine: "scan",
+    ...plain("clamd"),
+    capabilities: [],
+    state,
+  });
+  const file = { id: "0123456789abcdef.lobby", name: "a", bytes: 1, key: "k", parts: ["p"] };
+
+  it("go to a node that has a scanner that answers, whatever its roles, and to no other", async () => {
+    const world = new World(1);
+    const net = new Net(world, nodes);
+    const rows = (states: Readonly<Record<string, "ready" | "failed">>) =>
+      nodes.map((node) =>
+        memberRecord(node, {
+          name: node,
+          roles: node === "n1" ? ["ai"] : ["storage"],
+          offers: states[node] === undefined ? [] : [scanOffer(states[node])],
+        }),
+      );
+    net.rows = rows({ n2: "failed", n3: "ready" });
+    const asked: string[] = [];
+    const parts = nodes.map((node) => {
+      const scan: Engine<"scan"> = {
+        models: () => [],
+        watch: () => () => undefined,
+        call(asking, hear) {
+          asked.push(`${node} ${asking.file.id} ${asking.file.parts.join()} for ${asking.person}`);
+          world.clock().soon(() => hear({ type: "answered", result: ok({ signature: "Eicar" }) }));
+          return { cancel: () => undefined };
+        },
+      };
+      return createCalls({
+        node,
+        exchange: net.exchange(node),
+        membership: net.membership(node),
+        engines: everyEngine({ scan }),
+        clock: net.clock(),
+        meter: quietMeter,
+      });
+    });
+    const scans = parts[0]?.engines.scan as Engine<"scan">;
+    const answers: unknown[] = [];
+    const ask = async (): Promise<void> => {
+      const asking = { id: "1", model: "", person: "user/ada", timeoutMs: 1_000, file };
+      scans.call(asking, (said) => answers.push(said.type === "answered" && said.result));
+      await world.run(() => false, world.nowMs + 50);
+    };
+    await ask();
+    expect(asked).to.deep.equal([`n3 ${file.id} p for user/ada`]);
+    expect(answers).to.deep.equal([ok({ signature: "Eicar" })]);
+    expect(parts[0]?.explain()).to.deep.equal([]);
+    expect(parts[0]?.explain(["scan"]).map(({ node, rank, because }) => [node, rank, because])).to.deep.equal([
+      ["n3", 1, "the last in the order"],
+      ["n2", undefined, "the model failed to load"],
+    ]);
+    net.rows = rows({});
+    await ask();
+    expect(answers.at(-1)).to.have.property("ok", false);
+    expect(asked).to.have.length(1);
+  });
+});

@@ -34,6 +34,7 @@ const screens: Readonly<Record<string, ComponentType>> = {
   people: screen(() => import("./people/people-page.tsx"), "PeoplePage"),
   roles: screen(() => import("./roles/roles-page.tsx"), "RolesPage"),
   audit: screen(() => import("./audit/audit-page.tsx"), "AuditPage"),
+  quarantine: screen(() => import("./quarantine-page.tsx"), "QuarantinePage"),
   alerts: screen(() => import("./alerts/alerts-page.tsx"), "AlertsPage"),
   metrics: screen(() => import("./metrics/metrics-page.tsx"), "MetricsPage"),
   logs: screen(() => import("./logs/logs-page.tsx"), "LogsPage"),

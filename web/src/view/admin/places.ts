@@ -52,6 +52,7 @@ export const adminAreas: readonly AdminArea[] = [
       { needs: "people.see", page: "roles", title: "Roles", command: "roles" },
       { needs: "audit.read", page: "audit", title: "Audit", command: "audit" },
       { needs: "alerts.read", page: "alerts", title: "Alerts", command: "alerts" },
+      { needs: "audit.read", page: "quarantine", title: "Quarantine", command: "files quarantine list" },
     ],
   },
 ];

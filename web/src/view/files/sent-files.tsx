@@ -1,6 +1,7 @@
 import { lazy, Suspense, useState } from "react";
 import { isPicture, isShownAtOnce, type SentFile } from "../../model/file-boxes.ts";
 import { factsOf, kindOf } from "../../model/files.ts";
+import { checkText, isWithheld } from "../../../../protocols/words/file-words.ts";
 import { at } from "../../wire/index.ts";
 import { FileSign } from "./file-sign.tsx";
 import { boxStyle } from "./message-files.tsx";
@@ -16,12 +17,12 @@ export const fileUrl = (room: string, { id }: Pick<SentFile, "id">): string =>
 /** The files of a message, each in its place. */
 export default function SentFiles({ room, files }: { readonly room: string; readonly files: readonly SentFile[] }) {
   const [shown, setShown] = useState<string>();
-  const pictures = files.filter(({ type }) => isPicture(type));
+  const pictures = files.filter(({ type, check }) => isPicture(type) && !isWithheld({ check }));
   return (
     <>
       <ul className="files" aria-label="Files">
         {files.map((file) => (
-          <FileItem key={file.id} room={room} file={file} onShow={() => setShown(file.id)} />
+          <FileItem key={`${file.id} ${file.check ?? ""}`} room={room} file={file} onShow={() => setShown(file.id)} />
         ))}
       </ul>
       {shown !== undefined && (
@@ -70,24 +71,34 @@ function FileItem(props: ItemProps) {
 
 /** Name, type and size, and the way to have it. */
 function FileLine({ room, file }: { readonly room: string; readonly file: SentFile }) {
+  const check = checkText(file.check);
   return (
     <span className="file-line">
       <span className="file-text">
         <bdi className="ellipsis" title={file.name}>
           {file.name}
         </bdi>
-        <span className="dim">{factsOf(file)}</span>
+        <span className="dim">
+          {factsOf(file)}
+          {check !== undefined && ` · ${check}`}
+        </span>
       </span>
-      <a
-        className="tool"
-        href={`${fileUrl(room, file)}?download`}
-        download={file.name}
-        aria-label={`Download ${file.name}`}
-        title="Download"
-      >
-        <DownloadSign />
-      </a>
+      {!isWithheld(file) && <DownloadLink room={room} file={file} />}
     </span>
+  );
+}
+
+function DownloadLink({ room, file }: { readonly room: string; readonly file: SentFile }) {
+  return (
+    <a
+      className="tool"
+      href={`${fileUrl(room, file)}?download`}
+      download={file.name}
+      aria-label={`Download ${file.name}`}
+      title="Download"
+    >
+      <DownloadSign />
+    </a>
   );
 }
 

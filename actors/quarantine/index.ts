@@ -1,0 +1,107 @@
+/** The files in quarantine, `quarantine/cluster`: a list for admins. Rooms put files on it and take them off, by mail
+ *  that is sent until it is taken; whether anybody may fetch one is asked of its room alone.
+ *
+ *      room ── add, drop ──► a record for each, in the order of time ──► list */
+import {
+  quarantineCommands,
+  wireLimits,
+  type CommandOf,
+  type QuarantinedFile,
+  type QuarantinePage,
+} from "../../protocols/index.ts";
+import {
+  persist,
+  refuse,
+  reply,
+  type ActorRecord,
+  type Behavior,
+  type Effect,
+  type ReplyTo,
+  type Turn,
+} from "../behavior.ts";
+import { decideBy, type Handlers } from "../handlers.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { messageCheckOf } from "../message-check.ts";
+import { padded } from "../stream.ts";
+
+interface QuarantineState {
+  readonly count: number;
+  /** Files that were refused a place. */
+  readonly unlisted: number;
+}
+
+type QuarantineChange =
+  | { readonly type: "added"; readonly file: QuarantinedFile }
+  | { readonly type: "dropped"; readonly id: string; readonly sinceMs: number }
+  | { readonly type: "refused" };
+
+type Incoming = CommandOf<typeof quarantineCommands>;
+type Effects = readonly Effect<QuarantineChange, never>[];
+type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
+
+type Tag =
+  | { readonly type: "list"; readonly limit: number; readonly to: ReplyTo | undefined }
+  | { readonly type: "known"; readonly command: Of<"add" | "drop">; readonly to: ReplyTo | undefined };
+
+const prefix = "file/";
+const keyOf = ({ id, sinceMs }: Pick<QuarantinedFile, "id" | "sinceMs">): string => `${prefix}${padded(sinceMs)}/${id}`;
+
+/** Looks first whether it is on the list: what rooms say is sent again where the answer was lost. */
+const look = (_state: QuarantineState, command: Of<"add" | "drop">, turn: Turn): Effects => {
+  const key = keyOf(command.type === "add" ? command.file : command);
+  const tag: Tag = { type: "known", command, to: turn.replyTo };
+  return [{ type: "read", range: { from: key, to: `${key}!`, limit: 1 }, tag }];
+};
+
+const handlers: Handlers<QuarantineState, Incoming, Turn, Effects> = {
+  add: look,
+  drop: look,
+  list(_state, { after, limit = wireLimits.pageEntriesDefault }, turn) {
+    const tag: Tag = { type: "list", limit, to: turn.replyTo };
+    const to = after === undefined ? `${prefix}~` : `${prefix}${after}`;
+    return [{ type: "read", range: { from: prefix, to, limit: limit + 1, reverse: true }, tag }];
+  },
+};
+
+function settle(state: QuarantineState, { command, to }: Extract<Tag, { type: "known" }>, isKnown: boolean): Effects {
+  if (command.type === "drop") {
+    const { id, sinceMs } = command;
+    return isKnown ? [persist({ type: "dropped", id, sinceMs }), reply({}, to)] : [reply({}, to)];
+  }
+  if (isKnown) return [reply({}, to)];
+  const { quarantineListMax } = limits;
+  return state.count >= quarantineListMax
+    ? [persist({ type: "refused" }), refuse("LIMIT_REACHED", { quarantineListMax }, to)]
+    : [persist({ type: "added", file: command.file }), reply({}, to)];
+}
+
+function pageOf({ unlisted }: QuarantineState, read: readonly ActorRecord[], limit: number): QuarantinePage {
+  const files = read.slice(0, limit).map(({ value }) => value as QuarantinedFile);
+  const last = files.at(-1);
+  const next = read.length > limit && last !== undefined ? keyOf(last).slice(prefix.length) : undefined;
+  return { files, ...(next !== undefined && { next }), ...(unlisted > 0 && { unlisted }) };
+}
+
+/** The behavior of the list. */
+export const quarantine: Behavior<QuarantineState, Incoming, QuarantineChange> = {
+  kind: "quarantine",
+  role: "manager",
+  accepts: messageCheckOf(quarantineCommands),
+  initial: () => ({ count: 0, unlisted: 0 }),
+  decide: decideBy(quarantineCommands, handlers, {
+    records(state, { tag, records }) {
+      const asked = tag as Tag;
+      return asked.type === "list"
+        ? [reply(pageOf(state, records, asked.limit), asked.to)]
+        : settle(state, asked, records.length > 0);
+    },
+  }),
+  evolve(state, change) {
+    if (change.type === "refused") return { ...state, unlisted: state.unlisted + 1 };
+    return { ...state, count: Math.max(0, state.count + (change.type === "added" ? 1 : -1)) };
+  },
+  record(change) {
+    if (change.type === "added") return [{ put: keyOf(change.file), value: change.file }];
+    return change.type === "dropped" ? [{ delete: keyOf(change) }] : [];
+  },
+};

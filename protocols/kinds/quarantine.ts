@@ -1,0 +1,70 @@
+/** The list of all files in quarantine: `quarantine/cluster`. Whether one is in quarantine its room says; the list is so
+ *  that admins find them. */
+import { Type, type Static } from "typebox";
+import { answer, command } from "../wire/command.ts";
+import { wireLimits } from "../limits.ts";
+import { line, nothing, object, position, principal, roomKey, timeMs } from "../wire/schema.ts";
+import { fileId } from "./room-files.ts";
+
+/** A file in quarantine. */
+export const quarantinedFile = object({
+  id: fileId,
+  name: line(wireLimits.fileNameCharsMax),
+  bytes: position,
+  room: roomKey,
+  /** The message that has it. */
+  seq: position,
+  sender: principal,
+  /** When it was posted. */
+  atMs: timeMs,
+  /** When it was put here. */
+  sinceMs: timeMs,
+  /** What was found in it. Absent: no scanner could look at it. */
+  signature: Type.Optional(Type.String({ maxLength: wireLimits.signatureCharsMax })),
+});
+export type QuarantinedFile = Static<typeof quarantinedFile>;
+
+/** Where a page of the list ends. */
+export const quarantineCursor = Type.String({ pattern: "^[0-9]{1,16}/[0-9a-z._-]{1,168}$", maxLength: 192 });
+
+/** Commands to the list. */
+export const quarantineCommands = {
+  /** Its room sends it. Error: LIMIT_REACHED: it is in quarantine all the same, and only counted here. */
+  add: command({
+    params: { file: quarantinedFile },
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Notes a file in quarantine",
+  }),
+  /** It is in quarantine no more. Its room sends it. */
+  drop: command({
+    params: { id: fileId, sinceMs: timeMs },
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Forgets a file",
+  }),
+  list: command({
+    params: {
+      /** The `next` of the page before. */
+      after: Type.Optional(quarantineCursor),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: wireLimits.pageEntriesMax })),
+    },
+    result: answer<QuarantinePage>("QuarantinePage"),
+    from: ["gateway"],
+    effect: "reads",
+    permission: "audit.read",
+    summary: "Files in quarantine, newest first",
+    answers: "page",
+  }),
+} as const;
+
+/** A page of it. */
+export interface QuarantinePage {
+  readonly files: readonly QuarantinedFile[];
+  /** Where the next page begins. Absent: this is the last. */
+  readonly next?: string;
+  /** Files for which the list had no room: only their rooms know of them. Absent: none. */
+  readonly unlisted?: number;
+}

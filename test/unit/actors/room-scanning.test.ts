@@ -1,0 +1,303 @@
+import { expect } from "chai";
+import { property, assert as assertProperty, array, constantFrom, integer, record } from "fast-check";
+import {
+  failure,
+  ok,
+  refused,
+  type EngineRequest,
+  type FileCheck,
+  type KeptFile,
+  type QuarantinedFile,
+  type QuarantinePage,
+  type Result,
+  type RoomFiles,
+  type ScanAnswer,
+  type WithoutScanner,
+} from "../../../protocols/index.ts";
+import { actorLimits } from "../../../actors/limits.ts";
+import type { Room } from "../../../actors/room/shape.ts";
+import { inLobby, lobby, post, type Page } from "./lobby.ts";
+import type { Fixture } from "./fixture.ts";
+
+const key = "k".repeat(43);
+const hash = (of: number): string => of.toString(16).padStart(64, "0");
+const idOf = (of: number): string => `${of.toString(16).padStart(20, "0")}.lobby`;
+
+const ask = (fixture: Fixture, by: string, message: { readonly type: string; readonly [field: string]: unknown }) =>
+  fixture.do("gateway", lobby, { ...message, by: `user/${by}` });
+const fetched = (fixture: Fixture, by: string, id: string): string => {
+  const answer = ask(fixture, by, { type: "file", id });
+  return answer.ok ? "fetched" : answer.error.code;
+};
+
+/** A file that is all here, and is to be checked. */
+function uploaded(fixture: Fixture, of: number, scan = true): string {
+  const id = idOf(of);
+  const of_ = { id, name: `${of}.bin`, bytes: 10, key, ...(scan && { scan: true }) };
+  const steps = [
+    { type: "upload", ...of_ },
+    { type: "uploadTake", id, offset: 0 },
+    { type: "uploadPart", id, epoch: 1, index: 0, part: hash(of), bytes: 10, found: { type: "application/zip" } },
+  ];
+  for (const step of steps) expect(ask(fixture, "ada", step).ok, JSON.stringify(step)).to.equal(true);
+  return id;
+}
+
+/** The file that a scanner looks at. */
+function scanned(fixture: Fixture): EngineRequest<"scan"> | undefined {
+  const [one, ...others] = fixture.scans;
+  expect(others, "one at a time").to.deep.equal([]);
+  return one;
+}
+
+/** Plays the scanner. */
+function say(fixture: Fixture, result: Result<ScanAnswer>): void {
+  const call = scanned(fixture);
+  if (call === undefined) throw new Error("nothing is scanned");
+  fixture.scanned(call, result);
+}
+const answer = (fixture: Fixture, said: ScanAnswer): void => say(fixture, ok(said));
+const fail = (
+  fixture: Fixture,
+  withoutScanner: WithoutScanner,
+  code: "SCAN_FAILED" | "SCAN_TOO_LARGE" = "SCAN_FAILED",
+): void => say(fixture, refused(failure(code, { withoutScanner })));
+const checkOf = (fixture: Fixture, seq: number): (FileCheck | undefined)[] =>
+  fixture
+    .ok<Page>("user/bob", lobby, { type: "history", after: seq - 1, limit: 1 })
+    .messages.flatMap(({ files = [] }) => files.map(({ check }) => check));
+const listed = (fixture: Fixture): readonly QuarantinedFile[] =>
+  fixture.ok<QuarantinePage>("gateway", "quarantine/cluster", { type: "list" }).files;
+
+describe("files of a room that are scanned", () => {
+  it("are fetched by nobody, their sender included, before a scanner has found nothing in them", () => {
+    const fixture = inLobby();
+    const id = uploaded(fixture, 1);
+    const { seq } = post(fixture, "ada", "", { files: [id] });
+    expect(checkOf(fixture, seq)).to.deep.equal(["scanning"]);
+    for (const who of ["ada", "bob"]) expect(fetched(fixture, who, id)).to.equal("FILE_BEING_CHECKED");
+    const { file, person } = scanned(fixture) ?? {};
+    expect(person).to.equal("user/ada");
+    expect(file).to.deep.equal({ id, name: "1.bin", bytes: 10, key, parts: [hash(1)] });
+    answer(fixture, {});
+    expect(checkOf(fixture, seq)).to.deep.equal(["clean"]);
+    for (const who of ["ada", "bob"]) expect(fetched(fixture, who, id)).to.equal("fetched");
+    const last = fixture.stream(lobby).at(-1)?.event;
+    expect(last).to.deep.include({ type: "edited", checked: id, by: "user/ada" });
+    expect(JSON.stringify(fixture.stream(lobby))).not.to.include(key);
+    expect((last?.["message"] as { editedAtMs?: number }).editedAtMs).to.equal(undefined);
+    expect(fixture.isPending(lobby)).to.equal(false);
+  });
+
+  it("are as before where nothing is scanned: nobody is asked, and the file says nothing of it", () => {
+    const fixture = inLobby();
+    const id = uploaded(fixture, 1, false);
+    const { seq } = post(fixture, "ada", "", { files: [id] });
+    expect(scanned(fixture)).to.equal(undefined);
+    expect(checkOf(fixture, seq)).to.deep.equal([undefined]);
+    expect(fetched(fixture, "bob", id)).to.equal("fetched");
+    expect(fixture.stateOf<Room>(lobby)).not.to.have.property("checks");
+  });
+
+  it("are quarantined with what was found, listed, and released by an admin", () => {
+    const fixture = inLobby();
+    const id = uploaded(fixture, 1);
+    const { seq } = post(fixture, "ada", "look", { files: [id] });
+    answer(fixture, { signature: "Eicar" });
+    expect(checkOf(fixture, seq)).to.deep.equal(["quarantined"]);
+    for (const who of ["ada", "bob"]) expect(fetched(fixture, who, id)).to.equal("FILE_QUARANTINED");
+    const row = { id, name: "1.bin", bytes: 10, room: "lobby", seq, sender: "user/ada", signature: "Eicar" };
+    expect(listed(fixture)).to.deep.equal([{ ...row, atMs: fixture.nowMs, sinceMs: fixture.nowMs }]);
+    // A clock that went on does not matter: the list is told when it was put there.
+    fixture.pass(5_000);
+    const released = ask(fixture, "root", { type: "settleFile", id, as: "released" });
+    expect(released.ok && released.value).to.deep.include(row);
+    expect(checkOf(fixture, seq)).to.deep.equal(["released"]);
+    expect(fetched(fixture, "bob", id)).to.equal("fetched");
+    expect(listed(fixture)).to.deep.equal([]);
+    expect(fixture.stream(lobby).at(-1)?.event).to.deep.include({ checked: id, by: "user/root" });
+    const again = ask(fixture, "root", { type: "settleFile", id, as: "removed" });
+    expect(again.ok || again.error.code).to.equal("ALREADY_DONE");
+  });
+
+  it("are removed by an admin: key, parts and what says that bytes are needed go, the name stays", () => {
+    const fixture = inLobby();
+    const ids = [uploaded(fixture, 1), uploaded(fixture, 2)];
+    const { seq } = post(fixture, "ada", "", { files: ids });
+    answer(fixture, { signature: "Eicar" });
+    answer(fixture, {});
+    expect(ask(fixture, "root", { type: "settleFile", id: ids[0], as: "removed" }).ok).to.equal(true);
+    expect(checkOf(fixture, seq)).to.deep.equal(["removed", "clean"]);
+    expect(fetched(fixture, "ada", ids[0] ?? "")).to.equal("NOT_FOUND");
+    expect(fetched(fixture, "bob", ids[1] ?? "")).to.equal("fetched");
+    expect(fixture.records(lobby, "part/").map(({ value }) => value)).to.deep.equal([ids[1]]);
+    expect(fixture.records(lobby, "kept/").map(({ value }) => (value as KeptFile).key)).to.deep.equal(["", key]);
+    const { files } = fixture.ok<RoomFiles>("user/bob", lobby, { type: "files" });
+    expect(files.map(({ check }) => check)).to.deep.equal(["clean", "removed"]);
+  });
+
+  it("leave the list of quarantine with their message", () => {
+    const fixture = inLobby();
+    const { seq } = post(fixture, "ada", "", { files: [uploaded(fixture, 1), uploaded(fixture, 2)] });
+    answer(fixture, { signature: "Eicar" });
+    expect(listed(fixture)).to.have.length(1);
+    fixture.ok("user/ada", lobby, { type: "delete", seq });
+    expect(listed(fixture)).to.deep.equal([]);
+    expect(fixture.stateOf<Room>(lobby).checks).to.deep.equal([]);
+    // Nobody wants to know any more what the scanner says of the other, and the next file has its turn.
+    expect(scanned(fixture)).to.equal(undefined);
+    post(fixture, "ada", "", { files: [uploaded(fixture, 3)] });
+    expect(scanned(fixture)?.file.name).to.equal("3.bin");
+    expect(listed(fixture)).to.deep.equal([]);
+  });
+
+  for (const [policy, check, code] of [
+    ["allow", "unscanned", "fetched"],
+    ["refuse", "quarantined", "FILE_QUARANTINED"],
+  ] as const)
+    it(`are ${check} after a few tries where nobody can look at them and the policy says ${policy}`, () => {
+      const fixture = inLobby();
+      const id = uploaded(fixture, 1);
+      const { seq } = post(fixture, "ada", "", { files: [id] });
+      for (const pauseMs of actorLimits.scanPausesMs) {
+        fail(fixture, policy);
+        expect(fetched(fixture, "ada", id)).to.equal("FILE_BEING_CHECKED");
+        expect(scanned(fixture)).to.equal(undefined);
+        fixture.pass(pauseMs);
+      }
+      fail(fixture, policy);
+      expect(checkOf(fixture, seq)).to.deep.equal([check]);
+      expect(fetched(fixture, "bob", id)).to.equal(code);
+      expect(listed(fixture)).to.have.length(policy === "refuse" ? 1 : 0);
+      fixture.pass(86_400_000);
+      expect(scanned(fixture)).to.equal(undefined);
+    });
+
+  it("wait where the policy says hold, until a scanner is there or another policy", () => {
+    const fixture = inLobby();
+    const ids = [uploaded(fixture, 1), uploaded(fixture, 2)];
+    const { seq } = post(fixture, "ada", "", { files: ids });
+    for (let days = 0; days < 3; days += 1) {
+      for (let tries = 0; tries < 20; tries += 1) {
+        if (scanned(fixture) !== undefined) fail(fixture, "hold");
+        fixture.pass(actorLimits.scanHoldMs);
+      }
+      for (const id of ids) expect(fetched(fixture, "bob", id)).to.equal("FILE_BEING_CHECKED");
+    }
+    answer(fixture, {});
+    if (scanned(fixture) === undefined) fixture.pass(actorLimits.scanHoldMs);
+    fail(fixture, "allow");
+    expect(checkOf(fixture, seq).toSorted()).to.deep.equal(["clean", "unscanned"]);
+  });
+
+  it("are decided about at once where they are larger than the scanner takes", () => {
+    const fixture = inLobby();
+    const { seq } = post(fixture, "ada", "", { files: [uploaded(fixture, 1)] });
+    fail(fixture, "allow", "SCAN_TOO_LARGE");
+    expect(checkOf(fixture, seq)).to.deep.equal(["unscanned"]);
+  });
+
+  it("are checked anew where their room came into memory again, on another node or after a crash", () => {
+    const fixture = inLobby();
+    const id = uploaded(fixture, 1);
+    post(fixture, "ada", "", { files: [id] });
+    fixture.crash(lobby);
+    expect(fixture.isPending(lobby)).to.equal(true);
+    fixture.settle();
+    expect(scanned(fixture)?.file.id).to.equal(id);
+    fail(fixture, "hold");
+    fixture.crash(lobby);
+    fixture.settle();
+    fixture.pass(1_000);
+    answer(fixture, { signature: "Eicar" });
+    expect(fetched(fixture, "bob", id)).to.equal("FILE_QUARANTINED");
+  });
+
+  it("are bounded: a post beyond the limit is refused, and one file of a room is looked at at a time", () => {
+    const fixture = inLobby();
+    for (let of = 1; of <= actorLimits.roomChecksMax; of += 1)
+      post(fixture, "ada", "", { files: [uploaded(fixture, of)] });
+    const one = uploaded(fixture, 1_000);
+    const message = { type: "post", text: "", files: [one] };
+    expect(fixture.code("user/ada", lobby, message)).to.equal("LIMIT_REACHED");
+    answer(fixture, {});
+    expect(fixture.code("user/ada", lobby, message)).to.equal("accepted");
+  });
+
+  it("are never fetched before a verdict lets them through, whatever happens meanwhile", () => {
+    const step = record({
+      does: constantFrom("clean", "found", "fail", "large", "crash", "pass", "release", "remove", "delete", "post"),
+      of: integer({ min: 1, max: 4 }),
+      policy: constantFrom<WithoutScanner>("allow", "hold", "refuse"),
+    });
+    assertProperty(
+      property(array(step, { minLength: 1, maxLength: 40 }), (steps) => {
+        const fixture = inLobby();
+        /** What the model says of each file; the seq of its message. */
+        const files = new Map<string, { let: boolean; seq: number }>();
+        let next = 1;
+        const posts = (): void => {
+          const id = uploaded(fixture, next);
+          next += 1;
+          files.set(id, { let: false, seq: post(fixture, "ada", "", { files: [id] }).seq });
+        };
+        posts();
+        for (const { does, of, policy } of steps) {
+          const [id = ""] = [...files.keys()].slice(-of);
+          const known = files.get(id);
+          const call = scanned(fixture);
+          const asked = call === undefined ? undefined : files.get(call.file.id);
+          switch (does) {
+            case "post":
+              posts();
+              break;
+            case "clean":
+              if (call === undefined) break;
+              answer(fixture, {});
+              if (asked !== undefined) asked.let = true;
+              break;
+            case "found":
+              if (call !== undefined) answer(fixture, { signature: "Eicar" });
+              break;
+            case "fail":
+            case "large":
+              if (call === undefined || asked === undefined) break;
+              fail(fixture, policy, does === "fail" ? "SCAN_FAILED" : "SCAN_TOO_LARGE");
+              if (policy === "allow") asked.let = ask(fixture, "ada", { type: "file", id: call.file.id }).ok;
+              break;
+            case "crash":
+              fixture.crash(lobby);
+              fixture.settle();
+              break;
+            case "pass":
+              fixture.pass(of * 20_000);
+              break;
+            case "release":
+            case "remove": {
+              const as = does === "release" ? "released" : "removed";
+              if (ask(fixture, "root", { type: "settleFile", id, as }).ok && known !== undefined)
+                known.let = as === "released";
+              break;
+            }
+            case "delete":
+              fixture.do("user/ada", lobby, { type: "delete", seq: known?.seq });
+              files.delete(id);
+          }
+          for (const [one, { let: mayBe }] of files)
+            for (const who of ["ada", "bob"])
+              expect(fetched(fixture, who, one) === "fetched", `${one} after ${does}`).to.equal(mayBe);
+          expect(listed(fixture).length).to.equal(
+            [...files.keys()].filter((one) => fetched(fixture, "ada", one) === "FILE_QUARANTINED").length,
+          );
+        }
+        // What waits comes about: nothing is forgotten.
+        for (let rounds = 0; rounds < 200 && (fixture.stateOf<Room>(lobby).checks ?? []).length > 0; rounds += 1) {
+          if (scanned(fixture) === undefined) fixture.pass(actorLimits.scanHoldMs);
+          else answer(fixture, {});
+        }
+        for (const one of files.keys()) expect(fetched(fixture, "bob", one)).not.to.equal("FILE_BEING_CHECKED");
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
