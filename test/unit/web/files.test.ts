@@ -42,6 +42,14 @@ describe("a file of a message", () => {
     expect(namedFiles()).to.equal("");
   });
 
+  it("is not drawn unasked where few bytes become very many pixels, and not at all where no camera makes so many", () => {
+    const of = (width: number, height: number) => sent("bomb.png", "image/png", { width, height, bytes: 20_000 });
+    expect([isShownAtOnce(of(6_000, 5_000)), kindOf(of(6_000, 5_000))]).to.deep.equal([true, "picture"]);
+    expect([isShownAtOnce(of(9_504, 6_336)), kindOf(of(9_504, 6_336))]).to.deep.equal([false, "picture"]);
+    expect([isShownAtOnce(of(65_535, 65_535)), kindOf(of(65_535, 65_535))]).to.deep.equal([false, "other"]);
+    expect(boxOf(of(65_535, 65_535)).height).to.equal(60);
+  });
+
   it("is a card without anything to load while nobody can fetch it", () => {
     const picture = { width: 120, height: 80 };
     for (const check of ["scanning", "quarantined", "removed"] as const) {

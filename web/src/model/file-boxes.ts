@@ -23,6 +23,10 @@ export const isPicture = (type: string): boolean => /^image\/(?:png|jpeg|webp|gi
 
 /** A larger picture is loaded when somebody opens it, and not because somebody scrolls by. */
 const shownBytesMax = 10 * 1024 * 1024;
+/** So is one of more pixels: few bytes may become gigabytes where a browser draws them. */
+const shownPixelsMax = 30_000_000;
+/** One of more pixels than any camera makes is not shown at all. */
+const drawnPixelsMax = 250_000_000;
 const boxWidthMax = 360;
 const boxHeightMax = 260;
 // As tall as a finger is wide.
@@ -30,7 +34,16 @@ const boxSideMin = 44;
 
 /** Whether a picture is loaded where its message stands. */
 export const isShownAtOnce = ({ type, bytes, width = 0, height = 0, check }: SentFile): boolean =>
-  !isWithheld({ check }) && isPicture(type) && width > 0 && height > 0 && bytes <= shownBytesMax;
+  !isWithheld({ check }) &&
+  isPicture(type) &&
+  width > 0 &&
+  height > 0 &&
+  width * height <= shownPixelsMax &&
+  bytes <= shownBytesMax;
+
+/** Whether a picture is shown when somebody opens it. */
+export const isDrawn = ({ type, width = 0, height = 0 }: SentFile): boolean =>
+  isPicture(type) && width * height <= drawnPixelsMax;
 
 /** How large the place of a file is, in pixels of the page; on a narrow screen as wide as that, in the same form. */
 export function boxOf(file: SentFile): { readonly width: number; readonly height: number } {

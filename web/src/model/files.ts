@@ -1,7 +1,7 @@
 /** Rules about files of messages: how each is shown, its size in words, what is not even tried. Pure. */
 import { describeBytes } from "../../../protocols/words/amounts.ts";
 import { isWithheld } from "../../../protocols/words/file-words.ts";
-import { isPicture, type SentFile } from "./file-boxes.ts";
+import { isDrawn, isPicture, type SentFile } from "./file-boxes.ts";
 
 /** How a file is shown. */
 type FileKind = "picture" | "video" | "sound" | "text" | "other";
@@ -24,9 +24,10 @@ export const endingOf = (name: string): string => /\.([^.\s]{1,10})$/.exec(name)
 
 /** How a file is shown. The type is the node's; only what it could not tell from the bytes is a text by its name. Of one
  *  that nobody can fetch nothing is shown. */
-export function kindOf({ type, name, bytes, check }: SentFile): FileKind {
-  if (isWithheld({ check })) return "other";
-  if (isPicture(type)) return "picture";
+export function kindOf(file: SentFile): FileKind {
+  const { type, name, bytes } = file;
+  if (isWithheld(file)) return "other";
+  if (isPicture(type)) return isDrawn(file) ? "picture" : "other";
   if (type.startsWith("video/")) return "video";
   if (type.startsWith("audio/")) return "sound";
   const ending = endingOf(name);

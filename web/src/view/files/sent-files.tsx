@@ -1,5 +1,5 @@
 import { lazy, Suspense, useState } from "react";
-import { isPicture, isShownAtOnce, type SentFile } from "../../model/file-boxes.ts";
+import { isShownAtOnce, type SentFile } from "../../model/file-boxes.ts";
 import { factsOf, kindOf } from "../../model/files.ts";
 import { checkText, isWithheld } from "../../../../protocols/words/file-words.ts";
 import { at } from "../../wire/index.ts";
@@ -17,7 +17,7 @@ export const fileUrl = (room: string, { id }: Pick<SentFile, "id">): string =>
 /** The files of a message, each in its place. */
 export default function SentFiles({ room, files }: { readonly room: string; readonly files: readonly SentFile[] }) {
   const [shown, setShown] = useState<string>();
-  const pictures = files.filter(({ type, check }) => isPicture(type) && !isWithheld({ check }));
+  const pictures = files.filter((file) => kindOf(file) === "picture");
   return (
     <>
       <ul className="files" aria-label="Files">
