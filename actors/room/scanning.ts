@@ -86,17 +86,19 @@ export function startScan(checks: readonly Check[] = [], { nowMs }: Pick<Here, "
 
 /** A decision, with what follows of it for files that are to be checked. */
 export function withScans(room: Room, decided: Decided, turn: Here): Decided {
-  const changes = decided.flatMap((effect) => (effect.type === "persist" ? [effect.event] : []));
-  if (!changes.some(({ type }) => type === "happened")) return decided;
-  const checks = changes.reduce<Room | null>(evolve, room)?.checks;
   const { scanning } = turn.notes;
-  const isRunning = typeof scanning === "string" && checks?.some(({ id }) => id === scanning) === true;
-  if (checks === undefined || isRunning) return decided;
-  if (typeof scanning !== "string" && checks.length <= (room.checks?.length ?? 0)) return decided;
-  // Its message was deleted: nobody wants to know any more.
-  const over: Decided = typeof scanning === "string" ? [{ type: "cancel", tag: `${callPrefix}${scanning}` }] : [];
+  const isScanning = typeof scanning === "string";
+  const changes = decided.flatMap((effect) => (effect.type === "persist" ? [effect.event] : []));
+  if (!isScanning && !changes.some(bringsChecks)) return decided;
+  const checks = changes.reduce<Room | null>(evolve, room)?.checks;
+  if (isScanning && checks?.some(({ id }) => id === scanning) === true) return decided;
+  // It is known what is in it, or its message was deleted and nobody wants to know any more.
+  const over: Decided = isScanning ? [{ type: "cancel", tag: `${callPrefix}${scanning}` }] : [];
   return [...decided, ...over, ...startScan(checks, turn)];
 }
+
+const bringsChecks = (change: RoomChange): boolean =>
+  change.type === "happened" && change.kept?.some(({ check }) => check === "scanning") === true;
 
 /** A reminder rang. */
 export const onScanDue = (room: Room, turn: Here): Decided =>

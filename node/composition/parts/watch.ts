@@ -182,7 +182,8 @@ function figuresOf(at: Pick<WatchParts, "node" | "data"> & { readonly peer: Pick
   return (): Readonly<Partial<Record<WatchedFigure, number>>> => {
     const disk = diskOf(at.data);
     const offers = membership.members().members.find(({ node }) => node === at.node)?.offers ?? [];
-    const places = offers.reduce((sum, { places: of = 0, provider }) => sum + (provider === undefined ? of : 0), 0);
+    const own = offers.filter(({ engine, provider }) => engine !== "scan" && provider === undefined);
+    const places = own.reduce((sum, { places: of = 0 }) => sum + of, 0);
     busy.push(membership.heard(at.node as NodeId)?.load?.calls ?? 0);
     if (busy.length > looksAnHour) busy.shift();
     // Without a limit of its own the process has what the machine has.

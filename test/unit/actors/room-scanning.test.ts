@@ -151,6 +151,30 @@ describe("files of a room that are scanned", () => {
     expect(listed(fixture)).to.deep.equal([]);
   });
 
+  it("are on the list newest first, a page at a time", () => {
+    const fixture = inLobby();
+    const ids = [1, 2, 3, 4].map((of) => {
+      const id = uploaded(fixture, of);
+      post(fixture, "ada", "", { files: [id] });
+      answer(fixture, { signature: "Eicar" });
+      // Two of them at the same moment.
+      if (of !== 2) fixture.pass(1_000);
+      return id;
+    });
+    const seen: string[] = [];
+    for (let after: string | undefined; ;) {
+      const page: QuarantinePage = fixture.ok("gateway", "quarantine/cluster", {
+        type: "list",
+        limit: 1,
+        ...(after !== undefined && { after }),
+      });
+      seen.push(...page.files.map(({ id }) => id));
+      if (page.next === undefined) break;
+      after = page.next;
+    }
+    expect(seen).to.deep.equal(ids.toReversed());
+  });
+
   for (const [policy, check, code] of [
     ["allow", "unscanned", "fetched"],
     ["refuse", "quarantined", "FILE_QUARANTINED"],
