@@ -585,7 +585,7 @@ export const errorTable = {
   SCAN_FAILED: {
     outcome: "not_started",
     http: 503,
-    help: "The scanner did not answer, or could not check the file. It is asked again, at another node if there is one.",
+    help: "The scanner did not answer, or could not check the file. It is asked again, or another one is.",
   },
   NOT_IN_SYNC: {
     outcome: "not_started",

@@ -2,7 +2,7 @@
  *
  *      post ─► scanning, in `checks` ──call `scan`──► clean
  *                   ▲                      ├────────► quarantined ──an admin──► released, removed
- *                   └── a pause ◄── failed ┴────────► what the cluster's policy says: unscanned, quarantined, or it waits
+ *                   └── a pause ◄── failed ┴────────► what the policy says: unscanned, quarantined, or it waits
  *
  *  A room has one file looked at at a time: rooms take turns at the scanners, and a room waits for itself. What must
  *  come about is in the state, so a new owner of the room begins anew where the last one was. */

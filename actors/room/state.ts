@@ -158,23 +158,8 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
       return evolveRestored(room, event, settled);
     case "withdrawn":
       return evolveWithdrawn(room, event, at);
-    case "edited": {
-      const { message, checked } = event;
-      if (checked !== undefined)
-        return replaceMessage(
-          withoutChecks(room, ({ id }) => id === checked),
-          message,
-        );
-      const members = withCalled(withoutMentions(room, message), message, event.told);
-      const told = message.threadOnly === true ? members : withMentioned(members, message);
-      return replaceMessage(
-        {
-          ...withThreads(room, withChanged(room.threads, message, quietBehind(room, message.replyTo, message.seq - 1))),
-          members: told,
-        },
-        message,
-      );
-    }
+    case "edited":
+      return evolveEdited(room, event);
     case "voted":
       return replaceMessage({ ...room, polls: withVote(room.polls, event) }, event.message);
     case "pollClosed":
@@ -184,6 +169,16 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
     default:
       return isSettingEvent(event) ? evolveSet(room, event) : unreachable(event);
   }
+}
+
+function evolveEdited(room: Room, { message, checked, told: newly }: Extract<RoomEvent, { type: "edited" }>): Room {
+  // Nobody has written anything.
+  const rest = withoutChecks(room, ({ id }) => id === checked);
+  if (checked !== undefined) return replaceMessage(rest, message);
+  const members = withCalled(withoutMentions(room, message), message, newly);
+  const told = message.threadOnly === true ? members : withMentioned(members, message);
+  const behind = quietBehind(room, message.replyTo, message.seq - 1);
+  return replaceMessage({ ...withThreads(room, withChanged(room.threads, message, behind)), members: told }, message);
 }
 
 function evolveSet(room: Room, event: RoomSettingEvent): Room {

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Config, ConfigInput } from "../../config/index.ts";
 import { modelFromText } from "../../config/index.ts";
 import { roles, type Role } from "../../protocols/ids.ts";
@@ -120,9 +120,16 @@ const share = (text: string): number => {
   return value;
 };
 
+const withScanner = (command: Command): Command =>
+  command.option(
+    "--antivirus <place>",
+    "where clamd listens, which checks files that people send: unix:/run/clamav/clamd.ctl, 127.0.0.1:3310 " +
+      "(default: nothing is checked here)",
+  );
+
 /** `plexus up`. */
 export const define: Define = (command, { output, onExit }) => {
-  command
+  withScanner(command)
     .addOption(data())
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
     .option("--port <number>", "port; 0 takes any free one (default: 7070)", wholeNumber("The port"))
@@ -141,11 +148,6 @@ export const define: Define = (command, { output, onExit }) => {
       "folder on this machine in which admins may keep backups, by the page too, repeatable: " +
         "/mnt/backup/plexus (default: none)",
       collect<string>,
-    )
-    .option(
-      "--antivirus <place>",
-      "where clamd listens, which checks files that people send: unix:/run/clamav/clamd.ctl, 127.0.0.1:3310 " +
-        "(default: nothing is checked here)",
     )
     .option(
       "--admin-address <address>",

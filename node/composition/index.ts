@@ -180,6 +180,7 @@ async function start(
   // What is wrong with a certificate is said before anything is opened.
   const tls = await openTls(config, machine, () => (platform.settings?.current() ?? config).tls.clientCa);
   if (tls !== undefined) stops.add(async () => tls.stop());
+  const live = (): Config => platform.settings?.current() ?? config;
   const pacing = createPacing({ clock });
   const identity = await openIdentity(config, {
     machine,
@@ -225,8 +226,7 @@ async function start(
     directory: identity.place,
     founding: identity.founder,
     behaviors,
-    engines: withScanner(config, inference, { machine, stops, blobs: kept.promise }),
-    files: () => (platform.settings?.current() ?? config).files,
+    ...withScanner(live, inference, { machine, stops, blobs: kept.promise }),
     storedBytes: () => bytesIn(config.data, usageLimits.storedFilesMax),
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
@@ -421,7 +421,6 @@ async function start(
   const ownMemory = alone && nodesMissing === 0;
   const firstAdmin = await register(parts, { config, member, adminCodeHash: codeHash, alone: ownMemory, stops });
 
-  const live = (): Config => platform.settings?.current() ?? config;
   const branding = openBranding(peer.directory);
   stops.add(() => branding.stop());
   const mail = openMail(live, {

@@ -83,6 +83,7 @@ export async function serveClients(
 ): ReturnType<typeof createGateway> {
   const { machine, identity, peer, meshPort, firstAdmin } = at;
   const config = live();
+  const files = (): Config["files"] => live().files;
   const ownAddresses = outwardAddresses();
   const { clock, random, log, meter, metrics, descriptors, version } = machine;
   const { node, journal } = identity;
@@ -103,23 +104,11 @@ export async function serveClients(
     clusterRoles: peer.clusterRoles,
     controlTokens: peer.controlTokens,
     ...takenOver(at),
-    scanning: createPolicy(() => live().files, peer.calls.engines.scan),
     ...(control !== undefined && { controlListen: control }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    operations: operationsOf(peer, {
-      ...at,
-      files: () => live().files,
-      auditCopy,
-      invitations,
-      clock,
-      random,
-      limits,
-      tickets,
-    }),
-    budgets: peer.usage,
-    ...(peer.activity && { activity: peer.activity }),
-    counts: machine.memory.requests,
+    operations: operationsOf(peer, { ...at, files, auditCopy, invitations, clock, random, limits, tickets }),
+    ...guardsOf({ ...at, files }),
     quality: peer.quality,
     hub: peer.hub,
     cluster: peer.control,
@@ -179,6 +168,14 @@ export async function serveClients(
     ...(at.controlToken !== undefined && { controlToken: at.controlToken }),
   });
 }
+
+/** What looks at what people do, and what stands before it. */
+const guardsOf = ({ peer, machine, files }: StatusParts & { readonly files: () => Config["files"] }) => ({
+  budgets: peer.usage,
+  ...(peer.activity && { activity: peer.activity }),
+  counts: machine.memory.requests,
+  scanning: createPolicy(files, peer.calls.engines.scan),
+});
 
 /** The other nodes, as parts of the gateway need them. */
 function othersOf(

@@ -1,5 +1,5 @@
-/** This node's scanner, as an engine: people take turns, two files at a time. Whether it is there is asked now and then,
- *  and stands in what the node offers, so that others send files where they are looked at. */
+/** This node's scanner, as an engine: people take turns, two files at a time. Whether it is there is asked now and
+ *  then, and stands in what the node offers, so that others send files where they are looked at. */
 import {
   failure,
   refused,

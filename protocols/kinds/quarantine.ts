@@ -1,28 +1,10 @@
-/** The list of all files in quarantine: `quarantine/cluster`. Whether one is in quarantine its room says; the list is so
- *  that admins find them. */
-import { Type, type Static } from "typebox";
+/** The list of all files in quarantine: `quarantine/cluster`. Whether one is in quarantine its room says; the list is
+ *  so that admins find them. */
+import { Type } from "typebox";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits } from "../limits.ts";
-import { line, nothing, object, position, principal, roomKey, timeMs } from "../wire/schema.ts";
-import { fileId } from "./room-files.ts";
-
-/** A file in quarantine. */
-export const quarantinedFile = object({
-  id: fileId,
-  name: line(wireLimits.fileNameCharsMax),
-  bytes: position,
-  room: roomKey,
-  /** The message that has it. */
-  seq: position,
-  sender: principal,
-  /** When it was posted. */
-  atMs: timeMs,
-  /** When it was put here. */
-  sinceMs: timeMs,
-  /** What was found in it. Absent: no scanner could look at it. */
-  signature: Type.Optional(Type.String({ maxLength: wireLimits.signatureCharsMax })),
-});
-export type QuarantinedFile = Static<typeof quarantinedFile>;
+import { nothing, timeMs } from "../wire/schema.ts";
+import { fileId, quarantinedFile, type QuarantinedFile } from "./room-files.ts";
 
 /** Where a page of the list ends. */
 export const quarantineCursor = Type.String({ pattern: "^[0-9]{1,16}/[0-9a-z._-]{1,168}$", maxLength: 192 });

@@ -3,8 +3,7 @@ import { Type, type Static } from "typebox";
 import { keyText } from "../ids.ts";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
-import type { QuarantinedFile } from "./quarantine.ts";
-import { blobHash, limit, line, object, position, principal } from "../wire/schema.ts";
+import { blobHash, limit, line, object, position, principal, roomKey, timeMs } from "../wire/schema.ts";
 
 /** Names a file, and by its end the room that has it. */
 export const fileId = Type.String({ pattern: `^[0-9a-f]{16,64}\\.${keyText}$`, maxLength: 168 });
@@ -24,9 +23,9 @@ const found = {
 const foundIn = object(found);
 export type FoundType = Static<typeof foundIn>;
 
-/** What a scanner has said of a file. Nobody fetches one that is `scanning`, `quarantined` or `removed`. `unscanned`: no
- *  scanner could look at it, and the cluster lets such files through. `released` and `removed`: an admin has decided
- *  so of one that was in quarantine. */
+/** What a scanner has said of a file. Nobody fetches one that is `scanning`, `quarantined` or `removed`.
+ *  `unscanned`: no scanner could look at it, and the cluster lets such files through. `released` and `removed`: an
+ *  admin has decided so of one that was in quarantine. */
 const check = Type.Union([
   Type.Literal("scanning"),
   Type.Literal("clean"),
@@ -40,6 +39,24 @@ export type FileCheck = Static<typeof check>;
 /** A file of a message. Without `check` it came while nothing was scanned. */
 export const roomFile = object({ id: fileId, name, bytes: position, ...found, check: Type.Optional(check) });
 export type RoomFile = Static<typeof roomFile>;
+
+/** A file in quarantine. */
+export const quarantinedFile = object({
+  id: fileId,
+  name,
+  bytes: position,
+  room: roomKey,
+  /** The message that has it. */
+  seq: position,
+  sender: principal,
+  /** When it was posted. */
+  atMs: timeMs,
+  /** When it was put here. */
+  sinceMs: timeMs,
+  /** What was found in it. Absent: no scanner could look at it. */
+  signature: Type.Optional(Type.String({ maxLength: limits.signatureCharsMax })),
+});
+export type QuarantinedFile = Static<typeof quarantinedFile>;
 
 /** Files of messages. */
 export const roomFiles = Type.Array(roomFile, { minItems: 1, maxItems: limits.filesPerMessageMax });

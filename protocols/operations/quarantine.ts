@@ -1,8 +1,8 @@
 /** Files that a scanner has found something in, and the scanners. */
 import { Type } from "typebox";
 import { withoutScanner } from "../engines/scan.ts";
-import { quarantineCursor, type QuarantinedFile, type QuarantinePage } from "../kinds/quarantine.ts";
-import { fileId } from "../kinds/room-files.ts";
+import { quarantineCursor, type QuarantinePage } from "../kinds/quarantine.ts";
+import { fileId, type QuarantinedFile } from "../kinds/room-files.ts";
 import { answer } from "../wire/command.ts";
 import { limit, object } from "../wire/schema.ts";
 import { changes, fieldsOf, listOf, ofActors, reads } from "./operation.ts";

@@ -3,19 +3,21 @@ import { parseControl, type Config } from "../../../config/index.ts";
 import { enginesOf, type Engines } from "../../../runtimes/index.ts";
 import { bytesOfFile } from "../../gateway/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
-import { createClamd, createScanner } from "../../scanning/index.ts";
+import { createClamd, createScanner, type FileSettings } from "../../scanning/index.ts";
 import type { Machine } from "../machine.ts";
 import type { Stops } from "../stops.ts";
 
-/** The engines of this node: those of its models, and its scanner. */
+/** The engines of this node: those of its models, and its scanner; and what the cluster wants of files. */
 export function withScanner(
-  { antivirus }: Pick<Config, "antivirus">,
+  live: () => Pick<Config, "antivirus" | "files">,
   models: Parameters<typeof enginesOf>[0],
   at: { readonly machine: Machine; readonly stops: Stops; readonly blobs: Promise<ActorBlobs> },
-): Engines {
+): { readonly engines: Engines; readonly files: () => FileSettings } {
+  const { antivirus } = live();
+  const files = (): FileSettings => live().files;
   const { clock, log, meter } = at.machine;
   const place = antivirus === undefined ? undefined : parseControl(antivirus);
-  if (place === undefined) return enginesOf(models);
+  if (place === undefined) return { engines: enginesOf(models), files };
   const scan = createScanner({
     clamd: createClamd(place, clock),
     async *read(file) {
@@ -26,5 +28,5 @@ export function withScanner(
     meter,
   });
   at.stops.add((deadlineMs) => scan.stop(deadlineMs));
-  return { ...enginesOf(models), scan };
+  return { engines: { ...enginesOf(models), scan }, files };
 }

@@ -288,8 +288,8 @@ export const ofKernel: readonly Mutation[] = [
   {
     name: "forgets across nodes what a room has to deliver to agents",
     file: "actors/room/index.ts",
-    find: "[...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)]",
-    replace: "[...(state.head > 0 ? [] : recoverOutbox(state.outbox, turn.self)), ...askAgain(state, turn)]",
+    find: "[...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)",
+    replace: "[...(state.head > 0 ? [] : recoverOutbox(state.outbox, turn.self)), ...askAgain(state, turn)",
     caughtBy: ["mention-settled"],
     from: 6,
     seeds: 100,

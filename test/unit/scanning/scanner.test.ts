@@ -13,8 +13,8 @@ import {
 import type { Clock } from "../../../node/ports/index.ts";
 import { createClamd, createPolicy, createScanner, withPolicy, type Clamd } from "../../../node/scanning/index.ts";
 import { verdictOf } from "../../../node/scanning/clamd.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import { everyEngine, type LocalEngine } from "../../../runtimes/engine.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { moment, until } from "../../waits.ts";
 
@@ -45,19 +45,20 @@ class Answering implements Clamd {
   }
 }
 
-const scannerOf = (clamd: Clamd, limits: object = {}): LocalEngine<"scan"> =>
+const scannerOf = (clamd: Clamd, clock: Clock, limits: object = {}): LocalEngine<"scan"> =>
   createScanner({
     clamd,
     async *read({ name }) {
       yield Buffer.from(name);
     },
-    clock: createClock(),
+    clock,
     log: quietLog,
     meter: quietMeter,
     limits,
   });
 
 describe("a node's scanner", () => {
+  const clock = flowingWorld().clock();
   /** Answers by the id of the call. */
   const heard = new Map<string, Result<unknown>>();
   const call = (scanner: LocalEngine<"scan">, id: string, person: string) =>
@@ -70,7 +71,7 @@ describe("a node's scanner", () => {
 
   it("looks at two files at a time, and people take turns", async () => {
     const clamd = new Answering();
-    const scanner = scannerOf(clamd);
+    const scanner = scannerOf(clamd, clock);
     for (const id of ["a1", "a2", "a3", "a4"]) call(scanner, id, "user/ada");
     call(scanner, "b1", "user/bob");
     await until("two are looked at", () => expect(clamd.open.map(({ file }) => file)).to.deep.equal(["a1", "a2"]));
@@ -90,7 +91,7 @@ describe("a node's scanner", () => {
 
   it("has few places to wait, and gives up what nobody wants any more", async () => {
     const clamd = new Answering();
-    const scanner = scannerOf(clamd, { scansMax: 1, scansWaitingMax: 2, scansWaitingPerPersonMax: 2 });
+    const scanner = scannerOf(clamd, clock, { scansMax: 1, scansWaitingMax: 2, scansWaitingPerPersonMax: 2 });
     const calls = ["1", "2", "3", "4"].map((id) => call(scanner, id, "user/ada"));
     await until("the last finds no place", () => expect(codeOf("4")).to.equal("QUEUE_FULL"));
     calls[1]?.cancel();
@@ -104,7 +105,7 @@ describe("a node's scanner", () => {
 
   it("says in its offer whether it answers, so that others are asked", async () => {
     const clamd = new Answering();
-    const scanner = scannerOf(clamd, { scannerLookMs: 5 });
+    const scanner = scannerOf(clamd, clock, { scannerLookMs: 5 });
     const state = () => scanner.models()[0];
     let changes = 0;
     scanner.watch(() => (changes += 1));
@@ -121,6 +122,7 @@ describe("a node's scanner", () => {
 });
 
 describe("the client of clamd", () => {
+  const clock = flowingWorld().clock();
   it("takes no answer for clean but the one that says so", () => {
     const code = (said: string): string => {
       const verdict = verdictOf(said);
@@ -156,7 +158,6 @@ describe("the client of clamd", () => {
   };
 
   it("ends where the scanner says nothing, does not end its answer, or closes without one", async () => {
-    const clock = createClock();
     const quick: Pick<Clock, "after" | "soon"> = {
       after: (_delayMs, then) => clock.after(50, then),
       soon: (then) => clock.soon(then),
@@ -183,7 +184,7 @@ describe("the client of clamd", () => {
         yield Buffer.alloc(100_000);
       }
     };
-    const answer = await createClamd(server.place, createClock()).scan(endless(), new AbortController().signal);
+    const answer = await createClamd(server.place, clock).scan(endless(), new AbortController().signal);
     expect(answer.ok || answer.error.code).to.equal("SCAN_TOO_LARGE");
     const had = read;
     await moment();
@@ -193,7 +194,7 @@ describe("the client of clamd", () => {
   it("ends when nobody wants the answer any more", async () => {
     await using server = await serverOf(() => undefined);
     const ended = new AbortController();
-    const answer = createClamd(server.place, createClock()).scan(bytes(), ended.signal);
+    const answer = createClamd(server.place, clock).scan(bytes(), ended.signal);
     ended.abort();
     expect((await answer).ok).to.equal(false);
   });

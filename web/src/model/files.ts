@@ -22,8 +22,8 @@ const codes = new Set(
 /** What stands behind the last point of a name, in small letters. */
 export const endingOf = (name: string): string => /\.([^.\s]{1,10})$/.exec(name)?.[1]?.toLowerCase() ?? "";
 
-/** How a file is shown. The type is the node's; only what it could not tell from the bytes is a text by its name. Of one
- *  that nobody can fetch nothing is shown. */
+/** How a file is shown. The type is the node's; only what it could not tell from the bytes is a text by its name. Of
+ *  one that nobody can fetch nothing is shown. */
 export function kindOf(file: SentFile): FileKind {
   const { type, name, bytes } = file;
   if (isWithheld(file)) return "other";
