@@ -16,6 +16,7 @@ import {
   type Result,
   type RoomMessage,
   type ScanAnswer,
+  type SealedFile,
 } from "../../protocols/index.ts";
 import {
   note,
@@ -118,10 +119,16 @@ export function onScanRead(
   if (turn.notes.scanning !== check.id) return [];
   if (file === undefined) return failed(room, check, { code: "NOT_FOUND", without: "hold" }, turn);
   if (verdict !== undefined) return { type: "checked", file, place: check.place, verdict };
-  const { id, name, bytes, key, parts } = file;
   const { scanTimeoutMs: timeoutMs } = limits;
-  const request = { model: "", person: file.author, file: { id, name, bytes, key, parts } };
+  const request = { model: "", person: file.author, file: sealedOf(file) };
   return [{ type: "call", engine: "scan", request, tag: `${callPrefix}${check.id}`, timeoutMs }];
+}
+
+/** What is needed to read a file, and no more: wherever its bytes are said to lie. */
+function sealedOf(file: KeptFile): SealedFile {
+  const { seq: _, author: _author, atMs: _atMs, check: _check, checkedAtMs: _checkedAtMs, ...rest } = file;
+  const { type: _type, width: _width, height: _height, signature: _signature, ...sealed } = rest;
+  return sealed;
 }
 
 /** Whether an answer is one of a scanner. */
