@@ -6,7 +6,8 @@
  *      PNG    chunks:    eXIf → the same; texts, times and what is not of the standard → a chunk of zeros
  *      WebP   chunks:    EXIF → the same; XMP and what is not of the standard → zeros
  *
- *  What follows the end of the picture (a film, a second picture, a maker's notes) becomes zeros, too. */
+ *  What follows the end of the picture (a film, a second picture, a maker's notes) becomes zeros, too. So does what
+ *  follows the last piece that is looked at: all of it is one step of the node's thread. */
 import { crc32 } from "node:zlib";
 
 /** Formats that are looked into. */
@@ -22,10 +23,14 @@ export function scrub(format: Scrubbed, bytes: Buffer): boolean {
   return { jpeg: scrubJpeg, png: scrubPng, webp: scrubWebp }[format](bytes);
 }
 
+/** Segments or chunks of a picture that are looked at. A picture as large as one may be has some thousands. */
+const piecesMax = 65_536;
+
 const text = (bytes: Buffer, at: number, length: number): string => bytes.toString("latin1", at, at + length);
 
 /** https://www.w3.org/Graphics/JPEG/itu-t81.pdf, annex B. */
 function scrubJpeg(bytes: Buffer): boolean {
+  let pieces = 0;
   for (let at = 2; at + 2 <= bytes.length;) {
     if (bytes[at] !== 0xff) return false;
     const marker = bytes[at + 1] as number;
@@ -42,6 +47,8 @@ function scrubJpeg(bytes: Buffer): boolean {
       continue;
     }
     if (at + 4 > bytes.length) return false;
+    pieces += 1;
+    if (pieces > piecesMax) return cutAt(bytes, at);
     const next = at + 2 + bytes.readUInt16BE(at + 2);
     if (next < at + 4) return false;
     scrubSegment(bytes.subarray(at + 4, next), marker);
@@ -51,11 +58,26 @@ function scrubJpeg(bytes: Buffer): boolean {
   return false;
 }
 
+/** What comes from here on was not looked at. */
+function cutAt(bytes: Buffer, at: number): false {
+  bytes.subarray(at).fill(0);
+  return false;
+}
+
+/** A search by `indexOf` costs as much as so many bytes that are looked at one by one. */
+const searchBytes = 32;
+
 /** Where the next marker is, behind the data of a scan. */
 function afterScan(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(0xff, from); at >= 0 && at + 1 < bytes.length; at = bytes.indexOf(0xff, at + 1)) {
-    const marker = bytes[at + 1] as number;
-    if (marker !== 0 && marker !== 0xff && (marker < 0xd0 || marker > 0xd7)) return at;
+  for (let at = from; at + 1 < bytes.length; at += 1) {
+    if (bytes[at] !== 0xff) {
+      if (at % searchBytes !== 0) continue;
+      at = bytes.indexOf(0xff, at);
+      if (at < 0) break;
+    }
+    const marker = bytes[at + 1];
+    const isData = marker === undefined || marker === 0 || marker === 0xff || (marker >= 0xd0 && marker <= 0xd7);
+    if (!isData) return at;
   }
   return bytes.length;
 }
@@ -85,7 +107,10 @@ const pngChunks = new Set(
 );
 
 function scrubPng(bytes: Buffer): boolean {
+  let pieces = 0;
   for (let at = 8; at + 12 <= bytes.length;) {
+    pieces += 1;
+    if (pieces > piecesMax) return cutAt(bytes, at);
     const next = at + 12 + bytes.readUInt32BE(at);
     const type = text(bytes, at + 4, 4);
     if (next > bytes.length) {
@@ -116,7 +141,10 @@ const webpChunks = new Set(["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICC
 /** https://www.rfc-editor.org/rfc/rfc9649. */
 function scrubWebp(bytes: Buffer): boolean {
   const end = bytes.readUInt32LE(4) + 8;
-  if (!scrubChunks(bytes.subarray(12, Math.max(12, end)), webpChunks) || end > bytes.length) return false;
+  const pieces = { left: piecesMax };
+  const isWhole = scrubChunks(bytes.subarray(12, Math.max(12, end)), webpChunks, pieces);
+  if (pieces.left < 0) return cutAt(bytes, end);
+  if (!isWhole || end > bytes.length) return false;
   bytes.fill(0, end);
   return true;
 }
@@ -125,15 +153,18 @@ function scrubWebp(bytes: Buffer): boolean {
 const webpFrameBytes = 16;
 const webpFrameChunks = new Set(["VP8 ", "VP8L", "ALPH"]);
 
-function scrubChunks(bytes: Buffer, stays: ReadonlySet<string>): boolean {
+function scrubChunks(bytes: Buffer, stays: ReadonlySet<string>, pieces: { left: number }): boolean {
   for (let at = 0; at < bytes.length;) {
+    pieces.left -= 1;
+    if (pieces.left < 0) return cutAt(bytes, at);
     if (at + 8 > bytes.length) return false;
     const type = text(bytes, at, 4);
     const length = bytes.readUInt32LE(at + 4);
     const data = bytes.subarray(at + 8, at + 8 + length);
     if (type === "EXIF") scrubExif(text(data, 0, 6) === "Exif\0\0" ? data.subarray(6) : data);
     else if (!stays.has(type)) data.fill(0);
-    else if (type === "ANMF" && !scrubChunks(data.subarray(webpFrameBytes), webpFrameChunks)) return false;
+    else if (type === "ANMF" && !scrubChunks(data.subarray(webpFrameBytes), webpFrameChunks, pieces))
+      return pieces.left < 0 && cutAt(bytes, at);
     if (at + 8 + length > bytes.length) return false;
     at += 8 + length + (length % 2);
   }

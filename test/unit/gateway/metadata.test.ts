@@ -38,6 +38,8 @@ const scan = Buffer.concat([
   Buffer.from([1, 0xff, 0, 2, 0xff, 0xd0, 3]),
 ]);
 
+const jpegEnd = Buffer.from(`\xff\xd9${secret}`, "latin1");
+
 const jpeg = (turned: number, isLittle = true): Buffer =>
   Buffer.concat([
     Buffer.from([0xff, 0xd8]),
@@ -157,6 +159,43 @@ describe("what a picture says beside the picture", () => {
         if (cut === first + 8) expect(isWhole, format).to.equal(false);
       }
     }
+  });
+
+  it("ends behind more pieces than a picture has: a node does nothing else while it looks at them", () => {
+    const many = (piece: Buffer): Buffer => Buffer.alloc(70_000 * piece.length, piece);
+    const start = Buffer.from([0xff, 0xd8]);
+    const whole = png(7, 5);
+    const chunks = (count: number): Buffer => riff(...Array.from({ length: count }, () => ["makr", none] as const));
+    const none = Buffer.alloc(0);
+    const frames = chunks(70_000).subarray(12);
+    for (const [format, bytes] of [
+      ["jpeg", Buffer.concat([start, many(segment(0xe5, none)), app(0xed, "Photoshop 3.0\0"), frame, jpegEnd])],
+      [
+        "png",
+        Buffer.concat([whole.subarray(0, 33), many(chunk("prVt", none)), whole.subarray(33), Buffer.from(secret)]),
+      ],
+      ["webp", Buffer.concat([chunks(70_000), Buffer.from(secret)])],
+      ["webp", riff(["ANMF", Buffer.concat([Buffer.alloc(16), frames])], ["XMP ", Buffer.from(secret)])],
+    ] as const) {
+      const { length } = bytes;
+      expect([scrub(format, bytes), bytes.length, bytes.includes("16.3738E")], format).to.deep.equal([
+        false,
+        length,
+        false,
+      ]);
+    }
+  });
+
+  it("is looked for behind the data of a scan, wherever that ends", () => {
+    const data = fc.array(fc.constantFrom([0xff, 0], [0xff, 0xff, 0], [0xff, 0xd3], [1], Array(70).fill(2)));
+    fc.assert(
+      fc.property(data, (parts) => {
+        const coded = Buffer.from([1, ...parts.flat()]);
+        const bytes = Buffer.concat([Buffer.from([0xff, 0xd8]), scan, coded, app(0xe5, ""), scan, coded, jpegEnd]);
+        expect([scrub("jpeg", bytes), bytes.includes("16.3738E")]).to.deep.equal([true, false]);
+        expect(bytes.includes(coded)).to.equal(true);
+      }),
+    );
   });
 
   it("breaks nothing, whatever the bytes are", () => {
