@@ -20,15 +20,20 @@ function momentText(atMs: number): string {
 
 const line = (text: string): string => withoutControls(cut(text.replaceAll(/\s+/g, " ").trim(), shownChars));
 
+/** Whether nobody knows what became of it: it may have been sent. */
+const isInDoubt = ({ status, failure }: Later): boolean => status === "failed" && failure?.code === "ASK_TIMEOUT";
+
 /** What is scheduled, one line each. */
-function describeLater({ id, room, seq, text, atMs, status, failure }: Later): string {
+function describeLater(later: Later): string {
+  const { id, room, seq, text, atMs, status, failure } = later;
   const place = withoutControls(`${room}${seq === undefined ? "" : ` #${seq}`}`);
   const what = text === undefined ? `reminder of ${place}` : `to ${place}: ${line(text)}`;
+  const doubt = ` (it may have been sent: look in ${withoutControls(room)} before you send it again)`;
   const how = {
     waiting: "",
     sending: " (on its way)",
     due: ` (due: /unschedule ${id} when it is done)`,
-    failed: ` (not sent: ${withoutControls(failure?.reason ?? failure?.code ?? "refused")})`,
+    failed: isInDoubt(later) ? doubt : ` (not sent: ${withoutControls(failure?.reason ?? failure?.code ?? "refused")})`,
   }[status];
   return `${id}. ${momentText(atMs)} ${what}${how}`;
 }
@@ -101,7 +106,7 @@ export class Agenda {
     const news = later.filter((one) => isNews(one) && (id === undefined || one.id === id));
     for (const one of news) {
       const said = one.text === undefined && one.seq !== undefined ? await this.#said(one.room, one.seq) : undefined;
-      const words = one.status === "due" ? "Reminder" : "Not sent";
+      const words = one.status === "due" ? "Reminder" : isInDoubt(one) ? "Maybe not sent" : "Not sent";
       remark(dim(`* ${words}: ${describeLater(one)}${said === undefined ? "" : `: ${said}`}`));
     }
   }

@@ -521,6 +521,13 @@ describe("a conversation in the terminal", () => {
       expect(printed.at(-1)).to.match(/^\* Not sent: 5\. .* to den: x.*\(not sent: only moderators post/),
     );
     expect(printed.at(-1)).to.not.include("\u001b");
+    // It is not called unsent where nobody knows: a person who believes it sends it twice.
+    scheduled.splice(0, 1, { ...failed, text: "y", failure: { code: "ASK_TIMEOUT" } });
+    owner().event({ type: "laterSet", id: 5, status: "failed" }, 10);
+    await until("the doubt is told", async () =>
+      expect(printed.at(-1)).to.match(/^\* Maybe not sent: 5\. .* to den: y \(it may have been sent: look in den/),
+    );
+    scheduled.splice(0, 1, { ...failed, failure: { code: "FORBIDDEN" } });
     await conversation.take("/scheduled");
     expect(printed.at(-1)).to.match(/^5\. 2100-01-01 09:00 to den: x/);
     scheduled.length = 0;
