@@ -69,6 +69,9 @@ describe("filters of a search", () => {
     expect(withFilter("tea has:link", "has", "file")).to.equal("tea has:link has:file ");
     expect(hasFilter("tea has:link", "has", "file")).to.equal(false);
     expect(withoutFilter("has:link has:file", "has", "link").trim()).to.equal("has:file");
+    // The button of one room is not that of another, and takes its place.
+    expect([hasFilter("in:den", "in", "lobby"), hasFilter("in:den", "in")]).to.deep.equal([false, true]);
+    expect(withFilter("tea in:den", "in", "lobby")).to.equal("tea in:lobby ");
     const word = fc.constantFrom("tea", '"two words"', "from:bob", "in:lobby", "has:link", "beginn*");
     fc.assert(
       fc.property(fc.array(word, { maxLength: 6 }), fc.constantFrom(...findingFilters), (words, name) => {

@@ -26,8 +26,12 @@ function isFilterOf(word: string, name: FindingFilter, value: string | undefined
   return filter?.name === name && (name !== "has" || value === undefined || filter.value === value);
 }
 
+/** Whether a filter is in the text, with that value where one is named. */
 export const hasFilter = (text: string, name: FindingFilter, value?: string): boolean =>
-  [...text.matchAll(pieces)].some(([word]) => isFilterOf(word, name, value));
+  [...text.matchAll(pieces)].some(([word]) => {
+    const filter = filterIn(word);
+    return filter?.name === name && (value === undefined || filter.value === value);
+  });
 
 /** The text without a filter. */
 export function withoutFilter(text: string, name: FindingFilter, value?: string): string {
