@@ -26,7 +26,7 @@ describe("messages that can be taken back before they leave", function () {
     const field = page.getByRole("textbox", { name: "Message #Lobby" });
     await field.fill("too early");
     await field.press("Enter");
-    await page.getByText("This is sent in 5 s.").waitFor();
+    await page.getByText("“too early” is sent in 5 s.").waitFor();
     await field.fill("more");
     await page.keyboard.press("F8");
     await page.getByRole("button", { name: /^Undo/ }).focus();
@@ -38,7 +38,7 @@ describe("messages that can be taken back before they leave", function () {
       await field.press("Enter");
     }
     await until("they are sent", async () => expect(await told()).to.deep.equal(["one", "two", "three"]));
-    await page.getByText("This is sent in").first().waitFor({ state: "detached" });
+    await page.getByText("is sent in 5 s.").first().waitFor({ state: "detached" });
     // Another person's settings are theirs, and nothing waits there.
     const other = bob.page.getByRole("textbox", { name: "Message #Lobby" });
     await other.fill("at once");

@@ -40,10 +40,12 @@ class Notices {
     this.raise(text, tone, action);
   }
 
-  /** The same for one that somebody takes away. Returns its id. */
+  /** The same for one that somebody takes away. Returns its id. What is said once more takes the place of what was
+   *  said before, but where that has a button: it undoes something else. */
   raise(text: string, tone: Notice["tone"], action?: NoticeAction): number {
     const notice = { id: this.#next++, text, tone, action };
-    this.#set([...this.#list.filter((known) => known.text !== text), notice].slice(-noticesMax));
+    const others = this.#list.filter((known) => known.text !== text || known.action !== undefined);
+    this.#set([...others, notice].slice(-noticesMax));
     this.release(notice.id);
     return notice.id;
   }

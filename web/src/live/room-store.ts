@@ -11,11 +11,12 @@ import type {
   RoomMessage,
   RoomUnread,
 } from "../../../protocols/index.ts";
-import { cleaned } from "../../../protocols/text/text.ts";
+import { cleaned, cut } from "../../../protocols/text/text.ts";
 import {
   emptyRoom,
   foldRoom,
   messageAt,
+  plainLine,
   reachesMarker,
   windowMessagesMax,
   type AttachedFile,
@@ -26,13 +27,15 @@ import {
 } from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
 import { notices } from "./notices.ts";
-import { undoSendMs } from "./undo-send.ts";
+import { undoSendMaxMs, undoSendMs } from "./undo-send.ts";
 import { TopicStore } from "./topic-store.ts";
 import { UnsentStore } from "./unsent-store.ts";
 
 const historyPage = 50;
 const typingEveryMs = 3_000;
 const markReadDelayMs = 1_000;
+/** Of a message that can be taken back, as much as says which it is. */
+const saidChars = 40;
 
 /** One room that this page follows: its model and what can be done in it. */
 export class RoomStore {
@@ -76,6 +79,8 @@ export class RoomStore {
     this.#unsent = new UnsentStore(kept, `room/${room}`);
     const posts = this.#unsent.all(Date.now());
     this.store.apply({ type: "restored", posts });
+    for (const { operationId, heldUntilMs } of posts)
+      if (heldUntilMs !== undefined) this.#hold(operationId, heldUntilMs);
     this.#outbox.push(...posts.filter(({ status }) => status === "waiting").map(({ operationId }) => operationId));
     this.#unfollow = client.follow(`room/${room}`, {
       state: (state) => {
@@ -125,12 +130,12 @@ export class RoomStore {
     const text = cleaned(written, "lines");
     const where = replyTo === undefined ? {} : { replyTo, ...(alsoInRoom && { alsoInRoom }) };
     const post = { operationId, text, atMs: Date.now(), ...where };
+    const heldMs = files.length === 0 ? undoSendMs(this.#kept) : 0;
+    const held = heldMs > 0 && { heldUntilMs: post.atMs + heldMs };
     this.#isHeld = false;
-    this.store.apply({ type: "posting", post: { ...post, ...(files.length > 0 && { files }) } }, "now");
-    if (files.length === 0) {
-      this.#hold(post);
-      this.#enqueue(operationId);
-    }
+    this.store.apply({ type: "posting", post: { ...post, ...held, ...(files.length > 0 && { files }) } }, "now");
+    if (held) this.#offerUndo(post, heldMs, this.#hold(operationId, held.heldUntilMs));
+    if (files.length === 0) this.#enqueue(operationId);
     return post;
   }
 
@@ -146,20 +151,29 @@ export class RoomStore {
     void this.#send();
   }
 
-  /** Lets the author take a message back before it leaves. What is written behind it waits, too: the order stays. */
-  #hold({ operationId, text, replyTo }: Pick<PendingPost, "operationId" | "text" | "replyTo">): void {
-    const heldMs = undoSendMs(this.#kept);
-    if (heldMs === 0) return;
+  /** A message waits so long for its author to take it back, in every tab that has it. What is written behind it waits,
+   *  too: the order stays. Gives the way to end that before. */
+  #hold(operationId: string, untilMs: number): () => void {
     const held = Promise.withResolvers<void>();
     this.#held.set(operationId, held.promise);
     const release = () => {
       clearTimeout(timer);
-      notices.dismiss(notice);
       this.#held.delete(operationId);
       held.resolve();
     };
-    const timer = setTimeout(release, heldMs);
-    const notice = notices.raise(`This is sent in ${heldMs / 1_000} s.`, "plain", {
+    // However the clock was set meanwhile.
+    const timer = setTimeout(release, Math.min(untilMs - Date.now(), undoSendMaxMs));
+    return release;
+  }
+
+  /** Lets the author take a message back before it leaves. */
+  #offerUndo(
+    { operationId, text, replyTo }: Pick<PendingPost, "operationId" | "text" | "replyTo">,
+    heldMs: number,
+    release: () => void,
+  ): void {
+    const said = cut(plainLine(text), saidChars);
+    const notice = notices.raise(`“${said}” is sent in ${heldMs / 1_000} s.`, "plain", {
       label: "Undo",
       run: () => {
         // It has left meanwhile.
@@ -171,6 +185,7 @@ export class RoomStore {
         release();
       },
     });
+    void this.#held.get(operationId)?.then(() => notices.dismiss(notice));
   }
 
   retry(operationId: string): void {
@@ -220,6 +235,11 @@ export class RoomStore {
       await this.#held.get(operationId);
       const post = this.store.latest.pending.find((pending) => pending.operationId === operationId);
       if (post === undefined) continue;
+      // Another tab has taken it back, or sent it.
+      if (post.heldUntilMs !== undefined && !this.#unsent.has(operationId)) {
+        this.store.apply({ type: "discarded", operationId }, "now");
+        continue;
+      }
       const { text, replyTo, alsoInRoom, files } = post;
       const parameters = {
         text,

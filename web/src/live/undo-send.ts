@@ -7,6 +7,9 @@ export const undoSendPlace = "settings/undo-send";
 /** The choices, in seconds; the first one is not kept. */
 export const undoSendSeconds = ["0", "5", "10"] as const;
 
+/** No message waits longer. */
+export const undoSendMaxMs = Math.max(...undoSendSeconds.map(Number)) * 1_000;
+
 /** Zero: it leaves at once. */
 export const undoSendMs = (kept: Pick<Kept, "read">): number => {
   const chosen = kept.read(undoSendPlace);

@@ -28,6 +28,11 @@ export class UnsentStore<Pending extends PendingPost | PendingSay> {
       );
   }
 
+  /** Whether one is kept: no tab has sent it, or taken it back. */
+  has(operationId: string): boolean {
+    return this.#kept.read(this.#beginning + operationId) !== undefined;
+  }
+
   /** Keeps one as it is now, or no longer. */
   keep(operationId: string, all: readonly Pending[]): void {
     const pending = all.find((one) => one.operationId === operationId);

@@ -28,6 +28,8 @@ export interface PendingPost {
   readonly alsoInRoom?: true;
   readonly files?: readonly AttachedFile[];
   readonly atMs: number;
+  /** Until then its author may take it back: it waits. */
+  readonly heldUntilMs?: number;
   /** The room's newest message when it was written: its own must come later. */
   readonly afterSeq: number;
   readonly status: "waiting" | "failed" | "accepted";
