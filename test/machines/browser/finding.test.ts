@@ -102,9 +102,11 @@ describe("finding messages in the page", function () {
     await field(page).fill("kettle before:soon");
     await panel(page).getByText("“before:soon” narrows nothing.").waitFor();
     await field(page).fill("nothinghasthis");
-    await panel(page).getByText("Nothing was found in your rooms").waitFor();
+    // Both are said to screen readers, too.
+    const said = panel(page).getByRole("status");
+    await said.filter({ hasText: "Nothing was found in your rooms" }).waitFor();
     await field(page).fill("kettel");
-    await panel(page).getByText("Nothing has the very words").waitFor();
+    await said.filter({ hasText: "Nothing has the very words" }).waitFor();
   });
 
   it("shows more when one scrolls, newest first, and the best first where one asks", async () => {
@@ -123,6 +125,38 @@ describe("finding messages in the page", function () {
     await panel(page).getByRole("button", { name: "Best first" }).click();
     await page.waitForURL(/best=yes/);
     await row(page, "kettle").first().waitFor();
+  });
+
+  it("says why there are no more, and does not ask again and again", async () => {
+    const { page } = ada;
+    let asked = 0;
+    let isRefused = true;
+    await page.route("**/api/v1/search", async (route) => {
+      if ((route.request().postDataJSON() as { cursor?: string }).cursor === undefined || !isRefused)
+        return route.continue();
+      asked += 1;
+      const error = { code: "OVERLOADED", outcome: "not_started", message: "too many at once" };
+      return route.fulfill({ status: 503, json: { error } });
+    });
+    await page.goto(`${fixture.node.url}/room/lobby?find=kettle`);
+    await row(page, "Kettle number 39").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("End");
+    const again = panel(page).getByRole("status").getByRole("button", { name: "Try again" });
+    await again.waitFor();
+    // The client asks once more by itself.
+    const refused = asked;
+    // What came before stays, and a search that is begun meanwhile is answered: by then the list would have asked.
+    await row(page, "Kettle number 39").waitFor();
+    await bob.page.goto(`${fixture.node.url}/room/lobby?find=copper`);
+    await row(bob.page, "copper").waitFor();
+    await bob.page.goto(`${fixture.node.url}/room/lobby`);
+    expect(asked).to.equal(refused);
+    isRefused = false;
+    await again.click();
+    await until("all are there", async () => expect(await results(page).getByRole("link").count()).to.equal(43));
+    await again.waitFor({ state: "detached" });
+    await page.unroute("**/api/v1/search");
   });
 
   it("says which rooms were not searched and what is missing, and tries again", async () => {

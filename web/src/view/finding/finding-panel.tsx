@@ -84,6 +84,7 @@ export function FindingPanel({ find, isBest }: { readonly find: string; readonly
       <div className="finding-line" role="status">
         {wrong.length > 0 && isCurrent && <span>“{wrong[0]}” narrows nothing. </span>}
         {isSlow ? "Searching …" : found !== undefined && <Counted found={found} isMore={query.hasNextPage} />}
+        {found !== undefined && isNothing(found, query) && "Nothing was found in your rooms and conversations."}
       </div>
       {isAsked && (
         <div className="finding-order" role="group" aria-label="Order">
@@ -100,7 +101,7 @@ export function FindingPanel({ find, isBest }: { readonly find: string; readonly
           )}
         </div>
       )}
-      {found !== undefined && <Quiet found={found} onAgain={() => void query.refetch()} />}
+      <div role="status">{found !== undefined && <Quiet found={found} onAgain={() => void query.refetch()} />}</div>
       <Results {...{ query, found, isAsked, list, onJump }} keep={isNarrow ? {} : { find, ...order }} field={field} />
     </Panel>
   );
@@ -118,22 +119,9 @@ function Results(
   return (
     <div className="panel-body finding-body">
       {query.isLoading && isAsked && <Loader size="sm" aria-label="Searching" />}
-      {query.isError && found === undefined && (
-        <div className="stack">
-          <p className="flush">
-            <Told text={query.error.message} />
-          </p>
-          <button type="button" className="link" onClick={() => void query.refetch()}>
-            Try again
-          </button>
-        </div>
-      )}
       {!isAsked && <Hints />}
-      {found?.messages.length === 0 && !query.isFetching && !query.hasNextPage && (
-        <div className="dim">
-          <p>Nothing was found in your rooms and conversations.</p>
-          <p>Fewer words find more; a star at the end (beginn*) finds all words with that beginning.</p>
-        </div>
+      {found !== undefined && isNothing(found, query) && (
+        <p className="dim">Fewer words find more; a star at the end (beginn*) finds all words with that beginning.</p>
       )}
       <ol
         ref={list}
@@ -150,7 +138,38 @@ function Results(
           </li>
         ))}
       </ol>
-      {query.hasNextPage && <More isLoading={query.isFetchingNextPage} load={() => void query.fetchNextPage()} />}
+      {query.hasNextPage && !query.isError && (
+        <More isLoading={query.isFetchingNextPage} load={() => void query.fetchNextPage()} />
+      )}
+      {isAsked && <Refused query={query} />}
+    </div>
+  );
+}
+
+/** Whether all was looked at, and nothing has what was searched for. */
+const isNothing = ({ messages }: Found, { isFetching, hasNextPage }: ReturnType<typeof useFound>["query"]): boolean =>
+  messages.length === 0 && !isFetching && !hasNextPage;
+
+/** Why there is no answer. Nothing is asked again by itself: what is refused for its number would be asked for ever. */
+function Refused({ query }: Pick<ReturnType<typeof useFound>, "query">) {
+  const { isFetchNextPageError, fetchNextPage, refetch } = query;
+  return (
+    <div className="stack" role="status">
+      {query.isError && (
+        <>
+          <p className="flush">
+            <Told text={query.error.message} />
+          </p>
+          <button
+            type="button"
+            className="link"
+            aria-disabled={query.isFetching}
+            onClick={() => void (isFetchNextPageError ? fetchNextPage() : refetch())}
+          >
+            Try again
+          </button>
+        </>
+      )}
     </div>
   );
 }
@@ -225,7 +244,7 @@ function Quiet({ found, onAgain }: { readonly found: Found; readonly onAgain: ()
   const isPart = found.silent.length > 0 || found.behind > 0;
   if (!isPart && !found.misspelt) return null;
   return (
-    <p className="finding-quiet dim" role="note">
+    <p className="finding-quiet dim">
       {found.misspelt && "Nothing has the very words: these are one letter away. "}
       {found.silent.length > 0 &&
         `Some rooms could not be searched just now: ${found.silent.map((one) => called(one)).join(", ")}. `}
