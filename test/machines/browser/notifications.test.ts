@@ -151,4 +151,35 @@ describe("being told, in a browser", () => {
     await untilTrue("the den counts, too", async () => (await page.title()).startsWith("(2)"));
     expect(fixture?.complaints).to.deep.equal([]);
   });
+
+  it("leaves alone what another device has said meanwhile, and a time that is not typed in full", async () => {
+    const { ada } = await open({ width: 1280, height: 800 });
+    const { page } = ada;
+    await page.goto(`${fixture?.node.url ?? ""}/settings/notifications`);
+    const words = page.getByRole("textbox", { name: "Your words" });
+    await words.fill("deploy");
+    const quiet = { days: [1], fromMinute: 20 * 60, toMinute: 6 * 60, zone: "Asia/Tokyo" };
+    await ada.api("PATCH", "/api/v1/me/notifications", { level: "nothing", quiet });
+    await page.getByText("Asia/Tokyo").waitFor();
+    const level = page.getByRole("combobox", { name: "Of rooms" });
+    await untilTrue("the form says it", async () => (await level.inputValue()) === "nothing");
+    const save = async (): Promise<unknown> => {
+      const saved = page.getByText("You are told of this from now on.");
+      await page.getByRole("button", { name: "Save" }).click();
+      await saved.waitFor();
+      await page.getByRole("button", { name: "Dismiss" }).click();
+      await saved.waitFor({ state: "detached" });
+      return ((await ada.api("GET", "/api/v1/me")) as { notifications: unknown }).notifications;
+    };
+    expect(await save()).to.deep.equal({ level: "nothing", rooms: [], keywords: ["deploy"], quiet });
+    const from = page.getByLabel("From");
+    await from.focus();
+    await page.keyboard.press("Backspace");
+    expect(await from.inputValue()).to.equal("20:00");
+    // What is chosen here is in the place where this browser is.
+    await page.getByLabel("Tuesday").check();
+    const zone = (await page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")) as string;
+    expect(await save()).to.deep.include({ quiet: { ...quiet, days: [1, 2], zone } });
+    expect(fixture?.complaints).to.deep.equal([]);
+  });
 });

@@ -81,9 +81,10 @@ const week = [1, 2, 3, 4, 5, 6, 0];
 
 const clockOf = (minute: number): string =>
   `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
-const minuteOf = (clock: string): number => {
-  const [hours = 0, minutes = 0] = clock.split(":").map(Number);
-  return hours * 60 + minutes;
+/** Undefined: it is not typed in full yet. */
+const minuteOf = (clock: string): number | undefined => {
+  const [, hours, minutes] = /^(\d{2}):(\d{2})/.exec(clock) ?? [];
+  return hours === undefined ? undefined : Number(hours) * 60 + Number(minutes);
 };
 
 const wordsOf = (typed: string): readonly string[] => [
@@ -105,8 +106,9 @@ const faultTexts = {
 function RulesForm() {
   const session = useSession();
   const rules = useNotificationRules();
-  const [level, setLevel] = useState<NotificationLevel>(rules.level);
-  const [quiet, setQuiet] = useState<NotificationRules["quiet"]>(rules.quiet);
+  // What was chosen here and is not saved: all else is as the account says it now, and stays what another device says.
+  const [chosen, setChosen] = useState<Partial<Pick<NotificationRules, "level" | "quiet">>>({});
+  const { level, quiet } = { ...rules, ...chosen };
   const [typed, setTyped] = useState(typedOf(rules.keywords));
   const faults = useFaults(faultTexts);
   const meanwhile = useMeanwhile({
@@ -117,12 +119,29 @@ function RulesForm() {
     if (meanwhile.stands) return;
     const refused = (refusal: Failure) => meanwhile.take(withText(refusal), ["keywords"]) || faults.take(refusal);
     const seen = { keywords: [...wordsOf(meanwhile.seen.keywords)] };
-    const said = { level, quiet: { ...quiet, zone }, keywords: [...wordsOf(typed)], seen };
+    const said = { ...chosen, keywords: [...wordsOf(typed)], seen };
     const result = await session.change("setNotifications", said, refused);
-    if (result.ok) notices.show("You are told of this from now on.");
+    if (!result.ok) return;
+    setChosen({});
+    notices.show("You are told of this from now on.");
   };
+  const choose = (next: typeof chosen) => setChosen((before) => ({ ...before, ...next }));
+  const setQuiet = (part: Partial<NotificationRules["quiet"]>) => choose({ quiet: { ...quiet, ...part, zone } });
   const days = (day: number, on: boolean) =>
-    setQuiet({ ...quiet, days: week.filter((one) => (one === day ? on : quiet.days.includes(one))) });
+    setQuiet({ days: week.filter((one) => (one === day ? on : quiet.days.includes(one))) });
+  const time = (label: string, name: "fromMinute" | "toMinute") => (
+    <TextInput
+      type="time"
+      label={label}
+      required
+      withAsterisk={false}
+      value={clockOf(quiet[name])}
+      onChange={(event) => {
+        const minute = minuteOf(event.currentTarget.value);
+        if (minute !== undefined) setQuiet({ [name]: minute });
+      }}
+    />
+  );
   return (
     <Form id="notifications" faults={faults} className="stack" onSubmit={save}>
       <NativeSelect
@@ -131,7 +150,7 @@ function RulesForm() {
         description="Single rooms are below, and in their menus."
         data={[...levelOptions]}
         value={level}
-        onChange={(event) => setLevel(event.currentTarget.value as NotificationLevel)}
+        onChange={(event) => choose({ level: event.currentTarget.value as NotificationLevel })}
       />
       <TextInput
         className="narrow"
@@ -159,23 +178,9 @@ function RulesForm() {
           ))}
         </div>
         <div className="row wrap field-row">
-          <TextInput
-            type="time"
-            label="From"
-            required
-            withAsterisk={false}
-            value={clockOf(quiet.fromMinute)}
-            onChange={(event) => setQuiet({ ...quiet, fromMinute: minuteOf(event.currentTarget.value) })}
-          />
-          <TextInput
-            type="time"
-            label="To"
-            required
-            withAsterisk={false}
-            value={clockOf(quiet.toMinute)}
-            onChange={(event) => setQuiet({ ...quiet, toMinute: minuteOf(event.currentTarget.value) })}
-          />
-          <span className="dim">{zone}</span>
+          {time("From", "fromMinute")}
+          {time("To", "toMinute")}
+          <span className="dim">{quiet.days.length === 0 ? zone : quiet.zone}</span>
         </div>
       </fieldset>
       <div className="row">
