@@ -7,10 +7,10 @@ import { plainLine } from "../../model/index.ts";
  *  nobody has answered yet. */
 type Remembered = RoomMessage | "gone" | "closed" | undefined;
 
-/** The message that a reminder is about. */
+/** The message that a reminder is about, as its room says it now: what it said before may have been deleted since. */
 export function useRemembered({ room, seq }: Pick<Later, "room" | "seq">): Remembered {
   const session = useSession();
-  return useQuery({
+  const { data, isFetchedAfterMount } = useQuery({
     queryKey: ["message", room, seq],
     enabled: seq !== undefined,
     queryFn: async (): Promise<Exclude<Remembered, undefined>> => {
@@ -22,9 +22,9 @@ export function useRemembered({ room, seq }: Pick<Later, "room" | "seq">): Remem
       const message = result.value.messages.find((one) => one.seq === seq);
       return message === undefined || message.deletedAtMs !== undefined ? "gone" : message;
     },
-    // It may have been edited.
     staleTime: 0,
-  }).data;
+  });
+  return isFetchedAfterMount ? data : undefined;
 }
 
 /** A line of it. */
