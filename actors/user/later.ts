@@ -129,12 +129,35 @@ function cancel(state: UserState, account: Account, { id }: Of<"cancelLater">, t
   return [...set(state, turn, others, [id]), ...next(others), reply({})];
 }
 
-/** The time of some has come: messages go to the outbox, as many as fit there; of the others the person is told. What
- *  has no place in this turn has one in the next. */
-export function laterReminded(state: UserState, account: Account, turn: Turn<UserNotes>): Effects {
+/** Sends one before its time. It goes to the outbox by the event that takes it from the list, so it is sent once, also
+ *  where nobody hears the answer. Errors: NOT_FOUND, FORBIDDEN, BAD_REQUEST. */
+function sendNow(state: UserState, account: Account, { id }: Of<"sendNow">, turn: Turn<UserNotes>): Effects {
+  const one = changeable(state, account, id);
+  if (!("id" in one)) return one;
+  if (one.text === undefined) return [refuse("BAD_REQUEST", { field: "id", reason: "a reminder is not sent" })];
+  const { failure: _, tries: _tries, ...rest } = one;
+  const others = of(account, state.outbox).filter((later) => later.id !== id);
+  const now: HeldLater = { ...rest, atMs: turn.nowMs, status: "waiting" };
+  const { after, effects } = goOut(state, account, [now, ...others], turn, [id]);
+  return [...effects, reply(shown(after.find((later) => later.id === id) ?? now))];
+}
+
+/** The time of some has come. */
+export const laterReminded = (state: UserState, account: Account, turn: Turn<UserNotes>): Effects =>
+  goOut(state, account, of(account, state.outbox), turn).effects;
+
+/** Messages whose time has come go to the outbox, as many as fit there; of the others the person is told. What has no
+ *  place in this turn has one in the next. `changed`: those that are others already. */
+function goOut(
+  state: UserState,
+  account: Account,
+  held: readonly HeldLater[],
+  turn: Turn<UserNotes>,
+  changed: readonly number[] = [],
+): { readonly after: readonly HeldLater[]; readonly effects: Effects } {
   const mail: Mail[] = [];
   const ids: number[] = [];
-  const after = of(account, state.outbox).map((one): HeldLater => {
+  const after = held.map((one): HeldLater => {
     const isOver = one.status === "waiting" && one.atMs <= turn.nowMs;
     if (!isOver || ids.length >= limits.laterAtOnce) return one;
     if (one.text !== undefined && !isOut(account, turn.nowMs) && !fits(state.outbox, mail.length + 1)) return one;
@@ -147,7 +170,8 @@ export function laterReminded(state: UserState, account: Account, turn: Turn<Use
     mail.push({ to: `room/${room}`, message: { type: "post", text, ...places } });
     return { ...one, status: "sending", entry: state.outbox.next + mail.length - 1 };
   });
-  return [...set(state, turn, after, ids, mail), ...dispatch(state.outbox, mail, turn.self), ...next(after)];
+  const events = set(state, turn, after, [...new Set([...changed, ...ids])], mail);
+  return { after, effects: [...events, ...dispatch(state.outbox, mail, turn.self), ...next(after)] };
 }
 
 /** The room has a message, or refused it for good. */
@@ -174,10 +198,13 @@ export function onLaterSent(
 }
 
 /** What a person asks about what is later. */
-export const laterHandlers: PersonHandlers<"schedule" | "remindMe" | "changeLater" | "cancelLater" | "later"> = {
+export const laterHandlers: PersonHandlers<
+  "schedule" | "remindMe" | "changeLater" | "sendNow" | "cancelLater" | "later"
+> = {
   schedule: ({ state, account }, command, turn) => add(state, account, command, turn),
   remindMe: ({ state, account }, command, turn) => add(state, account, command, turn),
   changeLater: ({ state, account }, command, turn) => change(state, account, command, turn),
+  sendNow: ({ state, account }, command, turn) => sendNow(state, account, command, turn),
   cancelLater: ({ state, account }, command, turn) => cancel(state, account, command, turn),
   later: ({ state, account }) => [
     reply({

@@ -582,6 +582,17 @@ export const userCommands = {
     http: ["PATCH", "/me/later/:id"],
     summary: "Changes when something is sent or reminded of, or its text",
   }),
+  /** It goes to its room as at its time: once, whoever hears of it. Errors: NOT_FOUND (it was sent, or cancelled),
+   *  FORBIDDEN (it is on its way), BAD_REQUEST (it is a reminder). */
+  sendNow: command({
+    ...own,
+    params: { id: position },
+    result: answer<Later>("Later"),
+    effect: "changes",
+    permission: "room.post",
+    http: ["POST", "/me/later/:id/send"],
+    summary: "Sends a scheduled message before its time",
+  }),
   /** Errors: NOT_FOUND, FORBIDDEN (it is on its way). */
   cancelLater: command({
     ...own,

@@ -131,6 +131,39 @@ describe("a message that is sent later", () => {
     expect(list(fixture)[0]?.failure).to.deep.equal({ code: "SUSPENDED" });
   });
 
+  it("is sent at once where its author says so, and once, whatever crashes then", () => {
+    for (let steps = 0; steps < 30; steps += 1) {
+      const fixture = inLobby();
+      const { id } = schedule(fixture, 3_600_000);
+      schedule(fixture, 7_200_000, "not yet");
+      expect(fixture.ok<Later>(bob, bob, { type: "sendNow", id })).to.include({ id, status: "sending" });
+      for (let step = 0; step < steps; step += 1) fixture.step();
+      fixture.crash(bob);
+      fixture.crash(lobby);
+      fixture.pass(3_600_000);
+      expect(said(fixture), `after ${steps} steps`).to.deep.equal(["user/bob: hi"]);
+      expect(list(fixture).map(({ text }) => text)).to.deep.equal(["not yet"]);
+    }
+    const fixture = inLobby();
+    const { id } = schedule(fixture, 60_000);
+    fixture.cutOff(lobby);
+    fixture.ok(bob, bob, { type: "sendNow", id });
+    for (const type of ["sendNow", "cancelLater"])
+      expect(fixture.code(bob, bob, { type, id }), type).to.equal("FORBIDDEN");
+    fixture.reach(lobby);
+    fixture.ok(ada, lobby, { type: "setRules", posting: "moderators" });
+    fixture.pass(600_000);
+    expect(list(fixture)[0]).to.include({ status: "failed" });
+    fixture.ok(ada, lobby, { type: "setRules", posting: "members" });
+    fixture.ok(bob, bob, { type: "sendNow", id });
+    fixture.pass(1);
+    expect(said(fixture)).to.deep.equal(["user/bob: hi"]);
+    expect(fixture.code(bob, bob, { type: "sendNow", id })).to.equal("NOT_FOUND");
+    const { seq } = post(fixture, "ada", "think of this");
+    const reminder = fixture.ok<Later>(bob, bob, { type: "remindMe", room: "lobby", seq, ...inMs(fixture, 9) });
+    expect(fixture.code(bob, bob, { type: "sendNow", id: reminder.id })).to.equal("BAD_REQUEST");
+  });
+
   it("is changed and cancelled, within bounds", () => {
     const fixture = inLobby();
     const { id, atMs } = schedule(fixture, 1_000);

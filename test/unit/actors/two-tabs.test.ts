@@ -310,7 +310,7 @@ const reasons = {
   "ends or removes what it names": [
     "room.leave room.remove room.unban room.stop room.delete room.closePoll user.unlinkIdentity",
     "user.removeTotp user.removePasskey user.removeMail",
-    "user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
+    "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear claim.release",
     "backup.removeSchedule backup.cancel backup.lift watch.removeRule watch.removePlaybook",
   ],

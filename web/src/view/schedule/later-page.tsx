@@ -63,7 +63,7 @@ function Part(props: { readonly title: string; readonly nothing: string; readonl
 }
 
 /** What was changed meanwhile, on another device or by the node, is shown by the list, which is loaded anew. */
-function useChanges({ id, room, atMs, text, replyTo, alsoInRoom }: Later) {
+function useChanges({ id, atMs }: Later) {
   const session = useSession();
   const { ask } = useDialogs();
   return {
@@ -72,13 +72,9 @@ function useChanges({ id, room, atMs, text, replyTo, alsoInRoom }: Later) {
       const question = { title: "Delete this message?", body: <p>It is not sent.</p>, action: "Delete", grave: true };
       if (await ask(question)) await session.change("cancelLater", { id });
     },
-    /** It is taken from the list first: so it is never sent twice. From there it waits in the room as any message does
-     *  that this page sends. */
     sendNow: async () => {
-      const result = await session.change("cancelLater", { id });
-      if (!result.ok || text === undefined) return;
-      session.room(room).post(text, replyTo, alsoInRoom);
-      notices.show("The message is on its way.");
+      const result = await session.change("sendNow", { id });
+      if (result.ok) notices.show("The message is on its way.");
     },
     async change(next: { readonly atMs: number; readonly text?: string }, take: Parameters<typeof session.change>[2]) {
       const isMoved = next.atMs !== atMs;
