@@ -23,7 +23,8 @@ describe("finding messages in the page", function () {
   const post = async (by: Person, room: string, text: string, more: object = {}): Promise<number> =>
     ((await by.api("POST", `/api/v1/rooms/${room}/messages`, { text, ...more })) as { seq: number }).seq;
   before(async () => {
-    ({ fixture, ada, bob } = await openPagesForTwo("lobby", "den"));
+    ({ fixture, ada, bob } = await openPagesForTwo("lobby", "den", "garden"));
+    await post(bob, "garden", "nothing to find");
     await post(bob, "den", "The **kettle** is in the den, see https://tea.example/kettle");
     for (let count = 0; count < 90; count += 1) await post(bob, "den", `line ${count} about nothing`);
     const seq = await post(ada, "den", "Which kettle is ours?");
@@ -64,6 +65,14 @@ describe("finding messages in the page", function () {
     await row(page, "copper").waitFor();
     await page.keyboard.press("Escape");
     await panel(page).waitFor({ state: "detached" });
+  });
+
+  it("goes to another room also where that one's name ends as this one's, and the place is the same", async () => {
+    const { page } = ada;
+    await page.goto(`${fixture.node.url}/room/garden?at=1&find=tea.example`);
+    await row(page, "tea.example").click();
+    await page.waitForURL(/\/room\/den\?/);
+    await inFeed(page, "kettle is in the den").waitFor();
   });
 
   it("opens a reply in its thread, and back leads to the results", async () => {

@@ -1,4 +1,4 @@
-import { Link, useLocation, useNavigate } from "@tanstack/react-router";
+import { Link, useLocation, useNavigate, useParams } from "@tanstack/react-router";
 import type { MouseEvent, ReactNode } from "react";
 import type { FoundMessage } from "../../../../protocols/index.ts";
 import { useSession } from "../../live/index.ts";
@@ -18,7 +18,8 @@ export function FoundRow(props: {
   const nameFor = useNames();
   const titleOf = useRoomTitle();
   const navigate = useNavigate();
-  const { search: here, pathname } = useLocation();
+  const { search: here } = useLocation();
+  const shownPlace = useParams({ strict: false });
   const room = useRooms().data?.rooms.find((one) => one.room === message.room);
   const { seq, author, atMs } = message;
   const place = message.room === undefined ? { agent: message.agent ?? "" } : { room: message.room };
@@ -29,7 +30,8 @@ export function FoundRow(props: {
   const go = async (event: MouseEvent) => {
     props.onJump();
     // The same place again: the address has to change for it.
-    const isSame = "at" in here && here.at === seq && pathname.endsWith(place.room ?? place.agent);
+    const isHere = shownPlace.room === place.room && shownPlace.agent === place.agent;
+    const isSame = "at" in here && here.at === seq && isHere;
     if (!isSame || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     await navigate({ to: ".", replace: true, search: keep as never });
