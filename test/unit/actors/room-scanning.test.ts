@@ -11,6 +11,7 @@ import {
   type QuarantinePage,
   type Result,
   type RoomFiles,
+  type RoomMessage,
   type ScanAnswer,
   type WithoutScanner,
 } from "../../../protocols/index.ts";
@@ -235,6 +236,25 @@ describe("files of a room that are scanned", () => {
     fixture.pass(1_000);
     answer(fixture, { signature: "Eicar" });
     expect(fetched(fixture, "bob", id)).to.equal("FILE_QUARANTINED");
+  });
+
+  it("write nothing that a node of the version before throws at, which sees the message as it is now", () => {
+    const fixture = inLobby();
+    const { length } = fixture.journalOf(lobby);
+    const id = uploaded(fixture, 1);
+    const { seq } = post(fixture, "ada", "", { files: [id] });
+    fail(fixture, "hold");
+    fixture.pass(1_000);
+    answer(fixture, { signature: "Eicar" });
+    ask(fixture, "root", { type: "settleFile", id, as: "released" });
+    type Change = { readonly type: string; readonly event?: { readonly type: string; readonly message?: RoomMessage } };
+    const changes = (fixture.journalOf(lobby) as readonly Change[]).slice(length);
+    const known = ["happened", "readMarked", "delivered"];
+    expect(changes.filter(({ type }) => !known.includes(type))).to.deep.equal([]);
+    const events = changes.flatMap(({ event }) => (event === undefined ? [] : [event]));
+    expect(events.map(({ type }) => type)).to.deep.equal(["posted", "edited", "edited"]);
+    const now = fixture.ok<Page>("user/bob", lobby, { type: "history", after: seq - 1 }).messages[0];
+    expect(events.at(-1)?.message).to.deep.equal(now);
   });
 
   it("are bounded: a post beyond the limit is refused, and one file of a room is looked at at a time", () => {
