@@ -7,10 +7,10 @@
  *      node ──► ledger                 what people took of models
  *      node ──► shard-holder           which shards lie at the node that owns it
  *      node ──► activity               what people did, by day
+ *      room ──► quarantine             which files wait for an admin's decision
  *      user ──► claim                  which mail address is the person's, and which identity of another server
  *      node ──► backup                 what is to be done with backups, and how far it is
  *      node ──► watch                  what detectors have read and found
- *      room ──► quarantine             which files wait for an admin's decision
  *
  *  A kind is a behavior (`behavior.ts`): pure functions over data. Kinds know each other's messages (`protocols`),
  *  never each other's code. What several kinds do alike has one home: `stream.ts` (the event stream that clients
@@ -41,10 +41,10 @@ export const behaviors: readonly AnyBehavior[] = [
   ledger,
   shardHolder,
   backup,
+  quarantine,
   watch,
   claim,
   activity,
-  quarantine,
 ];
 
 export { remaking, settingsOf, agent, backup, catalog, ledger, roleManager, room, shardHolder, user };

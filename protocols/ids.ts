@@ -18,10 +18,10 @@ export const kinds = [
   "ledger",
   "shard-holder",
   "backup",
+  "quarantine",
   "watch",
   "claim",
   "activity",
-  "quarantine",
 ] as const;
 export type Kind = (typeof kinds)[number];
 

@@ -19,7 +19,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     quarantine
       .command("list")
-      .description("List them, newest first: what was found in which file of whom, and in which room.")
+      .description("List them, newest first, each with its signature, sender and room.")
       .addHelpText("after", examples("plexus files quarantine list")),
   ).action(async (_options: unknown, self: Globals) =>
     onExit(await (await load()).listQuarantine(await flagsOf(self), output)),

@@ -38,10 +38,10 @@ export const commandTables = {
   ledger: ledgerCommands,
   "shard-holder": shardHolderCommands,
   backup: allBackupCommands,
+  quarantine: quarantineCommands,
   watch: watchCommands,
   claim: claimCommands,
   activity: activityCommands,
-  quarantine: quarantineCommands,
 } as const satisfies Readonly<Record<Kind, CommandTable>>;
 
 /** A command with its address. */

@@ -24,7 +24,7 @@ export const quarantineOperations = {
     answer: answer<QuarantinePage>("QuarantinePage"),
     permission: "audit.read",
     errors: [...ofActors],
-    summary: "The files in quarantine, newest first: what was found in which file of whom, and in which room",
+    summary: "The files in quarantine, newest first, each with its signature, sender and room",
     tags,
   }),
   "quarantine.release": changes({

@@ -43,6 +43,8 @@ const notDone: Readonly<Record<string, readonly string[]>> = {
     "alerts.acknowledge",
     "alerts.show",
     "profiles.show",
+    "quarantine.release",
+    "quarantine.remove",
     "traces.show",
   ],
 };
@@ -73,6 +75,7 @@ const texts = [
   "192.0.2.1",
   "* * * * *",
   "AAAA",
+  "0123456789abcdef.first",
 ];
 
 /** The least that fits a schema. */

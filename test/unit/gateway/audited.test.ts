@@ -53,7 +53,9 @@ const acts: Readonly<Record<string, string>> = {
   putStripe: "bytes come",
   recallBackup: "the task keeps it",
   releaseActor: "an actor goes on",
+  releaseFile: "the message keeps it",
   releaseStripe: "bytes go",
+  removeFile: "the message keeps it",
   removeModel: "the model's name is all that is known of it",
   resetPassword: "a link is made; the password stays until it is used",
   revokeControlToken: "the token is over by it",
@@ -87,7 +89,7 @@ interface Schema {
 }
 
 /** Texts of which one fits each pattern that a body asks for. */
-const texts = ["nobody", "user/nobody", "room/nobody", "0".repeat(64), "0".repeat(32), "0".repeat(16), "http://127.0.0.1:1/", "1.1", "0 0 * * *", "2026-01-01T00:00:00Z", "AAAA", "chat/1", "manager/1", "/tmp/nobody", "1", "ada@example.org", "backup.1"]; // prettier-ignore
+const texts = ["nobody", "user/nobody", "room/nobody", "0".repeat(64), "0".repeat(32), "0".repeat(16), "http://127.0.0.1:1/", "1.1", "0 0 * * *", "2026-01-01T00:00:00Z", "AAAA", "chat/1", "manager/1", "/tmp/nobody", "1", "ada@example.org", "backup.1", `${"0".repeat(16)}.nobody`]; // prettier-ignore
 
 /** Bodies of which the schema says less than the route. */
 const bodies: Readonly<Record<string, object>> = {
