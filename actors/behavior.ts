@@ -163,6 +163,8 @@ export interface Behavior<State, Incoming extends { readonly type: string }, Eve
   blobs?(state: State): readonly string[];
   /** The type of records whose keys name such blobs, too: `part` where a key is `part/HASH`. */
   readonly blobRecords?: string;
+  /** The type of records that say where in this cluster such blobs are: no backup has them. */
+  readonly placeRecords?: string;
   readonly notes?: { initial(): Notes; evolve(notes: Notes, note: Note): Notes };
   /** The state with which an actor goes on in a cluster that was restored from a backup (`restored-numbers.ts`).
    *  Absent: the same. */

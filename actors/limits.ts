@@ -41,6 +41,8 @@ export const actorLimits = {
   /** Messages that are looked at for one page of a room without the answers that are in threads only; the page ends
    *  there, and says that there are more. */
   historyScannedMax: 4_000,
+  /** Parts of a file that are one stripe on the storage nodes: 8 MiB. A piece of a single part stays copied. */
+  filePieceParts: 8,
   /** Files of one room that are uploaded or wait to be posted; one more is refused with `LIMIT_REACHED`. */
   roomUploadsMax: 64,
   /** The same of one person in a room. */

@@ -24,10 +24,14 @@ type ForAll =
   | "admitGuest"
   | "depart"
   | "describe"
-  | GatewaysOwn;
+  | GatewaysOwn
+  | StripesOwn;
 
 /** What the gateway asks of files: `files.ts` answers it in the name of a person. */
 export type GatewaysOwn = "upload" | "uploadTake" | "uploadPart" | "uploadDrop" | "file" | "settleFile" | "fileHeld";
+
+/** What nodes ask of stripes: `stripes.ts` answers it. */
+export type StripesOwn = "filePiece" | "fileStriped" | "fileSettled" | "stripeHeld";
 
 /** What answers the commands of members. Each subject has some of them; together they have one for every row, or
  *  `index.ts` does not compile. */

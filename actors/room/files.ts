@@ -32,16 +32,19 @@ import { entryOf } from "./members.ts";
 import { hasPlaceFor, refuseArchived } from "./rules.ts";
 import { decidedFor, refuseUnchecked, type Checked } from "./scanning.ts";
 import { messageInMemory } from "./state.ts";
-import type { Room, Upload, UploadChange } from "./shape.ts";
+import type { Room, Striped, Upload, UploadChange } from "./shape.ts";
 import {
   evolveUpload,
   fileKey,
   keptKey,
   keptPrefix,
+  ofPart,
   partKey,
   shownFile,
+  stripedKey,
   uploadChanged,
   uploadsAt,
+  type PartValue,
   type Place,
 } from "./uploads.ts";
 
@@ -195,7 +198,8 @@ const ownUpload = (room: Room, id: string, by: string, { nowMs }: Turn): Upload 
 
 /** Tags of the reads behind questions about files. */
 export type FileTag =
-  | { readonly type: "fileHeld"; readonly to: ReplyTo | undefined }
+  /** `striped`: what is read now is its stripe. */
+  | { readonly type: "fileHeld"; readonly striped: boolean; readonly to: ReplyTo | undefined }
   | {
       readonly type: "filePlace" | "fileKept";
       readonly id: string;
@@ -228,8 +232,15 @@ export const files = (room: Room, { before, limit = pageEntriesDefault }: Of<"fi
 export function onFilesRead(room: Room, tag: FileTag, records: readonly ActorRecord[], turn: Turn): Effects | Checked {
   const { to } = tag;
   switch (tag.type) {
-    case "fileHeld":
-      return [...writtenOff(room, turn), reply({ held: records.length > 0 } satisfies FileHeld, to)];
+    case "fileHeld": {
+      const [record] = records;
+      const { stripe } = record === undefined || tag.striped ? {} : ofPart(record.value as PartValue);
+      if (stripe !== undefined)
+        return [{ type: "read", range: one(stripedKey(stripe)), tag: { ...tag, striped: true } }];
+      // In a cluster that was restored the part is copied, and nothing is known of its stripe.
+      const held = tag.striped ? (record?.value as Striped | undefined)?.settled !== true : record !== undefined;
+      return [...writtenOff(room, turn), reply({ held } satisfies FileHeld, to)];
+    }
     case "files":
       return [
         reply(
@@ -273,7 +284,7 @@ function pageOf(read: readonly KeptFile[], limit: number): RoomFiles {
 function fileHeld(room: Room, { hash }: Of<"fileHeld">, turn: Turn): Effects {
   const isOfUpload = uploadsAt(room, turn.nowMs).some(({ parts }) => parts.includes(hash));
   if (isOfUpload) return [reply({ held: true } satisfies FileHeld)];
-  const tag: FileTag = { type: "fileHeld", to: turn.replyTo };
+  const tag: FileTag = { type: "fileHeld", striped: false, to: turn.replyTo };
   return [{ type: "read", range: one(partKey(hash)), tag }];
 }
 

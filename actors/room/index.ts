@@ -7,7 +7,7 @@
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `files.ts`, `scanning.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
+ *  `files.ts`, `scanning.ts`, `stripes.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
 import { roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled } from "../handlers.ts";
@@ -55,7 +55,8 @@ import {
 } from "./scanning.ts";
 import { evolve, factsOf, record, viewOf } from "./state.ts";
 import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
-import { partRecords } from "./uploads.ts";
+import { aboutStripes, onStripingRead, type StripeTag } from "./stripes.ts";
+import { partRecords, stripedRecords } from "./uploads.ts";
 import { counted, unreadHandlers, type CountTag } from "./unread.ts";
 
 export { remaking } from "./restoring.ts";
@@ -80,6 +81,7 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
       : [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn), ...startScan(state.checks, turn)],
   blobs: (state) => state?.uploads?.flatMap(({ parts }) => parts) ?? [],
   blobRecords: partRecords,
+  placeRecords: stripedRecords,
   notes: { initial: () => ({ progress: {} }), evolve: (notes, now) => ({ ...notes, ...now }) },
   pending: (state) => state !== null && (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0),
   restored: (state) => state && { ...state, head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) },
@@ -133,6 +135,11 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "settleFile":
     case "fileHeld":
       return forGateway(state, message, turn);
+    case "filePiece":
+    case "fileStriped":
+    case "fileSettled":
+    case "stripeHeld":
+      return aboutStripes(state, message, turn);
     case "describe":
       if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
       return refuseOutsider(state, turn);
@@ -165,7 +172,7 @@ function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, 
   return [...effects, ...undone];
 }
 
-type ReadTag = ResumeTag | HistoryTag | CountTag | MessageTag | KeptTag | WithdrawTag | FileTag | ScanTag;
+type ReadTag = ResumeTag | HistoryTag | CountTag | MessageTag | KeptTag | WithdrawTag | FileTag | ScanTag | StripeTag;
 
 function onRecords(
   state: Room,
@@ -194,6 +201,8 @@ function onRecords(
       return withMessage(state, onScanRead(state, tag, records, turn), turn);
     case "kept":
       return onKeptRead(state, tag, records, turn);
+    case "striping":
+      return onStripingRead(state, tag, records);
     case "files":
     case "fileHeld":
     case "filePlace":

@@ -1,6 +1,7 @@
 /** What a room is, as data. */
 import type {
   AnswerStage,
+  FileStripe,
   FoundType,
   KeptFile,
   RoomBan,
@@ -117,6 +118,8 @@ export type RoomChange =
     }
   /** What becomes of an upload. Of nobody's marker, which nodes of versions before pass over. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly upload: UploadChange }
+  /** What becomes of a piece of a file: records alone. Of nobody's marker, too. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly striping: StripingChange }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
@@ -148,6 +151,23 @@ export type UploadChange =
   /** A file of a message could not be checked; it is tried again. To nodes of the version before it is one of
    *  `dropped`, of an upload that is none any more. */
   | { readonly is: "delayed"; readonly id: string; readonly dueMs: number };
+
+/** A piece of a file that is in a stripe. */
+export interface Striped extends FileStripe {
+  /** The file, and the message that has it. */
+  readonly id: string;
+  readonly seq: number;
+  /** The number of the first part. */
+  readonly first: number;
+  readonly parts: readonly string[];
+}
+
+/** What becomes of a piece of a file. */
+export interface StripingChange {
+  /** `left`: the file is gone. */
+  readonly is: "striped" | "settled" | "left";
+  readonly striped: Striped;
+}
 
 /** An answer that is owed to the room. */
 export interface Asked {

@@ -46,8 +46,8 @@ import {
 import { answeringOf, askedAfter } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
-import { checkedRecords, evolveUpload, fileRecords, withoutUploads } from "./uploads.ts";
-import type { Check, Room, RoomChange, RoomNotes, RoomState, UploadChange } from "./shape.ts";
+import { checkedRecords, evolveUpload, fileRecords, stripingRecords, withoutUploads } from "./uploads.ts";
+import type { Check, Room, RoomChange, RoomNotes, RoomState, StripingChange, UploadChange } from "./shape.ts";
 
 /** Owners that are named. */
 const ownersNamed = 5;
@@ -83,6 +83,7 @@ export const restoredKey = (was: number, seq?: number): string =>
 export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
   if (change.type === "readMarked" && "upload" in change) return state && evolveUpload(state, change.upload);
+  if (change.type === "readMarked" && "striping" in change) return state;
   if (change.type === "readMarked") return state && evolveMarked(state, change);
   if (change.type === "threadFollowed") {
     const { root, member, follow } = change;
@@ -335,7 +336,10 @@ export const isOwn = ({ author, restored, threadOnly }: RoomMessage, principal: 
 /** The position of the oldest message in memory. */
 export const recentFrom = (room: Room): number => room.messageSeq - room.recent.length + 1;
 
-type Marked = Exclude<Extract<RoomChange, { type: "readMarked" }>, { readonly upload: UploadChange }>;
+type Marked = Exclude<
+  Extract<RoomChange, { type: "readMarked" }>,
+  { readonly upload: UploadChange } | { readonly striping: StripingChange }
+>;
 
 /** The room after a marker has moved. */
 export function evolveMarked(room: Room, change: Marked): Room {
@@ -401,6 +405,7 @@ export function asShown(message: RoomMessage): RoomMessage {
 
 /** What a change does to the records. */
 export function record(change: RoomChange): readonly RecordOp[] {
+  if (change.type === "readMarked" && "striping" in change) return stripingRecords(change.striping);
   if (change.type !== "happened") return [];
   const { event } = change;
   const ops = [...eventRecords(change)];

@@ -3,7 +3,7 @@ import { wireLimits, type KeptFile, type RoomFile } from "../../protocols/index.
 import { persist, type Effect, type RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
-import type { Room, RoomChange, Upload, UploadChange } from "./shape.ts";
+import type { Room, RoomChange, StripingChange, Upload, UploadChange } from "./shape.ts";
 
 type Happened = Extract<RoomChange, { type: "happened" }>;
 
@@ -24,6 +24,16 @@ export const fileKey = (id: string): string => `file/${id}`;
 export const partRecords = "part";
 /** What leads from a blob to its file. */
 export const partKey = (hash: string): string => `${partRecords}/${hash}`;
+
+/** Records of the stripes that pieces of files are in. No backup has them: see `stripes.ts`. */
+export const stripedRecords = "striped";
+/** What leads from a stripe to what is in it. */
+export const stripedKey = (stripe: string): string => `${stripedRecords}/${stripe}`;
+
+/** What is written of a blob: its file, and its stripe where it is in one. */
+export type PartValue = string | { readonly file: string; readonly stripe: string };
+export const ofPart = (value: PartValue): { readonly file: string; readonly stripe?: string } =>
+  typeof value === "string" ? { file: value } : value;
 
 /** The uploads that have not expired. */
 export const uploadsAt = ({ uploads = [] }: Room, nowMs: number): readonly Upload[] =>
@@ -96,6 +106,15 @@ export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptF
     ...(first === undefined ? [] : [{ deleteFrom: keptOf(first.seq).from, deleteTo: keptOf(first.seq).to }]),
     ...gone.flatMap(({ id, parts }) => [fileKey(id), ...parts.map(partKey)].map((key) => ({ delete: key }))),
   ];
+}
+
+/** What a piece in a stripe does to the records. */
+export function stripingRecords({ is, striped }: StripingChange): readonly RecordOp[] {
+  const { stripe, id, parts } = striped;
+  if (is === "left") return [{ delete: stripedKey(stripe.id) }];
+  if (is === "settled") return [{ put: stripedKey(stripe.id), value: { ...striped, settled: true } }];
+  const value: PartValue = { file: id, stripe: stripe.id };
+  return [{ put: stripedKey(stripe.id), value: striped }, ...parts.map((hash) => ({ put: partKey(hash), value }))];
 }
 
 /** What is written of a file that was checked. */

@@ -67,6 +67,7 @@ import { createPeer, type Peer, type PeerOptions } from "./peer.ts";
 import { withScanner } from "./parts/scanning.ts";
 import { openSecrets, secretsControl } from "./parts/secrets.ts";
 import { openSettings } from "./parts/settings.ts";
+import { openAttachments } from "./parts/attachments.ts";
 import { openShards } from "./parts/shards.ts";
 import { serveClients } from "./serving.ts";
 import { Stops } from "./stops.ts";
@@ -259,7 +260,7 @@ async function start(
   const disk = await openDisk(config, { identity, machine, stops });
   const known = openKnownKeys({ machine, identity, peer });
   stops.add(watchRoot(peer, known, (root) => void disk.escrow(root), log));
-  const blobs = await openActorBlobs({
+  const copies = await openActorBlobs({
     files: disk.blobs,
     node,
     store,
@@ -271,7 +272,7 @@ async function start(
     table: peer.table,
     membership: peer.membership,
   });
-  stops.add(() => blobs.stop());
+  stops.add(() => copies.stop());
   const openedShards = await openShards(config, {
     machine,
     identity,
@@ -283,6 +284,9 @@ async function start(
   loads.push(openedShards.load);
   beside.shards = ownShards;
   stops.add(() => ownShards.stop());
+  const attachments = openAttachments({ node, machine, peer, copies, shards: ownShards, pacing });
+  stops.add(async () => attachments.stop());
+  const { blobs } = attachments;
   kept.resolve(blobs);
   // Settings that have a secret may refer to one by its name.
   const sealed = openSecrets(config, { machine, identity, peer });

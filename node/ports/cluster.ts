@@ -72,6 +72,8 @@ export interface MemberRecord {
   readonly storage?: StorageTerms;
   /** It can prove for whom it sends, and ask others to; see node/routing/identity.ts. Absent: its version cannot. */
   readonly vouches?: true;
+  /** It reads files of rooms from stripes. Absent: its version cannot. */
+  readonly readsStripes?: true;
 }
 
 /** A row of the directory: any plain data under a key, with a revision that rises with each change. Keys in use:

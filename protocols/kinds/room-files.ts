@@ -3,7 +3,8 @@ import { Type, type Static } from "typebox";
 import { keyText } from "../ids.ts";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
-import { blobHash, limit, line, object, position, principal, roomKey, timeMs } from "../wire/schema.ts";
+import { blobHash, limit, line, nothing, object, position, principal, roomKey, timeMs } from "../wire/schema.ts";
+import { stripeId, stripeRef, type StripeRef } from "../admin/shards.ts";
 
 /** Names a file, and by its end the room that has it. */
 export const fileId = Type.String({ pattern: `^[0-9a-f]{16,64}\\.${keyText}$`, maxLength: 168 });
@@ -162,6 +163,40 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Whether the room refers to a blob",
   }),
+  /** Where a blob is: in which stripe, or with which others it may be put into one. */
+  filePiece: command({
+    params: { hash: blobHash },
+    result: answer<FilePiece>("FilePiece"),
+    from: ["node"],
+    effect: "reads",
+    summary: "The piece of a file that a blob belongs to",
+  }),
+  /** A piece is in a stripe, which the room refers to from now on; the copies are still needed. May be repeated. Errors:
+   *  NOT_FOUND (the message is gone), BAD_REQUEST (there is no such piece). */
+  fileStriped: command({
+    params: { id: fileId, first: position, partBytes: position, stripe: stripeRef },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says that a piece of a file is in a stripe",
+  }),
+  /** Each shard of the stripe is at its holder, for good: the copies are needed no more. May be repeated. Error:
+   *  NOT_FOUND. */
+  fileSettled: command({
+    params: { stripe: stripeId },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says that a stripe of a file is whole",
+  }),
+  /** Whether the room refers to a stripe. Nodes whose holders keep one for it ask now and then. */
+  stripeHeld: command({
+    params: { stripe: stripeId },
+    result: answer<FileHeld>("FileHeld"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Whether the room refers to a stripe",
+  }),
 } as const;
 
 /** What a file is, and how its bytes are read. */
@@ -224,4 +259,24 @@ export interface RoomFiles {
 /** Answer to `fileHeld`. */
 export interface FileHeld {
   readonly held: boolean;
+}
+
+/** Answer to `filePiece`: parts of a file that stand together. */
+export interface FilePiece {
+  /** Absent: they are of no message's file. */
+  readonly id?: string;
+  /** The number of the first one. */
+  readonly first?: number;
+  /** With no others: the room does not know the blob. */
+  readonly parts: readonly string[];
+  readonly stripe?: FileStripe;
+}
+
+/** Where a piece of a file is. */
+export interface FileStripe {
+  readonly stripe: StripeRef;
+  /** Of each part as it is kept, but the last one. */
+  readonly partBytes: number;
+  /** There need be no copies any more. */
+  readonly settled?: true;
 }

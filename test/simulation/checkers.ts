@@ -43,6 +43,9 @@ export const checkerNames = [
   "busy-stays-loaded", // a model was unloaded whose calls ran
   "loaded-once", // a model was loaded twice, or called while it was not in memory
   "nobody-starves", // a call waited for longer than all that may come before it takes
+  "file-kept", // a file that was posted is on too few disks, or is read as something else
+  "file-settled", // copies of a file may go although a shard of its stripe is nowhere
+  "file-left", // after the faults, what could be in stripes is copied, or something is kept for a message that is gone
   "shard-acknowledged", // a stripe is acknowledged with too few shards on disks or in inventories
   "shard-kept", // a shard that somebody refers to was deleted, or a stripe is lost or read as something else
   "shard-named", // an inventory names a shard as held that is on no disk

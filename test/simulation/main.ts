@@ -31,6 +31,7 @@ interface Options {
   readonly quotas: boolean;
   readonly raft: boolean;
   readonly explore?: string | true;
+  readonly files: boolean;
   readonly shards: boolean;
   readonly search: boolean;
   readonly backups: boolean;
@@ -57,6 +58,7 @@ const command = new Command("npm run simulate --")
   .option("--quotas", "a seed is the life of nodes that count calls and hold budgets", false)
   .option("--raft", "a seed is the life of a replicated directory's voters", false)
   .option("--explore [scope]", "with --raft: no seeds, but every state within bounds; a scope's name, or all")
+  .option("--files", "a seed is the life of a room's files in copies and stripes", false)
   .option("--shards", "a seed is the life of stripes and their holders", false)
   .option("--search", "a seed is the life of a cluster's indexes of messages", false)
   .option("--backups", "a seed is the life of a cluster's backups", false)
@@ -80,6 +82,7 @@ type Life = (seed: number, options: { readonly trace?: boolean }) => Promise<Ver
 const partLives = {
   backups: async (): Promise<Life> => (await import("./backups/run.ts")).runBackupsSeed,
   blobs: async (): Promise<Life> => (await import("./blobs/run.ts")).runBlobSeed,
+  files: async (): Promise<Life> => (await import("./files.ts")).runFilesSeed,
   models: async (): Promise<Life> => (await import("./models.ts")).runModelsSeed,
   quotas: async (): Promise<Life> => (await import("./quotas.ts")).runQuotasSeed,
   raft: async (): Promise<Life> => (await import("./raft/run.ts")).runRaftSeed,
@@ -100,7 +103,9 @@ const run = async (seed: number, options: { readonly trace?: boolean } = {}): Pr
   (await (life ??= loadLife()))(seed, options);
 
 /** What the seeds are lives of. */
-const lifeFlags = (["cluster", "backups", "blobs", "models", "quotas", "raft", "search", "shards", "wanted"] as const)
+const lifeFlags = (
+  ["cluster", "backups", "blobs", "files", "models", "quotas", "raft", "search", "shards", "wanted"] as const
+)
   .filter((name) => values[name])
   .map((name) => `--${name}`);
 

@@ -31,6 +31,7 @@ function simulate(
     models = false,
     wanted = false,
     quotas = false,
+    files = false,
     shards = false,
     raft = false,
     backups = false,
@@ -53,6 +54,7 @@ function simulate(
   if (models) args.push("--models");
   if (wanted) args.push("--wanted");
   if (quotas) args.push("--quotas");
+  if (files) args.push("--files");
   if (shards) args.push("--shards");
   if (raft) args.push("--raft");
   if (backups) args.push("--backups");

@@ -1,5 +1,6 @@
 import { ofBackups } from "./mutations/backups.ts";
 import { ofDirectory } from "./mutations/directory.ts";
+import { ofFiles } from "./mutations/files.ts";
 import { ofKernel } from "./mutations/kernel.ts";
 import { ofModels } from "./mutations/models.ts";
 import type { Mutation } from "./mutations/mutation.ts";
@@ -16,4 +17,5 @@ export const mutations: readonly Mutation[] = [
   ...ofModels,
   ...ofBackups,
   ...ofSearch,
+  ...ofFiles,
 ];

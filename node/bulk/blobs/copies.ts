@@ -64,6 +64,10 @@ export interface CopiesOptions {
 }
 
 export interface BlobCopies extends ActorBlobs {
+  /** What is on this node's disk, and for whom. */
+  pairs(): readonly Pair[];
+  /** Whether a blob of an actor is on this node's disk. */
+  isHere(actor: ActorId, hash: BlobHash): boolean;
   /** Looks after everything once, as it is done now and then. */
   round(): Promise<void>;
   stop(): void;
@@ -372,6 +376,8 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
       return found;
     },
     forget: forgetting({ ...options, limits, owned, placesOf, drop }),
+    pairs: () => owned.pairs(),
+    isHere: (actor, hash) => owned.isFor(hash, actor),
     round,
     stop() {
       stopped = true;

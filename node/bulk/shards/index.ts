@@ -19,6 +19,7 @@ import type { Message } from "../../../actors/behavior.ts";
 import { ok, type ActorId, type Result, type Scheme, type SlotId, type TrustState } from "../../../protocols/index.ts";
 import type { NodeId, ShardControl, Stripes } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
+import { countsOf } from "./coding/index.ts";
 import { createHandoverCopy } from "./handover-copy.ts";
 import { createIntake } from "./intake.ts";
 import { createUpkeep, type Upkeep } from "./upkeep.ts";
@@ -60,6 +61,8 @@ interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
 
 export interface Shards extends ShardControl {
   readonly stripes: Stripes;
+  /** How many of its shards a new stripe of a class may lose; undefined: none can be put now. */
+  losses(name: string): number | undefined;
   /** Whether a slot may be handed over now: a holder's goes after its bytes. */
   mayHandOver(slot: SlotId, to: NodeId): boolean;
   stop(): void;
@@ -173,6 +176,10 @@ export function createShards(options: ShardsOptions): Shards {
     canPlace(what) {
       const chosen = choose({ class: what, bytes: 1 });
       return chosen.ok ? ok(null) : chosen;
+    },
+    losses(name) {
+      const chosen = choose({ class: name, bytes: limits.shardBytesMax });
+      return chosen.ok ? countsOf(chosen.value.scheme).m : undefined;
     },
     mayHandOver: (slot, to) => ahead.mayHandOver(slot, to),
     stop() {

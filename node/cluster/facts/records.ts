@@ -132,6 +132,7 @@ const isMemberRecord = checkOf(
     leaving: Type.Optional(Type.Boolean()),
     storage: Type.Optional(storageTerms),
     vouches: Type.Optional(Type.Boolean()),
+    readsStripes: Type.Optional(Type.Boolean()),
   }),
 );
 

@@ -75,6 +75,9 @@ async function* pacedScan(
   }
 }
 
+/** Whether no backup has such records: they say where something lies in this cluster. */
+const isOfPlace = (actor: ActorId, type: string): boolean => behaviorOf(actor)?.placeRecords === type;
+
 const allOf = (actor: ActorId): ChangedActor => ({ actor, records: undefined });
 
 /** Blobs that a state names beside those of records: of files that are not posted yet. A state that cannot be folded is
@@ -102,6 +105,7 @@ function viewOf(slot: SlotId, extract: SlotExtract, blobs: Pick<ActorBlobs, "rea
         const types = actors.get(actor) ?? new Map<string, string>();
         actors.set(actor, types);
         const touched = (key: string): void => {
+          if (isOfPlace(actor, typeOf(key))) return;
           const first = types.get(typeOf(key));
           if (first === undefined || key < first) types.set(typeOf(key), key);
         };
@@ -125,7 +129,7 @@ function viewOf(slot: SlotId, extract: SlotExtract, blobs: Pick<ActorBlobs, "rea
         const key = await extract.firstRecord(actor, { from, to: everyKey });
         if (key === undefined) return;
         const type = typeOf(key);
-        if (!found.has(type)) yield type;
+        if (!found.has(type) && !isOfPlace(actor, type)) yield type;
         found.add(type);
         // A key that is the type alone stands before others, which may be of other types.
         from = key === type ? `${type}\0` : typeEnd(type);

@@ -162,6 +162,7 @@ const ownRecord = (
   version,
   url: known?.url ?? "",
   vouches: true,
+  readsStripes: true,
 });
 
 const firstHome = (format: { readonly cluster: string; readonly node: string }, config: Config): Home => ({

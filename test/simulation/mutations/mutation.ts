@@ -30,6 +30,8 @@ export interface Mutation {
   readonly wanted?: boolean;
   /** Seeds of nodes that count calls and hold budgets. */
   readonly quotas?: boolean;
+  /** Seeds of a room's files in copies and stripes. */
+  readonly files?: boolean;
   /** Seeds of stripes and their holders. */
   readonly shards?: boolean;
   /** Seeds of a replicated directory's voters. */

@@ -319,6 +319,12 @@ export class Fixture {
     for (const { key, value } of rows) this.#live(actor).records.set(key, value);
   }
 
+  /** What is not there where a backup was restored. */
+  dropRecords(actor: ActorId, prefix: string): void {
+    const { records } = this.#live(actor);
+    for (const key of records.keys()) if (key.startsWith(prefix)) records.delete(key);
+  }
+
   /** Durable events of an actor's stream, as a follower gets them. */
   stream(topic: ActorId): readonly Published[] {
     return this.published.filter((one) => one.topic === topic && one.at !== undefined);

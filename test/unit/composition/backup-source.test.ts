@@ -127,6 +127,28 @@ describe("a slot that is backed up", () => {
     ]);
   });
 
+  it("comes without the records that say where bytes lie in this cluster, in a first run and in a later one", async () => {
+    const { log, run, restored } = await fixture(clock);
+    const write = (...keys: readonly string[]) =>
+      append(
+        log,
+        draft("room/a", "said", { side: keys.map((put): SideOp => ({ space: "record", put, value: { put } })) }),
+      );
+    await write("kept/1", "striped/aa", "striped/ab", "striper/1");
+    const { snapshot: first } = await run();
+    expect(Object.keys(recordsIn(await restored(first.number)))).to.deep.equal([
+      "room/a kept kept/1",
+      "room/a striper striper/1",
+    ]);
+    await write("kept/2", "striped/ac");
+    const { snapshot: second } = await run();
+    expect(Object.keys(recordsIn(await restored(second.number))).toSorted()).to.deep.equal([
+      "room/a kept kept/1",
+      "room/a kept kept/2",
+      "room/a striper striper/1",
+    ]);
+  });
+
   it("is read as it was when the run began on it, while writers go on", async () => {
     const { store, log, source, backups, restored } = await fixture(clock);
     const put = (n: number) =>

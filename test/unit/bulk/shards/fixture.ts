@@ -141,6 +141,18 @@ export class Holders {
     return [...records].flatMap(([key, value]) => (/^stripe\/[^/]+$/.test(key) ? [value as HeldShard] : []));
   }
 
+  /** Records of any actor here. */
+  recordsOf(actor: ActorId, prefix: string): readonly (readonly [key: string, value: unknown])[] {
+    const journal = this.#journal(actor);
+    return this.#keysIn(journal, prefix, `${prefix}\x7f`, Infinity).map((key) => [key, journal.records.get(key)]);
+  }
+
+  #keysIn(journal: Journal, from: string, to: string, limit: number): readonly string[] {
+    journal.keys ??= [...journal.records.keys()].sort();
+    const start = firstFrom(journal.keys, from);
+    return journal.keys.slice(start, Math.min(start + limit, firstFrom(journal.keys, to)));
+  }
+
   #turn(holder: ActorId, message: Message | Signal, replyTo?: ReplyTo, from: Sender = "node"): void {
     const journal = this.#journal(holder);
     const key = holder.slice(holder.indexOf("/") + 1);
@@ -195,9 +207,7 @@ export class Holders {
       case "read": {
         const { from, to, limit } = effect.range;
         // As they are now: what is written until they arrive may be newer.
-        journal.keys ??= [...journal.records.keys()].sort();
-        const start = firstFrom(journal.keys, from);
-        const keys = journal.keys.slice(start, Math.min(start + limit, firstFrom(journal.keys, to)));
+        const keys = this.#keysIn(journal, from, to, limit);
         const records = keys.map((key) => ({ key, value: copyOf(journal.records.get(key)) }));
         const life = this.lifeOf(holder);
         this.#world.after(this.#world.dice.between(0, this.weather.delayMs), () => {
@@ -205,10 +215,17 @@ export class Holders {
         });
         return;
       }
-      // No test lets reminders ring.
+      // No test lets reminders ring, and nobody follows.
       case "remind":
       case "forget":
+      case "publish":
         return;
+      // Accounts, which are not here, agree to what rooms ask of them.
+      case "ask": {
+        const { tag } = effect;
+        this.#world.after(1, () => this.#turn(holder, { type: "answered", tag, result: ok({}) } as never));
+        return;
+      }
       default:
         throw new Error(`an actor here has no ${effect.type}`);
     }
@@ -233,6 +250,7 @@ export interface Machine {
   readonly found: string[];
   shards?: Shards | undefined;
   exchange?: Exchange | undefined;
+  table?: SlotTable | undefined;
   membership?: Membership | undefined;
   blobs?: BlobStore | undefined;
   owned?: OwnedBlobs | undefined;
@@ -451,6 +469,7 @@ export class Fixture {
         return record && { record, revision: 1 };
       },
       rows: () => [...this.#records.values()].map((record) => ({ record, revision: 1 })).values(),
+      current: true,
       onChange(listener: (slot: SlotId, row: { record: SlotRecord; revision: number }) => void) {
         listeners.add(listener);
         return () => listeners.delete(listener);
@@ -477,6 +496,7 @@ export class Fixture {
     const memory = await openShardMemory(machine.disk.open(pulse), limits, log);
     if (!pulse.alive) return;
     machine.exchange = exchange;
+    machine.table = table;
     machine.membership = membership;
     machine.blobs = blobs;
     machine.owned = counted(owned, machine);

@@ -54,6 +54,7 @@ const member: Required<MemberRecord> = {
   leaving: true,
   storage: { quotaBytes: 200e9, classes: ["backup"] },
   vouches: true,
+  readsStripes: true,
 };
 const invitation: Required<InvitationRecord> = {
   id: "0123456789ab",

@@ -1,0 +1,154 @@
+/** Pieces of messages' files that lie in stripes on the storage nodes, and no longer beside the room.
+ *
+ *      filePiece ─► parts that stand together ─ put by the node ─► fileStriped ─ kept, whole ─► fileSettled: no copies
+ *                                                                   └ the file is gone: refused, and the put ends
+ *
+ *  The room is asked before and after; the bytes are the node's business (`node/bulk/attachments`). In records are
+ *
+ *      striped/ID    a stripe, and which parts of which file are in it
+ *      part/HASH     the file that has the blob, and its stripe, where it is in one
+ *
+ *  A file that is gone has no `part/…` any more: so a stripe is needed while that of its first part names it. What is
+ *  known of the stripe goes when it is asked for the next time.
+ *
+ *  Invariant: a blob whose stripe is not settled is needed. No backup has `striped/…`: where one is restored there are
+ *  no such stripes, and the parts are copied, as their bytes come. */
+import type { CommandOf, FileHeld, FilePiece, KeptFile, roomCommands } from "../../protocols/index.ts";
+import { persist, refuse, reply, type ActorRecord, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import type { Effects, StripesOwn } from "./effects.ts";
+import { messageInMemory } from "./state.ts";
+import type { Room, RoomChange, Striped, StripingChange } from "./shape.ts";
+import { fileKey, keptKey, ofPart, partKey, stripedKey, uploadsAt, type PartValue, type Place } from "./uploads.ts";
+
+type Command = CommandOf<typeof roomCommands>;
+type Asked = Extract<Command, { type: StripesOwn }>;
+
+/** Tag of a read behind such a question: what is read now, and what was. */
+export interface StripeTag {
+  readonly type: "striping";
+  readonly asked: Asked;
+  /** `known`: the stripe of `fileStriped`; `first`: the first part of `striped`. */
+  readonly read: "part" | "stripe" | "place" | "kept" | "known" | "first";
+  readonly file?: string;
+  readonly kept?: KeptFile;
+  readonly striped?: Striped;
+  readonly to: ReplyTo | undefined;
+}
+
+const read = (key: string, tag: StripeTag): Effect<never, never> => ({
+  type: "read",
+  range: { from: key, to: `${key}!`, limit: 1 },
+  tag,
+});
+
+const striping = (is: StripingChange["is"], striped: Striped): Effect<RoomChange, never> =>
+  persist({ type: "readMarked", member: "", seq: 0, striping: { is, striped } });
+
+/** Answers a node, or looks first. */
+export function aboutStripes(room: Room, asked: Asked, turn: Turn): Effects {
+  const tag = { type: "striping", asked, to: turn.replyTo } as const;
+  switch (asked.type) {
+    case "filePiece": {
+      const upload = uploadsAt(room, turn.nowMs).find(({ parts }) => parts.includes(asked.hash));
+      if (upload !== undefined) return [reply({ parts: upload.parts } satisfies FilePiece)];
+      return [read(partKey(asked.hash), { ...tag, read: "part" })];
+    }
+    case "fileStriped":
+      return [read(fileKey(asked.id), { ...tag, read: "place" })];
+    default:
+      return [read(stripedKey(asked.stripe), { ...tag, read: "stripe" })];
+  }
+}
+
+/** A message, or a file of it, may have gone while records were read. */
+function isGone(room: Room, { seq, id }: { readonly seq: number; readonly id: string }): boolean {
+  const message = messageInMemory(room, seq);
+  if (message?.deletedAtMs !== undefined) return true;
+  return message?.files?.some((file) => file.id === id && file.check === "removed") === true;
+}
+
+/** What a question comes to where there is nothing. */
+function nothingOf({ asked, striped, to }: StripeTag): Effects {
+  if (asked.type === "filePiece") return [reply({ parts: [] } satisfies FilePiece, to)];
+  const left = striped === undefined ? [] : [striping("left", striped)];
+  if (asked.type === "stripeHeld") return [...left, reply({ held: false } satisfies FileHeld, to)];
+  return [refuse("NOT_FOUND", asked.type === "fileStriped" ? { file: asked.id } : { stripe: asked.stripe }, to)];
+}
+
+/** A record arrived. */
+export function onStripingRead(room: Room, tag: StripeTag, records: readonly ActorRecord[]): Effects {
+  const value = records[0]?.value;
+  if (tag.read === "known") return onTold(room, tag, value as Striped | undefined);
+  // In a cluster that was restored the part is copied.
+  if (value === undefined && tag.read === "stripe" && tag.file !== undefined)
+    return [read(fileKey(tag.file), { ...tag, read: "place" })];
+  if (value === undefined) return nothingOf(tag);
+  switch (tag.read) {
+    case "part": {
+      const { file, stripe } = ofPart(value as PartValue);
+      const next = { ...tag, file };
+      return stripe === undefined
+        ? [read(fileKey(file), { ...next, read: "place" })]
+        : [read(stripedKey(stripe), { ...next, read: "stripe" })];
+    }
+    case "stripe":
+      return onStriped(room, tag, value as Striped);
+    case "first":
+      return onFirst(room, tag, value as PartValue);
+    case "place": {
+      const { seq, place } = value as Place;
+      return [read(keptKey(seq, place), { ...tag, read: "kept" })];
+    }
+    default:
+      return onKept(room, tag, value as KeptFile);
+  }
+}
+
+/** A stripe that the room was told of. */
+function onStriped(room: Room, tag: StripeTag, striped: Striped): Effects {
+  const { id, first, parts, seq: _seq, ...stripe } = striped;
+  if (isGone(room, striped)) return nothingOf({ ...tag, striped });
+  if (tag.asked.type === "filePiece") return [reply({ id, first, parts, stripe } satisfies FilePiece, tag.to)];
+  return [read(partKey(parts[0] ?? ""), { ...tag, read: "first", striped })];
+}
+
+/** The first part of a stripe is there: the stripe is needed if it is still the one that it is in. */
+function onFirst(room: Room, tag: StripeTag, part: PartValue): Effects {
+  const { asked, striped, to } = tag;
+  if (striped === undefined || isGone(room, striped) || ofPart(part).stripe !== striped.stripe.id)
+    return nothingOf(tag);
+  if (asked.type === "stripeHeld") return [reply({ held: true } satisfies FileHeld, to)];
+  return [...(striped.settled === true ? [] : [striping("settled", striped)]), reply({}, to)];
+}
+
+/** A file of a message: what is asked is about one of its pieces. */
+function onKept(room: Room, tag: StripeTag, kept: KeptFile): Effects {
+  const { asked, to } = tag;
+  if (isGone(room, kept)) return nothingOf(tag);
+  if (asked.type === "filePiece") {
+    const index = kept.parts.indexOf(asked.hash);
+    const first = index - (index % limits.filePieceParts);
+    return [reply(index < 0 ? { parts: [] } : { id: kept.id, first, parts: pieceFrom(kept, first) }, to)];
+  }
+  if (asked.type !== "fileStriped") return nothingOf(tag);
+  const { first, partBytes, stripe } = asked;
+  const count = pieceFrom(kept, first).length;
+  const isPiece = first % limits.filePieceParts === 0 && count > 1;
+  if (isPiece && stripe.sizeBytes > (count - 1) * partBytes && stripe.sizeBytes <= count * partBytes)
+    return [read(stripedKey(stripe.id), { ...tag, read: "known", kept })];
+  return [refuse("BAD_REQUEST", { file: kept.id, problem: "it has no such piece", first }, to)];
+}
+
+/** What is told again is settled as it was. */
+function onTold(room: Room, tag: StripeTag, known: Striped | undefined): Effects {
+  const { asked, kept, to } = tag;
+  if (asked.type !== "fileStriped" || kept === undefined || isGone(room, kept)) return nothingOf(tag);
+  if (known?.settled === true) return [reply({}, to)];
+  const { first, partBytes, stripe } = asked;
+  const striped = { id: kept.id, seq: kept.seq, first, parts: pieceFrom(kept, first), partBytes, stripe };
+  return [striping("striped", striped), reply({}, to)];
+}
+
+const pieceFrom = ({ parts }: KeptFile, first: number): readonly string[] =>
+  parts.slice(first, first + limits.filePieceParts);

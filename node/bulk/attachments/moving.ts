@@ -1,0 +1,129 @@
+/** Brings pieces of messages' files from copies into stripes. */
+import {
+  failure,
+  ok,
+  refused,
+  type ActorId,
+  type FilePiece,
+  type Result,
+  type StripeRef,
+} from "../../../protocols/index.ts";
+import type { ActorBlobs, BlobHash, Pair } from "../../ports/index.ts";
+import { isRoom, type AttachmentPorts } from "./ports.ts";
+
+/** What stripes of files are coded by. */
+export const attachmentClass = "attachment";
+
+/** A piece that may go into a stripe. */
+type Piece = Required<Pick<FilePiece, "id" | "first" | "parts">>;
+
+const isWorth = (piece: FilePiece): piece is Piece & FilePiece => piece.id !== undefined && piece.parts.length > 1;
+
+/** Gives the round. `read` finds a part wherever it is. */
+export function createMoving(
+  ports: AttachmentPorts,
+  { isStopped, read }: { readonly isStopped: () => boolean; readonly read: ActorBlobs["read"] },
+): () => Promise<void> {
+  const { copies, stripes, ask, clock, log, meter, limits } = ports;
+  /** Blobs that are all of their piece: they stay copied. */
+  const stays = new Set<BlobHash>();
+  let first = 0;
+
+  /** Whether all shards of a new stripe come to be there. */
+  async function becomesWhole(stripe: StripeRef): Promise<boolean> {
+    for (let tries = 0; tries < limits.wholeTriesMax && !isStopped(); tries += 1) {
+      const health = await stripes.inspect(stripe);
+      if (health.ok && health.value.well === health.value.shards.length) return true;
+      await new Promise<void>((resolve) => void clock.after(limits.wholePauseMs, resolve));
+    }
+    return false;
+  }
+
+  /** Errors: those of the stripes and of the room; UNREACHABLE (not all shards are there yet). */
+  async function move(room: ActorId, { id, first: start, parts }: Piece): Promise<Result<unknown>> {
+    const sealed: Uint8Array[] = [];
+    for (const hash of parts) {
+      const part = await read(room, hash);
+      if (!part.ok) return part;
+      sealed.push(part.value);
+    }
+    const partBytes = sealed[0]?.length ?? 0;
+    const put = await stripes.put(Buffer.concat(sealed), {
+      class: attachmentClass,
+      owner: room,
+      lifeMs: limits.unfinishedMs,
+      ...(ports.pacing && { pacing: ports.pacing }),
+    });
+    if (!put.ok) return put;
+    const stripe = put.value;
+    const said = { type: "fileStriped", id, first: start, partBytes, stripe } as const;
+    const told = await ask(room, said, limits.askTimeoutMs);
+    if (!told.ok) return told;
+    const kept = await stripes.keep(stripe, room);
+    if (!kept.ok) return kept;
+    if (!(await becomesWhole(stripe))) return refused(failure("UNREACHABLE", { stripe: stripe.id }));
+    const settled = await ask(room, { type: "fileSettled", stripe: stripe.id }, limits.askTimeoutMs);
+    if (!settled.ok) return settled;
+    meter.count("file_pieces_striped");
+    await copies.forget(room, parts);
+    return settled;
+  }
+
+  /** The blobs here that may be of pieces, from where the round before has ended. */
+  function* candidates(losses: number): Generator<Pair> {
+    const pairs = copies.pairs();
+    const from = first;
+    for (let at = 0; at < pairs.length; at += 1) {
+      first = (from + at + 1) % pairs.length;
+      const pair = pairs[(from + at) % pairs.length] as Pair;
+      const [hash, actor] = pair;
+      if (!isRoom(actor) || stays.has(hash)) continue;
+      const places = ports.copiesOf(actor);
+      if (places !== undefined && places - 1 <= losses) yield pair;
+    }
+  }
+
+  /** Moves what may be moved, until so much is asked or done. A failure ends it: what stands against one piece mostly
+   *  stands against the next. */
+  async function round(losses: number): Promise<Result<unknown>> {
+    const looked = new Set<BlobHash>();
+    let [asked, moved] = [0, 0];
+    for (const [hash, room] of candidates(losses)) {
+      if (isStopped() || asked >= limits.askedPerRound || moved >= limits.movedPerRound) break;
+      if (looked.has(hash)) continue;
+      asked += 1;
+      const answer = await ask(room, { type: "filePiece", hash }, limits.askTimeoutMs);
+      if (!answer.ok) continue;
+      const piece = answer.value as FilePiece;
+      for (const part of piece.parts) looked.add(part);
+      if (piece.stripe?.settled === true) {
+        await copies.forget(room, piece.parts);
+      } else if (isWorth(piece)) {
+        moved += 1;
+        const done = await move(room, piece);
+        if (done.ok) continue;
+        log.warn("attachment.not.striped", { room, file: piece.id, piece: piece.first, failure: done.error });
+        return done;
+      } else if (piece.id !== undefined) {
+        if (stays.size >= limits.staysMax) stays.clear();
+        stays.add(hash);
+      }
+    }
+    return ok(null);
+  }
+
+  /** Rounds that failed one after the other, and those that are still left out for it. */
+  let [failed, resting] = [0, 0];
+  return async () => {
+    const losses = ports.isReadByAll() ? ports.losses(attachmentClass) : undefined;
+    if (losses === undefined) return;
+    if (resting > 0) {
+      resting -= 1;
+      return;
+    }
+    const done = await round(losses);
+    failed = done.ok ? 0 : failed + 1;
+    resting = done.ok ? 0 : Math.min(2 ** failed, limits.restRoundsMax);
+    if (!done.ok) meter.count("file_pieces_not_striped");
+  };
+}

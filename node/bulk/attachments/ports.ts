@@ -1,0 +1,30 @@
+/** What a node brings for files of rooms in stripes. */
+import type { ActorId, CommandOf, Result, roomCommands, shardHolderCommands } from "../../../protocols/index.ts";
+import type { BlobCopies } from "../blobs/index.ts";
+import type { Clock, Log, Meter, PutPacing, Stripes } from "../../ports/index.ts";
+import type { AttachmentLimits } from "./limits.ts";
+
+type Asked = CommandOf<typeof roomCommands> | CommandOf<typeof shardHolderCommands>;
+
+export interface AttachmentPorts {
+  readonly copies: BlobCopies;
+  readonly stripes: Pick<Stripes, "put" | "keep" | "read" | "release" | "inspect">;
+  /** Asks a room, or a holder. */
+  ask(to: ActorId, message: Asked, timeoutMs: number): Promise<Result<unknown>>;
+  /** How many of its shards a new stripe of a class may lose; undefined: none can be put now. */
+  losses(name: string): number | undefined;
+  /** How many nodes have copies of what belongs to an actor, or are to have them, where this node owns it. */
+  copiesOf(actor: ActorId): number | undefined;
+  /** Whether every member knows how to read stripes. */
+  isReadByAll(): boolean;
+  /** The holders that this node owns. */
+  holders(): readonly ActorId[];
+  readonly pacing?: PutPacing;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits: AttachmentLimits;
+}
+
+/** Whether files of an actor may be in stripes. */
+export const isRoom = (actor: string): boolean => actor.startsWith("room/");

@@ -1,0 +1,42 @@
+/** Files of rooms at this node: copies beside the rooms, and stripes on the storage nodes. */
+import { createAttachments, type Attachments } from "../../bulk/attachments/index.ts";
+import type { BlobCopies } from "../../bulk/blobs/index.ts";
+import { isHolder, type Shards } from "../../bulk/shards/index.ts";
+import type { Pacing } from "../../backup/index.ts";
+import { ownsSlot, slotsOwned } from "../../cluster/facts/slot-owner.ts";
+import type { NodeId } from "../../ports/index.ts";
+import type { Machine } from "../machine.ts";
+import type { Peer } from "../peer.ts";
+
+/** Opens them. */
+export function openAttachments(at: {
+  readonly node: NodeId;
+  readonly machine: Pick<Machine, "clock" | "log" | "meter">;
+  readonly peer: Pick<Peer, "kernel" | "table" | "membership">;
+  readonly copies: BlobCopies;
+  readonly shards: Pick<Shards, "losses" | "stripes">;
+  readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
+}): Attachments {
+  const { node, copies, pacing } = at;
+  const { clock, log, meter } = at.machine;
+  const { kernel, table, membership } = at.peer;
+  return createAttachments({
+    copies,
+    stripes: at.shards.stripes,
+    ask: (to, message, timeoutMs) => kernel.ask({ to, from: "node", message, timeoutMs }),
+    losses: (name) => at.shards.losses(name),
+    copiesOf(actor) {
+      const slot = kernel.slotOf(actor);
+      if (slot === undefined || !ownsSlot(table, node, slot)) return undefined;
+      const { inSync, want } = table.get(slot)?.record ?? { inSync: [] };
+      // Copies that are missing for a while count: no file is to be less safe afterwards.
+      return Math.max(inSync.length, want?.replicas.length ?? 0);
+    },
+    isReadByAll: () => membership.members().members.every(({ readsStripes }) => readsStripes === true),
+    holders: () => slotsOwned(table, node).filter(isHolder),
+    pacing: { part: pacing.put, bytes: pacing.syncedBytes },
+    clock,
+    log,
+    meter,
+  });
+}
