@@ -582,8 +582,8 @@ export const userCommands = {
     http: ["PATCH", "/me/later/:id"],
     summary: "Changes when something is sent or reminded of, or its text",
   }),
-  /** It goes to its room as at its time: once, whoever hears of it. Errors: NOT_FOUND (it was sent, or cancelled),
-   *  FORBIDDEN (it is on its way), BAD_REQUEST (it is a reminder). */
+  /** It goes to its room as at its time, and once. Errors: NOT_FOUND (it was sent, or cancelled), FORBIDDEN (it is
+   *  on its way), BAD_REQUEST (it is a reminder). */
   sendNow: command({
     ...own,
     params: { id: position },

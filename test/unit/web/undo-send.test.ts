@@ -49,9 +49,8 @@ describe("a message that can be taken back before it leaves", () => {
         return Promise.resolve(ok({ seq: sent.length }));
       },
     };
-    new Kept(shelf, "ada", Date.now).write("settings/undo-send", "5");
-    const tab = (): Room =>
-      new RoomStore(client, "hall", "user/ada", new Kept(shelf, "ada", Date.now), () => undefined);
+    new Kept(shelf, "ada", () => 0).write("settings/undo-send", "5");
+    const tab = (): Room => new RoomStore(client, "hall", "user/ada", new Kept(shelf, "ada", () => 0), () => undefined);
     const said = (): readonly string[] => [...new Set(sent)].map((line) => line.split(" ")[0] ?? "");
     return { tab, said };
   }
