@@ -63,16 +63,21 @@ const readers: { readonly [Name in FindingFilter | "to"]: Read } = {
     const after = dayStartMs(day);
     return after === undefined ? undefined : { after };
   },
-  has: (what) => (Object.hasOwn(beside, what) ? beside[what] : undefined),
-  mentions: (whom) => (whom === "me" ? { mentionsMe: true } : undefined),
-  to: (whom) => (whom === "me" ? { mentionsMe: true } : undefined),
+  has(what) {
+    const one = what.toLowerCase();
+    return Object.hasOwn(beside, one) ? beside[one] : undefined;
+  },
+  mentions: (whom) => (whom.toLowerCase() === "me" ? { mentionsMe: true } : undefined),
+  to: (whom) => (whom.toLowerCase() === "me" ? { mentionsMe: true } : undefined),
 };
 
 const isFilter = (name: string): name is keyof typeof readers => Object.hasOwn(readers, name);
 
 /** A word that narrows: its name and its value, which may be missing yet. Undefined: it is searched for. */
 export function filterIn(word: string): { readonly name: FindingFilter | "to"; readonly value: string } | undefined {
-  const [, name = "", value = ""] = /^([a-z]+):(\S*)$/.exec(word) ?? [];
+  // Keyboards of phones begin with a capital.
+  const [, typed = "", value = ""] = /^([a-z]+):(\S*)$/i.exec(word) ?? [];
+  const name = typed.toLowerCase();
   return isFilter(name) ? { name, value } : undefined;
 }
 

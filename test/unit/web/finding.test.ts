@@ -18,6 +18,7 @@ describe("what somebody types to find messages", () => {
     expect(search("from:@ada.helper in:@ada.helper")).to.deep.equal({ from: "agent/ada.helper", agent: "ada.helper" });
     expect(search("in:#Lobby")).to.deep.equal({ room: "lobby" });
     expect(search("")).to.deep.equal({});
+    expect(search("From:Bob Has:Link Mentions:Me")).to.deep.equal(search("from:bob has:link mentions:me"));
   });
 
   it("means a day by its beginning, where the person is", () => {
