@@ -70,12 +70,16 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
         const id = made.value.headers.location?.split("/").at(-1) ?? "";
         const upload = `/api/v1/files/uploads/${id}`;
         const piece = Buffer.alloc(wireLimits.filePartBytes);
+        // What stays at the node would be in the way of what the person sends next.
+        const giveUp = async (): Promise<void> => {
+          const ended = await ask(upload, { method: "DELETE", headers: tus });
+          if (ended.ok) ended.value.resume();
+        };
         let triesLeft = cliLimits.uploadTriesMax;
         for (let offset = 0; offset < size;) {
           const { bytesRead } = await file.read(piece, 0, piece.length, offset).catch(() => ({ bytesRead: 0 }));
           if (bytesRead === 0) {
-            const ended = await ask(upload, { method: "DELETE", headers: tus });
-            if (ended.ok) ended.value.resume();
+            await giveUp();
             return refused(noFile(path));
           }
           const headers = { ...tus, "upload-offset": offset, "content-type": "application/offset+octet-stream" };
@@ -85,7 +89,10 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
           if (now.ok) now.value.resume();
           const kept = now.ok ? offsetIn(now.value) : offset;
           if (kept > offset) triesLeft = cliLimits.uploadTriesMax;
-          else if ((triesLeft -= 1) <= 0 || !now.ok) return sent.ok ? refused(failure("UNREACHABLE")) : sent;
+          else if ((triesLeft -= 1) <= 0 || !now.ok) {
+            await giveUp();
+            return sent.ok ? refused(failure("UNREACHABLE")) : sent;
+          }
           offset = kept;
         }
         return ok(id);

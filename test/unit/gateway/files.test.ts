@@ -1,10 +1,11 @@
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { expect } from "chai";
 import { Upload, type UploadOptions } from "tus-js-client";
+import { actorLimits } from "../../../actors/limits.ts";
 import { filesOf, plainName } from "../../../cli/chat/files.ts";
 import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import type { ActorBlobs } from "../../../node/ports/index.ts";
@@ -262,6 +263,14 @@ describe("gateway: files in rooms", () => {
     for (const none of ["none", "."]) {
       const answer = await files.send(join(folder, none), "lobby");
       expect(answer.ok ? "" : answer.error.code).to.equal("NOT_FOUND");
+    }
+    // What is refused on its way is given up: so many are not in the way of the next one.
+    const large = join(folder, "large.png");
+    await writeFile(large, png(3, 3));
+    await truncate(large, wireLimits.filePictureBytesMax + 1);
+    for (let count = 0; count <= actorLimits.roomUploadsPerPersonMax; count += 1) {
+      const answer = await files.send(large, "lobby");
+      expect(answer.ok ? "" : answer.error.code, `try ${count}`).to.equal("TOO_LARGE");
     }
     // As long as a room takes one, and longer than a disk does.
     const long = `${"\u8a2d".repeat(146)}.pdf`;
