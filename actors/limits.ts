@@ -133,6 +133,10 @@ export const actorLimits = {
   agentRecentTurns: 200,
   /** Characters of these turns together. */
   agentRecentChars: 100_000,
+  /** Branches of a conversation beside the first; one more is refused with `LIMIT_REACHED`, until it is cleared. */
+  agentBranchesMax: 256,
+  /** Branches that begin at one place of a conversation; one more is refused with `LIMIT_REACHED`. */
+  agentSiblingsMax: 32,
   /** Inputs that wait while an agent writes; one more is refused with `QUEUE_FULL`. */
   agentQueueMax: 8,
   /** How many of them may be mentions in rooms; one more is refused with `QUEUE_FULL`, which the room shows; the

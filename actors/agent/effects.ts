@@ -2,7 +2,8 @@
 import type { AgentEvent, AnswerStage, ToolCall, ToolRound } from "../../protocols/index.ts";
 import { persist, publish, type Effect, type Turn } from "../behavior.ts";
 import { dispatch, type Mail } from "../outbox.ts";
-import type { AgentChange, AgentState, Job, Measure, RoomSummary, SoFar, Source } from "./shape.ts";
+import { heard } from "../stream.ts";
+import type { AgentChange, AgentState, Job, Measure, Rebased, RoomSummary, SoFar, Source } from "./shape.ts";
 import { evolve } from "./state.ts";
 import type { Used } from "./usage.ts";
 
@@ -77,6 +78,7 @@ export interface Coming {
   readonly measure?: Measure;
   readonly condensed?: RoomSummary;
   readonly round?: ToolRound;
+  readonly branched?: Rebased;
 }
 
 /** Persists and publishes events of this turn; `after` is the state they lead to. */
@@ -91,7 +93,7 @@ export function commit(
     after: changes.reduce<AgentState>(evolve, state),
     effects: [
       ...changes.map((change) => persist(change)),
-      ...changes.map(({ event, at }) => publish(event, at)),
+      ...changes.map(({ event, at }) => publish(heard(event), at)),
       ...dispatch(state.outbox, mail, turn.self),
     ],
   };

@@ -115,8 +115,9 @@ const personFor = ({ source }: Job, key: string): string =>
 /** The person who mentioned the agent: the mention is the last that it was told. */
 export const askerOf = (context: RoomSource["context"]): string | undefined => context.at(-1)?.author;
 
-const isAnew = ({ recent }: Life, { source }: Job): boolean =>
-  source.type === "conversation" && recent.some(({ turn }) => turn === source.turn);
+/** A node of the version before writes an answer anew under its number. */
+const isAnew = ({ recent }: Life, { source, isAnew: said }: Job): boolean =>
+  said === true || (source.type === "conversation" && recent.some(({ turn }) => turn === source.turn));
 
 /** Starts the first job if it is not started: after a job was added, or the one before it ended. */
 export function startNext(state: AgentState, turn: Here): Effects {
@@ -410,19 +411,39 @@ export function stopJob(state: AgentState, job: Job, turn: Here): Effects {
   return [...finish(state, { end: "stopped", text: left?.text ?? "" }, turn), note({ left: null })];
 }
 
+/** Ends the answers of the conversation that are owed: another path is shown. What was written of one is kept. */
+export function endConversation(
+  state: AgentState,
+  turn: Here,
+): { readonly after: AgentState; readonly effects: Effects } {
+  const jobs = state.life?.jobs ?? [];
+  const owed = jobs.filter(({ source }) => source.type === "conversation");
+  const { run: now, left } = turn.notes;
+  const isFirst = owed[0] !== undefined && owed[0] === jobs[0];
+  const text = (isFirst ? (now?.text ?? left?.text) : undefined) ?? "";
+  const coming = owed.map((job, index) =>
+    endOf(state, job, { end: "stopped", text: index === 0 ? text : "", again: now?.again ?? false }, turn.nowMs),
+  );
+  const { after, effects } = commit(state, turn, coming);
+  const cancelled: Effects = isFirst && now !== null ? [{ type: "cancel", tag: now.tag }] : [];
+  return { after, effects: [...effects, ...cancelled, ...(isFirst ? [note({ run: null, left: null })] : [])] };
+}
+
 function answerTurn(
   state: AgentState,
   number: number,
   ending: Ending,
   atMs: number,
-  { rounds = [] }: Pick<Job, "rounds"> = {},
+  { rounds = [], toolMs = 0 }: Pick<Job, "rounds" | "toolMs"> = {},
 ): ConversationTurn {
   const before = state.life?.recent.find(({ turn }) => turn === number);
   // Stopped before the first word of a new answer: the old one stays.
   if (before !== undefined && ending.end === "stopped" && ending.text === "") return before;
   const { end, text, error, limit, tokens, again = false, model = state.life?.model ?? "" } = ending;
+  const fork = state.life?.forks?.find(({ turn }) => turn === number);
   return {
     turn: number,
+    ...(fork && { parent: fork.parent }),
     role: "assistant",
     text: cleaned(text, "lines"),
     atMs,
@@ -431,6 +452,7 @@ function answerTurn(
     ...(limit !== undefined && { limit }),
     ...(model !== "" && { model }),
     ...(tokens !== undefined && { tokens }),
+    ...(ending.used !== undefined && { ms: toolMs + ending.used.ms }),
     ...(rounds.length > 0 && { rounds: [...rounds] }),
     ...(again && { again }),
   };

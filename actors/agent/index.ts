@@ -6,48 +6,34 @@
  *  Only the owner reads the conversation or changes the agent: that is checked before anything else, so that others do
  *  not even learn whether it exists. Rooms send `mentioned`, nothing more.
  *
- *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads),
- *  `condensing.ts` (what becomes of what it does not read any more), `tools.ts` (what it may call), `usage.ts` (what
- *  all of it took). */
+ *  Read `state.ts`, then `conversation.ts` (its branches), `generation.ts` (how an answer comes about), `context.ts`
+ *  (what the model reads), `condensing.ts` (what becomes of what it does not read any more), `tools.ts` (what it may
+ *  call), `usage.ts` (what all of it took). */
 import {
   wireLimits,
   agentCommands,
   agentTools,
   type CommandOf,
   type AgentEvent,
-  type AgentHistory,
   type AgentRated,
   type AgentSignal,
   type AgentState as AgentSnapshot,
   type AgentUsage,
   type AgentView,
-  type ConversationTurn,
   type GenerationPart,
   type Result,
   type AgentPictures,
-  type UploadedPicture,
-  type UploadedSound,
 } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled, type Handlers } from "../handlers.ts";
-import {
-  note,
-  persist,
-  publish,
-  refuse,
-  reply,
-  type ActorRecord,
-  type Behavior,
-  type ReplyTo,
-  type Signal,
-} from "../behavior.ts";
+import { note, persist, publish, refuse, reply, type ActorRecord, type Behavior, type Signal } from "../behavior.ts";
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
-import { firstPage, lastPage } from "../page.ts";
 import { changedSince } from "../seen.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { onSummary, onSummaryPart } from "./condensing.ts";
+import { branch, factsOf, history, isFull, nameOf, onPath, regenerate, roomIn, say, uploaded } from "./conversation.ts";
 import { commit, type AgentNotes, type Effects, type Here } from "./effects.ts";
 import {
   answerTo,
@@ -67,8 +53,9 @@ import {
   tellWaiting,
   type Placed,
 } from "./generation.ts";
-import { erasure, evolve, initial, ownerOf, record, turnKey, viewOf } from "./state.ts";
-import type { AgentChange, AgentState, Job, Life, RoomSource, Kept, Uploaded } from "./shape.ts";
+import type { PathTag } from "./paths.ts";
+import { branchesOf, erasure, evolve, initial, ownerOf, record, viewOf } from "./state.ts";
+import type { AgentChange, AgentState, Job, Life, RoomSource } from "./shape.ts";
 import { entriesRead, recalled, withdrawRead, withoutWithdrawn, type RestoringTag } from "./restoring.ts";
 import { usageAt } from "./usage.ts";
 
@@ -117,7 +104,7 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
     case "answered":
       return settle(state.outbox, message, turn)?.effects ?? onEnded(state, message.tag, message.result, turn);
     case "records":
-      return onRecords(state, message.tag as ResumeTag | HistoryTag | RestoringTag, message.records, turn);
+      return onRecords(state, message.tag as ResumeTag | PathTag | RestoringTag, message.records, turn);
     case "part":
       return message.engine === "generate" ? onSaid(state, message.tag, message.part, turn) : [];
     case "waits":
@@ -204,12 +191,13 @@ const uploadOf = (life: Life, { type, hash }: Of<"picture" | "sound">): Effects 
 };
 
 const forOwner: Handlers<Living, OwnerCommand, Here, Effects> = {
-  describe: ({ state, life }, _, turn) => [reply(viewOf(state, life, turn.key))],
+  describe: ({ state, life }, _, turn) => [reply(describedOf(state, life, turn))],
   update: ({ state, life }, message, turn) => update(state, life, message, turn),
   delete: ({ state, life }, _, turn) => end(state, life, turn),
   say: ({ state, life }, message, turn) => say(state, life, message, turn),
   stop: ({ state, life }, _, turn) => stop(state, life, turn),
-  regenerate: ({ state, life }, _, turn) => regenerate(state, life, turn),
+  regenerate: ({ state, life }, message, turn) => regenerate(state, life, message, turn),
+  branch: ({ state, life }, message, turn) => branch(state, life, message, turn),
   rate: ({ state, life }, message, turn) => rate(state, life, message, turn),
   clear: ({ state, life }, _, turn) => clear(state, life, turn),
   history: ({ state, life }, message, turn) => history(state, life, message, turn),
@@ -222,8 +210,13 @@ const forOwner: Handlers<Living, OwnerCommand, Here, Effects> = {
 
 const spanOf = (state: AgentState) => ({ head: state.head, floor: state.eventFloor });
 
+const describedOf = (state: AgentState, life: Life, { key }: Here): AgentView => ({
+  ...viewOf(state, life, key),
+  ...(life.forks !== undefined && { branches: branchesOf(state, life) }),
+});
+
 function snapshotOf(state: AgentState, life: Life, turn: Here): AgentSnapshot {
-  const view = viewOf(state, life, turn.key);
+  const view = describedOf(state, life, turn);
   const conversation = life.recent.slice(-wireLimits.pageEntriesDefault);
   const [first, ...behind] = placesOf(life, turn);
   const waiting = behind.flatMap(({ job: { source, generation }, place }) =>
@@ -312,61 +305,6 @@ const goOnErasing = (state: AgentState, turn: Here): Effects =>
 
 // --- the conversation ------------------------------------------------------------------------------------------------
 
-const isFull = (life: Life): boolean => life.jobs.length > limits.agentQueueMax;
-const nameOf = (state: AgentState, turn: Here): string => `${turn.self}#${state.generations + 1}`;
-
-function say(state: AgentState, life: Life, { text, pictures = [], sounds = [] }: Of<"say">, turn: Here): Effects {
-  if (isFull(life)) return [refuse("QUEUE_FULL")];
-  if (text === "" && sounds.length === 0)
-    return [refuse("BAD_REQUEST", { path: "/text", problem: "must not be empty" })];
-  const known = uploaded(life);
-  const shown = named(
-    pictures,
-    known.filter((one): one is UploadedPicture => "width" in one),
-  );
-  const heard = named(
-    sounds,
-    known.filter((one): one is UploadedSound => "ms" in one),
-  );
-  if ("missing" in shown) return [refuse("NOT_FOUND", { picture: shown.missing })];
-  if ("missing" in heard) return [refuse("NOT_FOUND", { sound: heard.missing })];
-  const said: ConversationTurn = {
-    turn: state.lastTurn + 1,
-    role: "user",
-    text,
-    atMs: turn.nowMs,
-    ...(shown.all.length > 0 && { pictures: shown.all }),
-    ...(heard.all.length > 0 && { sounds: heard.all }),
-  };
-  const answer = said.turn + 1;
-  return ask(state, { type: "said", turn: said }, answer, turn);
-}
-
-/** What a message names of what is there, each once, with what its owner says of it. */
-function named<One extends Uploaded>(
-  asked: readonly { readonly hash: string; readonly text?: string }[],
-  known: readonly One[],
-): { readonly all: (One & { readonly text: string })[] } | { readonly missing: string } {
-  const all = new Map<string, One & { readonly text: string }>();
-  for (const { hash, text = "" } of asked) {
-    const found = known.find((one) => one.hash === hash);
-    if (found === undefined) return { missing: hash };
-    if (!all.has(hash)) all.set(hash, { ...factsOf(found), text });
-  }
-  return { all: [...all.values()] };
-}
-
-const uploaded = ({ uploads = [], pictures = [] }: Life): readonly Kept[] => [...pictures, ...uploads];
-
-/** How many more pictures and sounds of messages it would keep. */
-const roomIn = ({ pictures = [] }: Life): number => Math.max(0, limits.agentPicturesMax - pictures.length);
-
-/** What something is, without the recall that brought it. */
-function factsOf<One extends Uploaded>(kept: One): One {
-  const { recall: _recall, ...facts } = kept as Kept;
-  return facts as One;
-}
-
 /** Something for a message to come, or of a turn that a recall brought back. Its bytes have been stored for the
  *  agent. */
 function attach(
@@ -383,28 +321,6 @@ function attach(
     return [refuse("BAD_REQUEST", { field: "recall", reason: "this recall was withdrawn" })];
   if (roomIn(life) === 0) return [refuse("LIMIT_REACHED", { limit: "agentPicturesMax" })];
   return [persist({ type: "attached", picture, recall }), reply(picture)];
-}
-
-/** Adds a job for the answer with that number, and starts it if nothing else is being written. */
-function ask(state: AgentState, event: Extract<AgentEvent, { type: "said" }>, answer: number, turn: Here): Effects {
-  const generation = nameOf(state, turn);
-  const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: answer } };
-  const { after, effects } = commit(state, turn, [{ event, job }]);
-  return [...effects, ...startNext(after, turn), ...tellWaiting(after), reply({ turn: event.turn.turn, generation })];
-}
-
-/** The newest answer is written anew, under its number. */
-function regenerate(state: AgentState, life: Life, turn: Here): Effects {
-  const [owed, ...more] = life.jobs.flatMap(({ source }) => (source.type === "conversation" ? [source.turn] : []));
-  // An answer that was just stopped has not ended yet: the new one waits behind it.
-  const isStopping = turn.notes.run?.stopping === true && more.length === 0;
-  if (owed !== undefined && !isStopping) return [refuse("ALREADY_DONE")];
-  const number = owed ?? life.recent.findLast(({ role }) => role === "assistant")?.turn;
-  if (number === undefined) return [refuse("NOT_FOUND")];
-  if (isFull(life)) return [refuse("QUEUE_FULL")];
-  const generation = nameOf(state, turn);
-  const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: number } };
-  return [...owe(state, job, turn), reply({ turn: number, generation })];
 }
 
 /** Stops the conversation's answer; an answer that a room waits for is left alone. */
@@ -489,29 +405,9 @@ function owe(state: AgentState, job: Job, turn: Here): Effects {
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
-interface HistoryTag {
-  readonly type: "history";
-  readonly limit: number;
-  readonly to: ReplyTo | undefined;
-}
-
-function history(state: AgentState, life: Life, command: Of<"history">, turn: Here): Effects {
-  const limit = command.limit ?? wireLimits.pageEntriesDefault;
-  const from = state.turnFloor + 1;
-  const to = Math.min(command.before ?? Infinity, state.lastTurn + 1);
-  const inMemory = life.recent.filter((one) => one.turn < to);
-  const reachesStart = inMemory.length > limit || life.recent.length === 0 || life.recent[0]?.turn === from;
-  if (reachesStart || from >= to) {
-    const turns = lastPage(inMemory, limit);
-    return [reply({ turns, more: turns.length < inMemory.length } satisfies AgentHistory)];
-  }
-  const tag: HistoryTag = { type: "history", limit, to: turn.replyTo };
-  return [{ type: "read", range: { from: turnKey(from), to: turnKey(to), limit: limit + 1, reverse: true }, tag }];
-}
-
 function onRecords(
   state: AgentState,
-  tag: ResumeTag | HistoryTag | RestoringTag,
+  tag: ResumeTag | PathTag | RestoringTag,
   records: readonly ActorRecord[],
   turn: Here,
 ): Effects {
@@ -521,7 +417,5 @@ function onRecords(
     return resumePage(spanOf(state), tag, records, signalsOf(state.life, turn), withoutWithdrawn(state));
   if (tag.type === "entries") return entriesRead(state, tag, records);
   if (tag.type === "withdraw") return withdrawRead(state, tag, records, turn);
-  const found = records.map(({ value }) => value as ConversationTurn).filter(({ turn }) => turn > state.turnFloor);
-  const page = firstPage(found, tag.limit);
-  return [reply({ turns: page.toReversed(), more: page.length < found.length } satisfies AgentHistory, tag.to)];
+  return onPath(state, state.life, tag, records, turn);
 }

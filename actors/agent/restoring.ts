@@ -2,6 +2,7 @@
  *
  *  The model reads them where they stand now. Nothing is answered anew. The agent knows of each recall up to which old
  *  turn it has brought them: they come in their order, so none comes twice. */
+import { parentOf } from "../../protocols/index.ts";
 import type {
   AgentEntries,
   AgentEvent,
@@ -15,7 +16,7 @@ import { refuse, reply, type ActorRecord, type ReplyTo } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
 import { commit, type Effects, type Here } from "./effects.ts";
-import { turnKey } from "./state.ts";
+import { branchesOf, turnKey } from "./state.ts";
 import type { AgentState, Life } from "./shape.ts";
 
 type Command = CommandOf<typeof agentCommands>;
@@ -76,18 +77,46 @@ function restore(state: AgentState, life: Life, command: Of<"restore">, turn: He
   const known = life.recalls?.find(({ id }) => id === recall);
   if (known?.withdrawn !== undefined)
     return [refuse("BAD_REQUEST", { field: "recall", reason: "this recall was withdrawn" })];
-  const made = command.turns
-    .filter((was) => was.turn > (known?.through ?? 0))
-    .map((was, index): ConversationTurn => ({
+  const made: ConversationTurn[] = [];
+  const follows = followed(state, life, recall, made);
+  for (const { parent: before, ...was } of command.turns.filter((one) => one.turn > (known?.through ?? 0))) {
+    const number = state.lastTurn + 1 + made.length;
+    const parent = follows(before ?? was.turn - 1);
+    made.push({
       ...was,
-      turn: state.lastTurn + 1 + index,
+      turn: number,
+      ...(parent !== number - 1 && { parent }),
       atMs: turn.nowMs,
       restored: { recall, snapshot, backupAtMs, seq: was.turn, atMs: was.atMs },
-    }));
+    });
+  }
   const answer: AgentRestored = { restored: made.map((one) => [one.restored?.seq ?? 0, one.turn] as const) };
   if (made.length === 0) return [reply(answer)];
   const event: AgentEvent = { type: "restored", recall, turns: made };
   return [...commit(state, turn, [{ event }]).effects, reply(answer)];
+}
+
+/** What the next turn follows, by the number that this had in the backup. What is not known any more it follows in
+ *  the order of numbers: so do those for whose branches there is no room. */
+function followed(
+  state: AgentState,
+  life: Life,
+  recall: string,
+  made: readonly ConversationTurn[],
+): (before: number) => number {
+  const branches = branchesOf(state, life);
+  const known = life.recalls?.find(({ id }) => id === recall);
+  const root = known === undefined ? branches.leaf : parentOf(branches, known.first);
+  const came = life.recent.filter(({ restored }) => restored?.recall === recall);
+  return (before) => {
+    const last = made.at(-1)?.turn;
+    const left =
+      limits.agentBranchesMax - branches.forks.length - made.filter(({ parent }) => parent !== undefined).length;
+    const inOrder = last ?? (known === undefined ? branches.leaf : state.lastTurn);
+    if (left <= 0) return last ?? state.lastTurn;
+    if (before === 0) return root;
+    return [...came, ...made].find(({ restored }) => restored?.seq === before)?.turn ?? inOrder;
+  };
 }
 
 /** Removes what a recall brought, some of it at a time. Error: NOT_FOUND. */

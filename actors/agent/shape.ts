@@ -2,9 +2,11 @@
 import type {
   AgentEvent,
   AgentTool,
+  Branched,
   AgentUsageRow,
   ConversationSummary,
   ConversationTurn,
+  Fork,
   Sampling,
   ToolRound,
   UploadedPicture,
@@ -51,8 +53,12 @@ export interface Job {
   readonly rounds?: readonly ToolRound[];
   /** Tokens that the model read anew and wrote in the runs that called them. */
   readonly toolTokens?: number;
+  /** How long these runs took. */
+  readonly toolMs?: number;
   /** What was written since then, as far as it was noted. */
   readonly soFar?: SoFar;
+  /** There is another answer to the same already. */
+  readonly isAnew?: true;
 }
 
 /** The beginning of an answer. */
@@ -102,7 +108,11 @@ export interface Life {
   /** What recalls have brought, the newest last: in their order, up to the old turn `through`, as turns from `first` to
    *  `last`. */
   readonly recalls?: readonly AgentRecall[];
-  /** The newest turns, by number. */
+  /** Turns that do not follow the one before them, ascending. Absent: none. */
+  readonly forks?: readonly Fork[];
+  /** The end of the path that is shown. Absent: the newest turn. */
+  readonly leaf?: number;
+  /** The newest turns of the path that is shown, by number. */
   readonly recent: readonly ConversationTurn[];
   readonly jobs: readonly Job[];
 }
@@ -131,7 +141,14 @@ type Streamed = Positioned<AgentEvent> & {
   /** What was called for an answer in a room. The event does not have it: it is the room's, and the owner need not be
    *  there. */
   readonly round?: ToolRound;
+  readonly branched?: Rebased;
 };
+
+/** Another path is shown. */
+export interface Rebased extends Branched {
+  /** Its newest turns, where those in memory are not enough. */
+  readonly recent?: readonly ConversationTurn[];
+}
 
 /** What is persisted. */
 export type AgentChange =

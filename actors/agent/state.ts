@@ -6,12 +6,17 @@
  *  may wait while an answer is written, and everything stands in the order it was asked. */
 import {
   agentTools,
+  hasTurn,
+  pathTo,
   unreachable,
   wireLimits,
+  withFork,
   type ActorId,
   type AgentEvent,
   type AgentView,
+  type Branches,
   type ConversationTurn,
+  type Fork,
   type ToolRound,
 } from "../../protocols/index.ts";
 import type { RecordOp } from "../behavior.ts";
@@ -20,7 +25,7 @@ import { deliver, emptyOutbox, enqueue } from "../outbox.ts";
 import { eventKey, eventRecords, padded } from "../stream.ts";
 import { roundChars } from "./rounds.ts";
 import { addUsage, type Used } from "./usage.ts";
-import type { AgentChange, AgentState, Job, Life, RoomSummary, Span, Uploaded } from "./shape.ts";
+import type { AgentChange, AgentState, Job, Life, Rebased, RoomSummary, Span, Uploaded } from "./shape.ts";
 
 /** An agent nobody has created. */
 export const initial: AgentState = {
@@ -44,7 +49,8 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
     case "created":
       return change.event.type === "updated" ? bear(state, change.at, change.event.view) : state;
     case "happened": {
-      const asked = change.job === undefined ? state : withJob(state, change.job);
+      const based = change.branched === undefined ? state : rebased(state, change.branched);
+      const asked = change.job === undefined ? based : withJob(based, change.job);
       const { used, measure, condensed } = change;
       const counted = withLife(asked, ({ usage, roomSummaries }) => ({
         ...(used !== undefined && { usage: addUsage(usage, used) }),
@@ -103,26 +109,19 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: C
         ...(summary !== undefined && { summary }),
       }));
     }
-    case "said":
+    case "said": {
+      const answer = event.turn.turn + 1;
       return {
-        ...withLife(state, (life) => ({ recent: withTurn(life.recent, event.turn), ...shown(life, event.turn) })),
-        lastTurn: event.turn.turn + 1,
-      };
-    case "restored": {
-      const turns = event.turns.map(({ turn }) => turn);
-      const [first, last] = [Math.min(...turns), Math.max(...turns)];
-      const through = Math.max(...event.turns.map(({ restored }) => restored?.seq ?? 0));
-      return {
-        ...withLife(state, ({ recent, recalls = [] }) => {
-          const known = recalls.find(({ id }) => id === event.recall);
-          const now = { id: event.recall, through, first: known?.first ?? first, last };
-          const others = recalls.filter(({ id }) => id !== event.recall);
-          const kept = [...others, now].slice(-limits.roomRecallsKept);
-          return { recent: event.turns.reduce(withTurn, recent), recalls: kept };
-        }),
-        lastTurn: last,
+        ...withLife(state, (life) => ({
+          recent: withTurn(life.recent, event.turn),
+          ...shown(life, event.turn),
+          ...(life.leaf !== undefined && { leaf: answer }),
+        })),
+        lastTurn: answer,
       };
     }
+    case "restored":
+      return cameBack(state, event);
     case "withdrawn":
       return withLife(state, ({ recent, recalls = [], pictures }) => ({
         recent: recent.filter(({ turn }) => !event.turns.includes(turn)),
@@ -134,9 +133,10 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: C
         jobs: jobs.map((job) => (job.generation === event.generation ? begun(job, event, called) : job)),
       }));
     case "answered":
-      return withLife(state, ({ recent, jobs }) => ({
-        recent: withTurn(recent, event.turn),
-        jobs: jobs.filter(({ generation }) => generation !== event.generation),
+      return withLife(state, (life) => ({
+        // What is on another path is read when that is shown.
+        recent: isShown(state, life, event.turn.turn) ? withTurn(life.recent, event.turn) : life.recent,
+        jobs: life.jobs.filter(({ generation }) => generation !== event.generation),
       }));
     case "roomAnswered":
       return withLife(state, ({ jobs }) => ({
@@ -144,7 +144,7 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: C
       }));
     case "cleared":
       return {
-        ...withLife(state, ({ jobs }) => ({
+        ...withLife(unbranched(state), ({ jobs }) => ({
           recent: [],
           summary: null,
           pictures: [],
@@ -159,6 +159,72 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: C
     default:
       return unreachable(event);
   }
+}
+
+/** What there is beside the path that is shown. */
+export const branchesOf = (state: AgentState, { forks = [], leaf = state.lastTurn }: Life): Branches => ({
+  forks,
+  leaf,
+  floor: state.turnFloor,
+  last: state.lastTurn,
+});
+
+/** Whether a turn is on the path that is shown. */
+function isShown(state: AgentState, life: Life, turn: number): boolean {
+  const branches = branchesOf(state, life);
+  return life.forks === undefined || hasTurn(pathTo(branches, branches.leaf), turn);
+}
+
+/** Another path is shown. What was summed up is read on, where that path has all of it. */
+export function rebased(state: AgentState, { parent, leaf, fork, recent }: Rebased): AgentState {
+  return {
+    ...withLife(state, (life) => ({
+      leaf,
+      forks: withFork(life.forks ?? [], fork),
+      recent: recent ?? life.recent.filter(({ turn }) => turn <= parent),
+      ...((life.summary?.through ?? 0) > parent && { summary: null }),
+    })),
+    lastTurn: Math.max(state.lastTurn, fork?.turn ?? 0),
+  };
+}
+
+const noTurns: readonly ConversationTurn[] = [];
+
+/** As many of the newest turns as memory has room for. */
+export const newestOf = (turns: readonly ConversationTurn[]): readonly ConversationTurn[] =>
+  turns.reduce(withTurn, noTurns);
+
+function unbranched(state: AgentState): AgentState {
+  if (state.life === null) return state;
+  const { forks: _forks, leaf: _leaf, ...life } = state.life;
+  return { ...state, life };
+}
+
+/** Turns came back from a backup, behind the path that is shown. They have the branches that they had. */
+function cameBack(state: AgentState, event: Extract<AgentEvent, { type: "restored" }>): AgentState {
+  const numbers = event.turns.map(({ turn }) => turn);
+  const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
+  const through = Math.max(...event.turns.map(({ restored }) => restored?.seq ?? 0));
+  const came = event.turns.flatMap(({ turn, parent }): readonly Fork[] =>
+    parent === undefined ? [] : [{ turn, parent }],
+  );
+  const after = {
+    ...withLife(state, ({ recalls = [], forks = [], leaf }) => {
+      const known = recalls.find(({ id }) => id === event.recall);
+      const now = { id: event.recall, through, first: known?.first ?? first, last };
+      const others = recalls.filter(({ id }) => id !== event.recall);
+      const isBranched = leaf !== undefined || came.length > 0;
+      return {
+        recalls: [...others, now].slice(-limits.roomRecallsKept),
+        ...(isBranched && { leaf: last, forks: came.reduce(withFork, forks) }),
+      };
+    }),
+    lastTurn: last,
+  };
+  return withLife(after, (life) => {
+    const areShown = (turns: readonly ConversationTurn[]) => turns.filter(({ turn }) => isShown(after, life, turn));
+    return { recent: areShown(event.turns).reduce(withTurn, areShown(life.recent)) };
+  });
 }
 
 /** What was uploaded goes from what is ready to what was shown. */
@@ -204,6 +270,7 @@ function begun(
     attempt,
     rounds: [...(job.rounds ?? []), round],
     toolTokens: (job.toolTokens ?? 0) + Math.max(0, took),
+    toolMs: (job.toolMs ?? 0) + (used?.ms ?? 0),
   };
 }
 

@@ -20,6 +20,7 @@ import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
 import { describeRules, notifyOf } from "./notify.ts";
+import { runBranches } from "./branches.ts";
 import { isOwn } from "./own.ts";
 import { createPrinter, type Printer } from "./printer.ts";
 import {
@@ -169,6 +170,7 @@ const nowhere: Here = {
   editedAtMs: () => undefined,
   topic: () => undefined,
   awaited: () => undefined,
+  saidBehind: () => undefined,
 };
 
 /** Builds a conversation over a client that is connected. */
@@ -426,6 +428,9 @@ export function createConversation(options: {
         return goToFound(finder.find(first), { goTo, showMessages });
       case "threads":
         return inRoom(listThreads);
+      case "branches":
+      case "branch":
+        return cameTo(await runBranches(line.words[0], { client, visit, printer }));
       case "agents":
         return listAgents();
       case "agent":

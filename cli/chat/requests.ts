@@ -22,6 +22,8 @@ export interface Here {
   topic(): string | undefined;
   /** The message whose answer the person waits for, the newest of several. Undefined: none is known. */
   awaited(): number | undefined;
+  /** The turn that the last message to the agent followed; 0: it was the first. Undefined: none is known. */
+  saidBehind(): number | undefined;
 }
 
 /** A command to the room or agent where the person is. */
@@ -60,6 +62,7 @@ export type Asking = Extract<
   | "topic"
   | "stop"
   | "regenerate"
+  | "resend"
   | "clear"
 >;
 
@@ -84,6 +87,10 @@ function madeOpen(said: string, inRoom: (asked: Request) => Request | Wrong): Re
   if (said !== "public" && said !== "private") return { wrong: "Say public or private." };
   return inRoom(request("room.setVisibility", { visibility: said }));
 }
+
+/** The last message to the agent in other words; where it is not known, one more. */
+const saidInstead = (text: string, parent: number | undefined): Request =>
+  request("agent.say", { text: cleaned(text, "lines"), ...(parent !== undefined && { parent }) });
 
 /** What a slash command asks for. */
 export function requestOf(
@@ -125,7 +132,6 @@ export function requestOf(
       });
     case "poll":
     case "multipoll": {
-      // `Lunch? | Pizza | Soup`
       const [question = "", ...options] = rest.split("|").map((part) => cleaned(part.trim(), "line"));
       if (options.length < 2) return { wrong: "A poll needs a question and two options: /poll Lunch? | Pizza | Soup" };
       return inRoom(request("room.poll", { question, options, ...(name === "multipoll" && { multiple: true }) }));
@@ -165,9 +171,10 @@ export function requestOf(
       const none = "Nobody is answering you here. /stop N stops the answer to message N.";
       return seq === undefined ? { wrong: none } : request("room.stop", { seq });
     }
+    case "resend":
     case "regenerate":
     case "clear":
-      return withAgent(request(`agent.${name}`, {}));
+      return withAgent(name === "resend" ? saidInstead(rest, here.saidBehind()) : request(`agent.${name}`, {}));
   }
 }
 

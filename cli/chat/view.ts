@@ -1,3 +1,4 @@
+import type { Branch } from "../../protocols/answering/outline.ts";
 import type {
   AgentEvent,
   ConversationTurn,
@@ -250,6 +251,8 @@ export function describeAgentEvent(event: AgentEvent, color: boolean): string | 
     case "restored":
       return paint(color, "dim", `* ${counted(event.turns.length, "turn")} came back from a backup`);
     case "withdrawn":
+      if (event.branched !== undefined)
+        return event.branched.fork === undefined ? paint(color, "dim", "* another branch is shown now") : undefined;
       return paint(color, "dim", `* ${counted(event.turns.length, "turn")} that came back from a backup went again`);
     case "said":
     case "answered":
@@ -257,6 +260,18 @@ export function describeAgentEvent(event: AgentEvent, color: boolean): string | 
     case "roomAnswered":
       return undefined;
   }
+}
+
+/** A line of /branches, by the turn with which the branch begins. */
+export function describeBranch(
+  { turn, depth, isShown }: Branch,
+  first: ConversationTurn | undefined,
+  color: boolean,
+): string {
+  const says = first === undefined ? "" : ` ${withoutControls(wordsOf(first)).slice(0, 100)}`;
+  const what = first?.role === "assistant" ? " (another answer)" : "";
+  const shown = isShown ? paint(color, "dim", ", shown") : "";
+  return `${"  ".repeat(Math.min(depth, 8))}${paint(color, "bold", `#${turn}`)}${says}${what}${shown}`;
 }
 
 /** A line of /rooms. */

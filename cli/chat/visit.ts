@@ -13,6 +13,7 @@ import type {
   AgentSignal,
   AgentState,
   AnswerStage,
+  ConversationTurn,
   Failure,
   ModelInfo,
   Result,
@@ -72,6 +73,8 @@ export class Visit implements Here {
   #isStopping = false;
   /** Of the answer that is being written, how often tools were called before these eyes. */
   #roundsSeen = 0;
+  /** What the newest message to the agent followed. */
+  #behind: number | undefined;
   /** Answers the agent owes: said and not yet answered. */
   #owed = 0;
   /** How far the room's stream must come to show what was posted, and how far it has come. */
@@ -199,9 +202,21 @@ export class Visit implements Here {
     }
     const answer = await this.#client.call("agent.history", key, parameters);
     if (!answer.ok) return answer;
+    this.#behind ??= behindOf(answer.value.turns);
     for (const turn of answer.value.turns) show({ turn }, describeTurn(turn, key, color));
     this.#showedFrom(answer.value.turns[0]?.turn);
     return answer;
+  }
+
+  /** Shows the end of the branch that is shown now. */
+  showAnew(): Promise<Result<unknown>> {
+    this.#oldest = undefined;
+    this.#behind = undefined;
+    return this.showHistory(cliLimits.shownEntries);
+  }
+
+  saidBehind(): number | undefined {
+    return this.#behind;
   }
 
   /** Shows messages of the room, wherever they are: around one, or of the thread of one, which is read then. */
@@ -388,6 +403,7 @@ export class Visit implements Here {
     const { show, headline, dim, color } = this.#printer;
     const { key } = this.place;
     const recent = this.#unseen(conversation, ({ turn }) => turn);
+    this.#behind = behindOf(conversation);
     headline(dim(withoutControls(`— ${key}${model === "" ? "" : `, model ${model}`} —`)));
     for (const turn of recent) show({ turn }, describeTurn(turn, key, color));
     this.#oldest ??= recent[0]?.turn;
@@ -432,6 +448,7 @@ export class Visit implements Here {
       return this.#showDraft(nameOf(key), growDraft(this.#draft, event), placeOf(event));
     }
     // On a terminal the person sees what they typed; piped, only the answers matter.
+    if (event.type === "said") this.#behind = behindOf([event.turn]);
     if (event.type === "generationStarted" && event.round !== undefined) this.#roundsSeen += 1;
     if (event.type !== "answered") return show({ event }, describeAgentEvent(event, color));
     this.#isStopping = false;
@@ -452,6 +469,12 @@ export class Visit implements Here {
     if (!answer.ok) return;
     for (const line of describeCauses(answer.value.models)) this.#printer.remark(this.#printer.dim(line));
   }
+}
+
+/** What the newest message of its owner followed. */
+function behindOf(turns: readonly ConversationTurn[]): number | undefined {
+  const said = turns.findLast(({ role }) => role === "user");
+  return said && (said.parent ?? said.turn - 1);
 }
 
 /** How far an answer is; a node of the version before says nothing of it, and tells pieces only. */

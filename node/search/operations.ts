@@ -167,7 +167,7 @@ async function readHits(
       const isRoom = actor.startsWith("room/");
       const message = isRoom
         ? { type: "history", after: seq - 1, limit: 1 }
-        : { type: "history", before: seq + 1, limit: 1 };
+        : { type: "history", of: seq, before: seq + 1, limit: 1 };
       return kernel.ask({ to: actor, from: reader, message, timeoutMs: limits.askTimeoutMs });
     }),
   );

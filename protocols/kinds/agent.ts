@@ -131,6 +131,8 @@ export type AnswerStage = Static<typeof answerStage>;
 /** One turn of the direct conversation. */
 export const conversationTurn = object({
   turn: position,
+  /** What it follows; 0: nothing. Absent: the turn before it by number. */
+  parent: Type.Optional(position),
   role: Type.Union([Type.Literal("user"), Type.Literal("assistant")]),
   text: Type.String(),
   atMs: timeMs,
@@ -147,6 +149,8 @@ export const conversationTurn = object({
   limit: Type.Optional(Type.Literal("tools")),
   model: Type.Optional(Type.String()),
   tokens: Type.Optional(position),
+  /** Assistant turns: from the call to the end, waiting and tools included. */
+  ms: Type.Optional(timeMs),
   /** Assistant turns: the tools that were called for it. */
   rounds: Type.Optional(Type.Array(toolRound)),
   /** Assistant turns: what the owner thinks of it. */
@@ -208,6 +212,9 @@ export const agentCommands = {
           maxItems: limits.soundsPerMessageMax,
         }),
       ),
+      /** The turn that it follows, an answer; 0: it begins anew. What followed there is another branch from then on.
+       *  Absent: the end of the path that is shown. */
+      parent: Type.Optional(position),
     },
     result: answer<AgentAsked>("AgentAsked"),
     effect: "changes",
@@ -223,13 +230,23 @@ export const agentCommands = {
     http: ["POST", "/agents/:agent/stop"],
     summary: "Stops the answer that is being written",
   }),
+  /** The answer that was there is another branch from then on. */
   regenerate: command({
     ...own,
-    params: {},
+    params: { turn: Type.Optional(position) },
     result: answer<AgentAsked>("AgentAsked"),
     effect: "changes",
     http: ["POST", "/agents/:agent/regenerate"],
-    summary: "Regenerates the last answer",
+    summary: "Regenerates an answer, without a turn the last one",
+  }),
+  /** An answer that is being written on another path ends with what was written. */
+  branch: command({
+    ...own,
+    params: { turn: position },
+    result: answer<AgentBranched>("AgentBranched"),
+    effect: "changes",
+    http: ["PUT", "/agents/:agent/branch"],
+    summary: "Shows the newest branch that has a turn; the conversation goes on there",
   }),
   /** Of an answer that is in the agent's memory: the newest ones are. */
   rate: command({
@@ -250,7 +267,8 @@ export const agentCommands = {
   }),
   history: command({
     ...own,
-    params: { before: Type.Optional(position), limit: Type.Optional(limit) },
+    /** `of`: a turn of the path that is read; absent: the path that is shown. */
+    params: { before: Type.Optional(position), limit: Type.Optional(limit), of: Type.Optional(position) },
     result: answer<AgentHistory>("AgentHistory"),
     effect: "reads",
     http: ["GET", "/agents/:agent/turns"],
@@ -386,6 +404,11 @@ export interface AgentAsked {
   readonly generation: string;
 }
 
+/** Answer to `branch`: where the path that is shown ends now. */
+export interface AgentBranched {
+  readonly leaf: number;
+}
+
 /** Answer to `rate`: what is thought of it now, and what was before. */
 export interface AgentRated {
   readonly turn: number;
@@ -418,6 +441,27 @@ export interface AgentView {
   readonly busy: boolean;
   /** Absent: the model reads the conversation from its beginning. */
   readonly summary?: ConversationSummary;
+  /** What there is beside the path that is shown; events do not repeat it. Absent: an older node does not say. */
+  readonly branches?: Branches;
+}
+
+/** A turn that does not follow the one before it by number. */
+export interface Fork {
+  readonly turn: number;
+  /** What it follows; the floor, or less: it is a first turn. */
+  readonly parent: number;
+}
+
+/** What is to be known of a conversation to find its paths. */
+export interface Branches {
+  /** By their turns, ascending. */
+  readonly forks: readonly Fork[];
+  /** The end of the path that is shown. It may be an answer to come. */
+  readonly leaf: number;
+  /** Turns up to here are forgotten. */
+  readonly floor: number;
+  /** The newest number that was given out. */
+  readonly last: number;
 }
 
 /** What stands for the oldest turns where the model does not read them any more. */
@@ -504,10 +548,20 @@ export type AgentEvent =
       readonly recall: string;
       readonly through: number;
       readonly turns: readonly number[];
+      /** Nothing is gone: these turns, or the newest of them, are on the path no more. */
+      readonly branched?: Branched;
     }
   | { readonly type: "roomAnswered"; readonly generation: string; readonly room: string }
   | { readonly type: "cleared" }
   | { readonly type: "deleted" };
+
+/** Another path is shown: up to `parent` it is the one that was shown, and it ends with `leaf`. */
+export interface Branched {
+  readonly parent: number;
+  readonly leaf: number;
+  /** It is new, and ends behind this. Absent: it was there. */
+  readonly fork?: Fork;
+}
 
 /** Best-effort: a piece of the draft, perhaps an empty one that only says how far the answer is. `text` starts at
  *  UTF-16 unit `offset`; a gap means: resume. */

@@ -377,7 +377,7 @@ export class Person {
         const isWhole = turn.end === "complete" || turn.end === "length";
         if (isWhole && JSON.stringify(turn.rounds ?? []) !== JSON.stringify(before))
           wrong("has not the rounds it went through");
-        const calls = simulatedCalls(asked.get(turn.turn - 1) ?? "");
+        const calls = simulatedCalls(asked.get(turn.parent ?? turn.turn - 1) ?? "");
         const due = calls === "always" ? actorLimits.toolRoundsMax : calls === "never" ? 0 : calls;
         if (isWhole && before.length !== due) wrong(`called tools ${before.length} times, not ${due}`);
       }

@@ -104,19 +104,19 @@ describe("the conversation with an agent", function () {
     await page.getByText("You said: first").first().waitFor();
   });
 
-  it("stops an answer where it is, and writes it anew in the same place", async () => {
+  it("stops an answer where it is, and writes it anew beside it", async () => {
     const { page } = ada;
     await say(page, long(1_500));
     await draft(page).getByText("so on and").waitFor();
     await page.getByRole("button", { name: "Stop the answer" }).click();
     await page.getByText("You stopped this answer.").waitFor();
     expect(await answers(page).last().textContent()).not.to.contain("repeated without a model");
-    // By its number: those out of view are not in the document.
     const turn = await answers(page).last().getAttribute("data-turn");
     await page.getByRole("button", { name: "Regenerate" }).click();
     await answers(page).last().getByText("repeated without a model").waitFor();
     await page.getByText("You stopped this answer.").waitFor({ state: "detached" });
-    expect(await answers(page).last().getAttribute("data-turn")).to.equal(turn);
+    expect(await answers(page).last().getAttribute("data-turn")).not.to.equal(turn);
+    await answers(page).last().getByRole("group", { name: "Versions" }).getByText("2 / 2").waitFor();
   });
 
   it("finds the conversation again after a reload, also in mid-stream", async () => {

@@ -54,6 +54,7 @@ describe("an agent", () => {
         "say",
         "stop",
         "regenerate",
+        "branch",
         "clear",
         "history",
         "resume",
@@ -124,6 +125,7 @@ describe("an agent's conversation", () => {
         end: "complete",
         model: "big",
         tokens: 1,
+        ms: 0,
       },
     ]);
     expect(types(fixture)).to.deep.equal(["updated", "said", "generationStarted", "answered"]);
@@ -142,6 +144,19 @@ describe("an agent's conversation", () => {
       "Hi Ada",
       "what is my name?",
     ]);
+  });
+
+  it("says how long an answer took, tools included", () => {
+    const fixture = withHelper();
+    say(fixture, "2 + 3?");
+    const { id } = fixture.generation;
+    fixture.nowMs += 1_000;
+    const call = { id: "one", name: "calculator", arguments: '{"expression":"2 + 3"}' };
+    fixture.part(id, { type: "part", part: { text: "", tokens: 1, calls: [call] } });
+    fixture.part(id, ended("calls"));
+    fixture.nowMs += 500;
+    fixture.answer("5");
+    expect(turns(fixture)[1]).to.include({ text: "5", ms: 1_500 });
   });
 
   it("lets a bounded number of inputs wait, answers them in order, each in its place", () => {
@@ -176,31 +191,147 @@ describe("an agent's conversation", () => {
     const { id } = fixture.generation;
     fixture.part(id, text("par"));
     fixture.ok(ada, helper, { type: "stop" });
-    expect(fixture.ok(ada, helper, { type: "regenerate" })).to.deep.equal({ turn: 2, generation: `${helper}#2` });
+    expect(fixture.ok(ada, helper, { type: "regenerate" })).to.deep.equal({ turn: 3, generation: `${helper}#2` });
     expect(fixture.code(ada, helper, { type: "regenerate" })).to.equal("ALREADY_DONE");
-    fixture.fail("RUNTIME_FAULT");
-    expect(lines(fixture)).to.deep.equal(["user: hello", "assistant: par"]);
+    fixture.part(id, failed(failure("RUNTIME_FAULT")));
+    expect(lines(fixture)).to.deep.equal(["user: hello"]);
+    expect(fixture.ok<AgentHistory>(ada, helper, { type: "history", of: 2 }).turns[1]).to.deep.include({
+      text: "par",
+      end: "stopped",
+    });
     expect(fixture.generation.messages.map(({ content }) => content)).to.deep.equal(["hello"]);
     fixture.answer("good");
     expect(lines(fixture)).to.deep.equal(["user: hello", "assistant: good"]);
   });
 
-  it("is answered anew under the same number", () => {
+  it("is answered anew beside the answer that was there, which is shown again on demand", () => {
     const fixture = withHelper();
     expect(fixture.code(ada, helper, { type: "regenerate" })).to.equal("NOT_FOUND");
     say(fixture, "hello");
     expect(fixture.code(ada, helper, { type: "regenerate" })).to.equal("ALREADY_DONE");
     expect(fixture.generation).to.not.have.property("cache");
     fixture.answer("bad");
-    expect(fixture.ok(ada, helper, { type: "regenerate" })).to.deep.equal({ turn: 2, generation: `${helper}#2` });
+    expect(fixture.ok<AgentView>(ada, helper, { type: "describe" })).to.not.have.property("branches");
+    expect(fixture.ok(ada, helper, { type: "regenerate" })).to.deep.equal({ turn: 3, generation: `${helper}#2` });
     // Another answer, not the one that was kept.
     expect(fixture.generation).to.have.property("cache", "renew");
     expect(fixture.generation.messages.map(({ content }) => content)).to.deep.equal(["hello"]);
     fixture.answer("good");
     expect(lines(fixture)).to.deep.equal(["user: hello", "assistant: good"]);
-    fixture.ok(ada, helper, { type: "regenerate" });
-    fixture.part(fixture.generation.id, ended("stopped", 1, 0));
-    expect(lines(fixture)).to.deep.equal(["user: hello", "assistant: good"]);
+    expect(fixture.ok<AgentView>(ada, helper, { type: "describe" }).branches).to.deep.equal({
+      forks: [{ turn: 3, parent: 1 }],
+      leaf: 3,
+      floor: 0,
+      last: 3,
+    });
+    expect(fixture.ok(ada, helper, { type: "branch", turn: 2 })).to.deep.equal({ leaf: 2 });
+    expect(lines(fixture)).to.deep.equal(["user: hello", "assistant: bad"]);
+    // It goes on where it is shown.
+    say(fixture, "and now?");
+    expect(fixture.generation.messages.map(({ content }) => content)).to.deep.equal(["hello", "bad", "and now?"]);
+    fixture.answer("well");
+    expect(fixture.ok(ada, helper, { type: "branch", turn: 3 })).to.deep.equal({ leaf: 3 });
+    expect(fixture.ok(ada, helper, { type: "branch", turn: 1 })).to.deep.equal({ leaf: 3 });
+    expect(fixture.ok(ada, helper, { type: "branch", turn: 4 })).to.deep.equal({ leaf: 5 });
+    for (const turn of [0, 6]) expect(fixture.code(ada, helper, { type: "branch", turn })).to.equal("NOT_FOUND");
+    expect(fixture.code(ada, helper, { type: "regenerate", turn: 4 })).to.equal("NOT_FOUND");
+    expect(turns(fixture, { of: 3 }).map(({ turn }) => turn)).to.deep.equal([1, 3]);
+    expect(turns(fixture, { of: 9 })).to.deep.equal([]);
+  });
+
+  it("goes on from an edited message; what was there is kept with its answer, also in the middle of one", () => {
+    const fixture = withHelper();
+    say(fixture, "one");
+    fixture.answer("re one");
+    say(fixture, "two");
+    const { id } = fixture.generation;
+    fixture.part(id, text("half"));
+    const edited = fixture.ok(ada, helper, { type: "say", text: "two, better", parent: 2 });
+    expect(edited).to.deep.equal({ turn: 5, generation: `${helper}#3` });
+    expect(fixture.cancelled).to.deep.equal([id]);
+    fixture.part(id, text("late"));
+    fixture.part(id, ended("stopped"));
+    expect(fixture.generation.messages.map(({ content }) => content)).to.deep.equal(["one", "re one", "two, better"]);
+    fixture.crash(helper);
+    fixture.settle();
+    // Its owner's node died while it was written: the same path is read.
+    const again = fixture.running.at(-1);
+    expect(again?.messages.map(({ content }) => content)).to.deep.equal(["one", "re one", "two, better"]);
+    fixture.part(again?.id ?? "", text("re better"));
+    fixture.part(again?.id ?? "", ended("complete"));
+    expect(lines(fixture)).to.deep.equal([
+      "user: one",
+      "assistant: re one",
+      "user: two, better",
+      "assistant: re better",
+    ]);
+    expect(turns(fixture, { of: 3 }).slice(2)).to.deep.include.members([
+      { turn: 4, role: "assistant", text: "half", atMs: fixture.nowMs, end: "stopped" },
+    ]);
+    // The very first may be edited; an answer follows only a message, a message only an answer.
+    expect(fixture.ok(ada, helper, { type: "say", text: "new", parent: 0 })).to.include({ turn: 7 });
+    expect(fixture.generation.messages.map(({ content }) => content)).to.deep.equal(["new"]);
+    for (const parent of [1, 99])
+      expect(fixture.code(ada, helper, { type: "say", text: "x", parent })).to.equal("NOT_FOUND");
+    fixture.ok(ada, helper, { type: "clear" });
+    say(fixture, "fresh");
+    expect(fixture.ok<AgentView>(ada, helper, { type: "describe" })).to.not.have.property("branches");
+  });
+
+  it("has branches of any length: what is not in memory is read before it is shown, and a summary is of its path", () => {
+    const fixture = withHelper();
+    const count = actorLimits.agentRecentTurns / 2 + 20;
+    for (let index = 1; index <= count; index += 1) {
+      say(fixture, `q${index}`);
+      fixture.answer(`a${index}`);
+    }
+    const { besides } = fixture;
+    if (besides === undefined) throw new Error("nothing is summed up");
+    fixture.part(besides.id, text("what was said"));
+    fixture.part(besides.id, ended("complete"));
+    expect(fixture.ok<AgentView>(ada, helper, { type: "describe" }).summary).to.include({ text: "what was said" });
+    const read = () => fixture.running.findLast(({ priority }) => priority === undefined)?.messages ?? [];
+    // So old that it is on the disk alone.
+    fixture.ok(ada, helper, { type: "say", text: "q4, better", parent: 6 });
+    expect(read().map(({ content }) => content)).to.deep.equal(["q1", "a1", "q2", "a2", "q3", "a3", "q4, better"]);
+    expect(fixture.ok<AgentView>(ada, helper, { type: "describe" })).to.not.have.property("summary");
+    fixture.answer("better");
+    expect(lines(fixture).slice(-2)).to.deep.equal(["user: q4, better", "assistant: better"]);
+    expect(fixture.ok(ada, helper, { type: "branch", turn: 8 })).to.deep.equal({ leaf: 2 * count });
+    fixture.crash(helper);
+    say(fixture, "more");
+    expect(read().at(-3)?.content).to.equal(`q${count}`);
+    expect(read().every(({ content }) => !content.includes("better"))).to.equal(true);
+    expect(fixture.stateOf<AgentState>(helper).life?.recent.length).to.equal(actorLimits.agentRecentTurns);
+    fixture.answer("and more");
+    expect(turns(fixture, { before: 10, limit: 4 }).map(({ turn }) => turn)).to.deep.equal([6, 7, 8, 9]);
+    expect(turns(fixture, { of: 2 * count + 1, limit: 4 }).map(({ turn }) => turn)).to.deep.equal([
+      5,
+      6,
+      2 * count + 1,
+      2 * count + 2,
+    ]);
+  });
+
+  it("has a bounded number of branches", () => {
+    const fixture = withHelper();
+    const { agentSiblingsMax, agentBranchesMax } = actorLimits;
+    const edit = (parent: number) => fixture.do(ada, helper, { type: "say", text: "again", parent });
+    for (let count = 1; count <= agentSiblingsMax; count += 1) {
+      expect(edit(0).ok).to.equal(true);
+      fixture.answer("yes");
+    }
+    expect(edit(0)).to.have.nested.property("error.code", "LIMIT_REACHED");
+    const forks = Array.from({ length: agentBranchesMax }, (_, index) => ({ turn: 2 * index + 3, parent: 0 }));
+    const state = fixture.stateOf<AgentState>(helper);
+    const life = state.life === null ? null : { ...state.life, forks };
+    const turn = { self: helper, key: "ada.helper", nowMs: 0, from: ada, notes: { run: null } } as const;
+    const full = { ...state, lastTurn: 2 * agentBranchesMax + 2, life };
+    expect(agent.decide(full, { type: "say", text: "x", parent: 2 }, turn)).to.deep.include({
+      type: "refuse",
+      code: "LIMIT_REACHED",
+      details: { agentBranchesMax },
+    });
   });
 
   it("has answers that its owner may rate, and takes back", () => {

@@ -17,7 +17,7 @@ import { entryOf } from "../../../actors/room/members.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/shape.ts";
 import type { UserState } from "../../../actors/user/state.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { eventKey } from "../../../actors/stream.ts";
+import { eventKey, heard } from "../../../actors/stream.ts";
 import { faultInWords, judgeMentions } from "../../simulation/mentions.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 import { ended, failed, text } from "../../fixtures/engine-answers.ts";
@@ -287,7 +287,7 @@ describe("whatever people do, and wherever actors crash,", function () {
         for (const { at = 0, event } of fixture.stream(actor)) {
           expect(at, actor).to.be.above(last);
           last = at;
-          if (at >= first) expect(event).to.deep.equal(byKey.get(eventKey(at)));
+          if (at >= first) expect(event).to.deep.equal(heard(byKey.get(eventKey(at)) as object));
         }
       }
     });

@@ -85,6 +85,33 @@ describe("what a node of the version before may have to fold", () => {
     expect(kept).to.have.keys("sidebar", "notifications", "later", "laterIds", "status");
   });
 
+  it("is of a conversation only what it knows: to it all branches are one after the other", () => {
+    const fixture = inLobby();
+    const agent = "agent/ada.helper";
+    fixture.ok(ada, ada, { type: "createAgent", name: "helper" });
+    fixture.ok(ada, agent, { type: "say", text: "one" });
+    fixture.answer("re one");
+    const head = fixture.stream(agent).at(-1)?.at ?? 0;
+    const { length } = fixture.journalOf(agent);
+    fixture.ok(ada, agent, { type: "say", text: "better", parent: 0 });
+    fixture.answer("re better");
+    fixture.ok(ada, agent, { type: "regenerate" });
+    fixture.answer("re best");
+    fixture.ok(ada, agent, { type: "branch", turn: 1 });
+    const known = ["updated", "said", "generationStarted", "answered"];
+    const types = (fixture.journalOf(agent) as readonly Change[])
+      .slice(length)
+      .flatMap(({ event }) => event?.type ?? []);
+    expect(types.filter((type) => !known.includes(type))).to.deep.equal([]);
+    const heard = fixture.stream(agent).filter(({ at = 0 }) => at > head);
+    expect(heard.flatMap(({ event }) => (event.type === "withdrawn" ? [event["turns"]] : []))).to.deep.equal([
+      [1, 2],
+      [4],
+      [3, 5],
+    ]);
+    expect(resumed(fixture, ada, agent, head)).to.deep.equal(heard.map(({ event }) => event));
+  });
+
   it("leaves a person's status as it was where it says nothing of it", () => {
     const fixture = inLobby();
     const card = () => fixture.ok<UserCard>(ada, bob, { type: "card" }).status;

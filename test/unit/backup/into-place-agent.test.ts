@@ -251,4 +251,28 @@ describe("a recall into a conversation with an agent", () => {
     expect(report.lost.named.map(({ type, error }) => [type, error.code])).to.deep.equal([[".blob", "BACKUP_DAMAGED"]]);
     expect(world.kept()).to.deep.equal([other]);
   });
+
+  it("brings turns with the branches that they had", async () => {
+    const world = new World();
+    world.say("one");
+    world.say("two");
+    world.fixture.ok(owner, helper, { type: "say", text: "two, better", parent: 2 });
+    world.fixture.answer("to better");
+    world.fixture.ok(owner, helper, { type: "regenerate" });
+    world.fixture.answer("to best");
+    await world.backUp();
+    world.fixture.ok(owner, helper, { type: "clear" });
+    world.say("now");
+    await world.place(wishOf());
+    const path = (of: number) =>
+      world.fixture
+        .ok<{ turns: ConversationTurn[] }>(owner, helper, { type: "history", of })
+        .turns.map(({ text }) => text);
+    const numbered = new Map(world.turns().map(({ text, turn }) => [text, turn]));
+    const at = (text: string): readonly string[] => path(numbered.get(text) ?? 0);
+    const before = ["now", "to now", "one", "to one"];
+    expect(at("to two")).to.deep.equal([...before, "two", "to two"]);
+    expect(at("to better")).to.deep.equal([...before, "two, better", "to better"]);
+    expect(at("to best")).to.deep.equal([...before, "two, better", "to best"]);
+  });
 });

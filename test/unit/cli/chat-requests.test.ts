@@ -13,6 +13,7 @@ function asked(text: string, place: Place | undefined): unknown {
     editedAtMs: (seq) => (seq === 7 ? 5_000 : undefined),
     topic: () => "news",
     awaited: () => undefined,
+    saidBehind: () => 4,
   };
   const line = parseLine(text);
   const request =
@@ -67,6 +68,7 @@ describe("a line of the terminal", () => {
       ["hi", "agent.say", { text: "hi" }],
       ["/stop", "agent.stop", {}],
       ["/regenerate", "agent.regenerate", {}],
+      ["/resend better", "agent.say", { text: "better", parent: 4 }],
       ["/clear", "agent.clear", {}],
     ] as const)
       expect(asked(line, helper), line).to.deep.equal(wanted);

@@ -2,12 +2,12 @@ import type {
   AgentUsage,
   AnswerOf,
   CommandsOf,
+  ConversationTurn,
   Failure,
   ParametersOf,
-  Picture,
   Result,
-  Sound,
 } from "../../../protocols/index.ts";
+import { hasTurn, pathTo } from "../../../protocols/answering/branches.ts";
 import { cleaned } from "../../../protocols/text/text.ts";
 import { emptyAgent, foldAgent, type AgentInput, type AgentModel, type Kept, type PendingSay } from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
@@ -33,15 +33,16 @@ export class AgentStore {
     const says = this.#unsent.all(Date.now());
     this.store.apply({ type: "restored", says });
     const topic = `agent/${agent}` as const;
+    const hear = (input: AgentInput): void => {
+      const hadGap = this.store.latest.gap;
+      this.store.apply(input);
+      // The draft travels best effort, and another path is not told whole; the state has what is missing.
+      if (this.store.latest.gap && !hadGap) client.reload(topic);
+    };
     this.#unfollow = client.follow(topic, {
       state: (state) => this.store.apply({ type: "state", state }),
-      event: (event) => this.store.apply({ type: "event", event }),
-      signal: (signal) => {
-        const hadGap = this.store.latest.gap;
-        this.store.apply({ type: "signal", signal });
-        // The draft travels best effort; only the state has what was missed.
-        if (this.store.latest.gap && !hadGap) client.reload(topic);
-      },
+      event: (event) => hear({ type: "event", event }),
+      signal: (signal) => hear({ type: "signal", signal }),
       refused: (reason) => this.store.apply({ type: "refused", reason }),
     });
     for (const say of says) if (say.status === "waiting") void this.#send(say);
@@ -58,7 +59,7 @@ export class AgentStore {
 
   say(
     written: string,
-    { pictures = [], sounds = [] }: { readonly pictures?: readonly Picture[]; readonly sounds?: readonly Sound[] } = {},
+    { pictures = [], sounds = [], parent }: Pick<PendingSay, "pictures" | "sounds" | "parent"> = {},
   ): void {
     const text = cleaned(written, "lines");
     const operationId = newOperationId();
@@ -68,6 +69,7 @@ export class AgentStore {
       atMs: Date.now(),
       ...(pictures.length > 0 && { pictures }),
       ...(sounds.length > 0 && { sounds }),
+      ...(parent !== undefined && { parent }),
     };
     this.store.apply({ type: "saying", say }, "now");
     this.#keep(operationId);
@@ -96,11 +98,13 @@ export class AgentStore {
     text,
     pictures = [],
     sounds = [],
-  }: Pick<PendingSay, "operationId" | "text" | "pictures" | "sounds">): Promise<void> {
+    parent,
+  }: Pick<PendingSay, "operationId" | "text" | "pictures" | "sounds" | "parent">): Promise<void> {
     const named = (all: readonly { readonly hash: string; readonly text: string }[]) =>
       all.map((one) => ({ hash: one.hash, text: cleaned(one.text.trim(), "line") }));
     const shown = pictures.length > 0 && { pictures: named(pictures) };
-    const said = { text, ...shown, ...(sounds.length > 0 && { sounds: named(sounds) }) };
+    const where = parent !== undefined && { parent };
+    const said = { text, ...shown, ...(sounds.length > 0 && { sounds: named(sounds) }), ...where };
     const result = await this.#client.call("agent.say", this.agent, said, { operationId });
     if (result.ok) this.store.apply({ type: "said", operationId });
     else this.store.apply({ type: "sayFailed", operationId, failure: result.error });
@@ -122,6 +126,37 @@ export class AgentStore {
     const result = await this.#client.call("agent.history", this.agent, parameters);
     if (result.ok) this.store.apply({ type: "older", before, history: result.value }, "now");
     else notices.fail(result.error, "look");
+  }
+
+  /** Shows the branch that has a turn; false: there is none. */
+  async show(turn: number): Promise<boolean> {
+    const isShown = (): boolean => {
+      const { branches, gap } = this.store.latest;
+      return !gap && hasTurn(pathTo(branches, branches.leaf), turn);
+    };
+    if (this.store.latest.branches.forks.length === 0 || isShown()) return true;
+    const result = await this.change("branch", { turn });
+    if (!result.ok) return false;
+    // The answer may come before what is shown then.
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (!isShown()) return;
+        stop();
+        resolve();
+      };
+      const stop = this.store.subscribe(look);
+      look();
+    });
+    return true;
+  }
+
+  /** The turn with a number, on whichever path it is; undefined: it is gone. Throws, as queries do. */
+  async turn(turn: number): Promise<ConversationTurn | undefined> {
+    const known = this.store.latest.turns.find((one) => one.turn === turn);
+    if (known !== undefined) return known;
+    const result = await this.#client.call("agent.history", this.agent, { of: turn, before: turn + 1, limit: 1 });
+    if (!result.ok) throw new Error(result.error.message);
+    return result.value.turns.find((one) => one.turn === turn);
   }
 
   /** What the agent took of models. Throws, as queries do, when it cannot be said. */

@@ -5,6 +5,8 @@ import type {
   AgentState,
   AgentView,
   AnswerStage,
+  Branched,
+  Branches,
   ConversationTurn,
   Draft,
   Failure,
@@ -12,6 +14,7 @@ import type {
   Sound,
   ToolRound,
 } from "../../../protocols/index.ts";
+import { withFork } from "../../../protocols/answering/branches.ts";
 import { stageWords } from "../../../protocols/answering/words.ts";
 import { appendPiece } from "./drafts.ts";
 import type { PendingPost } from "./room-model.ts";
@@ -20,6 +23,8 @@ import type { PendingPost } from "./room-model.ts";
 export type PendingSay = Omit<PendingPost, "replyTo" | "seq"> & {
   readonly pictures?: readonly Picture[];
   readonly sounds?: readonly Sound[];
+  /** The turn that it follows: an edited message goes beside what it was. Absent: the end of what is shown. */
+  readonly parent?: number;
 };
 
 /** An agent's direct conversation as the page knows it: a window of turns that ends at the newest. */
@@ -28,6 +33,8 @@ export interface AgentModel {
   readonly refusal?: Failure;
   readonly view: AgentView | undefined;
   readonly turns: readonly ConversationTurn[];
+  /** What there is beside them. */
+  readonly branches: Branches;
   /** False once a page of history came back as the last one. */
   readonly older: boolean;
   readonly pending: readonly PendingSay[];
@@ -36,7 +43,8 @@ export interface AgentModel {
   readonly draft: (Draft & { readonly attempt: number; readonly rounds: readonly ToolRound[] }) | undefined;
   /** The first of the conversation's answers that wait behind others of the agent. */
   readonly behind: AnswerStage | undefined;
-  /** A piece of the draft was missed: the state must be loaded anew. */
+  /** A piece of the draft was missed, or a path is shown that this page does not have: the state must be loaded
+   *  anew. */
   readonly gap: boolean;
 }
 
@@ -59,6 +67,7 @@ export const emptyAgent: AgentModel = {
   status: "loading",
   view: undefined,
   turns: [],
+  branches: { forks: [], leaf: 0, floor: 0, last: 0 },
   older: false,
   pending: [],
   draft: undefined,
@@ -70,13 +79,20 @@ export const emptyAgent: AgentModel = {
 export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
   switch (input.type) {
     case "state": {
-      const { conversation, draft, waiting, ...view } = input.state;
+      const { conversation, draft, waiting, branches, ...view } = input.state;
+      const last = Math.max(
+        0,
+        conversation.at(-1)?.turn ?? 0,
+        draft?.turn ?? 0,
+        ...(waiting ?? []).map(({ turn }) => turn),
+      );
       const { refusal: _, ...rest } = agent;
       return settle({
         ...rest,
         status: "ready",
         view,
         turns: conversation,
+        branches: branches ?? { forks: [], leaf: last, floor: 0, last },
         older: (conversation[0]?.turn ?? 1) > 1,
         draft: draft === undefined ? undefined : { ...draft, rounds: draft.rounds ?? [], attempt: 1 },
         behind: waiting?.[0],
@@ -151,11 +167,15 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
   switch (event.type) {
     case "updated":
       return { ...agent, view: event.view };
-    case "said":
-      return { ...agent, turns: withTurn(agent.turns, event.turn) };
+    case "said": {
+      const answer = event.turn.turn + 1;
+      const branches = { ...agent.branches, leaf: answer, last: answer };
+      return { ...agent, branches, turns: withTurn(agent.turns, event.turn) };
+    }
     case "restored":
-      return { ...agent, turns: event.turns.reduce(withTurn, agent.turns) };
+      return cameBack(agent, event.turns);
     case "withdrawn":
+      if (event.branched !== undefined) return branched(agent, event.branched);
       return { ...agent, turns: agent.turns.filter(({ turn }) => !event.turns.includes(turn)) };
     case "generationStarted": {
       const { generation, turn, attempt, round } = event;
@@ -178,11 +198,40 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
         : busy({ ...agent, turns: withTurn(agent.turns, event.turn), draft: undefined, gap: false }, false);
     case "roomAnswered":
       return agent;
-    case "cleared":
-      return busy(withoutSummary({ ...agent, turns: [], older: false, draft: undefined, gap: false }), false);
+    case "cleared": {
+      const { last } = agent.branches;
+      const branches = { forks: [], leaf: last, floor: last, last };
+      return busy(withoutSummary({ ...agent, turns: [], branches, older: false, draft: undefined, gap: false }), false);
+    }
     case "deleted":
       return { ...agent, status: "deleted", draft: undefined };
   }
+}
+
+/** Another path is shown. One that is new begins where this page has it; of another one the newest turns are loaded. */
+function branched(agent: AgentModel, { parent, leaf, fork }: Branched): AgentModel {
+  const turns = agent.turns.filter(({ turn }) => turn <= parent);
+  const { forks, floor, last } = agent.branches;
+  const after = {
+    ...agent,
+    turns,
+    older: turns.length === 0 ? parent > floor : agent.older,
+    branches: { forks: withFork(forks, fork), leaf, floor, last: Math.max(last, fork?.turn ?? 0) },
+    gap: agent.gap || fork?.parent !== parent,
+  };
+  return (agent.view?.summary?.through ?? 0) > parent ? withoutSummary(after) : after;
+}
+
+function cameBack(agent: AgentModel, turns: readonly ConversationTurn[]): AgentModel {
+  const { forks, floor } = agent.branches;
+  const last = turns.at(-1)?.turn ?? agent.branches.last;
+  const came = turns.flatMap(({ turn, parent }) => (parent === undefined ? [] : [{ turn, parent }]));
+  return {
+    ...agent,
+    turns: turns.reduce(withTurn, agent.turns),
+    branches: { forks: came.reduce(withFork, forks), leaf: last, floor, last },
+    gap: agent.gap || came.length > 0,
+  };
 }
 
 const busy = (agent: AgentModel, value: boolean): AgentModel =>

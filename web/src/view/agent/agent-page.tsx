@@ -1,6 +1,6 @@
 import { Loader, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import type { AgentView, ConversationSummary, ModelInfo } from "../../../../protocols/index.ts";
 import { explain, useLink, useSession, useShown, type AgentStore } from "../../live/index.ts";
 import { agentLabel, isWriting, stageOf, type AgentModel } from "../../model/index.ts";
@@ -17,6 +17,8 @@ import { SoundButtons, SoundList, useSounds } from "./sounds.tsx";
 import { AgentSettings } from "./agent-settings.tsx";
 import { AnswerRow, PendingSayRow, SummaryRow, TurnRow } from "./turn-rows.tsx";
 import "./agent.css";
+
+const BranchesPanel = lazy(() => import("./branches-panel.tsx"));
 
 const route = getRouteApi("/agent/$agent");
 
@@ -95,6 +97,8 @@ function useFeedAt(store: AgentStore): React.RefObject<FeedHandle | null> {
     if (at === undefined) return;
     let isLeft = false;
     const reach = async () => {
+      // What was found may be on another branch.
+      if (!(await store.show(at))) return;
       for (let pages = 0; pages < pagesToTurnMax && !isLeft; pages += 1) {
         const { older, turns } = store.store.latest;
         const first = turns[0]?.turn ?? 0;
@@ -126,7 +130,8 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const models = useModels();
   const feed = useFeedAt(store);
   const field = useRef<HTMLTextAreaElement>(null);
-  const [settings, setSettings] = useState(false);
+  const [panel, setPanel] = useState<PanelName>();
+  const [editing, setEditing] = useState<number>();
   const [stopping, setStopping] = useState(false);
   const model =
     view && (models.find((info) => info.model === view.model) ?? (view.model === "" ? models[0] : undefined));
@@ -148,7 +153,17 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const row = (entry: Row) => {
     switch (entry.kind) {
       case "turn":
-        return <TurnRow turn={entry.turn} agent={store.agent} label={label} last={entry.last} store={store} />;
+        return (
+          <TurnRow
+            turn={entry.turn}
+            agent={store.agent}
+            label={label}
+            last={entry.last}
+            store={store}
+            editing={editing === entry.turn.turn}
+            onEdit={setEditing}
+          />
+        );
       case "pending":
         return <PendingSayRow say={entry.say} store={store} />;
       case "summary":
@@ -160,7 +175,13 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   return (
     <div className="screen">
       <main className="screen-main" aria-label={`Conversation with ${label}`}>
-        <AgentHeader view={view} label={label} model={model} store={store} onSettings={() => setSettings(!settings)} />
+        <AgentHeader
+          view={view}
+          label={label}
+          model={model}
+          store={store}
+          onPanel={(one) => setPanel(panel === one ? undefined : one)}
+        />
         {model?.label !== undefined && <ModelNotice says={model.label.says} />}
         {rows.length === 0 ? (
           <Beginning agent={store.agent} label={label} persona={view.persona} onSay={(text) => store.say(text)} />
@@ -185,7 +206,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
             label={`Message ${label}`}
             autoFocus={!matchMedia("(pointer: coarse)").matches}
             field={field}
-            onEscape={() => (writing ? void stop() : setSettings(false))}
+            onEscape={() => (writing ? void stop() : setPanel(undefined))}
             head={
               <>
                 <AttachmentList agent={store.agent} attachments={attachments} />
@@ -210,30 +231,54 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
               sounds.clear();
               feed.current?.toEnd();
             }}
-            action={
-              writing ? (
-                <button
-                  type="button"
-                  className="tool send"
-                  aria-label="Stop the answer"
-                  title="Stop the answer (Esc)"
-                  disabled={stopping}
-                  onClick={() => void stop()}
-                >
-                  <Icon name="stop" />
-                </button>
-              ) : undefined
-            }
+            action={writing ? <StopButton stopping={stopping} onStop={() => void stop()} /> : undefined}
           />
           <div className="under" role="status">
             {writing ? `${label} is ${stage} …` : ""}
           </div>
         </div>
       </main>
-      {settings && (
-        <AgentSettings key={store.agent} store={store} view={view} models={models} onClose={() => setSettings(false)} />
-      )}
+      <AgentPanel panel={panel} store={store} view={view} models={models} onClose={() => setPanel(undefined)} />
     </div>
+  );
+}
+
+type PanelName = "settings" | "branches";
+
+/** What is open beside the conversation. */
+function AgentPanel({
+  panel,
+  store,
+  ...props
+}: {
+  readonly panel: PanelName | undefined;
+  readonly store: AgentStore;
+  readonly view: AgentView;
+  readonly models: readonly ModelInfo[];
+  readonly onClose: () => void;
+}) {
+  if (panel === undefined) return null;
+  if (panel === "settings") return <AgentSettings key={store.agent} store={store} {...props} />;
+  return (
+    <Suspense>
+      <BranchesPanel store={store} onClose={props.onClose} />
+    </Suspense>
+  );
+}
+
+/** Stops an answer: while that is on its way, the button waits. */
+function StopButton({ stopping, onStop }: { readonly stopping: boolean; readonly onStop: () => void }) {
+  return (
+    <button
+      type="button"
+      className="tool send"
+      aria-label="Stop the answer"
+      title="Stop the answer (Esc)"
+      disabled={stopping}
+      onClick={onStop}
+    >
+      <Icon name="stop" />
+    </button>
   );
 }
 
@@ -242,14 +287,15 @@ function AgentHeader({
   label,
   model,
   store,
-  onSettings,
+  onPanel,
 }: {
   readonly view: AgentView;
   readonly label: string;
   readonly model: ModelInfo | undefined;
   readonly store: AgentStore;
-  readonly onSettings: () => void;
+  readonly onPanel: (panel: PanelName) => void;
 }) {
+  const hasBranches = useShown(store.store, (shown: AgentModel) => shown.branches.forks.length > 0);
   const session = useSession();
   const navigate = useNavigate();
   const { ask } = useDialogs();
@@ -291,7 +337,13 @@ function AgentHeader({
           {model?.label !== undefined && ` · ${model.label.short}`}
         </div>
       </div>
-      <button type="button" className="tool" aria-label="Agent settings" title="Agent settings" onClick={onSettings}>
+      <button
+        type="button"
+        className="tool"
+        aria-label="Agent settings"
+        title="Agent settings"
+        onClick={() => onPanel("settings")}
+      >
         <Icon name="settings" />
       </button>
       <Actions
@@ -302,6 +354,11 @@ function AgentHeader({
           </button>
         }
       >
+        {hasBranches && (
+          <Menu.Item leftSection={<Icon name="thread" size={16} />} onClick={() => onPanel("branches")}>
+            Branches …
+          </Menu.Item>
+        )}
         <Menu.Item leftSection={<Icon name="refresh" size={16} />} onClick={() => void clear()}>
           Clear the conversation …
         </Menu.Item>

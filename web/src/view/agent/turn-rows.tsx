@@ -8,37 +8,72 @@ import { Icon } from "../parts/icons.tsx";
 import { RichText } from "../parts/rich-text.tsx";
 import { ModelCause } from "../parts/model-cause.tsx";
 import { noRounds, Rounds } from "../parts/rounds.tsx";
-import { clockTime, fullTime, momentOf } from "../parts/time.ts";
+import { clockTime, fullTime, lasting, momentOf } from "../parts/time.ts";
 import { Unsent } from "../parts/unsent.tsx";
 import { Pictures } from "./attachments.tsx";
+import { EditPrompt } from "./edit-prompt.tsx";
 import { Sounds } from "./sounds.tsx";
+import { Versions } from "./versions.tsx";
 
-/** One turn of the conversation: what the owner said, or an answer with what can be done about it. */
-export const TurnRow = memo(function TurnRow({
-  turn,
-  agent,
-  label,
-  last,
-  store,
-}: {
+interface TurnProps {
   readonly turn: ConversationTurn;
   readonly agent: string;
   readonly label: string;
   /** The newest turn, and nothing is being written: it can be regenerated. */
   readonly last: boolean;
   readonly store: AgentStore;
-}) {
-  if (turn.role === "user")
+  readonly editing: boolean;
+  readonly onEdit: (turn: number | undefined) => void;
+}
+
+/** One turn of the conversation: what the owner said, or an answer with what can be done about it. */
+export const TurnRow = memo(function TurnRow({ turn, agent, label, last, store, editing, onEdit }: TurnProps) {
+  return turn.role === "user" ? (
+    <SaidRow turn={turn} agent={agent} store={store} editing={editing} onEdit={onEdit} />
+  ) : (
+    <AnsweredRow turn={turn} agent={agent} label={label} last={last} store={store} />
+  );
+});
+
+/** What the owner said, and the way to change it. */
+function SaidRow({
+  turn,
+  agent,
+  store,
+  editing,
+  onEdit,
+}: Pick<TurnProps, "turn" | "agent" | "store" | "editing" | "onEdit">) {
+  if (editing)
     return (
       <article className="turn said" data-turn={turn.turn} tabIndex={-1} aria-label={told("You", wordsOf(turn))}>
-        <div className="bubble" title={fullTime(turn.atMs)}>
-          {turn.pictures !== undefined && <Pictures agent={agent} pictures={turn.pictures} />}
-          {turn.sounds !== undefined && <Sounds agent={agent} sounds={turn.sounds} />}
-          <RichText text={turn.text} />
-          <Restored turn={turn} />
-        </div>
+        <EditPrompt turn={turn} store={store} onDone={() => onEdit(undefined)} />
       </article>
     );
+  return (
+    <article className="turn said" data-turn={turn.turn} tabIndex={-1} aria-label={told("You", wordsOf(turn))}>
+      <div className="bubble" title={fullTime(turn.atMs)}>
+        {turn.pictures !== undefined && <Pictures agent={agent} pictures={turn.pictures} />}
+        {turn.sounds !== undefined && <Sounds agent={agent} sounds={turn.sounds} />}
+        <RichText text={turn.text} />
+        <Restored turn={turn} />
+      </div>
+      <div className="said-tools">
+        <Versions turn={turn.turn} store={store} />
+        <button
+          type="button"
+          className="tool"
+          aria-label="Edit and ask again"
+          title="Edit and ask again"
+          onClick={() => onEdit(turn.turn)}
+        >
+          <Icon name="edit" size={16} />
+        </button>
+      </div>
+    </article>
+  );
+}
+
+function AnsweredRow({ turn, agent, label, last, store }: Omit<TurnProps, "editing" | "onEdit">) {
   const end = endText(turn);
   return (
     <article
@@ -61,6 +96,7 @@ export const TurnRow = memo(function TurnRow({
         )}
         {turn.end === "failed" && <ModelCause model={turn.model} />}
         <div className="answer-tools">
+          <Versions turn={turn.turn} store={store} />
           <CopyAnswer text={turn.text} />
           {turn.text !== "" && turn.end !== "failed" && <Thumbs turn={turn} store={store} />}
           {last && (
@@ -78,12 +114,13 @@ export const TurnRow = memo(function TurnRow({
             {clockTime(turn.atMs)}
             {turn.restored === undefined ? "" : ` · restored, first written ${momentOf(turn.restored.atMs)}`}
             {turn.tokens === undefined ? "" : ` · ${turn.tokens} tokens`}
+            {turn.ms === undefined ? "" : ` · ${lasting(turn.ms)}`}
           </span>
         </div>
       </div>
     </article>
   );
-});
+}
 
 /** Says of what the owner said that it came back from a backup. */
 const Restored = ({ turn: { restored } }: { readonly turn: ConversationTurn }) =>

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { AgentUsage, AgentUsageRow } from "../../../../protocols/index.ts";
 import type { AgentStore } from "../../live/index.ts";
+import { lasting } from "../parts/time.ts";
 
 type Sums = Omit<AgentUsageRow, "day">;
 
@@ -37,7 +38,7 @@ export function Usage({ store }: { readonly store: AgentStore }) {
                   {whole(sum.promptTokens)}
                 </td>
                 <td>{whole(sum.completionTokens)}</td>
-                <td title={`Including waiting, for ${whole(sum.runs)} runs`}>{duration(sum.ms)}</td>
+                <td title={`Including waiting, for ${whole(sum.runs)} runs`}>{lasting(sum.ms)}</td>
               </tr>
             ))}
           </tbody>
@@ -65,10 +66,3 @@ function sums(rows: AgentUsage["rows"]): readonly Sums[] {
 }
 
 const whole = (number: number): string => number.toLocaleString("en-US");
-
-function duration(ms: number): string {
-  const seconds = ms / 1_000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}

@@ -21,3 +21,11 @@ export function dayName(atMs: number, nowMs: number): string {
   if (same(atMs, nowMs - dayMs)) return "Yesterday";
   return nowMs - atMs < 300 * dayMs ? day.format(atMs) : dayAndYear.format(atMs);
 }
+
+/** How long something took: `1.4 s`, `12 min`. */
+export function lasting(ms: number): string {
+  const seconds = ms / 1_000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
