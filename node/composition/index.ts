@@ -272,7 +272,6 @@ async function start(
     table: peer.table,
     membership: peer.membership,
   });
-  stops.add(() => copies.stop());
   const openedShards = await openShards(config, {
     machine,
     identity,
@@ -284,9 +283,7 @@ async function start(
   loads.push(openedShards.load);
   beside.shards = ownShards;
   stops.add(() => ownShards.stop());
-  const attachments = openAttachments({ node, machine, peer, copies, shards: ownShards, pacing });
-  stops.add(async () => attachments.stop());
-  const { blobs } = attachments;
+  const blobs = openAttachments({ node, machine, peer, copies, shards: ownShards, pacing, stops });
   kept.resolve(blobs);
   // Settings that have a secret may refer to one by its name.
   const sealed = openSecrets(config, { machine, identity, peer });

@@ -171,8 +171,8 @@ export const roomFileCommands = {
     effect: "reads",
     summary: "The piece of a file that a blob belongs to",
   }),
-  /** A piece is in a stripe, which the room refers to from now on; the copies are still needed. May be repeated. Errors:
-   *  NOT_FOUND (the message is gone), BAD_REQUEST (there is no such piece). */
+  /** A piece is in a stripe, which the room refers to from now on; the copies are still needed. May be repeated.
+   *  Errors: NOT_FOUND (the file is gone), BAD_REQUEST (there is no such piece). */
   fileStriped: command({
     params: { id: fileId, first: position, partBytes: position, stripe: stripeRef },
     result: nothing,

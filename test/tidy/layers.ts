@@ -128,6 +128,7 @@ export const layers: readonly Layer[] = [
   { folder: "node/keys", values: belowParts, nodeModules: true, world: false },
   { ...nodePart("node/bulk/shards"), values: [...nodePart("").values, "node/bulk/blobs", "node/bulk/shards/coding"] },
   nodePart("node/bulk/shards/coding"),
+  nodePart("node/bulk/attachments"),
   nodePart("node/kernel"),
   nodePart("node/storage"),
   nodePart("node/cluster/directory"),

@@ -1,6 +1,6 @@
 /** Files of rooms above one part: they come as copies beside the room, and lie as stripes on the storage nodes.
  *
- *      moving.ts     the node that owns a room ─► which blobs here are a piece? ─► put, for some hours ─► the room: fact
+ *      moving.ts     the room's node ─► which blobs here are a piece? ─► put, for some hours ─► the room: fact
  *                        └─ kept for good ─► all shards are there ─► the room: settled ─► the copies go
  *      reading.ts    a blob is here? ─ else ─► the room: where? ─► its stripe, from any k holders ─► cut out, compared
  *      releasing.ts  each node with holders ─► what they keep for rooms ─► the room: still this? ─► else released

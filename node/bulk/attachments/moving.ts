@@ -24,7 +24,7 @@ export function createMoving(
   ports: AttachmentPorts,
   { isStopped, read }: { readonly isStopped: () => boolean; readonly read: ActorBlobs["read"] },
 ): () => Promise<void> {
-  const { copies, stripes, ask, clock, log, meter, limits } = ports;
+  const { copies, owned, stripes, ask, clock, log, meter, limits } = ports;
   /** Blobs that are all of their piece: they stay copied. */
   const stays = new Set<BlobHash>();
   let first = 0;
@@ -71,7 +71,7 @@ export function createMoving(
 
   /** The blobs here that may be of pieces, from where the round before has ended. */
   function* candidates(losses: number): Generator<Pair> {
-    const pairs = copies.pairs();
+    const pairs = owned.pairs();
     const from = first;
     for (let at = 0; at < pairs.length; at += 1) {
       first = (from + at + 1) % pairs.length;

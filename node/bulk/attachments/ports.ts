@@ -1,13 +1,14 @@
 /** What a node brings for files of rooms in stripes. */
 import type { ActorId, CommandOf, Result, roomCommands, shardHolderCommands } from "../../../protocols/index.ts";
-import type { BlobCopies } from "../blobs/index.ts";
-import type { Clock, Log, Meter, PutPacing, Stripes } from "../../ports/index.ts";
+import type { ActorBlobs, Clock, Log, Meter, OwnedBlobs, PutPacing, Stripes } from "../../ports/index.ts";
 import type { AttachmentLimits } from "./limits.ts";
 
 type Asked = CommandOf<typeof roomCommands> | CommandOf<typeof shardHolderCommands>;
 
 export interface AttachmentPorts {
-  readonly copies: BlobCopies;
+  readonly copies: ActorBlobs;
+  /** The copies on this node's disk. */
+  readonly owned: Pick<OwnedBlobs, "pairs" | "isFor">;
   readonly stripes: Pick<Stripes, "put" | "keep" | "read" | "release" | "inspect">;
   /** Asks a room, or a holder. */
   ask(to: ActorId, message: Asked, timeoutMs: number): Promise<Result<unknown>>;

@@ -8,7 +8,7 @@ import {
   type Result,
   type StripeRef,
 } from "../../../protocols/index.ts";
-import { hashOf } from "../blobs/index.ts";
+import { hashOf } from "../blobs/tree.ts";
 import type { ActorBlobs, BlobHash } from "../../ports/index.ts";
 import { isRoom, type AttachmentPorts } from "./ports.ts";
 
@@ -17,7 +17,7 @@ type Striped = FilePiece & Required<Pick<FilePiece, "stripe">>;
 const isStriped = (piece: FilePiece | undefined): piece is Striped => piece?.stripe !== undefined;
 
 /** Makes it. */
-export function createReading({ copies, stripes, ask, clock, limits }: AttachmentPorts): {
+export function createReading({ copies, owned, stripes, ask, clock, limits }: AttachmentPorts): {
   readonly read: ActorBlobs["read"];
   stop(): void;
 } {
@@ -92,7 +92,7 @@ export function createReading({ copies, stripes, ask, clock, limits }: Attachmen
 
   return {
     async read(actor, hash) {
-      if (!isRoom(actor) || copies.isHere(actor, hash)) {
+      if (!isRoom(actor) || owned.isFor(hash, actor)) {
         const here = await copies.read(actor, hash);
         if (here.ok || !isRoom(actor)) return here;
       }

@@ -32,6 +32,7 @@ import type {
   Membership,
   Meter,
   NodeId,
+  OwnedBlobs,
   Pair,
   Reference,
   Store,
@@ -65,9 +66,7 @@ export interface CopiesOptions {
 
 export interface BlobCopies extends ActorBlobs {
   /** What is on this node's disk, and for whom. */
-  pairs(): readonly Pair[];
-  /** Whether a blob of an actor is on this node's disk. */
-  isHere(actor: ActorId, hash: BlobHash): boolean;
+  readonly owned: Pick<OwnedBlobs, "pairs" | "isFor">;
   /** Looks after everything once, as it is done now and then. */
   round(): Promise<void>;
   stop(): void;
@@ -81,8 +80,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   const { node, blobs, store, exchange, table, membership, clock, log, meter } = options;
   const limits: BlobLimits = { ...blobLimits, ...options.limits };
   const owned = await openOwnedBlobs({ blobs, store, clock, prefix: actorBlobPrefix, limits });
-  const cache = new Map<BlobHash, Uint8Array>();
-  const fetching = new Map<BlobHash, Promise<Result<Uint8Array>>>();
+  const [cache, fetching] = [new Map<BlobHash, Uint8Array>(), new Map<BlobHash, Promise<Result<Uint8Array>>>()];
   let cachedBytes = 0;
   const turns = new Turns(limits);
   let [stopped, spreading] = [false, false];
@@ -376,8 +374,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
       return found;
     },
     forget: forgetting({ ...options, limits, owned, placesOf, drop }),
-    pairs: () => owned.pairs(),
-    isHere: (actor, hash) => owned.isFor(hash, actor),
+    owned,
     round,
     stop() {
       stopped = true;

@@ -1,14 +1,15 @@
 /** Files of rooms at this node: copies beside the rooms, and stripes on the storage nodes. */
-import { createAttachments, type Attachments } from "../../bulk/attachments/index.ts";
+import { createAttachments } from "../../bulk/attachments/index.ts";
 import type { BlobCopies } from "../../bulk/blobs/index.ts";
 import { isHolder, type Shards } from "../../bulk/shards/index.ts";
 import type { Pacing } from "../../backup/index.ts";
 import { ownsSlot, slotsOwned } from "../../cluster/facts/slot-owner.ts";
-import type { NodeId } from "../../ports/index.ts";
+import type { ActorBlobs, NodeId } from "../../ports/index.ts";
 import type { Machine } from "../machine.ts";
 import type { Peer } from "../peer.ts";
+import type { Stops } from "../stops.ts";
 
-/** Opens them. */
+/** Opens them: the blobs of actors, wherever they lie. */
 export function openAttachments(at: {
   readonly node: NodeId;
   readonly machine: Pick<Machine, "clock" | "log" | "meter">;
@@ -16,12 +17,14 @@ export function openAttachments(at: {
   readonly copies: BlobCopies;
   readonly shards: Pick<Shards, "losses" | "stripes">;
   readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
-}): Attachments {
+  readonly stops: Stops;
+}): ActorBlobs {
   const { node, copies, pacing } = at;
   const { clock, log, meter } = at.machine;
   const { kernel, table, membership } = at.peer;
-  return createAttachments({
+  const attachments = createAttachments({
     copies,
+    owned: copies.owned,
     stripes: at.shards.stripes,
     ask: (to, message, timeoutMs) => kernel.ask({ to, from: "node", message, timeoutMs }),
     losses: (name) => at.shards.losses(name),
@@ -39,4 +42,9 @@ export function openAttachments(at: {
     log,
     meter,
   });
+  at.stops.add(async () => {
+    attachments.stop();
+    copies.stop();
+  });
+  return attachments.blobs;
 }

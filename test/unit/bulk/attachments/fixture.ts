@@ -135,6 +135,7 @@ export class FilesFixture extends Fixture {
     beside.copies = copies;
     beside.attachments = createAttachments({
       copies,
+      owned: copies.owned,
       stripes: shards.stripes,
       ask,
       losses: (name) => shards.losses(name),
