@@ -1,7 +1,7 @@
 /** Whether the scanner of files answers that this node is to have. */
 import { parseControl, type Config } from "../../config/index.ts";
 import { createClock } from "../../node/platform/index.ts";
-import { createClamd } from "../../node/scanning/index.ts";
+import { createClamd, whyOf } from "../../node/scanning/index.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import type { Check } from "./check.ts";
 
@@ -13,7 +13,7 @@ export async function scannerCheck({ antivirus, files }: Pick<Config, "antivirus
   if (place === undefined) return { name, state: "skipped", says: "this node checks no files: --antivirus" };
   const version = await createClamd(place, createClock()).version();
   if (version.ok) return { name, state: "good", says: `${withoutControls(version.value)} at ${antivirus}` };
-  const reason = withoutControls(String(version.error.details?.["reason"] ?? version.error.code));
+  const reason = withoutControls(whyOf(version.error));
   return {
     name,
     state: files.withoutScanner === "refuse" ? "bad" : "warning",

@@ -6,7 +6,7 @@
  *                                                                             or stream: NAME FOUND\0
  *                                                                             or … ERROR\0 */
 import { connect, type Socket } from "node:net";
-import { failure, ok, refused, type Result, type ScanAnswer } from "../../protocols/index.ts";
+import { failure, ok, refused, type Failure, type Result, type ScanAnswer } from "../../protocols/index.ts";
 import type { Clock } from "../ports/index.ts";
 import { scanningLimits, type ScanningLimits } from "./limits.ts";
 
@@ -99,6 +99,12 @@ export function createClamd(
       }
     },
   };
+}
+
+/** Why a scanner did not answer, in words. */
+export function whyOf({ details, message }: Failure): string {
+  const reason = details?.["reason"];
+  return typeof reason === "string" ? reason : message;
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

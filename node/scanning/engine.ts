@@ -14,7 +14,7 @@ import {
 import type { LocalEngine } from "../../runtimes/engine.ts";
 import { FairQueue } from "../../runtimes/fair-queue.ts";
 import type { Clock, Log, Meter } from "../ports/index.ts";
-import type { Clamd } from "./clamd.ts";
+import { whyOf, type Clamd } from "./clamd.ts";
 import { scanningLimits, type ScanningLimits } from "./limits.ts";
 
 interface ScannerPorts {
@@ -79,7 +79,7 @@ export function createScanner(ports: ScannerPorts): LocalEngine<"scan"> {
       .version()
       .then((answer) => {
         if (answer.ok) become({ state: "ready", version: answer.value.slice(0, 64) });
-        else become({ state: "failed", reason: String(answer.error.details?.["reason"] ?? answer.error.message) });
+        else become({ state: "failed", reason: whyOf(answer.error) });
       })
       .finally(() => {
         looking = undefined;

@@ -4,7 +4,7 @@
  *
  *      room ──call `scan`──► the node with the fewest ──► its turn ──► parts, opened ──INSTREAM──► clamd
  *                                                                      `engine.ts`                 `clamd.ts` */
-export { createClamd, type Clamd, type ClamdPlace } from "./clamd.ts";
+export { createClamd, whyOf, type Clamd, type ClamdPlace } from "./clamd.ts";
 export { createScanner } from "./engine.ts";
 export { handleScanning, type ScanningParts } from "./operations.ts";
 export { scanningLimits, type ScanningLimits } from "./limits.ts";
