@@ -33,8 +33,10 @@ if ("missing" in program) {
       const asked = page.waitForEvent("filechooser");
       await page.locator("main .composer").getByRole("button", { name: "Attach files" }).press("Enter");
       await (await asked).setFiles([{ name, mimeType: "application/octet-stream", buffer }]);
-      await page.getByText("uploaded").waitFor();
-      await page.getByRole("textbox", { name: "Message #Tea room" }).press("Enter");
+      await page.getByText(/^\d+ B, uploaded$/).waitFor();
+      const field = page.getByRole("textbox", { name: "Message #Tea room" });
+      await field.fill(`look at ${name}`);
+      await field.press("Enter");
     };
     const card = (page: Page, name: string) => page.locator(".file-card").filter({ hasText: name });
 
