@@ -41,15 +41,16 @@ export function describeRequests(
   const columns = [
     { head: heads[by] },
     { head: "Requests", ...right },
-    { head: "Refused", ...right, leaves: 1 },
+    { head: "Unchanged", ...right, leaves: 1 },
+    { head: "Refused", ...right, leaves: 2 },
     { head: "Over limit", ...right },
     { head: "Failed", ...right },
-    { head: "Mean", ...right, leaves: 2 },
+    { head: "Mean", ...right, leaves: 3 },
     { head: "99 of 100 below", ...right },
   ];
   const cells = (row: RequestRow): readonly string[] => [
     withoutControls(row.name),
-    ...[row.requests, row.refused, row.limited, row.failed].map(String),
+    ...[row.requests, row.unchanged ?? 0, row.refused, row.limited, row.failed].map(String),
     time(row.meanMs),
     time(row.p99Ms),
   ];

@@ -73,6 +73,7 @@ import { addCommandRoutes } from "./commands/routes.ts";
 import { addServiceTokens, addTokenKeys, createServiceTokens } from "./identity/service-tokens.ts";
 import { createRates } from "./edge/shared-rates.ts";
 import { followFiles } from "./edge/tls.ts";
+import { nameAnswers } from "./edge/unchanged.ts";
 import { createSubscribers } from "./feeds/subscribers.ts";
 import { addEvents } from "./wires/events.ts";
 import type { GrpcListener } from "./wires/grpc.ts";
@@ -234,6 +235,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   await app.register(
     async (api) => {
       await api.register(cookie);
+      nameAnswers(api);
       const facts = { url: outward, connections: () => subscribers.count() };
       const entering = enteringOf(at, accounts);
       addOperations(api, at, { ...at.operations, ...ownHandlers(at, entering), ...handleStatus(at, facts) });

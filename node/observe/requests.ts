@@ -14,6 +14,8 @@ import { Spread } from "./spread.ts";
 interface RequestTally {
   readonly name: string;
   readonly requests: number;
+  /** A node of a version before counts none. */
+  readonly unchanged?: number;
   readonly refused: number;
   readonly limited: number;
   readonly failed: number;
@@ -45,8 +47,8 @@ export const requestSteps = (range: HistoryRange): { readonly stepMs: number; re
     : { stepMs: limits.requestCoarseStepMs, points: limits.requestCoarsePoints };
 
 /** Where a figure stands in a step. */
-const at = { requests: 0, refused: 1, limited: 2, failed: 3, sumMs: 4, p99Ms: 5 } as const;
-const width = 6;
+const at = { requests: 0, refused: 1, limited: 2, failed: 3, sumMs: 4, p99Ms: 5, unchanged: 6 } as const;
+const width = 7;
 
 /** Tallies of one name in steps of one length. */
 class Track {
@@ -149,6 +151,7 @@ function tallyOf(
   return {
     name,
     requests: sum("requests"),
+    unchanged: sum("unchanged"),
     refused: sum("refused"),
     limited: sum("limited"),
     failed: sum("failed"),
@@ -182,6 +185,7 @@ function together(one: RequestTally, other: RequestTally): RequestTally {
   return {
     name: one.name,
     requests: one.requests + other.requests,
+    unchanged: (one.unchanged ?? 0) + (other.unchanged ?? 0),
     refused: one.refused + other.refused,
     limited: one.limited + other.limited,
     failed: one.failed + other.failed,

@@ -42,8 +42,9 @@ export interface ActivityPort {
   posted(person: string): void;
 }
 
-/** How a request ended: as it was asked, by the asker's own doing, over a limit, or by the node's doing. */
-export type RequestEnd = "done" | "refused" | "limited" | "failed";
+/** How a request ended: as it was asked, without a body because the asker had the answer, by the asker's own doing, over
+ *  a limit, or by the node's doing. */
+export type RequestEnd = "done" | "unchanged" | "refused" | "limited" | "failed";
 
 /** Hears what came of requests. */
 export interface RequestCounts {

@@ -39,6 +39,8 @@ export interface RequestRow {
   readonly name: string;
   /** All of them, however they ended. */
   readonly requests: number;
+  /** Answered by 304: the program had the answer already. Absent: a node of a version before did not count them. */
+  readonly unchanged?: number;
   /** By the asker's own doing: 4xx, but for those that are `limited`. */
   readonly refused: number;
   /** Over a rate, a quota or a budget: 429. */

@@ -38,7 +38,7 @@ interface Said {
   readonly rate?: { readonly of: OperationRate; readonly act: (count: number) => string };
   /** Nothing has changed, whatever became of it and though its method is not GET: nobody has to look. */
   readonly looks?: true;
-  /** Programs keep what it answers, and ask whether that has changed. */
+  /** Browsers keep what it answers, and ask whether that has changed: it is the same for all. */
   readonly cached?: true;
   /** Asked again under the same `idempotency-key` it gets its first answer: its only change is one ask of an actor,
    *  which is given `asker.operation`. Not of what answers with a secret that the node makes: the actor would answer

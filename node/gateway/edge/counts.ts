@@ -10,7 +10,7 @@ type Counting = Pick<GatewayContext, "counts" | "clock">;
 
 /** How a request counts that was answered with this status of HTTP. */
 const endOf = (status: number): RequestEnd => {
-  if (status < 400) return "done";
+  if (status < 400) return status === 304 ? "unchanged" : "done";
   if (status === 429) return "limited";
   return status >= 500 ? "failed" : "refused";
 };

@@ -2,7 +2,6 @@
  *  needs is the row's, and what was changed leaves an entry in the audit with what differs, and is told.
  *
  *      row ──► method, path, schemas, permission ──► handler ──► audit: before, after ──► answer */
-import { hash } from "node:crypto";
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
   allOperations,
@@ -66,7 +65,7 @@ export function addOperations(
           ? changedBy(at, request, { row, input, once, done: answered })
           : demand(answered));
         if (row.code !== undefined) void reply.code(row.code);
-        if (row.cached && isKnown(request, reply, answer)) return reply.code(304).send();
+        if (row.cached) void reply.header("cache-control", "no-cache");
         return answer;
       },
     });
@@ -85,13 +84,6 @@ function takenBy(
     const reason = `one person may ${act(rate.count)} in ${rate.windowMs / 1_000} s`;
     if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { reason, retryAfterMs }));
   };
-}
-
-/** Whether a program has this answer already, which is told by what it calls it. */
-function isKnown({ headers }: FastifyRequest, reply: FastifyReply, answer: unknown): boolean {
-  const etag = `"${hash("sha256", JSON.stringify(answer)).slice(0, 32)}"`;
-  void reply.headers({ etag, "cache-control": "no-cache" });
-  return headers["if-none-match"] === etag;
 }
 
 /** What is written down of a change: what its row says of it, of which fields, and what became of it. */

@@ -27,6 +27,25 @@ describe("a request of the page", () => {
     expect(await request("GET", `${url}/ok`)).to.deep.equal({ ok: true, value: { user: "ada" } });
   });
 
+  it("is answered from what the tab has, where the node says that it has not changed", async () => {
+    const asked: (string | undefined)[] = [];
+    let rooms = 1;
+    server.removeAllListeners("request");
+    server.on("request", ({ headers }, answer) => {
+      asked.push(headers["if-none-match"]);
+      const name = `W/"${rooms}"`;
+      answer.setHeader("etag", name);
+      if (headers["if-none-match"] === name) answer.writeHead(304).end();
+      else answer.end(JSON.stringify({ rooms }));
+    });
+    const look = () => request("GET", `${url}/rooms`);
+    expect(await look()).to.deep.equal({ ok: true, value: { rooms: 1 } });
+    expect(await look()).to.deep.equal({ ok: true, value: { rooms: 1 } });
+    rooms = 2;
+    expect(await look()).to.deep.equal({ ok: true, value: { rooms: 2 } });
+    expect(asked).to.deep.equal([undefined, 'W/"1"', 'W/"1"']);
+  });
+
   it("to a node that hangs ends, and says whether it may have been done", async () => {
     for (const path of ["/never", "/half"]) {
       const asked = await request("GET", `${url}${path}`, undefined, 50);

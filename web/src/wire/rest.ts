@@ -5,8 +5,11 @@ import { newOperationId } from "../../../client/index.ts";
 import { failure } from "../../../protocols/errors.ts";
 import { explainWithCode } from "../model/explain.ts";
 import { refusalIn } from "../../../protocols/wire/plexus-answer.ts";
+import { KnownAnswers } from "./known.ts";
 import { pageLimits } from "./limits.ts";
 import { at } from "./mount.ts";
+
+const known = new KnownAnswers();
 
 /** One request to the node that served the page, with a body of JSON or a blob of its own type. The session travels in
  *  its cookie. A node that hangs is given up: UNREACHABLE, or ASK_TIMEOUT where it may still do what was asked. */
@@ -19,11 +22,13 @@ export async function request(
 ): Promise<Result<unknown>> {
   let response: Response;
   let text: string;
+  const had = method === "GET" ? known.of(path) : undefined;
   try {
     response = await fetch(at(path), {
       method,
       credentials: "same-origin",
       headers: {
+        ...(had !== undefined && { "if-none-match": had.name }),
         ...(body !== undefined && { "content-type": body instanceof Blob ? body.type : "application/json" }),
         ...(key !== undefined && { "idempotency-key": key }),
       },
@@ -35,10 +40,14 @@ export async function request(
     const isLate = (thrown as Error).name === "TimeoutError";
     return { ok: false, error: failure(isLate && !looks ? "ASK_TIMEOUT" : "UNREACHABLE") };
   }
-  const answer = parse(text);
   const { ok, status } = response;
+  if (status === 304 && had !== undefined) return { ok: true, value: had.value };
+  const answer = parse(text);
   // Something between the page and its node (a portal, a proxy's own page) answers everything with 200.
-  if (ok && (text === "" || typeof answer === "object")) return { ok, value: answer };
+  if (ok && (text === "" || typeof answer === "object")) {
+    if (method === "GET") known.keep(path, { name: response.headers.get("etag"), text, value: answer });
+    return { ok, value: answer };
+  }
   const refusal = ok ? undefined : refusalIn(answer);
   const stranger = failure("UNREACHABLE", { reason: `HTTP ${status}, not from a Plexus node` });
   return { ok: false, error: refusal ?? (status === 401 ? failure("UNAUTHENTICATED") : stranger) };

@@ -40,6 +40,7 @@ const whole = (count: number): string => count.toLocaleString("en-US");
 const columnsOf = (by: RequestBy): readonly Column<RequestRow>[] => [
   { head: heads[by], cell: ({ name }) => <code>{name}</code> },
   { head: "Requests", align: "end", cell: ({ requests }) => whole(requests) },
+  { head: "Unchanged", align: "end", wide: true, cell: ({ unchanged = 0 }) => whole(unchanged) },
   { head: "Refused", align: "end", wide: true, cell: ({ refused }) => whole(refused) },
   { head: "Over a limit", align: "end", wide: true, cell: ({ limited }) => whole(limited) },
   { head: "Failed", align: "end", cell: ({ failed }) => whole(failed) },
