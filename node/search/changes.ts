@@ -2,7 +2,7 @@
  *  from the records have the same rows, because both come from records. */
 import { failureOf, type ActorId, type ConversationTurn, type RoomMessage } from "../../protocols/index.ts";
 import type { Entry } from "../storage/index.ts";
-import { hasFile, hasReaction } from "./query.ts";
+import { hasFile, hasLink, hasReaction, searchedText } from "./query.ts";
 
 /** A message as the index has it. */
 export interface Said {
@@ -10,7 +10,10 @@ export interface Said {
   readonly seq: number;
   readonly atMs: number;
   readonly author: string;
+  /** What it says, see `searchedText`. */
   readonly text: string;
+  /** It has a link in what its author wrote. */
+  readonly link: boolean;
   /** The message whose thread it is in; its own number where it answers none. */
   readonly thread: number;
   readonly mentions: readonly string[];
@@ -48,13 +51,13 @@ export function changeOf(actor: ActorId, key: string, read: () => unknown): Chan
   if (actor.startsWith("agent/")) {
     const { role, text, atMs } = value as ConversationTurn;
     const author = role === "user" ? `user/${actor.slice("agent/".length).split(".")[0]}` : actor;
-    const bare = { thread: seq, mentions: [], file: false, reaction: false };
+    const bare = { link: hasLink(text), thread: seq, mentions: [], file: false, reaction: false };
     return { type: "said", said: { actor, seq, atMs, author, text, ...bare } };
   }
-  const { author, text, atMs, deletedAtMs, replyTo = seq, mentions = [] } = value as RoomMessage;
+  const { author, text, atMs, deletedAtMs, replyTo: thread = seq, mentions = [], files } = value as RoomMessage;
   if (deletedAtMs !== undefined) return { type: "gone", actor, from: seq, to: seq + 1 };
-  const [file, reaction] = [hasFile(value), hasReaction(value)];
-  return { type: "said", said: { actor, seq, atMs, author, text, thread: replyTo, mentions, file, reaction } };
+  const has = { link: hasLink(text), file: hasFile(value), reaction: hasReaction(value) };
+  return { type: "said", said: { actor, seq, atMs, author, text: searchedText(text, files), thread, mentions, ...has } };
 }
 
 /** Undefined: it cannot be read, or is nothing that was said. One record costs no other its place in the index. */

@@ -28,7 +28,7 @@ import {
 } from "../../protocols/index.ts";
 import { searchLimits } from "./limits.ts";
 import type { SearchParts } from "./ports.ts";
-import { cursorOf, hasFile, hasLink, hasReaction, readCursor, type Beside, type Hit, type Query } from "./query.ts";
+import { cursorOf, hasFile, hasLink, hasReaction, readCursor, searchedText, type Beside, type Hit, type Query } from "./query.ts";
 
 /** The handler. */
 export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperations> {
@@ -224,8 +224,9 @@ function shown(
 
 function roomMessageOf({ messages }: RoomHistory, { actor, seq }: Hit, query: Query): FoundMessage | undefined {
   const message = messages.find((one) => one.seq === seq);
-  const passage = message?.deletedAtMs === undefined ? message && shown(message.text, query) : undefined;
-  if (message === undefined || passage === undefined || !fits(query, message)) return undefined;
+  if (message === undefined || message.deletedAtMs !== undefined || !fits(query, message)) return undefined;
+  const passage = shown(searchedText(message.text, message.files), query);
+  if (passage === undefined) return undefined;
   const { author, atMs, editedAtMs, replyTo, threadOnly } = message;
   return {
     room: actor.slice("room/".length),

@@ -76,6 +76,10 @@ export interface Beside {
   readonly files?: readonly unknown[] | undefined;
   readonly reactions?: Readonly<Record<string, readonly unknown[]>> | undefined;
 }
+/** What is searched of a message: its text, and behind it the name of each of its files in a line of its own. */
+export const searchedText = (text: string, files: readonly { readonly name: string }[] = []): string =>
+  [...(text === "" ? [] : [text]), ...files.map(({ name }) => name)].join("\n");
+
 export const hasFile = ({ files = [] }: Beside): boolean => files.length > 0;
 export const hasReaction = ({ reactions = {} }: Beside): boolean =>
   Object.values(reactions).some((people) => people.length > 0);

@@ -18,7 +18,6 @@ import type { Change, Said } from "./changes.ts";
 import { leavesSomeOut, textExpression } from "./expression.ts";
 import { searchLimits as limits, type TableLimits } from "./limits.ts";
 import {
-  hasLink,
   inScoreOrder,
   inTimeOrder,
   type Found,
@@ -29,7 +28,7 @@ import {
 } from "./query.ts";
 
 /** A file of another version is made anew. */
-const tableVersion = searchVersion * 1_000 + 2;
+const tableVersion = searchVersion * 1_000 + 3;
 /** What a file says that was closed whole (`application_id`): it need not be looked through when it is opened. */
 const closedWhole = 0x506c7853;
 const pageBytes = 4_096;
@@ -313,7 +312,7 @@ export class SearchTable {
       `p${place}`,
       `a${this.#authorId(said.author)}`,
       `t${said.thread}`,
-      ...(hasLink(said.text) ? ["l"] : []),
+      ...(said.link ? ["l"] : []),
       ...(said.file ? ["f"] : []),
       ...(said.reaction ? ["r"] : []),
       ...said.mentions.map((mentioned) => `m${this.#authorId(mentioned)}`),

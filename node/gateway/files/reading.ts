@@ -18,6 +18,7 @@ import { untilRead } from "../commands/calls.ts";
 import { waiting } from "../commands/routes.ts";
 import { callerOf } from "../edge/http.ts";
 import { demand } from "../edge/refusals.ts";
+import { isNamed } from "../edge/unchanged.ts";
 import type { GatewayContext } from "../options.ts";
 import { bytesOf, roomActor } from "./sealed.ts";
 import { isShown, unknownType } from "./file-types.ts";
@@ -79,9 +80,10 @@ async function send(
 ): Promise<FastifyReply> {
   const { range, "if-range": ifRange, "if-none-match": known } = request.headers;
   const etag = `"${file.id}"`;
+  const isKnown = isNamed(known, etag);
   const asked = ifRange === undefined || ifRange === etag ? rangeIn(range, file.bytes) : undefined;
   const part = asked === undefined || asked === "outside" ? { start: 0, end: file.bytes } : asked;
-  const isEmpty = request.method === "HEAD" || known === etag || asked === "outside";
+  const isEmpty = request.method === "HEAD" || isKnown || asked === "outside";
   const bytes = isEmpty ? undefined : await begun(read(part));
   const isSaved = (request.query as { readonly download?: string }).download !== undefined || !isShown(file.type);
   void reply.headers({
@@ -95,7 +97,7 @@ async function send(
     "content-security-policy": "sandbox; default-src 'none'",
     "x-content-type-options": "nosniff",
   });
-  if (known === etag) return reply.code(304).send();
+  if (isKnown) return reply.code(304).send();
   if (asked === "outside") {
     void reply.code(416).header("content-range", `bytes */${file.bytes}`);
     void reply.headers({ "content-type": "application/json", "content-disposition": "inline" });

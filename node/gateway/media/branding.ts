@@ -18,6 +18,7 @@ import {
 import type { Branding } from "../../cluster/facts/branding.ts";
 import type { BrandingRow } from "../../cluster/facts/records.ts";
 import { readPicture } from "./picture-bodies.ts";
+import { isNamed } from "../edge/unchanged.ts";
 import type { OwnHandlers } from "../rest/own.ts";
 
 const logoBytesMax = 32 * 1024;
@@ -96,7 +97,7 @@ export function addBrandingLogo(app: FastifyInstance, branding: Branding): void 
         "content-type": logo.type,
         "content-security-policy": "default-src 'none'; sandbox",
       });
-      if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+      if (isNamed(request.headers["if-none-match"], etag)) return reply.code(304).send();
       return reply.send(Buffer.from(logo.data, "base64"));
     },
   );

@@ -9,6 +9,7 @@ import type { Rate } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { admitQuota } from "../quotas.ts";
 import { demand } from "../edge/refusals.ts";
+import { isNamed } from "../edge/unchanged.ts";
 import { pictureIn, type Picture } from "./picture.ts";
 
 const formats = ["png", "jpeg", "webp"] as const;
@@ -107,7 +108,7 @@ export function addKept<Of>(
       // Opened by itself, it is a document of nobody's.
       "content-security-policy": "default-src 'none'; sandbox",
     });
-    if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+    if (isNamed(request.headers["if-none-match"], etag)) return reply.code(304).send();
     return reply.send(demand(await untilRead(at, waiting(reply), size, () => blobs.read(of, hash))));
   });
 }

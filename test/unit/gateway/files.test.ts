@@ -181,20 +181,29 @@ describe("gateway: files in rooms", () => {
     expect((await get(id)).status).to.equal(200);
   });
 
-  it("are found by a search for messages with files, also where these have no text, until they are deleted", async () => {
-    const find = async (token: string): Promise<readonly number[]> => {
-      const body = { hasFile: true, room: "lobby" };
-      const answer = await fixture.request("POST", "/api/v1/search", { token, body });
+  it("are found by a search for messages with files and by their names, until they are deleted", async () => {
+    const search = async (token: string, fields: object): Promise<SearchPage["found"]> => {
+      const answer = await fixture.request("POST", "/api/v1/search", { token, body: { room: "lobby", ...fields } });
       expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
-      return (answer.body as SearchPage).found.map(({ seq }) => seq);
+      return (answer.body as SearchPage).found;
     };
+    const find = async (token: string): Promise<readonly number[]> =>
+      (await search(token, { hasFile: true })).map(({ seq }) => seq);
     await fixture.request("POST", "/api/v1/rooms/lobby/messages", { token: ada, body: { text: "no file" } });
     const before = await find(bob);
-    const { body } = await post([await send(noise(1_000, 9), "found.bin")]);
+    const { body } = await post([await send(noise(1_000, 9), "Budget 2026_found.bin")]);
     const { seq } = body as { readonly seq: number };
     expect(await find(bob)).to.deep.equal([seq, ...before]);
+    const [named, ...others] = await search(bob, { text: "budget found" });
+    expect(others).to.deep.equal([]);
+    expect(named).to.include({ seq, text: "Budget 2026_found.bin" });
+    expect(named?.marks).to.deep.equal([
+      [0, 6],
+      [12, 17],
+    ]);
     await fixture.request("DELETE", `/api/v1/rooms/lobby/messages/${seq}`, { token: ada });
     expect(await find(bob)).to.deep.equal(before);
+    expect(await search(bob, { text: "budget" })).to.deep.equal([]);
   });
 
   it("are what their first bytes say, whatever they are called and said to be", async () => {

@@ -8,7 +8,7 @@ import { searchLimits } from "../../../node/search/limits.ts";
 
 describe("search: the table of an index", () => {
   const slot = "chat/1" as SlotId;
-  const bare = { file: false, reaction: false };
+  const bare = { link: false, file: false, reaction: false };
   const place = (at: number): ActorId => `room/r${at}` as ActorId;
 
   it("says nothing of places that were not asked for, however many of their messages have the words", () => {
@@ -79,9 +79,9 @@ describe("search: the table of an index", () => {
     table.begin(slot);
     const records = [
       {},
-      { files: [{ id: "f1" }], reactions: { "👍": ["user/bob"] } },
+      { files: [{ id: "f1", name: "Budget_2026.pdf" }], reactions: { "👍": ["user/bob"] } },
       { files: [], reactions: { "👍": [] } },
-      { text: "", files: [{ id: "f2" }] },
+      { text: "", files: [{ id: "f2", name: "https://budget" }] },
     ];
     const changes = records.flatMap((record, at) => {
       const message = { seq: at + 1, author: "user/ada", text: "zebra", atMs: at, ...record };
@@ -93,6 +93,9 @@ describe("search: the table of an index", () => {
     expect(seqs({ hasFile: true })).to.deep.equal([4, 2]);
     expect(seqs({ hasReaction: true })).to.deep.equal([2]);
     expect(seqs({ hasFile: true, terms: searchTerms("zebra") })).to.deep.equal([2]);
+    expect(seqs({ terms: searchTerms("budget") })).to.deep.equal([4, 2]);
+    expect(seqs({ terms: searchTerms("zebra budget pdf") }), "the text and a name").to.deep.equal([2]);
+    expect(seqs({ hasLink: true }), "a link is what the author wrote").to.deep.equal([]);
     table.close();
   });
 });
