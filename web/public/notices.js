@@ -1,5 +1,7 @@
-/** The service worker of the page. It is there so that a notice of the machine can be shown on phones, and be pressed
- *  when its page is gone. It answers no request and keeps nothing: a browser asks the node as if it were not there. */
+/** The service worker of the page. A notice of the machine can be shown on phones by it, and be pressed when its page is
+ *  gone; and the page starts where its node cannot be reached (`offline.js`). */
+
+importScripts("offline.js");
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();

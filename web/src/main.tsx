@@ -14,7 +14,10 @@ keepComposing(window);
 
 const queries = new QueryClient({
   // Lists change by events of the wire; asking again on every focus would only add load.
-  defaultOptions: { queries: { refetchOnWindowFocus: false, retry: 1, staleTime: 30_000 } },
+  // What a browser says of the network is not waited for: the node may be on the same machine.
+  defaultOptions: {
+    queries: { refetchOnWindowFocus: false, retry: 1, staleTime: 30_000, networkMode: "always" },
+  },
 });
 
 const place = document.getElementById("page");

@@ -60,7 +60,7 @@ describe("being told, in a browser", () => {
   const open = async (viewport: { width: number; height: number }): Promise<{ ada: Person; ben: Person }> => {
     fixture = await openPages();
     const ben = await fixture.account("ben");
-    const ada = await fixture.person("ada", { viewport });
+    const ada = await fixture.person("ada", { viewport, serviceWorkers: "allow" });
     await ada.context.addInitScript({ content: machine });
     for (const room of ["desk", "den"]) {
       await ada.api("POST", "/api/v1/rooms", { room, title: room === "desk" ? "Desk" : "Den", visibility: "public" });

@@ -23,6 +23,7 @@ import {
   pendingShown,
   plainLine,
   roomNameFrom,
+  stateOf,
   threadOf,
   timelineRows,
   windowMessagesMax,
@@ -189,6 +190,25 @@ describe("a room as the page knows it", () => {
     const model = room({ type: "seen", member: ada, seq: 3 });
     expect(model.view?.members[ada]?.readSeq).to.equal(3);
     expect(foldRoom(model, { type: "seen", member: ada, seq: 2 })).to.equal(model);
+  });
+
+  it("is what the browser keeps of it: its last lines, and all that is said beside them", () => {
+    const inputs: RoomInput[] = [
+      posted(message(4, { author: ada, mentions: [bob] })),
+      posted(message(5, { replyTo: 2 })),
+      { type: "event", event: { type: "deleted", message: message(3, { text: "", deletedAtMs: 9 }) } },
+      { type: "posting", post: mine },
+      { type: "chose", seq: 2, choices: [1] },
+    ];
+    const shown = room(...inputs);
+    const kept = stateOf(shown) ?? expect.fail("nothing is kept");
+    const again = foldRoom({ ...emptyRoom, me: ada }, { type: "state", state: structuredClone(kept) });
+    for (const part of ["view", "messages", "unread", "threads", "votes"] as const)
+      expect(again[part], part).to.deep.equal(shown[part]);
+    expect(JSON.stringify(kept)).not.to.include("message 3").and.not.to.include(mine.operationId);
+    expect(stateOf(room({ type: "state", state: state(80) }))?.messages).to.have.length(50);
+    expect(stateOf({ ...emptyRoom, me: ada }), "before the node has said how it is").to.equal(undefined);
+    expect(stateOf({ ...shown, newer: true }), "while one reads further back").to.equal(undefined);
   });
 
   it("bounds its window", () => {

@@ -1,6 +1,6 @@
 /** Notices of the machine. A service worker shows them (`web/public/notices.js`), since phones take them from nobody
  *  else, and since one can be pressed when its page is gone. */
-import { at } from "../wire/index.ts";
+import { worker } from "../wire/index.ts";
 
 /** One notice. Of those with the same tag the last one counts. */
 interface MachineNotice {
@@ -15,17 +15,6 @@ interface MachineNotice {
 /** Whether this browser can show them: only where its connection is safe. */
 export const canNotify = (): boolean =>
   "Notification" in window && "locks" in navigator && "serviceWorker" in navigator;
-
-let asked: Promise<ServiceWorkerRegistration | undefined> | undefined;
-
-/** Undefined: this browser has no worker for this page, and with it no notices. */
-function worker(): Promise<ServiceWorkerRegistration | undefined> {
-  asked ??= navigator.serviceWorker
-    .register(at("/notices.js"), { scope: at("/"), updateViaCache: "none" })
-    .then(() => navigator.serviceWorker.ready)
-    .catch(() => undefined);
-  return asked;
-}
 
 /** Shows it, aloud also where one with its tag is shown; false: this browser did not. */
 export async function showNotice({ title, body, tag, icon, url }: MachineNotice): Promise<boolean> {

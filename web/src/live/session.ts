@@ -37,6 +37,7 @@ import {
 import { AgentStore } from "./agent-store.ts";
 import { Facts } from "./facts.ts";
 import { Files } from "./files.ts";
+import { LookedAt } from "./looked-at.ts";
 import { notices } from "./notices.ts";
 import { followUse, PresenceStore } from "./presence.ts";
 import { RoomStore } from "./room-store.ts";
@@ -96,6 +97,10 @@ export class Session {
   readonly files: Files;
   /** How people are called, and what they look like, also in rooms of thousands. */
   readonly people: People;
+  /** What is shown where the node is away. */
+  readonly lookedAt: LookedAt;
+  /** The node was reached since the page was opened; before, what this browser had is shown. */
+  wasReached = false;
   /** Who of those on show is there. */
   readonly presence: PresenceStore;
   /** What was typed into the terminal of the page; it goes with the session. */
@@ -117,6 +122,7 @@ export class Session {
     this.#facts = new Facts(queries);
     // What the page follows, it knows at least as well as any list.
     this.#facts.over<UserRooms>(queryKeys.rooms, (list) => ({ ...list, rooms: this.#withFollowed(list.rooms) }));
+    this.lookedAt = new LookedAt(queries, [queryKeys.me, queryKeys.rooms]);
     this.kept = new Kept(shelf, name, Date.now);
     this.keptInTab = new Kept(tabShelf, name, Date.now);
     this.files = new Files(this);
@@ -137,6 +143,7 @@ export class Session {
     this.client.onLink((link) => {
       // Once for each connection.
       if (link.status !== "open" || link.hello === greeting) return;
+      this.wasReached = true;
       greeting = link.hello;
       // What happened while the page was away reached no activity frame.
       void queries.invalidateQueries({ queryKey: queryKeys.rooms });
@@ -196,6 +203,7 @@ export class Session {
   close(): void {
     this.#stopListening();
     // Before the client, whose end fails what waits: it stays kept as it is, and goes on when this person is back.
+    this.lookedAt.close();
     this.kept.close();
     this.keptInTab.close();
     this.files.uploads?.close();
@@ -342,6 +350,7 @@ export class Session {
       if (event !== undefined) this.#hear(store, event);
     });
     store.store.subscribe(() => this.#tellRooms((rooms) => listAfterRoom(rooms, store.store.shown())));
+    this.lookedAt.follow(room, store.store);
     return touch(this.#rooms, room, store);
   }
 
@@ -445,6 +454,7 @@ export class Session {
       known?.close();
       this.#rooms.delete(room);
     }
+    this.lookedAt.forget(room);
     this.#tellRooms((rooms) =>
       rooms.some((one) => one.room === room) ? rooms.filter((one) => one.room !== room) : rooms,
     );

@@ -186,6 +186,17 @@ function foldState(room: RoomModel, state: RoomState): RoomModel {
   );
 }
 
+/** Messages of a room that are kept of it. */
+const keptMessages = 50;
+
+/** A room as the node would say how it is, from what the page knows; undefined: the page does not know its end. Of what
+ *  an agent is writing nothing. */
+export function stateOf(room: RoomModel): RoomState | undefined {
+  const { status, view, messages, newer, unread, threads, votes } = room;
+  if (status !== "ready" || view === undefined || newer) return undefined;
+  return { ...view, messages: messages.slice(-keptMessages), unread, threads: Object.values(threads), votes };
+}
+
 /** Whether a line is one that the person has to read. */
 const counts = (room: RoomModel, { author, restored }: RoomMessage): boolean =>
   author !== room.me && restored === undefined;

@@ -14,6 +14,8 @@ export const pageLimits = {
   knownAnswersCharsMax: 2 * 1024 * 1024,
   /** A longer answer is not kept. */
   knownAnswerCharsMax: 512 * 1024,
+  /** Characters of one thing that the browser keeps for a start without the node: a room's end, the list of rooms. */
+  seenCharsMax: 1024 * 1024,
   /** The same for the upload of a sound, which a model writes down. */
   soundTimeoutMs: 90_000,
   /** A message that the node has not taken is sent again unasked for so long, also after a reload; then its author

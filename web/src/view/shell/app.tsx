@@ -4,7 +4,7 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import type { Failure, Setup } from "../../../../protocols/index.ts";
 import { explain } from "../../live/index.ts";
 import { nameOf } from "../../model/index.ts";
-import { call } from "../../wire/index.ts";
+import { call, forgetSeen, lastHere, rememberHere, startsWithoutNode } from "../../wire/index.ts";
 import { Elsewhere } from "./elsewhere.tsx";
 import { Told } from "../parts/told.tsx";
 import { SignIn } from "./sign-in.tsx";
@@ -50,6 +50,11 @@ export function App() {
     return () => removeEventListener("hashchange", follow);
   }, []);
   const start = useQuery({ queryKey: ["start"], queryFn: askWhoIsHere, retry: false, staleTime: Infinity });
+  // When nothing that was shown of a person is kept any more by what shows it.
+  const isNobody = start.data !== undefined && "setup" in start.data;
+  useEffect(() => {
+    if (isNobody) void forgetSeen();
+  }, [isNobody]);
   if (confirming !== undefined)
     return (
       <Suspense>
@@ -115,7 +120,14 @@ async function askWhoIsHere(): Promise<Here | { readonly setup: Setup }> {
   if (me.ok) {
     const chat = await loadChat().catch(() => undefined);
     if (chat === undefined) throw new Error("A part of the page could not be loaded. Try again.");
-    return { user: nameOf(me.value.user), SignedIn: chat.SignedIn };
+    const user = nameOf(me.value.user);
+    void rememberHere(user).then(startsWithoutNode);
+    return { user, SignedIn: chat.SignedIn };
+  }
+  if (me.error.code === "UNREACHABLE") {
+    const user = await lastHere();
+    const chat = user === undefined ? undefined : await loadChat().catch(() => undefined);
+    if (user !== undefined && chat !== undefined) return { user, SignedIn: chat.SignedIn };
   }
   if (me.error.code !== "UNAUTHENTICATED") throw new Error(explain(me.error, "look"));
   const setup = await call("signIn.setup");

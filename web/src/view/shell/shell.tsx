@@ -159,17 +159,18 @@ function LinkBanner() {
           "there waits."}
       {!cutOff && late && away === undefined && "No answer yet from the node. What you send waits until there is one."}
       {link.status === "offline" && "You are offline. Messages are sent when the network is back."}
-      {link.status === "connecting" && "Reconnecting …"}
+      {link.status === "connecting" && (session.wasReached ? "Reconnecting …" : "Connecting …")}
       {waiting && (
         <>
           <span>
-            Connection lost. Reconnecting <span aria-hidden="true">in {seconds} s</span>
+            {session.wasReached ? "Connection lost. Reconnecting" : "The node does not answer. Trying again"} <span aria-hidden="true">in {seconds} s</span>
           </span>
           <button type="button" className="link" onClick={() => session.client.wake()}>
             Try now
           </button>
         </>
       )}
+      {!session.wasReached && <span>You see what this browser saw last. What you send waits.</span>}
       {isLong && <Elsewhere away={away} ask={held && !cutOff} />}
     </div>
   );

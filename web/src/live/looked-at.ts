@@ -1,0 +1,97 @@
+/** What a person saw last in this browser, for a start of the page without the node: who they are, their list of rooms,
+ *  and the ends of the rooms that they looked at. It goes when nobody is signed in any more. */
+import type { QueryClient, QueryKey } from "@tanstack/react-query";
+import { stateOf, type RoomInput, type RoomModel } from "../model/index.ts";
+import { forgetSeen, keepSeen, readSeen, seenNames } from "../wire/index.ts";
+import type { TopicStore } from "./topic-store.ts";
+
+/** Rooms that are kept. The one that was kept least lately goes first. */
+const roomsMax = 12;
+/** How long a change waits for others before it is kept. */
+const keepAfterMs = 2_000;
+
+const roomName = (room: string): string => `room/${room}`;
+
+/** Keeps what a session shows, and gives it back. */
+export class LookedAt {
+  readonly #queries: QueryClient;
+  readonly #keys: readonly QueryKey[];
+  /** What has changed and is not kept yet: how to read it, by its name. */
+  readonly #changed = new Map<string, () => unknown>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #stop: () => void;
+  #isClosed = false;
+
+  /** `keys`: the queries whose answers are kept. */
+  constructor(queries: QueryClient, keys: readonly QueryKey[]) {
+    this.#queries = queries;
+    this.#keys = keys;
+    for (const key of keys) void this.#giveBack(key);
+    const stopHearing = queries.getQueryCache().subscribe(({ type, query }) => {
+      const name = String(query.queryKey[0]);
+      if (type === "updated" && this.#keys.some(([key]) => key === name))
+        this.#keep(name, () => queries.getQueryData([name]));
+    });
+    const leave = (): void => this.#flush();
+    addEventListener("pagehide", leave);
+    this.#stop = () => {
+      stopHearing();
+      removeEventListener("pagehide", leave);
+    };
+  }
+
+  /** Shows a room as it was last, until the node has said how it is, and keeps how it changes. */
+  follow(room: string, store: TopicStore<RoomModel, RoomInput>): void {
+    void readSeen(roomName(room)).then((state) => {
+      if (this.#isClosed || state === undefined || store.latest.status !== "loading") return;
+      store.apply({ type: "state", state: state as NonNullable<ReturnType<typeof stateOf>> });
+    });
+    store.subscribe(() => {
+      if (store.latest.status === "refused") this.forget(room);
+      else this.#keep(roomName(room), () => stateOf(store.latest));
+    });
+  }
+
+  /** The person is not in a room any more. */
+  forget(room: string): void {
+    this.#changed.delete(roomName(room));
+    void forgetSeen(roomName(room));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#changed.clear();
+    this.#stop();
+  }
+
+  async #giveBack(key: QueryKey): Promise<void> {
+    const known = await readSeen(String(key[0]));
+    // As old as can be: the node is asked all the same.
+    if (!this.#isClosed && known !== undefined && this.#queries.getQueryData(key) === undefined)
+      this.#queries.setQueryData(key, known, { updatedAt: 1 });
+  }
+
+  #keep(name: string, read: () => unknown): void {
+    if (this.#isClosed) return;
+    this.#changed.set(name, read);
+    this.#timer ??= setTimeout(() => this.#flush(), keepAfterMs);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    for (const [name, read] of changed) {
+      const value = read();
+      if (value !== undefined) void keepSeen(name, value);
+    }
+    if (changed.some(([name]) => name.startsWith("room/"))) void this.#makeRoom();
+  }
+
+  async #makeRoom(): Promise<void> {
+    const rooms = await seenNames(roomName(""));
+    for (const oldest of rooms.slice(0, -roomsMax)) await forgetSeen(oldest);
+  }
+}
