@@ -27,12 +27,14 @@ import { gfmTable } from "micromark-extension-gfm-table";
 import { gfmTaskListItem } from "micromark-extension-gfm-task-list-item";
 import { EditMap } from "micromark-util-edit-map";
 import { markdownLimits } from "./limits.ts";
+import { formulaOf, formulas } from "./math.ts";
 import { isPlain, readPlain } from "./plain.ts";
 import { directionOf, textOf, visibleText, type Block, type Inline, type Link, type ListItem } from "./tree.ts";
 
 export { directionOf, textOf, visibleText, type Block, type Inline } from "./tree.ts";
 export { markdownLimits } from "./limits.ts";
 export { callerOf, mentionsIn, withAccounts, type Caller, type Mention, type People } from "./mentions.ts";
+export { formulaCharsMax, type Formula } from "./math.ts";
 export { isPlain } from "./plain.ts";
 
 type Nodes = ReturnType<typeof fromMarkdown>["children"][number];
@@ -86,6 +88,7 @@ const extensions = [
   gfmAutolinkLiteral(),
   withoutSwallowing,
   escapesOfMarks,
+  formulas,
 ];
 const mdastExtensions: TreeExtension[] = [
   gfmTableFromMarkdown(),
@@ -267,7 +270,7 @@ function toBlock(node: Nodes, source: Source): Block {
 }
 
 // What Markdown can use as marks. All else that can be seen must be seen.
-const marks = /[\s\p{Cc}*_~`#>+\-=|\\[\](){}!<:]/gu;
+const marks = /[\s\p{Cc}*_~`#>+\-=|\\[\](){}!<:$]/gu;
 
 /** Whether everything in the source but marks is seen in its block, in the same order, and the block is not empty. */
 function shown(written: string, block: Block): boolean {
@@ -341,6 +344,11 @@ function withoutBlankEnd(text: string): string {
   }
 }
 
+function codeOrFormula(text: string, written: string): Inline {
+  const formula = formulaOf(written);
+  return { kind: "code", text, ...(formula && { formula }) };
+}
+
 type Phrase = Extract<Nodes, { type: "paragraph" }>["children"][number];
 
 const inlines = (nodes: readonly Phrase[], source: Source): readonly Inline[] =>
@@ -349,7 +357,7 @@ const inlines = (nodes: readonly Phrase[], source: Source): readonly Inline[] =>
       case "text":
         return said(node.value, sliceOf(node, source), source, node.position?.start.offset ?? 0);
       case "inlineCode":
-        return { kind: "code", text: node.value };
+        return codeOrFormula(node.value, sliceOf(node, source));
       case "strong":
       case "emphasis":
         return { kind: node.type, children: inlines(node.children, source) };

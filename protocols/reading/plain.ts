@@ -4,6 +4,8 @@ import type { Prose } from "./tree.ts";
 const marked = new RegExp(
   [
     "[*_`~#>[\\]|\\\\]",
+    // A formula, or money.
+    "\\$\\S",
     "^\\s*(?:[-+]|\\d+[.)])\\s",
     "^\\s*---",
     // Code that is indented.

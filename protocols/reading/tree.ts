@@ -1,10 +1,19 @@
 /** What a text looks like once its Markdown is read: plain data, without a word of HTML. */
 
+import type { Formula } from "./math.ts";
+
 export type Inline =
   | Prose
-  | { readonly kind: "code"; readonly text: string }
+  | Code
   | { readonly kind: "strong" | "emphasis" | "deleted"; readonly children: readonly Inline[] }
   | Link;
+
+/** What is shown as it was written: code, or a formula in TeX. */
+export interface Code {
+  readonly kind: "code";
+  readonly text: string;
+  readonly formula?: Formula;
+}
 
 /** Words. */
 export interface Prose {

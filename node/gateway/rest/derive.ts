@@ -2,7 +2,7 @@
  *  needs is the row's, and what was changed leaves an entry in the audit with what differs, and is told.
  *
  *      row ──► method, path, schemas, permission ──► handler ──► audit: before, after ──► answer */
-import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from "fastify";
 import {
   allOperations,
   auditActionOf,

@@ -42,6 +42,25 @@ describe("text in messages", function () {
     await fixture.close();
   });
 
+  it("has formulas as formulas, by themselves and in lines, and nothing in them leads anywhere", async () => {
+    const { page } = ada;
+    await ada.api("POST", "/api/v1/rooms", { room: "maths", title: "Maths" });
+    for (const text of [
+      "The root $\\sqrt{x^2}$ of it",
+      "$$\n\\int_0^1 x\\,dx = \\frac{1}{2}\n$$",
+      "$\\href{https://example.org}{y}_1$ and $\\undefinedword{z}$",
+      "it costs $5 and $10",
+    ])
+      await ada.api("POST", "/api/v1/rooms/maths/messages", { text });
+    await page.goto(`${fixture.node.url}/room/maths`);
+    await rows(page).nth(0).locator("math msqrt").waitFor();
+    await rows(page).nth(1).locator("math[display=block] mfrac").waitFor();
+    await rows(page).nth(2).getByText("\\undefinedword{z}").waitFor();
+    expect(await rows(page).nth(2).locator("a[href*=example]").count()).to.equal(0);
+    expect(await seen(rows(page).nth(3))).to.include("it costs $5 and $10");
+    expect(await rows(page).nth(3).locator("math").count()).to.equal(0);
+  });
+
   it("is an invitation where nothing was said yet", async () => {
     const { page } = ada;
     await page.goto(`${fixture.node.url}/room/text`);

@@ -6,16 +6,15 @@ import { untilTrue } from "../../waits.ts";
 
 /** What the browser keeps for a start without the node. */
 const keptNames = (page: Page): Promise<readonly string[]> =>
-  page.evaluate(async () => {
+  page.evaluate<readonly string[]>(`(async () => {
     if (!(await caches.has("plexus-seen"))) return [];
     const kept = await (await caches.open("plexus-seen")).keys();
-    return kept.map(({ url }) => new URL(url).pathname.replace("/seen/", "")).toSorted();
-  });
+    return kept.map(({ url }) => new URL(url).pathname.replace("/seen/", ""));
+  })()`);
 const keptText = (page: Page, name: string): Promise<string> =>
-  page.evaluate(async (path) => {
-    const cache = await caches.open("plexus-seen");
-    return (await (await cache.match(path))?.text()) ?? "";
-  }, `/seen/${name}`);
+  page.evaluate<string>(`caches.match("/seen/${name}").then((kept) => kept?.text() ?? "")`);
+const keptFiles = (page: Page): Promise<number> =>
+  page.evaluate<number>(`caches.open("plexus-page").then((cache) => cache.keys()).then((files) => files.length)`);
 
 for (const [device, viewport] of [
   ["a desktop", { width: 1280, height: 800 }],
@@ -39,8 +38,7 @@ for (const [device, viewport] of [
       await line("said before").waitFor();
       await untilTrue("the browser keeps the room and the page", async () => {
         const names = await keptNames(page);
-        const made = await page.evaluate(async () => (await (await caches.open("plexus-page")).keys()).length);
-        return made > 5 && ["here", "me", "room/den", "rooms"].every((name) => names.includes(name));
+        return (await keptFiles(page)) > 5 && ["here", "me", "room/den", "rooms"].every((name) => names.includes(name));
       });
 
       expect(await node.end("SIGKILL")).to.equal(null);

@@ -3,7 +3,9 @@ import { array, assert as property, constantFrom, property as forAll, string, tu
 import {
   directionOf,
   markdownLimits,
+  mentionsIn,
   readMarkdown,
+  readText,
   visibleText,
   type Block,
   type Inline,
@@ -141,12 +143,53 @@ describe("Markdown in messages", () => {
     });
   });
 
+  it("reads formulas in TeX as what they are, and money, paths and programs as words", () => {
+    const formulas = (text: string): readonly string[] =>
+      readText(text).flatMap((block) =>
+        (block.kind === "quote" ? block.blocks : [block]).flatMap((one) =>
+          one.kind === "paragraph"
+            ? one.children.flatMap((child) =>
+                child.kind === "code" && child.formula !== undefined ? [`${child.formula}: ${child.text.trim()}`] : [],
+              )
+            : [],
+        ),
+      );
+    for (const [text, ...found] of [
+      ["so $x^2$, and $n$", "line: x^2", "line: n"],
+      ["where \\(a_1 + b\\) is\n\\[ \\frac{1}{2} \\\\ x \\]", "line: a_1 + b", "block: \\frac{1}{2} \\\\ x"],
+      ["$$\n\\begin{a}\n1 \\\\\n2\n\\end{a}\n$$", "block: \\begin{a}\n1 \\\\\n2\n\\end{a}"],
+      ["> $$a\n> = b$$", "block: a\n= b"],
+      ["($x$) 设\\(y\\)", "line: x", "line: y"],
+      ["*so* $a*b$ c*", "line: a*b"],
+      ["\\(a \\( b \\)", "line: b"],
+    ] as const)
+      expect(formulas(text), text).to.deep.equal(found);
+    for (const text of [
+      "costs $5 and $10",
+      "$5, or 5$.",
+      "US$5 and A$6",
+      "PATH=$HOME/bin:$PATH",
+      "f($a,$b) and {$c}",
+      "kill $$; echo $$",
+      "s/\\(a\\)/b/",
+      "C:\\(x86\\)",
+      "$$$",
+      "$x$$y$",
+      "\\$5 and 6$ x",
+      "`$x$`",
+      "$\nx$",
+      `$$${"x".repeat(5_000)}$$`,
+    ])
+      expect(formulas(text), text).to.deep.equal([]);
+    expect(mentionsIn(readText("$@ada = 1$ @ada"), () => "user/ada").map(({ at }) => at)).to.deep.equal([11]);
+  });
+
   it("shows every character of any text but the marks, in its order", () => {
     property(
       forAll(written, (text) => {
         const shown = seen(text);
         let at = 0;
-        for (const character of text.replaceAll(/[\s\p{Cc}*_~`#>+\-=|\\[\](){}!<:]/gu, "")) {
+        for (const character of text.replaceAll(/[\s\p{Cc}*_~`#>+\-=|\\[\](){}!<:$]/gu, "")) {
           const found = shown.indexOf(character, at);
           expect(
             found,
@@ -219,7 +262,7 @@ describe("Markdown in messages", () => {
       forAll(written, (text) => {
         const seenAtLast = growing(text);
         let at = 0;
-        for (const character of text.replaceAll(/[\s\p{Cc}*_~`#>+\-=|\\[\](){}!<:]/gu, "")) {
+        for (const character of text.replaceAll(/[\s\p{Cc}*_~`#>+\-=|\\[\](){}!<:$]/gu, "")) {
           const found = seenAtLast.indexOf(character, at);
           expect(found, `${JSON.stringify(character)} of ${JSON.stringify(text)}`).to.be.at.least(at);
           at = found + character.length;

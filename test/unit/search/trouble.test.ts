@@ -109,7 +109,7 @@ describe("search in trouble", () => {
       const table = openTable(file);
       const said = { actor: den, seq: 1, atMs: 1, author: "user/ada", text: "kangaroo", thread: 1, mentions: [] };
       table.begin(slot);
-      table.add(slot, [{ type: "said", said: { ...said, file: false, reaction: false } }]);
+      table.add(slot, [{ type: "said", said: { ...said, link: false, file: false, reaction: false } }]);
       const other = new DatabaseSync(file);
       other.exec("CREATE TRIGGER kept BEFORE DELETE ON author BEGIN SELECT RAISE(ABORT, 'no room'); END");
       table.forget(slot, [{ type: "gone", actor: den, from: 1, to: 2 }]);
@@ -157,6 +157,7 @@ describe("search in trouble", () => {
         text: "zebra",
         thread: seq,
         mentions: [],
+        link: false,
         file: false,
         reaction: false,
       });

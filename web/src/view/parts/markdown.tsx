@@ -1,5 +1,13 @@
 import { createContext, memo, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
-import { readMarkdown, textOf, type Block, type Inline, type Reading } from "../../../../protocols/reading/index.ts";
+import {
+  formulaCharsMax,
+  readMarkdown,
+  textOf,
+  type Block,
+  type Formula,
+  type Inline,
+  type Reading,
+} from "../../../../protocols/reading/index.ts";
 import { namedIn, type Calling, type Named } from "../../model/index.ts";
 import { readGrowing } from "../../model/growing.ts";
 import { useCopy } from "./clipboard.ts";
@@ -91,7 +99,11 @@ const BlockView = memo(function BlockView({
       );
     }
     case "code":
-      return <CodeBlock info={block.info} text={block.text} />;
+      return block.info === "math" && block.text.length <= formulaCharsMax ? (
+        <FormulaView text={block.text} formula="block" />
+      ) : (
+        <CodeBlock info={block.info} text={block.text} />
+      );
     case "table":
       return (
         // Focusable, because only then can a keyboard scroll what is too wide.
@@ -147,6 +159,8 @@ function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; read
       case "text":
         return <Words key={index} {...inline} named={names} />;
       case "code":
+        if (inline.formula !== undefined)
+          return <FormulaView key={index} text={inline.text} formula={inline.formula} />;
         return (
           <code key={index} dir="ltr">
             {inline.text}
@@ -182,6 +196,25 @@ function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; read
       }
     }
   });
+}
+
+const loadMaths = () => import("./maths.tsx");
+let maths: Awaited<ReturnType<typeof loadMaths>> | undefined;
+
+/** A formula, as it was written while what draws it is not there. */
+function FormulaView(props: { readonly text: string; readonly formula: Formula }) {
+  const [loaded, setLoaded] = useState(maths);
+  useEffect(() => {
+    if (loaded !== undefined) return;
+    loadMaths().then(
+      (module) => {
+        maths = module;
+        setLoaded(module);
+      },
+      () => undefined,
+    );
+  }, [loaded]);
+  return loaded === undefined ? <code dir="ltr">{props.text}</code> : <loaded.Maths {...props} />;
 }
 
 const loadHighlighter = () => import("./highlight.tsx");
