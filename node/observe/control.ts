@@ -26,7 +26,7 @@ import type { Clock, MemberRecord, Membership, NodeId, ObserveControl } from "..
 import { stepsOf, thinned, toldSeries, type History } from "./history.ts";
 import { observeLimits } from "./limits.ts";
 import type { Lines } from "./lines.ts";
-import { joinTallies, rowsOf, type CountedRequests, requestSteps } from "./requests.ts";
+import { joinTallies, rowsOf, type CountedRequests, requestSteps, unchangedOf } from "./requests.ts";
 import { earliest, type Spans } from "./spans.ts";
 
 type Member = Pick<MemberRecord, "node" | "name">;
@@ -54,7 +54,10 @@ export function createObserveControl(ports: {
     ok({ ...plain(own.lines.read(filter, { limit, ...(after !== undefined && { after }) })) }),
   );
   exchange.on("observe.history", ({ range, series, endMs }) => ok(own.history.read(range, series, endMs)));
-  exchange.on("observe.requests", (wanted) => ok({ rows: own.requests.read(wanted) }));
+  exchange.on("observe.requests", (wanted) =>
+    ok({ rows: own.requests.read(wanted).map(({ unchanged: _, ...row }) => row) }),
+  );
+  exchange.on("observe.unchanged", (wanted) => ok({ rows: unchangedOf(own.requests.read(wanted)) }));
   exchange.on("observe.traces", ({ limit, ...filter }) => ok({ spans: [...own.spans.entries(filter, limit)] }));
   exchange.on("observe.trace", ({ trace }) => ok({ spans: [...own.spans.of(trace)] }));
 
@@ -171,17 +174,35 @@ export function createObserveControl(ports: {
     );
     return { tallies: joinTallies(said.flatMap(([, { rows }]) => rows)), silent };
   };
+  /** How many requests were answered without a body, by name. A node of a version before counts none. */
+  const unchangedAt = async (
+    asked: readonly Member[],
+    wanted: Parameters<CountedRequests["read"]>[0],
+  ): Promise<ReadonlyMap<string, number>> => {
+    const { said } = await askAll(asked, async (member) =>
+      member.node === node
+        ? ok({ rows: unchangedOf(own.requests.read(wanted)) })
+        : exchange.call(member.node, "observe.unchanged", wanted, observeLimits.askMs),
+    );
+    const counts = new Map<string, number>();
+    for (const { name: called, unchanged } of said.flatMap(([, { rows }]) => rows))
+      counts.set(called, (counts.get(called) ?? 0) + unchanged);
+    return counts;
+  };
   const readRequests = async (query: RequestsQuery, asked: readonly Member[]): Promise<RequestsView> => {
     const { by = "route", range = "hour", text = "", order = "requests", limit = 50, charts = 0 } = query;
     const endMs = clock.nowMs();
-    const { tallies, silent } = await talliesOf(asked, { by, range, endMs });
+    const [{ tallies, silent }, unchanged] = await Promise.all([
+      talliesOf(asked, { by, range, endMs }),
+      unchangedAt(asked, { by, range, endMs }),
+    ]);
     const found = tallies.filter(({ name: called }) => finder(text)(called));
     const rows = rowsOf(found, order).slice(0, limit);
     const names = rows.slice(0, charts).map((row) => row.name);
     const drawn = names.length === 0 ? [] : (await talliesOf(asked, { by, range, endMs, names })).tallies;
     const withSteps = (row: RequestRow): RequestRow => {
       const steps = drawn.find((one) => one.name === row.name)?.steps;
-      return steps === undefined ? row : { ...row, steps };
+      return { ...row, unchanged: unchanged.get(row.name) ?? 0, ...(steps && { steps }) };
     };
     return { by, range, endMs, ...requestSteps(range), rows: rows.map(withSteps), total: found.length, silent };
   };

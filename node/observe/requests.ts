@@ -14,8 +14,6 @@ import { Spread } from "./spread.ts";
 interface RequestTally {
   readonly name: string;
   readonly requests: number;
-  /** A node of a version before counts none. */
-  readonly unchanged?: number;
   readonly refused: number;
   readonly limited: number;
   readonly failed: number;
@@ -29,6 +27,12 @@ interface RequestTally {
   };
 }
 
+/** Of those, how many were answered without a body. */
+interface Unchanged {
+  readonly name: string;
+  readonly unchanged: number;
+}
+
 /** Requests that are counted. */
 export interface CountedRequests extends RequestCounts {
   /** The tallies up to `endMs`. `names`: only these, with their figures over time. */
@@ -37,7 +41,7 @@ export interface CountedRequests extends RequestCounts {
     readonly range: HistoryRange;
     readonly endMs: number;
     readonly names?: readonly string[];
-  }): RequestTally[];
+  }): (RequestTally & Unchanged)[];
 }
 
 /** Length and number of steps of a range. */
@@ -143,7 +147,7 @@ function tallyOf(
   name: string,
   track: Track,
   { last, points, isDrawn }: { readonly last: number; readonly points: number; readonly isDrawn: boolean },
-): RequestTally {
+): RequestTally & Unchanged {
   const steps = Array.from({ length: points }, (_, index) => track.of(last - points + 1 + index));
   const figures = (of: keyof typeof at): number[] => steps.map((step) => step?.[at[of]] ?? 0);
   const sum = (of: keyof typeof at): number => figures(of).reduce((all, one) => all + one, 0);
@@ -170,6 +174,10 @@ function tallyOf(
 
 type Steps = NonNullable<RequestTally["steps"]>;
 
+/** What is told of those beside their tallies: the names with some. */
+export const unchangedOf = (tallies: readonly Unchanged[]): Unchanged[] =>
+  tallies.flatMap(({ name, unchanged }) => (unchanged > 0 ? [{ name, unchanged }] : []));
+
 /** Joins the tallies of several nodes to one for each name. Of times it keeps the worst. */
 export function joinTallies(tallies: readonly RequestTally[]): readonly RequestTally[] {
   const joined = new Map<string, RequestTally>();
@@ -185,7 +193,6 @@ function together(one: RequestTally, other: RequestTally): RequestTally {
   return {
     name: one.name,
     requests: one.requests + other.requests,
-    unchanged: (one.unchanged ?? 0) + (other.unchanged ?? 0),
     refused: one.refused + other.refused,
     limited: one.limited + other.limited,
     failed: one.failed + other.failed,

@@ -59,6 +59,15 @@ export const observeMessages = {
     },
     closed({ rows: Type.Array(tally, { maxItems: wireLimits.requestNamesMax }) }),
   ),
+  /** Of the same, how many were answered without a body because the program had the answer. Apart, because a node of a
+   *  version before takes no more in a row than it knows. */
+  "observe.unchanged": call(
+    "control",
+    { by: requestBy, range: historyRange, endMs: count },
+    closed({
+      rows: Type.Array(closed({ name: requestName, unchanged: amount }), { maxItems: wireLimits.requestNamesMax }),
+    }),
+  ),
   /** Figures of the node over a time. */
   "observe.history": call(
     "control",

@@ -78,7 +78,7 @@ for (const [device, viewport] of [
       await page.goto(`${node.url}/room/own`);
       await page.getByRole("textbox", { name: "Message #Own" }).waitFor();
       await untilTrue("the browser keeps the room", async () => (await keptNames(page)).includes("room/own"));
-      await page.goto(`${node.url}/settings`);
+      await page.goto(`${node.url}/settings/profile`);
       await page.getByRole("main").getByRole("button", { name: "Sign out" }).click();
       await page.getByRole("button", { name: "Sign in", exact: true }).waitFor();
       await untilTrue("nothing is kept", async () => (await keptNames(page)).length === 0);

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { countRequests, joinTallies } from "../../../node/observe/requests.ts";
+import { countRequests } from "../../../node/observe/requests.ts";
 import { isNamed } from "../../../node/gateway/edge/unchanged.ts";
 import { startFixture, type Fixture } from "./fixture.ts";
 
@@ -48,10 +48,5 @@ describe("gateway: answers that a program has already", () => {
   it("are compared as names, weak or not", () => {
     for (const header of ['W/"a"', '"a"', '"b" , W/"a"', "*"]) expect(isNamed(header, 'W/"a"'), header).to.equal(true);
     for (const header of [undefined, "", "a", '"b"', '"A"']) expect(isNamed(header, 'W/"a"'), header).to.equal(false);
-  });
-
-  it("of nodes of a version before are counted as none", () => {
-    const of = { name: "x", requests: 1, refused: 0, limited: 0, failed: 0, sumMs: 1, p99Ms: 1 };
-    expect(joinTallies([of, { ...of, unchanged: 1 }])[0]).to.include({ requests: 2, unchanged: 1 });
   });
 });

@@ -62,6 +62,7 @@ describe("what came of requests", () => {
     expect(counts.read({ by: "kind", range: "hour", endMs: nowMs + 1 })).to.deep.include({
       name: "room",
       requests: 2,
+      unchanged: 0,
       refused: 0,
       limited: 0,
       failed: 1,
@@ -112,11 +113,13 @@ describe("what came of requests", () => {
     own["a"]!.requests.took("route", "GET /slow", 900, "done");
     own["b"]!.requests.took("route", "GET /slow", 100, "limited");
     for (let at = 0; at < 9; at += 1) own["b"]!.requests.took("route", "GET /often", 2, at === 0 ? "failed" : "done");
+    for (const at of ["a", "b", "b"]) own[at]!.requests.took("route", "GET /slow", 500, "unchanged");
     const view = await read({ charts: 1, limit: 50 });
     expect(view).to.include({ by: "route", range: "hour", stepMs: requestFineStepMs, total: 2 });
-    expect(view.rows.map(({ name, requests, limited, failed }) => [name, requests, limited, failed])).to.deep.equal([
-      ["GET /often", 9, 0, 1],
-      ["GET /slow", 2, 1, 0],
+    const told = view.rows.map((row) => [row.name, row.requests, row.unchanged, row.limited, row.failed]);
+    expect(told).to.deep.equal([
+      ["GET /often", 9, 0, 0, 1],
+      ["GET /slow", 5, 3, 1, 0],
     ]);
     expect(view.rows[0]?.steps?.requests.at(-1)).to.equal(9);
     expect(view.rows[1]).to.not.have.property("steps");
@@ -125,10 +128,10 @@ describe("what came of requests", () => {
     expect(slow?.p99Ms, "the worst of both nodes").to.be.within(900, 1_100);
     expect(slow?.steps?.limited.at(-1)).to.equal(1);
     expect((await read({ text: "oft" })).rows.map(({ name }) => name)).to.deep.equal(["GET /often"]);
-    expect((await read({ node: "a" })).rows.map(({ requests }) => requests)).to.deep.equal([1]);
+    expect((await read({ node: "a" })).rows.map(({ requests }) => requests)).to.deep.equal([2]);
     links.cut("id-of-a", "id-of-b");
     const alone = await read({});
     expect(alone.silent.map(({ node }) => node)).to.deep.equal(["b"]);
-    expect(alone.rows.map(({ requests }) => requests)).to.deep.equal([1]);
+    expect(alone.rows.map(({ requests, unchanged }) => [requests, unchanged])).to.deep.equal([[2, 1]]);
   });
 });
