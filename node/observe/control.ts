@@ -55,7 +55,7 @@ export function createObserveControl(ports: {
   );
   exchange.on("observe.history", ({ range, series, endMs }) => ok(own.history.read(range, series, endMs)));
   exchange.on("observe.requests", (wanted) =>
-    ok({ rows: own.requests.read(wanted).map(({ unchanged: _, ...row }) => row) }),
+    ok({ rows: own.requests.read(wanted).map(({ unchanged: __, ...row }) => row) }),
   );
   exchange.on("observe.unchanged", (wanted) => ok({ rows: unchangedOf(own.requests.read(wanted)) }));
   exchange.on("observe.traces", ({ limit, ...filter }) => ok({ spans: [...own.spans.entries(filter, limit)] }));

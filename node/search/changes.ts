@@ -57,7 +57,10 @@ export function changeOf(actor: ActorId, key: string, read: () => unknown): Chan
   const { author, text, atMs, deletedAtMs, replyTo: thread = seq, mentions = [], files } = value as RoomMessage;
   if (deletedAtMs !== undefined) return { type: "gone", actor, from: seq, to: seq + 1 };
   const has = { link: hasLink(text), file: hasFile(value), reaction: hasReaction(value) };
-  return { type: "said", said: { actor, seq, atMs, author, text: searchedText(text, files), thread, mentions, ...has } };
+  return {
+    type: "said",
+    said: { actor, seq, atMs, author, text: searchedText(text, files), thread, mentions, ...has },
+  };
 }
 
 /** Undefined: it cannot be read, or is nothing that was said. One record costs no other its place in the index. */

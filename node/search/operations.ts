@@ -28,7 +28,17 @@ import {
 } from "../../protocols/index.ts";
 import { searchLimits } from "./limits.ts";
 import type { SearchParts } from "./ports.ts";
-import { cursorOf, hasFile, hasLink, hasReaction, readCursor, searchedText, type Beside, type Hit, type Query } from "./query.ts";
+import {
+  cursorOf,
+  hasFile,
+  hasLink,
+  hasReaction,
+  readCursor,
+  searchedText,
+  type Beside,
+  type Hit,
+  type Query,
+} from "./query.ts";
 
 /** The handler. */
 export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperations> {

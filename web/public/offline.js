@@ -68,7 +68,8 @@ async function file(event) {
 async function keep(cache, request, answer) {
   await cache.put(request, answer);
   const names = await cache.keys();
-  for (const oldest of names.filter(({ url }) => url.includes("/assets/")).slice(0, -filesMax)) await cache.delete(oldest);
+  for (const oldest of names.filter(({ url }) => url.includes("/assets/")).slice(0, -filesMax))
+    await cache.delete(oldest);
 }
 
 async function keepAll(urls) {

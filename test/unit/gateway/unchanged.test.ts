@@ -30,7 +30,11 @@ describe("gateway: answers that a program has already", () => {
       expect(again.headers.get("etag")).to.equal(name);
     }
     const told = counts.read({ by: "route", range: "hour", endMs: 2_000 });
-    expect(told.find(({ name }) => name === "GET /api/v1/models")).to.include({ requests: 2, unchanged: 1, refused: 0 });
+    expect(told.find(({ name }) => name === "GET /api/v1/models")).to.include({
+      requests: 2,
+      unchanged: 1,
+      refused: 0,
+    });
   });
 
   it("are sent whole when they differ, and refusals have no name", async () => {

@@ -196,7 +196,7 @@ describe("a room as the page knows it", () => {
     const inputs: RoomInput[] = [
       posted(message(4, { author: ada, mentions: [bob] })),
       posted(message(5, { replyTo: 2 })),
-      { type: "event", event: { type: "deleted", message: message(3, { text: "", deletedAtMs: 9 }) } },
+      { type: "event", event: { type: "deleted", message: message(3, { text: "", deletedAtMs: 9 }), by: bob } },
       { type: "posting", post: mine },
       { type: "chose", seq: 2, choices: [1] },
     ];

@@ -163,7 +163,8 @@ function LinkBanner() {
       {waiting && (
         <>
           <span>
-            {session.wasReached ? "Connection lost. Reconnecting" : "The node does not answer. Trying again"} <span aria-hidden="true">in {seconds} s</span>
+            {session.wasReached ? "Connection lost. Reconnecting" : "The node does not answer. Trying again"}{" "}
+            <span aria-hidden="true">in {seconds} s</span>
           </span>
           <button type="button" className="link" onClick={() => session.client.wake()}>
             Try now
