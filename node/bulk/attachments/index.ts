@@ -58,7 +58,7 @@ export function createAttachments(
   repeat("move", limits.roundEveryMs, move);
   repeat("sweep", limits.sweepEveryMs, sweep);
   return {
-    blobs: { put: copies.put, forget: copies.forget, read: reading.read },
+    blobs: { ...copies, read: reading.read },
     move,
     sweep,
     stop() {

@@ -11,7 +11,7 @@ export interface AttachmentPorts {
   readonly owned: Pick<OwnedBlobs, "pairs" | "isFor">;
   readonly stripes: Pick<Stripes, "put" | "keep" | "read" | "release" | "inspect">;
   /** Asks a room, or a holder. */
-  ask(to: ActorId, message: Asked, timeoutMs: number): Promise<Result<unknown>>;
+  readonly ask: (to: ActorId, message: Asked, timeoutMs: number) => Promise<Result<unknown>>;
   /** How many of its shards a new stripe of a class may lose; undefined: none can be put now. */
   losses(name: string): number | undefined;
   /** How many nodes have copies of what belongs to an actor, or are to have them, where this node owns it. */
@@ -19,7 +19,7 @@ export interface AttachmentPorts {
   /** Whether every member knows how to read stripes. */
   isReadByAll(): boolean;
   /** The holders that this node owns. */
-  holders(): readonly ActorId[];
+  readonly holders: () => readonly ActorId[];
   readonly pacing?: PutPacing;
   readonly clock: Clock;
   readonly log: Log;
