@@ -12,12 +12,14 @@
  *        topics.ts       what is followed, and from where
  *        commands.ts     what commands take and answer, from the rows in `protocols/`
  *      people.ts       how people are called
+ *      missed.ts       what was missed, marked as read
  *
  *  Socket, clock, chance and storage are ports (`ports.ts`): `standard.ts` has them for browsers and for Node, tests
  *  simulate them. Why it repeats what it repeats: docs/decisions/0024-one-client-library.md. */
 export { Client, type Activity, type ClientOptions, type Link } from "./client.ts";
 export type { Streams } from "./commands.ts";
 export type { At } from "./connection.ts";
+export { markMissed, type Markers } from "./missed.ts";
 export { People, type PeoplePorts, type Person } from "./people.ts";
 export { clientLimits } from "./limits.ts";
 export type { ClientPorts, NodeStorage, Socket } from "./ports.ts";

@@ -302,6 +302,14 @@ export const fields: readonly Field[] = [
     needs: "cluster.own",
   },
   {
+    name: "webPush",
+    variable: "PLEXUS_WEB_PUSH",
+    form: "text",
+    live: true,
+    says: "whether people are told in browsers whose page is closed: on or off",
+    needs: "people.admit",
+  },
+  {
     name: "backupFolders",
     variable: "PLEXUS_BACKUP_FOLDERS",
     form: "list",

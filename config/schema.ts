@@ -295,6 +295,8 @@ export const configSchema = schema.object({
       description: "an address without a slash at its end, like https://chat.example.org or https://example.org/chat",
     }),
   ),
+  /** Whether people are told in browsers whose page is closed, by the push services of these browsers. */
+  webPush: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** Passwords that nobody may take: one a line, or SHA-1 hashes. */
   leakedPasswords: Type.Optional(path),
   /** Folders on this machine in which admins may keep backups; the operator's commands may use any. */
@@ -395,6 +397,7 @@ export const configDefaults = {
   ollamaRegistry: "https://registry.ollama.ai",
   finding: { mdns: false, dns: [], dnsServers: [], accept: "none" },
   signUp: "open",
+  webPush: "on",
   signUpDomains: [],
   files: { scan: true, withoutScanner: "allow" },
   mesh: { host: "127.0.0.1", announce: [], peers: [], mdns: false },

@@ -158,6 +158,13 @@ export const errorTable = {
       "Another account has this mail address. " +
       "Sign in with that account; if you forgot its password, ask for a link by mail.",
   },
+  PUSH_OFF: {
+    outcome: "failed",
+    http: 409,
+    help:
+      "This node sends no notices to browsers whose page is closed: its setting `webPush` is off. " +
+      "An admin turns it on: `plexus config set webPush on`.",
+  },
   MAIL_OFF: {
     outcome: "failed",
     http: 409,

@@ -45,6 +45,15 @@ export const wireLimits = {
   searchPassageChars: 400,
   /** Characters of `cursor`; a longer one is refused: `BAD_REQUEST`. */
   searchCursorCharsMax: 200,
+  /** Browsers that take notices for one account while their page is closed; one more is refused:
+   *  `LIMIT_REACHED`. */
+  pushDevicesMax: 10,
+  /** A longer address of a browser's push service is refused with `BAD_REQUEST`. */
+  pushEndpointCharsMax: 1_000,
+  /** Lines of each room and thread when what was missed is asked for; more cannot be asked for: `BAD_REQUEST`. */
+  catchUpLinesMax: 40,
+  /** The same when the request names no number. */
+  catchUpLinesDefault: 3,
   /** A page ends before its entries take more bytes, and says that there are more; it has at least one entry. */
   pageBytesMax: 2 * 1024 * 1024,
   /** Content of one message between nodes. A larger command or answer is refused with `TOO_LARGE`; a larger event is

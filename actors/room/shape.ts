@@ -112,6 +112,8 @@ export type RoomChange =
       readonly thread?: number;
       /** Whether the member follows the thread from now on. To nodes of versions before it is read, and no more. */
       readonly follow?: boolean;
+      /** The marker of the thread goes back. Nodes of versions before leave it where it is. */
+      readonly back?: true;
       /** What does not count behind the marker, as the records say. Absent: what is in memory says it. */
       readonly own?: number;
       readonly quiet?: number;

@@ -41,6 +41,7 @@ import {
   withFollower,
   withoutReader,
   withRead,
+  withUnread,
   type Thread,
 } from "./threads.ts";
 import { answeringOf, askedAfter } from "./answering.ts";
@@ -343,7 +344,7 @@ type Marked = Exclude<
 
 /** The room after a marker has moved. */
 export function evolveMarked(room: Room, change: Marked): Room {
-  const { member: principal, seq, thread, follow } = change;
+  const { member: principal, seq, thread, follow, back } = change;
   const member = entryOf(room.members, principal);
   if (member === undefined) return room;
   if (thread !== undefined && follow !== undefined)
@@ -351,7 +352,8 @@ export function evolveMarked(room: Room, change: Marked): Room {
   const behind = room.recent.filter((message) => message.seq > seq);
   const { calledSeq: _, ...looked } = member;
   if (thread !== undefined) {
-    const threads = withRead(room.threads, thread, principal, seq, quietBehind(room, thread, seq));
+    const moved = back === true ? withUnread : withRead;
+    const threads = moved(room.threads, thread, principal, seq, quietBehind(room, thread, seq));
     return withThreads({ ...room, members: withEntry(room.members, principal, looked) }, threads);
   }
   const all = room.quiet ?? 0;

@@ -99,6 +99,15 @@ export const withRead = (threads: Threads, root: number, principal: string, seq:
     return { ...thread, readers: { ...thread.readers, [principal]: { ...reader, readSeq: seq, read } } };
   });
 
+/** The threads after somebody's marker in one went back to an answer. `behind` as above. */
+export const withUnread: typeof withRead = (threads, root, principal, seq, behind) =>
+  threads?.map((thread) => {
+    const reader = thread.readers[principal];
+    if (thread.root !== root || reader === undefined || seq >= reader.readSeq) return thread;
+    const read = Math.min(reader.read, Math.max(0, thread.quiet - behind));
+    return { ...thread, readers: { ...thread.readers, [principal]: { ...reader, readSeq: seq, read } } };
+  });
+
 /** The threads after somebody said whether to follow one: all that is in it counts as read. */
 export function withFollower(threads: Threads, root: number, principal: string, follow: boolean): Threads {
   return threads?.map((thread) => {

@@ -13,7 +13,7 @@ import { evolveMarked, isOwn, messageKey, recentFrom, unreadFor } from "./state.
 import type { Room, RoomChange } from "./shape.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
 import { entryOf } from "./members.ts";
-import { hasPlace } from "./threads.ts";
+import { hasPlace, threadsFor } from "./threads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type MarkRead = Extract<Command, { type: "markRead" }>;
@@ -43,9 +43,10 @@ function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Effects {
   return move(room, turn.from, Math.max(seq, readSeq), turn);
 }
 
-/** Moves the sender's read marker back before a message. Error: NOT_FOUND. */
-function markUnread(room: Room, seq: number, turn: Turn): Effects {
+/** Moves the sender's read marker back before a message, of the room or of a thread. Error: NOT_FOUND. */
+function markUnread(room: Room, { seq, thread }: Extract<Command, { type: "markUnread" }>, turn: Turn): Effects {
   if (seq < 1 || seq > room.messageSeq) return [refuse("NOT_FOUND", { seq })];
+  if (thread !== undefined) return unmarkThread(room, thread, seq - 1, turn);
   const readSeq = entryOf(room.members, turn.from)?.readSeq ?? 0;
   return seq > readSeq ? [reply(unreadFor(room, turn.from))] : move(room, turn.from, seq - 1, turn);
 }
@@ -63,6 +64,22 @@ function markThread(room: Room, root: number, seq: number, turn: Turn): Effects 
   return [
     persist({ type: "readMarked", member: turn.from, seq, thread: root }),
     ...told(turn, { type: "roomRead", room: turn.key, seq, thread: root }),
+    reply(answer),
+  ];
+}
+
+function unmarkThread(room: Room, root: number, seq: number, turn: Turn): Effects {
+  const reader = room.threads?.find((thread) => thread.root === root)?.readers[turn.from];
+  if (reader === undefined)
+    return [refuse("NOT_FOUND", { thread: root, reason: "you do not follow it, or nobody has written in it lately" })];
+  const answer: RoomRead = { ...unreadFor(room, turn.from), readSeq: Math.min(seq, reader.readSeq), thread: root };
+  if (seq >= reader.readSeq) return [reply(answer)];
+  const change = { type: "readMarked", member: turn.from, seq, thread: root, back: true } as const;
+  const { own } =
+    threadsFor(evolveMarked(room, change).threads, turn.from).find((thread) => thread.root === root) ?? {};
+  return [
+    persist(change),
+    ...told(turn, { type: "roomRead", room: turn.key, seq, thread: root, ...(own && { own }) }),
     reply(answer),
   ];
 }
@@ -147,5 +164,5 @@ function moved(room: Room, change: Extract<RoomChange, { type: "readMarked" }>, 
 export const unreadHandlers = {
   markRead,
   followThread,
-  markUnread: (room, { seq }, turn) => markUnread(room, seq, turn),
+  markUnread,
 } satisfies Partial<MemberHandlers>;

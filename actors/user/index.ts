@@ -4,7 +4,7 @@
  *  other actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `sidebar.ts`, `later.ts`,
- *  `saved.ts`, `notifications.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
+ *  `saved.ts`, `notifications.ts`, `push.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
 import {
   defaultRole,
   isAdminBy,
@@ -34,6 +34,7 @@ import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, setAvatar, setProfile, setStatus } from "./profile.ts";
 import { notificationHandlers } from "./notifications.ts";
+import { pushHandlers, pushWatched } from "./push.ts";
 import { savedHandlers } from "./saved.ts";
 import { setSidebar } from "./sidebar.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
@@ -76,12 +77,15 @@ export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote
   decide,
   evolve,
   record,
-  recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
-  pending: (state) => state.outbox.entries.length > 0,
+  recover: (state, turn) => [...recoverOutbox(state.outbox, turn.self), ...(hasPushes(state) ? [pushWatched] : [])],
+  // Somebody who is told while away is followed wherever their account comes up.
+  pending: (state) => state.outbox.entries.length > 0 || hasPushes(state),
   blobs: ({ account }) => (account?.avatar === undefined ? [] : [account.avatar.hash]),
   restored: (state) => ({ ...state, head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) }),
   notes: { initial: () => noNotes, evolve: (notes, change) => ({ ...notes, ...change }) },
 };
+
+const hasPushes = ({ account }: UserState): boolean => (account?.pushes?.length ?? 0) > 0;
 
 function decide(state: UserState, message: Incoming | Signal, turn: Here): Effects {
   const refusal = refuseSource(userCommands, message, turn.from);
@@ -149,6 +153,7 @@ const forGateway: PersonHandlers<Exclude<FromGateway["type"], BeforeAccount>> = 
   ...contactHandlers,
   ...endingHandlers,
   ...factorHandlers,
+  ...pushHandlers,
   openSession: ({ state, account }, message, turn) => openSession(state, account, message, turn),
   listSessions: ({ state, account }, _, turn) => [reply(personView(state, account, turn.nowMs))],
   endSession: ({ state, account }, { id }, turn) => endSession(state, account, id, turn),
@@ -217,10 +222,10 @@ function setAdmin(
 function fromRoom(state: UserState, account: Account, message: FromRoom, turn: Here): Effects {
   const { type, room } = message;
   if (type === "roomRead") {
-    const { seq, thread, unread } = message;
+    const { seq, thread, unread, own } = message;
     const ofRoom: UserSignal = { type, room, seq, ...(unread && { unread }) };
     const signal: UserSignal | ThreadSignal =
-      thread === undefined ? ofRoom : { type: "threadRead", in: room, of: thread, seq };
+      thread === undefined ? ofRoom : { type: "threadRead", in: room, of: thread, seq, ...(own && { own }) };
     return [publish(signal), reply({})];
   }
   if (type === "threadFollowed") {

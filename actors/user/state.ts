@@ -13,6 +13,8 @@ import {
   type Notice,
   type Passkey,
   type PersonStatus,
+  type PushDevice,
+  type PushPlace,
   type SavedMessage,
   type Session,
   type NotificationRules,
@@ -80,6 +82,9 @@ export interface HeldLater extends Later {
   readonly entry?: number;
 }
 
+/** A browser that takes notices, and the session in which it was added. */
+export type HeldPush = PushDevice & PushPlace & { readonly session: string };
+
 /** What exists once somebody signed up. */
 export interface Account {
   readonly displayName: string;
@@ -121,6 +126,8 @@ export interface Account {
   readonly laterIds?: number;
   /** Messages that are saved for later, the newest last. */
   readonly saved?: readonly SavedMessage[];
+  /** Browsers that take notices while their page is closed, the newest last. */
+  readonly pushes?: readonly HeldPush[];
   /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
    *  since. */
   readonly linkUsedAtMs?: number;
@@ -173,6 +180,7 @@ type Settable = Pick<
   | "later"
   | "laterIds"
   | "saved"
+  | "pushes"
 >;
 type FactorSet = { readonly [Name in keyof Settable]?: Settable[Name] | null };
 

@@ -75,6 +75,7 @@ export const commands = {
   keep: row("N", "", "save message N for later"),
   saved: row("", "", "the messages that you have saved, by numbers"),
   unsave: row("NUMBER", "", "take off what /saved lists under this number"),
+  catchup: row("", "[read|undo]", "what you have missed; read: mark it as read; undo: take that back"),
   unread: row("N", "", "mark message N and all later ones as unread"),
   agents: row("", "", "your agents"),
   agent: row("NAME", "[PERSONA]", "talk to your agent; with a persona, create it first"),

@@ -2,6 +2,7 @@ import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
 import type {
   CatalogRow,
+  CatchUp,
   FoundMessage,
   MessageSearch,
   ModelInfo,
@@ -16,6 +17,7 @@ import { cliLimits } from "../limits.ts";
 import { Account } from "./account.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { didYouMean } from "../models/suggest.ts";
+import { CatchingUp } from "./catching-up.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
@@ -173,8 +175,8 @@ const nowhere: Here = {
   saidBehind: () => undefined,
 };
 
-/** Builds a conversation over a client that is connected. */
-export function createConversation(options: {
+/** What a conversation is made of. */
+interface ConversationOptions {
   readonly user: string;
   readonly client: Pick<Client, "at" | "call" | "follow" | "link" | "look">;
   readonly screen: Screen;
@@ -185,14 +187,21 @@ export function createConversation(options: {
   publicRooms(): Promise<Result<{ readonly rows: readonly CatalogRow[] }>>;
   /** Finds messages. */
   search(fields: MessageSearch): Promise<Result<SearchPage>>;
+  /** What was missed. */
+  missed(): Promise<Result<CatchUp>>;
   readonly files: FilePort;
   /** The models of the cluster. */
   models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
-}): Conversation {
+}
+
+/** Builds a conversation over a client that is connected. */
+export function createConversation(options: ConversationOptions): Conversation {
   const { user, client, screen, names } = options;
   const printer = createPrinter(screen, options.json);
   const { color, dim, remark, show } = printer;
   const finder = new Finder((fields) => options.search(fields), { me: `user/${user}`, printer, names });
+  const keep = (found: readonly FoundMessage[]): void => finder.keep(found);
+  const catching = new CatchingUp(() => options.missed(), client, { printer, names, keep });
   const look: Look = { color, who: names.who, said: names.said };
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
@@ -422,6 +431,8 @@ export function createConversation(options: {
         return showMessages(first, "around");
       case "thread":
         return showMessages(first, "thread");
+      case "catchup":
+        return cameTo(await catching.run(line.rest.trim(), look));
       case "search":
         return stepOf(await finder.search(line.rest, look));
       case "found":

@@ -124,6 +124,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     names: new Names(peopleOf(client, token), flags.json, (text) => peopleLike(client, token, text)),
     publicRooms: () => asksTo({ url: client.at.url, token })("rooms"),
     search: (fields) => callsTo({ url: client.at.url, token })("search.messages", fields),
+    missed: () => callsTo({ url: client.at.url, token })("catchUp.show", {}),
     files: filesOf(() => ({ url: client.at.url, token })),
     models: () => callsTo({ url: client.at.url, token })("models.list"),
   });

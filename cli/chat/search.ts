@@ -40,6 +40,11 @@ export class Finder {
     return answer;
   }
 
+  /** Numbers go to these from now on. */
+  keep(found: readonly FoundMessage[]): void {
+    this.#found = found;
+  }
+
   /** The message with a number. */
   find(number: string): FoundMessage | Wrong {
     const one = /^\d{1,3}$/.test(number) ? this.#found[Number(number) - 1] : undefined;

@@ -58,6 +58,7 @@ import { commandLimits } from "./limits.ts";
 import { listenForNodes } from "./listening.ts";
 import { openMachine, type Machine } from "./machine.ts";
 import { openBranding } from "../cluster/facts/branding.ts";
+import { openPush } from "./parts/push.ts";
 import { openMail } from "./parts/mail.ts";
 import { byWordOfThird, createMeshPort, type MeshPort } from "./start/mesh-port.ts";
 import { openModels, type NodeModels } from "./models/models.ts";
@@ -424,13 +425,7 @@ async function start(
 
   const branding = openBranding(peer.directory);
   stops.add(() => branding.stop());
-  const mail = openMail(live, {
-    brand: () => branding.current().name,
-    machine,
-    peer,
-    secrets,
-    name: member.name,
-  });
+  const mail = openMail(live, { brand: () => branding.current().name, machine, peer, secrets, name: member.name });
   stops.add(() => mail.stop());
   const watcher = openWatch(config, {
     machine,
@@ -481,6 +476,7 @@ async function start(
     ...(tls && { tls }),
     namedSecrets: secretsControl(secrets, { peer, mail: mail.settings }),
     mail,
+    push: openPush({ live, machine, node, peer, secrets }),
     branding,
     threats,
     secrets,

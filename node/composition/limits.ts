@@ -9,6 +9,14 @@ export const startLimits = {
   adminLookMs: 5_000,
 } as const;
 
+/** Notices to browsers whose page is closed. */
+export const pushSendLimits = {
+  /** A push service that has not answered after this long is asked again later. */
+  pushTimeoutMs: 10_000,
+  /** How long a push service may take the cluster's word that it is the cluster; the standard allows a day. */
+  pushWordMs: 12 * 3_600_000,
+} as const;
+
 /** The commands of backups at one node. */
 export const commandLimits = {
   /** Tasks (runs, checks, recalls, removals) that a node remembers, the running one among them; of older ones

@@ -63,6 +63,7 @@ import { handleThreats } from "../threats/index.ts";
 import { handleBudgets, handleUsage } from "../inference/usage/index.ts";
 import { handleSearch, type Search } from "../search/index.ts";
 import { handleTasks } from "../tasks/index.ts";
+import { handleCatchUp } from "../telling/index.ts";
 import { handleAlerts, handlePlaybooks, handleWatch } from "../watch/index.ts";
 
 /** What every node has that answers operations. */
@@ -188,6 +189,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...(at.observe && handleObserve(at.observe)),
     ...(at.profiles && handleProfiles(at.profiles)),
     ...(peer.search && handleSearch({ kernel, clock: at.clock, limits, find: peer.search.find })),
+    ...handleCatchUp({ kernel, clock: at.clock, limits }),
     ...handleTasks({ ask, cluster: control, tasks: at.tasks }),
     ...settingsHandlers(peer, at),
     ...watchHandlers(peer, at, ask),

@@ -81,6 +81,7 @@ import type { FileSettings } from "../scanning/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./parts/data-age.ts";
+import type { PushCalls } from "./parts/push-calls.ts";
 import { createModelPart } from "./models/model-calls.ts";
 import { watchFacts, type ClusterFacts } from "./parts/facts.ts";
 import { openDirectory } from "./directory/place.ts";
@@ -196,6 +197,8 @@ export interface Peer extends Omit<ClusterFacts, "identityRule"> {
   readonly search?: Search;
   /** What a route would do with a question. */
   readonly explainRoute: ModelCalls["explainRoute"];
+  /** Accounts that come up here and have somebody to tell while away. */
+  readonly pushCalls: PushCalls;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** The leader of a replicated directory, as far as is known. */
@@ -460,7 +463,7 @@ export function createPeer(options: PeerOptions): Peer {
       return work.filter((slot) => ownsSlot(table, node, slot));
     },
     ...models.ofKernel,
-    publisher: routing.hub,
+    publisher: models.ofPeer.pushCalls.over(routing.hub),
     ...world,
     ...(limits.kernel && { limits: limits.kernel }),
   });
@@ -535,7 +538,7 @@ export function createPeer(options: PeerOptions): Peer {
     ...watched.facts,
     quality,
     ...(search && { search }),
-    explainRoute: models.explainRoute,
+    ...models.ofPeer,
     place: placed.place,
     lead: placed.lead,
     directoryAway,

@@ -38,6 +38,7 @@ type TakenOver = Pick<
   | "threats"
   | "secrets"
   | "mail"
+  | "push"
   | "branding"
 >;
 
@@ -54,6 +55,7 @@ const takenOver = (at: TakenOver): TakenOver => ({
   ...(at.threats && { threats: at.threats }),
   ...(at.secrets && { secrets: at.secrets }),
   ...(at.mail && { mail: at.mail }),
+  ...(at.push && { push: at.push }),
   ...(at.branding && { branding: at.branding }),
 });
 

@@ -78,6 +78,8 @@ import { createSubscribers } from "./feeds/subscribers.ts";
 import { addEvents } from "./wires/events.ts";
 import type { GrpcListener } from "./wires/grpc.ts";
 import { addSockets } from "./wires/sockets.ts";
+import { handlePush } from "./own/push.ts";
+import { createPush } from "./push/index.ts";
 import { createDevice, createIds } from "./identity/tokens.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
@@ -90,7 +92,7 @@ export { toldOf } from "./edge/refusals.ts";
 export { tellByMail } from "./identity/mail.ts";
 export { isRange } from "./identity/rights.ts";
 export { createAddressRule } from "./edge/addresses.ts";
-export type { ControlAddress, MailPort } from "./ports.ts";
+export type { ControlAddress, MailPort, PushPort } from "./ports.ts";
 
 const none: readonly string[] = [];
 
@@ -130,6 +132,7 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...(at.mail && handleMail(at, accounts, at.mail)),
     ...handleProgramKeys(at, accounts),
     ...handleAccount(at, accounts),
+    ...handlePush(at),
     ...handleDeletion(at),
     ...handleFound(at),
     ...handleSignIn(at, accounts),
@@ -224,10 +227,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     descriptors: at.descriptors ?? limits.tcpConnectionsMax,
     isProxy: (address) => at.addresses.isProxy(address),
   });
-  const place = at.controlListen;
   const entrances: { control?: typeof entrance } = {};
   addEntrance(app, ({ raw }) => (at.control?.has(raw) === true ? (entrances.control ?? entrance) : entrance));
   const subscribers = createSubscribers(at, { accounts, entrance });
+  const push = at.push && createPush(at, at.push, subscribers);
   const interfaces: { responses?: ReturnType<typeof addAiRoutes> } = {};
   const sockets = addSockets(app.server, at, { subscribers, entrance, responses: () => interfaces.responses });
   addHealthRoutes(app, at);
@@ -263,9 +266,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       const { listenForGrpc } = await import("./wires/grpc.ts");
       grpc = await listenForGrpc(at.grpcListen, at, { app, accounts, subscribers });
     }
-    if (place !== undefined && at.control !== undefined) {
+    if (at.controlListen !== undefined && at.control !== undefined) {
       const routing = (...[request, response]: Parameters<typeof app.routing>): void => app.routing(request, response);
-      control = await listenForControl({ ...at, address: place }, routing);
+      control = await listenForControl({ ...at, address: at.controlListen }, routing);
       const { server } = control;
       entrances.control = createConnectionGovernor(server, {
         ...at,
@@ -296,6 +299,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...(control !== undefined && { controlUrl: control.url }),
     connections: () => subscribers.count(),
     async stop(deadlineMs) {
+      push?.stop();
       subscribers.close();
       unfollow?.();
       const closed = Promise.all([grpc?.stop(), app.close(), control?.close()]);

@@ -185,6 +185,21 @@ export const gatewayLimits = {
   presencePeopleMax: 50_000,
   /** How long a node may take to hear of presence; then it is told all of it again. */
   presenceTimeoutMs: 5_000,
+  /** How long a notice to a browser whose page is closed waits, for its person may read it elsewhere meanwhile; newer
+   *  ones of the room take its place. */
+  pushDelayMs: 5_000,
+  /** Rooms and threads of one person of which such notices wait; one more is left out. */
+  pushPlacesMax: 100,
+  /** Notices that wait at a node for push services to take them; one more is left out. */
+  pushesWaitingMax: 5_000,
+  /** How long a push service keeps a notice for a browser that is off. */
+  pushLifeMs: 24 * 3_600_000,
+  /** How often a notice is given to a push service that does not answer, or has no room; then it is given up. */
+  pushTriesMax: 6,
+  /** The pause before the second try; each is twice as long as the one before, or as long as the service says... */
+  pushRetryMs: 5_000,
+  /** ... but no longer than this. */
+  pushRetryMsMax: 10 * 60_000,
   /** How often gateways tell one another of keys that are near a limit. */
   rateTellMs: 1_000,
   /** The same of a key that is about to wait for that; it is refused for so long with `RATE_LIMITED`. */

@@ -57,6 +57,7 @@ import type {
   ControlDoor,
   ListenAddress,
   MailPort,
+  PushPort,
   Rights,
   ServiceTokenOptions,
   ServiceTokens,
@@ -98,6 +99,8 @@ export interface GatewayOptions {
   readonly activity?: ActivityPort;
   /** Counts what came of requests; absent: nobody does. */
   readonly counts?: RequestCounts;
+  /** Notices to browsers whose page is closed; absent: there are none. */
+  readonly push?: PushPort;
   /** The hub the kernel publishes into. */
   readonly hub: Hub;
   readonly clock: Clock;

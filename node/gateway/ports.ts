@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import type {
   AuditFilter,
   Failure,
+  HeldPushes,
   Permission,
   RecallBackup,
   Result,
@@ -125,3 +126,30 @@ export interface Rights {
 
 /** As much of a caller as rights depend on. */
 export type RightsOf = Subject & Pick<Caller, "provedAgoMs" | "proofUntold" | "askedAtMs">;
+
+/** A browser, and how it is reached. */
+export type HeldPush = HeldPushes["pushes"][number];
+
+/** What a push service is given. */
+interface Sealed {
+  readonly body: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What web push needs of the node. */
+export interface PushPort {
+  /** Whether this node sends any. */
+  isOn(): boolean;
+  /** The key that browsers are given; made when it is first asked for. Rejects while the directory is away. */
+  publicKey(): Promise<string>;
+  /** Encrypts for a browser. Undefined: its keys are none. */
+  seal(text: string, to: Pick<HeldPush, "endpoint" | "p256dh" | "auth">): Promise<Sealed | undefined>;
+  /** Posts to an address of the internet. Rejects where there is no answer. */
+  post(url: string, sealed: Sealed): Promise<{ readonly status: number; readonly retryAfter?: string }>;
+  /** Calls back with each account with such browsers that comes up here, those that have come up before included. */
+  follow(listener: (user: string) => void): () => void;
+  /** Whether this node has the account now. */
+  has(user: string): boolean;
+  /** Calls back when accounts may have moved. */
+  onMoved(listener: () => void): () => void;
+}

@@ -1,5 +1,7 @@
 /** The disk. */
 export const platformLimits = {
+  /** Bytes of the head of an answer from an address that a stranger has named; with more it counts as none. */
+  guardedHeadBytesMax: 8_192,
   /** How often, while there are writes, the number of the last durable one is noted outside the journal; also at a
    *  clean stop. A start compares it with the journal. */
   markEveryMs: 5_000,

@@ -53,6 +53,9 @@ export const auditActions = {
   signOut: row("signIn", "info", "none", "A person ends their session"),
   proveAgain: row("signIn", "info", "within", "A session proves again who it is"),
   changePassword: row("signIn", "notice", "within", "A password is changed"),
+  addPush: row("settings", "info", "none", "A browser takes notices for a person while their page is closed"),
+  setPush: row("settings", "info", "none", "What the notices of a browser say is set"),
+  removePush: row("settings", "info", "none", "A browser takes no more notices"),
   resetPassword: row("signIn", "warning", "within", "A link for a new password is made or used"),
   setMailAddress: row("signIn", "notice", "within", "A mail address of an account is asked for or removed"),
   confirmMailAddress: row(

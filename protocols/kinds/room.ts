@@ -418,10 +418,10 @@ export const roomCommands = {
     http: ["PUT", "/rooms/:room/read"],
     summary: "Moves the caller's read marker forward, of the room or of a thread",
   }),
-  /** The marker moves back before the message, if it is not there already. The reader hears of it as `roomRead`. Error:
-   *  NOT_FOUND. */
+  /** The marker moves back before the message, if it is not there already. The reader hears of it as `roomRead`. With
+   *  `thread`, the marker is that of the thread, and the reader hears `threadRead`. Error: NOT_FOUND. */
   markUnread: command({
-    params: { seq: position },
+    params: { seq: position, thread: Type.Optional(position) },
     result: answer<RoomRead>("RoomRead"),
     from: members,
     effect: "changes",

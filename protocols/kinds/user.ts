@@ -18,12 +18,13 @@ import {
 } from "../wire/schema.ts";
 import { mailAddress } from "../admin/mail.ts";
 import { notificationParts, roomNotifications, type NotificationRules } from "../wire/notifications.ts";
+import { pushContent, pushDevice, pushPlace, type PushDevice, type PushPlace } from "../wire/push.ts";
 import { personStatus, type PersonStatus, type ShownStatus } from "../wire/presence.ts";
 import { keyScope, roleName } from "../authority/roles.ts";
 import { notice, type Notice } from "../admin/notice.ts";
 import { shownField } from "../power/shown.ts";
 import { fact, identity, type Fact, type Factors, type Identity } from "../authority/sign-in.ts";
-import type { RoomSummary, RoomUnread } from "./room.ts";
+import type { RoomSummary, RoomUnread, ThreadUnread } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
 /** A picture of a person. Its bytes are a blob of this name (node/bulk/blobs). */
@@ -638,6 +639,40 @@ export const userCommands = {
     summary: "The messages that the caller has saved for later, the newest first",
     answers: "list",
   }),
+  /** The caller's session has shown a browser's subscription. Errors: LIMIT_REACHED, FORBIDDEN. */
+  addPush: command({
+    ...byGateway,
+    params: {
+      id: key,
+      ...pushPlace.properties,
+      name: pushDevice.properties.name,
+      content: pushContent,
+      session: key,
+    },
+    result: answer<PushDevice>("PushDevice"),
+    summary: "Sends notices to a browser",
+  }),
+  /** Error: NOT_FOUND. */
+  setPush: command({
+    ...byGateway,
+    params: { id: key, content: pushContent },
+    result: nothing,
+    summary: "Sets what the notices of a browser say",
+  }),
+  /** The person asks, or its push service no longer knows it. Error: NOT_FOUND. */
+  removePush: command({
+    ...byGateway,
+    params: { id: key },
+    result: nothing,
+    summary: "Sends no more notices to a browser",
+  }),
+  pushes: command({
+    ...byGateway,
+    params: {},
+    result: answer<HeldPushes>("HeldPushes"),
+    effect: "reads",
+    summary: "Where notices to the person go while their page is closed",
+  }),
   roomWanted: command({
     ...byRoom,
     params: { room: key },
@@ -665,6 +700,15 @@ export const userCommands = {
       thread: Type.Optional(position),
       unread: Type.Optional(
         object({ messageSeq: position, readSeq: position, unread: position, mentioned: Type.Boolean() }),
+      ),
+      /** Of a thread whose marker went back. */
+      own: Type.Optional(
+        object({
+          readSeq: position,
+          unread: position,
+          mentioned: Type.Boolean(),
+          muted: Type.Optional(Type.Literal(true)),
+        }),
       ),
     },
     effect: "signals",
@@ -914,6 +958,11 @@ export interface SavedList {
   readonly saved: readonly SavedMessage[];
 }
 
+/** Answer to `pushes`: browsers with where and how they are reached, and the session in which each was added. */
+export interface HeldPushes {
+  readonly pushes: readonly (PushDevice & PushPlace & { readonly session: string })[];
+}
+
 /** Durable events of a user's own stream; only the user reads it. */
 export type UserEvent =
   | { readonly type: "profileSet"; readonly view: UserView }
@@ -949,6 +998,8 @@ export interface ThreadSignal {
   readonly in: string;
   readonly of: number;
   readonly seq: number;
+  /** The marker went back, and this is to be read of the thread since then. */
+  readonly own?: ThreadUnread;
 }
 
 /** Whether the user follows a thread from now on: `in` is its room, `of` the message that it answers. */

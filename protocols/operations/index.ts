@@ -20,6 +20,8 @@ import { playbookOperations } from "./playbooks.ts";
 import { profileOperations } from "./profiles.ts";
 import { quarantineOperations } from "./quarantine.ts";
 import { searchOperations } from "./search.ts";
+import { catchUpOperations } from "./catch-up.ts";
+import { pushOperations } from "./push.ts";
 import { secretOperations } from "./secrets.ts";
 import { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 import { shardOperations } from "./shards.ts";
@@ -62,6 +64,8 @@ export { playbookOperations } from "./playbooks.ts";
 export { profileOperations } from "./profiles.ts";
 export { quarantineOperations } from "./quarantine.ts";
 export { searchOperations } from "./search.ts";
+export { catchUpOperations } from "./catch-up.ts";
+export { pushOperations } from "./push.ts";
 export { secretOperations } from "./secrets.ts";
 export { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 export { shardOperations } from "./shards.ts";
@@ -101,6 +105,8 @@ export const operations = {
   ...profileOperations,
   ...searchOperations,
   ...quarantineOperations,
+  ...catchUpOperations,
+  ...pushOperations,
   ...secretOperations,
   ...brandingOperations,
   ...configurationOperations,
@@ -125,6 +131,7 @@ export type OperationHandlers = HandlersOf<Operations>;
 export type GatewayOperation =
   | Extract<OperationName, "branding.show" | "branding.set" | "node.status" | "people.addKey">
   | keyof typeof ownOperations
+  | keyof typeof pushOperations
   | keyof typeof signInOperations
   | keyof typeof factorOperations
   | keyof typeof identityProviderOperations;

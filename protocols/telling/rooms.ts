@@ -1,4 +1,5 @@
 /** What a person has said of their rooms: as much as the list of rooms needs. */
+import type { RoomSummary } from "../kinds/room.ts";
 import type { Sidebar } from "../kinds/user.ts";
 import type { NotificationLevel, NotificationRules, RoomNotifications } from "../wire/notifications.ts";
 import type { PersonStatus } from "../wire/presence.ts";
@@ -32,3 +33,13 @@ export function toldOf(
     isPaused,
   };
 }
+
+/** What of a room is told in its line, in the title of the page and in what was missed, as `tell` has it of each
+ *  message: of a muted one only that it mentions the person. */
+export const told = (room: RoomSummary, person: ToldPerson, nowMs: number): RoomSummary => {
+  const { level, isMuted } = toldOf(person, room.room, nowMs);
+  if (level !== "nothing" && !isMuted) return room;
+  const { threads: _, ...rest } = room;
+  if (level === "nothing") return { ...rest, unread: 0, mentioned: false };
+  return { ...rest, unread: room.mentioned ? room.unread : 0 };
+};

@@ -51,6 +51,7 @@ const clusterFacts = [
   "control-operations",
   "control-tokens",
   "mail",
+  "push-keys",
   "memory",
   "people",
   "people-operations",
@@ -163,6 +164,7 @@ export const layers: readonly Layer[] = [
   nodePart("node/watch"),
   nodePart("node/observe"),
   nodePart("node/mail"),
+  nodePart("node/telling"),
   { ...nodePart("node/platform"), world: true },
   // The one place that knows all parts.
   {

@@ -17,3 +17,10 @@ async function open(url) {
   tab.postMessage({ open: url });
   return tab.focus();
 }
+
+/** What a node sends while no page of it is open (protocols/wire/push.ts). */
+self.addEventListener("push", (event) => {
+  const { title, body, tag, path } = event.data.json();
+  const url = new URL(`.${path}`, self.registration.scope).href;
+  event.waitUntil(self.registration.showNotification(title, { body, tag, data: { url } }));
+});

@@ -21,6 +21,7 @@ import type { Kernel } from "../../kernel/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../../ports/index.ts";
 import { withPolicy, type FileSettings } from "../../scanning/index.ts";
 import type { ClusterFacts } from "../parts/facts.ts";
+import { createPushCalls, type PushCalls } from "../parts/push-calls.ts";
 import { createLaterPosts } from "../parts/later-posts.ts";
 import { createRoleMemory } from "../parts/role-memory.ts";
 
@@ -64,6 +65,8 @@ interface ModelPartPorts {
 interface ModelPart extends Omit<ModelCalls, "ofActors"> {
   /** What the kernel takes: engines for actors, and what stands before posts that accounts send by themselves. */
   readonly ofKernel: { readonly engines: ModelCalls["ofActors"]; readonly before: ReturnType<typeof createLaterPosts> };
+  /** What the peer shows of them. */
+  readonly ofPeer: { readonly explainRoute: ModelCalls["explainRoute"]; readonly pushCalls: PushCalls };
   readonly calls: Calls;
   readonly usage: Usage;
   readonly quality: Quality;
@@ -108,8 +111,19 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
     scanning: (engine) => withPolicy(engine, ports.files ?? (() => ({ scan: true, withoutScanner: "allow" }))),
     ...(ports.attachment && { attachment: ports.attachment }),
   });
+  const pushCalls = createPushCalls();
   const before = createLaterPosts({ ...ports, usage, ask: (asked) => ports.kernel().ask(asked) });
-  return { ...ordered, ofKernel: { engines: ofActors, before }, calls, usage, quality, ...(activity && { activity }) };
+  const { explainRoute } = ordered;
+  const ofPeer = { explainRoute, pushCalls };
+  return {
+    ...ordered,
+    ofKernel: { engines: ofActors, before },
+    ofPeer,
+    calls,
+    usage,
+    quality,
+    ...(activity && { activity }),
+  };
 }
 
 /** What people take, and what they do at all. */

@@ -1,5 +1,7 @@
 import {
+  defaultRole,
   failure,
+  isAdminBy,
   ok,
   refused,
   type ActorId,
@@ -14,8 +16,10 @@ import { permissionToFollow } from "../commands/command-routes.ts";
 import type { ConnectionGovernor } from "../edge/connections.ts";
 import { createFeeds, type Feeds } from "./feeds.ts";
 import type { GatewayContext } from "../options.ts";
-import { createPeople, type People } from "./people.ts";
+import { createPeople, type People, type Questions } from "./people.ts";
+import type { ToldAccount } from "./activity.ts";
 import { Encoded, Subscriber, type Wire } from "./subscriber.ts";
+import { wireOfNobody, type Activity } from "./away.ts";
 import { claimedUser } from "../identity/service-tokens.ts";
 import { createPresence, type PresencePart } from "../presence/index.ts";
 import type { Caller } from "../identity/callers.ts";
@@ -30,12 +34,28 @@ export interface Subscribers {
   /** Somebody asks to come in: checks who it is, and whether there is room. Call `seat` or `leave` of what it gives.
    *  Errors: UNAUTHENTICATED, SLOT_UNAVAILABLE, OVERLOADED, LIMIT_REACHED, STOPPING. */
   enter(token: string, address: string): Promise<Result<Entry>>;
+  /** Follows the rooms of somebody who is not connected, as a client of a session of theirs would. Undefined: their
+   *  account does not answer, or the session is none. */
+  follow(
+    of: { readonly user: string; readonly session: string },
+    on: { readonly heard: (activity: Activity) => void; readonly ended: () => void },
+  ): Promise<Following | undefined>;
   /** The wire of a subscriber is gone. */
   gone(subscriber: Subscriber): void;
   /** Takes no more and says `bye` to all. */
   close(): void;
   /** Cuts every one that is left. */
   cut(): void;
+}
+
+/** Somebody whose rooms are followed while they are not connected. */
+interface Following {
+  readonly session: string;
+  /** What they have said of what they are told. */
+  account(): ToldAccount;
+  mayRead(topic: string): boolean;
+  isOpen(): boolean;
+  stop(): void;
 }
 
 /** Somebody who may come in. */
@@ -171,6 +191,48 @@ export function createSubscribers(
         },
         leave: () => people.arrived(person, undefined),
       });
+    },
+    async follow({ user, session }, { heard, ended }) {
+      const person = people.arrive(user);
+      const held: Awaited<ReturnType<Questions["sessions"]>> = answerTo(
+        "sessions",
+        await askAs(user, `user/${user}`, "sessions"),
+      );
+      if (!held.ok || !held.value.sessions.some(({ id }) => id === session) || closed) {
+        people.arrived(person, undefined);
+        return undefined;
+      }
+      const { roles = [defaultRole] } = held.value;
+      const caller: Caller = {
+        user,
+        actor: `user/${user}`,
+        admin: isAdminBy(roles),
+        roles,
+        session,
+        kind: "session",
+        expiresAtMs: Infinity,
+        askedAtMs: clock.monotonicMs(),
+      };
+      const wire = wireOfNobody(heard, ended);
+      const subscriber = new Subscriber({ wire, caller, address: "", person, limits, outputMemory });
+      people.arrived(person, subscriber);
+      const stop = (): void => {
+        wire.terminate();
+        people.leave(person, subscriber);
+      };
+      const watched = await people.watch(person, subscriber);
+      if (!watched.ok || !subscriber.open) {
+        stop();
+        return undefined;
+      }
+      return {
+        session,
+        account: () => person.account,
+        mayRead: (topic) =>
+          at.rights.refusal(subscriber.caller, permissionToFollow(topic), subscriber.address) === undefined,
+        isOpen: () => subscriber.open,
+        stop,
+      };
     },
     gone(subscriber) {
       if (!all.delete(subscriber)) return;

@@ -29,6 +29,8 @@ export interface PresencePart {
   says(user: string, status: PersonStatus | undefined): void;
   /** The connection looks at these people from now on; gives those of them who are here. */
   look(connection: Subscriber, people: readonly string[]): readonly Presence[];
+  /** Whether somebody uses a client now, at any node; people who hide are known at their own. */
+  isActive(user: string): boolean;
   stop(): void;
 }
 
@@ -175,6 +177,10 @@ export function createPresence(at: {
   }
 
   return {
+    isActive(user) {
+      const own = people.get(user)?.connections.values() ?? [];
+      return [...own].includes(true) || table.of(user, clock.nowMs()).here === "active";
+    },
     came(connection) {
       if (!counts(connection)) return;
       const { user, caller } = connection;

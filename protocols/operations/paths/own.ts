@@ -15,4 +15,10 @@ export const ownRoutes = {
   "nodes.list": "GET /nodes",
   "rooms.direct": "POST /rooms/direct",
   "search.messages": "POST /search",
+  "push.show": "GET /me/push",
+  "push.add": "POST /me/push",
+  "push.set": "PUT /me/push/:id",
+  "push.remove": "DELETE /me/push/:id",
+  "catchUp.show": "GET /catchup",
+  "catchUp.threads": "GET /catchup/threads",
 } as const;

@@ -61,6 +61,35 @@ describe("a thread in a room", () => {
     expect(fixture.ok("user/cleo", lobby, { type: "markRead", seq: 4, thread: 1 })).to.deep.include({ readSeq: 4 });
   });
 
+  it("is unread again from an answer on, with the mentions behind it, also on other devices and after a crash", () => {
+    const fixture = inLobby();
+    post(fixture, "ada", "one");
+    for (const text of ["two", "@ada three", "four"]) post(fixture, "bob", text, { replyTo: 1 });
+    const own = () => threads(fixture, "ada")[0]?.own;
+    const before = own();
+    fixture.ok("user/ada", lobby, { type: "markRead", seq: 4, thread: 1 });
+    const back = (seq: number) => fixture.ok("user/ada", lobby, { type: "markUnread", seq, thread: 1 });
+    expect(back(3)).to.deep.include({ readSeq: 2, thread: 1 });
+    expect(own()).to.deep.equal({ readSeq: 2, unread: 2, mentioned: true });
+    expect(fixture.signals("user/ada").at(-1)).to.deep.equal({
+      type: "threadRead",
+      in: "lobby",
+      of: 1,
+      seq: 2,
+      own: { readSeq: 2, unread: 2, mentioned: true },
+    });
+    back((before?.readSeq ?? 0) + 1);
+    fixture.crash(lobby);
+    expect(own()).to.deep.equal(before);
+    expect(back(4)).to.deep.include({ readSeq: before?.readSeq ?? 0 });
+    expect(own()).to.deep.equal(before);
+    const code = (who: `user/${string}`, seq: number, thread: number) =>
+      fixture.code(who, lobby, { type: "markUnread", seq, thread });
+    expect([code("user/ada", 2, 9), code("user/cleo", 2, 1), code("user/ada", 9, 1)]).to.deep.equal(
+      Array.from({ length: 3 }, () => "NOT_FOUND"),
+    );
+  });
+
   it("shows of its newest answer what that says now", () => {
     const fixture = inLobby();
     post(fixture, "ada", "one");

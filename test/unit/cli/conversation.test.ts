@@ -9,6 +9,7 @@ import {
   failure,
   ok,
   refused,
+  type CatchUp,
   type Degraded,
   type Failure,
   type Hello,
@@ -98,6 +99,7 @@ function openFixture(at: At, interactive = true, people?: People) {
   const searched: MessageSearch[] = [];
   const scheduled: Later[] = [];
   const finds: { page: Result<SearchPage> } = { page: ok({ found: [], covered: [] }) };
+  const missed: { all: Result<CatchUp> } = { all: ok({ concerns: [], rooms: [], threads: [] }) };
   const conversation = createConversation({
     user: "ada",
     client,
@@ -113,6 +115,7 @@ function openFixture(at: At, interactive = true, people?: People) {
       searched.push(fields);
       return Promise.resolve(finds.page);
     },
+    missed: () => Promise.resolve(missed.all),
     publicRooms: () => Promise.resolve(ok({ rows: [{ key: "lobby", title: "", detail: "", atMs: 0 }] })),
   });
   /** The link becomes this, at this node. */
@@ -129,6 +132,7 @@ function openFixture(at: At, interactive = true, people?: People) {
     scheduled,
     searched,
     finds,
+    missed,
     printed,
     asked,
     answers,
@@ -491,6 +495,58 @@ describe("a conversation in the terminal", () => {
     finds.page = ok({ found: [], covered: [] });
     await conversation.take("/search nothing");
     expect(printed.at(-1)).to.equal("Nothing was found.");
+  });
+
+  it("shows what was missed, marks it as read up to there, and takes that back", async () => {
+    const { conversation, missed, printed, asked, answers } = openFixture(two);
+    await conversation.take("/catchup");
+    expect(printed.at(-1)).to.include("You have missed nothing.");
+    expect((await conversation.take("/catchup undo")).failure?.message).to.include("Nothing was marked");
+    const line = { seq: 7, author: "user/bob", atMs: 0, text: "hello @ada\u001b[2J\nnow", goesOn: true } as const;
+    const inThread = { ...line, seq: 9, replyTo: 3, threadOnly: true } as const;
+    missed.all = ok({
+      concerns: [
+        { room: "den", why: "mention", ...line },
+        { room: "den", why: "answer", ...inThread },
+      ],
+      rooms: [
+        {
+          room: "den",
+          title: "Den",
+          visibility: "public",
+          readSeq: 5,
+          messageSeq: 9,
+          unread: 3,
+          mentioned: true,
+          lines: [line],
+        },
+      ],
+      threads: [{ room: "den", root: 3, readSeq: 4, lastSeq: 9, unread: 1, mentioned: false, lines: [inThread] }],
+      unseen: ["attic"],
+      left: 2,
+      unreachable: ["hall"],
+    } satisfies CatchUp);
+    await conversation.take("/catchup");
+    const said = printed.join("\n");
+    expect(said).to.match(/1\. den #7 .*bob: hello @ada.* now… \(mentions you\)\n2\. den #9 .*\(answers you\)/);
+    expect(said).to.include("den: 3 unread").and.to.include("den, thread #3: 1 unread").and.not.to.include("\u001b");
+    expect(said).to.match(/answer now: hall[^]*looked at of: attic[^]*something to read: 2/);
+    answers.call = ok({ messages: [], more: false });
+    await conversation.take("/found 2");
+    expect(asked.at(-1)).to.deep.equal(["room.history", "den", { thread: 3, limit: 20 }]);
+    await conversation.take("/catchup read");
+    expect(asked.slice(-2)).to.deep.equal([
+      ["room.markRead", "den", { seq: 9 }],
+      ["room.markRead", "den", { seq: 9, thread: 3 }],
+    ]);
+    // What was not shown since is not marked.
+    expect((await conversation.take("/catchup read")).failure?.message).to.include("Look first");
+    await conversation.take("/catchup undo");
+    expect(asked.slice(-2)).to.deep.equal([
+      ["room.markUnread", "den", { seq: 6 }],
+      ["room.markUnread", "den", { seq: 5, thread: 3 }],
+    ]);
+    expect((await conversation.take("/catchup all")).failure?.code).to.equal("BAD_REQUEST");
   });
 
   it("sends texts later, reminds of messages, and tells what is due, by times of the person's clock", async () => {

@@ -133,6 +133,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       json: false,
       names: new Names(new People({ page: async () => ok({ rows: [], more: false }), card: async () => refused(failure("NOT_FOUND")) }), true, async () => ok({ rows: [], more: false })),
       search: () => expect.fail("nothing is searched"),
+      missed: () => expect.fail("nothing is missed"),
       files: { send: async () => expect.fail("nothing is sent"), save: async ({ name }) => ok(name) },
     publicRooms: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
       models: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,

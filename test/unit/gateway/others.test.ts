@@ -45,7 +45,15 @@ interface Operation {
 }
 
 /** What has a form of its own and names nothing that is there. */
-const plain: Samples = { name: "fresh", audience: "fresh", hash: "0".repeat(64), mail: "fresh@example.org" };
+const plain: Samples = {
+  name: "fresh",
+  audience: "fresh",
+  hash: "0".repeat(64),
+  mail: "fresh@example.org",
+  endpoint: "https://push.example.org/x",
+  p256dh: "A".repeat(87),
+  auth: "A".repeat(22),
+};
 
 type Samples = Record<string, unknown>;
 
@@ -109,7 +117,7 @@ describe("gateway: what is another's", () => {
 
   /** All that Ada sees of hers, but when it was used. */
   const seen = async (): Promise<unknown> => {
-    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/me/saved", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns"]; // prettier-ignore
+    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/me/saved", "/me/push", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns"]; // prettier-ignore
     const views: unknown[] = [];
     for (const path of paths) views.push(await made("GET", `/api/v1${path}`, ada));
     views.push(await made("GET", `/v1/responses/${ids["responses"]}`, ada));
@@ -187,18 +195,28 @@ describe("gateway: what is another's", () => {
     await made("POST", "/api/v1/me/saved", ada, { room: "den", seq: 1 });
     const { current } = await made("GET", "/api/v1/me/sessions", ada);
     const shown = { as: "session", session: current, provedAgoMs: 0 };
-    const tell = (message: { readonly type: string }) =>
+    const tell = (message: { readonly type: string; readonly [field: string]: unknown }) =>
       fixture.kernel.ask({ to: "user/ada", from: "gateway", message: { ...message, shown }, timeoutMs: 5_000 });
     const passkey: Passkey = { id: "adas-passkey", publicKey: "AA", counter: 0, host: "localhost", name: mark, transports: [], synced: false }; // prettier-ignore
     const claim = `identity.${"0".repeat(64)}`;
     const identity = { provider: "nobody", issuer: "https://id.example", subject: mark, claim };
     const linked = await tell({ ...identity, type: "linkIdentity" });
     expect(linked.ok, JSON.stringify(linked)).to.equal(true);
+    const browser = { endpoint: "https://push.example.org/ada", p256dh: "A".repeat(87), auth: "A".repeat(22) };
+    const told = await tell({
+      ...browser,
+      type: "addPush",
+      id: "adas-push",
+      name: mark,
+      content: "text",
+      session: current,
+    });
+    expect(told.ok, JSON.stringify(told)).to.equal(true);
     // Last: then a password alone proves the session no more.
     const added = await tell({ ...passkey, type: "addPasskey" });
     expect(added.ok, JSON.stringify(added)).to.equal(true);
     const { id } = await made("POST", "/v1/responses", ada, { model: "echo", input: mark, store: true });
-    ids = { keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
+    ids = { keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
     const { paths } = await made("GET", "/openapi.json", ada);
     // Those of admins nobody else reaches, whatever they name: permissions.txt has them.
     const routes = fixture.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));

@@ -3,12 +3,12 @@ import fc from "fast-check";
 import { depth } from "../../depth.ts";
 import type { NotificationRules, RoomSummary, Sidebar } from "../../../protocols/index.ts";
 import { plainNotifications, tell } from "../../../protocols/telling/index.ts";
+import { told } from "../../../protocols/telling/rooms.ts";
 import {
   arranged,
   inSection,
   moved,
   plainSidebar,
-  told,
   withFavourite,
   withMuted,
   withoutSection,

@@ -294,8 +294,8 @@ export class Session {
       return;
     }
     if (signal.type === "threadRead") {
-      const { in: room, of: root, seq } = signal;
-      this.#rooms.get(room)?.store.apply({ type: "threadSeen", root, seq });
+      const { in: room, of: root, seq, own } = signal;
+      this.#rooms.get(room)?.store.apply({ type: "threadSeen", root, seq, ...(own && { own }) });
       if (!this.#rooms.has(room)) void this.#recount(room);
       return;
     }

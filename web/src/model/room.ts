@@ -13,7 +13,13 @@ import {
 } from "./window.ts";
 import { waitsForFiles, type PendingPost, type RoomModel } from "./room-model.ts";
 import { draftsAfter, draftsAfterPiece, draftsOf, type RoomDraft } from "./drafts.ts";
-import { threadsAfter, threadsAfterChange, threadsAfterFollow, threadsAfterRead } from "./threads.ts";
+import {
+  threadsAfter,
+  threadsAfterChange,
+  threadsAfterFollow,
+  threadsAfterRead,
+  threadsAfterUnread,
+} from "./threads.ts";
 import type {
   Failure,
   RoomEvent,
@@ -24,6 +30,7 @@ import type {
   RoomState,
   RoomUnread,
   RoomView,
+  ThreadUnread,
 } from "../../../protocols/index.ts";
 import { withSettings, type RoomSettingEvent } from "../../../protocols/kinds/room-settings.ts";
 
@@ -51,7 +58,13 @@ export type RoomInput =
   | { readonly type: "seen"; readonly member: string; readonly seq: number }
   /** What is to be read, as the node knows it. */
   | { readonly type: "counted"; readonly unread: RoomUnread }
-  | { readonly type: "threadSeen"; readonly root: number; readonly seq: number }
+  | {
+      readonly type: "threadSeen";
+      readonly root: number;
+      readonly seq: number;
+      /** The marker went back. */
+      readonly own?: ThreadUnread;
+    }
   | { readonly type: "threadFollowed"; readonly root: number; readonly follow: boolean }
   | { readonly type: "refused"; readonly reason: Failure };
 
@@ -121,6 +134,7 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
     case "counted":
       return foldCounted(room, input.unread);
     case "threadSeen":
+      if (input.own !== undefined) return { ...room, threads: threadsAfterUnread(room.threads, input.root, input.own) };
       return {
         ...room,
         threads: threadsAfterRead(room.threads, input.root, input.seq, apartOf(room, input.root, input.seq)),

@@ -1,5 +1,4 @@
 import type { RoomSummary, Sidebar } from "../../../protocols/index.ts";
-import { toldOf, type ToldPerson } from "../../../protocols/telling/rooms.ts";
 import { groupRooms, type RoomGroups } from "./room-list.ts";
 
 /** What nobody has arranged. */
@@ -86,13 +85,3 @@ export function withSectionMoved(sidebar: Sidebar, name: string, past: string): 
   const one = of(name);
   return one === undefined ? sidebar : { ...sidebar, sections: moved(sidebar.sections, one, of(past)) };
 }
-
-/** What of a room is told in its line and in the title of the page, as `tell` has it of each message: of a muted one
- *  only that it mentions the person. */
-export const told = (room: RoomSummary, person: ToldPerson, nowMs: number): RoomSummary => {
-  const { level, isMuted } = toldOf(person, room.room, nowMs);
-  if (level !== "nothing" && !isMuted) return room;
-  const { threads: _, ...rest } = room;
-  if (level === "nothing") return { ...rest, unread: 0, mentioned: false };
-  return { ...rest, unread: room.mentioned ? room.unread : 0 };
-};

@@ -63,6 +63,12 @@ export function threadsAfterRead(threads: Threads, root: number, seq: number, be
   return { ...threads, [root]: { ...thread, own: { ...own, readSeq: seq, unread, mentioned } } };
 }
 
+/** The threads after the person's marker in one went back; `own` is what the node says of it since then. */
+export const threadsAfterUnread = (threads: Threads, root: number, own: ThreadUnread): Threads => {
+  const thread = threads[root];
+  return thread === undefined ? threads : { ...threads, [root]: { ...thread, own } };
+};
+
 /** The threads after the person said whether to follow one: all that is in it counts as read. */
 export function threadsAfterFollow(threads: Threads, root: number, follow: boolean): Threads {
   const thread = threads[root];

@@ -13,9 +13,9 @@ import type {
   UserRooms,
   UserView,
 } from "../../../../protocols/index.ts";
-import { plainNotifications } from "../../../../protocols/telling/rooms.ts";
+import { plainNotifications, told } from "../../../../protocols/telling/rooms.ts";
 import { explain, queryKeys, useNow, useSession, type Session } from "../../live/index.ts";
-import { agentLabel, isAgent, nameOf, otherPerson, plainSidebar, told } from "../../model/index.ts";
+import { agentLabel, isAgent, nameOf, otherPerson, plainSidebar } from "../../model/index.ts";
 import { asked, seen } from "../../wire/index.ts";
 
 /** Lists that are loaded as a whole, and the names on them. */

@@ -15,6 +15,7 @@ import { describeRoomRule, levelOptions } from "../parts/notifying-words.ts";
 import { iconUrl, useBrand } from "../shell/brand.ts";
 import { useNoticesHere } from "../shell/notifying.ts";
 import { Part } from "./part.tsx";
+import { PushDevices } from "./push.tsx";
 
 /** What the person is told of, and where. */
 export function Notifications() {
@@ -23,6 +24,7 @@ export function Notifications() {
   return (
     <>
       <Here />
+      <PushDevices />
       <Part
         title="What you are told of"
         about="It holds on every device, and in the terminal. What does not concern you is counted, and nothing more."

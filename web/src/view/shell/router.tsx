@@ -39,6 +39,12 @@ const positionIn = (value: unknown): number | undefined => {
   return Number.isSafeInteger(number) && number > 0 ? number : undefined;
 };
 
+/** What of it is shown beside what was missed. */
+const catchUpViews = ["threads", "mentions", "reactions", "drafts"] as const;
+interface CatchUpSearch {
+  readonly of?: (typeof catchUpViews)[number];
+}
+
 const routes = root.addChildren([
   createRoute({ getParentRoute: () => root, path: "/", component: Home }),
   createRoute({
@@ -71,6 +77,13 @@ const routes = root.addChildren([
     getParentRoute: () => root,
     path: "/settings/$section",
     component: lazyRouteComponent(() => import("../settings/settings-page.tsx"), "SettingsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/catchup",
+    component: lazyRouteComponent(() => import("../catching/catch-up-page.tsx"), "CatchUpPage"),
+    validateSearch: ({ of }: Record<string, unknown>): CatchUpSearch =>
+      catchUpViews.some((one) => one === of) ? { of: of as NonNullable<CatchUpSearch["of"]> } : {},
   }),
   createRoute({
     getParentRoute: () => root,

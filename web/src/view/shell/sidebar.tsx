@@ -42,6 +42,10 @@ export function Sidebar() {
         <Icon name="search" size={16} /> Go to … <kbd>Ctrl K</kbd>
       </button>
       <div className="sidebar-lists">
+        <Link to="/catchup" className="place" activeProps={{ className: "place active" }}>
+          <Icon name="bell" size={17} />
+          <span className="grow">Catch up</span>
+        </Link>
         <LaterPlace />
         <Link to="/saved" className="place" activeProps={{ className: "place active" }}>
           <Icon name="bookmark" size={17} />

@@ -106,6 +106,8 @@ function useActions(): readonly Place[] {
     one("create", "plus", "Create a room", () => open("createRoom")),
     one("person", "user", "Write to a person", () => open("findPerson")),
     one("agent", "spark", "Create an agent", () => open("createAgent")),
+    one("catchup", "bell", "Catch up: what you have missed", () => navigate({ to: "/catchup" })),
+    one("threads", "thread", "Threads that you follow", () => navigate({ to: "/catchup", search: { of: "threads" } })),
     one("later", "clock", "Scheduled messages and reminders", () => navigate({ to: "/later" })),
     one("saved", "bookmark", "Saved messages", () => navigate({ to: "/saved" })),
     one("arrange", "star", "Arrange your rooms", () => open("arrange")),

@@ -1,0 +1,250 @@
+/** Follows the rooms of people who have browsers that take notices, and decides what these are told. */
+import {
+  cut,
+  ok,
+  type ActorId,
+  type HeldPushes,
+  type NodeFrame,
+  type PushMessage,
+  type Result,
+  type RoomHistory,
+  type RoomMessage,
+  type RoomSummary,
+  type RoomThreads,
+  type UserCard,
+} from "../../../protocols/index.ts";
+import { tell } from "../../../protocols/telling/index.ts";
+import type { Message } from "../../../actors/behavior.ts";
+import type { GatewayContext } from "../options.ts";
+import type { Subscribers } from "../feeds/subscribers.ts";
+import { backoffMs } from "../../waiting.ts";
+import type { HeldPush, PushPort } from "../ports.ts";
+import { PushDelivery } from "./delivery.ts";
+
+type Activity = Extract<NodeFrame, { readonly activity: unknown }>["activity"];
+type Following = Awaited<ReturnType<Subscribers["follow"]>>;
+
+/** Push at one gateway. */
+interface PushPart {
+  stop(): void;
+}
+
+/** Somebody who is followed. */
+interface Watch {
+  readonly user: string;
+  follows: Following | undefined;
+  /** By room, or room and thread. */
+  readonly waiting: Map<string, { activity: Activity; readonly cancel: () => void }>;
+  readonly delivery: PushDelivery;
+  cancelRetry: (() => void) | undefined;
+  failures: number;
+  looking: boolean;
+  again: boolean;
+}
+
+/** A place of a room: the room itself, or one of its threads. */
+const placeOf = ({ room, thread }: Activity): string => (thread === undefined ? room : `${room} ${thread}`);
+
+/** Makes it. */
+export function createPush(
+  at: Pick<GatewayContext, "kernel" | "clock" | "random" | "log" | "meter" | "limits" | "branding">,
+  port: PushPort,
+  subscribers: Pick<Subscribers, "follow" | "presence">,
+): PushPart {
+  const { kernel, clock, log, meter, limits } = at;
+  const watches = new Map<string, Watch>();
+  let stopped = false;
+
+  const ask = async <Answer>(from: ActorId | "gateway", to: ActorId, message: Message): Promise<Result<Answer>> =>
+    (await kernel.ask({ to, from, message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
+  const pushesOf = async (user: string): Promise<Result<readonly HeldPush[]>> => {
+    const answer = await ask<HeldPushes>("gateway", `user/${user}`, { type: "pushes" });
+    return answer.ok ? ok(answer.value.pushes) : answer;
+  };
+
+  // --- who is followed -----------------------------------------------------------------------------------------------
+
+  function look(user: string): void {
+    if (stopped) return;
+    const watch = watches.get(user) ?? begin(user);
+    if (watch.looking) watch.again = true;
+    else
+      void lookAt(watch).catch((error: unknown) => {
+        log.error("push.watch.failed", { error: String(error) });
+        watch.looking = false;
+        retry(watch);
+      });
+  }
+
+  function begin(user: string): Watch {
+    const gone = (id: string): void => void ask("gateway", `user/${user}`, { type: "removePush", id });
+    const watch: Watch = {
+      user,
+      follows: undefined,
+      waiting: new Map(),
+      delivery: new PushDelivery(port, { ...at, gone }),
+      cancelRetry: undefined,
+      failures: 0,
+      looking: false,
+      again: false,
+    };
+    watches.set(user, watch);
+    meter.gauge("push_people", watches.size);
+    return watch;
+  }
+
+  async function lookAt(watch: Watch): Promise<void> {
+    watch.looking = true;
+    watch.cancelRetry?.();
+    do {
+      watch.again = false;
+      const held = port.isOn() && port.has(watch.user) ? await pushesOf(watch.user) : ok([]);
+      const wanted = held.ok ? held.value[0] : undefined;
+      const isOver = held.ok ? wanted === undefined : held.error.outcome === "failed";
+      // Something was added meanwhile.
+      if (isOver && watch.again && !stopped) continue;
+      if (stopped || isOver) return end(watch);
+      if (held.ok && wanted !== undefined && !(await follow(watch, wanted))) retry(watch);
+      if (!held.ok) retry(watch);
+    } while (watch.again);
+    watch.looking = false;
+  }
+
+  /** As one more client, with the session in which a browser was added: when that ends, it is looked again. */
+  async function follow(watch: Watch, { session }: HeldPush): Promise<boolean> {
+    const known = watch.follows;
+    if (known?.session === session && known.isOpen()) return true;
+    known?.stop();
+    watch.follows = undefined;
+    const follows = await subscribers.follow(
+      { user: watch.user, session },
+      { heard: (activity) => hear(watch, activity), ended: () => look(watch.user) },
+    );
+    if (watches.get(watch.user) !== watch) follows?.stop();
+    else watch.follows = follows;
+    if (follows !== undefined) watch.failures = 0;
+    return follows !== undefined;
+  }
+
+  function retry(watch: Watch): void {
+    const waitMs = backoffMs(watch.failures, { firstMs: limits.catchUpRetryMs, maxMs: limits.sweepMs });
+    watch.failures += 1;
+    watch.cancelRetry?.();
+    watch.cancelRetry = clock.after(waitMs, () => look(watch.user));
+  }
+
+  function end(watch: Watch): void {
+    watches.delete(watch.user);
+    meter.gauge("push_people", watches.size);
+    watch.cancelRetry?.();
+    watch.follows?.stop();
+    for (const { cancel } of watch.waiting.values()) cancel();
+    watch.waiting.clear();
+    watch.delivery.stop();
+  }
+
+  // --- what they are told --------------------------------------------------------------------------------------------
+
+  /** `reply`: whether it answers them, which of a thread only its room knows. */
+  function isTold(watch: Watch, { room, author, mentioned, keyword, thread }: Activity, reply: boolean): boolean {
+    const account = watch.follows?.account();
+    if (account === undefined) return false;
+    const said = { room, isOwn: author === `user/${watch.user}`, direct: room.startsWith("dm."), mentioned, reply };
+    const message = { ...said, keyword: keyword === true, threadOnly: thread !== undefined };
+    return tell(account, message, clock.nowMs()) === "notice";
+  }
+
+  function hear(watch: Watch, activity: Activity): void {
+    const { reply = false, thread } = activity;
+    if (!port.isOn() || !isTold(watch, activity, reply || thread !== undefined)) return;
+    const place = placeOf(activity);
+    const known = watch.waiting.get(place);
+    if (known !== undefined) return void (known.activity = activity);
+    if (watch.waiting.size >= limits.pushPlacesMax) return meter.count("push", 1, { outcome: "dropped" });
+    const cancel = clock.after(limits.pushDelayMs, () => {
+      const due = watch.waiting.get(place)?.activity;
+      watch.waiting.delete(place);
+      if (due !== undefined)
+        void push(watch, due).catch((error: unknown) => log.error("push.failed", { error: String(error) }));
+    });
+    watch.waiting.set(place, { activity, cancel });
+  }
+
+  async function push(watch: Watch, activity: Activity): Promise<void> {
+    const { user } = watch;
+    if (!port.isOn() || !port.has(user) || subscribers.presence.isActive(user)) return;
+    const news = await newsOf(watch, activity);
+    const pushes = news === undefined ? undefined : await pushesOf(user);
+    if (news === undefined || pushes?.ok !== true) return;
+    const urgent = activity.mentioned || activity.room.startsWith("dm.");
+    for (const to of pushes.value)
+      watch.delivery.send({ to, message: messageFor(to, user, news), urgent, place: placeOf(activity) });
+  }
+
+  /** What is told of, as it is now; undefined: it was read, is gone, or is not theirs to read any more. */
+  async function newsOf(watch: Watch, activity: Activity): Promise<News | undefined> {
+    const me: ActorId = `user/${watch.user}`;
+    const { room, seq, thread } = activity;
+    const to: ActorId = `room/${room}`;
+    const summary = await ask<RoomSummary>(me, to, { type: "summary" });
+    if (!summary.ok) return undefined;
+    let reply = activity.reply === true;
+    if (thread === undefined && summary.value.readSeq >= seq && activity.edited !== true) return undefined;
+    if (thread !== undefined) {
+      const all = await ask<RoomThreads>(me, to, { type: "threads" });
+      const own = all.ok ? all.value.threads.find(({ root }) => root === thread)?.own : undefined;
+      if (own !== undefined && own.readSeq >= seq) return undefined;
+      reply ||= own !== undefined && own.muted !== true;
+    }
+    if (!isTold(watch, activity, reply) || watch.follows?.mayRead(to) !== true) return undefined;
+    const page = await ask<RoomHistory>(me, to, { type: "history", after: seq - 1, limit: 1 });
+    const message = page.ok ? page.value.messages.find((one) => one.seq === seq) : undefined;
+    if (message === undefined || message.deletedAtMs !== undefined) return undefined;
+    const author = await nameOf(message.author, me);
+    return { activity, message, author, title: summary.value.title || room };
+  }
+
+  async function nameOf(author: string, me: ActorId): Promise<string> {
+    const plain = author.slice(author.indexOf("/") + 1);
+    if (!author.startsWith("user/")) return plain;
+    const card = await ask<UserCard>(me, author as ActorId, { type: "card" });
+    return card.ok ? card.value.displayName : plain;
+  }
+
+  function messageFor({ content }: HeldPush, user: string, { activity, message, author, title }: News): PushMessage {
+    const { room, seq, thread } = activity;
+    const brand = at.branding?.current().name ?? "Plexus";
+    const where = room.startsWith("dm.") ? author : `${author} in ${title}`;
+    const search = thread === undefined ? `?at=${seq}` : `?panel=thread&seq=${thread}`;
+    return {
+      title: content === "nothing" ? brand : where,
+      body: content === "text" ? bodyOf(message) : content === "nothing" ? "There is something new for you." : "",
+      tag: content === "nothing" ? `plexus/${user}/` : `plexus/${user}/${room}`,
+      path: content === "nothing" ? "/catchup" : `/room/${encodeURIComponent(room)}${search}`,
+    };
+  }
+
+  const stopFollowing = port.follow(look);
+  const stopMoved = port.onMoved(() => {
+    for (const { user } of watches.values()) if (!port.has(user)) look(user);
+  });
+  return {
+    stop() {
+      stopped = true;
+      stopFollowing();
+      stopMoved();
+      for (const watch of watches.values()) end(watch);
+    },
+  };
+}
+
+interface News {
+  readonly activity: Activity;
+  readonly message: RoomMessage;
+  readonly author: string;
+  readonly title: string;
+}
+
+const bodyCharsMax = 160;
+const bodyOf = ({ text, files = [] }: RoomMessage): string =>
+  text.trim() === "" && files.length > 0 ? "a file" : cut(text.replaceAll(/\s+/g, " ").trim(), bodyCharsMax);

@@ -1,0 +1,7 @@
+/** Telling people who were away what they have missed.
+ *
+ *      person ─ rooms with something to read ─► each room, in their name: what is behind their marker ─► page
+ *                                                        └─ tell (protocols/telling): does it concern them?
+ *
+ *  Nothing is kept here: what was missed is what is behind the read markers, which the rooms keep. */
+export { handleCatchUp } from "./catch-up.ts";

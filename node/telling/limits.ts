@@ -1,0 +1,21 @@
+/** What people are told who were away. */
+export const tellingLimits = {
+  /** Rooms with something to read that are looked at for one answer; of more it is said how many they are. */
+  catchUpRoomsMax: 50,
+  /** Rooms that are asked at the same time for one answer. */
+  catchUpAsksMax: 8,
+  /** Messages of one room that are looked at for those that concern the person, the newest; a room with more is named
+   *  in `unseen`. */
+  catchUpLookedMax: 600,
+  /** Threads of one room whose messages are shown, those that were written in last. */
+  catchUpThreadsMax: 20,
+  /** Threads of one list of all that somebody follows, those that were written in last. */
+  followedThreadsMax: 100,
+  /** Messages that concern the person of one answer; of more the newest. */
+  catchUpConcernsMax: 100,
+  /** Characters of a message that are shown; a longer text is cut. */
+  catchUpTextChars: 300,
+} as const;
+
+/** The limits, as numbers. */
+export type TellingLimits = { readonly [Name in keyof typeof tellingLimits]: number };
