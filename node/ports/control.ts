@@ -42,8 +42,8 @@ export interface ActivityPort {
   posted(person: string): void;
 }
 
-/** How a request ended: as it was asked, without a body because the asker had the answer, by the asker's own doing, over
- *  a limit, or by the node's doing. */
+/** How a request ended: as it was asked, without a body because the asker had the answer, by the asker's own doing,
+ *  over a limit, or by the node's doing. */
 export type RequestEnd = "done" | "unchanged" | "refused" | "limited" | "failed";
 
 /** Hears what came of requests. */

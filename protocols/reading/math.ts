@@ -1,9 +1,9 @@
 /** Formulas in TeX, as people and models write them: `$x^2$` and `\(x\)` in a line, `$$x$$` and `\[x\]` by themselves.
  *
- *  A dollar is money, too, and part of paths and programs. So where there are blanks between dollars, there must also be
- *  a sign that only a formula has; and one dollar begins a formula only where a word could begin, ends it only where one
- *  could end, and has nothing blank beside it inside. An opening that comes again before its end begins nothing: the work is one look at
- *  each character.
+ *  A dollar is money, too, and part of paths and programs. So where there are blanks between dollars, there must also
+ *  be a sign that only a formula has; and one dollar begins a formula only where a word could begin, ends it only where
+ *  one could end, and has nothing blank beside it inside. An opening that comes again before its end begins nothing:
+ *  the work is one look at each character.
  *
  *  The parser is told that a formula is code, for that is how it is read: nothing in it is a mark, and nobody is
  *  called. */

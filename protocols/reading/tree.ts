@@ -9,7 +9,7 @@ export type Inline =
   | Link;
 
 /** What is shown as it was written: code, or a formula in TeX. */
-export interface Code {
+interface Code {
   readonly kind: "code";
   readonly text: string;
   readonly formula?: Formula;

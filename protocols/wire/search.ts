@@ -55,7 +55,8 @@ export interface FoundMessage {
   readonly replyTo?: number;
   /** It is shown in its thread only. */
   readonly threadOnly?: true;
-  /** Its text and behind it, in lines of their own, the names of its files; or the passage around what was found first. */
+  /** Its text and behind it, in lines of their own, the names of its files; or the passage around what was found
+   *  first. */
   readonly text: string;
   /** Where the passage begins in the text. Absent: at its beginning. */
   readonly cutFrom?: number;

@@ -1,5 +1,5 @@
-/** The service worker of the page. A notice of the machine can be shown on phones by it, and be pressed when its page is
- *  gone; and the page starts where its node cannot be reached (`offline.js`). */
+/** The service worker of the page. A notice of the machine can be shown on phones by it, and be pressed when its page
+ *  is gone; and the page starts where its node cannot be reached (`offline.js`). */
 
 importScripts("offline.js");
 

@@ -13,8 +13,8 @@ export function isNamed(header: string | undefined, name: string): boolean {
   return header.trim() === "*" || header.split(",").some((one) => plain(one) === plain(name));
 }
 
-/** Names each answer in JSON that a route of `app` gives to GET. Browsers keep none of them (`no-store`), for they are of
- *  one person: programs that keep an answer ask by its name whether there is another one. */
+/** Names each answer in JSON that a route of `app` gives to GET. Browsers keep none of them (`no-store`), for they are
+ *  of one person: programs that keep an answer ask by its name whether there is another one. */
 export function nameAnswers(app: FastifyInstance): void {
   app.addHook("onSend", (request, reply, payload, done) => {
     const isJson = String(reply.getHeader("content-type") ?? "").startsWith("application/json");

@@ -9,8 +9,8 @@ export const pageLimits = {
    *
    *  Longer than what a node gives an actor to answer. */
   requestTimeoutMs: 20_000,
-  /** Characters of answers that a tab keeps in its memory, so that what it asks for again and has not changed is not sent
-   *  again. */
+  /** Characters of answers that a tab keeps in its memory, so that what it asks for again and has not changed is not
+   *  sent again. */
   knownAnswersCharsMax: 2 * 1024 * 1024,
   /** A longer answer is not kept. */
   knownAnswerCharsMax: 512 * 1024,

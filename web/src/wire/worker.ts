@@ -17,8 +17,8 @@ const registered = (): Promise<ServiceWorkerRegistration | undefined> =>
     .then(() => navigator.serviceWorker.ready)
     .catch(() => undefined);
 
-/** From now on the page starts in this browser also where its node cannot be reached: the worker keeps what the page was
- *  made of so far, and by itself what it loads later. */
+/** From now on the page starts in this browser also where its node cannot be reached: the worker keeps what the page
+ *  was made of so far, and by itself what it loads later. */
 export async function startsWithoutNode(): Promise<void> {
   const { active } = (await worker()) ?? {};
   active?.postMessage({ keep: performance.getEntriesByType("resource").map(({ name }) => name) });
