@@ -19,9 +19,6 @@ import type { AttachmentPorts } from "./ports.ts";
 import { createReading } from "./reading.ts";
 import { createReleasing } from "./releasing.ts";
 
-export { attachmentClass } from "./moving.ts";
-export { attachmentLimits, type AttachmentLimits } from "./limits.ts";
-
 export interface Attachments {
   /** The blobs of actors, wherever they lie. */
   readonly blobs: ActorBlobs;

@@ -12,7 +12,7 @@ import type { ActorBlobs, BlobHash, Pair } from "../../ports/index.ts";
 import { isRoom, type AttachmentPorts } from "./ports.ts";
 
 /** What stripes of files are coded by. */
-export const attachmentClass = "attachment";
+const attachmentClass = "attachment";
 
 /** A piece that may go into a stripe. */
 type Piece = Required<Pick<FilePiece, "id" | "first" | "parts">>;
@@ -103,7 +103,8 @@ export function createMoving(
         const done = await move(room, piece);
         if (done.ok) continue;
         log.warn("attachment.not.striped", { room, file: piece.id, piece: piece.first, failure: done.error });
-        return done;
+        // Of the message, or of a part: that is so of this file alone.
+        if (done.error.code !== "NOT_FOUND") return done;
       } else if (piece.id !== undefined) {
         if (stays.size >= limits.staysMax) stays.clear();
         stays.add(hash);

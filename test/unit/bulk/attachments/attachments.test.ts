@@ -132,6 +132,18 @@ describe("files of rooms in stripes", () => {
     expect(copies(file).flat()).to.deep.equal([]);
   });
 
+  it("are not held up by one of which a part is nowhere", async () => {
+    const { fixture, world, post } = await started(6, ["n1"]);
+    fixture.old.add("n4");
+    const [lost, other] = [await post(3), await post(3)];
+    fixture.beside("n1").disk.flipBit(pathOf(hashOf(lost.parts[0] as Uint8Array)), 100);
+    fixture.old.delete("n4");
+    await world.pass(4_000);
+    expect(fixture.stripes().map(({ parts, settled }) => [parts[0], settled])).to.deep.equal([
+      [hashOf(other.parts[0] as Uint8Array), true],
+    ]);
+  });
+
   it("keep their copies until each shard is at its holder", async () => {
     const { fixture, world, post, copies, reads } = await started(6);
     // One of the disks takes nothing: a stripe is acknowledged without it.

@@ -30,7 +30,7 @@ const partBytes = 2_000;
 const lastBytes = 700;
 
 /** Quick, where a test says nothing else. */
-export const quick = {
+const quick = {
   copies: {
     roundEveryMs: 2_000,
     spreadDelayMs: 50,
