@@ -3,6 +3,7 @@
  *      user ──► room ──► agent         commands of people; a mention summons an agent
  *        └──────────────► agent        a direct conversation
  *      room, user ──► catalog          so that public rooms and people can be found
+ *      room ──► groups                 who is in a group that is mentioned
  *      role-manager ──► user           who is admin
  *      node ──► ledger                 what people took of models
  *      node ──► shard-holder           which shards lie at the node that owns it
@@ -23,6 +24,7 @@ import { backup } from "./backup/index.ts";
 import type { AnyBehavior } from "./behavior.ts";
 import { catalog } from "./catalog/index.ts";
 import { claim } from "./claim/index.ts";
+import { groups } from "./groups/index.ts";
 import { ledger } from "./ledger/index.ts";
 import { quarantine } from "./quarantine/index.ts";
 import { roleManager } from "./role-manager/index.ts";
@@ -38,6 +40,7 @@ export const behaviors: readonly AnyBehavior[] = [
   agent,
   roleManager,
   catalog,
+  groups,
   ledger,
   shardHolder,
   backup,

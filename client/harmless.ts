@@ -7,6 +7,8 @@ export const harmless = {
   "room.summary": "reads",
   "room.history": "reads",
   "room.files": "reads",
+  "room.links": "reads",
+  "room.versions": "reads",
   "room.threads": "reads",
   "user.factors": "reads",
   "user.describe": "reads",
@@ -21,5 +23,6 @@ export const harmless = {
   "agent.sound": "reads",
   "agent.picture": "reads",
   "catalog.find": "reads",
+  "groups.list": "reads",
   "ledger.usage": "reads",
 } as const;

@@ -226,6 +226,13 @@ export const errorTable = {
     http: 403,
     help: "This member is banned from the room. A moderator can lift the ban.",
   },
+  JOIN_LINK_ENDED: {
+    outcome: "failed",
+    http: 403,
+    help:
+      "This link into a room leads nowhere any more: its time is over, it was used as often as it may be, or it was " +
+      "taken back. Ask the person who gave it to you for a new one.",
+  },
   ROOM_ARCHIVED: {
     outcome: "failed",
     http: 409,

@@ -14,6 +14,7 @@ export const kinds = [
   "user",
   "agent",
   "catalog",
+  "groups",
   "role-manager",
   "ledger",
   "shard-holder",

@@ -131,6 +131,22 @@ export const wireLimits = {
   banMsMin: 60_000,
   /** A longer ban is refused with `BAD_REQUEST`; a ban without an end holds until a moderator lifts it. */
   banMsMax: 10 * 365 * 24 * 60 * 60_000,
+  /** Groups of people in a cluster; making one more is refused with `LIMIT_REACHED`. */
+  groupsMax: 200,
+  /** A group with more people is refused with `BAD_REQUEST`. */
+  groupMembersMax: 100,
+  /** Further groups that one message mentions are not told. */
+  groupsPerMessageMax: 3,
+  /** Earlier texts that are kept of one edited message; beyond it the oldest is forgotten. */
+  messageVersionsMax: 20,
+  /** One more link into a room is refused with `LIMIT_REACHED`; links that have ended do not count. */
+  joinLinksPerRoomMax: 20,
+  /** A link into a room for more people is refused with `BAD_REQUEST`. */
+  joinLinkUsesMax: 1_000,
+  /** A link into a room for a shorter time is refused with `BAD_REQUEST`. */
+  joinLinkMsMin: 60_000,
+  /** A link into a room for a longer time is refused with `BAD_REQUEST`. */
+  joinLinkMsMax: 90 * 24 * 60 * 60_000,
   /** A longer reason for a ban is refused with `BAD_REQUEST`. */
   reasonCharsMax: 200,
   /** Creating one more is refused with `LIMIT_REACHED`. */

@@ -25,13 +25,17 @@ type ForAll =
   | "depart"
   | "describe"
   | GatewaysOwn
-  | StripesOwn;
+  | StripesOwn
+  | GatewaysLinks;
 
 /** What the gateway asks of files: `files.ts` answers it in the name of a person. */
 export type GatewaysOwn = "upload" | "uploadTake" | "uploadPart" | "uploadDrop" | "file" | "settleFile" | "fileHeld";
 
 /** What nodes ask of stripes: `stripes.ts` answers it. */
 export type StripesOwn = "filePiece" | "fileStriped" | "fileSettled" | "stripeHeld";
+
+/** What the gateway asks of links: `links.ts` answers it in the name of a person. */
+export type GatewaysLinks = "addLink" | "removeLink" | "lookThrough" | "joinByLink";
 
 /** What answers the commands of members. Each subject has some of them; together they have one for every row, or
  *  `index.ts` does not compile. */
@@ -63,7 +67,7 @@ export function eventEffects(
   turn: Turn,
   events: readonly RoomEvent[],
   mail: readonly Mail[] = [],
-  more: Pick<Happened, "kept" | "gone" | "checked" | "settled"> = {},
+  more: Pick<Happened, "kept" | "gone" | "was" | "checked" | "settled"> = {},
 ): Effects {
   const { settled, ...once } = more;
   const changes = events.map((event, index) => ({

@@ -7,7 +7,8 @@
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `files.ts`, `scanning.ts`, `stripes.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
+ *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `membership.ts`, `links.ts`, `reading.ts`, `unread.ts`,
+ *  `restoring.ts`. */
 import { roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled } from "../handlers.ts";
@@ -18,6 +19,7 @@ import { resumePage, type ResumeTag } from "../stream.ts";
 import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
 import type { MemberHandlers } from "./effects.ts";
 import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
+import { groupsIn } from "./group-calls.ts";
 import { entryOf } from "./members.ts";
 import {
   admitGuest,
@@ -30,10 +32,12 @@ import {
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
+import { forLinks, links } from "./links.ts";
 import {
   late,
   onKeptRead,
   onMessage,
+  onGroups,
   onMessageRead,
   postingHandlers,
   type KeptTag,
@@ -54,10 +58,12 @@ import {
   type ScanTag,
 } from "./scanning.ts";
 import { evolve, factsOf, record, viewOf } from "./state.ts";
+import { withoutLinks } from "./kept-links.ts";
 import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
 import { aboutStripes, onStripingRead, type StripeTag } from "./stripes.ts";
 import { partRecords, stripedRecords } from "./uploads.ts";
 import { counted, unreadHandlers, type CountTag } from "./unread.ts";
+import { onForgetRead, onVersionsRead, type ForgetTag, type VersionsTag } from "./versions.ts";
 
 export { remaking } from "./restoring.ts";
 
@@ -84,7 +90,8 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
   placeRecords: stripedRecords,
   notes: { initial: () => ({ progress: {} }), evolve: (notes, now) => ({ ...notes, ...now }) },
   pending: (state) => state !== null && (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0),
-  restored: (state) => state && { ...state, head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) },
+  restored: (state) =>
+    state && { ...withoutLinks(state), head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) },
 };
 
 function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decided {
@@ -140,6 +147,11 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "fileSettled":
     case "stripeHeld":
       return aboutStripes(state, message, turn);
+    case "addLink":
+    case "removeLink":
+    case "lookThrough":
+    case "joinByLink":
+      return forLinks(state, message, turn);
     case "describe":
       if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
       return refuseOutsider(state, turn);
@@ -159,6 +171,7 @@ const forMembers: MemberHandlers = {
   ...unreadHandlers,
   ...readingHandlers,
   files,
+  links,
 };
 
 function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Here): Decided {
@@ -168,11 +181,24 @@ function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, 
   const settled = settle(state.outbox, signal, turn);
   if (settled === undefined) return [];
   const { entry, result, effects } = settled;
+  const groups = entry && groupsIn(entry, result);
+  if (groups !== undefined) return [...effects, ...onGroups(state, groups, turn)];
   const undone = entry === undefined || result.ok ? [] : undeliverable(state, entry, result.error, turn);
   return [...effects, ...undone];
 }
 
-type ReadTag = ResumeTag | HistoryTag | CountTag | MessageTag | KeptTag | WithdrawTag | FileTag | ScanTag | StripeTag;
+type ReadTag =
+  | ResumeTag
+  | HistoryTag
+  | CountTag
+  | MessageTag
+  | KeptTag
+  | WithdrawTag
+  | FileTag
+  | ScanTag
+  | StripeTag
+  | VersionsTag
+  | ForgetTag;
 
 function onRecords(
   state: Room,
@@ -199,6 +225,10 @@ function onRecords(
       return onMessageRead(state, tag, records[0]?.value as RoomMessage | undefined, turn);
     case "scan":
       return withMessage(state, onScanRead(state, tag, records, turn), turn);
+    case "versions":
+      return onVersionsRead(state, tag, records);
+    case "forget":
+      return onForgetRead(tag, records);
     case "kept":
       return onKeptRead(state, tag, records, turn);
     case "striping":

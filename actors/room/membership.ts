@@ -20,7 +20,9 @@ import { unansweredNow } from "./mentions.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { bansAt, evolve, viewOf } from "./state.ts";
 import type { Room, RoomState } from "./shape.ts";
+import { versionsBy } from "./kept-versions.ts";
 import { droppedOf } from "./uploads.ts";
+import { forgetting } from "./versions.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -183,17 +185,27 @@ export function join(room: Room, turn: Turn): Effects {
   // Somebody has to be able to look after a room that everybody left.
   return hasPeople(room)
     ? admit(room, turn, turn.from, "member")
-    : admit(room, turn, turn.from, "owner", listing(room, turn));
+    : admit(room, turn, turn.from, "owner", { rows: listing(room, turn) });
 }
 
 const hasPeople = (room: Room): boolean => room.members.size > room.agents.length;
 
-function admit(room: Room, turn: Turn, member: string, role: MemberRole, rows: readonly Mail[] = []): Effects {
+/** Somebody comes in, who is not banned. `rows`: what the catalog hears. Error: LIMIT_REACHED. */
+export function admit(
+  room: Room,
+  turn: Turn,
+  member: string,
+  role: MemberRole,
+  { rows = [], link }: { readonly rows?: readonly Mail[]; readonly link?: NonNullable<Joined["link"]> } = {},
+): Effects {
   if (room.members.size >= wireLimits.roomMembersMax) return [refuse("LIMIT_REACHED", { limit: "roomMembersMax" })];
-  return change(room, turn, [joinedEvent(member, role, turn)], [...notices("roomJoined", [member], turn), ...rows]);
+  const event: RoomEvent = { ...joinedEvent(member, role, turn), ...(link && { link }) };
+  return change(room, turn, [event], [...notices("roomJoined", [member], turn), ...rows]);
 }
 
-const joinedEvent = (member: string, role: MemberRole, turn: Turn): RoomEvent => ({
+type Joined = Extract<RoomEvent, { type: "joined" }>;
+
+const joinedEvent = (member: string, role: MemberRole, turn: Turn): Joined => ({
   type: "joined",
   member,
   role,
@@ -243,11 +255,14 @@ export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">
   return admit(room, { ...turn, from: (by ?? member) as Sender }, member, "member");
 }
 
-/** The account of the sender is gone. In a direct room its place stays, and nothing that it had not posted. */
+/** The account of the sender is gone, and with it what its messages said before they were edited. In a direct room its
+ *  place stays, and nothing that it had not posted. */
 export function depart(room: Room, turn: Turn): Effects {
-  if (!isUser(turn.from) || entryOf(room.members, turn.from) === undefined) return [reply({})];
-  if (room.visibility === "direct") return [...droppedOf(room, turn.from), reply({})];
-  return [...eventEffects(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), reply({})];
+  if (!isUser(turn.from)) return [reply({})];
+  const end = forgetting(versionsBy(turn.from), {}, turn);
+  if (entryOf(room.members, turn.from) === undefined) return end;
+  if (room.visibility === "direct") return [...droppedOf(room, turn.from), ...end];
+  return [...eventEffects(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), ...end];
 }
 
 /** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND,
@@ -317,6 +332,12 @@ const bans = (room: Room, turn: Turn): Effects =>
     : [refuse("FORBIDDEN", { reason: "only moderators can see the bans" })];
 
 const banOf = (room: Room, member: string, turn: Turn) => bansAt(room, turn.nowMs).find((ban) => ban.member === member);
+
+/** The refusal of somebody who is banned; undefined: nobody banned them. */
+export function refusalOfBanned(room: Room, member: string, turn: Turn): Effects | undefined {
+  const ban = banOf(room, member, turn);
+  return ban && refuseBanned(ban);
+}
 
 const refuseBanned = ({ by, atMs, untilMs, reason }: RoomBan): Effects => [
   refuse("BANNED", { by, atMs, ...(untilMs !== undefined && { untilMs }), ...(reason !== undefined && { reason }) }),

@@ -14,6 +14,7 @@ import { refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn }
 import { actorLimits as limits } from "../limits.ts";
 import { fits } from "../outbox.ts";
 import { filesOfPost } from "./files.ts";
+import { callGroups, groupMail, groupsAfterEdit, type GroupsFound } from "./group-calls.ts";
 import { changed, eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
@@ -23,7 +24,9 @@ import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
 import { checked, unlisted, type Checked } from "./scanning.ts";
 import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
+import { wasOf } from "./kept-versions.ts";
 import { keptOf, shownFile } from "./uploads.ts";
+import { versions } from "./versions.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Post = Extract<Command, { type: "post" }>;
@@ -41,11 +44,12 @@ type Restore = Extract<Command, { type: "restore" }>;
 
 /** A command about one earlier message. */
 type Targeted =
-  | Extract<Command, { type: "edit" | "react" | "pin" | "vote" | "closePoll" | "pollResults" }>
+  | Extract<Command, { type: "edit" | "react" | "pin" | "vote" | "closePoll" | "pollResults" | "versions" }>
   | Delete
   | Reply
   | Late
   | Checked
+  | GroupsFound
   | Restore;
 
 /** Tag of the read that fetches an older message; the command goes on when it is there. */
@@ -110,7 +114,8 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     ...(poll && { poll }),
     ...(kept.length > 0 && { files: kept.map(shownFile) }),
   };
-  const { mail, refusals } = summons(room, message, root, turn);
+  const { mail: summoning, refusals } = summons(room, message, root, turn);
+  const mail = [...summoning, ...groupMail(room, message, turn)];
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
   const said = saidIn(message, root);
   const answer: Posted = { seq: message.seq, at: room.head + 1, atMs };
@@ -172,12 +177,15 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;
   const known = messageInMemory(room, tag.seq);
-  const outside = ["late", "restore", "checked"].includes(tag.command.type);
-  if (entryOf(room.members, tag.from) === undefined && !outside) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
+  const isOutside = outside.has(tag.command.type);
+  if (entryOf(room.members, tag.from) === undefined && !isOutside) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   if (known !== undefined) return apply(room, tag.command, known, turn);
   if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
   return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, asShown(message), turn);
 }
+
+/** What nobody in the room asks for. */
+const outside: ReadonlySet<Targeted["type"]> = new Set(["late", "restore", "called", "checked"]);
 
 /** What changes a message, and is refused in an archived room. What is written there is still deleted. */
 const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll"]);
@@ -197,6 +205,8 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
         : onMessage(room, command, message.replyTo, turn);
     case "checked":
       return checked(room, command, message, turn);
+    case "called":
+      return callGroups(room, command.found, message, turn);
     case "late":
       return answeredLate(room, command.generation, message, turn);
     case "edit":
@@ -213,6 +223,8 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       return closePoll(room, message, turn);
     case "pollResults":
       return pollResults(room, message, turn);
+    case "versions":
+      return versions(room, message, turn);
     default:
       return unreachable(command);
   }
@@ -236,8 +248,9 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
   // People who have voted have answered this question.
   if (message.poll !== undefined)
     return [refuse("FORBIDDEN", { reason: "the question of a poll cannot be edited" }, turn.replyTo)];
-  const mentions = mentionsIn(text, room);
-  const { mentions: before = [], mentionedBefore = [], ...rest } = message;
+  const named = mentionsIn(text, room);
+  const { mentions = named, groups } = groupsAfterEdit(room, message, text, named);
+  const { mentions: before = [], mentionedBefore = [], groups: _groups, ...rest } = message;
   // Members who are mentioned for the first time are told; to all others a correction is no second question.
   const known = [...new Set([...mentionedBefore, ...before])];
   const isHeard = hasPlaceFor(room, message.threadOnly !== true, turn);
@@ -246,21 +259,31 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
   const noMore = known.filter((member) => !mentions.includes(member));
   // It names the state of the message: two have never the same, whatever the clocks of nodes say.
   const nextMs = Math.max(turn.nowMs, editedAtMs + 1);
+  const isKept = room.keepsVersions !== false;
   const next: RoomMessage = {
     ...rest,
     text,
     editedAtMs: nextMs,
+    ...(isKept && { versions: (message.versions ?? 0) + 1 }),
     ...(mentions.length > 0 && { mentions: [...mentions] }),
+    ...(groups && { groups }),
     ...(noMore.length > 0 && { mentionedBefore: noMore }),
   };
   const root = next.replyTo === undefined ? undefined : messageInMemory(room, next.replyTo);
-  const { mail, refusals } = summons(room, { ...next, mentions: told }, root, turn);
+  const { mail: summoning, refusals } = summons(room, { ...next, mentions: told }, root, turn);
+  const mail = isHeard ? [...summoning, ...groupMail(room, next, turn)] : summoning;
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
   const event = { type: "edited" as const, message: next, by: turn.from, ...(told.length > 0 && { told }) };
   const place = { seq: room.messageSeq + 1, atMs: turn.nowMs };
   const thread = next.replyTo === undefined ? next : root;
   return [
-    ...eventEffects(room, turn, [event, ...unanswered(next, thread, refusals, place)], mail),
+    ...eventEffects(
+      room,
+      turn,
+      [event, ...unanswered(next, thread, refusals, place)],
+      mail,
+      isKept ? { was: wasOf(message) } : {},
+    ),
     reply(next, turn.replyTo),
   ];
 }
@@ -270,10 +293,10 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
     return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
   const { kept: gone } = command;
   const isGone = message.deletedAtMs !== undefined;
-  if (isGone && gone?.length === 0) return [reply(message, turn.replyTo)];
-  const next = isGone ? message : emptied(message, turn.nowMs);
+  if (isGone && gone?.length === 0 && message.versions === undefined) return [reply(message, turn.replyTo)];
+  const next = emptied(message, message.deletedAtMs ?? turn.nowMs);
   const event = { type: "deleted", message: next, by: turn.from } as const;
-  // A node before files, which deleted a message, left what is kept of its files.
+  // A node before files, or before earlier texts were kept, which deleted a message, left what is kept of it.
   if (message.files === undefined && !isGone) return changed(room, turn, event);
   if (gone !== undefined) {
     const mail = unlisted(gone);
@@ -335,6 +358,10 @@ function pin(room: Room, on: boolean, message: RoomMessage, turn: Turn): Effects
   return changed(room, turn, { type: "pinned", message: next, by: turn.from, on });
 }
 
+/** What was asked about groups is there. */
+export const onGroups = (room: Room, found: GroupsFound, turn: Turn): Effects =>
+  onMessage(room, found, found.seq, turn);
+
 const aboutMessage = (room: Room, command: Targeted & { readonly seq: number }, turn: Turn): Effects =>
   onMessage(room, command, command.seq, turn);
 
@@ -349,4 +376,5 @@ export const postingHandlers = {
   vote: aboutMessage,
   closePoll: aboutMessage,
   pollResults: aboutMessage,
+  versions: aboutMessage,
 } satisfies Partial<MemberHandlers>;

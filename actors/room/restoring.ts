@@ -24,7 +24,7 @@ import { eventEffects, type Effects } from "./effects.ts";
 import { allEntries } from "./members.ts";
 import { opened } from "./membership.ts";
 import type { HistoryTag } from "./reading.ts";
-import { emptied, messageInMemory, messageKey, restoredKey } from "./state.ts";
+import { emptied, messageInMemory, messageKey, restoredKey, rulesOf } from "./state.ts";
 import type { Room, RoomState } from "./shape.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -54,10 +54,9 @@ export function remake(room: RoomState, { members, ...settings }: Of<"remake">, 
 export function remaking(state: unknown): Of<"remake"> | undefined {
   const room = state as RoomState | undefined;
   if (room === null || room === undefined) return undefined;
-  const { title, topic, visibility, createdAtMs, archived, posting, slowMs } = room;
-  const rules = { ...(archived && { archived }), ...(posting && { posting }), ...(slowMs && { slowMs }) };
+  const { title, topic, visibility, createdAtMs } = room;
   const members = Object.fromEntries(allEntries(room.members).map(([member, { role }]) => [member, role]));
-  return { type: "remake", title, topic, visibility, createdAtMs, ...rules, members };
+  return { type: "remake", title, topic, visibility, createdAtMs, ...rulesOf(room), members };
 }
 
 /** Reads messages by their positions, or what was brought back of them by the positions that they had. */

@@ -2,14 +2,16 @@
  *  slow mode members wait between two messages.
  *
  *  What an agent owes is let in by all three: a mention is answered, or refused, where everybody reads it. */
-import type { MessageOf, RoomEvent, roomCommands } from "../../protocols/index.ts";
+import { sameJson, type MessageOf, type RoomEvent, type roomCommands } from "../../protocols/index.ts";
 import { refuse, reply, type Turn } from "../behavior.ts";
 import { changedSince } from "../seen.ts";
-import type { Effects, MemberHandlers } from "./effects.ts";
+import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
+import { versionPrefix } from "./kept-versions.ts";
 import { entryOf, hasByRank } from "./members.ts";
 import { changeOf, listing, unlisted } from "./membership.ts";
 import { viewOf } from "./state.ts";
 import type { Room } from "./shape.ts";
+import { forgetting } from "./versions.ts";
 
 type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands, Name>;
 
@@ -67,19 +69,29 @@ function setVisibility(room: Room, { visibility }: Of<"setVisibility">, turn: Tu
 }
 
 /** Sets who posts and how often: moderators do. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
-function setRules(room: Room, { posting, slowMs, seen }: Of<"setRules">, turn: Turn): Effects {
+function setRules(room: Room, { posting, slowMs, keepsVersions, seen }: Of<"setRules">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.rules"))
     return [refuse("FORBIDDEN", { reason: "only moderators can set who posts in a room" })];
   const archived = refuseArchived(room, turn);
   if (archived !== undefined) return archived;
-  const before = { posting: room.posting ?? ("members" as const), slowMs: room.slowMs ?? 0 };
-  const wanted = { ...(posting !== undefined && { posting }), ...(slowMs !== undefined && { slowMs }) };
+  const before = {
+    posting: room.posting ?? ("members" as const),
+    slowMs: room.slowMs ?? 0,
+    keepsVersions: room.keepsVersions ?? true,
+  };
+  const wanted = {
+    ...(posting !== undefined && { posting }),
+    ...(slowMs !== undefined && { slowMs }),
+    ...(keepsVersions !== undefined && { keepsVersions }),
+  };
   const now = changedSince<typeof before>(seen, before, wanted);
   if (now !== undefined) return [refuse("CHANGED_MEANWHILE", { now })];
   const next = { ...before, ...wanted };
-  if (next.posting === before.posting && next.slowMs === before.slowMs) return [reply(viewOf(room, turn.key))];
-  const event: RoomEvent = { type: "rulesSet", ...next, by: turn.from };
-  return changeOf(room, turn, event);
+  const view = { ...viewOf(room, turn.key), ...next };
+  // Also where it has ended already: what was to be forgotten may not be, if the node died.
+  const end = keepsVersions === false ? forgetting(versionPrefix, view, turn) : [reply(view)];
+  if (sameJson(next, before)) return end;
+  return [...eventEffects(room, turn, [{ type: "rulesSet", ...next, by: turn.from }]), ...end];
 }
 
 /** What the room lets its members do. */

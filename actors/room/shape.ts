@@ -4,12 +4,14 @@ import type {
   FileStripe,
   FoundType,
   KeptFile,
+  MessageVersion,
   RoomBan,
   RoomEvent,
   RoomMessage,
   RoomSettings,
   RoomUpload,
   ToolRound,
+  RoomLink,
   Visibility,
 } from "../../protocols/index.ts";
 import type { Delivered, Mail, Outbox } from "../outbox.ts";
@@ -36,6 +38,8 @@ export interface Room extends RoomSettings {
   readonly changes: number;
   /** Absent: nobody was ever banned. Those that have ended go when the next one is added. */
   readonly bans?: readonly RoomBan[];
+  /** Links by which people come in, oldest first. Absent: there was never one. */
+  readonly links?: readonly KeptLink[];
   /** Those who left while they had to wait, the newest last. Absent: there was never one. */
   readonly waiting?: readonly { readonly member: string; readonly postedAtMs: number }[];
   /** Polls that take votes, oldest first. Absent: there was never one. */
@@ -101,6 +105,8 @@ export type RoomChange =
       readonly gone?: readonly KeptFile[];
       /** What is known of a file from now on, and its blobs that are not needed any more. */
       readonly checked?: { readonly file: KeptFile; readonly place: number; readonly gone: readonly string[] };
+      /** What the message said that is edited. Absent: it is not kept. */
+      readonly was?: Was;
       /** Of `restored`: nothing that had a position up to here comes any more in this recall. */
       readonly settled?: number;
     })
@@ -122,9 +128,31 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly upload: UploadChange }
   /** What becomes of a piece of a file: records alone. Of nobody's marker, too. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly striping: StripingChange }
+  /** The same, of what becomes of a link. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly link: LinkChange }
+  /** The same: earlier texts of messages are forgotten, below this key. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly forget: string }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
+
+/** What a message said, and where that is kept: beyond the last place the oldest is written over. */
+export interface Was extends MessageVersion {
+  readonly author: string;
+  readonly seq: number;
+  readonly place: number;
+}
+
+/** A link as the room keeps it: with the hash of its secret. */
+export interface KeptLink extends RoomLink {
+  readonly hash: string;
+}
+
+/** What becomes of a link. */
+export type LinkChange =
+  /** `ended`: those that had ended by then. */
+  | { readonly is: "made"; readonly link: KeptLink; readonly ended: readonly string[] }
+  | { readonly is: "ended"; readonly id: string };
 
 /** A file that comes, or waits to be posted. */
 export interface Upload extends Omit<RoomUpload, "expiresAtMs"> {

@@ -8,6 +8,7 @@ import {
   wireLimits,
   withSettings,
   type RoomSettingEvent,
+  type RoomSettings,
   type RoomBan,
   type RoomEvent,
   type RoomFacts,
@@ -48,7 +49,18 @@ import { answeringOf, askedAfter } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
 import { checkedRecords, evolveUpload, fileRecords, stripingRecords, withoutUploads } from "./uploads.ts";
-import type { Check, Room, RoomChange, RoomNotes, RoomState, StripingChange, UploadChange } from "./shape.ts";
+import { versionRecords } from "./kept-versions.ts";
+import { evolveLink, withoutLinksOf, withUse } from "./kept-links.ts";
+import type {
+  Check,
+  LinkChange,
+  Room,
+  RoomChange,
+  RoomNotes,
+  RoomState,
+  StripingChange,
+  UploadChange,
+} from "./shape.ts";
 
 /** Owners that are named. */
 const ownersNamed = 5;
@@ -85,6 +97,8 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
   if (change.type === "readMarked" && "upload" in change) return state && evolveUpload(state, change.upload);
   if (change.type === "readMarked" && "striping" in change) return state;
+  if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
+  if (change.type === "readMarked" && "forget" in change) return state;
   if (change.type === "readMarked") return state && evolveMarked(state, change);
   if (change.type === "threadFollowed") {
     const { root, member, follow } = change;
@@ -104,9 +118,17 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   };
 }
 
+/** The settings of a room that are not as they are by themselves. */
+export const rulesOf = ({ archived, posting, slowMs, keepsVersions }: RoomSettings) => ({
+  ...(archived && { archived }),
+  ...(posting && { posting }),
+  ...(slowMs && { slowMs }),
+  ...(keepsVersions === false && { keepsVersions }),
+});
+
 function created(view: RoomView, by: string): Room {
-  const { title, topic, visibility, createdAtMs, archived, posting, slowMs } = view;
-  const rules = { ...(archived && { archived }), ...(posting && { posting }), ...(slowMs && { slowMs }) };
+  const { title, topic, visibility, createdAtMs } = view;
+  const rules = rulesOf(view);
   const empty = { agents: [], messageSeq: 0, recent: [], changed: [], changes: 0, pins: [], deletions: [] };
   const members = Object.entries(view.members).reduce<MemberTable>(
     (table, [principal, member]) => withEntry(table, principal, { ...member, own: 0, invited: principal !== by }),
@@ -133,7 +155,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
       });
       return member.startsWith("agent/")
         ? { ...room, members, agents: [...room.agents, member] }
-        : { ...room, members };
+        : { ...room, members, ...withUse(room, event.link) };
     }
     case "left": {
       const { member } = event;
@@ -141,6 +163,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
       return {
         ...withThreads(rest, withoutReader(room.threads, member)),
         ...stillWaiting(room, event),
+        ...withoutLinksOf(room, member),
         members: withoutEntry(room.members, member),
         agents: room.agents.filter((agent) => agent !== member),
       };
@@ -153,7 +176,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
     case "unbanned":
       return { ...room, bans: (room.bans ?? []).filter(({ member }) => member !== event.member) };
     case "roleSet":
-      return { ...room, members: changeMember(room.members, event.member, { role: event.role }) };
+      return evolveRole(room, event);
     case "posted":
       return evolvePosted(room, event.message, event.root);
     case "restored":
@@ -181,6 +204,11 @@ function evolveEdited(room: Room, { message, checked, told: newly }: Extract<Roo
   const told = message.threadOnly === true ? members : withMentioned(members, message);
   const behind = quietBehind(room, message.replyTo, message.seq - 1);
   return replaceMessage({ ...withThreads(room, withChanged(room.threads, message, behind)), members: told }, message);
+}
+
+function evolveRole(room: Room, { member, role }: Extract<RoomEvent, { type: "roleSet" }>): Room {
+  const members = changeMember(room.members, member, { role });
+  return { ...room, members, ...(role !== "owner" && withoutLinksOf(room, member)) };
 }
 
 function evolveSet(room: Room, event: RoomSettingEvent): Room {
@@ -339,7 +367,10 @@ export const recentFrom = (room: Room): number => room.messageSeq - room.recent.
 
 type Marked = Exclude<
   Extract<RoomChange, { type: "readMarked" }>,
-  { readonly upload: UploadChange } | { readonly striping: StripingChange }
+  | { readonly upload: UploadChange }
+  | { readonly striping: StripingChange }
+  | { readonly link: LinkChange }
+  | { readonly forget: string }
 >;
 
 /** The room after a marker has moved. */
@@ -408,10 +439,10 @@ export function asShown(message: RoomMessage): RoomMessage {
 /** What a change does to the records. */
 export function record(change: RoomChange): readonly RecordOp[] {
   if (change.type === "readMarked" && "striping" in change) return stripingRecords(change.striping);
-  if (change.type !== "happened") return [];
+  if (change.type !== "happened") return versionRecords(change);
   const { event } = change;
   const ops = [...eventRecords(change)];
-  ops.push(...fileRecords(change.kept, change.gone));
+  ops.push(...fileRecords(change.kept, change.gone), ...versionRecords(change));
   if (change.checked !== undefined) ops.push(...checkedRecords(change.checked));
   if ("message" in event) ops.push(...messageRecords(event.message));
   if ("messages" in event) for (const message of event.messages) ops.push(...messageRecords(message));
@@ -482,10 +513,12 @@ export function emptied(message: RoomMessage, deletedAtMs: number): RoomMessage 
   const {
     reactions: _reactions,
     mentions: _mentions,
+    groups: _groups,
     pinned: _pinned,
     poll: _poll,
     rounds: _rounds,
     files: _files,
+    versions: _versions,
     ...rest
   } = message;
   return { ...rest, text: "", deletedAtMs };

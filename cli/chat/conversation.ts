@@ -1,3 +1,4 @@
+import type { Call } from "../../client/call.ts";
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
 import type {
@@ -21,6 +22,8 @@ import { CatchingUp } from "./catching-up.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
+import { listGroups, listVersions } from "./lists.ts";
+import { isOfLinks, Links, wayIn } from "./links.ts";
 import { describeRules, notifyOf } from "./notify.ts";
 import { runBranches } from "./branches.ts";
 import { isOwn } from "./own.ts";
@@ -165,6 +168,21 @@ function hear(
   void at.names.ready(author).then(() => remark(dim(`* ${at.names.who(author)} ${did} in ${nameOf(room)}${end}`)));
 }
 
+/** Goes to a room, by its name or a link into it. */
+async function enter(
+  word: string,
+  at: {
+    readonly links: Links;
+    goTo(place: Place): Promise<Step>;
+    enterRoom(room: string): Promise<Step>;
+  },
+): Promise<Step> {
+  const way = wayIn(word);
+  if (way === undefined) return at.enterRoom(sought(word));
+  const joined = await at.links.join(way);
+  return joined.ok ? at.goTo({ kind: "room", key: way.room }) : stepOf(joined);
+}
+
 /** Where somebody is who has entered nothing yet. */
 const nowhere: Here = {
   place: undefined,
@@ -185,12 +203,11 @@ interface ConversationOptions {
   readonly names: Names;
   /** Rooms that anybody may join. */
   publicRooms(): Promise<Result<{ readonly rows: readonly CatalogRow[] }>>;
-  /** Finds messages. */
   search(fields: MessageSearch): Promise<Result<SearchPage>>;
   /** What was missed. */
   missed(): Promise<Result<CatchUp>>;
   readonly files: FilePort;
-  /** The models of the cluster. */
+  readonly operation: Call;
   models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
 }
 
@@ -206,6 +223,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
 
+  const links = new Links(client, options.operation, { printer, names });
   const account = new Account(client, user, printer, names);
   screen.onInterrupt(() => visit?.stopAwaited() === true);
 
@@ -393,6 +411,10 @@ export function createConversation(options: ConversationOptions): Conversation {
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
     if (isOwn(line.name)) return cameTo(await account.own.run(line.name, line, look, visit));
+    if (isOfLinks(line.name)) {
+      const room = visit?.place.kind === "room" ? visit.place.key : undefined;
+      return cameTo(await links.run(line.name, line, room));
+    }
     const [first = ""] = line.words;
     switch (line.name) {
       case "help":
@@ -401,7 +423,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       case "rooms":
         return listRooms();
       case "join":
-        return enterRoom(sought(first));
+        return enter(first, { links, goTo, enterRoom });
       case "create":
         return createRoom(sought(first), line.rest);
       case "direct":
@@ -409,6 +431,12 @@ export function createConversation(options: ConversationOptions): Conversation {
       case "results": {
         const results = onNumber(first, (seq) => inRoom((room) => showResults(room, seq)));
         return "wrong" in results ? wrong(results) : results;
+      }
+      case "before": {
+        const before = onNumber(first, (seq) =>
+          inRoom(async (room) => stepOf(await listVersions(client, printer, { room, seq }))),
+        );
+        return "wrong" in before ? wrong(before) : before;
       }
       case "attach":
         return inRoom(async (room) => {
@@ -419,6 +447,8 @@ export function createConversation(options: ConversationOptions): Conversation {
         const saving = onNumber(first, (seq) => inRoom((room) => save({ room, seq }, { ...options, printer })));
         return "wrong" in saving ? wrong(saving) : saving;
       }
+      case "groups":
+        return stepOf(await listGroups(client, printer));
       case "who":
         return inRoom(showMembers);
       case "status":

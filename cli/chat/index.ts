@@ -123,6 +123,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     json: flags.json,
     names: new Names(peopleOf(client, token), flags.json, (text) => peopleLike(client, token, text)),
     publicRooms: () => asksTo({ url: client.at.url, token })("rooms"),
+    operation: (name, ...input) => callsTo({ url: client.at.url, token })(name, ...input),
     search: (fields) => callsTo({ url: client.at.url, token })("search.messages", fields),
     missed: () => callsTo({ url: client.at.url, token })("catchUp.show", {}),
     files: filesOf(() => ({ url: client.at.url, token })),

@@ -57,6 +57,7 @@ export type Asking = Extract<
   | "unarchive"
   | "posting"
   | "slow"
+  | "keepedits"
   | "vote"
   | "close"
   | "topic"
@@ -91,6 +92,16 @@ function madeOpen(said: string, inRoom: (asked: Request) => Request | Wrong): Re
 /** The last message to the agent in other words; where it is not known, one more. */
 const saidInstead = (text: string, parent: number | undefined): Request =>
   request("agent.say", { text: cleaned(text, "lines"), ...(parent !== undefined && { parent }) });
+
+function slowed(said: string, inRoom: (asked: Request) => Request | Wrong): Request | Wrong {
+  if (!/^\d{1,5}$/.test(said)) return { wrong: `${said} is not a number of seconds.` };
+  return inRoom(request("room.setRules", { slowMs: Number(said) * 1_000 }));
+}
+
+function keeping(said: string, inRoom: (asked: Request) => Request | Wrong): Request | Wrong {
+  if (said !== "yes" && said !== "no") return { wrong: "Say yes or no." };
+  return inRoom(request("room.setRules", { keepsVersions: said === "yes" }));
+}
 
 /** What a slash command asks for. */
 export function requestOf(
@@ -160,10 +171,10 @@ export function requestOf(
       return first === "members" || first === "threads" || first === "moderators"
         ? inRoom(request("room.setRules", { posting: first }))
         : { wrong: "Say who posts: members, threads or moderators." };
+    case "keepedits":
+      return keeping(first, inRoom);
     case "slow":
-      return /^\d{1,5}$/.test(first)
-        ? inRoom(request("room.setRules", { slowMs: Number(first) * 1_000 }))
-        : { wrong: `${first} is not a number of seconds.` };
+      return slowed(first, inRoom);
     case "stop": {
       if (here.place?.kind !== "room") return withAgent(request("agent.stop", {}));
       if (rest !== "") return onNumber(rest, (seq) => request("room.stop", { seq }));

@@ -211,6 +211,7 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
       return note(`${counted(event.messages.length, "message")} that came back from a backup went again`);
     case "edited":
       if (event.checked !== undefined) return checkedLine(event, note);
+      if (event.groups !== undefined) return undefined;
       return `${note(`${who(event.by)} edited`)}\n${describeMessage(event.message, look)}`;
     case "deleted":
       return note(`${who(event.by)} deleted #${event.message.seq}`);
@@ -222,7 +223,9 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
         `${describeMessage(event.message, look)}`
       );
     case "joined":
-      return note(`${who(event.member)} joined`);
+      return note(
+        `${who(event.member)} joined${event.link === undefined ? "" : ` by a link that ${who(event.link.by)} made`}`,
+      );
     case "left":
       return note(
         event.by === event.member

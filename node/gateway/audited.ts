@@ -73,6 +73,7 @@ const targets = [
   "hold",
   "provider",
   "secret",
+  "room",
 ];
 
 /** Facts as the audit keeps them: what is nested gets names with a dot. */

@@ -55,6 +55,8 @@ import { handleAccount } from "./own/account.ts";
 import { handleSignIn } from "./own/sign-in.ts";
 import { handleFactors } from "./own/factors.ts";
 import { handleFound } from "./own/found.ts";
+import { handleGroups } from "./own/groups.ts";
+import { handleJoinLinks } from "./own/join-links.ts";
 import { handleProgramKeys } from "./own/people.ts";
 import { handleSteps } from "./own/steps.ts";
 import { addOperations } from "./rest/derive.ts";
@@ -135,6 +137,8 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...handlePush(at),
     ...handleDeletion(at),
     ...handleFound(at),
+    ...handleGroups(at),
+    ...handleJoinLinks(at),
     ...handleSignIn(at, accounts),
     ...handleSteps(at, accounts, checks),
     ...handleFactors(at, accounts, checks),

@@ -97,6 +97,8 @@ export const gatewayLimits = {
   /** Tokens or passwords of one address or name that wait to hear whether those before them were right; one more
    *  gets `RATE_LIMITED`. */
   guessesWaitingMax: 256,
+  /** Wrong or ended links into rooms of one person; then links get `RATE_LIMITED`. */
+  joinLinkRate: { count: 20, windowMs: 60_000 },
   /** Tokens remembered as good; beyond it the one used longest ago is counted again when it comes. */
   tokensKnownMax: 32_768,
   /** A token that is used again and again is asked about so often; requests in between trust the answer, unless an

@@ -67,6 +67,7 @@ export const permissions = {
   "room.rename": { has: ["moderator"], power: "none", for: "Changing a room's title and topic" },
   "room.rules": { has: ["moderator"], power: "none", for: "Setting who posts in a room, and how often" },
   "room.visibility": { has: ["owner"], power: "none", for: "Making a room public or private" },
+  "room.links": { has: ["owner"], power: "none", for: "Making and taking back links by which people come into a room" },
   "room.archive": { has: ["owner"], power: "none", for: "Archiving a room, and bringing it back" },
   "room.rank": { has: ["owner"], power: "none", for: "Changing the rank of members" },
   "account.use": { has: ["self"], power: "none", for: "The own profile, rooms, devices and agents" },
@@ -85,6 +86,11 @@ export const permissions = {
   "account.revoke": { has: ["self"], power: "none", apiKeys: false, for: "Ending sessions and API keys" },
   "agent.use": { has: ["self"], power: "none", for: "Talking to an own agent and changing it" },
   "catalog.find": { has: ["person"], power: "none", for: "Finding public rooms and people" },
+  "groups.manage": {
+    has: ["admin"],
+    power: "none",
+    for: "Making, changing and removing groups of people that can be mentioned together",
+  },
   "model.use": { has: ["person"], power: "none", for: "Asking models through the interfaces for programs" },
   "people.see": { has: ["admin"], power: "none", for: "Seeing everybody's roles, devices and API keys" },
   "people.manage": {

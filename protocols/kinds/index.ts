@@ -6,6 +6,7 @@ import { catalogCommands } from "./catalog.ts";
 import { claimCommands } from "./claim.ts";
 import { isFrom, type Command, type CommandEffect, type CommandTable } from "../wire/command.ts";
 import type { Kind } from "../ids.ts";
+import { groupsCommands } from "./groups.ts";
 import { ledgerCommands } from "./ledger.ts";
 import { quarantineCommands } from "./quarantine.ts";
 import { roleManagerCommands } from "./role-manager.ts";
@@ -18,12 +19,15 @@ export * from "./agent.ts";
 export * from "./backup.ts";
 export * from "./catalog.ts";
 export * from "./claim.ts";
+export * from "./groups.ts";
 export * from "./ledger.ts";
 export * from "./quarantine.ts";
 export * from "./role-manager.ts";
 export * from "./room-settings.ts";
 export * from "./room.ts";
 export * from "./room-files.ts";
+export * from "./room-links.ts";
+export * from "./room-versions.ts";
 
 export * from "./shard-holder.ts";
 export * from "./user.ts";
@@ -34,6 +38,7 @@ export const commandTables = {
   user: userCommands,
   agent: agentCommands,
   catalog: catalogCommands,
+  groups: groupsCommands,
   "role-manager": roleManagerCommands,
   ledger: ledgerCommands,
   "shard-holder": shardHolderCommands,

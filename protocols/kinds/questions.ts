@@ -6,7 +6,10 @@ import type { AnswerOf, CommandName, ParametersOf } from "./index.ts";
 export const questions = {
   factors: ["user.factors", "/me/factors"],
   usage: ["ledger.usage", "/usage"],
+  versions: ["room.versions", "/rooms/:room/messages/:seq/versions"],
+  links: ["room.links", "/rooms/:room/links"],
   threads: ["room.threads", "/rooms/:room/threads"],
+  groups: ["groups.list", "/groups"],
   people: ["catalog.find", "/catalog/users"],
   rooms: ["catalog.find", "/catalog/rooms"],
 } as const satisfies Readonly<Record<string, readonly [command: CommandName, path: string]>>;
@@ -18,7 +21,9 @@ type FieldsIn<Path> = Path extends `${string}:${infer Field}/${infer Rest}` ? Fi
 
 /** What a question takes: the fields of its path, and what its command takes. */
 export type QuestionInput<Name extends Question> = ParametersOf<(typeof questions)[Name][0]> & {
-  readonly [Field in FieldsIn<(typeof questions)[Name][1]>]: string;
+  readonly [
+    Field in Exclude<FieldsIn<(typeof questions)[Name][1]>, keyof ParametersOf<(typeof questions)[Name][0]>>
+  ]: string;
 };
 
 /** What it is answered. */

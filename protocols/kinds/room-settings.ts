@@ -3,6 +3,9 @@
 import { describeDuration } from "../words/amounts.ts";
 import type { RoomEvent, RoomPosting, RoomView } from "./room.ts";
 
+/** What the address of a room has behind `#`, before the secret, where it is a link into the room. */
+export const joinMark = "join=";
+
 const settingNames = [
   "title",
   "topic",
@@ -10,6 +13,7 @@ const settingNames = [
   "archived",
   "posting",
   "slowMs",
+  "keepsVersions",
   "pins",
 ] as const satisfies readonly (keyof RoomView)[];
 
@@ -70,7 +74,11 @@ const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: Se
       archived ? "archived the room: it can be read, and nobody writes" : "brought the room back",
   },
   rulesSet: {
-    after: ({ posting, slowMs }) => ({ posting, slowMs }),
+    after: ({ posting, slowMs, keepsVersions }) => ({
+      posting,
+      slowMs,
+      ...(keepsVersions !== undefined && { keepsVersions }),
+    }),
     says: (event) => `set who posts: ${rulesText(event)}`,
   },
   pinned: {
@@ -101,8 +109,12 @@ const posters: Readonly<Record<RoomPosting, string>> = {
 };
 
 /** Who posts in a room and how often, in words. */
-export const rulesText = ({ posting = "members", slowMs = 0 }: Partial<RoomSettings>): string =>
-  slowMs === 0 ? posters[posting] : `${posters[posting]}; members once in ${describeDuration(slowMs)}`;
+export const rulesText = ({ posting = "members", slowMs = 0, keepsVersions }: Partial<RoomSettings>): string =>
+  [
+    posters[posting],
+    ...(slowMs === 0 ? [] : [`members once in ${describeDuration(slowMs)}`]),
+    ...(keepsVersions === false ? ["nobody reads what edited messages said before"] : []),
+  ].join("; ");
 
 const rowOf = ({ type }: RoomSettingEvent) => settingEvents[type] as SettingRow<RoomSettingEvent>;
 

@@ -4,6 +4,9 @@ import { answer, command, follow } from "../wire/command.ts";
 import type { Failure } from "../errors.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { fileId, roomFileCommands, roomFiles } from "./room-files.ts";
+import { userGroupName } from "./groups.ts";
+import { linkHash, roomLinkCommands } from "./room-links.ts";
+import { roomVersionCommands } from "./room-versions.ts";
 import { recallId as recall, restoredFrom } from "../admin/restored.ts";
 import { limit, line, nothing, object, position, principal, text, timeMs, type Resumed } from "../wire/schema.ts";
 
@@ -24,6 +27,8 @@ const rules = {
   posting: Type.Optional(roomPosting),
   /** How long a member waits between two messages; 0: not at all. Moderators do not wait. */
   slowMs: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.slowMsMax })),
+  /** Whether members can read what edited messages said before. What was kept is forgotten when it ends. */
+  keepsVersions: Type.Optional(Type.Boolean()),
 } as const;
 
 const emojiText = "^\\S+$";
@@ -79,6 +84,8 @@ export const roomMessage = object({
   text: Type.String({ maxLength: limits.messageCharsMax }),
   atMs: timeMs,
   editedAtMs: Type.Optional(timeMs),
+  /** How often it was edited while the room kept what it said before. */
+  versions: Type.Optional(position),
   /** A deleted message stays as a place holder with empty text. */
   deletedAtMs: Type.Optional(timeMs),
   /** The message this one answers; its thread is that message and all that answer it. */
@@ -90,6 +97,8 @@ export const roomMessage = object({
     Type.Record(Type.String({ minLength: 1, maxLength: 32, pattern: emojiText }), Type.Array(principal)),
   ),
   mentions: Type.Optional(Type.Array(principal)),
+  /** The groups that it mentions. Those of them who are in the room are among `mentions`. */
+  groups: Type.Optional(Type.Array(userGroupName)),
   /** Of an edited message: whom it mentioned and does no more. They were told once, and are not told again. */
   mentionedBefore: Type.Optional(Type.Array(principal)),
   pinned: Type.Optional(Type.Literal(true)),
@@ -495,6 +504,16 @@ export const roomCommands = {
     answers: "page",
   }),
   ...roomFileCommands,
+  ...roomLinkCommands,
+  /** Errors: JOIN_LINK_ENDED, BANNED, LIMIT_REACHED. */
+  joinByLink: command({
+    params: { member: principal, hash: linkHash },
+    result: view,
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Brings in a person who has a link",
+  }),
+  ...roomVersionCommands,
   threads: command({
     params: {},
     result: answer<RoomThreads>("RoomThreads"),
@@ -637,6 +656,8 @@ export interface RoomView {
   readonly posting?: RoomPosting;
   /** How long members wait between two messages. Absent: not at all. */
   readonly slowMs?: number;
+  /** False: what edited messages said before is not kept. */
+  readonly keepsVersions?: boolean;
 }
 
 /** What admins see of a room. Of a direct room the title is empty. */
@@ -824,6 +845,8 @@ export type RoomEvent =
       readonly role: MemberRole;
       readonly atMs: number;
       readonly by: string;
+      /** The member came by a link, which this person had made. */
+      readonly link?: { readonly id: string; readonly by: string };
     }
   | {
       readonly type: "left";
@@ -845,7 +868,14 @@ export type RoomEvent =
   | { readonly type: "unbanned"; readonly member: string; readonly by: string }
   | { readonly type: "archiveSet"; readonly archived: boolean; readonly by: string }
   | { readonly type: "visibilitySet"; readonly visibility: "public" | "private"; readonly by: string }
-  | { readonly type: "rulesSet"; readonly posting: RoomPosting; readonly slowMs: number; readonly by: string }
+  | {
+      readonly type: "rulesSet";
+      readonly posting: RoomPosting;
+      readonly slowMs: number;
+      /** Absent: as before. */
+      readonly keepsVersions?: boolean;
+      readonly by: string;
+    }
   | { readonly type: "roleSet"; readonly member: string; readonly role: MemberRole; readonly by: string }
   | { readonly type: "titled"; readonly title: string; readonly by: string }
   | { readonly type: "topicSet"; readonly topic: string; readonly by: string }
@@ -874,6 +904,8 @@ export type RoomEvent =
       readonly by: string;
       readonly told?: readonly string[];
       readonly checked?: string;
+      /** Nobody edited it: it was found that these groups are mentioned in it. */
+      readonly groups?: readonly string[];
     }
   | { readonly type: "deleted"; readonly message: RoomMessage; readonly by: string }
   | {

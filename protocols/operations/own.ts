@@ -5,6 +5,8 @@ import type { NodePlace } from "../admin/nodes.ts";
 import type { OwnRights } from "../authority/roles.ts";
 import type { ModelInfo } from "../engines/generation.ts";
 import type { AgentView } from "../kinds/agent.ts";
+import { groupFields, userGroupName, type UserGroup } from "../kinds/groups.ts";
+import { linkSecret, linkTerms, type RoomBehindLink, type RoomLink, type RoomLinkMade } from "../kinds/room-links.ts";
 import type { RoomView } from "../kinds/room.ts";
 import type { Session } from "../kinds/user.ts";
 import { createApiKey, credentials, signUp, type ApiKeyMade, type OwnAccount } from "../wire/client.ts";
@@ -139,6 +141,74 @@ export const ownOperations = {
     permission: "room.create",
     errors: ["NOT_FOUND", ...ofActors],
     summary: "Finds or creates the direct room with somebody",
+    tags: ["room"],
+  }),
+  "groups.set": changes({
+    params: object({ group: userGroupName }),
+    fields: object(groupFields),
+    answer: answer<UserGroup>("UserGroup"),
+    permission: "groups.manage",
+    errors: ["NAME_TAKEN", "LIMIT_REACHED", "CHANGED_MEANWHILE", ...ofActors],
+    action: "setGroup",
+    facts: ({ group }) => ({ group }),
+    summary: "Makes a group of people that can be mentioned together, or sets who is in it",
+    description:
+      "`seen`: what the caller has seen, or null where there was none; where it is something else by now, nothing " +
+      "is changed (CHANGED_MEANWHILE). NAME_TAKEN: an account is called so.",
+    tags: ["people"],
+  }),
+  "groups.remove": changes({
+    params: object({ group: userGroupName }),
+    answer: answer<UserGroup>("UserGroup"),
+    permission: "groups.manage",
+    errors: ["NOT_FOUND", ...ofActors],
+    action: "removeGroup",
+    facts: ({ group }) => ({ group }),
+    summary: "Removes a group; answers with what it was",
+    tags: ["people"],
+  }),
+  "rooms.addLink": changes({
+    params: object({ room: key }),
+    fields: object(linkTerms),
+    answer: answer<RoomLinkMade>("RoomLinkMade"),
+    permission: "room.links",
+    errors: ["FORBIDDEN", "NOT_FOUND", "LIMIT_REACHED", ...ofActors],
+    action: "makeJoinLink",
+    facts: ({ room, uses, lifeMs }) => ({ room, uses, lifeMs }),
+    summary: "Makes a link by which people come into a room; only this answer shows it",
+    description: "For owners of the room. `path` begins at the page's own address.",
+    tags: ["room"],
+  }),
+  "rooms.removeLink": changes({
+    params: object({ room: key, id: key }),
+    answer: answer<RoomLink>("RoomLink"),
+    permission: "room.links",
+    errors: ["FORBIDDEN", "NOT_FOUND", ...ofActors],
+    action: "endJoinLink",
+    facts: ({ room, id }) => ({ room, id }),
+    summary: "Takes a link into a room back; answers with what it was",
+    tags: ["room"],
+  }),
+  "rooms.lookThrough": reads({
+    params: object({ room: key }),
+    fields: object({ secret: linkSecret }),
+    answer: answer<RoomBehindLink>("RoomBehindLink"),
+    permission: "room.join",
+    errors: ["JOIN_LINK_ENDED", "BANNED", "RATE_LIMITED", ...ofActors],
+    looks: true,
+    summary: "Which room a link leads to",
+    tags: ["room"],
+  }),
+  "rooms.joinByLink": changes({
+    params: object({ room: key }),
+    fields: object({ secret: linkSecret }),
+    answer: answer<RoomView>("RoomView"),
+    permission: "room.join",
+    errors: ["JOIN_LINK_ENDED", "BANNED", "LIMIT_REACHED", "RATE_LIMITED", ...ofActors],
+    once: true,
+    action: "joinByLink",
+    facts: ({ room }) => ({ room }),
+    summary: "Joins a room by a link",
     tags: ["room"],
   }),
 };

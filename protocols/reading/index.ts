@@ -33,7 +33,7 @@ import { directionOf, textOf, visibleText, type Block, type Inline, type Link, t
 
 export { directionOf, textOf, visibleText, type Block, type Inline } from "./tree.ts";
 export { markdownLimits } from "./limits.ts";
-export { callerOf, mentionsIn, withAccounts, type Caller, type Mention, type People } from "./mentions.ts";
+export { calledWords, callerOf, mentionsIn, withAccounts, type Caller, type Mention, type People } from "./mentions.ts";
 export { formulaCharsMax, type Formula } from "./math.ts";
 export { isPlain } from "./plain.ts";
 

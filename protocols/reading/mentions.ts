@@ -40,7 +40,7 @@ export function callerOf({ has, agents, titles = [] }: People): Caller {
   const shown = new Map<string, string | undefined>();
   for (const [who, title] of titles) add(shown, titleForm(title), who);
   return (name) => {
-    for (const principal of [`user/${name}`, `agent/${name}`]) if (has(principal)) return principal;
+    for (const kind of ["user", "agent", "group"]) if (has(`${kind}/${name}`)) return `${kind}/${name}`;
     return short.has(name) ? short.get(name) : shown.get(name);
   };
 }

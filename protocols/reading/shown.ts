@@ -25,6 +25,15 @@ export const peopleAmong = (some: readonly Mentionable[]): People => {
 /** What is shown in the places of mentions: by where their signs stand. */
 export type Named = ReadonlyMap<number, { readonly said: string; readonly name: string }>;
 
+/** Those whom a message calls, groups among them, as `mentions` of what shows it. */
+export const calledIn = ({
+  mentions = [],
+  groups = [],
+}: {
+  readonly mentions?: readonly string[] | undefined;
+  readonly groups?: readonly string[] | undefined;
+}): readonly string[] => (groups.length === 0 ? mentions : [...mentions, ...groups.map((name) => `group/${name}`)]);
+
 /** How the mentions of a message are shown. `mentions` are those whom the room has found; undefined while it has not
  *  read the text. */
 export interface Calling {
@@ -40,7 +49,7 @@ export function namedIn(blocks: readonly Block[], { mentions, members, nameFor }
   return new Map(
     mentionsIn(blocks, called)
       .filter(({ who }) => mentions === undefined || mentions.includes(who))
-      .map(({ at, said, who }) => [at, { said, name: `@${nameFor(who)}` }]),
+      .map(({ at, said, who }) => [at, { said, name: who.startsWith("group/") ? said : `@${nameFor(who)}` }]),
   );
 }
 

@@ -62,6 +62,8 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   remove: { member: "user/gil" },
   unban: { member: "user/noah" },
   bans: {},
+  links: {},
+  versions: { seq: 1 },
   followThread: { seq: 3, follow: true },
   setArchived: { archived: true },
   setVisibility: { visibility: "private" },

@@ -301,14 +301,14 @@ const step = record({ tab: constantFrom(0, 1), does: constantFrom("look", "write
 /** Why a command overwrites nothing that its writer has not seen, though it does not say what they saw. */
 const reasons = {
   "adds something, or takes part": [
-    "user.schedule user.remindMe user.saveMessage room.create room.join room.invite room.post room.poll room.admitGuest user.create user.openSession",
+    "user.schedule user.remindMe user.saveMessage room.create room.join room.invite room.post room.poll room.admitGuest room.addLink room.joinByLink user.create user.openSession",
     "user.linkIdentity user.createAgent user.addPush",
     "user.addPasskey user.beginTotp user.setRecovery user.makeReset user.beginMail agent.say",
     "agent.regenerate agent.attach agent.attachSound",
     "backup.start backup.hold backup.askRecall claim.take role-manager.claimAdmin role-manager.audit",
   ],
   "ends or removes what it names": [
-    "room.leave room.remove room.unban room.stop room.delete room.closePoll user.unlinkIdentity",
+    "room.leave room.remove room.removeLink room.unban room.stop room.delete room.closePoll user.unlinkIdentity",
     "user.removeTotp user.removePasskey user.removeMail user.removePush",
     "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear claim.release",

@@ -54,6 +54,7 @@ describe("a line of the terminal", () => {
       ["/archive", "room.setArchived", { archived: true }],
       ["/unarchive", "room.setArchived", { archived: false }],
       ["/posting threads", "room.setRules", { posting: "threads" }],
+      ["/keepedits no", "room.setRules", { keepsVersions: false }],
       ["/slow 30", "room.setRules", { slowMs: 30_000 }],
       ["/invite bob", "room.invite", { member: "user/bob" }],
       ["/invite ada.helper", "room.invite", { member: "agent/ada.helper" }],

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { createConversation } from "../../../cli/chat/conversation.ts";
 import { Names } from "../../../cli/chat/names.ts";
+import type { Call } from "../../../client/call.ts";
 import { describeMessage } from "../../../cli/chat/view.ts";
 import { notifyOf } from "../../../cli/chat/notify.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
@@ -50,8 +51,14 @@ function openFixture(at: At, interactive = true, people?: People) {
   const asked: unknown[] = [];
   const open: Link = { status: "open", hello: hello(), late: false, away: undefined, degraded: undefined };
   const world = { at, link: open as Link };
-  const answers: { call: Result<unknown>; follow: Failure | ReturnType<typeof state> } = {
+  const operations: unknown[] = [];
+  const answers: {
+    call: Result<unknown>;
+    operation: Result<unknown>;
+    follow: Failure | ReturnType<typeof state>;
+  } = {
     call: ok({}),
+    operation: ok({}),
     follow: state(1, 0),
   };
   let follower: Follower | undefined;
@@ -116,6 +123,10 @@ function openFixture(at: At, interactive = true, people?: People) {
       return Promise.resolve(finds.page);
     },
     missed: () => Promise.resolve(missed.all),
+    operation: ((...input: readonly unknown[]) => {
+      operations.push(input);
+      return Promise.resolve(answers.operation);
+    }) as Call,
     publicRooms: () => Promise.resolve(ok({ rows: [{ key: "lobby", title: "", detail: "", atMs: 0 }] })),
   });
   /** The link becomes this, at this node. */
@@ -135,6 +146,7 @@ function openFixture(at: At, interactive = true, people?: People) {
     missed,
     printed,
     asked,
+    operations,
     answers,
     become,
     opened,
@@ -174,6 +186,46 @@ describe("a conversation in the terminal", () => {
     expect(
       describeMessage({ ...message(7), text: "", files: [file] }, { color: false, who: String, said: () => "" }),
     ).to.match(/\[b.*\.png, 1\.5 KiB\]\n {6}\/save 7 saves it$/);
+  });
+
+  it("makes, lists and takes back links into a room, and comes in by one", async () => {
+    const fixture = openFixture({ url: "http://one", name: "one", amongMany: false });
+    const { conversation, asked, operations, answers, printed } = fixture;
+    expect((await conversation.take("/link")).failure?.message).to.match(/room first/);
+    await conversation.take("/join den");
+    const link = { id: "l1", by: "user/bob", atMs: 0, untilMs: 86_400_000, usesLeft: 3 };
+    const path = `/room/den#join=${"S".repeat(43)}`;
+    answers.operation = ok({ ...link, path });
+    await conversation.take("/link 3 1");
+    expect(operations[0]).to.deep.equal(["rooms.addLink", { room: "den", uses: 3, lifeMs: 86_400_000 }]);
+    expect(printed.at(-1)).to.match(/^http:\/\/one\/room\/den#join=S{43}\nFor 3 people, until .*not shown again/);
+    await conversation.take("/link");
+    expect(operations.at(-2)).to.deep.equal(["rooms.addLink", { room: "den", uses: 10, lifeMs: 7 * 86_400_000 }]);
+    expect((await conversation.take("/link many")).failure?.message).to.match(/for how many people and days/);
+    expect((await conversation.take("/unlink 1")).failure?.message).to.match(/no number 1: \/links/);
+    answers.call = ok({ links: [link] });
+    await conversation.take("/links");
+    expect(asked.at(-1)).to.deep.equal(["room.links", "den", {}]);
+    expect(printed.at(-1)).to.match(/^1\. 3 people left, until .*, by bob$/);
+    await conversation.take("/unlink 1");
+    expect(operations.at(-1)).to.deep.equal(["rooms.removeLink", { room: "den", id: "l1" }]);
+    answers.operation = refused(failure("JOIN_LINK_ENDED"));
+    const step = await conversation.take(`/join http://one/room/den#join=${"S".repeat(43)}`);
+    expect(operations.at(-1)).to.deep.equal(["rooms.joinByLink", { room: "den", secret: "S".repeat(43) }]);
+    expect(step.failure?.message).to.match(/Ask the person who gave it to you/);
+  });
+
+  it("shows what a message said before it was edited", async () => {
+    const { conversation, asked, answers, printed } = openFixture({ url: "http://one", name: "one", amongMany: false });
+    await conversation.take("/join den");
+    answers.call = ok({ versions: [{ text: "a\u001b\nb", atMs: 0 }] });
+    await conversation.take("/before #7");
+    expect(asked.at(-1)).to.deep.equal(["room.versions", "den", { seq: 7 }]);
+    expect(printed.at(-1)).to.match(/^.*\n {2}a.*\n {2}b$/);
+    expect(printed.at(-1)).not.to.include("\u001b");
+    answers.call = ok({ versions: [] });
+    await conversation.take("/before 7");
+    expect(printed.at(-1)).to.equal("Nothing of what message #7 said before is kept.");
   });
 
   it("says at which node it is, and when it is at none or at another", async () => {

@@ -127,6 +127,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       },
     } as unknown as Parameters<typeof createConversation>[0]["client"];
     const conversation = createConversation({
+      operation: () => Promise.reject(new Error("nothing is called")),
       user: "ada",
       client,
       screen,

@@ -6,6 +6,7 @@ import { agent } from "../../../actors/agent/index.ts";
 import { backup } from "../../../actors/backup/index.ts";
 import { catalog } from "../../../actors/catalog/index.ts";
 import { claim } from "../../../actors/claim/index.ts";
+import { groups } from "../../../actors/groups/index.ts";
 import { ledger } from "../../../actors/ledger/index.ts";
 import { quarantine } from "../../../actors/quarantine/index.ts";
 import { roleManager } from "../../../actors/role-manager/index.ts";
@@ -134,7 +135,20 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   };
   const store = new Disk(world).open({ life: 1, alive: true });
   const runtime = createEchoRuntime({ clock, tokenDelayMs: options.tokenDelayMs ?? 0 });
-  const behaviors = [room, user, agent, roleManager, catalog, ledger, backup, claim, watch, activity, quarantine];
+  const behaviors = [
+    room,
+    user,
+    agent,
+    roleManager,
+    catalog,
+    groups,
+    ledger,
+    backup,
+    claim,
+    watch,
+    activity,
+    quarantine,
+  ];
   const { peer } = await startAlone({
     node: "test",
     store,

@@ -49,6 +49,7 @@ const plain: Samples = {
   name: "fresh",
   audience: "fresh",
   hash: "0".repeat(64),
+  secret: "0".repeat(43),
   mail: "fresh@example.org",
   endpoint: "https://push.example.org/x",
   p256dh: "A".repeat(87),
@@ -117,7 +118,7 @@ describe("gateway: what is another's", () => {
 
   /** All that Ada sees of hers, but when it was used. */
   const seen = async (): Promise<unknown> => {
-    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/me/saved", "/me/push", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns"]; // prettier-ignore
+    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/me/saved", "/me/push", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/links", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns"]; // prettier-ignore
     const views: unknown[] = [];
     for (const path of paths) views.push(await made("GET", `/api/v1${path}`, ada));
     views.push(await made("GET", `/v1/responses/${ids["responses"]}`, ada));
@@ -216,7 +217,8 @@ describe("gateway: what is another's", () => {
     const added = await tell({ ...passkey, type: "addPasskey" });
     expect(added.ok, JSON.stringify(added)).to.equal(true);
     const { id } = await made("POST", "/v1/responses", ada, { model: "echo", input: mark, store: true });
-    ids = { keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
+    const link = await made("POST", "/api/v1/rooms/den/links", ada, { uses: 1, lifeMs: 3_600_000 });
+    ids = { links: link.id, keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
     const { paths } = await made("GET", "/openapi.json", ada);
     // Those of admins nobody else reaches, whatever they name: permissions.txt has them.
     const routes = fixture.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));
@@ -260,7 +262,8 @@ describe("gateway: what is another's", () => {
     it(`is refused to ${who}, whatever is asked for by whichever route or command, and stays as it was`, async () => {
       const before = await seen();
       const token = await signIn(name);
-      const refused = /^(FORBIDDEN|NOT_A_MEMBER|BANNED|NOT_FOUND|NAME_TAKEN|LINK_INVALID|invalid_request_error)$/;
+      const refused =
+        /^(FORBIDDEN|NOT_A_MEMBER|BANNED|NOT_FOUND|NAME_TAKEN|LINK_INVALID|JOIN_LINK_ENDED|invalid_request_error)$/;
       for (const call of calls.filter((one) => !ownEnds.includes(one.name))) {
         const { code, text } = await send(call, token);
         expect(text, call.name).to.not.include(mark);

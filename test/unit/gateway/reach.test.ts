@@ -51,6 +51,7 @@ const harmless = [
   "POST /api/v1/me/session/confirm/options",
   "POST /api/v1/me/session/confirm/with/:provider",
   "POST /api/v1/me/totp",
+  "POST /api/v1/rooms/:room/links/look",
   "POST /api/v1/rooms/direct",
   "POST /api/v1/search",
   "POST /api/v1/sign-in/back/:provider",

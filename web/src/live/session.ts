@@ -385,7 +385,14 @@ export class Session {
 
   /** What was asked for beside the room is asked for anew when it may be another. */
   #onRoomNews(room: string, type: RoomEvent["type"] | "state"): void {
-    const changed = { banned: "bans", unbanned: "bans", state: "thread", deleted: "files" } as const;
+    const changed = {
+      banned: "bans",
+      unbanned: "bans",
+      joined: "links",
+      edited: "versions",
+      state: "thread",
+      deleted: "files",
+    } as const;
     if (type in changed)
       void this.#queries.invalidateQueries({ queryKey: [changed[type as keyof typeof changed], room] });
   }

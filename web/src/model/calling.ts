@@ -5,6 +5,7 @@ import { peopleAmong, type Mentionable } from "../../../protocols/reading/shown.
 import type { Block } from "../../../protocols/reading/tree.ts";
 
 export {
+  calledIn,
   namedIn,
   peopleAmong,
   severalIn,

@@ -171,6 +171,13 @@ export function useCatalog(kind: "rooms" | "people", text: string): UseQueryResu
   });
 }
 
+/** Under which the groups are kept. */
+export const groupsKey = ["groups"];
+
+/** The groups that can be mentioned. */
+export const useGroups = (enabled = true) =>
+  useQuery({ queryKey: groupsKey, queryFn: () => asked("groups", {}), enabled, staleTime: 60_000, retry: false });
+
 /** How people and agents are called on this page. A missing name is asked for, once. */
 export function useNames(): (principal: string) => string {
   const session = useSession();

@@ -15,6 +15,7 @@ export const RichText = memo(function RichText({
   calling,
   streaming = false,
   editedAtMs,
+  onEdited,
 }: {
   readonly text: string;
   /** The people who are mentioned in it, to be set apart. */
@@ -22,11 +23,24 @@ export const RichText = memo(function RichText({
   readonly streaming?: boolean;
   /** When it was changed; said behind the last word, so that it takes no line. */
   readonly editedAtMs?: number | undefined;
+  /** Shows what it said before. Absent: that is not kept. */
+  readonly onEdited?: (() => void) | undefined;
 }) {
   const last = editedAtMs !== undefined && (
     <bdi className="edited" title={fullTime(editedAtMs)}>
       {" "}
-      (edited)
+      {onEdited === undefined ? (
+        "(edited)"
+      ) : (
+        <button
+          type="button"
+          className="edited-button"
+          aria-label="Edited: show what it said before"
+          onClick={onEdited}
+        >
+          (edited)
+        </button>
+      )}
     </bdi>
   );
   const plain = <PlainText text={text} calling={calling} last={last} />;

@@ -18,6 +18,8 @@ export interface MessageActions {
   readonly closePoll: (message: RoomMessage) => void;
   readonly copyLink: (message: RoomMessage) => void;
   readonly show: (seq: number) => void;
+  /** Shows what a message said before it was edited. */
+  readonly showVersions: (seq: number) => void;
   readonly remind: (message: RoomMessage) => void;
   readonly markUnread: (message: RoomMessage) => void;
   /** Long messages that are shown whole; a row that comes into the document again is as it was. */

@@ -1,7 +1,7 @@
 import { Menu } from "@mantine/core";
 import { memo, useState } from "react";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
-import { answeredBy, isAgent, namedFiles } from "../../model/index.ts";
+import { answeredBy, calledIn, isAgent, namedFiles } from "../../model/index.ts";
 import { MessageFiles } from "../files/message-files.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { Icon } from "../parts/icons.tsx";
@@ -47,7 +47,7 @@ export const MessageRow = memo(function MessageRow({
   const [focused, setFocused] = useState(false);
   const [held, setHeld] = useState(false);
   const { nameFor } = actions;
-  const words = useNamedLine(message.text, callingIn(actions.room, message.mentions ?? unnamed, nameFor));
+  const words = useNamedLine(message.text, callingIn(actions.room, calledIn(message), nameFor));
   const gone = message.deletedAtMs !== undefined;
   const mentioned = message.mentions?.includes(actions.me) === true;
   const answered = answeredBy(message);
@@ -181,7 +181,6 @@ function Content({ message, actions }: { readonly message: RoomMessage; readonly
 }
 
 const toldCharsMax = 300;
-const unnamed: readonly string[] = [];
 
 /** Why an answer failed whose model cannot be used. */
 const ofModels: ReadonlySet<string> = new Set([
@@ -223,7 +222,7 @@ function Quote(props: {
           {quoted.deletedAtMs === undefined ? (
             <NamedLine
               text={quoted.text || namedFiles(quoted.files)}
-              calling={{ mentions: quoted.mentions ?? [], members: {}, nameFor: props.nameFor }}
+              calling={{ mentions: calledIn(quoted), members: {}, nameFor: props.nameFor }}
             />
           ) : (
             <bdi>deleted message</bdi>

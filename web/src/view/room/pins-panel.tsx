@@ -2,15 +2,13 @@ import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { RoomMessage, RoomView } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
-import { messageAt, type RoomModel } from "../../model/index.ts";
+import { calledIn, messageAt, type RoomModel } from "../../model/index.ts";
 import { MessageFiles } from "../files/message-files.tsx";
 import { RichText } from "../parts/rich-text.tsx";
 import { dateOf } from "../parts/time.ts";
 import { callingIn } from "./calling-in.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { Panel } from "./panel.tsx";
-
-const none: readonly never[] = [];
 
 /** The pinned messages, newest pin first. */
 export default function PinsPanel({
@@ -51,7 +49,7 @@ export default function PinsPanel({
               </span>
               <time>{dateOf(message.atMs)}</time>
             </div>
-            <RichText text={message.text} calling={callingIn(store, message.mentions ?? none, actions.nameFor)} />
+            <RichText text={message.text} calling={callingIn(store, calledIn(message), actions.nameFor)} />
             {message.files && <MessageFiles room={store.room} files={message.files} />}
             <div className="row card-foot">
               <button type="button" className="link" onClick={() => actions.show(message.seq)}>

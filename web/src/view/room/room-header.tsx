@@ -19,6 +19,7 @@ import { LeaveRoom, useLeave } from "./leave-room.tsx";
 // Loaded when a moderator first asks for them.
 const RoomRules = lazy(() => import("./room-rules.tsx"));
 const RoomNotifications = lazy(() => import("./room-notifications.tsx"));
+const JoinLinks = lazy(() => import("./join-links.tsx"));
 const Bans = lazy(() => import("./bans.tsx"));
 
 const panelIcons = { members: "people", pins: "pin", threads: "thread", files: "clip" } as const;
@@ -35,8 +36,7 @@ export function RoomHeader(props: {
   readonly onPanel: (panel?: Panel) => void;
 }) {
   const { view, title, other } = props;
-  const [open, setOpen] = useState<"title" | "rules" | "bans" | "leave" | "notifications">();
-  const session = useSession();
+  const [open, setOpen] = useState<"title" | "rules" | "bans" | "links" | "leave" | "notifications">();
   const isArchived = view.archived === true;
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
@@ -120,7 +120,7 @@ export function RoomHeader(props: {
                 Bans
               </Menu.Item>
             )}
-            {view.members[session.me]?.role === "owner" && <OwnerItems view={view} title={title} store={props.store} />}
+            <OwnerItems view={view} title={title} store={props.store} onLinks={() => setOpen("links")} />
             <Menu.Item
               className="grave"
               leftSection={<Icon name="leave" size={16} />}
@@ -154,12 +154,15 @@ function OwnerItems({
   view,
   title,
   store,
+  onLinks,
 }: {
   readonly view: RoomView;
   readonly title: string;
   readonly store: RoomStore;
+  readonly onLinks: () => void;
 }) {
   const { ask } = useDialogs();
+  const session = useSession();
   const isArchived = view.archived === true;
   const isPublic = view.visibility === "public";
   const openOrClose = async () => {
@@ -173,8 +176,12 @@ function OwnerItems({
     const result = await store.change("setArchived", { archived: !isArchived });
     if (result.ok) notices.show(isArchived ? `${title} is back.` : `${title} is archived.`);
   };
+  if (view.members[session.me]?.role !== "owner") return null;
   return (
     <>
+      <Menu.Item leftSection={<Icon name="key" size={16} />} onClick={onLinks}>
+        Join links …
+      </Menu.Item>
       {!isArchived && (
         <Menu.Item
           leftSection={<Icon name={isPublic ? "lock" : "hash"} size={16} />}
@@ -202,6 +209,7 @@ function LateDialogs(props: {
     <Suspense>
       {open === "rules" && <RoomRules view={view} store={store} opened onClose={onClose} />}
       {open === "notifications" && <RoomNotifications room={view.room} opened onClose={onClose} />}
+      {open === "links" && <JoinLinks room={view.room} opened onClose={onClose} />}
       {open === "bans" && <Bans store={store} opened onClose={onClose} />}
     </Suspense>
   );

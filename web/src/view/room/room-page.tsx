@@ -1,10 +1,18 @@
 import { Button, Loader, Menu } from "@mantine/core";
-import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, useLocation, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { Failure, RoomMessage, RoomView } from "../../../../protocols/index.ts";
 import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
-import { closedFor, namedFiles, newestLine, otherPerson, type Mentionable, type RoomModel } from "../../model/index.ts";
+import {
+  calledIn,
+  closedFor,
+  namedFiles,
+  newestLine,
+  otherPerson,
+  type Mentionable,
+  type RoomModel,
+} from "../../model/index.ts";
 import { copyText } from "../parts/clipboard.ts";
 import { normalEmoji } from "../../../../protocols/text/emoji.ts";
 import { Composer } from "../parts/composer.tsx";
@@ -13,6 +21,7 @@ import type { FeedHandle } from "../parts/feed.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { useIsListed, useNames, useRoomTitle } from "../parts/lists.ts";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
+import { secretIn } from "../shell/joining.ts";
 import { useEdits } from "./edit-field.tsx";
 import type { MessageActions } from "./message-actions.ts";
 import { RoomHeader } from "./room-header.tsx";
@@ -28,10 +37,13 @@ import { ownPlace } from "../../wire/index.ts";
 /** The panels of a room that need nothing but the room. */
 export const roomPanels = ["members", "pins", "threads", "files"] as const;
 
+/** Those that are about one message. */
+export const messagePanels = ["thread", "edits"] as const;
+
 /** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
 export interface RoomSearch {
-  readonly panel?: (typeof roomPanels)[number] | "thread";
-  /** The thread's root. */
+  readonly panel?: (typeof roomPanels)[number] | (typeof messagePanels)[number];
+  /** The thread's root, or the message. */
   readonly seq?: number;
   /** A message to scroll to. */
   readonly at?: number;
@@ -41,6 +53,7 @@ const route = getRouteApi("/room/$room");
 
 // Loaded when somebody first asks for them.
 const MembersPanel = lazy(() => import("./members-panel.tsx"));
+const VersionsPanel = lazy(() => import("./versions-panel.tsx"));
 const FilesPanel = lazy(() => import("../files/files-panel.tsx"));
 // Loaded once the room is there, so that a node that is away then keeps nobody from a thread.
 const loadPins = () => import("./pins-panel.tsx");
@@ -50,6 +63,7 @@ const PinsPanel = lazy(loadPins);
 const ThreadPanel = lazy(loadThread);
 const ThreadsPanel = lazy(loadThreads);
 const calmMs = 1_000;
+const JoinByLink = lazy(() => import("./join-by-link.tsx"));
 const NewPoll = lazy(() => import("./new-poll.tsx"));
 const RemindMe = lazy(() => import("../schedule/remind-me.tsx"));
 
@@ -89,6 +103,7 @@ export function RoomPage() {
     const result = await session.changeRoom("join", room, {}, keep);
     if (result.ok || result.error.code === "ALREADY_DONE") setAttempt(attempt + 1);
   };
+  const secret = useSecret(room, status === "ready");
   if (status === "ready") return <OpenRoom key={room} store={store} />;
   const refusal = kept ?? refused;
   return (
@@ -100,6 +115,10 @@ export function RoomPage() {
       <div className="empty">
         {refusal === undefined ? (
           <Loader aria-label="Loading the room" />
+        ) : secret !== undefined && refusal.code !== "BANNED" ? (
+          <Suspense>
+            <JoinByLink room={room} secret={secret} onJoined={() => setAttempt(attempt + 1)} />
+          </Suspense>
         ) : (
           <>
             <h2>{refusedTitle(refusal)}</h2>
@@ -114,6 +133,17 @@ export function RoomPage() {
       </div>
     </main>
   );
+}
+
+/** The secret of a link into the room by which the person comes. It leaves the address once they are in. */
+function useSecret(room: string, isIn: boolean): string | undefined {
+  const navigate = useNavigate();
+  const secret = secretIn(useLocation({ select: ({ hash }) => hash }));
+  const isUsed = isIn && secret !== undefined;
+  useEffect(() => {
+    if (isUsed) void navigate({ to: "/room/$room", params: { room }, replace: true });
+  }, [isUsed, navigate, room]);
+  return secret;
 }
 
 /** There is none, or it is private: nobody who is not in it is told which. A node of an older version says that it is
@@ -146,7 +176,7 @@ function deleting(
         <blockquote dir="auto">
           <NamedLine
             text={message.text.slice(0, quotedCharsMax)}
-            calling={callingIn(store, message.mentions ?? [], nameFor)}
+            calling={callingIn(store, calledIn(message), nameFor)}
           />
         </blockquote>
         <p>
@@ -260,6 +290,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         });
       },
       show: (seq) => void current.current.show(seq),
+      showVersions: (seq) => current.current.setPanel("edits", seq),
       isArchived,
       remind: (message) => setReminding(message.seq),
       markUnread: (message) => void store.markUnread(message.seq),
@@ -390,6 +421,7 @@ function RoomPanel(props: {
       {panel === "pins" && <PinsPanel store={store} view={view} actions={actions} onClose={onClose} />}
       {panel === "threads" && <ThreadsPanel store={store} actions={actions} onClose={onClose} />}
       {panel === "files" && <FilesPanel store={store} actions={actions} onClose={onClose} />}
+      {panel === "edits" && seq !== undefined && <VersionsPanel key={seq} store={store} seq={seq} onClose={onClose} />}
       {panel === "thread" && seq !== undefined && (
         <ThreadPanel
           key={seq}

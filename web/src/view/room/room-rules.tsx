@@ -1,4 +1,4 @@
-import { Button, NativeSelect } from "@mantine/core";
+import { Button, NativeSelect, Switch } from "@mantine/core";
 import { useState } from "react";
 import type { RoomPosting, RoomView } from "../../../../protocols/index.ts";
 import { rulesText } from "../../../../protocols/kinds/room-settings.ts";
@@ -22,9 +22,11 @@ const slowText = (slowMs: number): string =>
 const rulesOf = ({
   posting = "members",
   slowMs = 0,
-}: RoomView): { readonly posting: RoomPosting; readonly slowMs: number } => ({
+  keepsVersions = true,
+}: RoomView): { readonly posting: RoomPosting; readonly slowMs: number; readonly keepsVersions: boolean } => ({
   posting,
   slowMs,
+  keepsVersions,
 });
 
 /** Who posts in a room and how often: for moderators. */
@@ -51,10 +53,11 @@ function Rules({
   readonly onDone: () => void;
 }) {
   const [seen, setSeen] = useState(() => rulesOf(view));
-  const [{ posting, slowMs }, setRules] = useState(seen);
+  const [rules, setRules] = useState(seen);
+  const { posting, slowMs, keepsVersions } = rules;
   const faults = useFaults();
   const save = async () => {
-    const result = await store.change("setRules", { posting, slowMs, seen }, (refusal) => {
+    const result = await store.change("setRules", { ...rules, seen }, (refusal) => {
       if (refusal.code !== "CHANGED_MEANWHILE") return faults.take(refusal);
       const now = { ...seen, ...(refusal.details?.["now"] as Partial<typeof seen>) };
       setSeen(now);
@@ -71,7 +74,7 @@ function Rules({
         label="Who posts"
         data={postingOptions}
         value={posting}
-        onChange={(event) => setRules({ posting: event.currentTarget.value as RoomPosting, slowMs })}
+        onChange={(event) => setRules({ ...rules, posting: event.currentTarget.value as RoomPosting })}
         data-autofocus
       />
       <NativeSelect
@@ -79,7 +82,15 @@ function Rules({
         description="Owners and moderators do not wait."
         data={steps.map((step) => ({ value: String(step), label: slowText(step) }))}
         value={String(slowMs)}
-        onChange={(event) => setRules({ posting, slowMs: Number(event.currentTarget.value) })}
+        onChange={(event) => setRules({ ...rules, slowMs: Number(event.currentTarget.value) })}
+      />
+      <Switch
+        label="Members can read what edited messages said before"
+        description={
+          seen.keepsVersions && !keepsVersions ? "What was kept until now is forgotten when you save." : undefined
+        }
+        checked={keepsVersions}
+        onChange={(event) => setRules({ ...rules, keepsVersions: event.currentTarget.checked })}
       />
       <Button type="submit">Save</Button>
     </Form>

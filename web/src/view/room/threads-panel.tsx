@@ -2,7 +2,7 @@ import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
-import { messageAt, namedFiles, threadsInOrder, type RoomModel } from "../../model/index.ts";
+import { calledIn, messageAt, namedFiles, threadsInOrder, type RoomModel } from "../../model/index.ts";
 import { momentOf } from "../parts/time.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { Panel } from "./panel.tsx";
@@ -62,7 +62,7 @@ function ThreadCard(props: {
           {root.deletedAtMs === undefined ? (
             <NamedLine
               text={root.text || namedFiles(root.files)}
-              calling={callingIn(actions.room, root.mentions ?? [], actions.nameFor)}
+              calling={callingIn(actions.room, calledIn(root), actions.nameFor)}
             />
           ) : (
             <bdi>deleted message</bdi>

@@ -5,6 +5,7 @@ import { useIsAdmin } from "../parts/rights.ts";
 import { AccountSettings } from "./account.tsx";
 import { Devices } from "./devices.tsx";
 import { Factors } from "./factors.tsx";
+import { Groups } from "./groups.tsx";
 import { Keys } from "./keys.tsx";
 import { Notifications } from "./notifications.tsx";
 import { Profile } from "./profile.tsx";
@@ -18,6 +19,7 @@ const sections = [
   { section: "profile", title: "Profile and theme" },
   { section: "status", title: "Status" },
   { section: "notifications", title: "Notifications" },
+  { section: "groups", title: "Groups" },
   { section: "devices", title: "Devices and password" },
   { section: "factors", title: "Passkeys and codes" },
   { section: "account", title: "Mail and account" },
@@ -73,6 +75,8 @@ function Section({ section }: { readonly section: string }) {
       return <Status />;
     case "notifications":
       return <Notifications />;
+    case "groups":
+      return <Groups />;
     case "devices":
       return <Devices />;
     case "factors":

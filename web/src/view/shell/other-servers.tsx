@@ -4,6 +4,7 @@ import { placeOf } from "../../../../protocols/admin/nodes.ts";
 import type { SignInChoice, SignInNeeds } from "../../../../protocols/index.ts";
 import { explain } from "../../live/index.ts";
 import { at, call, ownPath, ownPlace } from "../../wire/index.ts";
+import { secretIn } from "./joining.ts";
 import { cameBack, failureOf, leaveOff } from "./came-back.ts";
 
 /** Buttons of the other servers by which people sign in, and what came of it when somebody is back from one. */
@@ -36,7 +37,8 @@ export default function OtherServers({
     ...(invitation !== undefined && { invitation }),
   });
   const isThere = placeOf(publicUrl) === ownPlace();
-  const page = `${publicUrl}${ownPath()}${invitation === undefined ? "" : `#invitation=${invitation}`}`;
+  const joins = secretIn(location.hash) === undefined ? "" : location.hash;
+  const page = `${publicUrl}${ownPath()}${invitation === undefined ? joins : `#invitation=${invitation}`}`;
   return (
     <>
       {providers.map(({ name, label }) => (

@@ -1,6 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Home } from "./home.tsx";
-import { RoomPage, roomPanels, type RoomSearch } from "../room/room-page.tsx";
+import { messagePanels, RoomPage, roomPanels, type RoomSearch } from "../room/room-page.tsx";
 import { BrokenScreen } from "./broken-screen.tsx";
 import { NothingHere, Shell } from "./shell.tsx";
 import { mount } from "../../wire/index.ts";
@@ -56,7 +56,7 @@ const routes = root.addChildren([
       const seq = positionIn(search["seq"]);
       const at = positionIn(search["at"]);
       return {
-        ...(roomPanels.some((one) => one === panel) || (panel === "thread" && seq !== undefined)
+        ...(roomPanels.some((one) => one === panel) || (messagePanels.some((one) => one === panel) && seq !== undefined)
           ? { panel: panel as NonNullable<RoomSearch["panel"]> }
           : {}),
         ...(seq === undefined ? {} : { seq }),

@@ -10,6 +10,7 @@ import { Form } from "../parts/form.tsx";
 import { formText } from "../parts/form-text.ts";
 import { Mark } from "../parts/icons.tsx";
 import { Note } from "../parts/note.tsx";
+import { keepWay } from "./joining.ts";
 
 // Most people never see them.
 const SecondStep = lazy(() => import("./second-step.tsx"));
@@ -108,7 +109,7 @@ export function SignIn({
             </div>
           </div>
         </div>
-        {ended !== undefined && !creating && !hasTried && <Ended why={ended} />}
+        <Before why={creating || hasTried ? undefined : ended} />
         {setup.adminNeeded && creating && (
           <Note tone="plain" title="Welcome to your new node">
             The first account becomes its admin. It needs the one-time admin code that the node printed in its terminal
@@ -204,6 +205,18 @@ export function SignIn({
         )}
       </Form>
     </main>
+  );
+}
+
+/** What led here: a link into a room, the end of a session. */
+function Before({ why }: { readonly why: Failure | undefined }) {
+  const [joins] = useState(keepWay);
+  const says = "You were given a link into a room. Sign in, and the page asks whether you want to join.";
+  return (
+    <>
+      {joins && <Note tone="plain">{says}</Note>}
+      {why !== undefined && <Ended why={why} />}
+    </>
   );
 }
 

@@ -4,6 +4,8 @@ import { useEffect, useState } from "react";
 import type { Failure } from "../../../../protocols/index.ts";
 import { notices, Session, SessionContext, useLink } from "../../live/index.ts";
 import { keepFilesOut } from "../pasting/index.ts";
+import { joinMark } from "../../../../protocols/kinds/room-settings.ts";
+import { secretIn, takeWay } from "./joining.ts";
 import { router } from "./router.tsx";
 
 // The next person does not begin where this one was: the address names a room.
@@ -16,6 +18,14 @@ export function SignedIn({ name, onLeft }: { readonly name: string; readonly onL
   useEffect(() => {
     if (shownTo !== undefined && shownTo !== name) void router.navigate({ to: "/", replace: true });
     shownTo = name;
+    const way = takeWay();
+    if (way !== undefined && secretIn(location.hash) === undefined)
+      void router.navigate({
+        to: "/room/$room",
+        params: { room: way.room },
+        hash: joinMark + way.secret,
+        replace: true,
+      });
     const opened = new Session(name, queries);
     setSession(opened);
     return () => {

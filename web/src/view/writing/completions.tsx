@@ -13,7 +13,7 @@ import {
 } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { Icon } from "../parts/icons.tsx";
-import { useNamedRooms } from "../parts/lists.ts";
+import { useGroups, useNamedRooms } from "../parts/lists.ts";
 import { useRead } from "../parts/reader.ts";
 import { mayBeMarked } from "../pasting/choice.ts";
 
@@ -72,6 +72,7 @@ export function useCompletions(
   const candidates = mentionable.filter(({ principal }) => principal !== me);
   const at = candidates.length === 0 ? undefined : mentionAt(text, caret);
   const mention = at === undefined || blocks === undefined || isProse(blocks, at.start) ? at : undefined;
+  const groups = useGroups(mention !== undefined).data?.groups ?? [];
 
   if (shortcode !== undefined && emoji !== undefined) {
     const { start, part, closed } = shortcode;
@@ -89,10 +90,11 @@ export function useCompletions(
     return { completions: { start: room.start, name: "Rooms", options }, closed: undefined };
   }
   if (mention === undefined) return { completions: undefined, closed: undefined };
-  const options = namesFound(mayBecome(candidates, mention.part), mention.part, ({ principal, label }) => [
-    nameOf(principal),
-    label,
-  ])
+  const people: readonly Option[] = namesFound(
+    mayBecome(candidates, mention.part),
+    mention.part,
+    ({ principal, label }) => [nameOf(principal), label],
+  )
     .slice(0, shownMax)
     .map(({ principal, label }) => ({
       key: principal,
@@ -101,6 +103,16 @@ export function useCompletions(
       label,
       hint: `@${nameOf(principal)}`,
     }));
+  const called = namesFound(groups, mention.part, ({ group, title }) => [group, title]).map(
+    ({ group, title, members }): Option => ({
+      key: `group/${group}`,
+      text: `@${group} `,
+      icon: <Icon name="people" />,
+      label: title,
+      hint: `@${group}, ${members.length} people`,
+    }),
+  );
+  const options = [...people, ...called].slice(0, shownMax);
   return { completions: { start: mention.start, name: "Mention", options }, closed: undefined };
 }
 

@@ -1,0 +1,70 @@
+import { expect } from "chai";
+import type { Locator, Page } from "playwright-core";
+import { axeFaults } from "../../fixtures/page/axe.ts";
+import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
+
+const folderOfShots = process.env["PLEXUS_SHOTS"];
+
+describe("what a message said before it was edited", function () {
+  let fixture: Fixture, ada: Person;
+  before(async () => {
+    fixture = await openPages();
+    ada = await fixture.person("ada");
+    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "Lunch at eleven" });
+    await ada.api("PATCH", "/api/v1/rooms/lobby/messages/1", { text: "Lunch at twelve" });
+    await ada.api("PATCH", "/api/v1/rooms/lobby/messages/1", { text: "Lunch at one" });
+  });
+  after(() => fixture.close());
+
+  const message = (page: Page): Locator => page.locator("main article").filter({ hasText: "Lunch at" });
+  const panel = (page: Page): Locator => page.getByRole("complementary", { name: "Edits" });
+  const edited = (page: Page): Locator => message(page).getByRole("button", { name: /^Edited/ });
+
+  for (const [name, viewport] of [
+    ["desktop", { width: 1280, height: 800 }],
+    ["phone", { width: 390, height: 844 }],
+  ] as const)
+    it(`is shown beside the room, on a ${name}, and follows the next edit`, async () => {
+      const person = await fixture.person("ada", { viewport, hasTouch: name === "phone" });
+      const { page } = person;
+      await page.goto(`${fixture.node.url}/room/lobby`);
+      await edited(page).click();
+      await panel(page).getByText("Lunch at eleven").waitFor();
+      const cards = panel(page).locator("article");
+      expect(await cards.locator(".version-text").allInnerTexts()).to.deep.equal(
+        name === "desktop"
+          ? ["Lunch at one", "Lunch at twelve", "Lunch at eleven"]
+          : ["Lunch at two", "Lunch at one", "Lunch at twelve", "Lunch at eleven"],
+      );
+      expect(await cards.first().innerText()).to.include("as it is now");
+      for (const colorScheme of ["dark", "light"] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        expect(await axeFaults(page, {}), colorScheme).to.deep.equal([]);
+      }
+      if (folderOfShots !== undefined) await page.screenshot({ path: `${folderOfShots}/edits-${name}.png` });
+      if (name === "desktop") {
+        await ada.api("PATCH", "/api/v1/rooms/lobby/messages/1", { text: "Lunch at two" });
+        await panel(page).getByText("Lunch at two").waitFor();
+        expect(await cards.count()).to.equal(4);
+      }
+      await panel(page).getByRole("button", { name: "Close edits" }).click();
+      await panel(page).waitFor({ state: "detached" });
+      await person.close();
+    });
+
+  it("is not kept where a moderator says so", async () => {
+    const { page } = ada;
+    await page.goto(`${fixture.node.url}/room/lobby`);
+    await page.getByRole("button", { name: "Room settings" }).click();
+    await page.getByRole("menuitem", { name: "Who posts here" }).click();
+    const dialog = page.getByRole("dialog", { name: "Who posts here" });
+    await dialog.getByText("Members can read what edited messages said before").click();
+    await dialog.getByText("What was kept until now is forgotten when you save.").waitFor();
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await edited(page).click();
+    await panel(page).getByText("Nothing of what it said before is kept.").waitFor();
+    expect(fixture.complaints).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,108 @@
+import { expect } from "chai";
+import { wireLimits, type GroupsView, type RoomMessage, type RoomSummary } from "../../../protocols/index.ts";
+import type { Fixture } from "./fixture.ts";
+import { inLobby, lobby, post, type Page } from "./lobby.ts";
+
+const [ada, bob, cleo] = ["user/ada", "user/bob", "user/cleo"] as const;
+const all = "groups/cluster";
+const set = (group: string, members: readonly string[], more: object = {}) => ({
+  type: "set",
+  group,
+  title: `The ${group}`,
+  members,
+  ...more,
+});
+
+/** A room of ada, bob and cleo, and groups: dan is in one and not in the room. */
+function withGroups(): Fixture {
+  const fixture = inLobby();
+  fixture.ok("gateway", all, set("ops", ["cleo", "bob", "dan"]));
+  fixture.ok("gateway", all, set("night-shift", ["cleo"]));
+  return fixture;
+}
+
+const message = (fixture: Fixture, seq: number): RoomMessage => {
+  const { messages } = fixture.ok<Page>(ada, lobby, { type: "history", around: seq });
+  return messages.find((one) => one.seq === seq) ?? expect.fail("it is there");
+};
+const isCalled = (fixture: Fixture, who: `user/${string}`) =>
+  fixture.ok<RoomSummary>(who, lobby, { type: "summary" }).mentioned;
+const edits = (fixture: Fixture) => fixture.stream(lobby).filter(({ event }) => event.type === "edited");
+
+describe("groups", () => {
+  it("are listed by name, changed by a gateway that has seen them, and removed", () => {
+    const fixture = withGroups();
+    const list = () => fixture.ok<GroupsView>(ada, all, { type: "list" }).groups.map(({ group }) => group);
+    expect(list()).to.deep.equal(["night-shift", "ops"]);
+    expect(fixture.code(ada, all, set("mine", []))).to.equal("FORBIDDEN");
+    const seen = { title: "The ops", members: ["bob", "cleo", "dan"] };
+    expect(fixture.code("gateway", all, set("ops", ["bob"], { seen: null }))).to.equal("CHANGED_MEANWHILE");
+    expect(fixture.code("gateway", all, set("ops", ["bob"], { seen }))).to.equal("accepted");
+    expect(fixture.code("gateway", all, set("ops", ["cleo"], { seen }))).to.equal("CHANGED_MEANWHILE");
+    fixture.crash(all);
+    expect(fixture.ok("gateway", all, { type: "remove", group: "ops" })).to.deep.include({ members: ["bob"] });
+    expect(fixture.code("gateway", all, { type: "remove", group: "ops" })).to.equal("NOT_FOUND");
+    expect(list()).to.deep.equal(["night-shift"]);
+  });
+
+  it("are so many", () => {
+    const fixture = inLobby();
+    for (let index = 0; index < wireLimits.groupsMax; index += 1) fixture.ok("gateway", all, set(`g${index}`, []));
+    expect(fixture.code("gateway", all, set("more", []))).to.equal("LIMIT_REACHED");
+    expect(fixture.code("gateway", all, set("g1", ["ada"]))).to.equal("accepted");
+  });
+});
+
+describe("a group that is mentioned", () => {
+  it("tells those of it who are in the room, once, and nobody outside", () => {
+    const fixture = withGroups();
+    const { seq } = post(fixture, "ada", "@ops please look, and @nobody");
+    expect(message(fixture, seq)).to.deep.include({ groups: ["ops"], mentions: [bob, cleo] });
+    expect(message(fixture, seq)).not.to.have.property("editedAtMs");
+    expect(edits(fixture).map(({ event }) => [event["groups"], event["told"]])).to.deep.equal([[["ops"], [bob, cleo]]]);
+    expect([isCalled(fixture, bob), isCalled(fixture, cleo), isCalled(fixture, ada)]).to.deep.equal([
+      true,
+      true,
+      false,
+    ]);
+    expect(JSON.stringify(fixture.stream(lobby))).not.to.include("user/dan");
+    fixture.ok(bob, lobby, { type: "markRead", seq });
+    expect([isCalled(fixture, bob), isCalled(fixture, cleo)]).to.deep.equal([false, true]);
+  });
+
+  it("does not tell its author, nor those whom the message mentions by name anyway", () => {
+    const fixture = withGroups();
+    const { seq } = post(fixture, "cleo", "@ops and @bob");
+    expect(message(fixture, seq).mentions).to.deep.equal([bob]);
+    expect(edits(fixture)[0]?.event).not.to.have.property("told");
+  });
+
+  it("stays mentioned by an edit, tells those who are new, and is no more where the edit takes it out", () => {
+    const fixture = withGroups();
+    const { seq } = post(fixture, "ada", "@night-shift look");
+    const edit = (text: string) => fixture.ok(ada, lobby, { type: "edit", seq, text });
+    expect(message(fixture, seq).mentions).to.deep.equal([cleo]);
+    edit("@night-shift please look");
+    expect(message(fixture, seq)).to.deep.include({ groups: ["night-shift"], mentions: [cleo] });
+    expect(isCalled(fixture, cleo), "still called").to.equal(true);
+    edit("@night-shift and @ops look");
+    expect(message(fixture, seq).groups).to.deep.equal(["night-shift", "ops"]);
+    expect(edits(fixture).at(-1)?.event["told"]).to.deep.equal([bob]);
+    edit("nothing");
+    expect(message(fixture, seq)).not.to.have.any.keys("groups", "mentions");
+    expect([isCalled(fixture, bob), isCalled(fixture, cleo)]).to.deep.equal([false, false]);
+  });
+
+  it("is told late where groups cannot be asked, unless the message was deleted meanwhile", () => {
+    const fixture = withGroups();
+    fixture.cutOff(all);
+    const first = post(fixture, "ada", "@ops one");
+    const second = post(fixture, "ada", "@ops two");
+    fixture.ok(ada, lobby, { type: "delete", seq: second.seq });
+    expect(isCalled(fixture, bob)).to.equal(false);
+    fixture.reach(all);
+    fixture.pass(60_000);
+    expect(message(fixture, first.seq).mentions).to.deep.equal([bob, cleo]);
+    expect(message(fixture, second.seq)).not.to.have.any.keys("groups", "mentions");
+  });
+});
