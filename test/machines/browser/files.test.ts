@@ -259,7 +259,7 @@ describe("files in rooms", () => {
       await page.locator("article.pending").filter({ hasText: "about the lost one" }).waitFor();
       await page.unroute(pieces);
       await page.reload();
-      await row(page, "lost.bin").getByText("The page was loaded anew before it was uploaded").waitFor();
+      await row(page, "lost.bin").getByText("The page was reloaded before the upload ended").waitFor();
       expect(await field(page).inputValue()).to.equal("about the lost one");
       await shot(page, "lost");
       // It is not sent without the file unless the person says so.
