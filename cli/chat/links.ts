@@ -3,7 +3,7 @@ import type { Call } from "../../client/call.ts";
 import type { Client } from "../../client/index.ts";
 import { ok, type Result } from "../../protocols/errors.ts";
 import type { RoomLink } from "../../protocols/index.ts";
-import { joinMark } from "../../protocols/kinds/room-settings.ts";
+import { joinMark } from "../../protocols/kinds/join-mark.ts";
 import { counted } from "../../protocols/words/amounts.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import type { Names } from "./names.ts";

@@ -20,6 +20,7 @@ export * from "./backup.ts";
 export * from "./catalog.ts";
 export * from "./claim.ts";
 export * from "./groups.ts";
+export * from "./join-mark.ts";
 export * from "./ledger.ts";
 export * from "./quarantine.ts";
 export * from "./role-manager.ts";

@@ -3,9 +3,6 @@
 import { describeDuration } from "../words/amounts.ts";
 import type { RoomEvent, RoomPosting, RoomView } from "./room.ts";
 
-/** What the address of a room has behind `#`, before the secret, where it is a link into the room. */
-export const joinMark = "join=";
-
 const settingNames = [
   "title",
   "topic",

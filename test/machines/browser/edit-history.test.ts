@@ -59,8 +59,8 @@ describe("what a message said before it was edited", function () {
     await page.getByRole("button", { name: "Room settings" }).click();
     await page.getByRole("menuitem", { name: "Who posts here" }).click();
     const dialog = page.getByRole("dialog", { name: "Who posts here" });
-    await dialog.getByText("Members can read what edited messages said before").click();
-    await dialog.getByText("What was kept until now is forgotten when you save.").waitFor();
+    await dialog.getByRole("combobox", { name: "What edited messages said before" }).selectOption("It is not kept");
+    await dialog.getByText("What was kept is forgotten when you save.").waitFor();
     await dialog.getByRole("button", { name: "Save" }).click();
     await dialog.waitFor({ state: "detached" });
     await edited(page).click();

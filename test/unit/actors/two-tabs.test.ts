@@ -90,6 +90,23 @@ const playbook = (acts: readonly object[]) => ({ when: {}, acts });
 const written: Readonly<Record<string, readonly Written[]>> = {
   "room.setTitle": [ofRoom("title", "setTitle")],
   "room.setTopic": [ofRoom("topic", "setTopic")],
+  "groups.set": [
+    {
+      values: [["ada"], ["ada", "bob"], []],
+      make() {
+        const fixture = new Fixture();
+        const to = "groups/cluster";
+        type Row = { readonly group: string; readonly title: string; readonly members: readonly string[] };
+        const row = () => fixture.ok<{ groups: Row[] }>(ada, to, { type: "list" }).groups[0];
+        const settings = (members: unknown) => (members === null ? null : { title: "Ops", members });
+        return {
+          now: () => row()?.members ?? null,
+          write: (members, seen) =>
+            fixture.do("gateway", to, { type: "set", group: "ops", title: "Ops", members, seen: settings(seen) }),
+        };
+      },
+    },
+  ],
   "room.setRules": [
     {
       values: [5_000, 9_000, 0],
@@ -308,7 +325,7 @@ const reasons = {
     "backup.start backup.hold backup.askRecall claim.take role-manager.claimAdmin role-manager.audit",
   ],
   "ends or removes what it names": [
-    "room.leave room.remove room.removeLink room.unban room.stop room.delete room.closePoll user.unlinkIdentity",
+    "room.leave room.remove room.removeLink groups.remove room.unban room.stop room.delete room.closePoll user.unlinkIdentity",
     "user.removeTotp user.removePasskey user.removeMail user.removePush",
     "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear claim.release",

@@ -1,4 +1,4 @@
-import { Button, NativeSelect, Switch } from "@mantine/core";
+import { Button, NativeSelect } from "@mantine/core";
 import { useState } from "react";
 import type { RoomPosting, RoomView } from "../../../../protocols/index.ts";
 import { rulesText } from "../../../../protocols/kinds/room-settings.ts";
@@ -14,6 +14,10 @@ const postings: Readonly<Record<RoomPosting, string>> = {
   moderators: "Moderators; members read and react",
 };
 const postingOptions = Object.entries(postings).map(([value, label]) => ({ value, label }));
+const versionOptions = [
+  { value: "kept", label: "Members can read it" },
+  { value: "not", label: "It is not kept" },
+];
 const second = 1_000;
 const slowSteps = [0, 10, 30, 60, 300, 900, 3_600, 21_600].map((seconds) => seconds * second);
 const slowText = (slowMs: number): string =>
@@ -84,13 +88,12 @@ function Rules({
         value={String(slowMs)}
         onChange={(event) => setRules({ ...rules, slowMs: Number(event.currentTarget.value) })}
       />
-      <Switch
-        label="Members can read what edited messages said before"
-        description={
-          seen.keepsVersions && !keepsVersions ? "What was kept until now is forgotten when you save." : undefined
-        }
-        checked={keepsVersions}
-        onChange={(event) => setRules({ ...rules, keepsVersions: event.currentTarget.checked })}
+      <NativeSelect
+        label="What edited messages said before"
+        description={seen.keepsVersions && !keepsVersions ? "What was kept is forgotten when you save." : undefined}
+        data={versionOptions}
+        value={keepsVersions ? "kept" : "not"}
+        onChange={(event) => setRules({ ...rules, keepsVersions: event.currentTarget.value === "kept" })}
       />
       <Button type="submit">Save</Button>
     </Form>

@@ -1,6 +1,6 @@
 /** The way into a room by a link, across a sign-in: a person who comes back from another server, or by a link in a
  *  mail, comes back without it. The browser keeps it until then, for a day. */
-import { joinMark } from "../../../../protocols/kinds/room-settings.ts";
+import { joinMark } from "../../../../protocols/kinds/join-mark.ts";
 import { ownPath, shelf } from "../../wire/index.ts";
 
 const place = "joining";

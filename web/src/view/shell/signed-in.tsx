@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import type { Failure } from "../../../../protocols/index.ts";
 import { notices, Session, SessionContext, useLink } from "../../live/index.ts";
 import { keepFilesOut } from "../pasting/index.ts";
-import { joinMark } from "../../../../protocols/kinds/room-settings.ts";
+import { joinMark } from "../../../../protocols/kinds/join-mark.ts";
 import { secretIn, takeWay } from "./joining.ts";
 import { router } from "./router.tsx";
 
