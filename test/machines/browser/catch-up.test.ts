@@ -33,26 +33,21 @@ describe("what somebody has missed, in the page", function () {
     await page.getByRole("link", { name: "Catch up" }).click();
     await part(page, "For you").getByText("hello @ada").waitFor();
     expect(await part(page, "For you").getByRole("listitem").count()).to.equal(2);
-    await part(page, "Rooms").getByText("and 2 more").waitFor();
+    await part(page, "What is new in rooms").getByText("and 2 more").waitFor();
     await shot(page, "missed");
-    await part(page, "For you").getByRole("link", { name: "under the mat" }).click();
-    await page.waitForURL(/\/room\/den\?panel=thread&seq=1/);
-    await page.goBack();
     await part(page, "For you").getByRole("link", { name: "hello @ada" }).click();
     await page.waitForURL(/\/room\/den\?at=4/);
-    for (const [path, seq] of [
-      ["read", 7],
-      ["unread", 1],
-    ] as const)
-      await ada.api("PUT", `/api/v1/rooms/den/${path}`, { seq });
-    await ada.api("PUT", "/api/v1/rooms/den/unread", { seq: 1, thread: 1 });
+    // The room was read by that, and is unread again.
+    await page.goto(`${fixture.node.url}/catchup`);
+    await ada.api("PUT", "/api/v1/rooms/den/read", { seq: 7 });
+    await ada.api("PUT", "/api/v1/rooms/den/unread", { seq: 1 });
   });
 
   it("is marked as read at once, by keyboard, and that is undone on every device", async () => {
     const other = await fixture.person("ada");
     await other.page.goto(`${fixture.node.url}/catchup`);
     const { page } = other;
-    await part(page, "Rooms").waitFor();
+    await part(page, "What is new in rooms").waitFor();
     await page.getByRole("button", { name: "Mark all of it as read" }).focus();
     await page.keyboard.press("Enter");
     await page.getByText("You have missed nothing.").waitFor();
@@ -75,7 +70,7 @@ describe("what somebody has missed, in the page", function () {
     await page.getByRole("button", { name: "Have helper sum it up" }).click();
     const summary = part(page, "Summary");
     await summary.locator("[aria-busy=false]").getByText("under the mat").first().waitFor();
-    const { turns } = (await ada.api("GET", "/api/v1/agents/ada.helper/history")) as { turns: unknown[] };
+    const { turns } = (await ada.api("GET", "/api/v1/agents/ada.helper/turns")) as { turns: unknown[] };
     expect(turns).to.deep.equal([]);
   });
 

@@ -107,7 +107,7 @@ function All({ missed, onAgain }: { readonly missed: CatchUp; readonly onAgain: 
         </section>
       )}
       {rooms.length > 0 && (
-        <section aria-label="Rooms">
+        <section aria-label="What is new in rooms">
           <h2>Rooms</h2>
           {rooms.map((room) => (
             <Room key={room.room} room={room} title={called(room.room)} />
