@@ -137,6 +137,9 @@ export const actorLimits = {
   agentBranchesMax: 256,
   /** Branches that begin at one place of a conversation; one more is refused with `LIMIT_REACHED`. */
   agentSiblingsMax: 32,
+  /** Runs of an agent that were cancelled and have not ended yet; what the oldest took is not counted when there are
+   *  more. */
+  agentRunsCancelledMax: 64,
   /** Inputs that wait while an agent writes; one more is refused with `QUEUE_FULL`. */
   agentQueueMax: 8,
   /** How many of them may be mentions in rooms; one more is refused with `QUEUE_FULL`, which the room shows; the

@@ -23,7 +23,7 @@ import {
   type UploadedSound,
   type agentCommands,
 } from "../../protocols/index.ts";
-import { note, refuse, reply, type ActorRecord } from "../behavior.ts";
+import { refuse, reply, type ActorRecord } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage, lastPage } from "../page.ts";
 import { carried } from "../stream.ts";
@@ -84,7 +84,7 @@ export function say(state: AgentState, life: Life, command: Of<"say">, turn: Her
   const branched = { parent: common, leaf: number + 1, fork, ...base.recent };
   const coming = rebasing(after, branched, turn);
   const event: AgentEvent = { type: "said", turn: { turn: number, parent, ...said } };
-  return [...effects, ...forgetSummary(turn), ...ask(after, turn, [coming, { event }], number)];
+  return [...effects, ...ask(after, turn, [coming, { event }], number)];
 }
 
 const isLast = (turns: readonly ConversationTurn[], number: number, role: ConversationTurn["role"]): boolean =>
@@ -150,12 +150,6 @@ function rebasing(state: AgentState, branched: Rebased, turn: Here): Coming {
   return { event: carried<AgentEvent>(carrier, event), branched };
 }
 
-/** A summary that is being written is of another path. */
-const forgetSummary = ({ notes: { condensing = null } }: Here): Effects =>
-  condensing?.source.type === "conversation"
-    ? [{ type: "cancel", tag: condensing.tag }, note({ condensing: null })]
-    : [];
-
 /** Adds a job for the answer to what is said, and starts it if nothing else is being written. */
 function ask(state: AgentState, turn: Here, coming: readonly Coming[], number: number): Effects {
   const generation = nameOf(state, turn);
@@ -195,7 +189,6 @@ export function regenerate(
   const { after: begun, effects: shown } = commit(after, turn, [{ ...rebasing(after, branched, turn), job }]);
   return [
     ...effects,
-    ...forgetSummary(turn),
     ...shown,
     ...startNext(begun, turn),
     ...tellWaiting(begun),
@@ -215,7 +208,7 @@ export function branch(state: AgentState, life: Life, command: Of<"branch">, tur
   const { after, effects } = endConversation(state, turn);
   const branched = { parent: commonOf(branches, leaf, branches.leaf), leaf, recent: newestOf(found) };
   const { after: now, effects: shown } = commit(after, turn, [rebasing(after, branched, turn)]);
-  return [...effects, ...forgetSummary(turn), ...shown, ...startNext(now, turn), reply(answer, turn.replyTo)];
+  return [...effects, ...shown, ...startNext(now, turn), reply(answer, turn.replyTo)];
 }
 
 /** A page of the path that is shown, or of another one. */

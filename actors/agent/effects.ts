@@ -1,6 +1,7 @@
 /** What decisions of an agent are made of: what it remembers, and how what happens becomes a fact. */
 import type { AgentEvent, AnswerStage, ToolCall, ToolRound } from "../../protocols/index.ts";
-import { persist, publish, type Effect, type Turn } from "../behavior.ts";
+import { note, persist, publish, type Effect, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { heard } from "../stream.ts";
 import type { AgentChange, AgentState, Job, Measure, Rebased, RoomSummary, SoFar, Source } from "./shape.ts";
@@ -43,6 +44,9 @@ export interface Run extends Way {
   readonly stopping?: true;
 }
 
+/** A run that was cancelled and is not wanted any more: its last word says what it took. */
+export type Cancelled = Pick<Run, "tag" | "model" | "sinceMs">;
+
 /** A summary that is being written. */
 export interface Condensing {
   readonly tag: string;
@@ -62,6 +66,8 @@ export interface AgentNotes {
   readonly left?: (SoFar & Pick<Way, "again">) | null;
   /** The summary that is being written. */
   readonly condensing?: Condensing | null;
+  /** The runs that were cancelled and have not ended yet, the oldest first. */
+  readonly cancelled?: readonly Cancelled[];
 }
 
 /** What a decision of an agent is made of. */
@@ -98,3 +104,24 @@ export function commit(
     ],
   };
 }
+
+/** Cancels the answer that is written, the summary, or both: they are not wanted any more. What they took is counted
+ *  when they have ended. */
+export function cancelRuns(
+  { notes }: Here,
+  { answer = false, summary = false }: { readonly answer?: boolean; readonly summary?: boolean },
+): Effects {
+  const { run, condensing = null, cancelled = [] } = notes;
+  const runs = [answer ? run : null, summary ? condensing : null].filter((one) => one !== null);
+  if (runs.length === 0) return [];
+  const ending = runs.map(({ tag, model, sinceMs }) => ({ tag, model, sinceMs }));
+  const forgotten = { ...(answer && { run: null }), ...(summary && { condensing: null }) };
+  return [
+    ...ending.map(({ tag }) => ({ type: "cancel" as const, tag })),
+    note({ ...forgotten, cancelled: [...cancelled, ...ending].slice(-limits.agentRunsCancelledMax) }),
+  ];
+}
+
+/** Whether a summary of the conversation is being written. */
+export const isSummingUp = ({ notes: { condensing = null } }: Here): boolean =>
+  condensing?.source.type === "conversation";

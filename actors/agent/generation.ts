@@ -31,7 +31,16 @@ import type { Mail } from "../outbox.ts";
 import { condense } from "./condensing.ts";
 import { charsOf, contextFor, measured, nextHalvings, toolChars } from "./context.ts";
 import type { AgentChange, AgentState, Job, Life, Measure, RoomSource, SoFar } from "./shape.ts";
-import { commit, type Coming, type Effects, type Here, type Run, type Way } from "./effects.ts";
+import {
+  cancelRuns,
+  commit,
+  isSummingUp,
+  type Coming,
+  type Effects,
+  type Here,
+  type Run,
+  type Way,
+} from "./effects.ts";
 import { endedByLimit, mayCall, roundOf, toolsFor } from "./loop.ts";
 import { roomActor } from "./state.ts";
 import { usedBy, type Used } from "./usage.ts";
@@ -368,6 +377,8 @@ interface Ending {
   /** The model itself said nothing. */
   readonly isSilent?: boolean;
   readonly again?: boolean;
+  /** How long its last run took, where what that took of the model is not known yet. */
+  readonly ms?: number;
   readonly used?: Used;
   readonly measure?: Measure;
 }
@@ -411,7 +422,8 @@ export function stopJob(state: AgentState, job: Job, turn: Here): Effects {
   return [...finish(state, { end: "stopped", text: left?.text ?? "" }, turn), note({ left: null })];
 }
 
-/** Ends the answers of the conversation that are owed: another path is shown. What was written of one is kept. */
+/** Ends the answers of the conversation that are owed: another path is shown. What was written of one is kept, with what
+ *  is known of its run by then. A summary that is being written is of the old path. */
 export function endConversation(
   state: AgentState,
   turn: Here,
@@ -420,13 +432,20 @@ export function endConversation(
   const owed = jobs.filter(({ source }) => source.type === "conversation");
   const { run: now, left } = turn.notes;
   const isFirst = owed[0] !== undefined && owed[0] === jobs[0];
-  const text = (isFirst ? (now?.text ?? left?.text) : undefined) ?? "";
-  const coming = owed.map((job, index) =>
-    endOf(state, job, { end: "stopped", text: index === 0 ? text : "", again: now?.again ?? false }, turn.nowMs),
-  );
+  const written = isFirst ? (now ?? left ?? undefined) : undefined;
+  const first = written && {
+    text: written.text,
+    tokens: written.tokens,
+    again: written.again,
+    ...(now !== null && { ms: turn.nowMs - now.sinceMs }),
+  };
+  const coming = owed.map((job, index) => {
+    const ending: Ending = { end: "stopped", text: "", ...(index === 0 && first) };
+    return endOf(state, job, ending, turn.nowMs);
+  });
   const { after, effects } = commit(state, turn, coming);
-  const cancelled: Effects = isFirst && now !== null ? [{ type: "cancel", tag: now.tag }] : [];
-  return { after, effects: [...effects, ...cancelled, ...(isFirst ? [note({ run: null, left: null })] : [])] };
+  const cancelled = cancelRuns(turn, { answer: isFirst, summary: isSummingUp(turn) });
+  return { after, effects: [...effects, ...cancelled, ...(isFirst ? [note({ left: null })] : [])] };
 }
 
 function answerTurn(
@@ -439,7 +458,8 @@ function answerTurn(
   const before = state.life?.recent.find(({ turn }) => turn === number);
   // Stopped before the first word of a new answer: the old one stays.
   if (before !== undefined && ending.end === "stopped" && ending.text === "") return before;
-  const { end, text, error, limit, tokens, again = false, model = state.life?.model ?? "" } = ending;
+  const { end, text, error, limit, tokens, again = false, used, model = state.life?.model ?? "" } = ending;
+  const ms = used?.ms ?? ending.ms;
   const fork = state.life?.forks?.find(({ turn }) => turn === number);
   return {
     turn: number,
@@ -452,7 +472,7 @@ function answerTurn(
     ...(limit !== undefined && { limit }),
     ...(model !== "" && { model }),
     ...(tokens !== undefined && { tokens }),
-    ...(ending.used !== undefined && { ms: toolMs + ending.used.ms }),
+    ...(ms !== undefined && { ms: toolMs + ms }),
     ...(rounds.length > 0 && { rounds: [...rounds] }),
     ...(again && { again }),
   };

@@ -20,6 +20,7 @@ import {
   type AgentState as AgentSnapshot,
   type AgentUsage,
   type AgentView,
+  type GenerationAnswer,
   type GenerationPart,
   type Result,
   type AgentPictures,
@@ -34,7 +35,15 @@ import { changedSince } from "../seen.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { onSummary, onSummaryPart } from "./condensing.ts";
 import { branch, factsOf, history, isFull, nameOf, onPath, regenerate, roomIn, say, uploaded } from "./conversation.ts";
-import { commit, type AgentNotes, type Effects, type Here } from "./effects.ts";
+import {
+  cancelRuns,
+  commit,
+  isSummingUp,
+  type AgentNotes,
+  type Cancelled,
+  type Effects,
+  type Here,
+} from "./effects.ts";
 import {
   answerTo,
   askerOf,
@@ -57,7 +66,7 @@ import type { PathTag } from "./paths.ts";
 import { branchesOf, erasure, evolve, initial, ownerOf, record, viewOf } from "./state.ts";
 import type { AgentChange, AgentState, Job, Life, RoomSource } from "./shape.ts";
 import { entriesRead, recalled, withdrawRead, withoutWithdrawn, type RestoringTag } from "./restoring.ts";
-import { usageAt } from "./usage.ts";
+import { usageAt, usedBy } from "./usage.ts";
 
 export { settingsOf } from "./restoring.ts";
 
@@ -154,10 +163,22 @@ function onSaid(state: AgentState, tag: string, part: GenerationPart, turn: Here
 }
 
 function onEnded(state: AgentState, tag: unknown, result: Result<unknown>, turn: Here): Effects {
-  const { condensing = null } = turn.notes;
+  const { condensing = null, cancelled = [] } = turn.notes;
+  const one = cancelled.find((run) => run.tag === tag);
+  if (one !== undefined) return onCancelled(state, one, result, turn);
   return condensing !== null && condensing.tag === tag
     ? onSummary(state, condensing, result, turn)
     : onAnswer(state, tag, result, turn);
+}
+
+/** A run that was cancelled has ended: what it took is counted, and rides on an event that versions before know. */
+function onCancelled(state: AgentState, run: Cancelled, result: Result<unknown>, turn: Here): Effects {
+  const { life } = state;
+  const done = note({ cancelled: (turn.notes.cancelled ?? []).filter((one) => one !== run) });
+  if (life === null || !result.ok) return [done];
+  const used = usedBy(run.model, result.value as GenerationAnswer, run.sinceMs, turn.nowMs);
+  const event: AgentEvent = { type: "updated", view: viewOf(state, life, turn.key) };
+  return [...commit(state, turn, [{ event, used }]).effects, done];
 }
 
 /** The commands that only its owner may send, and only while it is there. */
@@ -285,14 +306,8 @@ function end(state: AgentState, life: Life, turn: Here): Effects {
       : [],
   );
   const { after, effects } = commit(state, turn, [{ event: { type: "deleted" }, mail }]);
-  return [...effects, ...erase(after, turn), ...cancelRun(turn), ...cancelSummary(turn), reply({})];
+  return [...effects, ...erase(after, turn), ...cancelRuns(turn, { answer: true, summary: true }), reply({})];
 }
-
-const cancelRun = ({ notes }: Here): Effects =>
-  notes.run === null ? [] : [{ type: "cancel", tag: notes.run.tag }, note({ run: null })];
-
-const cancelSummary = ({ notes: { condensing = null } }: Here): Effects =>
-  condensing === null ? [] : [{ type: "cancel", tag: condensing.tag }, note({ condensing: null })];
 
 /** Deletes a bounded piece of what is forgotten, and tells itself to go on while there is more. */
 function erase(state: AgentState, turn: Here): Effects {
@@ -352,9 +367,9 @@ function clear(state: AgentState, life: Life, turn: Here): Effects {
   return [
     ...effects,
     ...erase(after, turn),
-    ...(writing ? [...cancelRun(turn), ...startNext(after, turn)] : []),
+    ...cancelRuns(turn, { answer: writing, summary: isSummingUp(turn) }),
+    ...(writing ? startNext(after, turn) : []),
     ...tellWaiting(after),
-    ...(turn.notes.condensing?.source.type === "conversation" ? cancelSummary(turn) : []),
     reply({}),
   ];
 }

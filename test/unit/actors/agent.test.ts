@@ -5,6 +5,8 @@ import {
   wireLimits,
   type AgentHistory,
   type AgentState as Snapshot,
+  type AgentUsage,
+  type AgentUsageRow,
   type AgentView,
   type ConversationTurn,
   type RoomMessage,
@@ -39,6 +41,8 @@ const turns = (fixture: Fixture, more: object = {}): readonly ConversationTurn[]
   fixture.ok<{ turns: ConversationTurn[] }>(ada, helper, { type: "history", ...more }).turns;
 const lines = (fixture: Fixture): readonly string[] => turns(fixture).map(({ role, text }) => `${role}: ${text}`);
 const types = (fixture: Fixture): readonly string[] => fixture.stream(helper).map(({ event }) => event.type);
+const rows = (fixture: Fixture): readonly AgentUsageRow[] =>
+  fixture.ok<AgentUsage>(ada, helper, { type: "usage" }).rows;
 const busy = (fixture: Fixture): boolean => fixture.ok<AgentView>(ada, helper, { type: "describe" }).busy;
 const messagesIn = (fixture: Fixture): readonly RoomMessage[] =>
   fixture.ok<{ messages: RoomMessage[] }>("user/bob", "room/den", { type: "history" }).messages;
@@ -266,7 +270,7 @@ describe("an agent's conversation", () => {
       "assistant: re better",
     ]);
     expect(turns(fixture, { of: 3 }).slice(2)).to.deep.include.members([
-      { turn: 4, role: "assistant", text: "half", atMs: fixture.nowMs, end: "stopped" },
+      { turn: 4, role: "assistant", text: "half", atMs: fixture.nowMs, end: "stopped", tokens: 1, ms: 0 },
     ]);
     // The very first may be edited; an answer follows only a message, a message only an answer.
     expect(fixture.ok(ada, helper, { type: "say", text: "new", parent: 0 })).to.include({ turn: 7 });
@@ -276,6 +280,37 @@ describe("an agent's conversation", () => {
     fixture.ok(ada, helper, { type: "clear" });
     say(fixture, "fresh");
     expect(fixture.ok<AgentView>(ada, helper, { type: "describe" })).to.not.have.property("branches");
+  });
+
+  it("counts what an answer took that ends because another path is shown, or because it is forgotten", () => {
+    const steps: readonly (Record<string, unknown> & { readonly type: string })[] = [
+      { type: "say", text: "one, better", parent: 0 },
+      { type: "branch", turn: 2 },
+      { type: "clear" },
+    ];
+    for (const step of steps) {
+      const fixture = withHelper({ model: "smart" });
+      say(fixture, "one");
+      fixture.answer("re one");
+      if (step.type === "branch") fixture.ok(ada, helper, { type: "regenerate" });
+      else say(fixture, "two");
+      const { id } = fixture.generation;
+      fixture.nowMs += 2_000;
+      fixture.part(id, text("half", 7));
+      fixture.nowMs += 1_000;
+      fixture.ok(ada, helper, step);
+      const of = step.type === "branch" ? 3 : 4;
+      const half = turns(fixture, { of }).find(({ turn }) => turn === of);
+      if (step.type !== "clear") expect(half).to.include({ text: "half", end: "stopped", tokens: 7, ms: 3_000 });
+      const before = rows(fixture)[0];
+      fixture.part(id, ended("stopped", 4_000, 500));
+      expect(rows(fixture)[0], step.type).to.include({
+        runs: (before?.runs ?? 0) + 1,
+        promptTokens: (before?.promptTokens ?? 0) + 4_000,
+        completionTokens: (before?.completionTokens ?? 0) + 500,
+      });
+      expect(fixture.refold(helper)).to.deep.equal(fixture.stateOf(helper));
+    }
   });
 
   it("has branches of any length: what is not in memory is read before it is shown, and a summary is of its path", () => {
