@@ -67,7 +67,7 @@ describe("branches of a conversation with an agent", function () {
     await page.reload();
     await versions(answers(page).nth(1)).getByText("2 / 2").waitFor();
     await versions(answers(page).nth(1)).getByRole("button", { name: "Previous version" }).click();
-    await page.getByText("and its mayor").waitFor({ state: "detached" });
+    await page.getByText("and its mayor", { exact: true }).waitFor({ state: "detached" });
     // What the page does not have of a branch comes a moment later.
     await page.locator('article.answer[data-turn="4"]').waitFor();
     expect(await answers(page).count()).to.equal(2);
