@@ -232,7 +232,7 @@ function onRecords(
     case "kept":
       return onKeptRead(state, tag, records, turn);
     case "striping":
-      return onStripingRead(state, tag, records);
+      return onStripingRead(state, tag, records, turn);
     case "files":
     case "fileHeld":
     case "filePlace":

@@ -220,4 +220,6 @@ export interface RoomNotes {
   readonly progress: Readonly<Record<string, Progress>>;
   /** The file that a scanner looks at now. */
   readonly scanning?: string | null;
+  /** How often it changed which stripes pieces of files are in: what was read before may not be so any more. */
+  readonly stripings?: number;
 }

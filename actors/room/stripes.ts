@@ -11,18 +11,30 @@
  *  A file that is gone has no `part/…` any more: so a stripe is needed while that of its first part names it. What is
  *  known of the stripe goes when it is asked for the next time.
  *
+ *  A stripe's id is the name of its bytes: put again into another group they have the same id, and are another stripe.
+ *  So what is said of a stripe names all of its descriptor, and nothing is written by what was read before a change.
+ *
  *  Invariant: a blob whose stripe is not settled is needed. No backup has `striped/…`: where one is restored there are
  *  no such stripes, and the parts are copied, as their bytes come. */
-import type { CommandOf, FileHeld, FilePiece, KeptFile, roomCommands } from "../../protocols/index.ts";
-import { persist, refuse, reply, type ActorRecord, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
+import {
+  sameStripe,
+  type CommandOf,
+  type FileHeld,
+  type FilePiece,
+  type KeptFile,
+  type roomCommands,
+} from "../../protocols/index.ts";
+import { note, persist, refuse, reply, type ActorRecord, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import type { Effects, StripesOwn } from "./effects.ts";
+import type { StripesOwn } from "./effects.ts";
 import { messageInMemory } from "./state.ts";
-import type { Room, RoomChange, Striped, StripingChange } from "./shape.ts";
+import type { Room, RoomChange, RoomNotes, Striped, StripingChange } from "./shape.ts";
 import { fileKey, keptKey, ofPart, partKey, stripedKey, uploadsAt, type PartValue, type Place } from "./uploads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Asked = Extract<Command, { type: StripesOwn }>;
+type Here = Turn<RoomNotes>;
+type Effects = readonly Effect<RoomChange, Partial<RoomNotes>>[];
 
 /** Tag of a read behind such a question: what is read now, and what was. */
 export interface StripeTag {
@@ -33,6 +45,8 @@ export interface StripeTag {
   readonly file?: string;
   readonly kept?: KeptFile;
   readonly striped?: Striped;
+  /** `stripings` of the notes when it was asked. */
+  readonly since: number;
   readonly to: ReplyTo | undefined;
 }
 
@@ -42,12 +56,14 @@ const read = (key: string, tag: StripeTag): Effect<never, never> => ({
   tag,
 });
 
-const striping = (is: StripingChange["is"], striped: Striped): Effect<RoomChange, never> =>
-  persist({ type: "readMarked", member: "", seq: 0, striping: { is, striped } });
+const striping = (is: StripingChange["is"], striped: Striped, { since }: StripeTag): Effects => [
+  persist({ type: "readMarked", member: "", seq: 0, striping: { is, striped } }),
+  note({ stripings: since + 1 }),
+];
 
 /** Answers a node, or looks first. */
-export function aboutStripes(room: Room, asked: Asked, turn: Turn): Effects {
-  const tag = { type: "striping", asked, to: turn.replyTo } as const;
+export function aboutStripes(room: Room, asked: Asked, turn: Here): Effects {
+  const tag = { type: "striping", asked, since: turn.notes.stripings ?? 0, to: turn.replyTo } as const;
   switch (asked.type) {
     case "filePiece": {
       const upload = uploadsAt(room, turn.nowMs).find(({ parts }) => parts.includes(asked.hash));
@@ -57,7 +73,7 @@ export function aboutStripes(room: Room, asked: Asked, turn: Turn): Effects {
     case "fileStriped":
       return [read(fileKey(asked.id), { ...tag, read: "place" })];
     default:
-      return [read(stripedKey(asked.stripe), { ...tag, read: "stripe" })];
+      return [read(stripedKey(asked.stripe.id), { ...tag, read: "stripe" })];
   }
 }
 
@@ -69,15 +85,19 @@ function isGone(room: Room, { seq, id }: { readonly seq: number; readonly id: st
 }
 
 /** What a question comes to where there is nothing. */
-function nothingOf({ asked, striped, to }: StripeTag): Effects {
+function nothingOf(tag: StripeTag): Effects {
+  const { asked, striped, to } = tag;
   if (asked.type === "filePiece") return [reply({ parts: [] } satisfies FilePiece, to)];
-  const left = striped === undefined ? [] : [striping("left", striped)];
+  const left = striped === undefined ? [] : striping("left", striped, tag);
   if (asked.type === "stripeHeld") return [...left, reply({ held: false } satisfies FileHeld, to)];
-  return [refuse("NOT_FOUND", asked.type === "fileStriped" ? { file: asked.id } : { stripe: asked.stripe }, to)];
+  return [refuse("NOT_FOUND", asked.type === "fileStriped" ? { file: asked.id } : { stripe: asked.stripe.id }, to)];
 }
 
 /** A record arrived. */
-export function onStripingRead(room: Room, tag: StripeTag, records: readonly ActorRecord[]): Effects {
+export function onStripingRead(room: Room, tag: StripeTag, records: readonly ActorRecord[], turn: Here): Effects {
+  const { replyTo: _before, ...here } = turn;
+  if ((turn.notes.stripings ?? 0) !== tag.since)
+    return aboutStripes(room, tag.asked, { ...here, ...(tag.to && { replyTo: tag.to }) });
   const value = records[0]?.value;
   if (tag.read === "known") return onTold(room, tag, value as Striped | undefined);
   // In a cluster that was restored the part is copied.
@@ -118,8 +138,12 @@ function onFirst(room: Room, tag: StripeTag, part: PartValue): Effects {
   const { asked, striped, to } = tag;
   if (striped === undefined || isGone(room, striped) || ofPart(part).stripe !== striped.stripe.id)
     return nothingOf(tag);
-  if (asked.type === "stripeHeld") return [reply({ held: true } satisfies FileHeld, to)];
-  return [...(striped.settled === true ? [] : [striping("settled", striped)]), reply({}, to)];
+  if (asked.type !== "stripeHeld" && asked.type !== "fileSettled") return nothingOf(tag);
+  const isIt = sameStripe(asked.stripe, striped.stripe);
+  // Until one is settled, whichever was told last, each may be the one that comes to be.
+  if (asked.type === "stripeHeld") return [reply({ held: isIt || striped.settled !== true } satisfies FileHeld, to)];
+  if (!isIt) return [refuse("CHANGED_MEANWHILE", { stripe: asked.stripe.id, group: striped.stripe.group }, to)];
+  return [...(striped.settled === true ? [] : striping("settled", striped, tag)), reply({}, to)];
 }
 
 /** A file of a message: what is asked is about one of its pieces. */
@@ -140,14 +164,16 @@ function onKept(room: Room, tag: StripeTag, kept: KeptFile): Effects {
   return [refuse("BAD_REQUEST", { file: kept.id, problem: "it has no such piece", first }, to)];
 }
 
-/** What is told again is settled as it was. */
+/** What is told again is settled as it was, and no other takes its place. */
 function onTold(room: Room, tag: StripeTag, known: Striped | undefined): Effects {
   const { asked, kept, to } = tag;
   if (asked.type !== "fileStriped" || kept === undefined || isGone(room, kept)) return nothingOf(tag);
-  if (known?.settled === true) return [reply({}, to)];
   const { first, partBytes, stripe } = asked;
+  if (known?.settled === true && !sameStripe(stripe, known.stripe))
+    return [refuse("ALREADY_DONE", { stripe: stripe.id, group: known.stripe.group }, to)];
+  if (known?.settled === true) return [reply({}, to)];
   const striped = { id: kept.id, seq: kept.seq, first, parts: pieceFrom(kept, first), partBytes, stripe };
-  return [striping("striped", striped), reply({}, to)];
+  return [...striping("striped", striped, tag), reply({}, to)];
 }
 
 const pieceFrom = ({ parts }: KeptFile, first: number): readonly string[] =>

@@ -16,6 +16,7 @@
  *  Read `state.ts`. */
 import {
   holderAt,
+  sameStripe,
   shardHolderCommands,
   shardsOf,
   wireLimits,
@@ -29,7 +30,6 @@ import {
   type ShardReceipt,
   type ShardReference,
   type ShardReleased,
-  type StripeRef,
 } from "../../protocols/index.ts";
 import { messageCheckOf } from "../message-check.ts";
 import { decideBy, type Handlers } from "../handlers.ts";
@@ -328,19 +328,6 @@ const endOf = ({ expiresAtMs = Infinity }: ShardReference): number => expiresAtM
 function withFree({ freeFromMs: before = Infinity, ...held }: HeldShard, nowMs: number): HeldShard {
   const freeFromMs = freeFrom(held.references, Math.min(before, nowMs));
   return freeFromMs === undefined ? held : { ...held, freeFromMs };
-}
-
-/** Descriptors are equal when they say the same of every shard. */
-function sameStripe(one: StripeRef, other: StripeRef): boolean {
-  const text = ({ id, group, scheme, sizeBytes, shards }: StripeRef): string =>
-    JSON.stringify([
-      id,
-      group,
-      scheme.type === "copies" ? [scheme.copies] : [scheme.k, scheme.m],
-      sizeBytes,
-      shards.map(({ index, hash, sizeBytes: size }) => [index, hash, size]),
-    ]);
-  return text(one) === text(other);
 }
 
 const sameReferences = (one: readonly ShardReference[], other: readonly ShardReference[]): boolean =>

@@ -65,6 +65,19 @@ export const stripeRef = object({
 });
 export type StripeRef = Static<typeof stripeRef>;
 
+/** Descriptors are equal when they say the same of every shard. */
+export function sameStripe(one: StripeRef, other: StripeRef): boolean {
+  const text = ({ id, group, scheme, sizeBytes, shards }: StripeRef): string =>
+    JSON.stringify([
+      id,
+      group,
+      scheme.type === "copies" ? [scheme.copies] : [scheme.k, scheme.m],
+      sizeBytes,
+      shards.map(({ index, hash, sizeBytes: size }) => [index, hash, size]),
+    ]);
+  return text(one) === text(other);
+}
+
 /** How one shard stands. `coming`: its bytes are on their way, after an upload, a move or a death. `unknown`: its
  *  holder does not answer. */
 export type ShardState = "well" | "missing" | "damaged" | "coming" | "unknown";

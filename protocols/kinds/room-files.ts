@@ -4,7 +4,7 @@ import { keyText } from "../ids.ts";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { blobHash, limit, line, nothing, object, position, principal, roomKey, timeMs } from "../wire/schema.ts";
-import { stripeId, stripeRef, type StripeRef } from "../admin/shards.ts";
+import { stripeRef, type StripeRef } from "../admin/shards.ts";
 
 /** Names a file, and by its end the room that has it. */
 export const fileId = Type.String({ pattern: `^[0-9a-f]{16,64}\\.${keyText}$`, maxLength: 168 });
@@ -172,7 +172,8 @@ export const roomFileCommands = {
     summary: "The piece of a file that a blob belongs to",
   }),
   /** A piece is in a stripe, which the room refers to from now on; the copies are still needed. May be repeated.
-   *  Errors: NOT_FOUND (the file is gone), BAD_REQUEST (there is no such piece). */
+   *  Errors: NOT_FOUND (the file is gone), BAD_REQUEST (there is no such piece), ALREADY_DONE (the same bytes are
+   *  settled in another group). */
   fileStriped: command({
     params: { id: fileId, first: position, partBytes: position, stripe: stripeRef },
     result: nothing,
@@ -180,10 +181,10 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Says that a piece of a file is in a stripe",
   }),
-  /** Each shard of the stripe is at its holder, for good: the copies are needed no more. May be repeated. Error:
-   *  NOT_FOUND. */
+  /** Each shard of the stripe is at its holder, for good: the copies are needed no more. May be repeated. Errors:
+   *  NOT_FOUND, CHANGED_MEANWHILE (the room was told of the same bytes in another group). */
   fileSettled: command({
-    params: { stripe: stripeId },
+    params: { stripe: stripeRef },
     result: nothing,
     from: ["node"],
     effect: "changes",
@@ -191,7 +192,7 @@ export const roomFileCommands = {
   }),
   /** Whether the room refers to a stripe. Nodes whose holders keep one for it ask now and then. */
   stripeHeld: command({
-    params: { stripe: stripeId },
+    params: { stripe: stripeRef },
     result: answer<FileHeld>("FileHeld"),
     from: ["node"],
     effect: "changes",

@@ -4,6 +4,7 @@ import {
   ok,
   refused,
   type ActorId,
+  type ErrorCode,
   type FilePiece,
   type Result,
   type StripeRef,
@@ -13,6 +14,9 @@ import { isRoom, type AttachmentPorts } from "./ports.ts";
 
 /** What stripes of files are coded by. */
 const attachmentClass = "attachment";
+
+/** What stands against one file alone: its message or a part is gone, or another node has put the same piece. */
+const ofOneFile: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["NOT_FOUND", "ALREADY_DONE", "CHANGED_MEANWHILE"]);
 
 /** A piece that may go into a stripe. */
 type Piece = Required<Pick<FilePiece, "id" | "first" | "parts">>;
@@ -62,7 +66,7 @@ export function createMoving(
     const kept = await stripes.keep(stripe, room);
     if (!kept.ok) return kept;
     if (!(await becomesWhole(stripe))) return refused(failure("UNREACHABLE", { stripe: stripe.id }));
-    const settled = await ask(room, { type: "fileSettled", stripe: stripe.id }, limits.askTimeoutMs);
+    const settled = await ask(room, { type: "fileSettled", stripe }, limits.askTimeoutMs);
     if (!settled.ok) return settled;
     meter.count("file_pieces_striped");
     await copies.forget(room, parts);
@@ -103,8 +107,7 @@ export function createMoving(
         const done = await move(room, piece);
         if (done.ok) continue;
         log.warn("attachment.not.striped", { room, file: piece.id, piece: piece.first, failure: done.error });
-        // Of the message, or of a part: that is so of this file alone.
-        if (done.error.code !== "NOT_FOUND") return done;
+        if (!ofOneFile.has(done.error.code)) return done;
       } else if (piece.id !== undefined) {
         if (stays.size >= limits.staysMax) stays.clear();
         stays.add(hash);

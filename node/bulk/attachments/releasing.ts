@@ -21,7 +21,7 @@ export function createReleasing(
     for (const { owner, expiresAtMs } of references) {
       // What has an end is a put that no room has taken for a fact: it ends by itself.
       if (expiresAtMs !== undefined || !isRoom(owner)) continue;
-      const answer = await ask(owner, { type: "stripeHeld", stripe: stripe.id }, limits.askTimeoutMs);
+      const answer = await ask(owner, { type: "stripeHeld", stripe }, limits.askTimeoutMs);
       // Without an answer it may be needed.
       if (!answer.ok || (answer.value as FileHeld).held) continue;
       const released = await stripes.release(stripe, owner);
