@@ -1,9 +1,9 @@
 /** Formulas in TeX, as people and models write them: `$x^2$` and `\(x\)` in a line, `$$x$$` and `\[x\]` by themselves.
  *
- *  A dollar is money, too, and part of paths and programs. So where there are blanks between dollars, there must also
- *  be a sign that only a formula has; and one dollar begins a formula only where a word could begin, ends it only where
- *  one could end, and has nothing blank beside it inside. An opening that comes again before its end begins nothing:
- *  the work is one look at each character.
+ *  Dollars are money, too, and dollars and brackets are parts of paths, patterns and programs, which must stay readable.
+ *  So what is inside must look like a formula (`isFormula`). One dollar begins one only where a word could begin, ends it
+ *  only where one could end, and has nothing blank beside it inside. An opening that comes again before its end begins
+ *  nothing: the work is one look at each character.
  *
  *  The parser is told that a formula is code, for that is how it is read: nothing in it is a mark, and nobody is
  *  called. */
@@ -21,7 +21,11 @@ export type Formula = "line" | "block";
 
 const [dollar, backslash] = [36, 92];
 /** What may stand right before a formula in brackets. */
-const beside: ReadonlySet<Code> = new Set(Array.from("(*_\"',;>", (sign) => sign.charCodeAt(0)));
+const beside: ReadonlySet<Code> = new Set(Array.from("(*_,;>", (sign) => sign.charCodeAt(0)));
+/** What a program has behind a dollar: `$(A)$(B)`, `${x}${y}`. */
+const goesOn: ReadonlySet<Code> = new Set(Array.from("({", (sign) => sign.charCodeAt(0)));
+/** Whether a text ends in a backslash that none stands before. */
+const isEscape = (text: string): boolean => /(?<!\\)(?:\\\\)*\\$/.test(text.slice(-64));
 const closing = new Map([
   [40, 41],
   [91, 93],
@@ -31,28 +35,38 @@ export const formulaCharsMax = 4_000;
 
 const isBlank = (code: Code): boolean => code === null || code < 0 || code === 32;
 const isWordy = (code: Code): boolean => code !== null && code > 0 && /[\p{L}\p{N}]/u.test(String.fromCodePoint(code));
-const signs: ReadonlySet<Code> = new Set(Array.from("\\^_={}", (sign) => sign.charCodeAt(0)));
+/** Words that formulas have without a mark of TeX. */
+const functions: ReadonlySet<string> = new Set(
+  "log ln lg exp sin cos tan sec csc cot max min sup inf lim mod gcd lcm det dim deg arg ker if".split(" "),
+);
+
+/** Whether a text between marks is a formula and no words, program or address. It has a letter by itself or a mark of
+ *  TeX; its words are names of functions, or stand in a formula that says so by a command. Pure. */
+export function isFormula(text: string): boolean {
+  if (/:\/\/|\\[\d[\]?]/u.test(text)) return false;
+  if (/\\(?:[A-Za-z]{2}|[\\,;:! ])/u.test(text)) return true;
+  // What stands below or above a letter may be a word: `E_{kin}`.
+  const plain = text.replaceAll(/[_^]\{[^{}]*\}/gu, "^");
+  const isMarked = /[_^=]/u.test(plain);
+  const words = plain.match(/[\p{L}\p{M}]+/gu) ?? [];
+  const longest = isMarked ? 2 : 1;
+  return (isMarked || words.length > 0) && words.every((word) => word.length <= longest || functions.has(word));
+}
 
 /** What stands between the marks. */
 class Inside {
-  length = 0;
-  last: Code = null;
-  #isBegun = false;
-  /** Something blank stands between two of its signs. */
-  #isParted = false;
-  #hasSign = false;
+  text = "";
 
   add(code: Code): void {
-    this.#isParted ||= this.#isBegun && isBlank(this.last) && !isBlank(code);
-    this.#isBegun ||= !isBlank(code);
-    this.#hasSign ||= signs.has(code);
-    this.length += 1;
-    this.last = code;
+    this.text += code === null || code < 0 ? " " : String.fromCodePoint(code);
   }
 
-  /** Whether it may stand between dollars. */
-  get isFormula(): boolean {
-    return this.#isBegun && (this.#hasSign || !this.#isParted);
+  get length(): number {
+    return this.text.length;
+  }
+
+  get endsBlank(): boolean {
+    return /\s$/.test(this.text);
   }
 }
 
@@ -73,7 +87,9 @@ function within(effects: Effects, inside: Inside, isEnd: (code: Code) => boolean
     return data;
   };
   const data: State = (code) => {
-    if (code === null || code < -2 || isEnd(code) || inside.length > formulaCharsMax) {
+    // A sign behind a backslash ends nothing.
+    const isEscaped = code !== null && code > 0 && isEscape(inside.text);
+    if (code === null || code < -2 || (isEnd(code) && !isEscaped) || inside.length > formulaCharsMax) {
       effects.exit("codeTextData");
       return between(code);
     }
@@ -102,7 +118,7 @@ const tokenizeDollars: Tokenize = function (effects, ok, nok) {
     return within(effects, inside, isEnd, { end: close, nok })(code);
   };
   const close: State = (code) => {
-    if (code !== dollar || !inside.isFormula || (marks === 1 && isBlank(inside.last))) return nok(code);
+    if (code !== dollar || !isFormula(inside.text) || (marks === 1 && inside.endsBlank)) return nok(code);
     effects.enter("codeTextSequence");
     return closeRest(code);
   };
@@ -112,7 +128,7 @@ const tokenizeDollars: Tokenize = function (effects, ok, nok) {
       effects.consume(code);
       return closeRest;
     }
-    if (ends < marks || code === dollar || (marks === 1 && isWordy(code))) return nok(code);
+    if (ends < marks || code === dollar || isWordy(code) || goesOn.has(code)) return nok(code);
     effects.exit("codeTextSequence");
     effects.exit("codeText");
     return ok(code);
@@ -141,7 +157,7 @@ const tokenizeBrackets: Tokenize = function (effects, ok, nok) {
     inner.enter("codeTextSequence");
     inner.consume(code);
     return (next) => {
-      if (next !== closing.get(opening ?? 0) || inside.length === 0) return missed(next);
+      if (next !== closing.get(opening ?? 0) || !isFormula(inside.text)) return missed(next);
       inner.consume(next);
       inner.exit("codeTextSequence");
       return found;

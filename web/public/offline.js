@@ -9,16 +9,15 @@
 const made = "plexus-page";
 /** The oldest go. A version of the page has about 150. */
 const filesMax = 400;
-/** Addresses of the node itself, at which no page is. */
-const taken = /^\/(?:api|v1|ws|metrics|healthz|readyz|openapi\.json)(?:\/|$)/;
+/** Where the page is (`web/src/view/shell/router.tsx`). At all other addresses of the host somebody else may answer. */
+const places = /^\/(?:$|(?:room|agent|settings|admin)(?:\/|$)|(?:catchup|later|saved)$)/;
 /** How long the node is waited for, where the page can start without it. */
 const patienceMs = 5_000;
 /** What a proxy answers whose node is down. */
 const isDown = ({ status }) => status === 502 || status === 503 || status === 504;
 
 self.addEventListener("activate", (event) => {
-  const preload = self.registration.navigationPreload?.enable();
-  event.waitUntil(Promise.all([self.clients.claim(), preload]));
+  event.waitUntil(self.clients.claim());
 });
 
 self.addEventListener("fetch", (event) => {
@@ -26,7 +25,7 @@ self.addEventListener("fetch", (event) => {
   const { scope } = self.registration;
   if (request.method !== "GET" || !request.url.startsWith(scope)) return;
   const path = `/${request.url.slice(scope.length).split(/[?#]/, 1)[0]}`;
-  if (request.mode === "navigate" && !taken.test(path)) event.respondWith(page(event));
+  if (request.mode === "navigate" && places.test(path)) event.respondWith(page(event));
   else if (path.startsWith("/assets/")) event.respondWith(file(event));
 });
 
@@ -37,7 +36,7 @@ self.addEventListener("message", (event) => {
 
 async function page(event) {
   const last = await caches.match(self.registration.scope, { cacheName: made });
-  const asked = asksNode(event);
+  const asked = fetch(event.request);
   event.waitUntil(asked.then((answer) => answer.ok && keepPage(answer.clone())).catch(() => undefined));
   if (last === undefined) return asked;
   const late = new Promise((resolve) => setTimeout(resolve, patienceMs, last));
@@ -45,13 +44,13 @@ async function page(event) {
   return isDown(answer) ? last : answer;
 }
 
-const asksNode = async (event) => (await event.preloadResponse) ?? fetch(event.request);
-
-/** Keeps the page. What else is at an address of the node is none. */
+/** Keeps the page. What a proxy shows in its place, or another node at the same host, has no files of this one. */
 async function keepPage(answer) {
+  if (answer.redirected) return;
   const { headers } = answer;
   const text = await answer.text();
-  if (!text.includes('id="page"')) return;
+  const files = `"${new URL(self.registration.scope).pathname}assets/`;
+  if (!text.includes('id="page"') || !text.includes(files)) return;
   const cache = await caches.open(made);
   await cache.put(self.registration.scope, new Response(text, { headers }));
 }
@@ -61,15 +60,19 @@ async function file(event) {
   const known = await cache.match(event.request, { ignoreVary: true });
   if (known !== undefined) return known;
   const answer = await fetch(event.request);
-  if (answer.status === 200) event.waitUntil(keep(cache, event.request, answer.clone()));
+  if (isFile(answer)) event.waitUntil(keep(cache, event.request, answer.clone()));
   return answer;
 }
+
+/** Whether the node gave a file, and nothing between gave a page of its own. */
+const isFile = ({ status, type, redirected, headers }) =>
+  status === 200 && type === "basic" && !redirected && !/html/.test(headers.get("content-type") ?? "html");
 
 async function keep(cache, request, answer) {
   await cache.put(request, answer);
   const names = await cache.keys();
-  for (const oldest of names.filter(({ url }) => url.includes("/assets/")).slice(0, -filesMax))
-    await cache.delete(oldest);
+  const files = names.filter(({ url }) => url.includes("/assets/"));
+  for (const oldest of files.slice(0, -filesMax)) await cache.delete(oldest);
 }
 
 async function keepAll(urls) {
@@ -79,7 +82,7 @@ async function keepAll(urls) {
     if (typeof url !== "string" || !url.startsWith(`${scope}assets/`)) continue;
     if ((await cache.match(url, { ignoreVary: true })) !== undefined) continue;
     const answer = await fetch(url);
-    if (answer.status === 200) await keep(cache, url, answer);
+    if (isFile(answer)) await keep(cache, url, answer);
   }
   if ((await cache.match(scope)) === undefined) await keepPage(await fetch(scope));
 }

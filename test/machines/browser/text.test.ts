@@ -50,6 +50,7 @@ describe("text in messages", function () {
       "$$\n\\int_0^1 x\\,dx = \\frac{1}{2}\n$$",
       "$\\href{https://example.org}{y}_1$ and $\\undefinedword{z}$",
       "it costs $5 and $10",
+      "$p = 5% of 100\\,x$ but $\\raisebox{5em}{x_1}$",
     ])
       await ada.api("POST", "/api/v1/rooms/maths/messages", { text });
     await page.goto(`${fixture.node.url}/room/maths`);
@@ -59,6 +60,9 @@ describe("text in messages", function () {
     expect(await rows(page).nth(2).locator("a[href*=example]").count()).to.equal(0);
     expect(await seen(rows(page).nth(3))).to.include("it costs $5 and $10");
     expect(await rows(page).nth(3).locator("math").count()).to.equal(0);
+    // A remark of TeX takes nothing away, and nothing is put where something else stands.
+    expect(await rows(page).nth(4).locator("math").first().textContent()).to.include("100");
+    expect(await seen(rows(page).nth(4))).to.include("\\raisebox{5em}{x_1}");
   });
 
   it("is an invitation where nothing was said yet", async () => {

@@ -38,7 +38,10 @@ for (const [device, viewport] of [
       await line("said before").waitFor();
       await untilTrue("the browser keeps the room and the page", async () => {
         const names = await keptNames(page);
-        return (await keptFiles(page)) > 5 && ["here", "me", "room/den", "rooms"].every((name) => names.includes(name));
+        return (
+          (await keptFiles(page)) > 5 &&
+          ["here", "ada/me", "ada/room/den", "ada/rooms"].every((name) => names.includes(name))
+        );
       });
 
       expect(await node.end("SIGKILL")).to.equal(null);
@@ -64,10 +67,42 @@ for (const [device, viewport] of [
       await ada.api("DELETE", "/api/v1/rooms/den/messages/1");
       await untilTrue(
         "what was deleted is not kept",
-        async () => !(await keptText(page, "room/den")).includes("said before"),
+        async () => !(await keptText(page, "ada/room/den")).includes("said before"),
       );
       expect(fixture.complaints).to.deep.equal([]);
       await ada.close();
+    });
+
+    it("sends nothing in the name of somebody else who is signed in when the node is back", async () => {
+      const { node } = fixture;
+      const eve = await fixture.person("eve", { viewport, serviceWorkers: "allow" });
+      const { page } = eve;
+      await eve.api("POST", "/api/v1/rooms", { room: "pub", title: "Pub" });
+      const account = { name: "mallory", password: "correct horse", displayName: "Mallory" };
+      const headers = { "content-type": "application/json", origin: node.url };
+      const made = await fetch(`${node.url}/api/v1/sign-up`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify(account),
+      });
+      const { token } = (await made.json()) as { readonly token: string };
+      await page.goto(`${node.url}/room/pub`);
+      await untilTrue("the browser keeps the room", async () => (await keptNames(page)).includes("eve/room/pub"));
+      await node.end("SIGKILL");
+      await page.goto(`${node.url}/room/pub`);
+      const field = page.getByRole("textbox", { name: "Message #Pub" });
+      await field.fill("eve says so");
+      await field.press("Enter");
+      await page.locator("article.pending").filter({ hasText: "eve says so" }).waitFor();
+      await eve.context.addCookies([{ name: "plexus_session", value: token, url: node.url }]);
+      await node.start();
+      await page.getByText("Mallory").first().waitFor({ state: "attached" });
+      const { messages } = (await eve.api("GET", "/api/v1/rooms/pub/messages?limit=10")) as {
+        readonly messages: readonly object[];
+      };
+      expect(messages).to.deep.equal([]);
+      expect((await keptNames(page)).filter((name) => name.startsWith("eve/"))).to.deep.equal([]);
+      await eve.close();
     });
 
     it("keeps nothing of somebody who signs out, and shows the next person nothing of theirs", async () => {
@@ -77,7 +112,7 @@ for (const [device, viewport] of [
       await bob.api("POST", "/api/v1/rooms", { room: "own", title: "Own" });
       await page.goto(`${node.url}/room/own`);
       await page.getByRole("textbox", { name: "Message #Own" }).waitFor();
-      await untilTrue("the browser keeps the room", async () => (await keptNames(page)).includes("room/own"));
+      await untilTrue("the browser keeps the room", async () => (await keptNames(page)).includes("bob/room/own"));
       await page.goto(`${node.url}/settings/profile`);
       await page.getByRole("main").getByRole("button", { name: "Sign out" }).click();
       await page.getByRole("button", { name: "Sign in", exact: true }).waitFor();

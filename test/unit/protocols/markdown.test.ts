@@ -162,6 +162,8 @@ describe("Markdown in messages", () => {
       ["($x$) 设\\(y\\)", "line: x", "line: y"],
       ["*so* $a*b$ c*", "line: a*b"],
       ["\\(a \\( b \\)", "line: b"],
+      ["$n > 5$, $a, b$, $O(n log n)$", "line: n > 5", "line: a, b", "line: O(n log n)"],
+      ["$E_{kin} = m v^2$ and $\\text{cost: \\$5}$", "line: E_{kin} = m v^2", "line: \\text{cost: \\$5}"],
     ] as const)
       expect(formulas(text), text).to.deep.equal(found);
     for (const text of [
@@ -174,6 +176,14 @@ describe("Markdown in messages", () => {
       "s/\\(a\\)/b/",
       "C:\\(x86\\)",
       "$$$",
+      "${HOME}/${USER}",
+      "${x}${y} $(A)/$(B)",
+      "$$VAR = $$OTHER",
+      "$https://x.yz$",
+      "$$ PID $$",
+      "see \\[1\\] and \\[2\\]",
+      "grep \\(foo\\|bar\\)",
+      "PS1='\\[\\e[0m\\]$ '",
       "$x$$y$",
       "\\$5 and 6$ x",
       "`$x$`",
@@ -181,7 +191,7 @@ describe("Markdown in messages", () => {
       `$$${"x".repeat(5_000)}$$`,
     ])
       expect(formulas(text), text).to.deep.equal([]);
-    expect(mentionsIn(readText("$@ada = 1$ @ada"), () => "user/ada").map(({ at }) => at)).to.deep.equal([11]);
+    expect(mentionsIn(readText("$@a = b1$ @ada"), () => "user/ada").map(({ at }) => at)).to.deep.equal([10]);
   });
 
   it("shows every character of any text but the marks, in its order", () => {

@@ -75,6 +75,8 @@ describe("the storage of the browser", () => {
     expect(named.toSorted()).to.deep.equal([
       "web/src/live/session.ts",
       "web/src/model/kept.ts",
+      // A link into a room, until somebody has signed in.
+      "web/src/view/shell/joining.ts",
       "web/src/wire/index.ts",
       "web/src/wire/other-nodes.ts",
       "web/src/wire/storage.ts",

@@ -2,7 +2,7 @@
  *  and the ends of the rooms that they looked at. It goes when nobody is signed in any more. */
 import type { QueryClient, QueryKey } from "@tanstack/react-query";
 import { stateOf, type RoomInput, type RoomModel } from "../model/index.ts";
-import { forgetSeen, keepSeen, readSeen, seenNames } from "../wire/index.ts";
+import { forgetSeenOf, keepSeen, readSeen, seenNames } from "../wire/index.ts";
 import type { TopicStore } from "./topic-store.ts";
 
 /** Rooms that are kept. The one that was kept least lately goes first. */
@@ -14,6 +14,7 @@ const roomName = (room: string): string => `room/${room}`;
 
 /** Keeps what a session shows, and gives it back. */
 export class LookedAt {
+  readonly #user: string;
   readonly #queries: QueryClient;
   readonly #keys: readonly QueryKey[];
   /** What has changed and is not kept yet: how to read it, by its name. */
@@ -23,7 +24,8 @@ export class LookedAt {
   #isClosed = false;
 
   /** `keys`: the queries whose answers are kept. */
-  constructor(queries: QueryClient, keys: readonly QueryKey[]) {
+  constructor(user: string, queries: QueryClient, keys: readonly QueryKey[]) {
+    this.#user = user;
     this.#queries = queries;
     this.#keys = keys;
     for (const key of keys) void this.#giveBack(key);
@@ -42,7 +44,7 @@ export class LookedAt {
 
   /** Shows a room as it was last, until the node has said how it is, and keeps how it changes. */
   follow(room: string, store: TopicStore<RoomModel, RoomInput>): void {
-    void readSeen(roomName(room)).then((state) => {
+    void readSeen(this.#user, roomName(room)).then((state) => {
       if (this.#isClosed || state === undefined || store.latest.status !== "loading") return;
       store.apply({ type: "state", state: state as NonNullable<ReturnType<typeof stateOf>> });
     });
@@ -55,7 +57,7 @@ export class LookedAt {
   /** The person is not in a room any more. */
   forget(room: string): void {
     this.#changed.delete(roomName(room));
-    void forgetSeen(roomName(room));
+    void forgetSeenOf(this.#user, roomName(room));
   }
 
   close(): void {
@@ -66,7 +68,7 @@ export class LookedAt {
   }
 
   async #giveBack(key: QueryKey): Promise<void> {
-    const known = await readSeen(String(key[0]));
+    const known = await readSeen(this.#user, String(key[0]));
     // As old as can be: the node is asked all the same.
     if (!this.#isClosed && known !== undefined && this.#queries.getQueryData(key) === undefined)
       this.#queries.setQueryData(key, known, { updatedAt: 1 });
@@ -85,13 +87,13 @@ export class LookedAt {
     this.#changed.clear();
     for (const [name, read] of changed) {
       const value = read();
-      if (value !== undefined) void keepSeen(name, value);
+      if (value !== undefined) void keepSeen(this.#user, name, value);
     }
     if (changed.some(([name]) => name.startsWith("room/"))) void this.#makeRoom();
   }
 
   async #makeRoom(): Promise<void> {
-    const rooms = await seenNames(roomName(""));
-    for (const oldest of rooms.slice(0, -roomsMax)) await forgetSeen(oldest);
+    const rooms = await seenNames(this.#user, roomName(""));
+    for (const oldest of rooms.slice(0, -roomsMax)) await forgetSeenOf(this.#user, oldest);
   }
 }

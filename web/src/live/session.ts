@@ -57,6 +57,9 @@ export const queryKeys = {
   saved: ["saved"],
 } as const;
 
+/** A node that is away is asked again so often who is signed in. */
+const askAgainMs = 3_000;
+
 /** Answers in threads come in quick succession: their room is asked once for all of them. */
 const recountAfterMs = 1_000;
 
@@ -101,6 +104,8 @@ export class Session {
   readonly lookedAt: LookedAt;
   /** The node was reached since the page was opened; before, what this browser had is shown. */
   wasReached = false;
+  /** The node does not say who is signed in. */
+  isAsking = false;
   /** Who of those on show is there. */
   readonly presence: PresenceStore;
   /** What was typed into the terminal of the page; it goes with the session. */
@@ -111,6 +116,7 @@ export class Session {
   readonly #agents = new Map<string, AgentStore>();
   readonly #stopListening: () => void;
   readonly #recounting = new Set<string>();
+  #isClosed = false;
   readonly #hearers = new Set<(heard: Heard) => void>();
   /** Which session this browser has, once that was asked. */
   #current: Promise<Result<{ readonly current: string }>> | undefined;
@@ -122,7 +128,7 @@ export class Session {
     this.#facts = new Facts(queries);
     // What the page follows, it knows at least as well as any list.
     this.#facts.over<UserRooms>(queryKeys.rooms, (list) => ({ ...list, rooms: this.#withFollowed(list.rooms) }));
-    this.lookedAt = new LookedAt(queries, [queryKeys.me, queryKeys.rooms]);
+    this.lookedAt = new LookedAt(name, queries, [queryKeys.me, queryKeys.rooms]);
     this.kept = new Kept(shelf, name, Date.now);
     this.keptInTab = new Kept(tabShelf, name, Date.now);
     this.files = new Files(this);
@@ -192,6 +198,10 @@ export class Session {
       window.removeEventListener("offline", sleep);
       document.removeEventListener("visibilitychange", wake);
     };
+  }
+
+  /** Connects. Everything before waits for it. */
+  start(): void {
     this.client.start();
     // What waits for the node goes out wherever the person looks.
     for (const [kind, topic] of waitingTopics(this.kept).slice(0, followedMax))
@@ -200,7 +210,21 @@ export class Session {
     if (this.keptInTab.places("").some((place) => place !== "tab")) void this.files.load().catch(() => undefined);
   }
 
+  /** Connects once the node has said that the person of this session is signed in; `onOther`: it is nobody, or somebody
+   *  else. Until then nothing is sent: it would be in that other one's name. */
+  async startIfSame(onOther: (why: Failure) => void): Promise<void> {
+    this.isAsking = true;
+    while (!this.#isClosed) {
+      const me = await call("account.show");
+      if (this.#isClosed) return;
+      if (me.ok && me.value.user === this.me) return this.start();
+      if (me.ok || me.error.code === "UNAUTHENTICATED") return onOther(failure("UNAUTHENTICATED"));
+      await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+    }
+  }
+
   close(): void {
+    this.#isClosed = true;
     this.#stopListening();
     // Before the client, whose end fails what waits: it stays kept as it is, and goes on when this person is back.
     this.lookedAt.close();

@@ -17,7 +17,7 @@ export { ownPath, ownPlace } from "./place.ts";
 export { confirmByPasskey, hasPasskeys, makePasskey, signInByPasskey } from "./passkeys.ts";
 export { exchange } from "./raw.ts";
 export { askActor, asked, call, callWithin, Refused, request, seen } from "./rest.ts";
-export { forgetSeen, keepSeen, lastHere, readSeen, rememberHere, seenNames } from "./seen.ts";
+export { forgetSeen, forgetSeenOf, keepSeen, lastHere, readSeen, rememberHere, seenNames } from "./seen.ts";
 export { startsWithoutNode, worker } from "./worker.ts";
 export { uploadPicture, uploadSound } from "./uploads.ts";
 export { hasUnkept, onShelfChanged, shelf, tabShelf } from "./storage.ts";

@@ -24,41 +24,56 @@ function inTurn<Value>(use: (cache: Cache) => Promise<Value>): Promise<Value | u
   return turn;
 }
 
-/** What was kept under a name; undefined: nothing, or nothing that can be read. */
-export const readSeen = (name: string): Promise<unknown> =>
+const read = (name: string): Promise<unknown> =>
   inTurn(async (cache) => (await cache.match(addressOf(name)))?.json() as Promise<unknown>);
 
-/** Keeps a value in the place of what was there; nothing, where it is too large. */
-export function keepSeen(name: string, value: unknown): Promise<unknown> {
+/** What was kept of a person under a name; undefined: nothing, or nothing that can be read. */
+export const readSeen = (user: string, name: string): Promise<unknown> => read(`${user}/${name}`);
+
+/** Whose page this tab shows; undefined: nobody's, and nothing is kept. */
+let shown: string | undefined;
+
+/** Keeps a value in the place of what was there; nothing, where it is too large, or not of the person whose page this
+ *  is. */
+export function keepSeen(user: string, name: string, value: unknown): Promise<unknown> {
   return inTurn(async (cache) => {
+    const address = addressOf(`${user}/${name}`);
+    await cache.delete(address);
     const text = JSON.stringify(value);
-    await cache.delete(addressOf(name));
-    if (text.length > pageLimits.seenCharsMax) return;
-    await cache.put(addressOf(name), new Response(text, { headers: { "content-type": "application/json" } }));
+    if (user !== shown || text.length > pageLimits.seenCharsMax) return;
+    await cache.put(address, new Response(text, { headers: { "content-type": "application/json" } }));
   });
 }
 
-/** Forgets what is kept under a name. Without one: everything. */
-export const forgetSeen = (name?: string): Promise<unknown> =>
-  inTurn((cache) => (name === undefined ? caches.delete(shelfName) : cache.delete(addressOf(name))));
+/** Forgets one thing. */
+export const forgetSeenOf = (user: string, name: string): Promise<unknown> =>
+  inTurn((cache) => cache.delete(addressOf(`${user}/${name}`)));
+
+/** Forgets everything, and keeps nothing more in this tab until somebody is there again. */
+export function forgetSeen(): Promise<unknown> {
+  shown = undefined;
+  return inTurn(() => caches.delete(shelfName));
+}
 
 /** The names that begin so, the one that was kept least lately first. */
-export async function seenNames(beginning: string): Promise<readonly string[]> {
-  const before = new URL(addressOf(""), location.href).href;
+export async function seenNames(user: string, beginning: string): Promise<readonly string[]> {
+  const before = new URL(addressOf(`${user}/`), location.href).href;
   const kept = (await inTurn((cache) => cache.keys())) ?? [];
-  return kept.map(({ url }) => url.slice(before.length)).filter((name) => name.startsWith(beginning));
+  return kept.filter(({ url }) => url.startsWith(before + beginning)).map(({ url }) => url.slice(before.length));
 }
 
 /** The person whose page this browser can show without the node; undefined: nobody's. */
 export async function lastHere(): Promise<string | undefined> {
-  const here = await readSeen("here");
+  const here = await read("here");
   return typeof here === "string" ? here : undefined;
 }
 
 /** Remembers whose page it is. What was somebody else's goes. */
 export async function rememberHere(user: string): Promise<void> {
-  const before = await lastHere();
-  if (before === user) return;
-  if (before !== undefined) await forgetSeen();
-  await keepSeen("here", user);
+  shown = user;
+  await inTurn(async (cache) => {
+    const own = new URL(addressOf(`${user}/`), location.href).href;
+    for (const kept of await cache.keys()) if (!kept.url.startsWith(own)) await cache.delete(kept);
+    await cache.put(addressOf("here"), new Response(JSON.stringify(user)));
+  });
 }

@@ -6,7 +6,18 @@ import type { Formula } from "../../../../protocols/reading/index.ts";
 /** Loaded with the first formula. */
 
 /** No formula may reach for addresses, markup or styles, nor grow without end by what it defines. */
-const bounds = { trust: false, strict: false, maxExpand: 200, maxSize: [20, 20], throwOnError: true, annotate: true };
+const bounds = { trust: false, strict: false, maxExpand: 200, throwOnError: true, annotate: true };
+const maxSize: [number, number] = [20, 20];
+
+/** Commands that hide what was written, or put it where something else stands: such a text is shown as it was
+ *  written. */
+const refused = new RegExp(
+  String.raw`\\(?:[hv]?phantom|[gex]?def|let|futurelet|(?:re|provide)?newcommand|definecolor|(?:text|f)?color(?:box)?|` +
+    String.raw`m?kern|[hm]skip|hspace|raisebox|smash|(?:math)?[rlc]lap|rule|label|(?:eq)?ref|tag|href|url|class|id|style|` +
+    String.raw`data|includegraphics|transparent|mathchoice)(?![A-Za-z])`,
+);
+/** A remark of TeX would take the rest of its line away. */
+const withoutRemarks = (text: string): string => text.replaceAll(/\\[^]|%/g, (sign) => (sign === "%" ? "\\%" : sign));
 
 /** A formula as MathML, which browsers draw and screen readers read; one that is none, as it was written. */
 export function Maths({ text, formula }: { readonly text: string; readonly formula: Formula }) {
@@ -15,8 +26,8 @@ export function Maths({ text, formula }: { readonly text: string; readonly formu
   useLayoutEffect(() => {
     if (place.current === null) return;
     try {
-      const options = { ...bounds, maxSize: bounds.maxSize as [number, number], displayMode: formula === "block" };
-      temml.render(text, place.current, options);
+      if (refused.test(text)) throw new Error("a command that is not drawn");
+      temml.render(withoutRemarks(text), place.current, { ...bounds, maxSize, displayMode: formula === "block" });
       setBroken(undefined);
     } catch {
       // No TeX, or too deep.
@@ -24,10 +35,17 @@ export function Maths({ text, formula }: { readonly text: string; readonly formu
       setBroken(text);
     }
   }, [text, formula]);
+  const isBroken = broken === text;
   return (
     <>
-      <span ref={place} className={`rich-formula ${formula}`} tabIndex={formula === "block" ? 0 : undefined} />
-      {broken === text && <code dir="ltr">{text}</code>}
+      <span
+        ref={place}
+        hidden={isBroken}
+        className={`rich-formula ${formula}`}
+        title={text}
+        tabIndex={formula === "block" && !isBroken ? 0 : undefined}
+      />
+      {isBroken && <code dir="ltr">{text}</code>}
     </>
   );
 }

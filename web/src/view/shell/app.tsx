@@ -1,6 +1,6 @@
 import { Button, Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import type { Failure, Setup } from "../../../../protocols/index.ts";
 import { explain } from "../../live/index.ts";
 import { nameOf } from "../../model/index.ts";
@@ -50,6 +50,14 @@ export function App() {
     return () => removeEventListener("hashchange", follow);
   }, []);
   const start = useQuery({ queryKey: ["start"], queryFn: askWhoIsHere, retry: false, staleTime: Infinity });
+  const { refetch } = start;
+  const leave = useCallback(
+    (why: Failure) => {
+      setEnded(why);
+      void refetch();
+    },
+    [refetch],
+  );
   // When nothing that was shown of a person is kept any more by what shows it.
   const isNobody = start.data !== undefined && "setup" in start.data;
   useEffect(() => {
@@ -104,15 +112,16 @@ export function App() {
     );
   if ("setup" in start.data)
     return <SignIn key={link} setup={start.data.setup} ended={ended} onSignedIn={() => void start.refetch()} />;
-  const leave = (why: Failure) => {
-    setEnded(why);
-    void start.refetch();
-  };
-  const { SignedIn, user } = start.data;
-  return <SignedIn key={user} name={user} onLeft={leave} />;
+  const { SignedIn, user, isGuess = false } = start.data;
+  return <SignedIn key={user} name={user} isGuess={isGuess} onLeft={leave} />;
 }
 
-type Here = { readonly user: string; readonly SignedIn: Awaited<ReturnType<typeof loadChat>>["SignedIn"] };
+type Here = {
+  readonly user: string;
+  readonly SignedIn: Awaited<ReturnType<typeof loadChat>>["SignedIn"];
+  /** The node did not say who it is. */
+  readonly isGuess?: true;
+};
 
 /** The person who is signed in, with the chat to show them, or what the sign-in screen needs to know. */
 async function askWhoIsHere(): Promise<Here | { readonly setup: Setup }> {
@@ -121,13 +130,17 @@ async function askWhoIsHere(): Promise<Here | { readonly setup: Setup }> {
     const chat = await loadChat().catch(() => undefined);
     if (chat === undefined) throw new Error("A part of the page could not be loaded. Try again.");
     const user = nameOf(me.value.user);
-    void rememberHere(user).then(startsWithoutNode);
+    await rememberHere(user);
+    void startsWithoutNode();
     return { user, SignedIn: chat.SignedIn };
   }
   if (me.error.code === "UNREACHABLE") {
     const user = await lastHere();
     const chat = user === undefined ? undefined : await loadChat().catch(() => undefined);
-    if (user !== undefined && chat !== undefined) return { user, SignedIn: chat.SignedIn };
+    if (user !== undefined && chat !== undefined) {
+      await rememberHere(user);
+      return { user, SignedIn: chat.SignedIn, isGuess: true };
+    }
   }
   if (me.error.code !== "UNAUTHENTICATED") throw new Error(explain(me.error, "look"));
   const setup = await call("signIn.setup");

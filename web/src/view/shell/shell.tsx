@@ -143,7 +143,7 @@ function LinkBanner() {
   const isLong = useLasting(waiting || link.status === "connecting", elsewhereAfterMs) || held;
   if ((link.status === "open" && !held) || link.status === "ended") return null;
   // The first connection of a page is a matter of milliseconds: a banner would only flash.
-  if (link.status === "connecting" && link.attempt <= 1) return null;
+  if (link.status === "connecting" && link.attempt <= 1 && !session.isAsking) return null;
   const seconds = waiting ? Math.max(0, Math.ceil((link.retryAtMs - nowMs) / 1000)) : 0;
   return (
     <div className="link-banner" role="status" data-link={cutOff ? "degraded" : held ? "late" : link.status}>

@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { notices } from "../../live/index.ts";
-import { call } from "../../wire/index.ts";
+import { call, forgetSeen } from "../../wire/index.ts";
 
 /** Ends the session on the node, then shows the sign-in screen. */
 export function useSignOut(): () => Promise<void> {
@@ -8,6 +8,7 @@ export function useSignOut(): () => Promise<void> {
   return async () => {
     const result = await call("signIn.signOut");
     if (!result.ok && result.error.code !== "UNAUTHENTICATED") return notices.fail(result.error);
+    await forgetSeen();
     // Out at the server by which the person came in, too, and back to here.
     if (result.ok && result.value.url !== undefined) return location.assign(result.value.url);
     await queries.refetchQueries({ queryKey: ["start"] });

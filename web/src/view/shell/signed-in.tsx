@@ -12,7 +12,16 @@ import { router } from "./router.tsx";
 let shownTo: string | undefined;
 
 /** The chat of somebody who is signed in: everything but the screen for signing in. */
-export function SignedIn({ name, onLeft }: { readonly name: string; readonly onLeft: (why: Failure) => void }) {
+export function SignedIn({
+  name,
+  isGuess,
+  onLeft,
+}: {
+  readonly name: string;
+  /** The node has not said yet that it is this person. */
+  readonly isGuess: boolean;
+  readonly onLeft: (why: Failure) => void;
+}) {
   const queries = useQueryClient();
   const [session, setSession] = useState<Session>();
   useEffect(() => {
@@ -28,11 +37,13 @@ export function SignedIn({ name, onLeft }: { readonly name: string; readonly onL
       });
     const opened = new Session(name, queries);
     setSession(opened);
+    if (isGuess) void opened.startIfSame(onLeft);
+    else opened.start();
     return () => {
       opened.close();
       queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "start" });
     };
-  }, [name, queries]);
+  }, [name, queries, isGuess, onLeft]);
   useEffect(() => keepFilesOut(window), []);
   useEffect(() => {
     tellUnused();
