@@ -135,6 +135,9 @@ export const actorLimits = {
   agentRecentChars: 100_000,
   /** Branches of a conversation beside the first; one more is refused with `LIMIT_REACHED`, until it is cleared. */
   agentBranchesMax: 256,
+  /** Places where a conversation does not go on by number: beginnings of branches, and where one was gone on with after
+   *  another. One more is refused with `LIMIT_REACHED`, until it is cleared. */
+  agentForksMax: 2_048,
   /** Branches that begin at one place of a conversation; one more is refused with `LIMIT_REACHED`. */
   agentSiblingsMax: 32,
   /** Runs of an agent that were cancelled and have not ended yet; what the oldest took is not counted when there are

@@ -7,6 +7,7 @@
  *
  *  Answers are owed on the path that is shown and on no other: so what a run reads is what people see. */
 import {
+  beginningsOf,
   childrenOf,
   commonOf,
   newestLeaf,
@@ -17,6 +18,7 @@ import {
   type AgentBranched,
   type AgentEvent,
   type AgentHistory,
+  type Branches,
   type CommandOf,
   type ConversationTurn,
   type UploadedPicture,
@@ -129,15 +131,22 @@ function baseFor(
   | { readonly turns: readonly ConversationTurn[]; readonly recent: Pick<Rebased, "recent"> } {
   const branches = branchesOf(state, life);
   if (end > branches.last) return { effects: [refuse("NOT_FOUND", { turn: end }, turn.replyTo)] };
-  const { agentBranchesMax, agentSiblingsMax } = limits;
-  if (branches.forks.length >= agentBranchesMax)
-    return { effects: [refuse("LIMIT_REACHED", { agentBranchesMax }, turn.replyTo)] };
-  if (childrenOf(branches, end).length >= agentSiblingsMax)
-    return { effects: [refuse("LIMIT_REACHED", { agentSiblingsMax }, turn.replyTo)] };
+  const reached = limitReached(branches, end);
+  if (reached !== undefined) return { effects: [refuse("LIMIT_REACHED", reached, turn.replyTo)] };
   const known = inMemory(state, life, end);
   if (known !== undefined) return { turns: known, recent: {} };
   if (found !== undefined) return { turns: found, recent: { recent: newestOf(found) } };
   return { effects: readPath(state, { command, leaf: end, before: end + 1, wanted: limits.agentRecentTurns }, turn) };
+}
+
+/** The limit that keeps a turn from being followed by one more; undefined: there is room. What only goes on where it was
+ *  left is no branch. */
+function limitReached(branches: Branches, end: number): Readonly<Record<string, number>> | undefined {
+  const { agentBranchesMax, agentForksMax, agentSiblingsMax } = limits;
+  if (branches.forks.length >= agentForksMax) return { agentForksMax };
+  const siblings = childrenOf(branches, end).length;
+  if (siblings >= agentSiblingsMax) return { agentSiblingsMax };
+  return siblings > 0 && beginningsOf(branches).length >= agentBranchesMax ? { agentBranchesMax } : undefined;
 }
 
 /** The event by which another path is shown. Nodes of versions before pass over it. */

@@ -2,7 +2,7 @@
  *
  *  The model reads them where they stand now. Nothing is answered anew. The agent knows of each recall up to which old
  *  turn it has brought them: they come in their order, so none comes twice. */
-import { parentOf } from "../../protocols/index.ts";
+import { beginningsOf, parentOf } from "../../protocols/index.ts";
 import type {
   AgentEntries,
   AgentEvent,
@@ -108,10 +108,11 @@ function followed(
   const known = life.recalls?.find(({ id }) => id === recall);
   const root = known === undefined ? branches.leaf : parentOf(branches, known.first);
   const came = life.recent.filter(({ restored }) => restored?.recall === recall);
+  const { agentBranchesMax, agentForksMax } = limits;
+  const room = Math.min(agentBranchesMax - beginningsOf(branches).length, agentForksMax - branches.forks.length);
   return (before) => {
     const last = made.at(-1)?.turn;
-    const left =
-      limits.agentBranchesMax - branches.forks.length - made.filter(({ parent }) => parent !== undefined).length;
+    const left = room - made.filter(({ parent }) => parent !== undefined).length;
     const inOrder = last ?? (known === undefined ? branches.leaf : state.lastTurn);
     if (left <= 0) return last ?? state.lastTurn;
     if (before === 0) return root;

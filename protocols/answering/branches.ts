@@ -16,8 +16,10 @@ interface Stretch {
 /** The path to a turn, its newest stretch first. */
 export function pathTo({ forks, floor }: Pick<Branches, "forks" | "floor">, turn: number): readonly Stretch[] {
   const path: Stretch[] = [];
+  let at = forks.length - 1;
   for (let through = turn; through > floor;) {
-    const fork = forks.findLast((one) => one.turn <= through);
+    while ((forks[at]?.turn ?? 0) > through) at -= 1;
+    const fork = forks[at];
     path.push({ from: Math.max(fork?.turn ?? 0, floor + 1), through });
     through = fork?.parent ?? floor;
   }
@@ -38,6 +40,19 @@ export function childrenOf({ forks, floor, last }: Branches, turn: number): read
   const isNext = next <= last && forks.every((fork) => fork.turn !== next);
   const others = forks.filter(({ parent }) => Math.max(floor, parent) === turn).map((fork) => fork.turn);
   return [...(isNext ? [next] : []), ...others];
+}
+
+/** The forks that begin a branch: something followed their parent before. The others only go on, where another branch
+ *  has taken the next number. */
+export function beginningsOf({ forks, floor }: Pick<Branches, "forks" | "floor">): readonly Fork[] {
+  const turns = new Set(forks.map(({ turn }) => turn));
+  const followed = new Set<number>();
+  return forks.filter(({ parent }) => {
+    const behind = Math.max(floor, parent);
+    const isFollowed = followed.has(behind) || !turns.has(behind + 1);
+    followed.add(behind);
+    return isFollowed;
+  });
 }
 
 /** The turns that stand where a turn stands, itself included, ascending. */

@@ -1,11 +1,12 @@
 /** The branches of a conversation as a list to look over. */
 import type { Branches } from "../kinds/agent.ts";
-import { hasTurn, pathTo } from "./branches.ts";
+import { beginningsOf } from "./branches.ts";
 
-/** One branch: the turns that follow each other by number. */
+/** One branch: what was said on from its beginning, without what was said beside that. */
 export interface Branch {
   /** Its first turn, by which it differs from the branch that it leaves. */
   readonly turn: number;
+  /** Its last turn. Turns between the two may be of other branches. */
   readonly through: number;
   /** How many branches it lies below. */
   readonly depth: number;
@@ -17,22 +18,32 @@ export interface Branch {
 export function outlineOf(branches: Branches): readonly Branch[] {
   const { forks, floor, last, leaf } = branches;
   if (last <= floor) return [];
-  const starts = [...new Set([floor + 1, ...forks.map(({ turn }) => turn)])];
-  const all = starts.map((turn, index) => ({ turn, through: (starts[index + 1] ?? last + 1) - 1 }));
-  const parents = new Map(forks.map(({ turn, parent }) => [turn, parent]));
-  const [shown] = pathTo(branches, leaf);
+  const parents = new Map(forks.map(({ turn, parent }) => [turn, Math.max(floor, parent)]));
+  const begin = new Set(beginningsOf(branches).map(({ turn }) => turn));
+  const starts = [...new Set([floor + 1, ...parents.keys()])];
+  // The stretches of each branch, by its first turn.
+  const firsts: number[] = [];
+  const firstOf = (turn: number): number | undefined => firsts[starts.findLastIndex((start) => start <= turn)];
+  const ends = new Map<number, number>();
+  const below = new Map<number, number[]>();
+  for (const [index, start] of starts.entries()) {
+    const parent = parents.get(start) ?? floor;
+    // Beginnings stand side by side.
+    const left = parent > floor ? firstOf(parent) : undefined;
+    const first = begin.has(start) ? start : (left ?? start);
+    firsts.push(first);
+    ends.set(first, (starts[index + 1] ?? last + 1) - 1);
+    if (first === start) below.set(left ?? floor, [...(below.get(left ?? floor) ?? []), start]);
+  }
+  const shown = firstOf(leaf);
   const outline: Branch[] = [];
-  const add = (branch: { readonly turn: number; readonly through: number }, depth: number): void => {
-    outline.push({ ...branch, depth, isShown: shown !== undefined && hasTurn([shown], branch.turn) });
-    const below = all
-      .filter(({ turn }) => {
-        const parent = parents.get(turn);
-        return parent !== undefined && turn !== branch.turn && branch.turn <= parent && parent <= branch.through;
-      })
-      .toSorted((one, other) => (parents.get(one.turn) ?? 0) - (parents.get(other.turn) ?? 0) || one.turn - other.turn);
-    for (const one of below) add(one, depth + 1);
+  const add = (of: number, depth: number): void => {
+    const placeOf = (turn: number): number => parents.get(turn) ?? floor;
+    for (const turn of (below.get(of) ?? []).toSorted((one, other) => placeOf(one) - placeOf(other) || one - other)) {
+      outline.push({ turn, through: ends.get(turn) ?? turn, depth, isShown: turn === shown });
+      add(turn, depth + 1);
+    }
   };
-  // Beginnings stand side by side.
-  for (const branch of all) if ((parents.get(branch.turn) ?? floor) <= floor) add(branch, 0);
+  add(floor, 0);
   return outline;
 }

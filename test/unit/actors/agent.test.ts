@@ -11,6 +11,7 @@ import {
   type ConversationTurn,
   type RoomMessage,
 } from "../../../protocols/index.ts";
+import { outlineOf } from "../../../protocols/answering/outline.ts";
 import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/shape.ts";
@@ -362,10 +363,50 @@ describe("an agent's conversation", () => {
     const life = state.life === null ? null : { ...state.life, forks };
     const turn = { self: helper, key: "ada.helper", nowMs: 0, from: ada, notes: { run: null } } as const;
     const full = { ...state, lastTurn: 2 * agentBranchesMax + 2, life };
-    expect(agent.decide(full, { type: "say", text: "x", parent: 2 }, turn)).to.deep.include({
+    expect(agent.decide(full, { type: "say", text: "x", parent: 1 }, turn)).to.deep.include({
       type: "refuse",
       code: "LIMIT_REACHED",
       details: { agentBranchesMax },
+    });
+  });
+
+  it("goes on with two branches in turn, which are two however often that is", () => {
+    const fixture = withHelper();
+    say(fixture, "q");
+    fixture.answer("one");
+    fixture.ok(ada, helper, { type: "regenerate" });
+    fixture.answer("two");
+    const shown = () => fixture.ok<AgentView>(ada, helper, { type: "describe" }).branches;
+    for (let count = 0; count < actorLimits.agentBranchesMax + 10; count += 1) {
+      fixture.ok(ada, helper, { type: "branch", turn: count % 2 === 0 ? 2 : 3 });
+      say(fixture, `go on ${count}`);
+      fixture.answer("yes");
+    }
+    const branches = shown();
+    if (branches === undefined) throw new Error("there are no branches");
+    expect(outlineOf(branches)).to.deep.equal([
+      { turn: 1, through: branches.last - 2, depth: 0, isShown: false },
+      { turn: 3, through: branches.last, depth: 1, isShown: true },
+    ]);
+    // What follows something else is one more, and is below the branch that it leaves.
+    fixture.ok(ada, helper, { type: "say", text: "other", parent: 5 });
+    fixture.answer("yes");
+    const { last } = branches;
+    expect(outlineOf(shown() ?? branches)).to.deep.equal([
+      { turn: 1, through: last - 2, depth: 0, isShown: false },
+      { turn: 3, through: last, depth: 1, isShown: false },
+      { turn: last + 1, through: last + 2, depth: 1, isShown: true },
+    ]);
+    const state = fixture.stateOf<AgentState>(helper);
+    const { agentForksMax } = actorLimits;
+    const forks = Array.from({ length: agentForksMax }, (_, index) => ({ turn: 2 * index + 4, parent: 2 * index + 1 }));
+    const life = state.life && { ...state.life, forks, leaf: 2 * agentForksMax + 1 };
+    const turn = { self: helper, key: "ada.helper", nowMs: 0, from: ada, notes: { run: null } } as const;
+    const full = { ...state, lastTurn: 2 * agentForksMax + 4, life };
+    expect(agent.decide(full, { type: "say", text: "x" }, turn)).to.deep.include({
+      type: "refuse",
+      code: "LIMIT_REACHED",
+      details: { agentForksMax },
     });
   });
 
