@@ -171,6 +171,10 @@ function failed(
 export function checked(room: Room, { file, place, verdict, by }: Checked, message: RoomMessage, turn: Turn): Effects {
   if (message.deletedAtMs !== undefined)
     return by === undefined ? [] : [refuse("NOT_FOUND", { file: file.id }, turn.replyTo)];
+  // Another admin may have decided while the file was read; the message is as it is now.
+  const check = message.files?.find(({ id }) => id === file.id)?.check;
+  if (by !== undefined && check !== "quarantined")
+    return [refuse("ALREADY_DONE", { file: file.id, check }, turn.replyTo)];
   const { signature: _before, ...rest } = file;
   const isRemoved = verdict.check === "removed";
   const now: KeptFile = {

@@ -137,6 +137,31 @@ describe("files of a room that are scanned", () => {
     expect(files.map(({ check }) => check)).to.deep.equal(["clean", "removed"]);
   });
 
+  it("are decided about once, whichever of two admins is first: none decides by what was read before", () => {
+    for (const [first, second] of [
+      ["removed", "released"],
+      ["released", "removed"],
+    ] as const)
+      for (let steps = 0; steps < 10; steps += 1) {
+        const fixture = inLobby();
+        const id = uploaded(fixture, 1);
+        const { seq } = post(fixture, "ada", "", { files: [id] });
+        answer(fixture, { signature: "Eicar" });
+        const decide = (by: string, as: string) =>
+          fixture.begin("gateway", lobby, { type: "settleFile", by: `user/${by}`, id, as });
+        const one = decide("root", first);
+        for (let step = 0; step < steps; step += 1) fixture.step();
+        const other = decide("dan", second);
+        fixture.settle();
+        const said = [one(), other()].map((result) => result && (result.ok || result.error.code));
+        expect(said, `after ${steps} steps`).to.deep.equal([true, "ALREADY_DONE"]);
+        expect(checkOf(fixture, seq)).to.deep.equal([first]);
+        expect(fetched(fixture, "bob", id)).to.equal(first === "removed" ? "NOT_FOUND" : "fetched");
+        expect(fixture.records(lobby, "part/")).to.have.length(first === "removed" ? 0 : 1);
+        expect(listed(fixture)).to.deep.equal([]);
+      }
+  });
+
   it("leave the list of quarantine with their message", () => {
     const fixture = inLobby();
     const { seq } = post(fixture, "ada", "", { files: [uploaded(fixture, 1), uploaded(fixture, 2)] });
