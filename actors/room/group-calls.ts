@@ -66,8 +66,10 @@ export function groupsIn({ message }: OutboxEntry, result: Result<unknown>): Gro
   return groups.length === 0 ? undefined : { type: "called", seq: message["seq"] as number, found: groups };
 }
 
-/** Those of the groups who are here are mentioned in the message, unless it was deleted or says something else. */
+/** Those of the groups who are here are mentioned in the message, unless it was deleted or says something else. The
+ *  answer may come late: in an archived room, and for an author who is gone, it calls nobody. */
 export function callGroups(room: Room, found: readonly UserGroup[], message: RoomMessage, turn: Turn): Effects {
+  if (room.archived === true || entryOf(room.members, message.author) === undefined) return [];
   const words = message.deletedAtMs === undefined ? wordsIn(message.text, room) : [];
   const groups = found.filter(({ group }) => words.includes(group));
   const { mentions = [], mentionedBefore = [], groups: before = [] } = message;

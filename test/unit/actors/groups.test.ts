@@ -105,4 +105,21 @@ describe("a group that is mentioned", () => {
     expect(message(fixture, first.seq).mentions).to.deep.equal([bob, cleo]);
     expect(message(fixture, second.seq)).not.to.have.any.keys("groups", "mentions");
   });
+
+  for (const [what, from, command] of [
+    ["whose author was banned meanwhile", ada, { type: "remove", member: bob, ban: true }],
+    ["whose author has left meanwhile", bob, { type: "leave" }],
+    ["in a room that was archived meanwhile", ada, { type: "setArchived", archived: true }],
+  ] as const)
+    it(`calls nobody for a message ${what}`, () => {
+      const fixture = withGroups();
+      fixture.cutOff(all);
+      const { seq } = post(fixture, "bob", "@ops one");
+      fixture.ok(from, lobby, command);
+      fixture.reach(all);
+      fixture.pass(60_000);
+      expect(message(fixture, seq)).not.to.have.any.keys("groups", "mentions");
+      expect(edits(fixture)).to.deep.equal([]);
+      expect(isCalled(fixture, cleo)).to.equal(false);
+    });
 });
