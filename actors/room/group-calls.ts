@@ -17,6 +17,7 @@ import { actorLimits as limits } from "../limits.ts";
 import type { Mail, OutboxEntry } from "../outbox.ts";
 import { eventEffects, type Effects } from "./effects.ts";
 import { entryOf } from "./members.ts";
+import { mentioning, notMentioned, toldBefore } from "./mentions.ts";
 import type { Room } from "./shape.ts";
 
 const mayBeGroup = /^[a-z0-9][a-z0-9_-]{0,31}$/;
@@ -72,14 +73,21 @@ export function callGroups(room: Room, found: readonly UserGroup[], message: Roo
   if (room.archived === true || entryOf(room.members, message.author) === undefined) return [];
   const words = message.deletedAtMs === undefined ? wordsIn(message.text, room) : [];
   const groups = found.filter(({ group }) => words.includes(group));
-  const { mentions = [], mentionedBefore = [], groups: before = [] } = message;
+  const { mentions = [], groups: before = [] } = message;
   const names = [...new Set([...before, ...groups.map(({ group }) => group)])];
   if (groups.length === 0 || names.length === before.length) return [];
   const here = [...new Set(groups.flatMap(({ members }) => members.map((name) => `user/${name}`)))].filter(
     (member) => member !== message.author && entryOf(room.members, member) !== undefined,
   );
-  const next: RoomMessage = { ...message, groups: names, mentions: [...new Set([...mentions, ...here])] };
-  const told = here.filter((member) => !mentions.includes(member) && !mentionedBefore.includes(member));
+  const { known, places } = toldBefore(message);
+  const isEdited = message.editedAtMs !== undefined;
+  const told = here.filter((member) => !known.includes(member)).slice(0, isEdited ? places : undefined);
+  const called = here.filter((member) => known.includes(member) || told.includes(member));
+  const next: RoomMessage = {
+    ...notMentioned(message),
+    groups: names,
+    ...mentioning([...new Set([...mentions, ...called])], known),
+  };
   const event: RoomEvent = {
     type: "edited",
     message: next,

@@ -24,6 +24,30 @@ export function mentionsIn(text: string, room: Room): readonly string[] {
   return [...new Set(called.map(({ who }) => who))].slice(0, wireLimits.mentionsPerMessageMax);
 }
 
+/** Whom a message has mentioned until now: they are not told again. And how many more its edits may tell. */
+export function toldBefore({ mentions = [], mentionedBefore = [] }: RoomMessage) {
+  const known = [...new Set([...mentionedBefore, ...mentions])];
+  return { known, places: Math.max(0, wireLimits.mentionsOfEditsMax - known.length) };
+}
+
+/** The message without those whom it mentions and has mentioned. */
+export function notMentioned({ mentions: _mentions, mentionedBefore: _before, ...message }: RoomMessage): RoomMessage {
+  return message;
+}
+
+/** All whom a message can have told: its groups when it was posted, and then its edits. */
+const knownMax = wireLimits.groupsPerMessageMax * wireLimits.groupMembersMax + wireLimits.mentionsOfEditsMax;
+
+/** Those whom a changed message mentions now, and of those known before the others. Where these are cut, there is no
+ *  place left to tell anybody: nobody is told twice. */
+export function mentioning(mentions: readonly string[], known: readonly string[]) {
+  const noMore = known.filter((member) => !mentions.includes(member)).slice(0, knownMax);
+  return {
+    ...(mentions.length > 0 && { mentions: [...mentions] }),
+    ...(noMore.length > 0 && { mentionedBefore: noMore }),
+  } satisfies Partial<RoomMessage>;
+}
+
 /** A line of what an agent is told. */
 interface Told {
   readonly author: string;

@@ -17,7 +17,16 @@ import { filesOfPost } from "./files.ts";
 import { callGroups, groupMail, groupsAfterEdit, type GroupsFound } from "./group-calls.ts";
 import { changed, eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { hasByRank, entryOf } from "./members.ts";
-import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
+import {
+  mentioning,
+  mentionsIn,
+  notMentioned,
+  saidIn,
+  summons,
+  toldBefore,
+  unanswered,
+  unansweredNow,
+} from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
 import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
@@ -250,13 +259,11 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
     return [refuse("FORBIDDEN", { reason: "the question of a poll cannot be edited" }, turn.replyTo)];
   const named = mentionsIn(text, room);
   const { mentions = named, groups } = groupsAfterEdit(room, message, text, named);
-  const { mentions: before = [], mentionedBefore = [], groups: _groups, ...rest } = message;
+  const { groups: _groups, ...rest } = notMentioned(message);
   // Members who are mentioned for the first time are told; to all others a correction is no second question.
-  const known = [...new Set([...mentionedBefore, ...before])];
+  const { known, places } = toldBefore(message);
   const isHeard = hasPlaceFor(room, message.threadOnly !== true, turn);
-  const places = isHeard ? wireLimits.mentionsOfEditsMax - known.length : 0;
-  const told = mentions.filter((member) => !known.includes(member)).slice(0, Math.max(0, places));
-  const noMore = known.filter((member) => !mentions.includes(member));
+  const told = mentions.filter((member) => !known.includes(member)).slice(0, isHeard ? places : 0);
   // It names the state of the message: two have never the same, whatever the clocks of nodes say.
   const nextMs = Math.max(turn.nowMs, editedAtMs + 1);
   const isKept = room.keepsVersions !== false;
@@ -265,9 +272,8 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
     text,
     editedAtMs: nextMs,
     ...(isKept && { versions: (message.versions ?? 0) + 1 }),
-    ...(mentions.length > 0 && { mentions: [...mentions] }),
     ...(groups && { groups }),
-    ...(noMore.length > 0 && { mentionedBefore: noMore }),
+    ...mentioning(mentions, known),
   };
   const root = next.replyTo === undefined ? undefined : messageInMemory(room, next.replyTo);
   const { mail: summoning, refusals } = summons(room, { ...next, mentions: told }, root, turn);

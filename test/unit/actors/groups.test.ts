@@ -122,4 +122,25 @@ describe("a group that is mentioned", () => {
       expect(edits(fixture)).to.deep.equal([]);
       expect(isCalled(fixture, cleo)).to.equal(false);
     });
+
+  it("is told by edits of one message to so many people in all, and the message keeps so many", () => {
+    const fixture = inLobby();
+    const max = wireLimits.groupMembersMax;
+    const names = Array.from({ length: 5 * max }, (_, index) => `u${index}`);
+    for (const name of names) fixture.ok(`user/${name}`, lobby, { type: "join" });
+    for (let group = 0; group < 4; group += 1)
+      fixture.ok("gateway", all, set(`g${group}`, names.slice(group * max, (group + 1) * max)));
+    const { seq } = post(fixture, "ada", "@g0");
+    for (const group of ["@g1", "@g2", "@g3", "@g0"]) fixture.ok(ada, lobby, { type: "edit", seq, text: group });
+    const told = edits(fixture).flatMap(({ event }) => (event["told"] as readonly string[] | undefined) ?? []);
+    expect(told, "the post told its group").to.have.length(wireLimits.mentionsOfEditsMax);
+    expect(message(fixture, seq).mentions, "they are mentioned again").to.have.members(told);
+    // By name it is the same: the message does not grow with its edits.
+    for (let from = 0; from < names.length; from += wireLimits.mentionsPerMessageMax) {
+      const called = names.slice(from, from + wireLimits.mentionsPerMessageMax).map((name) => `@${name}`);
+      fixture.ok(ada, lobby, { type: "edit", seq, text: called.join(" ") });
+    }
+    const keptMax = wireLimits.groupsPerMessageMax * max + wireLimits.mentionsOfEditsMax;
+    expect(message(fixture, seq).mentionedBefore).to.have.length(keptMax);
+  });
 });
