@@ -39,23 +39,41 @@ type Incoming = CommandOf<typeof quarantineCommands>;
 type Effects = readonly Effect<QuarantineChange, never>[];
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 
+/** What is to be dropped, where it is known under which key. */
+type Listed = Of<"drop"> & { readonly sinceMs: number };
+
 type Tag =
   | { readonly type: "list"; readonly limit: number; readonly to: ReplyTo | undefined }
-  | { readonly type: "known"; readonly command: Of<"add" | "drop">; readonly to: ReplyTo | undefined };
+  | { readonly type: "find"; readonly id: string; readonly to: ReplyTo | undefined }
+  | { readonly type: "known"; readonly command: Of<"add"> | Listed; readonly to: ReplyTo | undefined };
 
 const prefix = "file/";
 const keyOf = ({ id, sinceMs }: Pick<QuarantinedFile, "id" | "sinceMs">): string => `${prefix}${padded(sinceMs)}/${id}`;
 
 /** Looks first whether it is on the list: what rooms say is sent again where the answer was lost. */
-const look = (_state: QuarantineState, command: Of<"add" | "drop">, turn: Turn): Effects => {
+const look = (command: Of<"add"> | Listed, to: ReplyTo | undefined): Effects => {
   const key = keyOf(command.type === "add" ? command.file : command);
-  const tag: Tag = { type: "known", command, to: turn.replyTo };
+  const tag: Tag = { type: "known", command, to };
   return [{ type: "read", range: { from: key, to: `${key}!`, limit: 1 }, tag }];
 };
 
+/** Looks for a file page by page: the list is in the order of time. */
+const find = (id: string, end: string, to: ReplyTo | undefined): Effects => {
+  const tag: Tag = { type: "find", id, to };
+  return [{ type: "read", range: { from: prefix, to: end, limit: wireLimits.pageEntriesMax, reverse: true }, tag }];
+};
+
+function found(id: string, rows: readonly ActorRecord[], to: ReplyTo | undefined): Effects {
+  const file = rows.map(({ value }) => value as QuarantinedFile).find((row) => row.id === id);
+  if (file !== undefined) return look({ type: "drop", id, sinceMs: file.sinceMs }, to);
+  const last = rows.length < wireLimits.pageEntriesMax ? undefined : rows.at(-1);
+  return last === undefined ? [reply({}, to)] : find(id, last.key, to);
+}
+
 const handlers: Handlers<QuarantineState, Incoming, Turn, Effects> = {
-  add: look,
-  drop: look,
+  add: (_state, command, { replyTo }) => look(command, replyTo),
+  drop: (_state, { type, id, sinceMs }, { replyTo }) =>
+    sinceMs === undefined ? find(id, `${prefix}~`, replyTo) : look({ type, id, sinceMs }, replyTo),
   list(_state, { after, limit = wireLimits.pageEntriesDefault }, turn) {
     const tag: Tag = { type: "list", limit, to: turn.replyTo };
     const to = after === undefined ? `${prefix}~` : `${prefix}${after}`;
@@ -91,6 +109,7 @@ export const quarantine: Behavior<QuarantineState, Incoming, QuarantineChange> =
   decide: decideBy(quarantineCommands, handlers, {
     records(state, { tag, records }) {
       const asked = tag as Tag;
+      if (asked.type === "find") return found(asked.id, records, asked.to);
       return asked.type === "list"
         ? [reply(pageOf(state, records, asked.limit), asked.to)]
         : settle(state, asked, records.length > 0);

@@ -30,7 +30,7 @@ import {
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
 import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
-import { checked, unlisted, type Checked } from "./scanning.ts";
+import { checked, inQuarantine, unlisted, type Checked } from "./scanning.ts";
 import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { wasOf } from "./kept-versions.ts";
@@ -304,7 +304,7 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
   const event = { type: "deleted", message: next, by: turn.from } as const;
   // A node before files, or before earlier texts were kept, which deleted a message, left what is kept of it.
   if (message.files === undefined && !isGone) return changed(room, turn, event);
-  if (gone !== undefined) {
+  if (gone !== undefined && !isBehind(gone, message)) {
     const mail = unlisted(gone);
     if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
     return [...eventEffects(room, turn, [event], mail, { gone }), reply(next, turn.replyTo)];
@@ -312,6 +312,10 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
   const tag: KeptTag = { type: "kept", command, from: turn.from, to: turn.replyTo };
   return [{ type: "read", range: keptOf(message.seq), tag }];
 }
+
+/** Whether a scanner has found something while this was read: what is listed by now is to be taken off the list. */
+const isBehind = (gone: readonly KeptFile[], { files = [] }: RoomMessage): boolean =>
+  gone.some(({ id, check }) => check === "scanning" && files.some((file) => file.id === id && inQuarantine(file)));
 
 /** Tag of the read of what goes with a message. */
 export interface KeptTag {

@@ -212,7 +212,8 @@ const rowOf = (file: KeptFile, { key }: Pick<Turn, "key">): QuarantinedFile => (
   ...(file.signature !== undefined && { signature: file.signature }),
 });
 
-const inQuarantine = ({ check }: KeptFile): boolean => check === "quarantined";
+/** Whether an admin is to decide about a file. */
+export const inQuarantine = ({ check }: Pick<KeptFile, "check">): boolean => check === "quarantined";
 
 const listed = (files: readonly KeptFile[], turn: Turn): readonly Mail[] =>
   files

@@ -26,6 +26,8 @@ export interface ScanningParts {
 export function handleScanning({ ask, settings, scanners }: ScanningParts): HandlersOf<typeof quarantineOperations> {
   const settle = async (id: string, as: "released" | "removed", by: string) => {
     const answer = await ask(`room/${roomOfFile(id)}`, { type: "settleFile", id, as, by });
+    // It went with its message: nothing is left to decide, and it leaves the list.
+    if (!answer.ok && answer.error.code === "NOT_FOUND") await ask("quarantine/cluster", { type: "drop", id });
     if (!answer.ok) return acted<QuarantinedFile>(answer);
     const file = answer.value as QuarantinedFile;
     const { name, room, sender, signature = "" } = file;

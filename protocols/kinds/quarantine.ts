@@ -19,11 +19,12 @@ export const quarantineCommands = {
     effect: "changes",
     summary: "Notes a file in quarantine",
   }),
-  /** It is in quarantine no more. Its room sends it. */
+  /** It is in quarantine no more. Its room sends it; the gateway does, which does not know since when, where an admin
+   *  decides about a file that is gone. */
   drop: command({
-    params: { id: fileId, sinceMs: timeMs },
+    params: { id: fileId, sinceMs: Type.Optional(timeMs) },
     result: nothing,
-    from: ["actor"],
+    from: ["actor", "gateway"],
     effect: "changes",
     summary: "Forgets a file",
   }),

@@ -259,12 +259,17 @@ export class Fixture {
   }
 
   /** Plays the scanner. */
-  scanned({ id }: EngineRequest<"scan">, result: Result<ScanAnswer>): void {
+  scanned(call: EngineRequest<"scan">, result: Result<ScanAnswer>): void {
+    this.beginScanned(call, result);
+    this.settle();
+  }
+
+  /** The same; what follows comes with the next steps. */
+  beginScanned({ id }: EngineRequest<"scan">, result: Result<ScanAnswer>): void {
     const scan = this.#scans.find(({ request }) => request.id === id);
     if (scan === undefined) throw new Error(`${id} is not scanned`);
     this.#scans = this.#scans.filter((one) => one !== scan);
     this.#signal(scan.actor, { type: "answered", tag: id, result });
-    this.settle();
   }
 
   get running(): readonly GenerationRequest[] {

@@ -4,6 +4,7 @@ import {
   failure,
   ok,
   refused,
+  wireLimits,
   type EngineRequest,
   type FileCheck,
   type KeptFile,
@@ -16,6 +17,7 @@ import {
   type WithoutScanner,
 } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
+import { handleScanning } from "../../../node/scanning/index.ts";
 import type { Room } from "../../../actors/room/shape.ts";
 import { inLobby, lobby, post, type Page } from "./lobby.ts";
 import type { Fixture } from "./fixture.ts";
@@ -175,6 +177,45 @@ describe("files of a room that are scanned", () => {
     post(fixture, "ada", "", { files: [uploaded(fixture, 3)] });
     expect(scanned(fixture)?.file.name).to.equal("3.bin");
     expect(listed(fixture)).to.deep.equal([]);
+  });
+
+  it("leave it, too, where the message is deleted while a verdict is on its way", () => {
+    for (let steps = 0; steps < 16; steps += 1) {
+      const fixture = inLobby();
+      const ids = [uploaded(fixture, 1), uploaded(fixture, 2)];
+      const { seq } = post(fixture, "ada", "", { files: ids });
+      const call = scanned(fixture);
+      if (call === undefined) throw new Error("nothing is scanned");
+      fixture.beginScanned(call, ok({ signature: "Eicar" }));
+      for (let step = 0; step < steps; step += 1) fixture.step();
+      const deleted = fixture.begin("user/ada", lobby, { type: "delete", seq });
+      fixture.settle();
+      expect(deleted()?.ok, `after ${steps} steps`).to.equal(true);
+      expect(listed(fixture), `after ${steps} steps`).to.deep.equal([]);
+      expect(fixture.records(lobby, "kept/")).to.deep.equal([]);
+      expect(fixture.records(lobby, "part/")).to.deep.equal([]);
+    }
+  });
+
+  it("that are gone leave the list when an admin decides about them, however long it is", async () => {
+    const fixture = inLobby();
+    const file = { name: "a.bin", bytes: 10, room: "lobby", seq: 1, sender: "user/ada", atMs: 1 };
+    const rows = 2 * wireLimits.pageEntriesMax + 1;
+    for (let of = 1; of <= rows; of += 1)
+      fixture.ok(lobby, "quarantine/cluster", { type: "add", file: { id: idOf(of), ...file, sinceMs: 1_000 + of } });
+    const operations = handleScanning({
+      ask: async (to, message) => fixture.do("gateway", to, message),
+      settings: () => ({ scan: true, withoutScanner: "allow" }),
+      scanners: () => [],
+    });
+    for (const number of [1, rows, rows + 1]) {
+      const request = { file: idOf(number) };
+      const said = await operations["quarantine.remove"](request, { by: "user/root" } as never);
+      expect(JSON.stringify(said)).to.include("NOT_FOUND");
+    }
+    const left = fixture.records("quarantine/cluster", "file/").map(({ value }) => (value as QuarantinedFile).id);
+    expect(left).to.deep.equal(Array.from({ length: rows - 2 }, (_, index) => idOf(index + 2)));
+    expect(fixture.stateOf<{ readonly count: number }>("quarantine/cluster").count).to.equal(rows - 2);
   });
 
   it("are on the list newest first, a page at a time", () => {
