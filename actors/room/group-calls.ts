@@ -17,7 +17,7 @@ import { actorLimits as limits } from "../limits.ts";
 import type { Mail, OutboxEntry } from "../outbox.ts";
 import { eventEffects, type Effects } from "./effects.ts";
 import { entryOf } from "./members.ts";
-import { mentioning, notMentioned, toldBefore } from "./mentions.ts";
+import { mentioning, mentionsIn, notMentioned, toldBefore } from "./mentions.ts";
 import type { Room } from "./shape.ts";
 
 const mayBeGroup = /^[a-z0-9][a-z0-9_-]{0,31}$/;
@@ -38,7 +38,8 @@ export function groupMail(room: Room, { seq, author, text }: RoomMessage, turn: 
   return [{ to: "groups/cluster", message, untilMs: turn.nowMs + limits.mentionWaitMs }];
 }
 
-/** What an edit leaves of the groups of a message. Where one of them goes, all whom they called are looked for anew. */
+/** What an edit leaves of the groups of a message. Where one of them goes, all whom they called are looked for anew, and
+ *  so are the people whom the edit names no more: a group may call them, too. */
 export function groupsAfterEdit(
   room: Room,
   message: RoomMessage,
@@ -49,7 +50,8 @@ export function groupsAfterEdit(
   if (groups.length === 0) return {};
   const words = wordsIn(text, room);
   if (!groups.every((group) => words.includes(group))) return {};
-  const people = mentions.filter((member) => member.startsWith("user/") && !named.includes(member));
+  const before = [...mentionsIn(message.text, room), ...named];
+  const people = mentions.filter((member) => member.startsWith("user/") && !before.includes(member));
   return { groups, mentions: [...named, ...people] };
 }
 
@@ -73,12 +75,17 @@ export function callGroups(room: Room, found: readonly UserGroup[], message: Roo
   if (room.archived === true || entryOf(room.members, message.author) === undefined) return [];
   const words = message.deletedAtMs === undefined ? wordsIn(message.text, room) : [];
   const groups = found.filter(({ group }) => words.includes(group));
-  const { mentions = [], groups: before = [] } = message;
+  const { mentions = [], mentionedBefore = [], groups: before = [] } = message;
   const names = [...new Set([...before, ...groups.map(({ group }) => group)])];
-  if (groups.length === 0 || names.length === before.length) return [];
+  const isNew = names.length > before.length;
   const here = [...new Set(groups.flatMap(({ members }) => members.map((name) => `user/${name}`)))].filter(
-    (member) => member !== message.author && entryOf(room.members, member) !== undefined,
+    (member) =>
+      member !== message.author &&
+      entryOf(room.members, member) !== undefined &&
+      // Whom an edit names no more a group of the message may call all the same.
+      (isNew || mentionedBefore.includes(member)),
   );
+  if (!isNew && here.length === 0) return [];
   const { known, places } = toldBefore(message);
   const isEdited = message.editedAtMs !== undefined;
   const told = here.filter((member) => !known.includes(member)).slice(0, isEdited ? places : undefined);

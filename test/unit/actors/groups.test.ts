@@ -143,4 +143,26 @@ describe("a group that is mentioned", () => {
     const keptMax = wireLimits.groupsPerMessageMax * max + wireLimits.mentionsOfEditsMax;
     expect(message(fixture, seq).mentionedBefore).to.have.length(keptMax);
   });
+
+  it("keeps nobody mentioned whom an edit names no more, unless a group calls them", () => {
+    const fixture = withGroups();
+    const { seq } = post(fixture, "ada", "@night-shift, @cleo and @bob look");
+    expect(message(fixture, seq).mentions).to.deep.equal([cleo, bob]);
+    fixture.ok(ada, lobby, { type: "edit", seq, text: "@night-shift look" });
+    expect(message(fixture, seq)).to.deep.include({
+      groups: ["night-shift"],
+      mentions: [cleo],
+      mentionedBefore: [bob],
+    });
+    expect([isCalled(fixture, bob), isCalled(fixture, cleo)]).to.deep.equal([false, true]);
+    expect(
+      edits(fixture).flatMap(({ event }) => event["told"] ?? []),
+      "nobody is told twice",
+    ).to.deep.equal([]);
+    // Who came into the group since then is not called by an edit that keeps it.
+    fixture.ok("gateway", all, set("night-shift", ["cleo", "dan"]));
+    fixture.ok("user/dan", lobby, { type: "join" });
+    fixture.ok(ada, lobby, { type: "edit", seq, text: "@night-shift please look" });
+    expect(message(fixture, seq).mentions).to.deep.equal([cleo]);
+  });
 });
