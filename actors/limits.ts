@@ -80,6 +80,9 @@ export const actorLimits = {
   roomMentionsPerAgentMax: 8,
   /** The same for all agents of a room. */
   roomMentionsMax: 64,
+  /** Messages of a room whose groups wait to be found. While so many wait, groups in further messages call nobody; the
+   *  messages are said all the same. */
+  roomGroupCallsMax: 256,
   /** How often a message that is sent later waits for a room in slow mode; the next refusal is told to its author. */
   laterTriesMax: 16,
   /** People who left a room in slow mode while they had to wait, and wait on when they come back; the one who left

@@ -14,7 +14,7 @@ import {
 import { calledWords, callerOf, readText } from "../../protocols/reading/index.ts";
 import type { Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import type { Mail, OutboxEntry } from "../outbox.ts";
+import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { eventEffects, type Effects } from "./effects.ts";
 import { entryOf } from "./members.ts";
 import { mentioning, mentionsIn, notMentioned, toldBefore } from "./mentions.ts";
@@ -30,10 +30,12 @@ function wordsIn(text: string, room: Room): readonly string[] {
   return words.filter((word) => mayBeGroup.test(word)).slice(0, wireLimits.groupsPerMessageMax);
 }
 
-/** What is asked about the groups of a message that a person wrote. */
+/** What is asked about the groups of a message that a person wrote. It takes no place that other mail needs. */
 export function groupMail(room: Room, { seq, author, text }: RoomMessage, turn: Turn): readonly Mail[] {
   const words = author.startsWith("user/") ? wordsIn(text, room) : [];
-  if (words.length === 0) return [];
+  if (words.length === 0 || !fits(room.outbox, wireLimits.mentionsPerMessageMax + 1)) return [];
+  const waiting = room.outbox.entries.filter((entry) => entry.message.type === "called").length;
+  if (waiting >= limits.roomGroupCallsMax) return [];
   const message = { type: "called", words, seq };
   return [{ to: "groups/cluster", message, untilMs: turn.nowMs + limits.mentionWaitMs }];
 }

@@ -1,5 +1,8 @@
 import { expect } from "chai";
 import { wireLimits, type GroupsView, type RoomMessage, type RoomSummary } from "../../../protocols/index.ts";
+import { room } from "../../../actors/index.ts";
+import { actorLimits } from "../../../actors/limits.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import type { Fixture } from "./fixture.ts";
 import { inLobby, lobby, post, type Page } from "./lobby.ts";
 
@@ -164,5 +167,30 @@ describe("a group that is mentioned", () => {
     fixture.ok("user/dan", lobby, { type: "join" });
     fixture.ok(ada, lobby, { type: "edit", seq, text: "@night-shift please look" });
     expect(message(fixture, seq).mentions).to.deep.equal([cleo]);
+  });
+
+  it("keeps no message waiting: where groups cannot be asked, few wait for them, and all else goes on", () => {
+    const fixture = withGroups();
+    fixture.cutOff(all);
+    const max = actorLimits.roomGroupCallsMax;
+    for (let number = 0; number < max + 2; number += 1) post(fixture, "bob", `see @ops and ${number}`);
+    expect(fixture.stateOf<Room>(lobby).outbox.entries).to.have.length(max);
+    fixture.reach(all);
+    fixture.pass(60_000);
+    expect(message(fixture, max)).to.deep.include({ mentions: [cleo] });
+    expect(message(fixture, max + 1)).not.to.have.any.keys("groups", "mentions");
+    // Of a full outbox it takes no place, and refuses no message.
+    const state = fixture.stateOf<Room>(lobby);
+    const { outboxEntriesMax } = actorLimits;
+    const entry = (id: number) => ({ id, to: "user/x" as const, message: { type: "x" } });
+    const full = {
+      ...state,
+      outbox: { next: 1, entries: Array.from({ length: outboxEntriesMax }, (_, id) => entry(id)) },
+    };
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: ada, notes: { progress: {} } } as const;
+    const effects = room.decide(full, { type: "post", text: "@ops one more" }, turn);
+    expect(effects.map(({ type }) => type))
+      .to.include("persist")
+      .and.not.include("refuse");
   });
 });
