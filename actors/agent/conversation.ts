@@ -139,8 +139,8 @@ function baseFor(
   return { effects: readPath(state, { command, leaf: end, before: end + 1, wanted: limits.agentRecentTurns }, turn) };
 }
 
-/** The limit that keeps a turn from being followed by one more; undefined: there is room. What only goes on where it was
- *  left is no branch. */
+/** The limit that keeps a turn from being followed by one more; undefined: there is room. What only goes on where it
+ *  was left is no branch. */
 function limitReached(branches: Branches, end: number): Readonly<Record<string, number>> | undefined {
   const { agentBranchesMax, agentForksMax, agentSiblingsMax } = limits;
   if (branches.forks.length >= agentForksMax) return { agentForksMax };

@@ -97,11 +97,44 @@ describe("branches of a conversation with an agent", function () {
     await panel.getByRole("button", { name: "Close branches" }).click();
   });
 
-  it("are shown when something is found there", async () => {
+  it("are read when something is found there, and shown as soon as something is said", async () => {
     const { page } = ada;
+    const leaf = async (): Promise<unknown> =>
+      ((await ada.api("GET", "/api/v1/agents/ada.helper")) as { branches?: { leaf: number } }).branches?.leaf;
+    const before = await leaf();
+    // Long enough that it is being written while another branch is read.
+    await field(page).fill("so on and ".repeat(700).trim());
+    await field(page).press("Enter");
+    const other = await page.context().newPage();
+    await other.goto(`${fixture.node.url}/agent/ada.helper`);
+    await other.getByRole("button", { name: "Stop the answer" }).waitFor();
     await page.goto(`${fixture.node.url}/agent/ada.helper?at=8`);
     await said(page).last().getByText("and its mayor").waitFor();
     expect(await said(page).last().getAttribute("data-turn")).to.equal("8");
+    await page.waitForURL((url) => !url.searchParams.has("at"));
+    // The other tab reads on, and its answer is not ended.
+    await answers(other).last().getByText("repeated without a model").waitFor();
+    expect(await other.getByText("You stopped this answer.").count()).to.equal(0);
+    const shown = await leaf();
+    expect(shown).not.to.equal(before);
+    await page.reload();
+    await answers(page).last().getByText("repeated without a model").waitFor();
+    expect(await leaf()).to.equal(shown);
+    await page.goto(`${fixture.node.url}/agent/ada.helper?at=8`);
+    await page.getByRole("button", { name: "Back to where you were" }).click();
+    await answers(page).last().getByText("repeated without a model").waitFor();
+    await page.goto(`${fixture.node.url}/agent/ada.helper?at=8`);
+    await page.getByText("This is another branch.").waitFor();
+    expect(await axeFaults(page)).to.deep.equal([]);
+    await say(page, "and its airport");
+    await page.getByText("This is another branch.").waitFor({ state: "detached" });
+    expect(
+      await said(page)
+        .allInnerTexts()
+        .then((all) => all.at(-2)),
+    ).to.include("and its mayor");
+    await answers(other).last().getByText("You said: and its airport").waitFor();
+    await other.close();
   });
 
   for (const [name, options] of looks)

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { AgentEvent, AgentHistory, AgentState, ConversationTurn } from "../../../protocols/index.ts";
 import { childrenOf, parentOf, pathTo } from "../../../protocols/answering/branches.ts";
-import { emptyAgent, foldAgent, type AgentModel } from "../../../web/src/model/index.ts";
+import { emptyAgent, foldAgent, readHere, type AgentModel } from "../../../web/src/model/index.ts";
 import { fixtureWith, type Fixture } from "../actors/fixture.ts";
 import { ended, text } from "../../fixtures/engine-answers.ts";
 
@@ -110,6 +110,42 @@ const property = (holds: (steps: readonly Step[]) => void): void =>
   fc.assert(fc.property(anyRun, holds), { numRuns: 60 });
 
 describe("a conversation with branches", () => {
+  it("is read on another branch without being changed, until it is gone on with there", () => {
+    const fixture = after([{ does: "say" }, { does: "answer" }, { does: "regenerate" }, { does: "answer" }]);
+    const page = new Page(fixture);
+    const read = (): readonly number[] => readHere(page.model).turns.map(({ turn }) => turn);
+    const look = (of: number): void => {
+      const history = fixture.ok<AgentHistory>(ada, helper, { type: "history", of });
+      page.model = foldAgent(page.model, { type: "looked", of, history });
+    };
+    look(2);
+    expect(read()).to.deep.equal([1, 2]);
+    // The path that is shown goes on beside it, also with an answer.
+    fixture.ok(ada, helper, { type: "say", text: "more" });
+    fixture.answer("and more");
+    page.hear();
+    expect(read()).to.deep.equal([1, 2]);
+    expect(page.model.branches.leaf).to.equal(5);
+    expect(page.model.turns.map(({ turn }) => turn)).to.deep.equal([1, 3, 4, 5]);
+    // Somebody chooses a third path elsewhere: the look stays.
+    fixture.ok(ada, helper, { type: "say", text: "other", parent: 3 });
+    page.hear();
+    expect(read()).to.deep.equal([1, 2]);
+    fixture.ok(ada, helper, { type: "say", text: "here", parent: 2 });
+    page.hear();
+    expect(page.model).to.not.have.property("look");
+    expect(read()).to.deep.equal([1, 2, 8]);
+    look(5);
+    expect(foldAgent(page.model, { type: "lookedAway" })).to.not.have.property("look");
+    // An answer of it is written anew: that path is the one that is wanted.
+    page.model = foldAgent(page.model, { type: "chosen", turn: 9 });
+    expect(page.model).to.not.have.property("look");
+    look(5);
+    fixture.ok(ada, helper, { type: "clear" });
+    page.hear();
+    expect(read()).to.deep.equal([]);
+  });
+
   it("is to a page that followed it what it is to a page that comes now", () => {
     property((steps) => {
       let page: Page | undefined;

@@ -7,9 +7,17 @@ import type {
   ParametersOf,
   Result,
 } from "../../../protocols/index.ts";
-import { hasTurn, pathTo } from "../../../protocols/answering/branches.ts";
 import { cleaned } from "../../../protocols/text/text.ts";
-import { emptyAgent, foldAgent, type AgentInput, type AgentModel, type Kept, type PendingSay } from "../model/index.ts";
+import {
+  emptyAgent,
+  foldAgent,
+  isShownTurn,
+  readHere,
+  type AgentInput,
+  type AgentModel,
+  type Kept,
+  type PendingSay,
+} from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
 import { notices } from "./notices.ts";
 import { TopicStore } from "./topic-store.ts";
@@ -59,7 +67,11 @@ export class AgentStore {
 
   say(
     written: string,
-    { pictures = [], sounds = [], parent }: Pick<PendingSay, "pictures" | "sounds" | "parent"> = {},
+    {
+      pictures = [],
+      sounds = [],
+      parent = this.store.latest.look?.turns.at(-1)?.turn,
+    }: Pick<PendingSay, "pictures" | "sounds" | "parent"> = {},
   ): void {
     const text = cleaned(written, "lines");
     const operationId = newOperationId();
@@ -106,8 +118,10 @@ export class AgentStore {
     const where = parent !== undefined && { parent };
     const said = { text, ...shown, ...(sounds.length > 0 && { sounds: named(sounds) }), ...where };
     const result = await this.#client.call("agent.say", this.agent, said, { operationId });
-    if (result.ok) this.store.apply({ type: "said", operationId });
-    else this.store.apply({ type: "sayFailed", operationId, failure: result.error });
+    if (result.ok) {
+      this.store.apply({ type: "said", operationId });
+      if (parent !== undefined) this.store.apply({ type: "chosen", turn: result.value.turn });
+    } else this.store.apply({ type: "sayFailed", operationId, failure: result.error });
     this.#keep(operationId);
   }
 
@@ -120,39 +134,49 @@ export class AgentStore {
   }
 
   async #loadOlder(): Promise<void> {
-    const before = this.store.latest.turns[0]?.turn;
-    if (before === undefined || !this.store.latest.older) return;
-    const parameters = { before, limit: historyPage };
+    const { look } = this.store.latest;
+    const { turns, older } = readHere(this.store.latest);
+    const before = turns[0]?.turn;
+    if (before === undefined || !older) return;
+    const parameters = { before, limit: historyPage, ...(look !== undefined && { of: before }) };
     const result = await this.#client.call("agent.history", this.agent, parameters);
     if (result.ok) this.store.apply({ type: "older", before, history: result.value }, "now");
     else notices.fail(result.error, "look");
   }
 
-  /** Shows the branch that has a turn; false: there is none. */
-  async show(turn: number): Promise<boolean> {
-    const isShown = (): boolean => {
-      const { branches, gap } = this.store.latest;
-      return !gap && hasTurn(pathTo(branches, branches.leaf), turn);
-    };
-    if (this.store.latest.branches.forks.length === 0 || isShown()) return true;
+  /** Reads the path of a turn: where that is not the one that is shown, in a look of this page's own. False: there is
+   *  no such turn. */
+  async lookAt(turn: number): Promise<boolean> {
+    if (isShownTurn(this.store.latest, turn)) {
+      this.store.apply({ type: "lookedAway" }, "now");
+      return true;
+    }
+    const result = await this.#client.call("agent.history", this.agent, { of: turn, limit: historyPage });
+    if (!result.ok) notices.fail(result.error, "look");
+    else this.store.apply({ type: "looked", of: turn, history: result.value }, "now");
+    return result.ok && result.value.turns.length > 0;
+  }
+
+  /** Back to the path that is shown. */
+  lookAway(): void {
+    this.store.apply({ type: "lookedAway" }, "now");
+  }
+
+  /** Shows the newest branch that has a turn, here and in every tab. */
+  async choose(turn: number): Promise<void> {
     const result = await this.change("branch", { turn });
-    if (!result.ok) return false;
-    // The answer may come before what is shown then.
-    await new Promise<void>((resolve) => {
-      const look = (): void => {
-        if (!isShown()) return;
-        stop();
-        resolve();
-      };
-      const stop = this.store.subscribe(look);
-      look();
-    });
-    return true;
+    if (result.ok) this.store.apply({ type: "chosen", turn: result.value.leaf }, "now");
+  }
+
+  /** Has an answer written anew: of the path that is shown the last one. */
+  async regenerate(turn: number): Promise<void> {
+    const result = await this.change("regenerate", this.store.latest.look === undefined ? {} : { turn });
+    if (result.ok) this.store.apply({ type: "chosen", turn: result.value.turn }, "now");
   }
 
   /** The turn with a number, on whichever path it is; undefined: it is gone. Throws, as queries do. */
   async turn(turn: number): Promise<ConversationTurn | undefined> {
-    const known = this.store.latest.turns.find((one) => one.turn === turn);
+    const known = readHere(this.store.latest).turns.find((one) => one.turn === turn);
     if (known !== undefined) return known;
     const result = await this.#client.call("agent.history", this.agent, { of: turn, before: turn + 1, limit: 1 });
     if (!result.ok) throw new Error(result.error.message);

@@ -14,7 +14,7 @@ import type {
   Sound,
   ToolRound,
 } from "../../../protocols/index.ts";
-import { withFork } from "../../../protocols/answering/branches.ts";
+import { hasTurn, pathTo, withFork } from "../../../protocols/answering/branches.ts";
 import { stageWords } from "../../../protocols/answering/words.ts";
 import { appendPiece } from "./drafts.ts";
 import type { PendingPost } from "./room-model.ts";
@@ -27,6 +27,14 @@ export type PendingSay = Omit<PendingPost, "replyTo" | "seq"> & {
   readonly parent?: number;
 };
 
+/** A look at another branch, which is this page's own: the conversation goes on where it is shown. */
+interface Look {
+  /** A turn of that branch. When the path that is shown has it, the look is over. */
+  readonly of: number;
+  readonly turns: readonly ConversationTurn[];
+  readonly older: boolean;
+}
+
 /** An agent's direct conversation as the page knows it: a window of turns that ends at the newest. */
 export interface AgentModel {
   readonly status: "loading" | "ready" | "refused" | "deleted";
@@ -37,6 +45,8 @@ export interface AgentModel {
   readonly branches: Branches;
   /** False once a page of history came back as the last one. */
   readonly older: boolean;
+  /** Absent: this page reads the path that is shown. */
+  readonly look?: Look;
   readonly pending: readonly PendingSay[];
   /** The answer that is being written. `attempt` counts from 1: above it, a host failed. What there is of the text
    *  comes again, if the answer goes on with it. */
@@ -54,6 +64,10 @@ export type AgentInput =
   | { readonly type: "signal"; readonly signal: AgentSignal }
   /** What was asked for before a turn. */
   | { readonly type: "older"; readonly before: number; readonly history: AgentHistory }
+  | { readonly type: "looked"; readonly of: number; readonly history: AgentHistory }
+  /** The person has gone on with this turn, which will be shown. */
+  | { readonly type: "chosen"; readonly turn: number }
+  | { readonly type: "lookedAway" }
   | { readonly type: "saying"; readonly say: Omit<PendingSay, "status" | "afterSeq"> }
   /** Said before the page was loaded. */
   | { readonly type: "restored"; readonly says: readonly PendingSay[] }
@@ -87,7 +101,7 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
         ...(waiting ?? []).map(({ turn }) => turn),
       );
       const { refusal: _, ...rest } = agent;
-      return settle({
+      return settleLook({
         ...rest,
         status: "ready",
         view,
@@ -100,17 +114,26 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
       });
     }
     case "event":
-      return settle(foldEvent(agent, input.event));
+      return settleLook(foldEvent(agent, input.event));
     case "signal":
       return foldSignal(agent, input.signal);
     case "older": {
-      // The conversation was cleared meanwhile, or loaded anew.
-      if (agent.turns[0]?.turn !== input.before) return agent;
-      const older = input.history.turns.filter((turn) => turn.turn < input.before);
-      return { ...agent, turns: [...older, ...agent.turns], older: input.history.more && older.length > 0 };
+      const { look } = agent;
+      // What comes before a turn is the same on each path that has it.
+      return { ...withOlder(agent, input), ...(look && { look: withOlder(look, input) }) };
     }
+    case "looked": {
+      const { turns, more } = input.history;
+      return turns.length === 0 ? agent : settleLook({ ...agent, look: { of: input.of, turns, older: more } });
+    }
+    case "chosen":
+      return agent.look === undefined ? agent : settleLook({ ...agent, look: { ...agent.look, of: input.turn } });
+    case "lookedAway":
+      return withoutLook(agent);
     case "saying": {
-      const say = { ...input.say, status: "waiting", afterSeq: agent.turns.at(-1)?.turn ?? 0 } as const;
+      // A branch that is looked at may have the same words already.
+      const after = agent.look === undefined ? agent.turns.at(-1)?.turn : agent.branches.last;
+      const say = { ...input.say, status: "waiting", afterSeq: after ?? 0 } as const;
       return { ...agent, pending: [...agent.pending, say] };
     }
     case "restored":
@@ -137,6 +160,35 @@ export const stageOf = ({ draft, behind }: AgentModel): string => {
 
 /** True while an answer is being written or about to be. */
 export const isWriting = (agent: AgentModel): boolean => agent.draft !== undefined || agent.view?.busy === true;
+
+/** What this page shows of the conversation. */
+export const readHere = (agent: AgentModel): Pick<AgentModel, "turns" | "older"> => agent.look ?? agent;
+
+/** Whether the path that is shown has a turn. */
+export const isShownTurn = ({ branches }: AgentModel, turn: number): boolean =>
+  hasTurn(pathTo(branches, branches.leaf), turn);
+
+/** With a page of history before its first turn. The conversation may have been cleared meanwhile, or loaded anew. */
+function withOlder<Page extends Pick<AgentModel, "turns" | "older">>(
+  page: Page,
+  { before, history }: Extract<AgentInput, { type: "older" }>,
+): Page {
+  if (page.turns[0]?.turn !== before) return page;
+  const older = history.turns.filter((turn) => turn.turn < before);
+  return { ...page, turns: [...older, ...page.turns], older: history.more && older.length > 0 };
+}
+
+function withoutLook(agent: AgentModel): AgentModel {
+  const { look: _, ...rest } = agent;
+  return rest;
+}
+
+/** A look ends where what is looked at is shown, or forgotten. */
+function settleLook(agent: AgentModel): AgentModel {
+  const { look, branches, gap } = agent;
+  const isOver = look !== undefined && (look.of <= branches.floor || (!gap && isShownTurn(agent, look.of)));
+  return settle(isOver ? withoutLook(agent) : agent);
+}
 
 function changePending(agent: AgentModel, operationId: string, change: Partial<PendingSay>): AgentModel {
   const pending = agent.pending.map((say) => {

@@ -3,7 +3,7 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import type { AgentView, ConversationSummary, ModelInfo } from "../../../../protocols/index.ts";
 import { explain, useLink, useSession, useShown, type AgentStore } from "../../live/index.ts";
-import { agentLabel, isWriting, stageOf, type AgentModel } from "../../model/index.ts";
+import { agentLabel, isWriting, readHere, stageOf, type AgentModel } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { Composer } from "../parts/composer.tsx";
 import { Feed, type FeedHandle } from "../parts/feed.tsx";
@@ -89,43 +89,63 @@ function conversationRows(
 /** Pages that are loaded for a turn that the address names. */
 const pagesToTurnMax = 40;
 
-/** The feed, which shows the turn that the address names, as what was found of a conversation does. */
+const withoutAt = (search: object): object => ({ ...search, at: undefined });
+
+/** The feed, which shows the turn that the address names, as what was found of a conversation does. Then that leaves the
+ *  address: what is chosen after it stays. */
 function useFeedAt(store: AgentStore): React.RefObject<FeedHandle | null> {
   const feed = useRef<FeedHandle>(null);
   const { at } = route.useSearch();
+  const navigate = useNavigate();
   useEffect(() => {
     if (at === undefined) return;
     let isLeft = false;
     const reach = async () => {
       // What was found may be on another branch.
-      if (!(await store.show(at))) return;
+      if (!(await store.lookAt(at))) return;
       for (let pages = 0; pages < pagesToTurnMax && !isLeft; pages += 1) {
-        const { older, turns } = store.store.latest;
+        const { older, turns } = readHere(store.store.latest);
         const first = turns[0]?.turn ?? 0;
         if (!older || first <= at) break;
         await store.loadOlder();
-        if (store.store.latest.turns[0]?.turn === first) return;
+        if (readHere(store.store.latest).turns[0]?.turn === first) return;
       }
       // The rows of what was just loaded exist after the next render.
-      if (!isLeft) requestAnimationFrame(() => feed.current?.show(`t${at}`));
+      if (!isLeft)
+        requestAnimationFrame(() => {
+          feed.current?.show(`t${at}`);
+          void navigate({ to: ".", search: withoutAt as never, replace: true });
+        });
     };
     void reach();
     return () => {
       isLeft = true;
     };
-  }, [store, at]);
+  }, [store, at, navigate]);
   return feed;
+}
+
+function useRows(store: AgentStore, writing: boolean, isLook: boolean): readonly Row[] {
+  const turns = useShown(store.store, (model: AgentModel) => readHere(model).turns);
+  const pending = useShown(store.store, (model: AgentModel) => model.pending);
+  const draftTurn = useShown(store.store, (model: AgentModel) => model.draft?.turn);
+  const summary = useShown(store.store, (model: AgentModel) => (isLook ? undefined : model.view?.summary));
+  return useMemo(
+    () => conversationRows(turns, pending, writing ? { turn: draftTurn } : undefined, summary),
+    [turns, pending, writing, draftTurn, summary],
+  );
 }
 
 function OpenAgent({ store }: { readonly store: AgentStore }) {
   const session = useSession();
   const view = useShown(store.store, (model: AgentModel) => model.view);
-  const turns = useShown(store.store, (model: AgentModel) => model.turns);
-  const pending = useShown(store.store, (model: AgentModel) => model.pending);
-  const older = useShown(store.store, (model: AgentModel) => model.older);
-  const writing = useShown(store.store, isWriting);
+  const older = useShown(store.store, (model: AgentModel) => readHere(model).older);
+  const isLook = useShown(store.store, (model: AgentModel) => model.look !== undefined);
+  const isAnswering = useShown(store.store, isWriting);
+  // What is written is not of the branch that is looked at.
+  const writing = isAnswering && !isLook;
   const stage = useShown(store.store, stageOf);
-  const draftTurn = useShown(store.store, (model: AgentModel) => model.draft?.turn);
+  const rows = useRows(store, writing, isLook);
   const link = useLink(session);
   const models = useModels();
   const feed = useFeedAt(store);
@@ -139,10 +159,6 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   // Which models there are comes a moment after the page.
   const attachments = useAttachments(store.agent, model === undefined || can("vision"));
   const sounds = useSounds(store.agent, can("hearing"));
-  const rows = useMemo(
-    () => conversationRows(turns, pending, writing ? { turn: draftTurn } : undefined, view?.summary),
-    [turns, pending, writing, draftTurn, view?.summary],
-  );
   if (view === undefined) return null;
   const label = agentLabel(store.agent, session.name);
   const stop = async () => {
@@ -158,7 +174,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
             turn={entry.turn}
             agent={store.agent}
             label={label}
-            last={entry.last}
+            last={entry.last && !isAnswering}
             store={store}
             editing={editing === entry.turn.turn}
             onEdit={setEditing}
@@ -183,6 +199,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
           onPanel={(one) => setPanel(panel === one ? undefined : one)}
         />
         {model?.label !== undefined && <ModelNotice says={model.label.says} />}
+        {isLook && <LookNote store={store} isAnswering={isAnswering} />}
         {rows.length === 0 ? (
           <Beginning agent={store.agent} label={label} persona={view.persona} onSay={(text) => store.say(text)} />
         ) : (
@@ -240,6 +257,26 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
       </main>
       <AgentPanel panel={panel} store={store} view={view} models={models} onClose={() => setPanel(undefined)} />
     </div>
+  );
+}
+
+/** Says that another branch is looked at, and leads on there or back. */
+function LookNote({ store, isAnswering }: { readonly store: AgentStore; readonly isAnswering: boolean }) {
+  const goOn = () => {
+    const { look } = store.store.latest;
+    if (look !== undefined) void store.choose(look.of);
+  };
+  return (
+    <Note tone="plain">
+      This is another branch. What you say here goes on here
+      {isAnswering ? ", and ends the answer that is being written where you were" : ""}.{" "}
+      <button type="button" className="link" onClick={goOn}>
+        Show this branch
+      </button>{" "}
+      <button type="button" className="link" onClick={() => store.lookAway()}>
+        Back to where you were
+      </button>
+    </Note>
   );
 }
 

@@ -34,7 +34,7 @@ export default function BranchesPanel({
     staleTime: 0,
     gcTime: 0,
   });
-  const show = (branch: Branch) => void store.change("branch", { turn: branch.through });
+  const show = (branch: Branch) => void store.choose(branch.through);
   return (
     <Panel title="Branches" onClose={onClose}>
       <div className="panel-body stack" tabIndex={0} role="region" aria-label="List of branches">

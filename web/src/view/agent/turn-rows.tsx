@@ -105,7 +105,7 @@ function AnsweredRow({ turn, agent, label, last, store }: Omit<TurnProps, "editi
               className="tool"
               aria-label="Regenerate"
               title="Regenerate"
-              onClick={() => void store.change("regenerate", {})}
+              onClick={() => void store.regenerate(turn.turn)}
             >
               <Icon name="refresh" size={16} />
             </button>
@@ -178,6 +178,9 @@ const thumbs = [
 
 /** What the owner thinks of an answer: one of two, or neither; pressed again, it is taken back. */
 function Thumbs({ turn, store }: { readonly turn: ConversationTurn; readonly store: AgentStore }) {
+  const isLook = useShown(store.store, (model: AgentModel) => model.look !== undefined);
+  // The agent remembers the answers of the path that is shown.
+  if (isLook) return null;
   return thumbs.map(({ thumb, icon, label }) => (
     <button
       key={thumb}

@@ -19,7 +19,7 @@ export function Versions({ turn, store }: { readonly turn: number; readonly stor
         aria-label={label}
         title={label}
         disabled={to === undefined}
-        onClick={() => to !== undefined && void store.change("branch", { turn: to })}
+        onClick={() => to !== undefined && void store.choose(to)}
       >
         <Icon name="back" size={16} />
       </button>
