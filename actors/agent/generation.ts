@@ -422,8 +422,8 @@ export function stopJob(state: AgentState, job: Job, turn: Here): Effects {
   return [...finish(state, { end: "stopped", text: left?.text ?? "" }, turn), note({ left: null })];
 }
 
-/** Ends the answers of the conversation that are owed: another path is shown. What was written of one is kept, with what
- *  is known of its run by then. A summary that is being written is of the old path. */
+/** Ends the answers of the conversation that are owed: another path is shown. What was written of one is kept, with
+ *  what is known of its run by then. A summary that is being written is of the old path. */
 export function endConversation(
   state: AgentState,
   turn: Here,

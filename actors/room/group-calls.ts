@@ -40,8 +40,8 @@ export function groupMail(room: Room, { seq, author, text }: RoomMessage, turn: 
   return [{ to: "groups/cluster", message, untilMs: turn.nowMs + limits.mentionWaitMs }];
 }
 
-/** What an edit leaves of the groups of a message. Where one of them goes, all whom they called are looked for anew, and
- *  so are the people whom the edit names no more: a group may call them, too. */
+/** What an edit leaves of the groups of a message. Where one of them goes, all whom they called are looked for anew,
+ *  and so are the people whom the edit names no more: a group may call them, too. */
 export function groupsAfterEdit(
   room: Room,
   message: RoomMessage,

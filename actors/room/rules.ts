@@ -91,7 +91,10 @@ function setRules(room: Room, { posting, slowMs, keepsVersions, seen }: Of<"setR
   // Also where it has ended already: what was to be forgotten may not be, if the node died.
   const end = keepsVersions === false ? forgetting(versionPrefix, view, turn) : [reply(view)];
   if (sameJson(next, before)) return end;
-  return [...eventEffects(room, turn, [{ type: "rulesSet", ...next, by: turn.from }]), ...end];
+  const { keepsVersions: isKept, ...others } = next;
+  // What a node of the version before does not know stands in an event only where it changes.
+  const event = { ...others, ...(isKept !== before.keepsVersions && { keepsVersions: isKept }), by: turn.from };
+  return [...eventEffects(room, turn, [{ type: "rulesSet", ...event }]), ...end];
 }
 
 /** What the room lets its members do. */

@@ -407,6 +407,11 @@ export function createConversation(options: ConversationOptions): Conversation {
     return done;
   }
 
+  function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<Step>>>[1]): Step | Promise<Step> {
+    const step = onNumber(said, use);
+    return "wrong" in step ? wrong(step) : step;
+  }
+
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
@@ -428,25 +433,19 @@ export function createConversation(options: ConversationOptions): Conversation {
         return createRoom(sought(first), line.rest);
       case "direct":
         return openDirect(line.rest);
-      case "results": {
-        const results = onNumber(first, (seq) => inRoom((room) => showResults(room, seq)));
-        return "wrong" in results ? wrong(results) : results;
-      }
-      case "before": {
-        const before = onNumber(first, (seq) =>
+      case "results":
+        return atNumber(first, (seq) => inRoom((room) => showResults(room, seq)));
+      case "before":
+        return atNumber(first, (seq) =>
           inRoom(async (room) => stepOf(await listVersions(client, printer, { room, seq }))),
         );
-        return "wrong" in before ? wrong(before) : before;
-      }
       case "attach":
         return inRoom(async (room) => {
           const sent = await options.files.send(line.rest, room);
           return sent.ok ? ask({ name: "room.post", parameters: { text: "", files: [sent.value] } }) : stepOf(sent);
         });
-      case "save": {
-        const saving = onNumber(first, (seq) => inRoom((room) => save({ room, seq }, { ...options, printer })));
-        return "wrong" in saving ? wrong(saving) : saving;
-      }
+      case "save":
+        return atNumber(first, (seq) => inRoom((room) => save({ room, seq }, { ...options, printer })));
       case "groups":
         return stepOf(await listGroups(client, printer));
       case "who":

@@ -5,6 +5,7 @@ type Globals = { optsWithGlobals(): AdminOptions };
 
 /** `plexus files`. */
 export const define: Define = (command, { output, onExit }) => {
+  command.addHelpText("after", examples("plexus files scanners", "plexus files quarantine list"));
   const load = () => import("../watching/quarantine.ts");
   const flagsOf = (self: Globals) => adminFlags(self.optsWithGlobals());
   withAdminFlags(
@@ -15,7 +16,10 @@ export const define: Define = (command, { output, onExit }) => {
   ).action(async (_options: unknown, self: Globals) =>
     onExit(await (await load()).listScanners(await flagsOf(self), output)),
   );
-  const quarantine = command.command("quarantine").description("Files in which a scanner has found something.");
+  const quarantine = command
+    .command("quarantine")
+    .description("Files in which a scanner has found something.")
+    .addHelpText("after", examples("plexus files quarantine list"));
   withAdminFlags(
     quarantine
       .command("list")

@@ -154,7 +154,7 @@ export const ownOperations = {
     summary: "Makes a group of people that can be mentioned together, or sets who is in it",
     description:
       "`seen`: what the caller has seen, or null where there was none; where it is something else by now, nothing " +
-      "is changed (CHANGED_MEANWHILE). NAME_TAKEN: an account is called so.",
+      "is changed (CHANGED_MEANWHILE). NAME_TAKEN: an account has this name.",
     tags: ["people"],
   }),
   "groups.remove": changes({

@@ -83,6 +83,7 @@ export const onceOperations: ReadonlySet<OperationName> = new Set([
   "holds.set",
   "recalls.ask",
   "recalls.begin",
+  "rooms.joinByLink",
 ]);
 
 /** Operations that change nothing, though their method is not GET: their rows say `looks`. */
@@ -91,6 +92,7 @@ export const lookOperations: ReadonlySet<OperationName> = new Set([
   "cluster.plan",
   "configuration.plan",
   "identityProviders.test",
+  "rooms.lookThrough",
   "rules.try",
   "search.messages",
   "stripes.inspect",

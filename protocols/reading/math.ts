@@ -1,9 +1,9 @@
 /** Formulas in TeX, as people and models write them: `$x^2$` and `\(x\)` in a line, `$$x$$` and `\[x\]` by themselves.
  *
- *  Dollars are money, too, and dollars and brackets are parts of paths, patterns and programs, which must stay readable.
- *  So what is inside must look like a formula (`isFormula`). One dollar begins one only where a word could begin, ends it
- *  only where one could end, and has nothing blank beside it inside. An opening that comes again before its end begins
- *  nothing: the work is one look at each character.
+ *  Dollars are money, too, and dollars and brackets are parts of paths, patterns and programs, which must stay
+ *  readable. So what is inside must look like a formula (`isFormula`). One dollar begins one only where a word could
+ *  begin, ends it only where one could end, and has nothing blank beside it inside. An opening that comes again before
+ *  its end begins nothing: the work is one look at each character.
  *
  *  The parser is told that a formula is code, for that is how it is read: nothing in it is a mark, and nobody is
  *  called. */
@@ -42,7 +42,7 @@ const functions: ReadonlySet<string> = new Set(
 
 /** Whether a text between marks is a formula and no words, program or address. It has a letter by itself or a mark of
  *  TeX; its words are names of functions, or stand in a formula that says so by a command. Pure. */
-export function isFormula(text: string): boolean {
+function isFormula(text: string): boolean {
   if (/:\/\/|\\[\d[\]?]/u.test(text)) return false;
   if (/\\(?:[A-Za-z]{2}|[\\,;:! ])/u.test(text)) return true;
   // What stands below or above a letter may be a word: `E_{kin}`.

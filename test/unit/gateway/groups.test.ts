@@ -15,7 +15,7 @@ describe("gateway: groups that can be mentioned", () => {
   after(() => fixture.stop());
 
   const put = (token: string, group: string, body: object) =>
-    fixture.request("PUT", `/api/v1/groups/${group}`, { token, body });
+    fixture.request("PUT", `/api/v1/admin/groups/${group}`, { token, body });
   const codeOf = ({ body }: { readonly body: unknown }) => (body as { error?: { code: string } }).error?.code;
 
   it("are made by people with the permission, under no account's name, and seen by everybody", async () => {
@@ -39,8 +39,10 @@ describe("gateway: groups that can be mentioned", () => {
     await fixture.request("POST", "/api/v1/rooms/lobby/messages", { token: ada, body: { text: "@ops look" } });
     const summary = () => fixture.request("GET", "/api/v1/rooms/lobby/summary", { token: bob });
     await untilTrue("bob is mentioned", async () => (await summary()).body["mentioned"] === true);
-    expect(codeOf(await fixture.request("DELETE", "/api/v1/groups/ops", { token: bob }))).to.equal("FORBIDDEN");
-    expect((await fixture.request("DELETE", "/api/v1/groups/ops", { token: ada })).body).to.include({ group: "ops" });
-    expect(codeOf(await fixture.request("DELETE", "/api/v1/groups/ops", { token: ada }))).to.equal("NOT_FOUND");
+    expect(codeOf(await fixture.request("DELETE", "/api/v1/admin/groups/ops", { token: bob }))).to.equal("FORBIDDEN");
+    expect((await fixture.request("DELETE", "/api/v1/admin/groups/ops", { token: ada })).body).to.include({
+      group: "ops",
+    });
+    expect(codeOf(await fixture.request("DELETE", "/api/v1/admin/groups/ops", { token: ada }))).to.equal("NOT_FOUND");
   });
 });

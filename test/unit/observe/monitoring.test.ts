@@ -27,7 +27,7 @@ const names = new Set(metrics.map(({ name }) => name));
 
 /** Labels, all of whose values come from a table of the code or from what admins set up: nobody else can make a new
  *  one. */
-const bounded = new Set(["because", "budget", "change", "channel", "code", "do", "end", "engine", "form", "from", "kind", "limit", "method", "model", "of", "outcome", "reason", "result", "route", "sink", "sort", "source", "status", "what", "why"]); // prettier-ignore
+const bounded = new Set(["because", "budget", "change", "channel", "code", "do", "end", "engine", "form", "from", "kind", "limit", "method", "model", "of", "outcome", "reason", "result", "route", "sink", "sort", "source", "status", "verdict", "what", "why"]); // prettier-ignore
 
 /** Metrics of Prometheus itself and of Node's own. */
 const ofOthers = /^(up|process_\w+|nodejs_\w+)$/;

@@ -109,7 +109,11 @@ const price: Required<Price> = { name: "gpt", input: 1, cached: 0.1, output: 4, 
 
 const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
   ["slot/room/lobby", slot, ["abandoned", "want", "held", "home", "splitFrom"]],
-  ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "drain", "leaving", "storage", "vouches"]],
+  [
+    "member/a",
+    member,
+    ["rolesConfigured", "labelsConfigured", "offers", "drain", "leaving", "storage", "vouches", "readsStripes"],
+  ],
   ["invitation/0123456789ab", invitation, ["storage", "used"]],
   ["policy", policy, []],
   ["route/smart", route, ["shadow", "balance", "prefer", "kinds", "ensemble", "cache"]],

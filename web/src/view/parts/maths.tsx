@@ -11,11 +11,13 @@ const maxSize: [number, number] = [20, 20];
 
 /** Commands that hide what was written, or put it where something else stands: such a text is shown as it was
  *  written. */
-const refused = new RegExp(
-  String.raw`\\(?:[hv]?phantom|[gex]?def|let|futurelet|(?:re|provide)?newcommand|definecolor|(?:text|f)?color(?:box)?|` +
-    String.raw`m?kern|[hm]skip|hspace|raisebox|smash|(?:math)?[rlc]lap|rule|label|(?:eq)?ref|tag|href|url|class|id|style|` +
-    String.raw`data|includegraphics|transparent|mathchoice)(?![A-Za-z])`,
-);
+const refusedWords = (
+  "phantom hphantom vphantom def gdef edef xdef let futurelet newcommand renewcommand providecommand " +
+  "definecolor color textcolor colorbox fcolorbox kern mkern hskip mskip hspace raisebox smash rlap " +
+  "llap clap mathrlap mathllap mathclap rule label ref eqref tag href url class id style data " +
+  "includegraphics transparent mathchoice"
+).split(" ");
+const refused = new RegExp(String.raw`\\(?:${refusedWords.join("|")})(?![A-Za-z])`);
 /** A remark of TeX would take the rest of its line away. */
 const withoutRemarks = (text: string): string => text.replaceAll(/\\[^]|%/g, (sign) => (sign === "%" ? "\\%" : sign));
 

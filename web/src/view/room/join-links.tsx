@@ -52,8 +52,8 @@ function Links({ room }: { readonly room: string }) {
   return (
     <>
       <p className="dim flush">
-        Everybody with an account here who has the link can join by it. People without one make it first, where this
-        node lets them. Who is banned stays out.
+        Everybody who has the link and an account here can join by it. People without an account make one first, where
+        this node lets them. Banned people stay out.
       </p>
       <MakeLink
         room={room}

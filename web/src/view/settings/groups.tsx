@@ -34,7 +34,7 @@ export function Groups() {
   return (
     <Part
       title="Groups"
-      about="A message with `@` and the name of a group mentions those of it who are in the room, and nobody else."
+      about="A message with @ and the name of a group mentions its people who are in the room, and nobody else."
     >
       {error !== null && (
         <Note tone="bad">
