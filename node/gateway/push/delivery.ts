@@ -6,15 +6,23 @@ import { backoffMs, withJitter } from "../../waiting.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { HeldPush, PushPort } from "../ports.ts";
 
-/** How urgent a notice is, and where it belongs: a newer one of the place replaces it at the push service. */
-interface Delivery {
+/** What a browser is told, as it is at one moment. */
+export interface Notice {
   readonly to: HeldPush;
   readonly message: PushMessage;
   readonly urgent: boolean;
-  readonly place: string;
 }
 
-type Outcome = "sent" | "gone" | "refused" | "givenUp" | "replaced" | "dropped";
+/** A notice, and where it belongs: a newer one of the place replaces it at the push service. */
+interface Delivery {
+  readonly first: Notice;
+  readonly place: string;
+  /** What the browser is to be told by now: asked before each further try, for much is over until then. "over":
+   *  nothing. "silent": nobody knows now. */
+  readonly again: () => Promise<Notice | "over" | "silent">;
+}
+
+type Outcome = "sent" | "gone" | "refused" | "givenUp" | "replaced" | "dropped" | "over";
 
 /** The queue. */
 export class PushDelivery {
@@ -49,7 +57,7 @@ export class PushDelivery {
 
   /** Sends it; an older one of the place that waits still goes. */
   send(delivery: Delivery): void {
-    const key = `${delivery.to.id} ${delivery.place}`;
+    const key = `${delivery.first.to.id} ${delivery.place}`;
     const before = this.#waiting.get(key);
     before?.cancel();
     if (before !== undefined) this.#tell("replaced");
@@ -71,7 +79,10 @@ export class PushDelivery {
       this.#tell(outcome);
     };
     const attempt = async (failures: number): Promise<void> => {
-      const waitMs = await this.#attempt(delivery, done);
+      const notice = failures === 0 ? delivery.first : await delivery.again();
+      if (over) return;
+      if (notice === "over") return done("over");
+      const waitMs = notice === "silent" ? 0 : await this.#attempt(notice, delivery.place, done);
       if (over || waitMs === undefined) return;
       if (failures + 1 >= this.#at.limits.pushTriesMax) return done("givenUp");
       cancelPause = this.#at.clock.after(Math.max(waitMs, this.#pauseMs(failures)), () => run(failures + 1));
@@ -102,7 +113,8 @@ export class PushDelivery {
 
   /** Undefined: it is over. Else how long the service wants to be left alone, 0 where it says nothing. */
   async #attempt(
-    { to, message, urgent, place }: Delivery,
+    { to, message, urgent }: Notice,
+    place: string,
     done: (outcome: Outcome) => undefined,
   ): Promise<number | undefined> {
     const { limits, log } = this.#at;

@@ -3,6 +3,7 @@ import {
   cut,
   ok,
   type ActorId,
+  type Failure,
   type HeldPushes,
   type NodeFrame,
   type PushMessage,
@@ -19,7 +20,7 @@ import type { GatewayContext } from "../options.ts";
 import type { Subscribers } from "../feeds/subscribers.ts";
 import { backoffMs } from "../../waiting.ts";
 import type { HeldPush, PushPort } from "../ports.ts";
-import { PushDelivery } from "./delivery.ts";
+import { PushDelivery, type Notice } from "./delivery.ts";
 
 type Activity = Extract<NodeFrame, { readonly activity: unknown }>["activity"];
 type Following = Awaited<ReturnType<Subscribers["follow"]>>;
@@ -171,35 +172,53 @@ export function createPush(
   }
 
   async function push(watch: Watch, activity: Activity): Promise<void> {
-    const { user } = watch;
-    if (!port.isOn() || !port.has(user) || subscribers.presence.isActive(user)) return;
-    const news = await newsOf(watch, activity);
-    const pushes = news === undefined ? undefined : await pushesOf(user);
-    if (news === undefined || pushes?.ok !== true) return;
-    const urgent = activity.mentioned || activity.room.startsWith("dm.");
-    for (const to of pushes.value)
-      watch.delivery.send({ to, message: messageFor(to, user, news), urgent, place: placeOf(activity) });
+    const due = await dueNow(watch, activity);
+    if (typeof due === "string") return;
+    const place = placeOf(activity);
+    for (const to of due.pushes) {
+      const again = async (): Promise<Notice | "over" | "silent"> => {
+        const now = await dueNow(watch, activity);
+        if (typeof now === "string") return now;
+        const still = now.pushes.find(({ id }) => id === to.id);
+        return still === undefined ? "over" : noticeFor(still, watch.user, now.news);
+      };
+      watch.delivery.send({ first: noticeFor(to, watch.user, due.news), place, again });
+    }
   }
 
-  /** What is told of, as it is now; undefined: it was read, is gone, or is not theirs to read any more. */
-  async function newsOf(watch: Watch, activity: Activity): Promise<News | undefined> {
+  /** What is told of, and in which browsers, as it is now. */
+  async function dueNow(watch: Watch, activity: Activity): Promise<Due | "over" | "silent"> {
+    const { user } = watch;
+    if (!port.isOn() || !port.has(user) || subscribers.presence.isActive(user)) return "over";
+    const news = await newsOf(watch, activity);
+    if (typeof news === "string") return news;
+    const pushes = await pushesOf(user);
+    return pushes.ok ? { news, pushes: pushes.value } : unknown(pushes.error);
+  }
+
+  /** What is told of, as it is now. "over": it was read, is gone, or is not theirs to read any more. */
+  async function newsOf(watch: Watch, activity: Activity): Promise<News | "over" | "silent"> {
     const me: ActorId = `user/${watch.user}`;
     const { room, seq, thread } = activity;
     const to: ActorId = `room/${room}`;
     const summary = await ask<RoomSummary>(me, to, { type: "summary" });
-    if (!summary.ok) return undefined;
+    if (!summary.ok) return unknown(summary.error);
     let reply = activity.reply === true;
-    if (thread === undefined && summary.value.readSeq >= seq && activity.edited !== true) return undefined;
+    if (thread === undefined && summary.value.readSeq >= seq && activity.edited !== true) return "over";
     if (thread !== undefined) {
       const all = await ask<RoomThreads>(me, to, { type: "threads" });
-      const own = all.ok ? all.value.threads.find(({ root }) => root === thread)?.own : undefined;
-      if (own !== undefined && own.readSeq >= seq) return undefined;
+      if (!all.ok) return unknown(all.error);
+      const own = all.value.threads.find(({ root }) => root === thread)?.own;
+      if (own !== undefined && own.readSeq >= seq) return "over";
       reply ||= own !== undefined && own.muted !== true;
     }
-    if (!isTold(watch, activity, reply) || watch.follows?.mayRead(to) !== true) return undefined;
+    // The session ended with which they are followed: they are with another one in a moment, or no more.
+    if (watch.follows?.isOpen() !== true) return "silent";
+    if (!isTold(watch, activity, reply) || !watch.follows.mayRead(to)) return "over";
     const page = await ask<RoomHistory>(me, to, { type: "history", after: seq - 1, limit: 1 });
-    const message = page.ok ? page.value.messages.find((one) => one.seq === seq) : undefined;
-    if (message === undefined || message.deletedAtMs !== undefined) return undefined;
+    if (!page.ok) return unknown(page.error);
+    const message = page.value.messages.find((one) => one.seq === seq);
+    if (message === undefined || message.deletedAtMs !== undefined) return "over";
     const author = await nameOf(message.author, me);
     return { activity, message, author, title: summary.value.title || room };
   }
@@ -211,17 +230,19 @@ export function createPush(
     return card.ok ? card.value.displayName : plain;
   }
 
-  function messageFor({ content }: HeldPush, user: string, { activity, message, author, title }: News): PushMessage {
-    const { room, seq, thread } = activity;
+  function noticeFor(to: HeldPush, user: string, { activity, message, author, title }: News): Notice {
+    const { room, seq, thread, mentioned } = activity;
+    const { content } = to;
     const brand = at.branding?.current().name ?? "Plexus";
     const where = room.startsWith("dm.") ? author : `${author} in ${title}`;
     const search = thread === undefined ? `?at=${seq}` : `?panel=thread&seq=${thread}`;
-    return {
+    const told: PushMessage = {
       title: content === "nothing" ? brand : where,
       body: content === "text" ? bodyOf(message) : content === "nothing" ? "There is something new for you." : "",
       tag: content === "nothing" ? `plexus/${user}/` : `plexus/${user}/${room}`,
       path: content === "nothing" ? "/catchup" : `/room/${encodeURIComponent(room)}${search}`,
     };
+    return { to, message: told, urgent: mentioned || room.startsWith("dm.") };
   }
 
   const stopFollowing = port.follow(look);
@@ -236,6 +257,14 @@ export function createPush(
       for (const watch of watches.values()) end(watch);
     },
   };
+}
+
+/** What a room that does not answer as asked says of a notice. */
+const unknown = ({ outcome }: Failure): "over" | "silent" => (outcome === "failed" ? "over" : "silent");
+
+interface Due {
+  readonly news: News;
+  readonly pushes: readonly HeldPush[];
 }
 
 interface News {

@@ -285,6 +285,45 @@ describe("notices to browsers whose page is closed", () => {
     );
   });
 
+  it("ask everything anew before each further try: what is over by then goes nowhere, and the rest says what holds by then", async () => {
+    const other = (
+      await fixture.request("POST", "/api/v1/sign-in", { body: { name: "bob", password: "correct horse" } })
+    ).body as { token: string };
+    const [one, two] = [await subscribe(other.token, "one", "text"), await subscribe(bob, "two", "text")];
+    const gone = await subscribe(bob, "gone", "text");
+    const names = ["one", "two", "gone"];
+    /** The push service has no room for it; meanwhile something happens. */
+    const tried = async (room: string, text: string, devices: number, meanwhile: () => Promise<unknown>) => {
+      const before = service.pushed.length;
+      for (let at = 0; at < devices; at += 1) service.answers.push({ status: 503 });
+      await post(ada, room, text);
+      await until("it was tried", () => expect(service.pushed.length - before).to.be.at.least(devices));
+      await meanwhile();
+    };
+    await as(ada)("POST", "/rooms", { room: "nook", visibility: "public" });
+    await as(bob)("POST", "/rooms/nook/join");
+    await tried("den", "@bob deleted", 3, () => as(ada)("DELETE", "/rooms/den/messages/1"));
+    await tried("attic", "@bob read", 3, () => as(bob)("PUT", "/rooms/attic/read", { seq: 1 }));
+    await tried("nook", "@bob closed", 3, () => as(ada)("DELETE", "/rooms/nook/members/user%2Fbob"));
+    await tried("den", "@bob first", 3, async () => {
+      await as(bob)("DELETE", `/me/push/${gone.id}`);
+      await as(ada)("PATCH", "/rooms/den/messages/2", { text: "@bob second" });
+    });
+    await arrived("two", 5);
+    await tried("attic", "@bob still", 2, () => as(other.token)("POST", "/sign-out"));
+    await arrived("two", 7);
+    await afterAll(two, "two");
+    const bodies = names.map((name, at) =>
+      pushedTo(name).map((pushed) => read([one, two, gone][at] as Browser, pushed).body),
+    );
+    const first = ["@bob deleted", "@bob read", "@bob closed", "@bob first"];
+    expect(bodies).to.deep.equal([
+      [...first, "@bob second", "@bob still"],
+      [...first, "@bob second", "@bob still", "@bob still", "@bob the last"],
+      first,
+    ]);
+  });
+
   it("are as many as an account may have, of sessions that are there, and named and ended by their person", async () => {
     const other = (
       await fixture.request("POST", "/api/v1/sign-in", { body: { name: "bob", password: "correct horse" } })
