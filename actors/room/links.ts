@@ -8,8 +8,8 @@
 import {
   holdsAt,
   wireLimits,
+  type LinkLookedThrough,
   type MessageOf,
-  type RoomBehindLink,
   type RoomLink,
   type RoomLinks,
   type roomCommands,
@@ -76,8 +76,10 @@ const linkOf = (room: Room, hash: string, nowMs: number): KeptLink | undefined =
   room.links?.find((link) => link.hash === hash && holds(link, nowMs));
 
 function lookThrough(room: Room, { member, hash }: Of<"lookThrough">, turn: Turn): Effects {
-  if (linkOf(room, hash, turn.nowMs) === undefined) return [refuse("JOIN_LINK_ENDED")];
-  const found: RoomBehindLink = { room: turn.key, title: room.title, memberCount: room.members.size };
+  const link = linkOf(room, hash, turn.nowMs);
+  if (link === undefined) return [refuse("JOIN_LINK_ENDED")];
+  const { title, members } = room;
+  const found: LinkLookedThrough = { room: turn.key, title, memberCount: members.size, by: link.by };
   return refusalOfBanned(room, member, turn) ?? [reply(found)];
 }
 

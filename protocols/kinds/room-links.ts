@@ -50,7 +50,7 @@ export const roomLinkCommands = {
   /** What a person who has the link is told before they come in. Error: BANNED. */
   lookThrough: command({
     params: { member: principal, hash: linkHash },
-    result: answer<RoomBehindLink>("RoomBehindLink"),
+    result: answer<LinkLookedThrough>("LinkLookedThrough"),
     from: ["gateway"],
     effect: "reads",
     summary: "Which room a link leads to",
@@ -82,4 +82,9 @@ export interface RoomBehindLink {
   readonly room: string;
   readonly title: string;
   readonly memberCount: number;
+}
+
+/** What the gateway is told of it: also the member who made the link, at whom it looks. */
+export interface LinkLookedThrough extends RoomBehindLink {
+  readonly by: string;
 }

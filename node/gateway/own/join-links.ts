@@ -6,6 +6,8 @@ import {
   ok,
   refused,
   joinMark,
+  type ActorId,
+  type LinkLookedThrough,
   type Result,
   type RoomBehindLink,
   type RoomLink,
@@ -26,14 +28,29 @@ export function handleJoinLinks(
 ): Pick<OwnHandlers, Handled> {
   const { kernel, limits, rates, random, newId } = at;
   const guesses = createGuessLimit(rates.limit("joinLink", limits.joinLinkRate), limits.guessesWaitingMax);
-  const ask = (room: string, message: Message, operationId?: string) =>
+  const ask = (to: ActorId, message: Message, operationId?: string) =>
     kernel.ask({
-      to: actorId("room", room),
+      to,
       from: "gateway",
       message,
       timeoutMs: limits.askTimeoutMs,
       ...(operationId !== undefined && { operationId }),
     });
+
+  /** A link is its maker's word: the room is asked for nothing while they may not sign in. */
+  async function brought(message: Message, to: ActorId, operationId?: string): Promise<Result<unknown>> {
+    const isJoin = message.type === "joinByLink";
+    const found = (await ask(to, { ...message, type: "lookThrough" })) as Result<LinkLookedThrough>;
+    // What the room refuses to show it may have taken before: it knows the operation.
+    if (!found.ok) return isJoin ? ask(to, message, operationId) : found;
+    // A node of the version before does not say who made it.
+    const { by, ...behind } = found.value as Partial<LinkLookedThrough> & RoomBehindLink;
+    const maker = by === undefined ? undefined : await ask(by as ActorId, { type: "credentials" });
+    if (maker?.ok === false) return maker;
+    const isOut = (maker?.value as { readonly suspended?: boolean } | undefined)?.suspended === true;
+    if (isOut) return refused(failure("JOIN_LINK_ENDED"));
+    return isJoin ? ask(to, message, operationId) : ok(behind);
+  }
 
   /** Brings the secret of a link to its room. Whether there is such a room is not told to those who have none. */
   async function bring<T>(
@@ -46,7 +63,9 @@ export function handleJoinLinks(
     if (retryAfterMs > 0) return refused(failure("RATE_LIMITED", { retryAfterMs }));
     let isWrong = false;
     try {
-      const answer = await ask(room, { type, member: actor, hash: sha256(secret) }, operationId);
+      const to = actorId("room", room);
+      const message = { type, member: actor, hash: sha256(secret) };
+      const answer = await brought(message, to, operationId);
       isWrong = !answer.ok && (answer.error.code === "JOIN_LINK_ENDED" || answer.error.code === "NOT_FOUND");
       return isWrong ? refused(failure("JOIN_LINK_ENDED")) : (answer as Result<T>);
     } finally {
@@ -58,14 +77,16 @@ export function handleJoinLinks(
     "rooms.addLink": async ({ room, ...terms }, _, { request }) => {
       const secret = createDevice(random);
       const link = { by: callerOf(request).actor, id: newId(), hash: sha256(secret), ...terms };
-      const made = (await ask(room, { type: "addLink", ...link })) as Result<RoomLink>;
+      const made = (await ask(actorId("room", room), { type: "addLink", ...link })) as Result<RoomLink>;
       if (!made.ok) return { result: made };
       const path = `/room/${encodeURIComponent(room)}#${joinMark}${secret}`;
       return acted(ok({ ...made.value, path }), { id: made.value.id });
     },
 
     "rooms.removeLink": async ({ room, id }, _, { request }) =>
-      acted((await ask(room, { type: "removeLink", by: callerOf(request).actor, id })) as Result<RoomLink>),
+      acted(
+        (await ask(actorId("room", room), { type: "removeLink", by: callerOf(request).actor, id })) as Result<RoomLink>,
+      ),
 
     "rooms.lookThrough": ({ room, secret }, _, { request }) =>
       bring<RoomBehindLink>(callerOf(request), { room, secret }, "lookThrough"),

@@ -62,7 +62,7 @@ describe("a link into a room", () => {
     make(fixture);
     const look = (member: string, by: string) =>
       fixture.do("gateway", lobby, { type: "lookThrough", member, hash: by }) as { ok: boolean; value?: unknown };
-    expect(look(dan, hash).value).to.deep.equal({ room: "lobby", title: "Lobby", memberCount: 3 });
+    expect(look(dan, hash).value).to.deep.equal({ room: "lobby", title: "Lobby", memberCount: 3, by: ada });
     expect(look(dan, "b".repeat(64))).to.include({ ok: false });
     expect(JSON.stringify(fixture.published), "no member hears of it").not.to.include(hash);
     // Only the gateway, which has seen the secret, brings a hash.

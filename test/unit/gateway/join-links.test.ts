@@ -81,6 +81,25 @@ describe("gateway: links into rooms", () => {
       expect(codeOf(await as(finn)("POST", "/look", { secret }))).to.equal(undefined);
   });
 
+  it("hold as long as their maker may sign in", async () => {
+    const token = (await fixture.signUp("gina")).token;
+    const room = { room: "ginas", title: "Gina's", visibility: "private" };
+    await fixture.request("POST", "/api/v1/rooms", { token, body: room });
+    const of = (way: string, by: string, body: object) =>
+      fixture.request("POST", `/api/v1/rooms/ginas/links${way}`, { token: by, body });
+    const made = await of("", token, { uses: 5, lifeMs: 3_600_000 });
+    const secret = secretOf(made.body as unknown as RoomLinkMade);
+    const suspend = async (suspended: boolean) => {
+      const set = { token: ada, body: { suspended } };
+      expect((await fixture.request("PUT", "/api/v1/admin/users/gina/suspended", set)).status).to.equal(200);
+    };
+    await suspend(true);
+    for (const way of ["/look", "/join"])
+      expect(codeOf(await of(way, bob, { secret })), way).to.equal("JOIN_LINK_ENDED");
+    await suspend(false);
+    expect(codeOf(await of("/join", bob, { secret }))).to.equal(undefined);
+  });
+
   it("are taken by people, and by no guest", async () => {
     const secret = secretOf(await make());
     expect(codeOf(await fixture.request("POST", "/api/v1/rooms/den/links/look", { body: { secret } }))).to.equal(
