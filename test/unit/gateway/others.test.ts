@@ -230,12 +230,12 @@ describe("gateway: what is another's", () => {
 
   /** Every command, with the ids of all that it may be about. */
   function questions(): readonly { readonly name: string; readonly to: string; readonly fields: object }[] {
-    const keys: Readonly<Record<string, string>> = { room: "den", user: "ada", agent: "ada.helper", ledger: "ada", catalog: "rooms" }; // prettier-ignore
+    const keys: Readonly<Record<string, string>> = { room: "den", user: "ada", agent: "ada.helper", ledger: "ada", catalog: "rooms", groups: "cluster" }; // prettier-ignore
     return clientCommands.flatMap(({ kind, name, row }) => {
       const to = keys[kind];
       if (to === undefined) throw new Error(`${kind}.${name}: which ${kind} is Ada's?`);
       // What everybody may search has nothing of one person's.
-      if (kind === "catalog") return [];
+      if (kind === "catalog" || kind === "groups") return [];
       const shape = row.params as Shape;
       const about =
         shape.properties?.["id"] === undefined
