@@ -76,13 +76,15 @@ export function say(state: AgentState, life: Life, command: Of<"say">, turn: Her
     return ask(state, turn, [{ event: { type: "said", turn: { turn: parent + 1, ...said } } }], parent + 1);
   const base = baseFor(state, life, command, turn, { end: parent, found });
   if ("effects" in base) return base.effects;
+  const isOwed = life.jobs.some(({ source }) => source.type === "conversation" && source.turn === parent);
   const isAfterAnswer =
-    parent === branches.floor || parent === branches.leaf || isLast(base.turns, parent, "assistant");
+    parent === branches.floor || parent === branches.leaf || isOwed || isLast(base.turns, parent, "assistant");
   if (!isAfterAnswer) return [refuse("NOT_FOUND", { parent }, turn.replyTo)];
-  const { after, effects } = parent === branches.leaf ? { after: state, effects: [] } : endConversation(state, turn);
+  const common = commonOf(branches, parent, branches.leaf);
+  const { after, effects } =
+    parent === branches.leaf ? { after: state, effects: [] } : endConversation(state, turn, common);
   const number = after.lastTurn + 1;
   const fork = { turn: number, parent };
-  const common = commonOf(branches, parent, branches.leaf);
   const branched = { parent: common, leaf: number + 1, fork, ...base.recent };
   const coming = rebasing(after, branched, turn);
   const event: AgentEvent = { type: "said", turn: { turn: number, parent, ...said } };
@@ -135,8 +137,24 @@ function baseFor(
   if (reached !== undefined) return { effects: [refuse("LIMIT_REACHED", reached, turn.replyTo)] };
   const known = inMemory(state, life, end);
   if (known !== undefined) return { turns: known, recent: {} };
-  if (found !== undefined) return { turns: found, recent: { recent: newestOf(found) } };
+  if (found !== undefined) {
+    const turns = upToDate(branches, life, end, found);
+    return { turns, recent: { recent: newestOf(turns) } };
+  }
   return { effects: readPath(state, { command, leaf: end, before: end + 1, wanted: limits.agentRecentTurns }, turn) };
+}
+
+/** What was read of the path to a turn, with what came there meanwhile. */
+function upToDate(
+  branches: Branches,
+  { recent }: Life,
+  end: number,
+  found: readonly ConversationTurn[],
+): readonly ConversationTurn[] {
+  const common = commonOf(branches, end, branches.leaf);
+  const known = recent.filter(({ turn }) => turn <= common);
+  const numbers = new Set(known.map(({ turn }) => turn));
+  return [...found.filter(({ turn }) => !numbers.has(turn)), ...known].toSorted((one, other) => one.turn - other.turn);
 }
 
 /** The limit that keeps a turn from being followed by one more; undefined: there is room. What only goes on where it

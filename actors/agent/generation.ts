@@ -422,14 +422,15 @@ export function stopJob(state: AgentState, job: Job, turn: Here): Effects {
   return [...finish(state, { end: "stopped", text: left?.text ?? "" }, turn), note({ left: null })];
 }
 
-/** Ends the answers of the conversation that are owed: another path is shown. What was written of one is kept, with
- *  what is known of its run by then. A summary that is being written is of the old path. */
+/** Ends the answers of the conversation that are owed behind a turn: another path is shown from there on. What was
+ *  written of one is kept, with what is known of its run by then. A summary that is being written is of the old path. */
 export function endConversation(
   state: AgentState,
   turn: Here,
+  behind = 0,
 ): { readonly after: AgentState; readonly effects: Effects } {
   const jobs = state.life?.jobs ?? [];
-  const owed = jobs.filter(({ source }) => source.type === "conversation");
+  const owed = jobs.filter(({ source }) => source.type === "conversation" && source.turn > behind);
   const { run: now, left } = turn.notes;
   const isFirst = owed[0] !== undefined && owed[0] === jobs[0];
   const written = isFirst ? (now ?? left ?? undefined) : undefined;

@@ -283,6 +283,48 @@ describe("an agent's conversation", () => {
     expect(fixture.ok<AgentView>(ada, helper, { type: "describe" })).to.not.have.property("branches");
   });
 
+  it("goes on from an edited message that waits behind an answer, which is written to its end", () => {
+    const fixture = withHelper();
+    say(fixture, "one");
+    const { id } = fixture.generation;
+    fixture.part(id, text("re"));
+    say(fixture, "two");
+    expect(fixture.ok(ada, helper, { type: "say", text: "two, better", parent: 2 })).to.include({ turn: 5 });
+    expect(fixture.code(ada, helper, { type: "say", text: "x", parent: 1 })).to.equal("NOT_FOUND");
+    expect(fixture.cancelled).to.deep.equal([]);
+    fixture.part(id, text(" one"));
+    fixture.part(id, ended("complete"));
+    expect(fixture.generation.messages.map(({ content }) => content)).to.deep.equal(["one", "re one", "two, better"]);
+    fixture.answer("re better");
+    expect(lines(fixture)).to.deep.equal([
+      "user: one",
+      "assistant: re one",
+      "user: two, better",
+      "assistant: re better",
+    ]);
+    expect(turns(fixture, { of: 3 }).map(({ turn }) => turn)).to.deep.equal([1, 2, 3, 4]);
+    expect(fixture.refold(helper)).to.deep.equal(fixture.stateOf(helper));
+  });
+
+  it("goes on with an answer that came while the turns before it were read", () => {
+    const fixture = withHelper();
+    say(fixture, "one");
+    fixture.answer("re one");
+    say(fixture, "two");
+    const state = fixture.stateOf<AgentState>(helper);
+    const [first] = fixture.records(helper, "turn/");
+    const life = state.life && { ...state.life, recent: state.life.recent.slice(1) };
+    const command = { type: "say", text: "two, better", parent: 2 };
+    const tag = { type: "path", command, leaf: 2, before: 3, wanted: 200, found: [], to: undefined };
+    const records = { type: "records", tag, records: first === undefined ? [] : [first] } as const;
+    const turn = { self: helper, key: "ada.helper", nowMs: 0, from: helper, notes: { run: null } } as const;
+    const recent = agent
+      .decide({ ...state, life }, records, turn)
+      .flatMap((effect) => (effect.type === "persist" && "branched" in effect.event ? [effect.event.branched] : []))
+      .flatMap((branched) => branched?.recent ?? []);
+    expect(recent.map(({ text: says }) => says)).to.deep.equal(["one", "re one"]);
+  });
+
   it("counts what an answer took that ends because another path is shown, or because it is forgotten", () => {
     const steps: readonly (Record<string, unknown> & { readonly type: string })[] = [
       { type: "say", text: "one, better", parent: 0 },

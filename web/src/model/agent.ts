@@ -241,6 +241,9 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       );
     }
     case "answered":
+      // One that waited behind the answer that is being written has ended.
+      if (agent.draft !== undefined && event.generation !== "" && event.generation !== agent.draft.generation)
+        return { ...agent, turns: withTurn(agent.turns, event.turn) };
       // An answer that was rated comes once more, perhaps while another one is being written, or of before the window.
       return event.generation === ""
         ? {
