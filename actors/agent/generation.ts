@@ -423,7 +423,8 @@ export function stopJob(state: AgentState, job: Job, turn: Here): Effects {
 }
 
 /** Ends the answers of the conversation that are owed behind a turn: another path is shown from there on. What was
- *  written of one is kept, with what is known of its run by then. A summary that is being written is of the old path. */
+ *  written of one is kept, with what is known of its run by then. A summary that is being written is of the path
+ *  before. */
 export function endConversation(
   state: AgentState,
   turn: Here,

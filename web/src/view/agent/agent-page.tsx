@@ -91,8 +91,8 @@ const pagesToTurnMax = 40;
 
 const withoutAt = (search: object): object => ({ ...search, at: undefined });
 
-/** The feed, which shows the turn that the address names, as what was found of a conversation does. Then that leaves the
- *  address: what is chosen after it stays. */
+/** The feed, which shows the turn that the address names, as what was found of a conversation does. Then that leaves
+ *  the address: what is chosen after it stays. */
 function useFeedAt(store: AgentStore): React.RefObject<FeedHandle | null> {
   const feed = useRef<FeedHandle>(null);
   const { at } = route.useSearch();
