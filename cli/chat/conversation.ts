@@ -180,6 +180,7 @@ async function enter(
   const way = wayIn(word);
   if (way === undefined) return at.enterRoom(sought(word));
   const joined = await at.links.join(way);
+  if ("wrong" in joined) return wrong(joined);
   return joined.ok ? at.goTo({ kind: "room", key: way.room }) : stepOf(joined);
 }
 

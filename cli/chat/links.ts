@@ -13,8 +13,9 @@ import { noRoom, type Wrong } from "./requests.ts";
 
 const dayMs = 24 * 3_600_000;
 
-/** A link into a room. */
+/** A link into a room. `origin`: the server that it names. */
 interface Way {
+  readonly origin?: string;
   readonly room: string;
   readonly secret: string;
 }
@@ -22,7 +23,14 @@ interface Way {
 /** Reads a word as a link into a room; undefined: it is none. */
 export function wayIn(word: string): Way | undefined {
   const [, room = "", secret = ""] = new RegExp(`/room/([^/#?]+)#${joinMark}([A-Za-z0-9_-]{43})$`).exec(word) ?? [];
-  return secret === "" ? undefined : { room: decodeURIComponent(room), secret };
+  if (secret === "") return undefined;
+  try {
+    const origin = URL.parse(word)?.origin;
+    return { room: decodeURIComponent(room), secret, ...(origin !== undefined && { origin }) };
+  } catch {
+    // A `%` that means no character: the address of no room.
+    return undefined;
+  }
 }
 
 const people = (count: number): string => counted(count, "person", "people");
@@ -99,7 +107,17 @@ export class Links {
     return result.ok || result.error.code !== "NOT_FOUND" ? result : ok({});
   }
 
-  join(way: Way): Promise<Result<unknown>> {
+  /** The secret goes to the server that the link names, and to no other. */
+  async join({ origin, ...way }: Way): Promise<Result<unknown> | Wrong> {
+    if (origin !== undefined && !(await this.#isHere(origin)))
+      return { wrong: `This link leads to ${withoutControls(origin)}, another server: sign in there to use it.` };
     return this.#call("rooms.joinByLink", way);
+  }
+
+  /** Whether it is the address of this server: the one that this terminal uses, or the one that it gives in links. */
+  async #isHere(origin: string): Promise<boolean> {
+    if (URL.parse(this.#client.at.url)?.origin === origin) return true;
+    const setup = await this.#call("signIn.setup");
+    return setup.ok && setup.value.publicUrl !== undefined && URL.parse(setup.value.publicUrl)?.origin === origin;
   }
 }

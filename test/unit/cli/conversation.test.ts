@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { createConversation } from "../../../cli/chat/conversation.ts";
+import { wayIn } from "../../../cli/chat/links.ts";
 import { Names } from "../../../cli/chat/names.ts";
 import type { Call } from "../../../client/call.ts";
 import { describeMessage } from "../../../cli/chat/view.ts";
@@ -213,6 +214,13 @@ describe("a conversation in the terminal", () => {
     const step = await conversation.take(`/join http://one/room/den#join=${"S".repeat(43)}`);
     expect(operations.at(-1)).to.deep.equal(["rooms.joinByLink", { room: "den", secret: "S".repeat(43) }]);
     expect(step.failure?.message).to.match(/Ask the person who gave it to you/);
+    // The secret goes to no other server, and an address of no room is a name.
+    const brought = () => operations.filter(([name]) => name === "rooms.joinByLink").length;
+    expect(brought()).to.equal(1);
+    const other = await conversation.take(`/join https://other.example/room/den#join=${"S".repeat(43)}`);
+    expect(other.failure?.message).to.match(/leads to https:\/\/other\.example, another server/);
+    expect(brought()).to.equal(1);
+    expect(wayIn(`/room/%#join=${"S".repeat(43)}`)).to.equal(undefined);
   });
 
   it("shows what a message said before it was edited", async () => {
