@@ -40,7 +40,8 @@ export const groupsCommands = {
     effect: "changes",
     summary: "Removes a group",
   }),
-  /** A room asks for what stood behind signs in a message, and calls no member. */
+  /** A room asks for what stood behind signs in a message, and calls no member; the gateway, whether a name is a
+   *  group's. */
   called: command({
     params: {
       words: Type.Array(Type.String({ maxLength: 64 }), { maxItems: limits.groupsPerMessageMax }),
@@ -48,7 +49,7 @@ export const groupsCommands = {
       seq: position,
     },
     result: answer<GroupsView>("GroupsView"),
-    from: ["actor"],
+    from: ["actor", "gateway"],
     effect: "reads",
     summary: "Those of some words that are groups",
   }),

@@ -20,6 +20,7 @@ import {
   byRule,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
+import { isGroup } from "../own/groups.ts";
 import { claimsAt, mailClaim } from "./claims.ts";
 import type { GatewayContext } from "../options.ts";
 import { sha256 } from "./tokens.ts";
@@ -134,6 +135,8 @@ export async function createAccount(
   name: string,
   fields: Readonly<Record<string, unknown>>,
 ): Promise<Result<unknown>> {
+  // It would be mentioned in the place of the group.
+  if (await isGroup({ kernel, limits }, name)) return refused(failure("NAME_TAKEN"));
   const asked = {
     to: actorId("user", name),
     from: "gateway",

@@ -33,6 +33,21 @@ describe("gateway: groups that can be mentioned", () => {
     expect(entry?.facts).to.include({ "before.members": "bob", "after.members": "ada,bob" });
   });
 
+  it("are changed under their name also where an account has it since, which nobody gets by signing up", async () => {
+    const night = { title: "Night shift", members: ["bob"] };
+    expect((await put(ada, "night", night)).body).to.include({ group: "night" });
+    const signUp = { name: "night", password: "long enough" };
+    expect(codeOf(await fixture.request("POST", "/api/v1/sign-up", { body: signUp }))).to.equal("NAME_TAKEN");
+    const ask = (message: { readonly type: string; readonly [field: string]: unknown }) =>
+      fixture.kernel.ask({ to: "groups/cluster", from: "gateway", message, timeoutMs: 10_000 });
+    expect(await ask({ type: "remove", group: "night" })).to.include({ ok: true });
+    expect((await fixture.request("POST", "/api/v1/sign-up", { body: signUp })).status).to.equal(200);
+    expect(codeOf(await put(ada, "night", night))).to.equal("NAME_TAKEN");
+    // An older node let an account have it.
+    await ask({ type: "set", group: "night", ...night });
+    expect((await put(ada, "night", { ...night, members: ["ada"] })).status).to.equal(200);
+  });
+
   it("mention those of them who are in a room, and are removed", async () => {
     await fixture.request("POST", "/api/v1/rooms", { token: ada, body: { room: "lobby" } });
     await fixture.request("POST", "/api/v1/rooms/lobby/join", { token: bob, body: {} });
