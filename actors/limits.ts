@@ -65,6 +65,8 @@ export const actorLimits = {
   scanPausesMs: [1_000, 5_000, 30_000],
   /** Pause between further tries, where that says `hold`. */
   scanHoldMs: 5 * 60_000,
+  /** Pause before a file is checked again for which no scanner had a place, or which could not be read. */
+  scanBusyMs: 30_000,
   /** After how long a client that wants a file is told to ask again, while it is being checked. */
   scanShownMs: 2_000,
   /** Files in quarantine that admins see in the list; of further ones only the number. */

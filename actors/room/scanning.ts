@@ -10,6 +10,7 @@ import {
   cut,
   wireLimits,
   type ActorId,
+  type ErrorCode,
   type FileCheck,
   type KeptFile,
   type QuarantinedFile,
@@ -33,8 +34,8 @@ import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail } from "../outbox.ts";
 import { eventEffects, type Effects } from "./effects.ts";
 import { evolve } from "./state.ts";
-import type { Check, Room, RoomChange, RoomNotes } from "./shape.ts";
-import { keptKey, shownFile, uploadChanged } from "./uploads.ts";
+import type { Check, Room, RoomChange, RoomNotes, UploadChange } from "./shape.ts";
+import { evolveUpload, keptKey, shownFile, uploadChanged } from "./uploads.ts";
 
 type Here = Turn<RoomNotes>;
 type Decided = readonly Effect<RoomChange, Partial<RoomNotes>>[];
@@ -147,6 +148,17 @@ export function onScanned(room: Room, tag: string, result: Result<unknown>, turn
   return [reading(check, { check: "quarantined", signature: cut(signature, wireLimits.signatureCharsMax) })];
 }
 
+/** What is said of a scanner that failed, or of none that is there. All else is no try: there was no place, a node
+ *  restarts, or the bytes cannot be read now. */
+const ofScanners: ReadonlySet<string> = new Set<ErrorCode>([
+  "SCAN_FAILED",
+  "SCAN_TOO_LARGE",
+  "MODEL_NOT_FOUND",
+  "MODEL_LOAD_FAILED",
+  "MODEL_UNAVAILABLE",
+  "MODEL_UNSUPPORTED",
+]);
+
 /** It is tried again after a pause, a few times. Then the cluster's policy says what becomes of the file; where it says
  *  nothing, the file waits. */
 function failed(
@@ -155,16 +167,24 @@ function failed(
   { code, without }: { readonly code: string; readonly without: unknown },
   turn: Here,
 ): Decided {
-  const { scanPausesMs, scanHoldMs } = limits;
+  const { scanPausesMs, scanHoldMs, scanBusyMs } = limits;
+  if (!ofScanners.has(code)) return delayed(room, check, { dueMs: turn.nowMs + scanBusyMs, isTry: false }, turn);
   const isLast = code === "SCAN_TOO_LARGE" || check.tries >= scanPausesMs.length;
   if (isLast && without === "allow") return [reading(check, { check: "unscanned" })];
   if (isLast && without === "refuse") return [reading(check, { check: "quarantined" })];
   const dueMs = turn.nowMs + (isLast ? scanHoldMs : (scanPausesMs[check.tries] ?? scanHoldMs));
-  const others = (room.checks ?? []).filter(({ id }) => id !== check.id);
-  return [
-    persist(uploadChanged({ is: "delayed", id: check.id, dueMs })),
-    ...startScan([...others, { ...check, tries: check.tries + 1, dueMs }], turn),
-  ];
+  return delayed(room, check, { dueMs, isTry: true }, turn);
+}
+
+/** Its turn comes again, behind all others. */
+function delayed(
+  room: Room,
+  { id }: Check,
+  { dueMs, isTry }: { readonly dueMs: number; readonly isTry: boolean },
+  turn: Here,
+): Decided {
+  const change: UploadChange = { is: "delayed", id, dueMs, ...(!isTry && { waits: true }) };
+  return [persist(uploadChanged(change)), ...startScan(evolveUpload(room, change).checks, turn)];
 }
 
 /** What is known of a file changes, with its message. */

@@ -178,9 +178,10 @@ export type UploadChange =
       readonly found?: FoundType;
     }
   | { readonly is: "dropped"; readonly id: string }
-  /** A file of a message could not be checked; it is tried again. To nodes of the version before it is one of
+  /** A file of a message could not be checked; it is tried again. `waits`: no scanner has looked, which is no try.
+   *  To nodes of the version before it is one of
    *  `dropped`, of an upload that is none any more. */
-  | { readonly is: "delayed"; readonly id: string; readonly dueMs: number };
+  | { readonly is: "delayed"; readonly id: string; readonly dueMs: number; readonly waits?: true };
 
 /** A piece of a file that is in a stripe. */
 export interface Striped extends FileStripe {

@@ -73,11 +73,11 @@ export function evolveUpload(room: Room, change: UploadChange): Room {
 }
 
 /** The room, with a file that is checked later, behind all others. */
-function withDelayed(room: Room, { id, dueMs }: Extract<UploadChange, { is: "delayed" }>): Room {
+function withDelayed(room: Room, { id, dueMs, waits }: Extract<UploadChange, { is: "delayed" }>): Room {
   const { checks = [] } = room;
   const delayed = checks
     .filter((check) => check.id === id)
-    .map((check) => ({ ...check, tries: check.tries + 1, dueMs }));
+    .map((check) => ({ ...check, tries: check.tries + (waits === true ? 0 : 1), dueMs }));
   return { ...room, checks: [...checks.filter((check) => check.id !== id), ...delayed] };
 }
 

@@ -17,7 +17,7 @@ export type ClamdPlace = { readonly path: string } | { readonly host: string; re
 export interface Clamd {
   /** Its version. Error: SCAN_FAILED. */
   version(): Promise<Result<string>>;
-  /** Errors: SCAN_FAILED, SCAN_TOO_LARGE, those of the bytes. */
+  /** Errors: SCAN_FAILED, SCAN_TOO_LARGE, UNREACHABLE (the bytes cannot be read). */
   scan(bytes: AsyncIterable<Uint8Array>, ended: AbortSignal): Promise<Result<ScanAnswer>>;
 }
 
@@ -95,7 +95,8 @@ export function createClamd(
         );
         return verdictOf(said);
       } catch (error) {
-        return failed(unread === undefined ? reasonOf(error) : `the file cannot be read: ${reasonOf(unread)}`);
+        if (unread === undefined) return failed(reasonOf(error));
+        return refused(failure("UNREACHABLE", { reason: `the file cannot be read: ${reasonOf(unread)}` }));
       }
     },
   };

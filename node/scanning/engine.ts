@@ -91,6 +91,11 @@ export function createScanner(ports: ScannerPorts): LocalEngine<"scan"> {
 
   const run = async (scan: Scan): Promise<void> => {
     const sinceMs = clock.monotonicMs();
+    // Its time begins with its turn: what it has waited says nothing of the scanner.
+    scan.cancelTimeout();
+    scan.cancelTimeout = clock.after(scan.request.timeoutMs, () =>
+      settle(scan, refused(failure("SCAN_FAILED", { reason: "it took too long" }))),
+    );
     const result = await clamd.scan(read(scan.request.file), scan.ended.signal);
     if (!scan.isOver) {
       const verdict = result.ok ? (result.value.signature === undefined ? "clean" : "found") : "failed";
@@ -137,7 +142,7 @@ export function createScanner(ports: ScannerPorts): LocalEngine<"scan"> {
       const scan: Scan = { request, hear, ended: new AbortController(), isOver: false, cancelTimeout: () => undefined };
       open.add(scan);
       scan.cancelTimeout = clock.after(request.timeoutMs, () =>
-        settle(scan, refused(failure("SCAN_FAILED", { reason: "it took too long" }))),
+        settle(scan, refused(failure("QUEUE_FULL", { reason: "its turn did not come" }))),
       );
       if (stopped) settle(scan, refused(failure("STOPPING")));
       else {

@@ -6,6 +6,7 @@ import {
   refused,
   wireLimits,
   type EngineRequest,
+  type ErrorCode,
   type FileCheck,
   type KeptFile,
   type QuarantinedFile,
@@ -60,11 +61,8 @@ function say(fixture: Fixture, result: Result<ScanAnswer>): void {
   fixture.scanned(call, result);
 }
 const answer = (fixture: Fixture, said: ScanAnswer): void => say(fixture, ok(said));
-const fail = (
-  fixture: Fixture,
-  withoutScanner: WithoutScanner,
-  code: "SCAN_FAILED" | "SCAN_TOO_LARGE" = "SCAN_FAILED",
-): void => say(fixture, refused(failure(code, { withoutScanner })));
+const fail = (fixture: Fixture, withoutScanner: WithoutScanner, code: ErrorCode = "SCAN_FAILED"): void =>
+  say(fixture, refused(failure(code, { withoutScanner })));
 const checkOf = (fixture: Fixture, seq: number): (FileCheck | undefined)[] =>
   fixture
     .ok<Page>("user/bob", lobby, { type: "history", after: seq - 1, limit: 1 })
@@ -279,6 +277,30 @@ describe("files of a room that are scanned", () => {
     if (scanned(fixture) === undefined) fixture.pass(actorLimits.scanHoldMs);
     fail(fixture, "allow");
     expect(checkOf(fixture, seq)).to.have.members(["clean", "unscanned"]);
+  });
+
+  it("wait where no scanner has a place for them, or they cannot be read: that is no try", () => {
+    for (const policy of ["allow", "refuse"] as const) {
+      const fixture = inLobby();
+      const id = uploaded(fixture, 1);
+      const { seq } = post(fixture, "ada", "", { files: [id] });
+      const codes = ["QUEUE_FULL", "STOPPING", "UNREACHABLE", "MODEL_BUSY", "GENERATION_TIMEOUT"] as const;
+      for (let rounds = 0; rounds < 10; rounds += 1)
+        for (const code of codes) {
+          fail(fixture, policy, code);
+          expect(checkOf(fixture, seq), `${code}, round ${rounds}`).to.deep.equal(["scanning"]);
+          fixture.pass(actorLimits.scanBusyMs);
+        }
+      expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf(lobby));
+      // A scanner that fails has all its tries still.
+      for (const pauseMs of actorLimits.scanPausesMs) {
+        fail(fixture, policy);
+        fixture.pass(pauseMs);
+      }
+      expect(checkOf(fixture, seq)).to.deep.equal(["scanning"]);
+      answer(fixture, { signature: "Eicar" });
+      expect(checkOf(fixture, seq)).to.deep.equal(["quarantined"]);
+    }
   });
 
   it("are decided about at once where they are larger than the scanner takes", () => {

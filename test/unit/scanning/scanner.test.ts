@@ -14,7 +14,7 @@ import type { Clock } from "../../../node/ports/index.ts";
 import { createClamd, createPolicy, createScanner, withPolicy, type Clamd } from "../../../node/scanning/index.ts";
 import { verdictOf } from "../../../node/scanning/clamd.ts";
 import { everyEngine, type LocalEngine } from "../../../runtimes/engine.ts";
-import { flowingWorld } from "../../fixtures/flowing.ts";
+import { createWorld, flowingWorld } from "../../fixtures/flowing.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { moment, until } from "../../waits.ts";
 
@@ -100,6 +100,29 @@ describe("a node's scanner", () => {
     expect(clamd.open[0]?.ended.aborted).to.equal(true);
     clamd.open[0]?.say(refused(failure("SCAN_FAILED")));
     await until("the third has its turn", () => expect(clamd.open.map(({ file }) => file)).to.deep.equal(["1", "3"]));
+    await scanner.stop(0);
+  });
+
+  it("has as long for a file as was given from its turn on, and what had none was not looked at", async () => {
+    const world = createWorld();
+    const pass = async (forMs: number): Promise<void> => {
+      const untilMs = world.nowMs + forMs;
+      world.after(forMs, () => undefined);
+      await world.run(() => world.nowMs >= untilMs, untilMs);
+    };
+    const clamd = new Answering();
+    const scanner = scannerOf(clamd, world.clock(), { scansMax: 1 });
+    for (const id of ["1", "2", "3"]) call(scanner, id, "user/ada");
+    await moment();
+    await pass(59_000);
+    clamd.open[0]?.say(ok({}));
+    await moment();
+    await pass(2_000);
+    expect(["1", "2", "3"].map(codeOf)).to.deep.equal(["ok", "none", "QUEUE_FULL"]);
+    await pass(56_000);
+    expect(codeOf("2")).to.equal("none");
+    await pass(4_000);
+    expect(codeOf("2")).to.equal("SCAN_FAILED");
     await scanner.stop(0);
   });
 
@@ -189,6 +212,18 @@ describe("the client of clamd", () => {
     const had = read;
     await moment();
     expect(read - had, "nothing is read on").to.be.lessThan(3);
+  });
+
+  it("says that a file cannot be read, which is no failure of the scanner", async () => {
+    await using server = await serverOf(() => undefined);
+    const broken = async function* () {
+      yield Buffer.alloc(10);
+      throw new Error("no node has the part");
+    };
+    const answer = await createClamd(server.place, clock).scan(broken(), new AbortController().signal);
+    expect(answer).to.deep.include({ ok: false });
+    expect(answer.ok || answer.error.code).to.equal("UNREACHABLE");
+    expect(answer.ok || answer.error.details?.["reason"]).to.include("no node has the part");
   });
 
   it("ends when nobody wants the answer any more", async () => {
