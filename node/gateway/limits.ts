@@ -187,9 +187,12 @@ export const gatewayLimits = {
   presencePeopleMax: 50_000,
   /** How long a node may take to hear of presence; then it is told all of it again. */
   presenceTimeoutMs: 5_000,
-  /** How long a notice to a browser whose page is closed waits, for its person may read it elsewhere meanwhile; newer
-   *  ones of the room take its place. */
+  /** How long a notice to a browser whose page is closed waits, for its person may read it elsewhere meanwhile; those
+   *  that come until then are one with it. */
   pushDelayMs: 5_000,
+  /** Messages of a room or thread of which one notice may tell: what mentions the person first, then the newest. Of
+   *  more it is not asked whether they are to be told. */
+  pushNewsMax: 8,
   /** Rooms and threads of one person of which such notices wait; one more is left out. */
   pushPlacesMax: 100,
   /** Notices that wait at a node for push services to take them; one more is left out. */

@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import type { PushMessage } from "../../../protocols/index.ts";
 import type { Clock, Log, Meter, Random } from "../../ports/index.ts";
 import { backoffMs, withJitter } from "../../waiting.ts";
+import type { Activity } from "../feeds/away.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { HeldPush, PushPort } from "../ports.ts";
 
@@ -17,10 +18,22 @@ export interface Notice {
 interface Delivery {
   readonly first: Notice;
   readonly place: string;
-  /** What the browser is to be told by now: asked before each further try, for much is over until then. "over":
-   *  nothing. "silent": nobody knows now. */
-  readonly again: () => Promise<Notice | "over" | "silent">;
+  /** What may be told of, what matters most first. */
+  readonly news: readonly Activity[];
+  /** What the browser is to be told of these by now: asked before each further try, for much is over until then.
+   *  "over": nothing. "silent": nobody knows now. */
+  readonly again: (news: readonly Activity[]) => Promise<Notice | "over" | "silent">;
 }
+
+/** What matters most of the news of a place, in this order: what mentions the person, and the newest of it. What is
+ *  behind the first is told where that is deleted meanwhile. */
+export const strongest = (
+  news: readonly Activity[],
+  { pushNewsMax }: Pick<GatewayLimits, "pushNewsMax">,
+): readonly Activity[] =>
+  news
+    .toSorted((one, other) => Number(other.mentioned) - Number(one.mentioned) || other.seq - one.seq)
+    .slice(0, pushNewsMax);
 
 type Outcome = "sent" | "gone" | "refused" | "givenUp" | "replaced" | "dropped" | "over";
 
@@ -37,7 +50,7 @@ export class PushDelivery {
     readonly gone: (id: string) => void;
   };
   /** By browser and place: the newest of each. */
-  readonly #waiting = new Map<string, { readonly cancel: () => void }>();
+  readonly #waiting = new Map<string, { readonly news: readonly Activity[]; readonly cancel: () => void }>();
   #stopped = false;
 
   constructor(
@@ -55,7 +68,7 @@ export class PushDelivery {
     this.#at = at;
   }
 
-  /** Sends it; an older one of the place that waits still goes. */
+  /** Sends it; it takes over what an older one of the place that waits still was to tell of. */
   send(delivery: Delivery): void {
     const key = `${delivery.first.to.id} ${delivery.place}`;
     const before = this.#waiting.get(key);
@@ -65,7 +78,9 @@ export class PushDelivery {
       return this.#tell("dropped");
     let over = false;
     let cancelPause: (() => void) | undefined;
+    const news = before === undefined ? delivery.news : strongest([...delivery.news, ...before.news], this.#at.limits);
     const own = {
+      news,
       cancel: (): void => {
         over = true;
         cancelPause?.();
@@ -79,7 +94,7 @@ export class PushDelivery {
       this.#tell(outcome);
     };
     const attempt = async (failures: number): Promise<void> => {
-      const notice = failures === 0 ? delivery.first : await delivery.again();
+      const notice = failures === 0 && before === undefined ? delivery.first : await delivery.again(news);
       if (over) return;
       if (notice === "over") return done("over");
       const waitMs = notice === "silent" ? 0 : await this.#attempt(notice, delivery.place, done);

@@ -5,7 +5,6 @@ import {
   type ActorId,
   type Failure,
   type HeldPushes,
-  type NodeFrame,
   type PushMessage,
   type Result,
   type RoomHistory,
@@ -17,12 +16,12 @@ import {
 import { tell } from "../../../protocols/telling/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import type { GatewayContext } from "../options.ts";
+import type { Activity } from "../feeds/away.ts";
 import type { Subscribers } from "../feeds/subscribers.ts";
 import { backoffMs } from "../../waiting.ts";
 import type { HeldPush, PushPort } from "../ports.ts";
-import { PushDelivery, type Notice } from "./delivery.ts";
+import { PushDelivery, strongest, type Notice } from "./delivery.ts";
 
-type Activity = Extract<NodeFrame, { readonly activity: unknown }>["activity"];
 type Following = Awaited<ReturnType<Subscribers["follow"]>>;
 
 /** Push at one gateway. */
@@ -35,7 +34,7 @@ interface Watch {
   readonly user: string;
   follows: Following | undefined;
   /** By room, or room and thread. */
-  readonly waiting: Map<string, { activity: Activity; readonly cancel: () => void }>;
+  readonly waiting: Map<string, { news: readonly Activity[]; readonly cancel: () => void }>;
   readonly delivery: PushDelivery;
   cancelRetry: (() => void) | undefined;
   failures: number;
@@ -99,7 +98,8 @@ export function createPush(
     watch.cancelRetry?.();
     do {
       watch.again = false;
-      const held = port.isOn() && port.has(watch.user) ? await pushesOf(watch.user) : ok([]);
+      // Also where the setting is off: once it is on again nothing says who has browsers.
+      const held = port.has(watch.user) ? await pushesOf(watch.user) : ok([]);
       const wanted = held.ok ? held.value[0] : undefined;
       const isOver = held.ok ? wanted === undefined : held.error.outcome === "failed";
       // Something was added meanwhile.
@@ -160,40 +160,43 @@ export function createPush(
     if (!port.isOn() || !isTold(watch, activity, reply || thread !== undefined)) return;
     const place = placeOf(activity);
     const known = watch.waiting.get(place);
-    if (known !== undefined) return void (known.activity = activity);
+    if (known !== undefined) return void (known.news = strongest([activity, ...known.news], limits));
     if (watch.waiting.size >= limits.pushPlacesMax) return meter.count("push", 1, { outcome: "dropped" });
     const cancel = clock.after(limits.pushDelayMs, () => {
-      const due = watch.waiting.get(place)?.activity;
+      const due = watch.waiting.get(place)?.news;
       watch.waiting.delete(place);
       if (due !== undefined)
-        void push(watch, due).catch((error: unknown) => log.error("push.failed", { error: String(error) }));
+        void push(watch, place, due).catch((error: unknown) => log.error("push.failed", { error: String(error) }));
     });
-    watch.waiting.set(place, { activity, cancel });
+    watch.waiting.set(place, { news: [activity], cancel });
   }
 
-  async function push(watch: Watch, activity: Activity): Promise<void> {
-    const due = await dueNow(watch, activity);
+  async function push(watch: Watch, place: string, news: readonly Activity[]): Promise<void> {
+    const due = await dueNow(watch, news);
     if (typeof due === "string") return;
-    const place = placeOf(activity);
     for (const to of due.pushes) {
-      const again = async (): Promise<Notice | "over" | "silent"> => {
-        const now = await dueNow(watch, activity);
+      const again = async (all: readonly Activity[]): Promise<Notice | "over" | "silent"> => {
+        const now = await dueNow(watch, all);
         if (typeof now === "string") return now;
         const still = now.pushes.find(({ id }) => id === to.id);
         return still === undefined ? "over" : noticeFor(still, watch.user, now.news);
       };
-      watch.delivery.send({ first: noticeFor(to, watch.user, due.news), place, again });
+      watch.delivery.send({ first: noticeFor(to, watch.user, due.news), place, news, again });
     }
   }
 
-  /** What is told of, and in which browsers, as it is now. */
-  async function dueNow(watch: Watch, activity: Activity): Promise<Due | "over" | "silent"> {
+  /** The first of what is told of that is still to be told, and in which browsers, as it is now. */
+  async function dueNow(watch: Watch, all: readonly Activity[]): Promise<Due | "over" | "silent"> {
     const { user } = watch;
     if (!port.isOn() || !port.has(user) || subscribers.presence.isActive(user)) return "over";
-    const news = await newsOf(watch, activity);
-    if (typeof news === "string") return news;
-    const pushes = await pushesOf(user);
-    return pushes.ok ? { news, pushes: pushes.value } : unknown(pushes.error);
+    for (const activity of all) {
+      const news = await newsOf(watch, activity);
+      if (news === "over") continue;
+      if (news === "silent") return news;
+      const pushes = await pushesOf(user);
+      return pushes.ok ? { news, pushes: pushes.value } : unknown(pushes.error);
+    }
+    return "over";
   }
 
   /** What is told of, as it is now. "over": it was read, is gone, or is not theirs to read any more. */

@@ -324,6 +324,39 @@ describe("notices to browsers whose page is closed", () => {
     ]);
   });
 
+  it("tell of a mention, whatever comes after it in the place, and of what came before where it is deleted", async () => {
+    const browser = await subscribe(bob, "text", "text");
+    const bodies = () => pushedTo("text").map((one) => read(browser, one).body);
+    await post(ada, "den", "@bob fire!"); // 1
+    await post(ada, "den", "@bob oops");
+    await as(ada)("DELETE", "/rooms/den/messages/2");
+    await arrived("text");
+    await as(bob)("PUT", "/me/notifications/rooms/attic", { level: "all" });
+    await post(ada, "attic", "@bob in the attic");
+    await post(ada, "attic", "what else");
+    await arrived("text", 2);
+    await post(ada, "den", "@bob in a thread", { replyTo: 1 }); // 3
+    await arrived("text", 3);
+    await as(bob)("DELETE", "/rooms/den/threads/1/follow");
+    await post(ada, "den", "@bob in a muted one", { replyTo: 1 }); // 4
+    await post(ada, "den", "what else", { replyTo: 1 });
+    expect(await afterAll(browser, "text")).to.have.length(4);
+    expect(bodies().slice(0, 4)).to.deep.equal([
+      "@bob fire!",
+      "@bob in the attic",
+      "@bob in a thread",
+      "@bob in a muted one",
+    ]);
+    // What waits for a push service, too.
+    service.answers.push({ status: 503 });
+    await post(ada, "last", "@bob no room for it");
+    await arrived("text", 6);
+    await post(ada, "last", "@bob oops");
+    await as(ada)("DELETE", "/rooms/last/messages/3");
+    await arrived("text", 7);
+    expect(bodies().slice(5)).to.deep.equal(["@bob no room for it", "@bob no room for it"]);
+  });
+
   it("are as many as an account may have, of sessions that are there, and named and ended by their person", async () => {
     const other = (
       await fixture.request("POST", "/api/v1/sign-in", { body: { name: "bob", password: "correct horse" } })
@@ -363,8 +396,11 @@ describe("notices to browsers whose page is closed", () => {
       body: { ...createBrowser(`${service.origin}/x`).place, name: "x" },
     });
     expect(refused.body).to.have.nested.property("error.code", "PUSH_OFF");
+    // The account is looked at, as when its node starts.
+    await as(bob)("PUT", `/me/push/${browser.id}`, { content: "text" });
+    await as(bob)("PUT", "/rooms/den/read", { seq: 1 });
     settings.webPush = "on";
-    expect(await afterAll(browser, "text")).to.not.include("@bob turned off");
+    expect(await afterAll(browser, "text")).to.deep.equal([]);
   });
 });
 
