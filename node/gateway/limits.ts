@@ -195,8 +195,11 @@ export const gatewayLimits = {
   pushNewsMax: 8,
   /** Rooms and threads of one person of which such notices wait; one more is left out. */
   pushPlacesMax: 100,
-  /** Notices that wait at a node for push services to take them; one more is left out. */
+  /** Notices of all people that wait at a node for push services to take them, and rooms and threads whose notices are
+   *  not looked into yet; one more of either is left out. */
   pushesWaitingMax: 5_000,
+  /** Notices of all people that a node looks into, or gives to push services, at once; others wait for them. */
+  pushActsMax: 64,
   /** How long a push service keeps a notice for a browser that is off. */
   pushLifeMs: 24 * 3_600_000,
   /** How often a notice is given to a push service that does not answer, or has no room; then it is given up. */

@@ -16,6 +16,7 @@ export interface Notice {
 
 /** A notice, and where it belongs: a newer one of the place replaces it at the push service. */
 interface Delivery {
+  readonly user: string;
   readonly first: Notice;
   readonly place: string;
   /** What may be told of, what matters most first. */
@@ -37,7 +38,7 @@ export const strongest = (
 
 type Outcome = "sent" | "gone" | "refused" | "givenUp" | "replaced" | "dropped" | "over";
 
-/** The queue. */
+/** The queue of a node. */
 export class PushDelivery {
   readonly #port: PushPort;
   readonly #at: {
@@ -47,10 +48,12 @@ export class PushDelivery {
     readonly meter: Meter;
     readonly limits: GatewayLimits;
     /** The push service no longer knows the browser. */
-    readonly gone: (id: string) => void;
+    readonly gone: (user: string, id: string) => void;
   };
   /** By browser and place: the newest of each. */
   readonly #waiting = new Map<string, { readonly news: readonly Activity[]; readonly cancel: () => void }>();
+  readonly #turns: (() => void)[] = [];
+  #acting = 0;
   #stopped = false;
 
   constructor(
@@ -61,7 +64,7 @@ export class PushDelivery {
       readonly log: Log;
       readonly meter: Meter;
       readonly limits: GatewayLimits;
-      readonly gone: (id: string) => void;
+      readonly gone: (user: string, id: string) => void;
     },
   ) {
     this.#port = port;
@@ -70,7 +73,7 @@ export class PushDelivery {
 
   /** Sends it; it takes over what an older one of the place that waits still was to tell of. */
   send(delivery: Delivery): void {
-    const key = `${delivery.first.to.id} ${delivery.place}`;
+    const key = `${delivery.user} ${delivery.first.to.id} ${delivery.place}`;
     const before = this.#waiting.get(key);
     before?.cancel();
     if (before !== undefined) this.#tell("replaced");
@@ -94,10 +97,13 @@ export class PushDelivery {
       this.#tell(outcome);
     };
     const attempt = async (failures: number): Promise<void> => {
-      const notice = failures === 0 && before === undefined ? delivery.first : await delivery.again(news);
-      if (over) return;
-      if (notice === "over") return done("over");
-      const waitMs = notice === "silent" ? 0 : await this.#attempt(notice, delivery.place, done);
+      const waitMs = await this.inTurn(async () => {
+        if (over) return undefined;
+        const isFresh = failures === 0 && before === undefined;
+        const notice = isFresh ? delivery.first : await delivery.again(news);
+        if (over || notice === "over") return done("over");
+        return notice === "silent" ? 0 : this.#attempt(notice, delivery, done);
+      });
       if (over || waitMs === undefined) return;
       if (failures + 1 >= this.#at.limits.pushTriesMax) return done("givenUp");
       cancelPause = this.#at.clock.after(Math.max(waitMs, this.#pauseMs(failures)), () => run(failures + 1));
@@ -109,6 +115,19 @@ export class PushDelivery {
       });
     };
     run(0);
+  }
+
+  /** Acts as one of so many at once; the others wait in their order. */
+  async inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
+    if (this.#acting < this.#at.limits.pushActsMax) this.#acting += 1;
+    else await new Promise<void>((resolve) => this.#turns.push(resolve));
+    try {
+      return await act();
+    } finally {
+      const next = this.#turns.shift();
+      if (next === undefined) this.#acting -= 1;
+      else next();
+    }
   }
 
   stop(): void {
@@ -129,7 +148,7 @@ export class PushDelivery {
   /** Undefined: it is over. Else how long the service wants to be left alone, 0 where it says nothing. */
   async #attempt(
     { to, message, urgent }: Notice,
-    place: string,
+    { place, user }: Delivery,
     done: (outcome: Outcome) => undefined,
   ): Promise<number | undefined> {
     const { limits, log } = this.#at;
@@ -152,7 +171,7 @@ export class PushDelivery {
     const { status, retryAfter } = answer;
     if (status >= 200 && status < 300) return done("sent");
     if (status === 404 || status === 410) {
-      this.#at.gone(to.id);
+      this.#at.gone(user, to.id);
       return done("gone");
     }
     if (status !== 429 && status < 500) {

@@ -35,7 +35,6 @@ interface Watch {
   follows: Following | undefined;
   /** By room, or room and thread. */
   readonly waiting: Map<string, { news: readonly Activity[]; readonly cancel: () => void }>;
-  readonly delivery: PushDelivery;
   cancelRetry: (() => void) | undefined;
   failures: number;
   looking: boolean;
@@ -62,6 +61,11 @@ export function createPush(
     return answer.ok ? ok(answer.value.pushes) : answer;
   };
 
+  const gone = (user: string, id: string): void => void ask("gateway", `user/${user}`, { type: "removePush", id });
+  const delivery = new PushDelivery(port, { ...at, gone });
+  /** Places of all people whose notice waits, or is looked into. */
+  let places = 0;
+
   // --- who is followed -----------------------------------------------------------------------------------------------
 
   function look(user: string): void {
@@ -77,12 +81,10 @@ export function createPush(
   }
 
   function begin(user: string): Watch {
-    const gone = (id: string): void => void ask("gateway", `user/${user}`, { type: "removePush", id });
     const watch: Watch = {
       user,
       follows: undefined,
       waiting: new Map(),
-      delivery: new PushDelivery(port, { ...at, gone }),
       cancelRetry: undefined,
       failures: 0,
       looking: false,
@@ -140,8 +142,8 @@ export function createPush(
     watch.cancelRetry?.();
     watch.follows?.stop();
     for (const { cancel } of watch.waiting.values()) cancel();
+    places -= watch.waiting.size;
     watch.waiting.clear();
-    watch.delivery.stop();
   }
 
   // --- what they are told --------------------------------------------------------------------------------------------
@@ -161,14 +163,18 @@ export function createPush(
     const place = placeOf(activity);
     const known = watch.waiting.get(place);
     if (known !== undefined) return void (known.news = strongest([activity, ...known.news], limits));
-    if (watch.waiting.size >= limits.pushPlacesMax) return meter.count("push", 1, { outcome: "dropped" });
+    if (watch.waiting.size >= limits.pushPlacesMax || places >= limits.pushesWaitingMax)
+      return meter.count("push", 1, { outcome: "dropped" });
     const cancel = clock.after(limits.pushDelayMs, () => {
       const due = watch.waiting.get(place)?.news;
       watch.waiting.delete(place);
-      if (due !== undefined)
-        void push(watch, place, due).catch((error: unknown) => log.error("push.failed", { error: String(error) }));
+      void delivery
+        .inTurn(async () => due && push(watch, place, due))
+        .catch((error: unknown) => log.error("push.failed", { error: String(error) }))
+        .finally(() => (places -= 1));
     });
     watch.waiting.set(place, { news: [activity], cancel });
+    places += 1;
   }
 
   async function push(watch: Watch, place: string, news: readonly Activity[]): Promise<void> {
@@ -181,13 +187,15 @@ export function createPush(
         const still = now.pushes.find(({ id }) => id === to.id);
         return still === undefined ? "over" : noticeFor(still, watch.user, now.news);
       };
-      watch.delivery.send({ first: noticeFor(to, watch.user, due.news), place, news, again });
+      delivery.send({ user: watch.user, first: noticeFor(to, watch.user, due.news), place, news, again });
     }
   }
 
   /** The first of what is told of that is still to be told, and in which browsers, as it is now. */
   async function dueNow(watch: Watch, all: readonly Activity[]): Promise<Due | "over" | "silent"> {
     const { user } = watch;
+    // Else its account is elsewhere, or has no such browser any more.
+    if (watches.get(user) !== watch) return "over";
     if (!port.isOn() || !port.has(user) || subscribers.presence.isActive(user)) return "over";
     for (const activity of all) {
       const news = await newsOf(watch, activity);
@@ -258,6 +266,7 @@ export function createPush(
       stopFollowing();
       stopMoved();
       for (const watch of watches.values()) end(watch);
+      delivery.stop();
     },
   };
 }

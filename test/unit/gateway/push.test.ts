@@ -77,10 +77,11 @@ describe("notices to browsers whose page is closed", () => {
     return all.filter((one) => !isLast(one)).map((one) => read(browser, one).body);
   };
 
-  beforeEach(async () => {
+  const begin = async (limits: object = {}): Promise<void> => {
     service = await startPushService();
     settings = { webPush: "on", publicUrl: "https://chat.example.org" };
     fixture = await startFixture({
+      limits,
       open(peer, { clock, secrets, directory }) {
         rows = () => directory.read("keys/push");
         return { push: openPush({ live: () => settings, machine: { clock }, node: "test", peer, secrets, reach }) };
@@ -92,11 +93,13 @@ describe("notices to browsers whose page is closed", () => {
       await as(ada)("POST", "/rooms", { room, title: `The ${room}`, visibility: "public" });
       await as(bob)("POST", `/rooms/${room}/join`);
     }
-  });
-  afterEach(async () => {
+  };
+  const stop = async (): Promise<void> => {
     await fixture.stop();
     await service.close();
-  });
+  };
+  beforeEach(() => begin());
+  afterEach(stop);
 
   it("are encrypted for the browser, signed with the cluster's key, and say what the person has chosen", async () => {
     const { publicKey } = (await as(bob)("GET", "/me/push")) as PushView;
@@ -309,7 +312,7 @@ describe("notices to browsers whose page is closed", () => {
       await as(bob)("DELETE", `/me/push/${gone.id}`);
       await as(ada)("PATCH", "/rooms/den/messages/2", { text: "@bob second" });
     });
-    await arrived("two", 5);
+    for (const name of ["one", "two"]) await arrived(name, 5);
     await tried("attic", "@bob still", 2, () => as(other.token)("POST", "/sign-out"));
     await arrived("two", 7);
     await afterAll(two, "two");
@@ -355,6 +358,47 @@ describe("notices to browsers whose page is closed", () => {
     await as(ada)("DELETE", "/rooms/last/messages/3");
     await arrived("text", 7);
     expect(bodies().slice(5)).to.deep.equal(["@bob no room for it", "@bob no room for it"]);
+  });
+
+  const twoOfThree = async (limits: object): Promise<Browser> => {
+    await stop();
+    await begin(limits);
+    const cleo = (await fixture.signUp("cleo")).token;
+    await as(cleo)("POST", "/rooms/den/join");
+    const browser = await subscribe(bob, "bob-0", "text");
+    for (const at of [1, 2]) await subscribe(bob, `bob-${at}`);
+    for (const at of [0, 1, 2]) await subscribe(cleo, `cleo-${at}`);
+    service.takesItsTime = true;
+    return browser;
+  };
+  const opened = (count: number): Promise<void> =>
+    until(`${count} are open`, () => void expect(service.open.length).to.be.at.least(count));
+
+  it("that wait are bounded for all people of a node together", async () => {
+    const browser = await twoOfThree({ pushesWaitingMax: 4, pushActsMax: 4 });
+    await post(ada, "den", "@bob");
+    await opened(3);
+    await post(ada, "den", "@cleo");
+    await opened(4);
+    service.takesItsTime = false;
+    for (const answer of service.open) answer();
+    await afterAll(browser, "bob-0");
+    expect(service.pushed.filter(({ path }) => path.startsWith("/cleo"))).to.have.length(1);
+  });
+
+  it("are given to push services a few at once, of all people together", async () => {
+    await twoOfThree({ pushActsMax: 2 });
+    await post(ada, "den", "@bob and @cleo");
+    let most = 0;
+    for (let answered = 0; answered < 6; answered += 1) {
+      await opened(1);
+      // Questions that are answered behind it: without a bound more would be open by then.
+      for (const token of [ada, bob]) await as(token)("GET", "/me/push");
+      most = Math.max(most, service.open.length);
+      service.open.shift()?.();
+    }
+    expect(most).to.be.at.most(2);
+    expect(new Set(service.pushed.map(({ path }) => path)).size).to.equal(6);
   });
 
   it("are as many as an account may have, of sessions that are there, and named and ended by their person", async () => {
