@@ -53,6 +53,28 @@ describe("what a message said before it was edited", function () {
       await person.close();
     });
 
+  it("is shown no more once the message is deleted, or the room keeps nothing", async () => {
+    const person = await fixture.person("ada");
+    const { page } = person;
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "the secret" });
+    await ada.api("PATCH", "/api/v1/rooms/lobby/messages/2", { text: "Nothing said" });
+    await page.goto(`${fixture.node.url}/room/lobby`);
+    const other = page.locator("main article").filter({ hasText: "Nothing said" });
+    await other.getByRole("button", { name: /^Edited/ }).click();
+    await panel(page).getByText("the secret").waitFor();
+    await ada.api("DELETE", "/api/v1/rooms/lobby/messages/2");
+    await panel(page).getByText("The message was deleted").waitFor();
+    expect(await panel(page).locator("article").count()).to.equal(0);
+    await panel(page).getByRole("button", { name: "Close edits" }).click();
+    await edited(page).click();
+    await panel(page).getByText("Lunch at eleven").waitFor();
+    await ada.api("PATCH", "/api/v1/rooms/lobby/rules", { keepsVersions: false });
+    await panel(page).getByText("Nothing of what it said before is kept.").waitFor();
+    expect(await panel(page).locator("article").count()).to.equal(0);
+    await ada.api("PATCH", "/api/v1/rooms/lobby/rules", { keepsVersions: true });
+    await person.close();
+  });
+
   it("is not kept where a moderator says so", async () => {
     const { page } = ada;
     await page.goto(`${fixture.node.url}/room/lobby`);

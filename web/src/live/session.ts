@@ -419,6 +419,9 @@ export class Session {
     } as const;
     if (type in changed)
       void this.#queries.invalidateQueries({ queryKey: [changed[type as keyof typeof changed], room] });
+    // What is forgotten there is not kept here either.
+    if (type === "deleted" || type === "withdrawn" || type === "rulesSet")
+      void this.#queries.resetQueries({ queryKey: ["versions", room] });
   }
 
   agent(agent: string): AgentStore {

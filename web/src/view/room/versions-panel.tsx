@@ -20,23 +20,28 @@ export default function VersionsPanel({
   readonly onClose: () => void;
 }) {
   const message = useShown(store.store, (model: RoomModel) => messageAt(model, seq));
+  const isDeleted = message?.deletedAtMs !== undefined;
   const { data, error } = useQuery({
     queryKey: ["versions", store.room, seq],
     queryFn: () => asked("versions", { room: store.room, seq }),
+    enabled: !isDeleted,
     staleTime: 0,
     retry: false,
   });
-  const versions = data?.versions ?? [];
+  const versions = isDeleted ? [] : (data?.versions ?? []);
   return (
     <Panel title="Edits" onClose={onClose}>
       <div className="panel-body stack" tabIndex={0} role="region" aria-label="What the message said">
-        {error !== null && (
+        {isDeleted && <p className="dim">The message was deleted, and what it said before with it.</p>}
+        {!isDeleted && error !== null && (
           <Note tone="bad">
             <Told text={error.message} />
           </Note>
         )}
-        {data === undefined && error === null && <Loader size="sm" aria-label="Loading" />}
-        {data !== undefined && versions.length === 0 && <p className="dim">Nothing of what it said before is kept.</p>}
+        {!isDeleted && data === undefined && error === null && <Loader size="sm" aria-label="Loading" />}
+        {!isDeleted && data !== undefined && versions.length === 0 && (
+          <p className="dim">Nothing of what it said before is kept.</p>
+        )}
         {versions.length > 0 && message !== undefined && <Version version={presentOf(message)} isPresent />}
         {versions.toReversed().map((version) => (
           <Version key={version.atMs} version={version} />
