@@ -27,7 +27,7 @@ import {
 } from "../../protocols/index.ts";
 import { hasKeyword, keywordTerms, type KeywordTerm } from "../../protocols/telling/keywords.ts";
 import { tell, type ToldMessage } from "../../protocols/telling/index.ts";
-import { told } from "../../protocols/telling/rooms.ts";
+import { told, toldOf } from "../../protocols/telling/rooms.ts";
 import type { Message } from "../../actors/behavior.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { Clock } from "../ports/index.ts";
@@ -133,9 +133,10 @@ async function catchUp(at: CatchUpParts, asker: Asker, all: UserRooms): Promise<
     else if (looked !== "refused") found[place] = looked;
   });
   const looked = found.filter((one) => one !== undefined);
-  const unseen = looked.flatMap(({ room, isWhole }) => (isWhole ? [] : [room.room]));
   const left = Math.max(0, wanted.length - bounds.catchUpRoomsMax);
   const concerns = looked.flatMap((one) => one.concerns).toSorted((one, other) => other.atMs - one.atMs);
+  const beyond = new Set(concerns.slice(bounds.catchUpConcernsMax).map(({ room }) => room));
+  const unseen = looked.flatMap(({ room: { room }, isWhole }) => (isWhole && !beyond.has(room) ? [] : [room]));
   return {
     concerns: concerns.slice(0, bounds.catchUpConcernsMax),
     rooms: looked.map(({ room }) => room).filter(({ unread, mentioned }) => unread > 0 || mentioned),
@@ -182,8 +183,14 @@ async function lookInto(
     const said = (message: RoomMessage): ToldMessage => saidTo(asker, summary, message, followed);
     const lines = await linesOf(read, asker, { summary, said, bounds });
     const inThreads: (MissedThread & { readonly messages: readonly RoomMessage[] })[] = [];
-    for (const thread of threadsToRead(threads).slice(0, bounds.catchUpThreadsMax))
-      inThreads.push(await inThread(read, asker, { thread, room: summary.room, bounds }));
+    const { isMuted } = toldOf(asker.view, summary.room, asker.nowMs);
+    const wanted = threadsToRead(threads).filter(({ own }) => !isMuted || own?.mentioned === true);
+    let isWhole = lines.isWhole && wanted.length <= bounds.catchUpThreadsMax;
+    for (const thread of wanted.slice(0, bounds.catchUpThreadsMax)) {
+      const { isRead, ...found } = await inThread(read, asker, { thread, room: summary.room, said, bounds });
+      isWhole &&= isRead;
+      inThreads.push(found);
+    }
     const concernsOf = (messages: readonly RoomMessage[]): readonly MissedConcern[] =>
       messages.flatMap((message) => {
         const why = whyOf(said(message));
@@ -204,7 +211,7 @@ async function lookInto(
       },
       threads: inThreads.map(({ messages: _messages, ...thread }) => thread),
       concerns: [...concernsOf(lines.looked), ...inThreads.flatMap(({ messages }) => concernsOf(messages))],
-      isWhole: lines.isWhole,
+      isWhole,
     };
   } catch (error) {
     if (!(error instanceof Unread)) throw error;
@@ -261,9 +268,19 @@ const threadsToRead = (threads: readonly RoomThread[]): readonly RoomThread[] =>
 
 async function inThread(
   read: Read,
-  { me, lines }: Asker,
-  { thread, room, bounds }: { readonly thread: RoomThread; readonly room: string; readonly bounds: TellingLimits },
-): Promise<MissedThread & { readonly messages: readonly RoomMessage[] }> {
+  { me, lines, view, nowMs }: Asker,
+  {
+    thread,
+    room,
+    said,
+    bounds,
+  }: {
+    readonly thread: RoomThread;
+    readonly room: string;
+    readonly said: (message: RoomMessage) => ToldMessage;
+    readonly bounds: TellingLimits;
+  },
+): Promise<MissedThread & { readonly messages: readonly RoomMessage[]; readonly isRead: boolean }> {
   const { root, last, own } = thread;
   const { readSeq = 0, unread = 0, mentioned = false } = own ?? {};
   const page = await read<RoomHistory>({
@@ -273,10 +290,14 @@ async function inThread(
     limit: wireLimits.pageEntriesMax,
   });
   const messages = page.messages.filter(
-    (message) => isShown(message) && message.threadOnly === true && message.author !== me,
+    (message) =>
+      isShown(message) &&
+      message.threadOnly === true &&
+      message.author !== me &&
+      tell(view, said(message), nowMs) !== "nothing",
   );
   const shown = messages.slice(0, lines).map((message) => lineOf(message, bounds));
-  return { room, root, readSeq, lastSeq: last.seq, unread, mentioned, lines: shown, messages };
+  return { room, root, readSeq, lastSeq: last.seq, unread, mentioned, lines: shown, messages, isRead: !page.more };
 }
 
 function lineOf(message: RoomMessage, { catchUpTextChars }: TellingLimits): MissedLine {

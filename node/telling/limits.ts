@@ -7,11 +7,13 @@ export const tellingLimits = {
   /** Messages of one room that are looked at for those that concern the person, the newest; a room with more is named
    *  in `unseen`. */
   catchUpLookedMax: 600,
-  /** Threads of one room whose messages are shown, those that were written in last. */
+  /** Threads of one room whose messages are shown, those that were written in last; a room with more is named in
+   *  `unseen`. */
   catchUpThreadsMax: 20,
   /** Threads of one list of all that somebody follows, those that were written in last. */
   followedThreadsMax: 100,
-  /** Messages that concern the person of one answer; of more the newest. */
+  /** Messages that concern the person of one answer; of more the newest, and the rooms of the others are
+   *  named in `unseen`. */
   catchUpConcernsMax: 100,
   /** Characters of a message that are shown; a longer text is cut. */
   catchUpTextChars: 300,

@@ -83,6 +83,37 @@ describe("what somebody has missed", () => {
     expect(attic?.lines.map(({ text }) => text)).to.deep.equal(["hello @bob"]);
   });
 
+  it("says of the threads of a muted room, too, only what mentions them", async () => {
+    await post(bob, "den", "a question");
+    await post(bob, "den", "another");
+    await post(ada, "den", "chatter", { replyTo: 1 });
+    await post(ada, "den", "more chatter", { replyTo: 2 });
+    await post(ada, "den", "@bob in it", { replyTo: 2 });
+    await post(ada, "den", "hello @bob");
+    await as(bob)("PATCH", "/me/sidebar", { muted: ["den"] });
+    const all = await missed(bob);
+    expect(all.threads.map(({ root, lines }) => [root, lines.map(({ text }) => text)])).to.deep.equal([
+      [2, ["@bob in it"]],
+    ]);
+    expect(JSON.stringify(all)).not.to.include("chatter");
+  });
+
+  it("names a room with more threads, or with more that concerns them, than is shown", async () => {
+    await post(bob, "den", "a question");
+    await post(bob, "den", "another");
+    for (const replyTo of [1, 2]) await post(ada, "den", "an answer", { replyTo });
+    await post(ada, "hall", "hello @bob");
+    const { kernel } = fixture;
+    const at = { kernel, clock: fixture.settings.clock, limits: { askTimeoutMs: 5_000 } };
+    const unseen = async (bounds: object) => {
+      const answer = await handleCatchUp({ ...at, bounds })["catchUp.show"]({}, { actor: "user/bob" } as never);
+      return answer.ok && (answer.value as CatchUp).unseen;
+    };
+    expect(await unseen({ catchUpThreadsMax: 1 })).to.deep.equal(["den"]);
+    expect(await unseen({ catchUpConcernsMax: 1 })).to.deep.equal(["den"]);
+    expect(await unseen({})).to.equal(undefined);
+  });
+
   it("has nothing of what was deleted, and of a room that they are in no more", async () => {
     await post(ada, "den", "hello @bob, the secret");
     await post(ada, "attic", "hello @bob");
