@@ -76,6 +76,7 @@ const others: Readonly<Record<string, string>> = {
   "room.uploadPart": "the same",
   "room.uploadDrop": "the same",
   "room.settleFile": "a permission without power",
+  "quarantine.drop": "takes a row off the list whose file the room does not know any more",
   "room.addLink": "a link of a member; the room asks whether they may make one",
   "room.joinByLink": "the hash of a link's secret",
   "room.removeLink": "the same as making one",

@@ -326,7 +326,7 @@ const reasons = {
   ],
   "ends or removes what it names": [
     "room.leave room.remove room.removeLink groups.remove room.unban room.stop room.delete room.closePoll user.unlinkIdentity",
-    "user.removeTotp user.removePasskey user.removeMail user.removePush",
+    "user.removeTotp user.removePasskey user.removeMail user.removePush quarantine.drop",
     "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear claim.release",
     "backup.removeSchedule backup.cancel backup.lift watch.removeRule watch.removePlaybook",
