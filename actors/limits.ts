@@ -145,6 +145,8 @@ export const actorLimits = {
   agentForksMax: 2_048,
   /** Branches that begin at one place of a conversation; one more is refused with `LIMIT_REACHED`. */
   agentSiblingsMax: 32,
+  /** Summaries of branches that are not shown, which an agent keeps for when they are; the oldest goes. */
+  agentSummariesAsideMax: 8,
   /** Runs of an agent that were cancelled and have not ended yet; what the oldest took is not counted when there are
    *  more. */
   agentRunsCancelledMax: 64,

@@ -98,6 +98,8 @@ export interface Life {
   readonly measure?: Measure;
   /** What stands for the turns that the model does not read any more. */
   readonly summary?: ConversationSummary | null;
+  /** The same of paths that were shown before, the newest first. */
+  readonly summariesAside?: readonly ConversationSummary[];
   /** The same for rooms, the one that changed last behind the others. */
   readonly roomSummaries?: readonly RoomSummary[];
   readonly createdAtMs: number;

@@ -147,6 +147,7 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: C
         ...withLife(unbranched(state), ({ jobs }) => ({
           recent: [],
           summary: null,
+          summariesAside: [],
           pictures: [],
           uploads: [],
           jobs: jobs.filter(({ source }) => source.type === "room"),
@@ -178,14 +179,34 @@ function isShown(state: AgentState, life: Life, turn: number): boolean {
 /** Another path is shown. What was summed up is read on, where that path has all of it. */
 export function rebased(state: AgentState, { parent, leaf, fork, recent }: Rebased): AgentState {
   return {
-    ...withLife(state, (life) => ({
-      leaf,
-      forks: withFork(life.forks ?? [], fork),
-      recent: recent ?? life.recent.filter(({ turn }) => turn <= parent),
-      ...((life.summary?.through ?? 0) > parent && { summary: null }),
-    })),
+    ...withLife(state, (life) => {
+      const forks = withFork(life.forks ?? [], fork);
+      return {
+        leaf,
+        forks,
+        recent: recent ?? life.recent.filter(({ turn }) => turn <= parent),
+        ...summariesAt(life, pathTo({ forks, floor: state.turnFloor }, leaf)),
+      };
+    }),
     lastTurn: Math.max(state.lastTurn, fork?.turn ?? 0),
   };
+}
+
+/** The summary that goes furthest on a path, and the others aside. A path to a turn never changes, so one that ends on
+ *  this path is of this path alone. */
+function summariesAt(
+  { summary, summariesAside = [] }: Life,
+  path: ReturnType<typeof pathTo>,
+): Pick<Life, "summary" | "summariesAside"> {
+  const all = [...(summary ? [summary] : []), ...summariesAside];
+  if (all.length === 0) return {};
+  const own = all.filter(({ through }) => hasTurn(path, through));
+  const furthest = own.reduce<(typeof own)[number] | undefined>(
+    (best, one) => (best === undefined || one.through > best.through ? one : best),
+    undefined,
+  );
+  const aside = all.filter((one) => one !== furthest).slice(0, limits.agentSummariesAsideMax);
+  return { summary: furthest ?? null, summariesAside: aside };
 }
 
 const noTurns: readonly ConversationTurn[] = [];

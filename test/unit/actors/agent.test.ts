@@ -376,7 +376,10 @@ describe("an agent's conversation", () => {
     fixture.answer("better");
     expect(lines(fixture).slice(-2)).to.deep.equal(["user: q4, better", "assistant: better"]);
     expect(fixture.ok(ada, helper, { type: "branch", turn: 8 })).to.deep.equal({ leaf: 2 * count });
+    const shown = () => fixture.ok<AgentView>(ada, helper, { type: "describe" }).summary;
+    expect(shown(), "it stands for what it stood for").to.include({ text: "what was said" });
     fixture.crash(helper);
+    expect(shown()).to.include({ text: "what was said" });
     say(fixture, "more");
     expect(read().at(-3)?.content).to.equal(`q${count}`);
     expect(read().every(({ content }) => !content.includes("better"))).to.equal(true);
