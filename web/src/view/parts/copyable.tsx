@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { useCopy } from "./clipboard.ts";
+import "./copyable.css";
 
 /** A text with a button that copies it. */
 export function Copyable({ text, label }: { readonly text: string; readonly label: string }) {

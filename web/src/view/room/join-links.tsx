@@ -2,7 +2,6 @@ import { Button, Loader, NativeSelect } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { RoomLink, RoomLinkMade } from "../../../../protocols/index.ts";
-import { describeDuration } from "../../../../protocols/words/amounts.ts";
 import { notices } from "../../live/index.ts";
 import { asked, call } from "../../wire/index.ts";
 import { Copyable } from "../parts/copyable.tsx";
@@ -19,6 +18,10 @@ const hour = 3_600_000;
 const lives = [hour, 24 * hour, 7 * 24 * hour, 30 * 24 * hour, 90 * 24 * hour];
 const uses = [1, 5, 10, 50, 100, 1_000];
 
+const lifeText = (ms: number): string => {
+  const days = ms / (24 * hour);
+  return days < 1 ? "1 hour" : days === 1 ? "1 day" : `${days} days`;
+};
 const people = (count: number): string => (count === 1 ? "1 person" : `${count.toLocaleString("en")} people`);
 const options = (values: readonly number[], words: (value: number) => string) =>
   values.map((value) => ({ value: String(value), label: words(value) }));
@@ -50,7 +53,7 @@ function Links({ room }: { readonly room: string }) {
     await again();
   };
   return (
-    <>
+    <div className="stack">
       <p className="dim flush">
         Everybody who has the link and an account here can join by it. People without an account make one first, where
         this node lets them. Banned people stay out.
@@ -71,7 +74,7 @@ function Links({ room }: { readonly room: string }) {
       {data === undefined && error === null && <Loader size="sm" aria-label="Loading" />}
       {data?.links.length === 0 && <p className="dim">No link leads into this room now.</p>}
       {data !== undefined && <LinkList links={data.links} onTakeBack={takeBack} />}
-    </>
+    </div>
   );
 }
 
@@ -94,7 +97,7 @@ function MakeLink({ room, onMade }: { readonly room: string; readonly onMade: (l
       />
       <NativeSelect
         label="For how long"
-        data={options(lives, describeDuration)}
+        data={options(lives, lifeText)}
         value={String(terms.lifeMs)}
         onChange={(event) => setTerms({ ...terms, lifeMs: Number(event.currentTarget.value) })}
       />
