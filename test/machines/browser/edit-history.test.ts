@@ -46,6 +46,8 @@ describe("what a message said before it was edited", function () {
       if (name === "desktop") {
         await ada.api("PATCH", "/api/v1/rooms/lobby/messages/1", { text: "Lunch at two" });
         await panel(page).getByText("Lunch at two").waitFor();
+        // What stood there before comes with the next answer of the room.
+        await cards.nth(3).waitFor();
         expect(await cards.count()).to.equal(4);
       }
       await panel(page).getByRole("button", { name: "Close edits" }).click();

@@ -42,7 +42,7 @@ describe("links into a room", function () {
     await ada.page.keyboard.press("Escape");
     await dialog().waitFor({ state: "detached" });
   };
-  const field = (page: Page) => page.getByRole("textbox", { name: "Message The Den" });
+  const field = (page: Page) => page.getByRole("textbox", { name: "Message #The Den" });
 
   it("are made and listed by an owner, and shown once", async () => {
     const address = await make("5 people");
