@@ -48,7 +48,7 @@ describe("text in messages", function () {
     for (const text of [
       "The root $\\sqrt{x^2}$ of it",
       "$$\n\\int_0^1 x\\,dx = \\frac{1}{2}\n$$",
-      "$\\href{https://example.org}{y}_1$ and $\\undefinedword{z}$",
+      "$\\href{example}{y}_1$ and $\\undefinedword{z}$",
       "it costs $5 and $10",
       "$p = 5% of 100\\,x$ but $\\raisebox{5em}{x_1}$",
     ])
