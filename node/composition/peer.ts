@@ -26,7 +26,7 @@ import {
 import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../cluster/exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
-import { directoryLimits, type DirectoryLimits, type Lead } from "../cluster/directory/index.ts";
+import { directoryLimits, type DirectoryLimits, type EtcdLink, type Lead } from "../cluster/directory/index.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -98,6 +98,8 @@ export interface PeerOptions {
   readonly directory: DirectoryPlace | Directory;
   /** It may begin the directory in etcd: it is the first node of a new cluster. */
   readonly founding?: boolean;
+  /** What reaches etcd, where nothing else is said by gRPC. */
+  readonly etcd?: EtcdLink;
   readonly behaviors: readonly AnyBehavior[];
   /** This node's own. */
   readonly engines: Engines;
@@ -381,6 +383,7 @@ export function createPeer(options: PeerOptions): Peer {
     leads: () => controller.wake(),
     ...(limits.directory && { limits: limits.directory }),
     ...(options.decided && { decided: options.decided }),
+    ...(options.etcd && { etcd: options.etcd }),
   });
   const { directory } = placed;
 
