@@ -358,6 +358,9 @@ const searchOf = (
     meter,
   });
 
+/** What its directory is told of, and reached by, where that is not for all nodes. */
+const ofDirectory = ({ decided, etcd }: PeerOptions) => ({ ...(decided && { decided }), ...(etcd && { etcd }) });
+
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
 
@@ -382,8 +385,7 @@ export function createPeer(options: PeerOptions): Peer {
     // It acts as the controller: what died with the leader before it waits for that.
     leads: () => controller.wake(),
     ...(limits.directory && { limits: limits.directory }),
-    ...(options.decided && { decided: options.decided }),
-    ...(options.etcd && { etcd: options.etcd }),
+    ...ofDirectory(options),
   });
   const { directory } = placed;
 
