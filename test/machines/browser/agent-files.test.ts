@@ -42,6 +42,8 @@ describe("files of a room that an agent is asked about in the page", () => {
     const asked = page.waitForEvent("filechooser");
     await composer.getByRole("button", { name: "Attach files" }).press("Enter");
     await (await asked).setFiles([...files]);
+    const attached = composer.getByRole("list", { name: "Files of this message" }).getByRole("listitem");
+    await attached.nth(files.length - 1).waitFor();
     await page.getByRole("textbox", { name: "Message #Tea room" }).fill(words);
     await page.keyboard.press("Enter");
     await page.locator("main article[data-seq]").filter({ hasText: answered }).last().waitFor();
