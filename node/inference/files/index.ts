@@ -9,8 +9,8 @@
  *  Invariant: nothing of a file is in a request whose asker might not fetch the file in that moment.
  *
  *  The text of a file is data. It stands between two marks that it cannot contain (they are a hash of it), and the
- *  model is told in its instructions that what stands there instructs nobody. That is no wall: a model may follow it all
- *  the same. What a model can do with it is bounded by its tools, which reach nothing. */
+ *  model is told in its instructions that what stands there instructs nobody. That is no wall: a model may follow it
+ *  all the same. What a model can do with it is bounded by its tools, which reach nothing. */
 import { createHash } from "node:crypto";
 import {
   cleaned,
