@@ -24,8 +24,7 @@ interface ChildSettings {
   readonly timeoutMs?: number;
 }
 
-/** Starts one of our own programs in a process, with a channel of structured values to it. `flags`: those of its
- *  Node. */
+/** Starts one of our own programs in a process, with a channel of structured values to it. `flags`: of Node. */
 export const forkOurs = (
   program: URL,
   words: readonly string[],
