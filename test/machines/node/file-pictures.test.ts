@@ -39,6 +39,8 @@ function turned(jpeg: Buffer, orientation: number): Buffer {
   return Buffer.concat([jpeg.subarray(0, 2), head, exif, jpeg.subarray(2)]);
 }
 
+const base64 = (words: string): string => Buffer.from(words).toString("base64");
+
 describe("small pictures of files, on a node", function () {
   this.timeout(60_000);
   const held = new Map<string, Buffer>();
@@ -83,7 +85,7 @@ describe("small pictures of files, on a node", function () {
       headers: {
         ...tus,
         "upload-length": String(bytes.length),
-        "upload-metadata": `room ${Buffer.from("lobby").toString("base64")},filename ${Buffer.from(name).toString("base64")}`,
+        "upload-metadata": `room ${base64("lobby")},filename ${base64(name)}`,
       },
     });
     const id = made.headers.get("location")?.split("/").at(-1) ?? "";
