@@ -35,6 +35,7 @@ const quick = {
     roundEveryMs: 2_000,
     spreadDelayMs: 50,
     graceMs: 20_000,
+    fileGraceMs: 20_000,
     callTimeoutMs: 500,
     keepTimeoutMs: 3_000,
     fetchTimeoutMs: 1_500,
