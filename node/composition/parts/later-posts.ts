@@ -5,7 +5,7 @@
  *  From where the person writes was asked when they wrote: nobody is anywhere at the time itself.
  *
  *  A post that is refused here may be in its room already: its account has asked before, and the answer was lost.
- *  So the room is asked under the post's own operation, for which it gives its first answer whatever the question is. */
+ *  So the room is asked under the post's own operation: its first answer comes, whatever the question is. */
 import { failure, mayDo, ok, refused, type ActorId, type Result } from "../../../protocols/index.ts";
 import type { ClusterRoles } from "../../cluster/facts/roles.ts";
 import type { MembershipPart } from "../../cluster/membership/index.ts";

@@ -7,6 +7,7 @@ import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../
 import type { Membership, NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import {
   failure,
+  holderOf,
   ok,
   ownSlot,
   refused,
@@ -225,6 +226,22 @@ export class FilesFixture extends Fixture {
     return this.holders
       .recordsOf(lobby, "striped/")
       .map(([, value]) => value as ReturnType<FilesFixture["stripes"]>[number]);
+  }
+
+  /** Holders of a stripe that do not keep it for the room without an end. */
+  unsureOf({ id, group, shards }: StripeRef): readonly ActorId[] {
+    return shards
+      .map(({ index }) => holderOf(group, index))
+      .filter(
+        (holder) =>
+          !this.holders
+            .inventory(holder)
+            .some(
+              ({ stripe, references }) =>
+                stripe.id === id &&
+                references.some(({ owner, expiresAtMs }) => owner === lobby && expiresAtMs === undefined),
+            ),
+      );
   }
 
   /** Nodes that have a copy of a part on their disks. */
