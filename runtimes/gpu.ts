@@ -6,9 +6,12 @@ import { forkOurs } from "./children.ts";
 import { hostVariables } from "./host/variables.ts";
 import { runtimeLimits } from "./limits.ts";
 
-/** What one interface to graphics cards (`cuda`, `vulkan`, `metal`) offers. */
+/** An interface to graphics cards. */
+export type GpuKind = "cuda" | "vulkan" | "metal";
+
+/** What one interface to graphics cards offers. */
 export interface GpuInterface {
-  readonly kind: string;
+  readonly kind: GpuKind;
   /** Each card by its name. */
   readonly cards: readonly string[];
   /** Of all cards together. */

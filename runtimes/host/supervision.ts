@@ -25,3 +25,18 @@ export function isSilent(missedBeats: number, up: boolean): boolean {
  *  address that is none. */
 export const isOwnFault = (how: string): boolean =>
   /^(?:SIG(?:ABRT|SEGV|BUS|ILL|FPE|TRAP|SYS)|exit code [1-9]\d*)$/.test(how);
+
+/** Frames of a stack that native code prints when it ends: they say where, and nothing to people. */
+const isFrame = (line: string): boolean => /\[0x[0-9a-f]+\]$/u.test(line);
+const reasonLines = 3;
+const reasonCharsMax = 300;
+
+/** Why a process ended, by the end of what it printed: its last lines without stacks and places of source files. Empty:
+ *  it said nothing. */
+export function reasonIn(printed: string): string {
+  const lines = printed
+    .split("\n")
+    .map((line) => line.trim().replace(/^\/\S*\/(?=[^/\s]+:\d+: )/u, ""))
+    .filter((line) => line !== "" && !isFrame(line));
+  return [...new Set(lines.slice(-reasonLines))].join("; ").slice(0, reasonCharsMax);
+}
