@@ -30,6 +30,7 @@ describe("the supervision of the inference host", () => {
       "/srv/bins/linux-x64-cuda/libggml-base.so(+0x1c8eb)[0x7fe47802e8eb]",
       "/srv/bins/linux-x64-cuda/libggml-base.so(ggml_abort+0x152)[0x7fe47802ef42]",
       "CUDA error: the provided PTX was compiled with an unsupported toolchain.",
+      "  current device: 0, in function ggml_cuda_kernel_can_use_pdl at /home/runner/llama.cpp/common.cuh:1679",
       "node[0x1a0c97e]",
       "/lib/x86_64-linux-gnu/libc.so.6(+0x129ecc)[0x7fe47ab29ecc]",
       "",
@@ -37,6 +38,7 @@ describe("the supervision of the inference host", () => {
     expect(reasonIn(printed)).to.equal(
       "ggml-cuda.cu:108: CUDA error; CUDA error: the provided PTX was compiled with an unsupported toolchain.",
     );
+    expect(reasonIn("3265f1a]\nit was\nnothing of note\n")).to.equal("it was; nothing of note");
     expect(reasonIn("")).to.equal("");
     expect(reasonIn("a\n".repeat(1_000) + "b".repeat(1_000))).to.have.lengthOf(300);
   });
