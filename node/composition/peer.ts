@@ -26,7 +26,7 @@ import {
 import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../cluster/exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
-import { directoryLimits, type DirectoryLimits, type Lead } from "../cluster/directory/index.ts";
+import { directoryLimits, type DirectoryLimits, type EtcdLink, type Lead } from "../cluster/directory/index.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -71,9 +71,11 @@ import {
   type RoutingPart,
 } from "../routing/index.ts";
 import type { RouteLimits } from "../inference/routes/index.ts";
+import type { PublishedTap } from "../previews/index.ts";
 import { createSearch, type Index, type Search } from "../search/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/facts/slot-table.ts";
 import { advertise, type CallLimits, type Calls, type ReadAttachment } from "../inference/calls/index.ts";
+import type { FileReadingPorts } from "../inference/files/index.ts";
 import type { ModelCalls } from "../inference/index.ts";
 import type { Quality, QualityFile } from "../inference/quality/index.ts";
 import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
@@ -98,11 +100,15 @@ export interface PeerOptions {
   readonly directory: DirectoryPlace | Directory;
   /** It may begin the directory in etcd: it is the first node of a new cluster. */
   readonly founding?: boolean;
+  /** What reaches etcd, where nothing else is said by gRPC. */
+  readonly etcd?: EtcdLink;
   readonly behaviors: readonly AnyBehavior[];
   /** This node's own. */
   readonly engines: Engines;
   /** The bytes of what agents show to models, or let them hear. Without it there are none. */
   readonly attachment?: ReadAttachment;
+  /** Bytes of rooms' files, for models. Absent: models are shown none. */
+  readonly fileBytes?: FileReadingPorts["bytes"];
   /** What becomes of files that nobody can scan. Absent: they are let through. */
   readonly files?: () => FileSettings;
   readonly clock: Clock;
@@ -199,6 +205,8 @@ export interface Peer extends Omit<ClusterFacts, "identityRule"> {
   readonly explainRoute: ModelCalls["explainRoute"];
   /** Accounts that come up here and have somebody to tell while away. */
   readonly pushCalls: PushCalls;
+  /** What actors of this node publish. */
+  readonly published: PublishedTap;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** The leader of a replicated directory, as far as is known. */
@@ -356,6 +364,9 @@ const searchOf = (
     meter,
   });
 
+/** What its directory is told of, and reached by, where that is not for all nodes. */
+const ofDirectory = ({ decided, etcd }: PeerOptions) => ({ ...(decided && { decided }), ...(etcd && { etcd }) });
+
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
 
@@ -380,7 +391,7 @@ export function createPeer(options: PeerOptions): Peer {
     // It acts as the controller: what died with the leader before it waits for that.
     leads: () => controller.wake(),
     ...(limits.directory && { limits: limits.directory }),
-    ...(options.decided && { decided: options.decided }),
+    ...ofDirectory(options),
   });
   const { directory } = placed;
 
@@ -463,7 +474,7 @@ export function createPeer(options: PeerOptions): Peer {
       return work.filter((slot) => ownsSlot(table, node, slot));
     },
     ...models.ofKernel,
-    publisher: models.ofPeer.pushCalls.over(routing.hub),
+    publisher: models.ofPeer.published.over(models.ofPeer.pushCalls.over(routing.hub)),
     ...world,
     ...(limits.kernel && { limits: limits.kernel }),
   });
@@ -592,6 +603,7 @@ export function createPeer(options: PeerOptions): Peer {
       replication.stop();
       routing.stop();
       calls.stop();
+      models.files.stop();
       membership.stop();
       table.stop();
       watched.stop();
