@@ -14,7 +14,6 @@ import type {
   Result,
 } from "../protocols/index.ts";
 import { runtimeLimits } from "./limits.ts";
-import type { GpuKind } from "./gpu.ts";
 import type { Machine } from "./machine.ts";
 import type { Endpoint } from "./remote/endpoint.ts";
 
@@ -23,6 +22,9 @@ export interface Running {
   /** Asks for the end: `answered` follows within one token. Safe to call at any time, again too. */
   cancel(): void;
 }
+
+/** An interface to graphics cards. */
+export type GpuKind = "cuda" | "vulkan" | "metal";
 
 /** A model as configured. */
 export interface ModelSpec {

@@ -1,11 +1,12 @@
-/** Whether graphics cards can run models, by a short run of one: a driver that is found may be too old for this build of
- *  llama.cpp. */
+/** Whether graphics cards can run models, by a short run of one: a driver that is found may be too old for the build of
+ *  llama.cpp that is installed. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { modelSpec } from "./adapters.ts";
 import type { RuntimeClock } from "./environment.ts";
-import type { Gpus, GpuKind } from "./gpu.ts";
+import type { GpuKind } from "./adapter.ts";
+import type { Gpus } from "./gpu.ts";
 import { withAdvice } from "./host/devices.ts";
 import { tryModel } from "./host/trial.ts";
 import { causeOf } from "./resident.ts";

@@ -2,12 +2,10 @@
  *  along. */
 import { readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
+import type { GpuKind } from "./adapter.ts";
 import { forkOurs } from "./children.ts";
 import { hostVariables } from "./host/variables.ts";
 import { runtimeLimits } from "./limits.ts";
-
-/** An interface to graphics cards. */
-export type GpuKind = "cuda" | "vulkan" | "metal";
 
 /** What one interface to graphics cards offers. */
 export interface GpuInterface {

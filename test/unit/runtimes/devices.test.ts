@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { failure } from "../../../protocols/errors.ts";
-import type { GpuKind, Gpus } from "../../../runtimes/gpu.ts";
+import type { GpuKind } from "../../../runtimes/adapter.ts";
+import type { Gpus } from "../../../runtimes/gpu.ts";
 import { Devices, withAdvice } from "../../../runtimes/host/devices.ts";
 
 const card = (kind: GpuKind) => ({ kind, cards: ["A"], memoryBytes: 8, freeBytes: 8 });
@@ -19,7 +20,7 @@ describe("the devices of a model", () => {
     expect(await unasked.of({ name: "m", adapter: "llama", path: "m.gguf" })).to.deep.equal([false]);
   });
 
-  it("are not tried again where one failed, and the model says why it is not there, until it is tried anew", async () => {
+  it("are not tried again where one failed, and the model says why, until it is tried anew", async () => {
     const devices = devicesWith(found("cuda", "vulkan"));
     expect(devices.failed("m", "cuda", fault("no toolchain"))).to.equal("cuda cannot run it: no toolchain");
     expect(await devices.of(spec)).to.deep.equal(["vulkan", false]);
