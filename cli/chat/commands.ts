@@ -73,6 +73,12 @@ export const commands = {
   unlink: row("NUMBER", "", "take back the link that /links lists under this number"),
   posting: row("WHO", "", "set who posts here: members, threads (members answer in threads) or moderators"),
   keepedits: row("yes|no", "", "say whether members of this room can read what edited messages said before"),
+  agentrules: row(
+    "turns|tokens N",
+    "",
+    "set how often agents of this room call each other without a person, or what they take in a day; 0: not at all, " +
+      "without limit",
+  ),
   slow: row("SECONDS", "", "set how long members wait between two messages; 0: not at all"),
   history: row("", "[COUNT]", "older messages"),
   show: row("N", "", "the messages around message N"),
@@ -89,7 +95,11 @@ export const commands = {
   unread: row("N", "", "mark message N and all later ones as unread"),
   agents: row("", "", "your agents"),
   agent: row("NAME", "[PERSONA]", "talk to your agent; with a persona, create it first"),
-  stop: row("", "[N]", "stop the answer that you wait for; in a room, the answer to message N; Ctrl-C does the same"),
+  stop: row(
+    "",
+    "[N|all]",
+    "stop the answer that you wait for; in a room, the answer to message N, or all of all agents; Ctrl-C stops yours",
+  ),
   regenerate: row("", "", "write the last answer again; the old one stays as a branch"),
   resend: row("", "TEXT", "say your last message to the agent in other words; the old one stays as a branch"),
   branches: row("", "", "the branches of this conversation, by numbers"),

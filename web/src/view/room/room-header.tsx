@@ -17,6 +17,7 @@ import { useSidebar } from "../parts/lists.ts";
 import { LeaveRoom, useLeave } from "./leave-room.tsx";
 
 // Loaded when a moderator first asks for them.
+const RoomAgents = lazy(() => import("./room-agents.tsx"));
 const RoomRules = lazy(() => import("./room-rules.tsx"));
 const RoomNotifications = lazy(() => import("./room-notifications.tsx"));
 const JoinLinks = lazy(() => import("./join-links.tsx"));
@@ -36,7 +37,7 @@ export function RoomHeader(props: {
   readonly onPanel: (panel?: Panel) => void;
 }) {
   const { view, title, other } = props;
-  const [open, setOpen] = useState<"title" | "rules" | "bans" | "links" | "leave" | "notifications">();
+  const [open, setOpen] = useState<"title" | "rules" | "agents" | "bans" | "links" | "leave" | "notifications">();
   const isArchived = view.archived === true;
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
@@ -109,6 +110,12 @@ export function RoomHeader(props: {
                 </Menu.Item>
                 <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("rules")}>
                   Who posts here
+                </Menu.Item>
+                <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => setOpen("agents")}>
+                  Agents …
+                </Menu.Item>
+                <Menu.Item leftSection={<Icon name="stop" size={16} />} onClick={() => void stopAll(props.store)}>
+                  Stop all agents
                 </Menu.Item>
               </>
             )}
@@ -197,6 +204,15 @@ function OwnerItems({
   );
 }
 
+/** Stops what agents write in the room, and says what came of it. */
+async function stopAll(store: RoomStore): Promise<void> {
+  const result = await store.change("stopAgents", {});
+  if (!result.ok) return;
+  const { stopped } = result.value;
+  const says = stopped === 1 ? "One answer is stopped." : `${stopped} answers are stopped.`;
+  notices.show(stopped === 0 ? "No agent was writing here." : says);
+}
+
 /** Those that are loaded when somebody first opens them. */
 function LateDialogs(props: {
   readonly open: string | undefined;
@@ -207,6 +223,7 @@ function LateDialogs(props: {
   const { open, view, store, onClose } = props;
   return (
     <Suspense>
+      {open === "agents" && <RoomAgents view={view} store={store} opened onClose={onClose} />}
       {open === "rules" && <RoomRules view={view} store={store} opened onClose={onClose} />}
       {open === "notifications" && <RoomNotifications room={view.room} opened onClose={onClose} />}
       {open === "links" && <JoinLinks room={view.room} opened onClose={onClose} />}
