@@ -8,8 +8,8 @@
  *  Invariants:
  *
  *  - Between two messages of people agents call each other `turns` times at most.
- *  - Nobody is called once the tokens of a day are used up, and only `roomBudgetOwedMax` answers are owed at a time in a
- *    room with a budget: so it is exceeded by what these take, and no more.
+ *  - Nobody is called once the tokens of a day are used up, and only `roomBudgetOwedMax` answers are owed at a time in
+ *    a room with a budget: so it is exceeded by what these take, and no more.
  *  - What was owed when everything was stopped calls nobody, whenever it comes.
  *
  *  How many turns were taken and what they took is state of the room; a node of the version before that writes the

@@ -210,7 +210,7 @@ function reasonOf(code: ErrorCode, waiting: number | undefined): string {
     case "LIMIT_REACHED":
       return "the agents have had their turns here: a person has to go on.";
     case "QUOTA_EXCEEDED":
-      return "the agents of this room have used up their tokens of today. They begin anew at midnight (UTC).";
+      return "the agents of this room have used up their tokens for today. There are more tomorrow (UTC).";
     case "ACTOR_CRASHED":
       return "I failed on this message.";
     default:

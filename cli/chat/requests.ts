@@ -94,6 +94,14 @@ function madeOpen(said: string, inRoom: (asked: Request) => Request | Wrong): Re
 const saidInstead = (text: string, parent: number | undefined): Request =>
   request("agent.say", { text: cleaned(text, "lines"), ...(parent !== undefined && { parent }) });
 
+/** Nothing: the answer that is awaited; a number of a message; `all`. */
+function stopped(said: string, awaited: number | undefined): Request | Wrong {
+  if (said === "all") return request("room.stopAgents", {});
+  if (said !== "") return onNumber(said, (seq) => request("room.stop", { seq }));
+  const none = "Nobody is answering you here. /stop N stops the answer to message N.";
+  return awaited === undefined ? { wrong: none } : request("room.stop", { seq: awaited });
+}
+
 /** `turns N`, `tokens N`. */
 function agentRuled(what: string, count: string, inRoom: (asked: Request) => Request | Wrong): Request | Wrong {
   if (!/^\d{1,12}$/.test(count)) return { wrong: "Say turns or tokens, and a number: /agentrules turns 4." };
@@ -188,11 +196,7 @@ export function requestOf(
       return agentRuled(first, second, inRoom);
     case "stop": {
       if (here.place?.kind !== "room") return withAgent(request("agent.stop", {}));
-      if (rest === "all") return request("room.stopAgents", {});
-      if (rest !== "") return onNumber(rest, (seq) => request("room.stop", { seq }));
-      const seq = here.awaited();
-      const none = "Nobody is answering you here. /stop N stops the answer to message N.";
-      return seq === undefined ? { wrong: none } : request("room.stop", { seq });
+      return stopped(rest, here.awaited());
     }
     case "resend":
     case "regenerate":

@@ -96,7 +96,7 @@ function Rules({ view, store, known, onDone }: Props & { readonly known: Known; 
       />
       <TextInput
         label="Tokens in a day"
-        description="Of all answers together; it begins anew at midnight (UTC). Without a number there is no limit."
+        description="All answers together, from midnight to midnight (UTC). Without a number there is no limit."
         inputMode="numeric"
         value={tokens}
         onChange={(event) => setTokens(event.currentTarget.value)}

@@ -103,22 +103,7 @@ export function RoomHeader(props: {
         <OwnItems room={view.room} onPanel={props.onPanel} onNotifications={() => setOpen("notifications")} />
         {other === undefined && (
           <>
-            {props.canChange && !isArchived && (
-              <>
-                <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => setOpen("title")}>
-                  Title and topic
-                </Menu.Item>
-                <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("rules")}>
-                  Who posts here
-                </Menu.Item>
-                <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => setOpen("agents")}>
-                  Agents …
-                </Menu.Item>
-                <Menu.Item leftSection={<Icon name="stop" size={16} />} onClick={() => void stopAll(props.store)}>
-                  Stop all agents
-                </Menu.Item>
-              </>
-            )}
+            {props.canChange && !isArchived && <ModeratorItems store={props.store} onOpen={setOpen} />}
             <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => props.onPanel("members")}>
               Members and invitations
             </Menu.Item>
@@ -199,6 +184,32 @@ function OwnerItems({
       )}
       <Menu.Item leftSection={<Icon name="archive" size={16} />} onClick={() => void archive()}>
         {isArchived ? "Bring the room back" : "Archive the room …"}
+      </Menu.Item>
+    </>
+  );
+}
+
+/** What moderators do with a room that is not archived. */
+function ModeratorItems({
+  store,
+  onOpen,
+}: {
+  readonly store: RoomStore;
+  readonly onOpen: (what: "title" | "rules" | "agents") => void;
+}) {
+  return (
+    <>
+      <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => onOpen("title")}>
+        Title and topic
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => onOpen("rules")}>
+        Who posts here
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => onOpen("agents")}>
+        Agents …
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name="stop" size={16} />} onClick={() => void stopAll(store)}>
+        Stop all agents
       </Menu.Item>
     </>
   );
