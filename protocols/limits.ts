@@ -248,6 +248,8 @@ export const wireLimits = {
   agentTurnsMax: 20,
   /** Agents of a room that answer otherwise than by everybody's mention. */
   agentModesMax: 64,
+  /** People of a direct conversation of several, the one who begins it included; a larger one is a room. */
+  groupPeopleMax: 20,
   /** Characters that say what is in a picture. */
   pictureTextCharsMax: 300,
   /** Pinning one more is refused with `LIMIT_REACHED`. */

@@ -129,12 +129,13 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
 }
 
 /** The settings of a room that are not as they are by themselves. */
-export const rulesOf = ({ archived, posting, slowMs, keepsVersions, agentRules }: RoomSettings) => ({
+export const rulesOf = ({ archived, posting, slowMs, keepsVersions, agentRules, people }: RoomSettings) => ({
   ...(archived && { archived }),
   ...(posting && { posting }),
   ...(slowMs && { slowMs }),
   ...(keepsVersions === false && { keepsVersions }),
   ...(agentRules && { agentRules }),
+  ...(people && { people }),
 });
 
 function created(view: RoomView, by: string): Room {

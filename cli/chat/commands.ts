@@ -29,7 +29,11 @@ export const commands = {
   join: row("ROOM", "", "go to a room, by its name or a link into it; you join it if you are not a member"),
   create: row("ROOM", "[TITLE]", "create a public room and go there"),
   leave: row("", "[NAME]", "leave this room; its last owner names the next owner"),
-  direct: row("", "NAME", "open a direct conversation with one person, by the name you see or the account"),
+  direct: row(
+    "",
+    "NAME",
+    "open a direct conversation with one person, by the name you see or the account; with several: accounts with commas",
+  ),
   invite: row("", "NAME", "add a person, by the name you see or the account, or an agent (ada.helper)"),
   reply: row("N", "TEXT", "answer message N in its thread"),
   also: row("N", "TEXT", "answer message N in its thread and in the room"),

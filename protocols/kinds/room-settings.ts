@@ -12,6 +12,7 @@ const settingNames = [
   "slowMs",
   "keepsVersions",
   "agentRules",
+  "people",
   "pins",
 ] as const satisfies readonly (keyof RoomView)[];
 

@@ -153,6 +153,10 @@ export const roomCommands = {
       visibility: Type.Optional(visibility),
       /** Direct rooms only: the other person. */
       with: Type.Optional(principal),
+      /** Direct rooms only, in place of `with`: the other people, of whom the room is. */
+      people: Type.Optional(
+        Type.Array(principal, { minItems: 2, maxItems: limits.groupPeopleMax - 1, uniqueItems: true }),
+      ),
     },
     result: view,
     from: ["client"],
@@ -727,6 +731,8 @@ export interface RoomView {
   readonly keepsVersions?: boolean;
   /** Absent: agents answer everybody's mentions, never each other's, and without a budget. */
   readonly agentRules?: AgentRules;
+  /** Of a direct conversation of several: the people of whom it is, those who have left included. */
+  readonly people?: readonly string[];
 }
 
 /** Answer to `agents`. */

@@ -61,7 +61,11 @@ export function RoomHeader(props: {
     <header className="header">
       <MenuButton />
       {other === undefined ? (
-        <Openness isPrivate={view.visibility === "private"} />
+        view.visibility === "direct" ? (
+          <Icon name="people" />
+        ) : (
+          <Openness isPrivate={view.visibility === "private"} />
+        )
       ) : (
         <Face principal={`user/${other}`} label={title} size={32} />
       )}
@@ -112,6 +116,7 @@ export function RoomHeader(props: {
                 Bans
               </Menu.Item>
             )}
+            {view.visibility === "direct" && <GroupItem store={props.store} />}
             <OwnerItems view={view} title={title} store={props.store} onLinks={() => setOpen("links")} />
             <Menu.Item
               className="grave"
@@ -188,6 +193,32 @@ function OwnerItems({
     </>
   );
 }
+
+/** A conversation of several people becomes a room. */
+function GroupItem({ store }: { readonly store: RoomStore }) {
+  const { ask } = useDialogs();
+  const make = async () => {
+    if (!(await ask(makingRoom))) return;
+    const result = await store.change("setVisibility", { visibility: "private" });
+    if (result.ok) notices.show("It is a private room now, and you own it.");
+  };
+  return (
+    <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => void make()}>
+      Make a room of it …
+    </Menu.Item>
+  );
+}
+
+const makingRoom = {
+  title: "Make a room of this conversation?",
+  body: (
+    <p>
+      It becomes a private room that you own: you can give it a name and invite more people. What was said stays, and
+      people whom you invite can read it.
+    </p>
+  ),
+  action: "Make a room",
+} as const;
 
 /** What moderators do with a room that is not archived. */
 function ModeratorItems({
