@@ -22,7 +22,7 @@ describe("a direct conversation of several people, in the page", () => {
     const dialog = page.getByRole("dialog");
     await dialog.getByRole("button", { name: "Several people" }).click();
     for (const name of ["bob", "cleo"]) {
-      await dialog.getByRole("textbox").fill(name);
+      await dialog.getByRole("combobox", { name: "Search people" }).fill(name);
       await dialog.getByRole("option").filter({ hasText: name }).first().click();
       await dialog.getByRole("button", { name: new RegExp(`^Remove .*${name}`, "i") }).waitFor();
     }
