@@ -151,6 +151,14 @@ export const wireLimits = {
   reasonCharsMax: 200,
   /** Creating one more is refused with `LIMIT_REACHED`. */
   agentsPerUserMax: 50,
+  /** Conversations with one agent beside the first; opening one more is refused with `LIMIT_REACHED`. */
+  agentConversationsMax: 200,
+  /** A longer title of a conversation is refused with `BAD_REQUEST`. */
+  conversationTitleCharsMax: 80,
+  /** The same of its folder and its tags. */
+  conversationLabelCharsMax: 40,
+  /** Tags of one conversation; more are refused with `BAD_REQUEST`. */
+  conversationTagsMax: 8,
   /** Signing in once more ends the oldest session. */
   sessionsPerUserMax: 32,
   /** The last use of a session or API key is noted when the last note is older. */

@@ -41,6 +41,12 @@ export function settingsOf(state: unknown): Pick<Life, "persona" | "model" | "sa
   return { persona, model, sampling, ...(tools !== undefined && { tools }) };
 }
 
+/** What a state has of a conversation beside its turns: how it was called, and its own model. */
+export function namedIn(state: unknown): { readonly title?: string; readonly model?: string } {
+  const { title = "", ownModel = false, model = "" } = (state as AgentState | undefined)?.life ?? {};
+  return { ...(title !== "" && { title }), ...(ownModel && model !== "" && { model }) };
+}
+
 /** What the node asks that recalls. Errors: BAD_REQUEST, NOT_FOUND. */
 export function recalled(
   state: AgentState,

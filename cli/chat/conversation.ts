@@ -25,6 +25,7 @@ import { linkNews, type LinkAt } from "./link-news.ts";
 import { listGroups, listVersions } from "./lists.ts";
 import { isOfLinks, Links, wayIn } from "./links.ts";
 import { describeRules, notifyOf } from "./notify.ts";
+import { isOfConversations, runConversations } from "./conversations.ts";
 import { runBranches } from "./branches.ts";
 import { isOwn } from "./own.ts";
 import { createPrinter, type Printer } from "./printer.ts";
@@ -420,6 +421,10 @@ export function createConversation(options: ConversationOptions): Conversation {
     if (isOfLinks(line.name)) {
       const room = visit?.place.kind === "room" ? visit.place.key : undefined;
       return cameTo(await links.run(line.name, line, room));
+    }
+    if (isOfConversations(line.name, visit?.place)) {
+      const came = await runConversations(line.name, line, { client, place: visit?.place, printer, goTo });
+      return "went" in came ? came.went : cameTo(came);
     }
     const [first = ""] = line.words;
     switch (line.name) {

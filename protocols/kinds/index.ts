@@ -16,6 +16,7 @@ import { userCommands } from "./user.ts";
 import { watchCommands } from "../admin/watch.ts";
 
 export * from "./agent.ts";
+export * from "./agent-conversations.ts";
 export * from "./backup.ts";
 export * from "./catalog.ts";
 export * from "./claim.ts";

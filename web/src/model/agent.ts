@@ -1,4 +1,5 @@
 import type {
+  AgentConversation,
   AgentEvent,
   AgentHistory,
   AgentSignal,
@@ -43,6 +44,8 @@ export interface AgentModel {
   readonly turns: readonly ConversationTurn[];
   /** What there is beside them. */
   readonly branches: Branches;
+  /** Of an agent: its conversations. Absent: there is the first alone. */
+  readonly conversations?: readonly AgentConversation[];
   /** False once a page of history came back as the last one. */
   readonly older: boolean;
   /** Absent: this page reads the path that is shown. */
@@ -93,7 +96,7 @@ export const emptyAgent: AgentModel = {
 export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
   switch (input.type) {
     case "state": {
-      const { conversation, draft, waiting, branches, ...view } = input.state;
+      const { conversation, draft, waiting, branches, conversations, ...view } = input.state;
       const last = Math.max(
         0,
         conversation.at(-1)?.turn ?? 0,
@@ -107,6 +110,7 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
         view,
         turns: conversation,
         branches: branches ?? { forks: [], leaf: last, floor: 0, last },
+        ...(conversations && { conversations }),
         older: (conversation[0]?.turn ?? 1) > 1,
         draft: draft === undefined ? undefined : { ...draft, rounds: draft.rounds ?? [], attempt: 1 },
         behind: waiting?.[0],
@@ -218,7 +222,7 @@ function settle(agent: AgentModel): AgentModel {
 function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
   switch (event.type) {
     case "updated":
-      return { ...agent, view: event.view };
+      return { ...agent, view: event.view, ...listedAfter(agent, event) };
     case "said": {
       const answer = event.turn.turn + 1;
       const branches = { ...agent.branches, leaf: answer, last: answer };
@@ -261,6 +265,19 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
     case "deleted":
       return { ...agent, status: "deleted", draft: undefined };
   }
+}
+
+/** The list of conversations, the one that was used last first. */
+function listedAfter(
+  { conversations }: AgentModel,
+  { listed, unlisted }: Extract<AgentEvent, { type: "updated" }>,
+): Pick<AgentModel, "conversations"> {
+  if (listed === undefined && unlisted === undefined) return {};
+  const others = (conversations ?? []).filter(({ number }) => number !== (listed?.number ?? unlisted));
+  const all = listed === undefined ? others : [listed, ...others];
+  return {
+    conversations: all.toSorted((one, other) => other.usedAtMs - one.usedAtMs || other.number - one.number),
+  };
 }
 
 /** Another path is shown. One that is new begins where this page has it; of another one the newest turns are loaded. */

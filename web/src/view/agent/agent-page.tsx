@@ -2,6 +2,7 @@ import { Loader, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import type { AgentView, ConversationSummary, ModelInfo } from "../../../../protocols/index.ts";
+import { agentOfKey } from "../../../../protocols/answering/conversation-key.ts";
 import { explain, useLink, useSession, useShown, type AgentStore } from "../../live/index.ts";
 import { agentLabel, isWriting, readHere, stageOf, type AgentModel } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
@@ -15,10 +16,12 @@ import { Actions } from "../parts/layers.tsx";
 import { AttachButton, AttachmentList, useAttachments } from "./attachments.tsx";
 import { SoundButtons, SoundList, useSounds } from "./sounds.tsx";
 import { AgentSettings } from "./agent-settings.tsx";
+import { useConversation, useOpenConversation } from "./conversations.ts";
 import { AnswerRow, PendingSayRow, SummaryRow, TurnRow } from "./turn-rows.tsx";
 import "./agent.css";
 
 const BranchesPanel = lazy(() => import("./branches-panel.tsx"));
+const ConversationsPanel = lazy(() => import("./conversations-panel.tsx"));
 
 const route = getRouteApi("/agent/$agent");
 
@@ -38,7 +41,9 @@ export function AgentPage() {
       </header>
       <div className="empty">
         {status === "loading" && <Loader aria-label="Loading the conversation" />}
-        {status === "deleted" && <h2>This agent was deleted</h2>}
+        {status === "deleted" && (
+          <h2>{agentOfKey(agent) === agent ? "This agent was deleted" : "This conversation was deleted"}</h2>
+        )}
         {refusal !== undefined && (
           <>
             <h2>This agent cannot be shown</h2>
@@ -280,7 +285,7 @@ function LookNote({ store, isAnswering }: { readonly store: AgentStore; readonly
   );
 }
 
-type PanelName = "settings" | "branches";
+type PanelName = "settings" | "branches" | "conversations";
 
 /** What is open beside the conversation. */
 function AgentPanel({
@@ -295,12 +300,25 @@ function AgentPanel({
   readonly onClose: () => void;
 }) {
   if (panel === undefined) return null;
-  if (panel === "settings") return <AgentSettings key={store.agent} store={store} {...props} />;
+  if (panel === "settings") return <OfAgent key={store.agent} store={store} {...props} />;
   return (
     <Suspense>
-      <BranchesPanel store={store} onClose={props.onClose} />
+      {panel === "branches" ? (
+        <BranchesPanel store={store} onClose={props.onClose} />
+      ) : (
+        <ConversationsPanel conversation={store.agent} onClose={props.onClose} />
+      )}
     </Suspense>
   );
+}
+
+/** The settings are the agent's, whichever conversation with it is on show. */
+function OfAgent(props: Parameters<typeof AgentSettings>[0]) {
+  const session = useSession();
+  const { agent } = props.store;
+  const of = useMemo(() => session.agent(agentOfKey(agent)), [session, agent]);
+  const view = useShown(of.store, (model: AgentModel) => model.view);
+  return view === undefined ? null : <AgentSettings {...props} store={of} view={view} />;
 }
 
 /** Stops an answer: while that is on its way, the button waits. */
@@ -334,6 +352,8 @@ function AgentHeader({
 }) {
   const hasBranches = useShown(store.store, (shown: AgentModel) => shown.branches.forks.length > 0);
   const session = useSession();
+  const { title, list } = useConversation(store.agent);
+  const openNew = useOpenConversation(store.agent);
   const navigate = useNavigate();
   const { ask } = useDialogs();
   const clear = async () => {
@@ -350,7 +370,7 @@ function AgentHeader({
       title: `Delete ${label}?`,
       body: (
         <p>
-          The agent and everything you said to each other are deleted, and it leaves all rooms. What it wrote in rooms
+          The agent and everything you said to each other, in all conversations, are deleted, and it leaves all rooms. What it wrote in rooms
           stays. This cannot be undone.
         </p>
       ),
@@ -358,7 +378,7 @@ function AgentHeader({
       grave: true,
     };
     if (!(await ask(question))) return;
-    const result = await session.change("deleteAgent", { agent: store.agent });
+    const result = await session.change("deleteAgent", { agent: agentOfKey(store.agent) });
     if (result.ok) await navigate({ to: "/" });
   };
   return (
@@ -367,13 +387,32 @@ function AgentHeader({
       <Avatar principal={`agent/${store.agent}`} label={label} size={32} />
       <div className="grow">
         <h1 className="ellipsis" dir="auto">
-          {label}
+          {title === "" ? label : title}
         </h1>
         <div className="topic ellipsis">
+          {title === "" ? "" : `${label} · `}
           {model?.model ?? (view.model || "No model is loaded")}
           {model?.label !== undefined && ` · ${model.label.short}`}
         </div>
       </div>
+      <button
+        type="button"
+        className="tool"
+        aria-label="New conversation"
+        title="New conversation"
+        onClick={() => void openNew()}
+      >
+        <Icon name="plus" />
+      </button>
+      <button
+        type="button"
+        className="tool"
+        aria-label="Conversations"
+        title={list === undefined ? "Conversations" : `Conversations (${list.length})`}
+        onClick={() => onPanel("conversations")}
+      >
+        <Icon name="thread" />
+      </button>
       <button
         type="button"
         className="tool"
