@@ -191,7 +191,9 @@ function ask(state: AgentState, turn: Here, coming: readonly Coming[], number: n
   const generation = nameOf(state, turn);
   const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: number + 1 } };
   const tells = state.life === null ? [] : telling(state, state.life, saidFirst(state, coming, turn), turn);
-  const all = [...tells, ...coming].map((one, index) => (index === tells.length + coming.length - 1 ? { ...one, job } : one));
+  const all = [...tells, ...coming].map((one, index) =>
+    index === tells.length + coming.length - 1 ? { ...one, job } : one,
+  );
   const { after, effects } = commit(state, turn, all);
   const asked: AgentAsked = { turn: number, generation };
   return [...effects, ...startNext(after, turn), ...tellWaiting(after), reply(asked, turn.replyTo)];

@@ -395,7 +395,14 @@ function finish(state: AgentState, ending: Ending, turn: Here): Effects {
   const next = startNext(after, turn);
   const told = source.type === "room" ? source : { ...source, turn: Infinity };
   // The run of an answer that waited goes first to the model.
-  return [...effects, note({ run: null }), ...next, ...tellWaiting(after), ...condense(after, turn, told), ...title(after, turn)];
+  return [
+    ...effects,
+    note({ run: null }),
+    ...next,
+    ...tellWaiting(after),
+    ...condense(after, turn, told),
+    ...title(after, turn),
+  ];
 }
 
 /** How a job ends: the owner's in a turn, a room's in a message. */

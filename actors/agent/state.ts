@@ -264,7 +264,7 @@ function cameBack(state: AgentState, event: Extract<AgentEvent, { type: "restore
       const isBranched = leaf !== undefined || came.length > 0;
       return {
         recalls: [...others, now].slice(-limits.roomRecallsKept),
-        ...(isBranched && { leaf: last, forks: came.reduce(withFork, forks) }),
+        ...(isBranched && { leaf: event.leaf ?? last, forks: came.reduce(withFork, forks) }),
       };
     }),
     lastTurn: last,

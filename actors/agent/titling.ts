@@ -75,10 +75,7 @@ export function title({ life }: AgentState, turn: Here): Effects {
     priority: 1,
   };
   const titling: Titling = { tag, text: "", model, sinceMs: turn.nowMs };
-  return [
-    note({ titling }),
-    { type: "call", engine: "generate", request, tag, timeoutMs: limits.generationWholeMs },
-  ];
+  return [note({ titling }), { type: "call", engine: "generate", request, tag, timeoutMs: limits.generationWholeMs }];
 }
 
 /** A piece of it arrived. */

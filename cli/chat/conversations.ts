@@ -73,7 +73,9 @@ export async function runConversations<Step>(
     case "folder":
       return arrange({ folder: said(rest) });
     case "tags":
-      return arrange({ tags: [...new Set(rest.split(/[\s,]+/).map((tag) => said(tag.replace(/^#/, ""))))].filter(Boolean) });
+      return arrange({
+        tags: [...new Set(rest.split(/[\s,]+/).map((tag) => said(tag.replace(/^#/, ""))))].filter(Boolean),
+      });
     case "favourite":
       if (first !== "yes" && first !== "no") return { wrong: "Say yes or no." };
       return arrange({ favourite: first === "yes" });

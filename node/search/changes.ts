@@ -50,7 +50,10 @@ export function changeOf(actor: ActorId, key: string, read: () => unknown): Chan
   if (value === undefined) return { type: "unread", actor, seq };
   if (actor.startsWith("agent/")) {
     const { role, text, atMs } = value as ConversationTurn;
-    const author = role === "user" ? `user/${actor.slice("agent/".length).split(".")[0]}` : `agent/${agentOfKey(actor.slice("agent/".length))}`;
+    const author =
+      role === "user"
+        ? `user/${actor.slice("agent/".length).split(".")[0]}`
+        : `agent/${agentOfKey(actor.slice("agent/".length))}`;
     const bare = { link: hasLink(text), thread: seq, mentions: [], file: false, reaction: false };
     return { type: "said", said: { actor, seq, atMs, author, text, ...bare } };
   }

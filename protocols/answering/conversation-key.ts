@@ -10,5 +10,4 @@ export function conversationIn(key: string): { readonly agent: string; readonly 
 export const agentOfKey = (key: string): string => conversationIn(key)?.agent ?? key;
 
 /** The key of a conversation. */
-export const conversationKey = (agent: string, number: number): string =>
-  number === 0 ? agent : `${agent}.${number}`;
+export const conversationKey = (agent: string, number: number): string => (number === 0 ? agent : `${agent}.${number}`);

@@ -568,7 +568,13 @@ export type AgentEvent =
    *  of no generation. */
   | { readonly type: "answered"; readonly generation: string; readonly turn: ConversationTurn }
   /** Turns came back from a backup, behind the newest. */
-  | { readonly type: "restored"; readonly recall: string; readonly turns: readonly ConversationTurn[] }
+  | {
+      readonly type: "restored";
+      readonly recall: string;
+      readonly turns: readonly ConversationTurn[];
+      /** The path that is shown still ends here: its owner went on there. Absent: it ends with these. */
+      readonly leaf?: number;
+    }
   /** A recall was taken back, up to the turn `through`: these numbers are gone. */
   | {
       readonly type: "withdrawn";

@@ -6,8 +6,7 @@ import { looks } from "../../fixtures/page/looks.ts";
 
 async function shoot(page: Page, name: string): Promise<void> {
   const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined)
-    await page.screenshot({ path: `${folder}/conversations-${name.replaceAll(" ", "-")}.png` });
+  if (folder !== undefined) await page.screenshot({ path: `${folder}/conversations-${name.replaceAll(" ", "-")}.png` });
 }
 
 const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message helper" });
@@ -54,7 +53,9 @@ describe("conversations with an agent", function () {
     await other.goto(page.url());
     await other.getByRole("button", { name: "Conversations", exact: true }).click();
     await page.getByRole("button", { name: "Conversations", exact: true }).click();
-    await list(page).getByRole("button", { name: /^More of .*about the sea/ }).click();
+    await list(page)
+      .getByRole("button", { name: /^More of .*about the sea/ })
+      .click();
     await page.getByRole("menuitem", { name: "Name, folder, tags …" }).click();
     const form = page.locator('form[data-form="conversation"]');
     await form.getByLabel("Title").fill("Ships");

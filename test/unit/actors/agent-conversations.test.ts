@@ -27,8 +27,7 @@ const open = (fixture: Fixture, more: object = {}): AgentConversation =>
 const rows = (fixture: Fixture): readonly AgentConversation[] =>
   fixture.ok<{ conversations: AgentConversation[] }>(ada, helper, { type: "conversations" }).conversations;
 const titles = (fixture: Fixture): readonly string[] => rows(fixture).map(({ number, title }) => `${number} ${title}`);
-const view = (fixture: Fixture, of: ActorId): AgentView =>
-  fixture.ok<AgentView>(ada, of, { type: "describe" });
+const view = (fixture: Fixture, of: ActorId): AgentView => fixture.ok<AgentView>(ada, of, { type: "describe" });
 
 /** Plays the model that writes a title. */
 function titled(fixture: Fixture, written: string): void {
@@ -66,7 +65,14 @@ describe("conversations with an agent", () => {
     expect(titles(fixture)).to.deep.equal(["1 Boiling an egg", "0 "]);
     const used = fixture.ok<AgentUsage>(ada, second, { type: "usage" }).rows;
     expect(used[0]?.runs, "the title is counted").to.equal(2);
-    fixture.ok(ada, helper, { type: "arrange", number: 1, title: "Eggs", folder: "Food", tags: ["a"], favourite: true });
+    fixture.ok(ada, helper, {
+      type: "arrange",
+      number: 1,
+      title: "Eggs",
+      folder: "Food",
+      tags: ["a"],
+      favourite: true,
+    });
     fixture.pass(1_000);
     fixture.ok(ada, second, { type: "say", text: "And hard?" });
     fixture.answer("Ten.");
@@ -202,6 +208,56 @@ describe("conversations with an agent", () => {
     fixture.ok("node", helper, { type: "reopen", number: 1, title: "Eggs" });
     expect(titles(fixture)[0]).to.equal("1 Eggs");
     expect(view(fixture, second).persona).to.equal("kind");
+  });
+});
+
+describe("a recall in pieces", () => {
+  const turn = (number: number, role: "user" | "assistant", words: string) => ({
+    turn: number,
+    role,
+    text: words,
+    atMs: number,
+    ...(role === "assistant" && { end: "complete" as const }),
+  });
+
+  it("leaves on the screen what its owner says meanwhile, and the answer has its question, after a crash, too", () => {
+    const fixture = withHelper();
+    const piece = (...turns: readonly object[]) =>
+      fixture.ok("node", helper, { type: "restore", recall: "recall0001", snapshot: 1, backupAtMs: 1, turns });
+    const said = () =>
+      fixture.ok<{ turns: ConversationTurn[] }>(ada, helper, { type: "history" }).turns.map(({ text: words }) => words);
+    piece(turn(1, "user", "old one"), turn(2, "assistant", "answer one"));
+    fixture.ok(ada, helper, { type: "say", text: "meanwhile" });
+    piece(turn(3, "user", "old two"), turn(4, "assistant", "answer two"));
+    expect(said()).to.deep.equal(["old one", "answer one", "meanwhile"]);
+    fixture.crash(helper);
+    expect(view(fixture, helper).busy).to.equal(true);
+    expect(fixture.generation.messages.at(-1)?.content).to.equal("meanwhile");
+    fixture.answer("I am here.");
+    piece(turn(5, "user", "old three"));
+    expect(said()).to.deep.equal(["old one", "answer one", "meanwhile", "I am here."]);
+    // What came beside it is a step away.
+    fixture.ok(ada, helper, { type: "branch", turn: 5 });
+    expect(said()).to.deep.equal(["old one", "answer one", "old two", "answer two", "old three"]);
+  });
+
+  it("ends where the recall ends, where nobody said anything", () => {
+    const fixture = withHelper();
+    fixture.ok(ada, helper, { type: "say", text: "before" });
+    fixture.answer("Yes.");
+    for (const [first, words] of [
+      [1, "a"],
+      [3, "b"],
+    ] as const)
+      fixture.ok("node", helper, {
+        type: "restore",
+        recall: "recall0001",
+        snapshot: 1,
+        backupAtMs: 1,
+        turns: [turn(first, "user", words), { ...turn(first + 1, "assistant", `${words}!`) }],
+      });
+    const { turns } = fixture.ok<{ turns: ConversationTurn[] }>(ada, helper, { type: "history" });
+    expect(turns.map(({ text: words }) => words)).to.deep.equal(["before", "Yes.", "a", "a!", "b", "b!"]);
   });
 });
 

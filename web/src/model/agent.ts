@@ -229,7 +229,7 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       return { ...agent, branches, turns: withTurn(agent.turns, event.turn) };
     }
     case "restored":
-      return cameBack(agent, event.turns);
+      return cameBack(agent, event);
     case "withdrawn":
       if (event.branched !== undefined) return branched(agent, event.branched);
       return { ...agent, turns: agent.turns.filter(({ turn }) => !event.turns.includes(turn)) };
@@ -294,14 +294,14 @@ function branched(agent: AgentModel, { parent, leaf, fork }: Branched): AgentMod
   return (agent.view?.summary?.through ?? 0) > parent ? withoutSummary(after) : after;
 }
 
-function cameBack(agent: AgentModel, turns: readonly ConversationTurn[]): AgentModel {
+function cameBack(agent: AgentModel, { turns, leaf }: Extract<AgentEvent, { type: "restored" }>): AgentModel {
   const { forks, floor } = agent.branches;
   const last = turns.at(-1)?.turn ?? agent.branches.last;
   const came = turns.flatMap(({ turn, parent }) => (parent === undefined ? [] : [{ turn, parent }]));
   return {
     ...agent,
-    turns: turns.reduce(withTurn, agent.turns),
-    branches: { forks: came.reduce(withFork, forks), leaf: last, floor, last },
+    turns: leaf === undefined ? turns.reduce(withTurn, agent.turns) : agent.turns,
+    branches: { forks: came.reduce(withFork, forks), leaf: leaf ?? last, floor, last },
     gap: agent.gap || came.length > 0,
   };
 }

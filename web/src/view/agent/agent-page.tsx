@@ -370,8 +370,8 @@ function AgentHeader({
       title: `Delete ${label}?`,
       body: (
         <p>
-          The agent and everything you said to each other, in all conversations, are deleted, and it leaves all rooms. What it wrote in rooms
-          stays. This cannot be undone.
+          The agent and everything you said to each other, in all conversations, are deleted, and it leaves all rooms.
+          What it wrote in rooms stays. This cannot be undone.
         </p>
       ),
       action: "Delete",

@@ -42,7 +42,7 @@ export default function ConversationsPanel({
   const openNew = useOpenConversation(conversation);
   const found = (all ?? []).filter((one) => isFound(one, sought));
   const rows = (some: readonly AgentConversation[]) => (
-    <ul className="branch-list">
+    <ul className="conversation-list">
       {some.map((one) => (
         <ConversationRow key={one.number} one={one} agent={agent} store={store} isHere={one.number === number} />
       ))}
@@ -179,7 +179,12 @@ function EditRow({ one, store, onDone }: Pick<RowProps, "one" | "store"> & { rea
     const said = (text: string) => cleaned(text.trim(), "line");
     const listed = [...new Set(tags.split(",").map(said))].filter((tag) => tag !== "");
     const named = said(title);
-    const change = { number: one.number, folder: said(folder), tags: listed, ...(named !== one.title && { title: named }) };
+    const change = {
+      number: one.number,
+      folder: said(folder),
+      tags: listed,
+      ...(named !== one.title && { title: named }),
+    };
     const take = (refusal: Parameters<typeof faults.take>[0]) => {
       faults.take(refusal);
       return true;
@@ -189,7 +194,14 @@ function EditRow({ one, store, onDone }: Pick<RowProps, "one" | "store"> & { rea
   };
   return (
     <li>
-      <Form id="conversation" about={`${store.agent}/${one.number}`} keepsNothing faults={faults} className="stack" onSubmit={save}>
+      <Form
+        id="conversation"
+        about={`${store.agent}/${one.number}`}
+        keepsNothing
+        faults={faults}
+        className="stack"
+        onSubmit={save}
+      >
         <TextInput
           name="title"
           label="Title"
