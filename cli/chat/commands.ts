@@ -92,6 +92,8 @@ export const commands = {
   stop: row("", "[N]", "stop the answer that you wait for; in a room, the answer to message N; Ctrl-C does the same"),
   regenerate: row("", "", "write the last answer again; the old one stays as a branch"),
   resend: row("", "TEXT", "say your last message to the agent in other words; the old one stays as a branch"),
+  temporary: row("", "[NAME]", "talk to this agent, or to NAME, so that nothing is kept anywhere; /done ends it"),
+  done: row("", "", "end the temporary conversation: it is gone"),
   new: row("", "[TITLE]", "open another conversation with this agent"),
   conversations: row("", "", "your conversations with this agent, the one that was used last first"),
   conversation: row("NUMBER", "", "go to a conversation of /conversations; 0 is the first"),

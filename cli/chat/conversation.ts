@@ -10,6 +10,7 @@ import type {
   RoomEvent,
   SearchPage,
 } from "../../protocols/index.ts";
+import { agentOfKey } from "../../protocols/answering/conversation-key.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import { normalEmoji } from "../../protocols/text/emoji.ts";
 import { cleaned } from "../../protocols/text/text.ts";
@@ -26,6 +27,7 @@ import { listGroups, listVersions } from "./lists.ts";
 import { isOfLinks, Links, wayIn } from "./links.ts";
 import { describeRules, notifyOf } from "./notify.ts";
 import { isOfConversations, runConversations } from "./conversations.ts";
+import { Temporary, type AskModel } from "./temporary.ts";
 import { runBranches } from "./branches.ts";
 import { isOwn } from "./own.ts";
 import { createPrinter, type Printer } from "./printer.ts";
@@ -211,6 +213,7 @@ interface ConversationOptions {
   readonly files: FilePort;
   readonly operation: Call;
   models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
+  readonly askModel: AskModel;
 }
 
 /** Builds a conversation over a client that is connected. */
@@ -223,6 +226,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   const catching = new CatchingUp(() => options.missed(), client, { printer, names, keep });
   const look: Look = { color, who: names.who, said: names.said };
   let visit: Visit | undefined;
+  let temporary: Temporary | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
 
   const links = new Links(client, options.operation, { printer, names });
@@ -232,13 +236,19 @@ export function createConversation(options: ConversationOptions): Conversation {
   function showPrompt(): void {
     const { name, amongMany } = client.at;
     const node = amongMany ? `[${client.link.status === "open" ? withoutControls(name) : "no node"}] ` : "";
-    const place = visit === undefined ? "" : `${visit.place.kind === "agent" ? "@" : ""}${visit.place.key}`;
+    const place =
+      temporary !== undefined
+        ? `@${temporary.agent} (temporary)`
+        : visit === undefined
+          ? ""
+          : `${visit.place.kind === "agent" ? "@" : ""}${visit.place.key}`;
     screen.setPrompt(`${node}${place}> `);
   }
 
   // --- where the person is -------------------------------------------------------------------------------------------
 
   async function goTo(place: Place): Promise<Step> {
+    endTemporary();
     visit?.leave();
     const onRoom = (event: RoomEvent) => {
       if (event.type === "posted" && account.toldHere(place.key, event) === "notice") screen.ring();
@@ -304,6 +314,21 @@ export function createConversation(options: ConversationOptions): Conversation {
     const known = mine.ok ? mine.value.agents.map((agent) => nameOf(agent).slice(user.length + 1)) : [];
     const says = [`You have no agent ${own}.`, didYouMean(own, known) ?? [], `/agent ${own} PERSONA creates it.`];
     return absent(step.failure, says.flat().join(" "));
+  }
+
+  function endTemporary(): void {
+    temporary = undefined;
+    showPrompt();
+  }
+
+  /** Talks to an agent so that nothing is kept. */
+  function beginTemporary(name: string): Step {
+    const here = visit?.place.kind === "agent" ? agentOfKey(visit.place.key) : undefined;
+    const agent = name === "" ? here : name.includes(".") ? name : `${user}.${name}`;
+    if (agent === undefined) return wrong({ wrong: "Say with which agent: /temporary NAME." });
+    temporary = new Temporary(agent, options.askModel, printer);
+    showPrompt();
+    return done;
   }
 
   // --- what is asked there -------------------------------------------------------------------------------------------
@@ -481,6 +506,11 @@ export function createConversation(options: ConversationOptions): Conversation {
         return listAgents();
       case "agent":
         return openAgent(sought(first), line.rest);
+      case "temporary":
+        return beginTemporary(sought(line.rest.trim()));
+      case "done":
+        endTemporary();
+        return done;
       case "signout":
         return { end: "signOut" };
       case "quit":
@@ -506,7 +536,9 @@ export function createConversation(options: ConversationOptions): Conversation {
         case "wrong":
           return wrong({ wrong: line.reason });
         case "say":
-          return ask(requestOfText(line.text, visit ?? nowhere));
+          return temporary !== undefined
+            ? stepOf(await temporary.say(line.text))
+            : ask(requestOfText(line.text, visit ?? nowhere));
         case "command":
           return runCommand(line);
       }

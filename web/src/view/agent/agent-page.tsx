@@ -435,6 +435,12 @@ function AgentHeader({
             Branches …
           </Menu.Item>
         )}
+        <Menu.Item
+          leftSection={<Icon name="clock" size={16} />}
+          onClick={() => void navigate({ to: "/temporary/$agent", params: { agent: agentOfKey(store.agent) } })}
+        >
+          Temporary conversation
+        </Menu.Item>
         <Menu.Item leftSection={<Icon name="refresh" size={16} />} onClick={() => void clear()}>
           Clear the conversation …
         </Menu.Item>
