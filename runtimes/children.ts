@@ -24,16 +24,16 @@ interface ChildSettings {
   readonly timeoutMs?: number;
 }
 
-/** Starts one of our own programs in a process, with a channel of structured values to it. */
+/** Starts one of our own programs in a process, with a channel of structured values to it. `flags`: of Node. */
 export const forkOurs = (
   program: URL,
   words: readonly string[],
-  { env, streams }: Pick<ChildSettings, "env" | "streams">,
+  { env, streams, flags = [] }: Pick<ChildSettings, "env" | "streams"> & { readonly flags?: readonly string[] },
 ): ChildProcess =>
   withNull(
     (stdio) =>
       // Flags of this process (an inspector port, a loader) are not the child's.
-      fork(fileURLToPath(program), [...words], { execArgv: [], env, serialization: "advanced", stdio }),
+      fork(fileURLToPath(program), [...words], { execArgv: [...flags], env, serialization: "advanced", stdio }),
     [...streams, "ipc"],
   );
 

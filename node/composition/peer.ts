@@ -71,6 +71,7 @@ import {
   type RoutingPart,
 } from "../routing/index.ts";
 import type { RouteLimits } from "../inference/routes/index.ts";
+import type { PublishedTap } from "../previews/index.ts";
 import { createSearch, type Index, type Search } from "../search/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/facts/slot-table.ts";
 import { advertise, type CallLimits, type Calls, type ReadAttachment } from "../inference/calls/index.ts";
@@ -201,6 +202,8 @@ export interface Peer extends Omit<ClusterFacts, "identityRule"> {
   readonly explainRoute: ModelCalls["explainRoute"];
   /** Accounts that come up here and have somebody to tell while away. */
   readonly pushCalls: PushCalls;
+  /** What actors of this node publish. */
+  readonly published: PublishedTap;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** The leader of a replicated directory, as far as is known. */
@@ -468,7 +471,7 @@ export function createPeer(options: PeerOptions): Peer {
       return work.filter((slot) => ownsSlot(table, node, slot));
     },
     ...models.ofKernel,
-    publisher: models.ofPeer.pushCalls.over(routing.hub),
+    publisher: models.ofPeer.published.over(models.ofPeer.pushCalls.over(routing.hub)),
     ...world,
     ...(limits.kernel && { limits: limits.kernel }),
   });

@@ -23,6 +23,8 @@ const sharedFiles = [
   "runtimes/engine.ts",
   "runtimes/fair-queue.ts",
   "runtimes/folders.ts",
+  // Opens what strangers send: it needs nothing of the models.
+  "runtimes/opened/index.ts",
   "runtimes/silence.ts",
   "runtimes/turns.ts",
   "runtimes/store/names.ts",
@@ -158,6 +160,8 @@ export const layers: readonly Layer[] = [
   { ...nodePart("node/backup"), values: [...nodePart("").values, "runtimes/backup"] },
   nodePart("node/inference/quality"),
   nodePart("node/scanning"),
+  // It reads texts as people see them.
+  { ...nodePart("node/previews"), values: [...nodePart("").values, "protocols"] },
   nodePart("node/threats"),
   nodePart("node/identity"),
   nodePart("node/audit"),

@@ -19,6 +19,7 @@ import {
 } from "../../inference/usage/index.ts";
 import type { Kernel } from "../../kernel/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../../ports/index.ts";
+import { tapPublished, type PublishedTap } from "../../previews/index.ts";
 import { withPolicy, type FileSettings } from "../../scanning/index.ts";
 import type { ClusterFacts } from "../parts/facts.ts";
 import { createPushCalls, type PushCalls } from "../parts/push-calls.ts";
@@ -66,7 +67,11 @@ interface ModelPart extends Omit<ModelCalls, "ofActors"> {
   /** What the kernel takes: engines for actors, and what stands before posts that accounts send by themselves. */
   readonly ofKernel: { readonly engines: ModelCalls["ofActors"]; readonly before: ReturnType<typeof createLaterPosts> };
   /** What the peer shows of them. */
-  readonly ofPeer: { readonly explainRoute: ModelCalls["explainRoute"]; readonly pushCalls: PushCalls };
+  readonly ofPeer: {
+    readonly explainRoute: ModelCalls["explainRoute"];
+    readonly pushCalls: PushCalls;
+    readonly published: PublishedTap;
+  };
   readonly calls: Calls;
   readonly usage: Usage;
   readonly quality: Quality;
@@ -114,7 +119,7 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
   const pushCalls = createPushCalls();
   const before = createLaterPosts({ ...ports, usage, ask: (asked) => ports.kernel().ask(asked) });
   const { explainRoute } = ordered;
-  const ofPeer = { explainRoute, pushCalls };
+  const ofPeer = { explainRoute, pushCalls, published: tapPublished() };
   return {
     ...ordered,
     ofKernel: { engines: ofActors, before },
