@@ -23,10 +23,10 @@ export type StreamedAnswer =
 /** How it is asked, and heard. */
 export interface AnswerPorts {
   /** Posts a body to `/v1/chat/completions` in the person's name, with these headers. */
-  post(body: string, headers: Readonly<Record<string, string>>): Promise<Response>;
+  readonly post: (body: string, headers: Readonly<Record<string, string>>) => Promise<Response>;
   readonly signal: AbortSignal;
   /** The text so far, whenever there is more of it. */
-  onText(text: string): void;
+  readonly onText: (text: string) => void;
 }
 
 const unreached = "The node did not answer. Try again.";

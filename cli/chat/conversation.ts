@@ -26,7 +26,9 @@ import { linkNews, type LinkAt } from "./link-news.ts";
 import { listGroups, listVersions } from "./lists.ts";
 import { isOfLinks, Links, wayIn } from "./links.ts";
 import { describeRules, notifyOf } from "./notify.ts";
+import { compare } from "./compare.ts";
 import { isOfConversations, runConversations } from "./conversations.ts";
+import { isOfShared, Shared } from "./shared.ts";
 import { Temporary, type AskModel } from "./temporary.ts";
 import { runBranches } from "./branches.ts";
 import { isOwn } from "./own.ts";
@@ -230,6 +232,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   let shown: LinkAt = { link: client.link, node: client.at.name };
 
   const links = new Links(client, options.operation, { printer, names });
+  const sharing = new Shared(options.operation, () => client.at.url, printer);
   const account = new Account(client, user, printer, names);
   screen.onInterrupt(() => visit?.stopAwaited() === true);
 
@@ -447,6 +450,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       const room = visit?.place.kind === "room" ? visit.place.key : undefined;
       return cameTo(await links.run(line.name, line, room));
     }
+    if (isOfShared(line.name)) return cameTo(await sharing.run(line.name, line, visit?.place));
     if (isOfConversations(line.name, visit?.place)) {
       const came = await runConversations(line.name, line, { client, place: visit?.place, printer, goTo });
       return "went" in came ? came.went : cameTo(came);
@@ -506,6 +510,8 @@ export function createConversation(options: ConversationOptions): Conversation {
         return listAgents();
       case "agent":
         return openAgent(sought(first), line.rest);
+      case "compare":
+        return cameTo(await compare(line.words, line.rest, { client, place: visit?.place, printer }));
       case "temporary":
         return beginTemporary(sought(line.rest.trim()));
       case "done":

@@ -138,6 +138,9 @@ export async function serveClients(
     get signUp() {
       return live().signUp;
     },
+    get sharedLinks() {
+      return live().sharedLinks;
+    },
     get signUpDomains() {
       return live().signUpDomains;
     },

@@ -56,6 +56,7 @@ import { handleSignIn } from "./own/sign-in.ts";
 import { handleFactors } from "./own/factors.ts";
 import { handleFound } from "./own/found.ts";
 import { handleGroups } from "./own/groups.ts";
+import { addSharedPage, handleSharedLinks } from "./own/shared-links.ts";
 import { handleJoinLinks } from "./own/join-links.ts";
 import { handleProgramKeys } from "./own/people.ts";
 import { handleSteps } from "./own/steps.ts";
@@ -139,6 +140,7 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...handleFound(at),
     ...handleGroups(at),
     ...handleJoinLinks(at),
+    ...handleSharedLinks(at),
     ...handleSignIn(at, accounts),
     ...handleSteps(at, accounts, checks),
     ...handleFactors(at, accounts, checks),
@@ -195,6 +197,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     get signUpDomains() {
       return options.signUpDomains ?? [];
     },
+    get sharedLinks() {
+      return options.sharedLinks ?? "on";
+    },
     limits: all,
     control: controlDoorOf(options),
     rates,
@@ -239,6 +244,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const sockets = addSockets(app.server, at, { subscribers, entrance, responses: () => interfaces.responses });
   addHealthRoutes(app, at);
   addApiDocs(app, at);
+  addSharedPage(app, at);
   await app.register(
     async (api) => {
       await api.register(cookie);

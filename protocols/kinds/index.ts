@@ -31,6 +31,7 @@ export * from "./room-files.ts";
 export * from "./room-links.ts";
 export * from "./room-previews.ts";
 export * from "./room-versions.ts";
+export * from "./shared-links.ts";
 
 export * from "./shard-holder.ts";
 export * from "./user.ts";

@@ -22,6 +22,8 @@ import "./agent.css";
 
 const BranchesPanel = lazy(() => import("./branches-panel.tsx"));
 const ConversationsPanel = lazy(() => import("./conversations-panel.tsx"));
+const CompareDialog = lazy(() => import("./compare-dialog.tsx"));
+const ShareDialog = lazy(() => import("./share-dialog.tsx"));
 
 const route = getRouteApi("/agent/$agent");
 
@@ -354,6 +356,8 @@ function AgentHeader({
   const session = useSession();
   const { title, list } = useConversation(store.agent);
   const openNew = useOpenConversation(store.agent);
+  const [sharing, setSharing] = useState(false);
+  const [comparing, setComparing] = useState(false);
   const navigate = useNavigate();
   const { ask } = useDialogs();
   const clear = async () => {
@@ -435,6 +439,12 @@ function AgentHeader({
             Branches …
           </Menu.Item>
         )}
+        <Menu.Item leftSection={<Icon name="poll" size={16} />} onClick={() => setComparing(true)}>
+          Compare two models …
+        </Menu.Item>
+        <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => setSharing(true)}>
+          Share a read-only link …
+        </Menu.Item>
         <Menu.Item
           leftSection={<Icon name="clock" size={16} />}
           onClick={() => void navigate({ to: "/temporary/$agent", params: { agent: agentOfKey(store.agent) } })}
@@ -448,6 +458,16 @@ function AgentHeader({
           Delete the agent …
         </Menu.Item>
       </Actions>
+      {comparing && (
+        <Suspense>
+          <CompareDialog agent={store.agent} opened onClose={() => setComparing(false)} />
+        </Suspense>
+      )}
+      {sharing && (
+        <Suspense>
+          <ShareDialog agent={store.agent} opened onClose={() => setSharing(false)} />
+        </Suspense>
+      )}
     </header>
   );
 }
