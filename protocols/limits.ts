@@ -255,6 +255,9 @@ export const wireLimits = {
    *
    *  What fits into a copied blob with the nonce and the tag of its seal. */
   filePartBytes: 1024 * 1024 - 64,
+  /** Newest files of a room's messages that an agent is told of when it is mentioned; it says how many more there
+   *  are. */
+  filesPerMentionMax: 8,
   /** Characters that say what is in a picture. */
   pictureTextCharsMax: 300,
   /** Pinning one more is refused with `LIMIT_REACHED`. */

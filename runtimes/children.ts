@@ -7,7 +7,7 @@
  *
  *  Only Linux says which descriptors stay open. Elsewhere a child is started as the system does it. */
 import { fork, spawn, spawnSync, type ChildProcess, type StdioOptions } from "node:child_process";
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** One of the first three descriptors of a child. A number: an open file. */
@@ -36,6 +36,15 @@ export const forkOurs = (
       fork(fileURLToPath(program), [...words], { execArgv: [...flags], env, serialization: "advanced", stdio }),
     [...streams, "ipc"],
   );
+
+/** When the system is short of memory, this process ends first. Where it cannot be told, it decides by itself. */
+export function sacrifice(pid: number | undefined): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, "1000");
+  } catch {
+    // No Linux.
+  }
+}
 
 /** Starts a program. `channel`: it gets one, by which it notices that this process has ended. */
 export const start = (

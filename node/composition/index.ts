@@ -68,7 +68,7 @@ import { createPeer, type Peer, type PeerOptions } from "./peer.ts";
 import { withScanner } from "./parts/scanning.ts";
 import { openSecrets, secretsControl } from "./parts/secrets.ts";
 import { openSettings } from "./parts/settings.ts";
-import { openAttachments } from "./parts/attachments.ts";
+import { openAttachments, shownToModels } from "./parts/attachments.ts";
 import { openPreviews } from "./parts/previews.ts";
 import { openShards } from "./parts/shards.ts";
 import { serveClients } from "./serving.ts";
@@ -234,7 +234,7 @@ async function start(
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
     search: searchIndex(config.data, identity),
-    attachment: async (of, hash) => (await kept.promise).read(of, hash),
+    ...shownToModels(kept.promise),
     clock,
     random,
     log,

@@ -75,6 +75,7 @@ import type { PublishedTap } from "../previews/index.ts";
 import { createSearch, type Index, type Search } from "../search/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/facts/slot-table.ts";
 import { advertise, type CallLimits, type Calls, type ReadAttachment } from "../inference/calls/index.ts";
+import type { FileReadingPorts } from "../inference/files/index.ts";
 import type { ModelCalls } from "../inference/index.ts";
 import type { Quality, QualityFile } from "../inference/quality/index.ts";
 import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
@@ -106,6 +107,8 @@ export interface PeerOptions {
   readonly engines: Engines;
   /** The bytes of what agents show to models, or let them hear. Without it there are none. */
   readonly attachment?: ReadAttachment;
+  /** Bytes of rooms' files, for models. Absent: models are shown none. */
+  readonly fileBytes?: FileReadingPorts["bytes"];
   /** What becomes of files that nobody can scan. Absent: they are let through. */
   readonly files?: () => FileSettings;
   readonly clock: Clock;
@@ -600,6 +603,7 @@ export function createPeer(options: PeerOptions): Peer {
       replication.stop();
       routing.stop();
       calls.stop();
+      models.files.stop();
       membership.stop();
       table.stop();
       watched.stop();

@@ -151,6 +151,7 @@ export const layers: readonly Layer[] = [
   // What orders the wrappers around a call of a model.
   nodePart("node/inference"),
   nodePart("node/inference/calls"),
+  nodePart("node/inference/files"),
   { ...nodePart("node/inference/routes"), values: [...nodePart("").values, "node/inference/calls"] },
   nodePart("node/inference/models"),
   nodePart("node/tasks"),

@@ -133,8 +133,8 @@ function Column(props: {
     <section className="compare-column" data-shown={isShown} id={id} aria-label={name}>
       <div className="compare-head">
         <h2 className="ellipsis grow">{name}</h2>
-        <Button size="xs" variant="default" aria-label={`Go on with ${name}`} onClick={() => void goOn()}>
-          Go on with this one
+        <Button size="xs" variant="default" onClick={() => void goOn()}>
+          Go on with this one<span className="hidden-text">: {name}</span>
         </Button>
       </div>
       <div className="compare-feed" tabIndex={0} role="log" aria-label={`Conversation with ${name}`}>
