@@ -61,7 +61,10 @@ async function readPieces(body: ReadableStream<Uint8Array>, onText: (text: strin
     rest = events.pop() ?? "";
     for (const event of events) {
       const data = /^data: (.*)$/m.exec(event)?.[1] ?? "";
-      if (data === "[DONE]") return { ok: true, ...(tokens !== undefined && { tokens }) };
+      if (data === "[DONE]") {
+        onText(said);
+        return { ok: true, ...(tokens !== undefined && { tokens }) };
+      }
       const piece = parsed(data);
       const why = errorIn(piece);
       if (why !== undefined) return { ok: false, why };
