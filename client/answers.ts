@@ -1,5 +1,5 @@
-/** An answer of a model that comes piece by piece, by the interface of programs. The node keeps nothing of it: no actor,
- *  no journal, no index and no backup has a word of what is said. */
+/** An answer of a model that comes piece by piece, by the interface of programs. The node keeps nothing of it: no
+ *  actor, no journal, no index and no backup has a word of what is said. */
 
 /** What is said of a conversation, oldest first. */
 export interface SaidToModel {

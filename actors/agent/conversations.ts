@@ -193,7 +193,7 @@ const settingsFor = ({ persona, model, sampling, tools = agentTools }: Life, own
 const isOfSettings = ({ message }: Mail): boolean => message.type === "configure" && message["begin"] !== true;
 
 /** The next conversations that are told the settings, so many at once; the others are behind. */
-export function tellSettings(
+function tellSettings(
   outbox: Outbox,
   life: Life,
   behind: readonly number[],

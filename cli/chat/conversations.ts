@@ -26,12 +26,13 @@ const conversationCommands = [
   "favourite",
   "drop",
 ] as const;
-type Name = (typeof conversationCommands)[number] | (typeof archiving)[number];
+/** The name of one of them. */
+export type OfConversations = (typeof conversationCommands)[number] | (typeof archiving)[number];
 
 const archiving = ["archive", "unarchive"] as const;
 
 /** Whether a command is one of them; rooms are archived by the same words. */
-export const isOfConversations = (name: string, place: Place | undefined): name is Name =>
+export const isOfConversations = (name: string, place: Place | undefined): name is OfConversations =>
   (conversationCommands as readonly string[]).includes(name) ||
   (place?.kind === "agent" && (archiving as readonly string[]).includes(name));
 
@@ -46,7 +47,7 @@ const noAgent: Wrong = { wrong: "Talk to an agent first: /agent NAME." };
 
 /** Does one of them. A `Step` is what going somewhere came to. */
 export async function runConversations<Step>(
-  name: Name,
+  name: OfConversations,
   { words, rest }: Extract<Line, { type: "command" }>,
   at: At<Step>,
 ): Promise<Result<unknown> | Wrong | { readonly went: Step }> {
@@ -114,5 +115,6 @@ function described(one: AgentConversation, isHere: boolean, { dim }: Printer): s
     archived === true ? "archived" : [],
     isHere ? "you are here" : [],
   ].flat(2);
-  return `${number}. ${withoutControls(title === "" ? "(no title yet)" : title)} ${dim(withoutControls(beside.join(", ")))}`;
+  const called = withoutControls(title === "" ? "(no title yet)" : title);
+  return `${number}. ${called} ${dim(withoutControls(beside.join(", ")))}`;
 }

@@ -58,7 +58,8 @@ export class Shared {
     this.#listed = result.value.links;
     for (const [place, link] of this.#listed.entries()) {
       const facts = `${link.conversation}, made ${moment(link.atMs)}, until ${moment(link.untilMs)}`;
-      const line = `${place + 1}. ${withoutControls(link.title === "" ? "(no title)" : link.title)} ${this.#printer.dim(facts)}`;
+      const called = withoutControls(link.title === "" ? "(no title)" : link.title);
+      const line = `${place + 1}. ${called} ${this.#printer.dim(facts)}`;
       this.#printer.show({ link }, line);
     }
     if (this.#listed.length === 0)

@@ -149,6 +149,12 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
   };
 }
 
+/** Pages that stand alone: the description of the interface, and what people share. */
+function addPages(app: FastifyInstance, at: GatewayContext): void {
+  addApiDocs(app, at);
+  addSharedPage(app, at);
+}
+
 /** Adds what actors answer, and what no row makes of what people do with their accounts and of what admins do. */
 function addAdminParts(api: FastifyInstance, at: GatewayContext, entering: Entering): void {
   const { accounts } = entering;
@@ -197,9 +203,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     get signUpDomains() {
       return options.signUpDomains ?? [];
     },
-    get sharedLinks() {
-      return options.sharedLinks ?? "on";
-    },
     limits: all,
     control: controlDoorOf(options),
     rates,
@@ -243,8 +246,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const interfaces: { responses?: ReturnType<typeof addAiRoutes> } = {};
   const sockets = addSockets(app.server, at, { subscribers, entrance, responses: () => interfaces.responses });
   addHealthRoutes(app, at);
-  addApiDocs(app, at);
-  addSharedPage(app, at);
+  addPages(app, at);
   await app.register(
     async (api) => {
       await api.register(cookie);

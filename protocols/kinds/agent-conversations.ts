@@ -23,7 +23,7 @@ const sorted = {
 };
 
 /** One of them. */
-export const agentConversation = object({
+const agentConversation = object({
   number,
   /** What it is about; empty: nothing was said yet. */
   title: Type.String(),
@@ -66,7 +66,8 @@ export const agentConversationCommands = {
     summary: "The conversations with the agent, the one that was used last first",
     answers: "list",
   }),
-  /** What is absent stays; an empty folder takes it out of its folder, an empty list its tags away. Error: NOT_FOUND. */
+  /** What is absent stays; an empty folder takes it out of its folder, an empty list its tags away. Error:
+   *  NOT_FOUND. */
   arrange: command({
     ...own,
     params: {

@@ -1,5 +1,5 @@
-/** Read-only links to conversations with agents: the gateway makes the secret and shows it once, and shows what it leads
- *  to as a page without a script. The account of its maker knows the hash. */
+/** Read-only links to conversations with agents: the gateway makes the secret and shows it once, and shows what it
+ *  leads to as a page without a script. The account of its maker knows the hash. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
   acted,
@@ -23,7 +23,7 @@ import { createGuessLimit } from "../edge/guess-limit.ts";
 import { createDevice, sha256 } from "../identity/tokens.ts";
 import type { GatewayContext } from "../options.ts";
 import type { OwnHandlers } from "../rest/own.ts";
-import { sharedPage, sharedHeaders, endedPage } from "./shared-page.ts";
+import { endedPage, sharedHeaders, sharedPage, type SharedConversation } from "./shared-page.ts";
 
 type Handled = "sharedLinks.list" | "sharedLinks.make" | "sharedLinks.remove";
 
@@ -42,7 +42,7 @@ export function handleSharedLinks(at: At): Pick<OwnHandlers, Handled> {
       ask<SharedLinks>(callerOf(request).actor as ActorId, "gateway", { type: "shared" }),
 
     "sharedLinks.make": async ({ agent, lifeMs }, _, { request }) => {
-      if (at.sharedLinks === "off") return { result: refused(failure("SHARING_OFF")) };
+      if (at.sharedLinks?.() === "off") return { result: refused(failure("SHARING_OFF")) };
       const caller = callerOf(request).actor as ActorId;
       const shown = await ask<AgentHistory>(actorId("agent", agent), caller, { type: "history", limit: 1 });
       if (!shown.ok) return { result: shown };
@@ -67,7 +67,7 @@ export function handleSharedLinks(at: At): Pick<OwnHandlers, Handled> {
 }
 
 /** Adds the page that everybody sees who has a link. */
-export function addSharedPage(app: FastifyInstance, at: At): void {
+export function addSharedPage(site: FastifyInstance, at: At): void {
   const guesses = createGuessLimit(at.rates.limit("sharedLink", at.limits.sharedLinkRate), at.limits.guessesWaitingMax);
 
   const show = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -92,21 +92,13 @@ export function addSharedPage(app: FastifyInstance, at: At): void {
     }
   };
   const schema = { hide: true };
-  app.get("/shared/:user/:secret", { schema }, show);
-}
-
-/** What a link shows. */
-export interface SharedConversation {
-  readonly link: SharedLink;
-  readonly turns: readonly ConversationTurn[];
-  /** The oldest are left out: there are too many. */
-  readonly isCut: boolean;
+  site.get("/shared/:user/:secret", { schema }, show);
 }
 
 /** Error: NOT_FOUND, whatever of it is not there: a stranger is not told what. */
 async function sharedBy(at: At, user: string, secret: string): Promise<Result<SharedConversation>> {
   const none = refused(failure("NOT_FOUND"));
-  if (at.sharedLinks === "off" || !/^[a-z0-9][a-z0-9_-]{0,31}$/.test(user) || !/^[A-Za-z0-9_-]{43}$/.test(secret))
+  if (at.sharedLinks?.() === "off" || !/^[a-z0-9][a-z0-9_-]{0,31}$/.test(user) || !/^[A-Za-z0-9_-]{43}$/.test(secret))
     return none;
   const ask = asking(at);
   const maker: ActorId = `user/${user}`;

@@ -1,8 +1,15 @@
 /** The page of a read-only link: text and styles, and nothing that runs or is loaded. What people and models wrote is
  *  text, whatever it looks like. */
 import { createHash } from "node:crypto";
-import { agentOfKey, type ConversationTurn } from "../../../protocols/index.ts";
-import type { SharedConversation } from "./shared-links.ts";
+import { agentOfKey, type ConversationTurn, type SharedLink } from "../../../protocols/index.ts";
+
+/** What a link shows. */
+export interface SharedConversation {
+  readonly link: SharedLink;
+  readonly turns: readonly ConversationTurn[];
+  /** The oldest are left out: there are too many. */
+  readonly isCut: boolean;
+}
 
 const style = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -17,9 +24,16 @@ h2 { font-size: .85rem; margin: 0 0 .25rem; opacity: .75; }
 `;
 const styleHash = createHash("sha256").update(style).digest("base64");
 
-/** What is sent with it: nothing runs, nothing is loaded, nobody frames, keeps or indexes it, and no address is told. */
+/** What is sent with it: nothing runs, nothing is loaded, nobody frames, keeps or indexes it, and no address is
+ *  told. */
 export const sharedHeaders = {
-  "content-security-policy": `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  "content-security-policy": [
+    "default-src 'none'",
+    `style-src 'sha256-${styleHash}'`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; "),
   "x-robots-tag": "noindex, nofollow, noarchive, nosnippet",
   "referrer-policy": "no-referrer",
   "cache-control": "private, no-store",

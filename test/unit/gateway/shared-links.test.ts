@@ -7,11 +7,13 @@ const lifeMs = 3_600_000;
 
 describe("gateway: read-only links to conversations", () => {
   const written: AuditEvent[] = [];
+  const policy: { sharedLinks: "on" | "off" } = { sharedLinks: "on" };
   let fixture: Fixture;
   let root: string, ada: string, bob: string;
   before(async () => {
     fixture = await startFixture({
       audit: { write: async (event) => void written.push(event) },
+      sharedLinks: () => policy.sharedLinks,
     });
     root = (await fixture.signUp("root")).token;
     ada = (await fixture.signUp("ada")).token;
@@ -102,7 +104,6 @@ describe("gateway: read-only links to conversations", () => {
 
   it("lead nowhere while the node's policy has them off, and are made by nobody then", async () => {
     const made = await make();
-    const policy = fixture.settings as { sharedLinks?: "on" | "off" };
     policy.sharedLinks = "off";
     expect((await read(made.path)).status).to.equal(404);
     expect(codeOf(await api(ada, "POST", "/agents/ada.helper/links", { lifeMs }))).to.equal("SHARING_OFF");

@@ -1,5 +1,5 @@
 /** An answer of a model that comes piece by piece: nothing of it is kept at the node. */
-import { streamAnswer as stream, type AskedModel, type StreamedAnswer } from "../../../client/answers.ts";
+import { streamAnswer as stream, type AskedModel, type StreamedAnswer } from "../../../client/index.ts";
 import { at } from "./mount.ts";
 
 /** Asks in the name of the signed-in person, and tells the text so far whenever there is more of it. */

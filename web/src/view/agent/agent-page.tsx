@@ -352,39 +352,8 @@ function AgentHeader({
   readonly store: AgentStore;
   readonly onPanel: (panel: PanelName) => void;
 }) {
-  const hasBranches = useShown(store.store, (shown: AgentModel) => shown.branches.forks.length > 0);
-  const session = useSession();
   const { title, list } = useConversation(store.agent);
   const openNew = useOpenConversation(store.agent);
-  const [sharing, setSharing] = useState(false);
-  const [comparing, setComparing] = useState(false);
-  const navigate = useNavigate();
-  const { ask } = useDialogs();
-  const clear = async () => {
-    const question = {
-      title: "Clear the conversation?",
-      body: <p>{label} forgets everything you said to each other. This cannot be undone.</p>,
-      action: "Clear",
-      grave: true,
-    };
-    if (await ask(question)) await store.change("clear", {});
-  };
-  const remove = async () => {
-    const question = {
-      title: `Delete ${label}?`,
-      body: (
-        <p>
-          The agent and everything you said to each other, in all conversations, are deleted, and it leaves all rooms.
-          What it wrote in rooms stays. This cannot be undone.
-        </p>
-      ),
-      action: "Delete",
-      grave: true,
-    };
-    if (!(await ask(question))) return;
-    const result = await session.change("deleteAgent", { agent: agentOfKey(store.agent) });
-    if (result.ok) await navigate({ to: "/" });
-  };
   return (
     <header className="header">
       <MenuButton />
@@ -426,6 +395,54 @@ function AgentHeader({
       >
         <Icon name="settings" />
       </button>
+      <ConversationMenu label={label} store={store} onPanel={onPanel} />
+    </header>
+  );
+}
+
+/** What else can be done with the conversation and its agent. */
+function ConversationMenu({
+  label,
+  store,
+  onPanel,
+}: {
+  readonly label: string;
+  readonly store: AgentStore;
+  readonly onPanel: (panel: PanelName) => void;
+}) {
+  const hasBranches = useShown(store.store, (shown: AgentModel) => shown.branches.forks.length > 0);
+  const session = useSession();
+  const [sharing, setSharing] = useState(false);
+  const [comparing, setComparing] = useState(false);
+  const navigate = useNavigate();
+  const { ask } = useDialogs();
+  const clear = async () => {
+    const question = {
+      title: "Clear the conversation?",
+      body: <p>{label} forgets everything you said to each other. This cannot be undone.</p>,
+      action: "Clear",
+      grave: true,
+    };
+    if (await ask(question)) await store.change("clear", {});
+  };
+  const remove = async () => {
+    const question = {
+      title: `Delete ${label}?`,
+      body: (
+        <p>
+          The agent and everything you said to each other, in all conversations, are deleted, and it leaves all rooms.
+          What it wrote in rooms stays. This cannot be undone.
+        </p>
+      ),
+      action: "Delete",
+      grave: true,
+    };
+    if (!(await ask(question))) return;
+    const result = await session.change("deleteAgent", { agent: agentOfKey(store.agent) });
+    if (result.ok) await navigate({ to: "/" });
+  };
+  return (
+    <>
       <Actions
         width={220}
         button={
@@ -468,7 +485,7 @@ function AgentHeader({
           <ShareDialog agent={store.agent} opened onClose={() => setSharing(false)} />
         </Suspense>
       )}
-    </header>
+    </>
   );
 }
 

@@ -65,7 +65,7 @@ export default function ConversationsPanel({
         )}
         {all === undefined && !alone.isError && <Loader size="sm" aria-label="Loading" />}
         {alone.isError && <Note tone="bad">The list cannot be loaded now.</Note>}
-        {all !== undefined && found.length === 0 && <p className="dim">No conversation is called so.</p>}
+        {all !== undefined && found.length === 0 && <p className="dim">No conversation has this name.</p>}
         {groups.map(({ name, those }) => (
           <section key={name} className="stack" aria-label={name}>
             {groups.length > 1 && <h3 className="section">{name}</h3>}

@@ -25,7 +25,10 @@ export function SharedLinks() {
   return (
     <Part
       title="Shared conversations"
-      about="Everybody who has such a link reads the conversation as it was when you made the link. What you delete or clear there is gone there, too."
+      about={
+        "Everybody who has such a link reads the conversation as it was when you made the link. " +
+        "What you delete or clear there is gone there, too."
+      }
     >
       {error !== null && (
         <Note tone="bad">
