@@ -95,6 +95,11 @@ export const actorLimits = {
   laterAtOnce: 16,
   /** Answers of agents that a room shows as awaited; the one that was asked for first is not shown any more. */
   roomAskedMax: 128,
+  /** Answers of agents that are owed at a time in a room whose agents have a budget for the day; the next one is
+   *  refused.
+   *
+   *  By what so many take the budget is exceeded at most. */
+  roomBudgetOwedMax: 4,
   /** An answer that is awaited for so long is not shown as awaited any more.
    *
    *  All tries of all that may wait before it together. */

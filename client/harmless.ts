@@ -1,6 +1,7 @@
 /** Which commands of clients change nothing, by their rows. Written by `node test/tidy/contract.ts --write`. */
 export const harmless = {
   "room.bans": "reads",
+  "room.agents": "reads",
   "room.pollResults": "reads",
   "room.typing": "signals",
   "room.describe": "reads",

@@ -258,6 +258,12 @@ export const wireLimits = {
   /** Newest files of a room's messages that an agent is told of when it is mentioned; it says how many more there
    *  are. */
   filesPerMentionMax: 8,
+  /** The most turns for which a room lets agents call each other without a person. */
+  agentTurnsMax: 20,
+  /** Agents of a room that answer otherwise than by everybody's mention. */
+  agentModesMax: 64,
+  /** People of a direct conversation of several, the one who begins it included; a larger one is a room. */
+  groupPeopleMax: 20,
   /** Characters that say what is in a picture. */
   pictureTextCharsMax: 300,
   /** Pinning one more is refused with `LIMIT_REACHED`. */

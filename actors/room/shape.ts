@@ -52,6 +52,12 @@ export interface Room extends RoomSettings {
   readonly threads?: readonly Thread[];
   /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
   readonly asked?: readonly Asked[];
+  /** Turns of agents that agents called since a person has said something. Absent: there was never one. */
+  readonly agentTurns?: number;
+  /** What answers of agents took on the last day on which there were any. */
+  readonly agentTokens?: { readonly day: number; readonly tokens: number };
+  /** Everything was stopped: answers to messages up to this one call nobody. */
+  readonly agentsStopped?: number;
   /** Files that come, or wait to be posted, oldest first. Absent: there was never one. */
   readonly uploads?: readonly Upload[];
   /** Files of messages that a scanner has to look at, in the order in which that is tried. Absent: there was never
@@ -78,6 +84,8 @@ export interface Check {
   readonly id: string;
   readonly seq: number;
   readonly place: number;
+  /** Who sent it; absent: a node of the version before has added it. */
+  readonly by?: string;
   /** How often that failed. */
   readonly tries: number;
   /** Not before this moment. */
@@ -109,6 +117,8 @@ export type RoomChange =
       readonly checked?: { readonly file: KeptFile; readonly place: number; readonly gone: readonly string[] };
       /** What the message said that is edited. Absent: it is not kept. */
       readonly was?: Was;
+      /** Tokens that the answer took which is posted. */
+      readonly took?: number;
       /** Of `restored`: nothing that had a position up to here comes any more in this recall. */
       readonly settled?: number;
     })
@@ -229,6 +239,8 @@ export interface RoomNotes {
   readonly progress: Readonly<Record<string, Progress>>;
   /** The file that a scanner looks at now. */
   readonly scanning?: string | null;
+  /** Those whose files were looked at, the one who was last at the end. */
+  readonly scanned?: readonly string[];
   /** How often it changed which stripes pieces of files are in: what was read before may not be so any more. */
   readonly stripings?: number;
 }

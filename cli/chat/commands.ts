@@ -29,7 +29,11 @@ export const commands = {
   join: row("ROOM", "", "go to a room, by its name or a link into it; you join it if you are not a member"),
   create: row("ROOM", "[TITLE]", "create a public room and go there"),
   leave: row("", "[NAME]", "leave this room; its last owner names the next owner"),
-  direct: row("", "NAME", "open a direct conversation with one person, by the name you see or the account"),
+  direct: row(
+    "",
+    "NAME",
+    "open a direct conversation with one person, by the name you see or the account; with several: accounts with commas",
+  ),
   invite: row("", "NAME", "add a person, by the name you see or the account, or an agent (ada.helper)"),
   reply: row("N", "TEXT", "answer message N in its thread"),
   also: row("N", "TEXT", "answer message N in its thread and in the room"),
@@ -73,6 +77,12 @@ export const commands = {
   unlink: row("NUMBER", "", "take back the link that /links lists under this number"),
   posting: row("WHO", "", "set who posts here: members, threads (members answer in threads) or moderators"),
   keepedits: row("yes|no", "", "say whether members of this room can read what edited messages said before"),
+  agentrules: row(
+    "turns|tokens N",
+    "",
+    "set how often agents of this room call each other without a person, or what they take in a day; 0: not at all, " +
+      "without limit",
+  ),
   slow: row("SECONDS", "", "set how long members wait between two messages; 0: not at all"),
   history: row("", "[COUNT]", "older messages"),
   show: row("N", "", "the messages around message N"),
@@ -89,7 +99,11 @@ export const commands = {
   unread: row("N", "", "mark message N and all later ones as unread"),
   agents: row("", "", "your agents"),
   agent: row("NAME", "[PERSONA]", "talk to your agent; with a persona, create it first"),
-  stop: row("", "[N]", "stop the answer that you wait for; in a room, the answer to message N; Ctrl-C does the same"),
+  stop: row(
+    "",
+    "[N|all]",
+    "stop the answer that you wait for; in a room, the answer to message N, or all of all agents; Ctrl-C stops yours",
+  ),
   regenerate: row("", "", "write the last answer again; the old one stays as a branch"),
   resend: row("", "TEXT", "say your last message to the agent in other words; the old one stays as a branch"),
   compare: row("MODEL MODEL", "TEXT", "say the same to two models, in two new conversations with this agent"),

@@ -1,6 +1,7 @@
 import type { Call } from "../../client/call.ts";
 import type { Activity, Client, Link } from "../../client/index.ts";
-import { failure, type Failure, type Result } from "../../protocols/errors.ts";
+import { failure, refused, type Failure, type Result } from "../../protocols/errors.ts";
+import { groupKey, groupsOfPeopleMax } from "../../protocols/kinds/room-group.ts";
 import type {
   CatalogRow,
   CatchUp,
@@ -340,7 +341,20 @@ export function createConversation(options: ConversationOptions): Conversation {
     return made.ok ? goTo({ kind: "room", key: room }) : stepOf(made);
   }
 
+  async function openGroup(names: readonly string[]): Promise<Step> {
+    const people = names.map((name) => `user/${name}`).filter((one) => one !== `user/${user}`);
+    for (let nth = 1; nth <= groupsOfPeopleMax; nth += 1) {
+      const key = groupKey([`user/${user}`, ...people], nth);
+      const made = await client.call("room.create", key, { visibility: "direct", people });
+      if (made.ok) return goTo({ kind: "room", key });
+      if (made.error.code !== "NAME_TAKEN") return stepOf(made);
+    }
+    return stepOf(refused(failure("NAME_TAKEN")));
+  }
+
   async function openDirect(name: string): Promise<Step> {
+    const names = name.split(/[\s,]+/).filter((one) => one !== "");
+    if (names.length > 1) return openGroup(names.map(sought));
     // Sorted, so that both people find the same room.
     const key = `dm.${[user, name].toSorted().join(".")}`;
     const made = await client.call("room.create", key, { visibility: "direct", with: `user/${name}` });

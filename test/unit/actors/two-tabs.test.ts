@@ -119,6 +119,18 @@ const written: Readonly<Record<string, readonly Written[]>> = {
       },
     },
   ],
+  "room.setAgents": [
+    {
+      values: [5, 9, 0],
+      make() {
+        const fixture = inLobby();
+        return {
+          now: () => view(fixture).agentRules?.turns ?? 0,
+          write: (turns, seen) => fixture.do(ada, lobby, { type: "setAgents", turns, seen: { turns: seen } }),
+        };
+      },
+    },
+  ],
   "room.setRole": [
     {
       values: ["moderator", "member", "owner"],
@@ -325,7 +337,7 @@ const reasons = {
     "backup.start backup.hold backup.askRecall claim.take role-manager.claimAdmin role-manager.audit",
   ],
   "ends or removes what it names": [
-    "room.leave room.remove room.removeLink groups.remove room.unban room.stop room.delete room.removePreviews room.closePoll user.unlinkIdentity",
+    "room.leave room.remove room.removeLink groups.remove room.unban room.stop room.stopAgents room.delete room.removePreviews room.closePoll user.unlinkIdentity",
     "user.removeTotp user.removePasskey user.removeMail user.removePush quarantine.drop",
     "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear agent.drop user.removeShared claim.release",
