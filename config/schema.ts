@@ -297,6 +297,8 @@ export const configSchema = schema.object({
   ),
   /** Whether people are told in browsers whose page is closed, by the push services of these browsers. */
   webPush: Type.Union([Type.Literal("on"), Type.Literal("off")]),
+  /** What mail to people who were away may say: nothing is sent, how much there is, or who wrote what as well. */
+  mailDigest: Type.Union([Type.Literal("off"), Type.Literal("counts"), Type.Literal("text")]),
   /** Passwords that nobody may take: one a line, or SHA-1 hashes. */
   leakedPasswords: Type.Optional(path),
   /** Folders on this machine in which admins may keep backups; the operator's commands may use any. */
@@ -398,6 +400,7 @@ export const configDefaults = {
   finding: { mdns: false, dns: [], dnsServers: [], accept: "none" },
   signUp: "open",
   webPush: "on",
+  mailDigest: "counts",
   signUpDomains: [],
   files: { scan: true, withoutScanner: "allow" },
   mesh: { host: "127.0.0.1", announce: [], peers: [], mdns: false },

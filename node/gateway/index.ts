@@ -80,6 +80,7 @@ import { createSubscribers } from "./feeds/subscribers.ts";
 import { addEvents } from "./wires/events.ts";
 import type { GrpcListener } from "./wires/grpc.ts";
 import { addSockets } from "./wires/sockets.ts";
+import { addUnsubscribe, handleDigest } from "./own/digest.ts";
 import { handlePush } from "./own/push.ts";
 import { createPush } from "./push/index.ts";
 import { createDevice, createIds } from "./identity/tokens.ts";
@@ -94,7 +95,7 @@ export { toldOf } from "./edge/refusals.ts";
 export { tellByMail } from "./identity/mail.ts";
 export { isRange } from "./identity/rights.ts";
 export { createAddressRule } from "./edge/addresses.ts";
-export type { ControlAddress, MailPort, PushPort } from "./ports.ts";
+export type { ControlAddress, DigestPort, MailPort, PushPort } from "./ports.ts";
 
 const none: readonly string[] = [];
 
@@ -134,6 +135,7 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...(at.mail && handleMail(at, accounts, at.mail)),
     ...handleProgramKeys(at, accounts),
     ...handleAccount(at, accounts),
+    ...handleDigest(at),
     ...handlePush(at),
     ...handleDeletion(at),
     ...handleFound(at),
@@ -154,6 +156,7 @@ function addAdminParts(api: FastifyInstance, at: GatewayContext, entering: Enter
   addExports(api, at);
   if (at.branding !== undefined) addBrandingLogo(api, at.branding);
   addIdentitySignIn(api, at, entering);
+  addUnsubscribe(api, at, accounts);
   if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
   addProfileRoutes(api, at);
   if (at.backups !== undefined) addDownloads(api, at, at.backups);
@@ -235,6 +238,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addEntrance(app, ({ raw }) => (at.control?.has(raw) === true ? (entrances.control ?? entrance) : entrance));
   const subscribers = createSubscribers(at, { accounts, entrance });
   const push = at.push && createPush(at, at.push, subscribers);
+  const endDigests = at.digests?.begin((user) => subscribers.presence.isActive(user));
   const interfaces: { responses?: ReturnType<typeof addAiRoutes> } = {};
   const sockets = addSockets(app.server, at, { subscribers, entrance, responses: () => interfaces.responses });
   addHealthRoutes(app, at);
@@ -304,6 +308,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     connections: () => subscribers.count(),
     async stop(deadlineMs) {
       push?.stop();
+      endDigests?.();
       subscribers.close();
       unfollow?.();
       const closed = Promise.all([grpc?.stop(), app.close(), control?.close()]);

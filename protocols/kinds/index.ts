@@ -32,6 +32,7 @@ export * from "./room-versions.ts";
 
 export * from "./shard-holder.ts";
 export * from "./user.ts";
+export * from "./user-digest.ts";
 export * from "./user-later.ts";
 
 /** The commands of every kind. */

@@ -21,6 +21,7 @@ import { profileOperations } from "./profiles.ts";
 import { quarantineOperations } from "./quarantine.ts";
 import { searchOperations } from "./search.ts";
 import { catchUpOperations } from "./catch-up.ts";
+import { digestOperations } from "./digest.ts";
 import { pushOperations } from "./push.ts";
 import { secretOperations } from "./secrets.ts";
 import { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
@@ -65,6 +66,7 @@ export { profileOperations } from "./profiles.ts";
 export { quarantineOperations } from "./quarantine.ts";
 export { searchOperations } from "./search.ts";
 export { catchUpOperations } from "./catch-up.ts";
+export { digestOperations } from "./digest.ts";
 export { pushOperations } from "./push.ts";
 export { secretOperations } from "./secrets.ts";
 export { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
@@ -106,6 +108,7 @@ export const operations = {
   ...searchOperations,
   ...quarantineOperations,
   ...catchUpOperations,
+  ...digestOperations,
   ...pushOperations,
   ...secretOperations,
   ...brandingOperations,
@@ -131,6 +134,7 @@ export type OperationHandlers = HandlersOf<Operations>;
 export type GatewayOperation =
   | Extract<OperationName, "branding.show" | "branding.set" | "node.status" | "people.addKey">
   | keyof typeof ownOperations
+  | keyof typeof digestOperations
   | keyof typeof pushOperations
   | keyof typeof signInOperations
   | keyof typeof factorOperations

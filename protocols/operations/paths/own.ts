@@ -25,6 +25,8 @@ export const ownRoutes = {
   "push.add": "POST /me/push",
   "push.set": "PUT /me/push/:id",
   "push.remove": "DELETE /me/push/:id",
+  "digest.show": "GET /me/digest",
+  "digest.set": "PUT /me/digest",
   "catchUp.show": "GET /catchup",
   "catchUp.threads": "GET /catchup/threads",
 } as const;
