@@ -28,7 +28,6 @@ type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 /** The id of the reminder of the next look. */
 export const digestReminder = "digest";
 
-
 const none: HeldDigest = { wants: plainDigest, revision: 0, sinceMs: 0, told: [] };
 const of = ({ digest }: Account): HeldDigest => digest ?? none;
 
@@ -43,7 +42,7 @@ const shown = ({ wants, last }: HeldDigest, { contact }: Account): DigestOf => (
 });
 
 /** From now on, and not of what was written before. Error: BAD_REQUEST. */
-function set(account: Account, { type: _, ...said }: Of<"setDigest">, { nowMs }: Turn<UserNotes>): Effects {
+function set(account: Account, { type: _type, ...said }: Of<"setDigest">, { nowMs }: Turn<UserNotes>): Effects {
   if (said.zone !== undefined && !isTimeZone(said.zone))
     return [refuse("BAD_REQUEST", { field: "zone", reason: "this node knows no such time zone" })];
   const { dueMs: _due, ...before } = of(account);

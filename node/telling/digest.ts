@@ -84,8 +84,7 @@ export function createDigests(at: DigestPorts, isActive: (user: string) => boole
     const marks = new Map(told.map(({ room, seq }) => [room, seq]));
     const nowMs = clock.nowMs();
     const concerns = found.concerns.filter(
-      ({ room, seq, atMs }) =>
-        seq > (marks.get(room) ?? 0) && atMs >= sinceMs && !toldOf(view, room, nowMs).isPaused,
+      ({ room, seq, atMs }) => seq > (marks.get(room) ?? 0) && atMs >= sinceMs && !toldOf(view, room, nowMs).isPaused,
     );
     return { concerns, view, rooms: new Map(rooms.map((room) => [room.room, room])) };
   }
@@ -96,12 +95,18 @@ export function createDigests(at: DigestPorts, isActive: (user: string) => boole
     for (const { why } of concerns) counts[why] = (counts[why] ?? 0) + 1;
     const shown = says === "text" ? concerns.slice(0, bounds.digestLinesMax) : [];
     const names = new Map<string, string>();
-    for (const author of new Set(shown.map((one) => one.author))) names.set(author, await nameOf(author, `user/${user}`));
+    for (const author of new Set(shown.map((one) => one.author)))
+      names.set(author, await nameOf(author, `user/${user}`));
     const lines = shown.map(({ author, room, seq, text, replyTo, threadOnly }): DigestLine => {
       const search = threadOnly === true && replyTo !== undefined ? `?panel=thread&seq=${replyTo}` : `?at=${seq}`;
       const path = `/room/${encodeURIComponent(room)}${search}`;
       const { title, visibility } = rooms.get(room) ?? {};
-      return { author: names.get(author) ?? author, text, path, ...(visibility !== "direct" && { room: title || room }) };
+      return {
+        author: names.get(author) ?? author,
+        text,
+        path,
+        ...(visibility !== "direct" && { room: title || room }),
+      };
     });
     const token = await at.tokenFor(user);
     const places = new Set(concerns.map(({ room }) => room)).size;

@@ -326,19 +326,19 @@ const reasons = {
   ],
   "ends or removes what it names": [
     "room.leave room.remove room.removeLink groups.remove room.unban room.stop room.delete room.closePoll user.unlinkIdentity",
-    "user.removeTotp user.removePasskey user.removeMail user.removePush quarantine.drop",
+    "user.removeTotp user.removePasskey user.removeMail user.removePush user.endDigest quarantine.drop",
     "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear claim.release",
     "backup.removeSchedule backup.cancel backup.lift watch.removeRule watch.removePlaybook",
   ],
   "is a switch, or one's own choice: it says what shall be, and every tab shows it at once": [
     "room.setArchived room.setVisibility room.followThread room.react room.pin room.vote room.markRead room.markUnread agent.rate agent.branch user.setSuspended",
-    "user.vouchIdentity user.setStatus user.setRoomNotifications user.setPush role-manager.setAdmin",
+    "user.vouchIdentity user.setStatus user.setRoomNotifications user.setPush user.setDigest role-manager.setAdmin",
   ],
   "goes on from a step that it names, or that nobody else can take": [
     "user.confirmSession user.confirmTotp user.useTotp user.useRecovery user.usePasskey",
     "user.resetPassword user.confirmMail user.setPassword",
-    "user.sessionUsed user.keyUsed user.signInsFailed backup.resume backup.mayErase backup.erased",
+    "user.sessionUsed user.keyUsed user.signInsFailed user.awaitDigest user.takeDigest user.settleDigest backup.resume backup.mayErase backup.erased",
     "backup.answerRecall backup.beginRecall",
     "watch.acknowledge watch.switchPlaybook",
     "room.upload room.uploadTake room.uploadPart room.uploadDrop room.settleFile",

@@ -29,7 +29,17 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
       arbitrary: fc.record({
         does: fc.constant("look" as const),
         fate: fc.constantFrom<Fate[]>("take", "take", "away", "refuse", "unknown", "dieAfter"),
-        between: fc.constantFrom<Between[]>("nothing", "nothing", "nothing", "nothing", "delete", "delete", "read", "leave", "die"),
+        between: fc.constantFrom<Between[]>(
+          "nothing",
+          "nothing",
+          "nothing",
+          "nothing",
+          "delete",
+          "delete",
+          "read",
+          "leave",
+          "die",
+        ),
         twice: fc.boolean(),
       }),
     },
@@ -161,7 +171,7 @@ describe("mail to people who were away, whatever happens", () => {
           const first = node(fate, async () => {
             if (!isFirst) return;
             isFirst = false;
-            if (between === "die") return first.die(), await new Promise<void>(() => undefined);
+            if (between === "die") return (first.die(), await new Promise<void>(() => undefined));
             if (between !== "nothing") await does[between](0);
           });
           // The account has moved, and both nodes look.
@@ -185,7 +195,7 @@ describe("mail to people who were away, whatever happens", () => {
         // What a node that died had taken is lost, and nothing else is.
         if (isWhole) expect(owed, "in no mail").to.deep.equal([]);
       }),
-      { numRuns: depth(25) },
+      { numRuns: depth(25, 250) },
     );
     expect(mails, "something was sent").to.be.above(0);
   });

@@ -4,7 +4,7 @@ import { openDigests } from "../../../node/composition/parts/digests.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
 import type { DigestView } from "../../../protocols/index.ts";
 import { linkIn, startMailServer, type Arrived, type MailServerFixture } from "../../fixtures/mail-server.ts";
-import { controlToken, createWorld, startFixture, type Fixture } from "../gateway/fixture.ts";
+import { controlToken, createWorld, startFixture, type Fixture, type Reply } from "../gateway/fixture.ts";
 
 const publicUrl = "https://chat.example.org";
 const minuteMs = 60_000;
@@ -19,7 +19,7 @@ describe("mail to people who were away", () => {
 
   const as =
     (token: string) =>
-    async (method: string, path: string, body?: unknown): Promise<any> => {
+    async (method: string, path: string, body?: unknown): Promise<Reply["body"]> => {
       const answer = await fixture.request(method, `/api/v1${path}`, { token, body });
       expect(answer.status, JSON.stringify(answer.body)).to.be.within(200, 299);
       return answer.body;
@@ -31,7 +31,7 @@ describe("mail to people who were away", () => {
   const after = async (minutes: number): Promise<readonly Arrived[]> => {
     shiftMs += minutes * minuteMs;
     await digests.look("bob");
-    return server.arrived.splice(0) as unknown as readonly Arrived[];
+    return (server.arrived as Arrived[]).splice(0);
   };
   const textOf = ({ text }: Arrived): string => text.replaceAll("\r\n", "\n");
 
@@ -69,7 +69,9 @@ describe("mail to people who were away", () => {
       await as(bob)("POST", `/rooms/${room}/join`);
     }
     await as(bob)("PUT", "/me/mail", { mail: "bob@example.org" });
-    const [user = "", secret = ""] = linkIn(await server.next()).replace("mail=", "").split(".");
+    const [user = "", secret = ""] = linkIn(await server.next())
+      .replace("mail=", "")
+      .split(".");
     await as(bob)("POST", "/mail/confirm", { user, secret });
   });
   afterEach(async () => {
@@ -112,7 +114,9 @@ describe("mail to people who were away", () => {
     await post("attic", "@bob in the attic");
     await as(bob)("PUT", "/me/notifications/rooms/attic", { level: "nothing" });
     const [mail] = await after(31);
-    expect(textOf(mail as Arrived)).to.include("1 direct message, 1 answer, 1 message with a word of yours, in 2 rooms.");
+    expect(textOf(mail as Arrived)).to.include(
+      "1 direct message, 1 answer, 1 message with a word of yours, in 2 rooms.",
+    );
     expect(textOf(mail as Arrived)).to.include("ada: “between us”");
     expect(textOf(mail as Arrived)).not.to.include("attic");
     await post("den", "@bob read elsewhere");
@@ -166,21 +170,27 @@ describe("mail to people who were away", () => {
     await post("den", "@bob three");
     await after(1);
     const [mail] = await after(61);
-    expect(textOf(mail as Arrived)).to.include("“@bob three”").and.not.include("@bob two");
+    expect(textOf(mail as Arrived))
+      .to.include("“@bob three”")
+      .and.not.include("@bob two");
   });
 
   it("says how much there is and nothing else where an admin or the person wants that, and is off where an admin says so", async () => {
     await want({ content: "counts" });
     await post("den", "@bob secret plans");
     const [own] = await after(31);
-    expect(textOf(own as Arrived)).to.include("1 mention, in 1 room.").and.not.match(/secret|The den|room\/den|ada/);
+    expect(textOf(own as Arrived))
+      .to.include("1 mention, in 1 room.")
+      .and.not.match(/secret|The den|room\/den|ada/);
     settings.mailDigest = "counts";
     await as(bob)("PUT", "/me/digest", { content: "text" });
     await digests.look("bob");
     await post("den", "@bob more plans");
     await after(1);
     const [admins] = await after(61);
-    expect(textOf(admins as Arrived)).to.include("1 mention, in 1 room.").and.not.match(/plans|The den|ada/);
+    expect(textOf(admins as Arrived))
+      .to.include("1 mention, in 1 room.")
+      .and.not.match(/plans|The den|ada/);
     settings.mailDigest = "off";
     expect((await shown()).allowed).to.equal("off");
     await post("den", "@bob hello");
@@ -219,7 +229,10 @@ describe("mail to people who were away", () => {
     const title = "x <b>Bcc: eve@example.org</b>";
     await as(ada)("POST", "/rooms", { room: "odd", title, visibility: "public" });
     await as(bob)("POST", "/rooms/odd/join");
-    await post("odd", '@bob hi\r\nBcc: eve@example.org\r\n\r\n<script>alert(1)</script> <a href="https://evil.example">click</a>');
+    await post(
+      "odd",
+      '@bob hi\r\nBcc: eve@example.org\r\n\r\n<script>alert(1)</script> <a href="https://evil.example">click</a>',
+    );
     const [mail] = await after(31);
     expect(mail?.to).to.equal("bob@example.org");
     const [headers = ""] = (mail as Arrived).raw.split("\r\n\r\n");
