@@ -119,7 +119,7 @@ function DigestForm({ view, to }: { readonly view: DigestView; readonly to: stri
         <NativeSelect
           className="narrow"
           label="What it says"
-          description="Mail is read on its way by whoever runs the servers in between."
+          description="The servers on its way can read a mail."
           data={[...contentOptions]}
           value={content}
           onChange={(event) => choose({ content: event.currentTarget.value as MailDigest["content"] })}
