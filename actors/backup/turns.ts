@@ -29,6 +29,8 @@ const placeOf = ({ wish }: OpenTask): string => {
 /** Whether two tasks may run at the same time. */
 function mayMeet(one: OpenTask, other: OpenTask): boolean {
   if (placeOf(one) !== placeOf(other)) return true;
+  // Both would restore into the same folder, and a second one shows nothing that the first does not.
+  if (one.wish.sort === "drill" && other.wish.sort === "drill") return false;
   const both = [does(one), does(other)];
   return !both.includes("removes") && both.includes("reads");
 }

@@ -153,6 +153,7 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
     missing,
     holders,
     started,
+    begunAgain = 0,
   } = done;
   const cross = paint(color, "red", "✖");
   return [
@@ -163,6 +164,9 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
       `${counted(compared.states, "state")}. The new journal's own check found ` +
       `${wrong.named.some(({ type }) => type === "journal") ? "damage" : "nothing"}.`,
     ...(erased === 0 ? [] : [`  ${counted(erased, "unit")} stay unreadable: their keys were erased on purpose.`]),
+    ...(begunAgain === 0
+      ? []
+      : [`  It was begun again ${times(begunAgain)}, because the node that worked on it ended.`]),
     ...describeLosses(lost, color),
     ...(wrong.total === 0 ? [] : [`${cross} Otherwise than it was came back: ${counted(wrong.total, "unit")}`]),
     ...wrong.named.map(({ thread, type }) => `  ${withoutControls(`${thread} ${type}`)}`),
@@ -178,6 +182,8 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
     `  ${openedText[opened]} The scratch folder is empty again.`,
   ].join("\n");
 }
+
+const times = (count: number): string => (count === 1 ? "once" : `${count} times`);
 
 /** What the node showed that was started of it. */
 function describeStarted(

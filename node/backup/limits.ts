@@ -98,6 +98,10 @@ export const runnerLimits = {
   askTimeoutMs: 10_000,
   /** How often it is asked again, a pause of `pollMs` between; then the task is left to the next turn. */
   asksMax: 30,
+  /** How often a rehearsal of a restore is begun, each time from its beginning, when its node ends; then it has failed.
+   *
+   *  A restart of all nodes of a cluster, one after the other, is fewer for most. */
+  drillTurnsMax: 8,
   /** Slots of one part. */
   partSlots: 64,
   /** Nodes that are asked for parts at the same time, each for one. */

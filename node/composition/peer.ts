@@ -26,7 +26,7 @@ import {
 import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../cluster/exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
-import { directoryLimits, type DirectoryLimits, type Lead } from "../cluster/directory/index.ts";
+import { directoryLimits, type DirectoryLimits, type EtcdLink, type Lead } from "../cluster/directory/index.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -98,6 +98,8 @@ export interface PeerOptions {
   readonly directory: DirectoryPlace | Directory;
   /** It may begin the directory in etcd: it is the first node of a new cluster. */
   readonly founding?: boolean;
+  /** What reaches etcd, where nothing else is said by gRPC. */
+  readonly etcd?: EtcdLink;
   readonly behaviors: readonly AnyBehavior[];
   /** This node's own. */
   readonly engines: Engines;
@@ -356,6 +358,9 @@ const searchOf = (
     meter,
   });
 
+/** What its directory is told of, and reached by, where that is not for all nodes. */
+const ofDirectory = ({ decided, etcd }: PeerOptions) => ({ ...(decided && { decided }), ...(etcd && { etcd }) });
+
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
 
@@ -380,7 +385,7 @@ export function createPeer(options: PeerOptions): Peer {
     // It acts as the controller: what died with the leader before it waits for that.
     leads: () => controller.wake(),
     ...(limits.directory && { limits: limits.directory }),
-    ...(options.decided && { decided: options.decided }),
+    ...ofDirectory(options),
   });
   const { directory } = placed;
 

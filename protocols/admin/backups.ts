@@ -312,6 +312,8 @@ export interface BackupResults {
     readonly holders?: HeadHolders;
     /** The node that was started of it. Nodes of former versions started none. */
     readonly started?: DrillStarted;
+    /** How often it was begun again from the beginning, since its node ended; absent: never. */
+    readonly begunAgain?: number;
   };
 }
 

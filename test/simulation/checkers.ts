@@ -36,6 +36,7 @@ export const checkerNames = [
   "holders-apart", // after the faults, a node owns two shard-holders of a group while another could own one
   "slow-disk-spared", // a disk that is far slower than the others is waited for where nobody has to
   "older-is-said", // a directory came back on an older copy of its data, and a node does not say so
+  "refusal-is-said", // the directory takes no change, and a node does not say why and what helps
   "fully-replicated", // 5: after the faults, a slot has fewer replicas than wanted
   "blob-kept", // an acknowledged blob is not on the disks of its slot, or not whole, or cannot be read
   "blob-left", // after the faults, a node has a blob that is not of its slots

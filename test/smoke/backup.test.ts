@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { BackupList, BackupResults, BackupTask } from "../../protocols/index.ts";
@@ -19,7 +19,12 @@ describe("backups of a real node", function () {
     await using data = await createDataFolder();
     await using outside = await createDataFolder();
     await using node = new NodeProcess(data.path);
+    // What a rehearsal left whose node was killed.
+    const drill = join(data.path, "drill");
+    await mkdir(join(drill, "journal"), { recursive: true });
+    for (const name of ["restoring", "journal/000001.log"]) await writeFile(join(drill, name), "of somebody");
     await node.start();
+    await until("what a rehearsal left is gone", async () => expect(await readdir(drill)).to.deep.equal([]));
     const folder = join(outside.path, "backups");
     const post = (room: string, text: string, token: string) =>
       node.http("POST", `/api/v1/rooms/${room}/messages`, { text }, token);

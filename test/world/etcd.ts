@@ -23,11 +23,18 @@ type Event = WatchResponse["events"][number];
 export type Fate = "answered" | "lost" | "done, and nobody hears of it";
 
 const textOf = (key: Uint8Array): string => Buffer.from(key).toString("latin1");
+/** Its own words, and how many of its past states it keeps. */
+const alarm = "memberID:1 alarm:NOSPACE ";
+const revisionsMax = 500;
 const never = new Promise<never>(() => undefined);
 /** Nobody reads it. */
 const nothing: TxnResponse = { header: { cluster_id: "", revision: "" }, succeeded: false, responses: [] };
 
 export class Etcd {
+  /** Its space is used up: it takes no transaction that would add something. */
+  isFull = false;
+  /** Told of each key that changes; undefined: it is deleted. */
+  changed: (key: string, value: Uint8Array | undefined) => void = () => undefined;
   readonly #world: World;
   #revision = 1;
   /** As it was at each revision. */
@@ -61,7 +68,8 @@ export class Etcd {
             isDead = fate !== "answered";
             return fate === "lost" ? nothing : this.#transact(request);
           }),
-        status: () => answered(() => ({ header: this.#header(), version: "3.5.0", errors: [] })),
+        status: () =>
+          answered(() => ({ header: this.#header(), version: "3.5.0", errors: this.isFull ? [alarm] : [] })),
         watch: () => answered(() => this.#watch(() => isDead)),
         close: () => void (isDead = true),
       };
@@ -99,6 +107,8 @@ export class Etcd {
   }
 
   #transact(request: TxnRequest): TxnResponse {
+    if (this.isFull && [...(request.success ?? []), ...(request.failure ?? [])].some((op) => "request_put" in op))
+      throw new Error("8 RESOURCE_EXHAUSTED: etcdserver: mvcc: database space exceeded");
     const succeeded = (request.compare ?? []).every((one) => this.#holds(one));
     const ops = this.#chosen(request);
     const next = new Map(this.#keys);
@@ -126,14 +136,19 @@ export class Etcd {
     if (events.length > 0) {
       this.#revision = revision;
       this.#states.set(revision, next);
+      this.#states.delete(revision - revisionsMax);
       this.#events.push(...events.map((event) => ({ revision, event })));
+      for (const { kv, type } of events) this.changed(textOf(kv.key), type === "PUT" ? kv.value : undefined);
       for (const tell of this.#told) tell();
     }
     return { header: this.#header(), succeeded, responses: told };
   }
 
   #range(request: RangeRequest): RangeResponse {
-    const all = within(this.#states.get(Number(request.revision ?? 0)) ?? this.#keys, request);
+    const { revision } = request;
+    const state = revision === undefined ? this.#keys : this.#states.get(Number(revision));
+    if (state === undefined) throw new Error("11 OUT_OF_RANGE: etcdserver: mvcc: required revision has been compacted");
+    const all = within(state, request);
     const kvs = request.count_only === true ? [] : all.slice(0, request.limit || undefined);
     return { kvs, more: request.count_only !== true && kvs.length < all.length, count: String(all.length) };
   }

@@ -3,6 +3,7 @@
 import type { Message } from "../../../actors/behavior.ts";
 import {
   backupActor,
+  failure,
   PlexusError,
   type BackupHolds,
   type BackupResults,
@@ -158,7 +159,15 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
         if (apply) await countAnew(backup, openRepository(backup), clusterPlace);
         return shownPrune(report, apply);
       }),
-    drill: (at) => usePaced(at, (backup) => options.drill(backup, at)),
+    drill: (at) =>
+      usePaced(at, async (backup) => {
+        const { turn } = at.task;
+        // It needs much of a node: one that ends each node that works on it must not go on to all of them.
+        if (turn > limits.drillTurnsMax)
+          throw new PlexusError(failure("LIMIT_REACHED", { limit: "drillTurnsMax", max: limits.drillTurnsMax }));
+        const done = await options.drill(backup, at);
+        return turn === 1 ? done : { ...done, begunAgain: turn - 1 };
+      }),
   };
   const owns = (): boolean => ownsSlot(table, node, slotOfActor(table, "manager", backupActor));
   const ask = options.ask.bind(options);

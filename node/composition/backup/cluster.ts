@@ -16,7 +16,7 @@ import type { ClusterKeys } from "../../keys/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import type { Shards } from "../../bulk/shards/index.ts";
 import { settingsSlot, withSettings } from "./settings.ts";
-import { watchedDrill, type Drills, type Rehearse } from "./copies.ts";
+import { sweep, watchedDrill, type Drills, type Rehearse } from "./copies.ts";
 import { placeTarget } from "./place.ts";
 import { journalSource } from "./source.ts";
 import type { Identity } from "../start/identity.ts";
@@ -68,6 +68,8 @@ export function openClusterBackups(at: {
       await sealer.close();
     }
   };
+  // What a rehearsal left that ended with its node is readable, and as large as all that there is.
+  const swept = sweep(at.scratch).catch((error: unknown) => log.warn("backup.drill.left", { error }));
   const backups = createClusterBackups({
     node,
     exchange,
@@ -82,7 +84,8 @@ export function openClusterBackups(at: {
     beside: [settingsSlot],
     use,
     target: placeTarget(kernel, at.blobs),
-    drill: (ports, { task: { wish }, signal, progress }) => {
+    drill: async (ports, { task: { wish }, signal, progress }) => {
+      await swept;
       const { drills, surveyHolders } = at;
       const rehearsed = { from: undefined, ports, snapshot: wish.snapshot, surveyHolders };
       const drill = { scratch: at.scratch, from: undefined, within: (use: Rehearse) => use(rehearsed) };

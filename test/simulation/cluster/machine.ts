@@ -24,6 +24,7 @@ import {
 import { told, type Reached } from "../node.ts";
 import { simulatedRuntime } from "../runtime.ts";
 import { diskKey, lens } from "../sealed.ts";
+import { etcdLimits, etcdPlace, type ExternalEtcd } from "./external-etcd.ts";
 import type { ExternalDirectory } from "./external-directory.ts";
 import type { ClusterPlan } from "./plan.ts";
 
@@ -34,6 +35,7 @@ export interface ClusterParts {
   readonly network: Network;
   readonly bounds: BoundsWatch;
   readonly external: ExternalDirectory | undefined;
+  readonly etcd: ExternalEtcd | undefined;
   /** The machine on whose disk the embedded directory lies. */
   readonly host: NodeId;
   readonly behaviors: readonly AnyBehavior[];
@@ -63,6 +65,8 @@ export class Machine {
   ready = false;
   readonly #parts: ClusterParts;
   readonly #lost = new Set<() => void>();
+  /** It begins the directory in etcd, and its own row there. */
+  #isFirstLife: boolean;
   #members: readonly MemberRecord[] = [];
   /** Where its folder says that the directory is. */
   #place: DirectoryPlace;
@@ -73,7 +77,8 @@ export class Machine {
   constructor(node: NodeId, index: number, parts: ClusterParts) {
     this.node = node;
     this.#parts = parts;
-    this.#place = { kind: "embedded", host: parts.host };
+    this.#isFirstLife = node === parts.host;
+    this.#place = parts.etcd ? etcdPlace : { kind: "embedded", host: parts.host };
     this.disk = new Disk(parts.world, parts.plan.disk, `${node} disk`);
     if (parts.plan.sealed) this.disk.lens = lens;
     const { zones, storage, nodes } = parts.plan;
@@ -134,7 +139,7 @@ export class Machine {
   }
 
   async #begin(pulse: Pulse): Promise<void> {
-    const { world, plan, network, external, host } = this.#parts;
+    const { world, plan, network, external, etcd, host } = this.#parts;
     const clock = simulatedClock(world, this.wall, pulse);
     const log = this.#log(pulse);
     const raw = this.disk.open(pulse, `/${this.node}`);
@@ -152,6 +157,7 @@ export class Machine {
       journal,
       transport,
       directory: external ? external.open(pulse) : this.#place,
+      ...(etcd && { etcd: { connect: etcd.link(pulse) }, founding: this.#isFirstLife }),
       behaviors: this.#parts.behaviors,
       engines: everyEngine({ generate: simulatedRuntime(world, plan.runtime, pulse) }),
       clock,
@@ -160,7 +166,7 @@ export class Machine {
       meter,
       policy: { replicas: plan.replicas, minInSync: plan.minInSync },
       seed: this.#members,
-      limits: plan.limits,
+      limits: etcd ? { ...plan.limits, directory: { ...plan.limits.directory, ...etcdLimits } } : plan.limits,
       load: refusedLook(),
       decided: (...change) => this.#parts.decided(this, ...change),
       placed: (place) => {
@@ -182,7 +188,9 @@ export class Machine {
       this.#members = peer.membership.members().members;
       network.enforce(this.node);
     });
-    const started = await peer.start(this.record, { found: this.#place.kind === "embedded" && this.node === host });
+    const found = this.#place.kind !== "replicated" && this.node === host && (etcd === undefined || this.#isFirstLife);
+    const started = await peer.start(this.record, { found });
+    if (pulse.alive && started.ok) this.#isFirstLife = false;
     if (!started.ok && started.error.code !== "STOPPING") {
       if (started.error.code === "NOT_A_PEER") this.gone = true;
       throw new PlexusError(started.error);

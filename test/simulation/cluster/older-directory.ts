@@ -16,7 +16,8 @@ export const saidMsMax = 20_000;
 
 /** Whether there is a directory on disks that can be put back; on an encrypted one nobody could tell what lies
  *  where. */
-export const bearsOlderDirectory = ({ directory, sealed }: ClusterPlan): boolean => directory !== "external" && !sealed;
+export const bearsOlderDirectory = ({ directory, sealed }: ClusterPlan): boolean =>
+  directory !== "external" && directory !== "etcd" && !sealed;
 
 /** Moves some of what people use, so that the directory has changed. */
 export async function moveSome(

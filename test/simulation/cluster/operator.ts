@@ -12,7 +12,7 @@ export interface OperatorParts {
   readonly world: World;
   readonly plan: ClusterPlan;
   readonly network: Network;
-  readonly external: ExternalDirectory | undefined;
+  readonly external: Pick<ExternalDirectory, "setDown" | "lossChance"> | undefined;
   readonly watch: ClusterWatch;
   readonly machines: () => readonly Machine[];
   /** Puts up one more machine, which is let in and starts. */

@@ -43,9 +43,9 @@ export interface ClusterPlan {
   readonly storage: number;
   readonly replicas: number;
   readonly minInSync: number;
-  /** `embedded`: on the disk of the first node. `external`: as in etcd. `replicated`: every node is a manager, and some
-   *  vote. */
-  readonly directory: "embedded" | "external" | "replicated";
+  /** `embedded`: on the disk of the first node. `external`: as in etcd. `etcd`: in one, by the adapter that nodes have.
+   *  `replicated`: every node is a manager, and some vote. */
+  readonly directory: "embedded" | "external" | "etcd" | "replicated";
   readonly directoryLossChance: number;
   readonly faults: Readonly<Partial<Record<Fault, number>>>;
   /** Mean time between two faults. */

@@ -22,6 +22,8 @@ import { Follower } from "../follower.ts";
 import { judge, type SeedOptions, type Simulated, type Verdict } from "../verdict.ts";
 import { Network, type World } from "../../world/index.ts";
 import { ExternalDirectory } from "./external-directory.ts";
+import { ExternalEtcd } from "./external-etcd.ts";
+import { withFullEtcd } from "./full-etcd.ts";
 import { Machine, type ClusterParts } from "./machine.ts";
 import { endOf, Operator } from "./operator.ts";
 import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
@@ -88,6 +90,7 @@ class ClusterSimulation implements Gates, Simulated {
   readonly #plan: ClusterPlan;
   readonly #network: Network;
   readonly #external: ExternalDirectory | undefined;
+  readonly #etcd: ExternalEtcd | undefined;
   readonly #machines = new Map<NodeId, Machine>();
   readonly #watch: ClusterWatch;
   readonly #bounds: BoundsWatch;
@@ -124,6 +127,7 @@ class ClusterSimulation implements Gates, Simulated {
       sealed,
       ...(sealed && { faults }),
       ...(replicated && { directory: "replicated" }),
+      ...(drawn.directory === "external" && world.seed % 4 === 3 && { directory: "etcd" }),
       lateDisk: world.seed % 3 === 1,
       olderDirectory: world.seed % 3 === 2,
       deadVoter: replicated,
@@ -147,7 +151,10 @@ class ClusterSimulation implements Gates, Simulated {
       plan.directory === "external"
         ? new ExternalDirectory(world, { delayMs: plan.network.delayMs ?? 1, lossChance: plan.directoryLossChance })
         : undefined;
-    if (this.#external) this.#external.onChange = (key, value) => this.#watch.rowChanged(key, value);
+    const changed = (key: string, value: unknown): void => this.#watch.rowChanged(key, value);
+    if (this.#external) this.#external.onChange = changed;
+    this.#etcd = plan.directory === "etcd" ? new ExternalEtcd(world, plan.directoryLossChance, changed) : undefined;
+    const outside = this.#external ?? this.#etcd;
     this.#ledgers = new LedgerWatch(world, this.#watch);
     this.#registers = new RegisterWatch(world, this.#ledgers);
 
@@ -157,6 +164,7 @@ class ClusterSimulation implements Gates, Simulated {
       network: this.#network,
       bounds: this.#bounds,
       external: this.#external,
+      etcd: this.#etcd,
       host: "n0",
       behaviors: [
         ...(plan.people > 0 ? chatBehaviors : plan.storage > 0 ? [shardHolder] : []),
@@ -177,7 +185,7 @@ class ClusterSimulation implements Gates, Simulated {
       const machine = new Machine(`n${this.#machines.size}`, this.#machines.size, parts);
       const { node, disk } = machine;
       this.#machines.set(node, machine);
-      this.#watch.machine(node, disk, node === "n0" && this.#external === undefined);
+      this.#watch.machine(node, disk, node === "n0" && outside === undefined);
       disk.watch({ written: (ops) => this.#looksAt(machine, ops), durable: () => undefined });
       return machine;
     };
@@ -186,7 +194,7 @@ class ClusterSimulation implements Gates, Simulated {
       world,
       plan,
       network: this.#network,
-      external: this.#external,
+      external: outside,
       watch: this.#watch,
       machines: () => [...this.#machines.values()],
       add: () => void this.#join(),
@@ -431,6 +439,7 @@ class ClusterSimulation implements Gates, Simulated {
     if (this.#plan.olderDirectory && bearsOlderDirectory(this.#plan)) await this.#withOlderDirectory(until);
     if (this.#plan.deadVoter && this.#plan.directory === "replicated") await this.#withDeadVoter(until);
     if (this.#plan.fullDirectory && this.#plan.directory === "replicated") await this.#withFullDirectory(until);
+    if (this.#etcd) await this.#withFullEtcd(this.#etcd, until);
     // What everybody has must outlive everybody.
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
@@ -458,7 +467,8 @@ class ClusterSimulation implements Gates, Simulated {
     const isReplicated = this.#plan.directory === "replicated";
     // With voters nothing is away for long when one of them is, whichever.
     const { leader = "" } = this.#operator.voters();
-    const host = this.#external === undefined ? this.#machines.get(isReplicated ? leader : "n0") : undefined;
+    const outside = this.#external ?? this.#etcd;
+    const host = outside === undefined ? this.#machines.get(isReplicated ? leader : "n0") : undefined;
     // What is on its way when the directory goes may have to wait for it, so nothing is.
     let known = "";
     await until("nothing moves", async () => {
@@ -476,7 +486,7 @@ class ClusterSimulation implements Gates, Simulated {
     });
     world.note(() => `the directory is away (${host?.node}); ${served.join(" ")} go on`);
     if (host) host.kill(false);
-    else this.#external?.setDown(true);
+    else outside?.setDown(true);
     const others = [...this.#machines.values()].filter((machine) => machine !== host && !machine.gone);
     const going = new Set(served);
     for (const ledger of served) void this.#appendsTo(ledger).then(() => going.delete(ledger));
@@ -487,7 +497,7 @@ class ClusterSimulation implements Gates, Simulated {
     }
     await until("slots go on without the directory", () => going.size === 0);
     if (host) host.start();
-    else this.#external?.setDown(false);
+    else outside?.setDown(false);
     await until("the directory is back", () => host === undefined || host.ready);
     await until("every slot is whole with the directory", () => this.#unsettled() === undefined);
   }
@@ -578,6 +588,23 @@ class ClusterSimulation implements Gates, Simulated {
     });
     await until("every slot is whole after the directory was full", () => this.#unsettled() === undefined);
     await until("as many vote as should, after the directory was full", () => this.#votes());
+  }
+
+  async #withFullEtcd(
+    etcd: ExternalEtcd,
+    until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
+  ): Promise<void> {
+    await withFullEtcd({
+      world: this.#world,
+      watch: this.#watch,
+      etcd,
+      gates: () => this.gates(),
+      until,
+      minInSync: this.#plan.minInSync,
+      ledgers: this.#plan.actors.ledgers.filter((ledger) => this.#recordOf(ledger) !== undefined),
+      append: (ledger) => this.#appendsTo(ledger),
+    });
+    await until("every slot is whole after etcd was full", () => this.#unsettled() === undefined);
   }
 
   /** Of the slot that a ledger is in. */

@@ -7,6 +7,8 @@ import { Copy, headIn, Lineage } from "./copies.ts";
 /** Where an entry stands: its slot, and its checksum over everything up to it. */
 type Place = Pick<SeenEntry, "slot" | "epoch" | "seq" | "checksum">;
 
+/** What an entry has beside its log where its actor leaves for a slot of its own. */
+const splitOp = 4;
 const placeName = ({ slot, epoch, seq }: Place): string => `${slot} (${epoch}, ${seq})`;
 
 /** Checksums cover the whole log, whose beginning names its slot: this is unique without the slot's name. */
@@ -209,7 +211,17 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   }
 
   #remember({ slot, epoch, seq, payload }: SeenEntry): void {
-    const [, , , actor] = decode(payload) as [number, number, number, string];
+    const [, , , actor, events, , side] = decode(payload) as [
+      number,
+      number,
+      number,
+      string,
+      [],
+      [],
+      [string, number][],
+    ];
+    // That an actor was to leave for a slot of its own, which the directory refused, is nothing that a snapshot has.
+    if (events.length === 0 && side.length > 0 && side.every(([, what]) => what === splitOp)) return;
     const rows = this.#actors.get(slot) ?? new Map<number, { readonly epoch: number; readonly actor: string }>();
     this.#actors.set(slot, rows);
     if ((rows.get(seq)?.epoch ?? 0) <= epoch) rows.set(seq, { epoch, actor });

@@ -2,6 +2,9 @@ import { calm, three, type Mutation } from "./mutation.ts";
 
 const raft = "node/cluster/directory/raft/core.ts";
 
+/** Lives whose directory is in an etcd that is full in their end. */
+const inEtcd = { ...three, ...calm, directory: "etcd", lateDisk: false } as const;
+
 /** Consensus of a replicated directory. Each is a fault that the simulator must find (mutation.ts). */
 export const ofDirectory: readonly Mutation[] = [
   {
@@ -24,6 +27,46 @@ export const ofDirectory: readonly Mutation[] = [
     seeds: 40,
     cluster: true,
     plan: { ...three, directory: "embedded", olderDirectory: true, sealed: false, lateDisk: false },
+  },
+  {
+    name: "takes what a full etcd refuses for a change of which nobody knows what became of it",
+    file: "node/cluster/directory/etcd-servers.ts",
+    find: "const refuses = saysRefusal(message);",
+    replace: "const refuses = saysRefusal(message) && message === endpoints[member];",
+    caughtBy: ["refusal-is-said"],
+    seeds: 4,
+    cluster: true,
+    plan: inEtcd,
+  },
+  {
+    name: "learns that etcd is full only from its own changes",
+    file: "node/cluster/directory/etcd-feed.ts",
+    find: "await ports.lookAtRefusal();",
+    replace: "",
+    caughtBy: ["refusal-is-said"],
+    seeds: 4,
+    cluster: true,
+    plan: inEtcd,
+  },
+  {
+    name: "says for ever that etcd is full",
+    file: "node/cluster/directory/etcd.ts",
+    find: "    refusal = next;",
+    replace: "    refusal ??= next;",
+    caughtBy: ["refusal-is-said"],
+    seeds: 4,
+    cluster: true,
+    plan: inEtcd,
+  },
+  {
+    name: "gives up what etcd refused: nobody takes over from the dead once there is room",
+    file: "node/cluster/placement/controller.ts",
+    find: "quietUntilMs = clock.monotonicMs() + pauseMs;",
+    replace: "quietUntilMs = Infinity;",
+    caughtBy: ["liveness"],
+    seeds: 4,
+    cluster: true,
+    plan: inEtcd,
   },
   {
     name: "promises its vote before it is on its disk",

@@ -249,6 +249,8 @@ describe("the tasks of backups", () => {
             .map((one) => backupSorts[one.sort].does);
           expect(effects.filter((does) => does !== "reads").length, effects.join()).to.be.at.most(1);
           if (effects.includes("removes")) expect(effects).to.have.length(1);
+          const drills = list(fixture).filter((one) => one.state === "running" && one.sort === "drill");
+          expect(drills.length, "two would restore into one folder").to.be.at.most(1);
           return true;
         };
         const finish = (which: number): void => {

@@ -91,6 +91,12 @@ export class Cluster {
     for (const { node } of this.shards.machines) this.#serve(node);
   }
 
+  /** A node that ended starts again. */
+  async restart(node: NodeId): Promise<void> {
+    await this.shards.start(node);
+    this.#serve(node);
+  }
+
   #serve(node: NodeId): void {
     const { world } = this;
     const { pulse, shards, exchange, membership } = this.shards.machine(node);

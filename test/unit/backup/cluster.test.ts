@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { BackupState } from "../../../actors/backup/state.ts";
 import {
   createDirectoryHeads,
+  runnerLimits,
   type BackupPorts,
   type ClusterBackups,
   type Pacing,
@@ -336,6 +337,47 @@ describe("backups of a cluster", function () {
     expect(told("backup_age_seconds drill")).to.be.within(180, 200);
     expect([told("backup_late drill", "n2"), told("backup_drill_failed", "n2")]).to.deep.equal([0, 0]);
     expect(new Set(drills)).to.deep.equal(new Set(["n1"]));
+  });
+
+  it("rehearse a restore from its beginning at the next node when its node dies, one at a time, and say so", async () => {
+    const cluster = new Cluster(1);
+    await cluster.start();
+    await cluster.ended(cluster.begin());
+    const begun: string[] = [];
+    let going = 0;
+    cluster.drill = async (node) => {
+      expect((going += 1), `at ${node} beside another one`).to.equal(1);
+      begun.push(node);
+      if (begun.length < 3) {
+        // It ends with its node: nobody hears of it again.
+        cluster.crash(node, `n${begun.length + 1}`);
+        going -= 1;
+        return new Promise<never>(() => undefined);
+      }
+      await new Promise<void>((done) => void cluster.world.after(5_000, done));
+      going -= 1;
+      return { whole: true } as never;
+    };
+    const [first, second] = [cluster.begin({ sort: "drill" }), cluster.begin({ sort: "drill" })];
+    expect((await cluster.ended(first)).result).to.deep.equal({ whole: true, begunAgain: 2 });
+    expect((await cluster.ended(second)).result).to.deep.equal({ whole: true });
+    expect(begun).to.deep.equal(["n1", "n2", "n3", "n3"]);
+  });
+
+  it("give a rehearsal up that ends each node which works on it", async () => {
+    const cluster = new Cluster(1, 5);
+    await cluster.start();
+    await cluster.ended(cluster.begin());
+    let begun = 0;
+    cluster.drill = async (node) => {
+      begun += 1;
+      cluster.crash(node, node === "n1" ? "n2" : "n1");
+      cluster.world.after(1_000, () => void cluster.restart(node));
+      return new Promise<never>(() => undefined);
+    };
+    const { state, error } = await cluster.ended(cluster.begin({ sort: "drill" }));
+    expect([state, error?.code, error?.details?.["limit"]]).to.deep.equal(["failed", "LIMIT_REACHED", "drillTurnsMax"]);
+    expect(begun).to.equal(runnerLimits.drillTurnsMax);
   });
 
   /** A run at the first of two nodes, the other of which is down: it has asked for its first put in vain. */

@@ -399,8 +399,10 @@ export function pruneText({ removed, bytes: amount, applied }: PruneResult): str
     : `${which} would be removed, ${bytes(amount)} would be free.`;
 }
 
-const drillText = ({ snapshot, whole, tookMs, lost, wrong, compared, started }: DrillResult): string => {
-  const node = started === undefined ? "No node was started from it." : startedText(started);
+const drillText = (done: DrillResult): string => {
+  const { snapshot, whole, tookMs, lost, wrong, compared, started, begunAgain = 0 } = done;
+  const again = begunAgain === 0 ? "" : ` Its node ended, so it was begun again ${times(begunAgain)}.`;
+  const node = `${started === undefined ? "No node was started from it." : startedText(started)}${again}`;
   if (!whole) {
     const parts = `${counted(lost.total, "part")} lost, ${wrong.total.toLocaleString("en")} changed.`;
     return `Snapshot ${snapshot.number} does not come back whole: ${parts} ${node}`;
@@ -408,6 +410,8 @@ const drillText = ({ snapshot, whole, tookMs, lost, wrong, compared, started }: 
   const sums = `${counted(compared.units + compared.states, "part")} compared`;
   return `Snapshot ${snapshot.number} comes back whole, in ${spanText(tookMs)}: ${sums}. ${node}`;
 };
+
+const times = (count: number): string => (count === 1 ? "once" : `${count} times`);
 
 const readText = (messages: number, rooms: number): string =>
   `${counted(messages, "message")} in ${counted(rooms, "room")}`;
