@@ -44,10 +44,17 @@ export function addOperations(
   handlers: Partial<ComposedHandlers & OwnHandlers>,
   operations: readonly NamedOperation[] = allOperations,
 ): void {
+  // What several operations ask for is counted together.
+  const takers = new Map<string, ReturnType<typeof takenBy>>();
+  const takerOf = (rate: NonNullable<Operation["rate"]>): ReturnType<typeof takenBy> => {
+    const known = takers.get(rate.of) ?? takenBy(at, rate);
+    takers.set(rate.of, known);
+    return known;
+  };
   for (const operation of operations) {
     const { name, method, path, row } = operation;
     const handler = handlers[name as keyof typeof handlers] as Handler | undefined;
-    const take = row.rate && takenBy(at, row.rate);
+    const take = row.rate && takerOf(row.rate);
     app.route({
       method,
       url: path,
