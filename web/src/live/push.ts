@@ -1,6 +1,7 @@
 /** Notices while the page is closed: the browser's own subscription, and what the node knows of it. */
 import type { Failure, PushContent } from "../../../protocols/index.ts";
 import { call, worker } from "../wire/index.ts";
+import { pageLimits } from "../wire/limits.ts";
 
 /** Whether this browser takes them. */
 export const canPush = (): boolean => "PushManager" in window && "serviceWorker" in navigator;
@@ -31,8 +32,14 @@ export async function startPush(publicKey: string, name: string, content: PushCo
     // It may be of another cluster's key, or of somebody who was signed in here before.
     await known?.unsubscribe();
     const by = await worker();
-    const own = await by?.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: publicKey });
-    if (own === undefined) return "noService";
+    const asked = by?.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: publicKey });
+    const late = new Promise<undefined>((resolve) => setTimeout(resolve, pageLimits.pushServiceMs));
+    const own = await Promise.race([asked, late]);
+    if (own === undefined) {
+      // One that comes all the same is nobody's.
+      void asked?.then((one) => one.unsubscribe()).catch(() => undefined);
+      return "noService";
+    }
     const [p256dh, auth] = [text(own.getKey("p256dh")), text(own.getKey("auth"))];
     const added = await call("push.add", { endpoint: own.endpoint, p256dh, auth, name, content });
     if (added.ok) return "on";
