@@ -223,6 +223,17 @@ export const actorLimits = {
    *
    *  About 1,000 tokens. */
   pictureChars: 3_000,
+  /** Bytes of pictures from messages of a room that a model is given: a request travels between nodes as one
+   *  message. */
+  contextRoomMediaBytesMax: 3 * 1024 * 1024,
+  /** Share of a context that texts of files have at most; what does not fit is left out, and the answer says so. */
+  contextFilesShare: 0.5,
+  /** Characters of one file's text that a model is given. */
+  contextFileCharsMax: 60_000,
+  /** Characters in which an answer says which files its model was not shown. */
+  leftOutCharsMax: 1_000,
+  /** Where less is left for a file, it is left out. */
+  contextFileCharsMin: 200,
   /** How often the text of an answer that is being written is noted durably: what was written since is lost with the
    *  agent's node, and written anew.
    *

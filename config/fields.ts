@@ -318,6 +318,14 @@ export const fields: readonly Field[] = [
     needs: "people.admit",
   },
   {
+    name: "linkPreviews",
+    variable: "PLEXUS_LINK_PREVIEWS",
+    form: "text",
+    live: true,
+    says: "whether nodes read the pages that messages link to, and show what they are: on or off",
+    needs: "people.admit",
+  },
+  {
     name: "backupFolders",
     variable: "PLEXUS_BACKUP_FOLDERS",
     form: "list",

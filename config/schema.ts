@@ -299,6 +299,8 @@ export const configSchema = schema.object({
   webPush: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** What mail to people who were away may say: nothing is sent, how much there is, or who wrote what as well. */
   mailDigest: Type.Union([Type.Literal("off"), Type.Literal("counts"), Type.Literal("text")]),
+  /** Whether nodes read the pages that messages link to. */
+  linkPreviews: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** Passwords that nobody may take: one a line, or SHA-1 hashes. */
   leakedPasswords: Type.Optional(path),
   /** Folders on this machine in which admins may keep backups; the operator's commands may use any. */
@@ -401,6 +403,7 @@ export const configDefaults = {
   signUp: "open",
   webPush: "on",
   mailDigest: "counts",
+  linkPreviews: "on",
   signUpDomains: [],
   files: { scan: true, withoutScanner: "allow" },
   mesh: { host: "127.0.0.1", announce: [], peers: [], mdns: false },

@@ -215,6 +215,18 @@ export const wireLimits = {
   slowMsMax: 6 * 60 * 60_000,
   /** Files of one message; a post with more is refused with `BAD_REQUEST`. */
   filesPerMessageMax: 10,
+  /** Links of one message of which pages are shown; of the others there is nothing. */
+  previewsPerMessageMax: 3,
+  /** A longer address of a page is not read. */
+  previewUrlCharsMax: 2_000,
+  /** A longer title of a page is cut. */
+  previewTitleCharsMax: 200,
+  /** What a page says of itself is cut, too. */
+  previewTextCharsMax: 400,
+  /** And so is what its site is called. */
+  previewSiteCharsMax: 80,
+  /** Pictures that nodes make of others are at most as wide, and as high. */
+  previewSideMax: 1_024,
   /** A larger file in a room is refused with `TOO_LARGE`, before a byte of it is read.
    *
    *  A room's journal names each of its parts, of which there are 257 then. */
@@ -231,6 +243,9 @@ export const wireLimits = {
    *
    *  What fits into a copied blob with the nonce and the tag of its seal. */
   filePartBytes: 1024 * 1024 - 64,
+  /** Newest files of a room's messages that an agent is told of when it is mentioned; it says how many more there
+   *  are. */
+  filesPerMentionMax: 8,
   /** Characters that say what is in a picture. */
   pictureTextCharsMax: 300,
   /** Pinning one more is refused with `LIMIT_REACHED`. */

@@ -7,7 +7,7 @@
  *
  *  Only Linux says which descriptors stay open. Elsewhere a child is started as the system does it. */
 import { fork, spawn, spawnSync, type ChildProcess, type StdioOptions } from "node:child_process";
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** One of the first three descriptors of a child. A number: an open file. */
@@ -24,18 +24,27 @@ interface ChildSettings {
   readonly timeoutMs?: number;
 }
 
-/** Starts one of our own programs in a process, with a channel of structured values to it. */
+/** Starts one of our own programs in a process, with a channel of structured values to it. `flags`: of Node. */
 export const forkOurs = (
   program: URL,
   words: readonly string[],
-  { env, streams }: Pick<ChildSettings, "env" | "streams">,
+  { env, streams, flags = [] }: Pick<ChildSettings, "env" | "streams"> & { readonly flags?: readonly string[] },
 ): ChildProcess =>
   withNull(
     (stdio) =>
       // Flags of this process (an inspector port, a loader) are not the child's.
-      fork(fileURLToPath(program), [...words], { execArgv: [], env, serialization: "advanced", stdio }),
+      fork(fileURLToPath(program), [...words], { execArgv: [...flags], env, serialization: "advanced", stdio }),
     [...streams, "ipc"],
   );
+
+/** When the system is short of memory, this process ends first. Where it cannot be told, it decides by itself. */
+export function sacrifice(pid: number | undefined): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, "1000");
+  } catch {
+    // No Linux.
+  }
+}
 
 /** Starts a program. `channel`: it gets one, by which it notices that this process has ended. */
 export const start = (

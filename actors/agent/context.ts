@@ -14,6 +14,7 @@ import {
   type ToolRound,
 } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
+import { charsOfFile, filesFor } from "./files.ts";
 import type { Gist, Job, Life, Measure, SoFar, Source } from "./shape.ts";
 import { declaredChars } from "./tools.ts";
 
@@ -102,8 +103,13 @@ export function contextFor(
   const tools = hasTools ? toolChars(life) : 0;
   const begun: readonly ChatMessage[] =
     soFar === undefined || soFar.text === "" ? [] : [{ role: "assistant", content: soFar.text, continues: true }];
-  const newest = newestWithin(lines, budget - charsOf([...withFirst, ...called, ...begun]) - tools);
-  const read = newest.map(({ message }) => message);
+  const left = budget - charsOf([...withFirst, ...called, ...begun]) - tools;
+  const { files, chars } = filesFor(job.source, key, { chars: left, sees });
+  const newest = newestWithin(lines, left - chars);
+  const read = newest.map(({ at, message }) => {
+    const own = files.filter(({ seq }) => seq === at).map(({ file }) => file);
+    return own.length === 0 ? message : { ...message, files: own };
+  });
   const seen = shownIn(read, life, { sees, hears });
   return [...withFirst, ...seen, ...called, ...begun];
 }
@@ -130,10 +136,11 @@ export function newestWithin(lines: readonly Line[], chars: number): readonly Li
 /** Characters that a model reads of messages, with what its template adds to each. */
 export const charsOf = (messages: readonly ChatMessage[]): number =>
   messages.reduce(
-    (sum, { content, calls = [], attached = [] }) =>
+    (sum, { content, calls = [], attached = [], files = [] }) =>
       calls.reduce((all, call) => all + call.name.length + call.arguments.length, sum) +
       content.length +
       attached.length * limits.pictureChars +
+      files.reduce((all, file) => all + charsOfFile(file), 0) +
       limits.messageOverheadChars,
     0,
   );
@@ -185,9 +192,9 @@ const calledMessages = (rounds: readonly ToolRound[]): readonly ChatMessage[] =>
 
 /** How often to halve so that the context gets shorter; undefined when only the last message is left. */
 export function nextHalvings(life: Life, job: Job, key: string, reading: Reading): number | undefined {
-  const now = contextFor(life, job, key, reading).length;
+  const now = charsOf(contextFor(life, job, key, reading));
   for (let next = reading.halvings + 1; next <= limits.contextHalvingsMax; next += 1)
-    if (contextFor(life, job, key, { ...reading, halvings: next }).length < now) return next;
+    if (charsOf(contextFor(life, job, key, { ...reading, halvings: next })) < now) return next;
   return undefined;
 }
 

@@ -41,6 +41,7 @@ import {
   type Run,
   type Way,
 } from "./effects.ts";
+import { sayingLeftOut } from "./files.ts";
 import { endedByLimit, mayCall, roundOf, toolsFor } from "./loop.ts";
 import { roomActor } from "./state.ts";
 import { usedBy, type Used } from "./usage.ts";
@@ -71,7 +72,9 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
     `${turn.nowMs.toString(36)}`;
   const tag = `${job.generation}.${job.attempt}.${how}`;
   const messages = contextFor(state.life, job, turn.key, { halvings, hasTools, soFar, sees, hears });
-  const promptChars = charsOf(messages) + (hasTools ? toolChars(state.life) : 0);
+  // How long the texts of files are the actor does not know: such a run tells nothing of the model.
+  const hasFiles = messages.some(({ files }) => files !== undefined);
+  const promptChars = hasFiles ? 0 : charsOf(messages) + (hasTools ? toolChars(state.life) : 0);
   const now: Run = {
     tag,
     text,
@@ -200,7 +203,8 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
       : now.stopping
         ? { end: "stopped" as const, text: now.text }
         : { end: "length" as const, ...endedByLimit(job, now), isSilent: now.text.trim() === "" };
-  return finish(state, { ...ending, ...took, again: now.again }, turn);
+  const text = sayingLeftOut(ending.text, answer.leftOut, job);
+  return finish(state, { ...ending, text, ...took, again: now.again }, turn);
 }
 
 /** The run of a model that was asked without tools, because it has none: what it calls all the same is not run. */

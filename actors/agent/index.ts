@@ -395,7 +395,7 @@ function fromRoom(state: AgentState, message: Of<"mentioned" | "stopMention" | "
 function mentioned(
   state: AgentState,
   life: Life,
-  { room, seq, thread, context }: Of<"mentioned">,
+  { room, seq, thread, context, files }: Of<"mentioned">,
   turn: Here,
 ): Effects {
   const waiting = life.jobs.slice(1).filter(({ source }) => source.type === "room");
@@ -406,7 +406,14 @@ function mentioned(
   if (isFull(life) || isCrowded) return [refuse("QUEUE_FULL", { waiting: life.jobs.length - 1 })];
   // Every answer that is owed will need a place in the outbox.
   if (!fits(state.outbox, limits.agentQueueMax + 1)) return [refuse("OVERLOADED")];
-  const source: RoomSource = { type: "room", room, seq, ...(thread !== undefined && { thread }), context };
+  const source: RoomSource = {
+    type: "room",
+    room,
+    seq,
+    ...(thread !== undefined && { thread }),
+    context,
+    ...(files !== undefined && { files }),
+  };
   const job: Job = { generation: nameOf(state, turn), attempt: 0, source };
   return [...owe(state, job, turn), reply({})];
 }

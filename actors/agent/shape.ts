@@ -8,6 +8,7 @@ import type {
   ConversationTurn,
   Fork,
   Sampling,
+  ToldFile,
   ToolRound,
   UploadedPicture,
   UploadedSound,
@@ -32,6 +33,8 @@ export interface RoomSource {
   /** The message that begins the thread, if it is in one. */
   readonly thread?: number;
   readonly context: readonly ContextLine[];
+  /** Files of these messages, the newest first. */
+  readonly files?: readonly ToldFile[];
 }
 
 /** What is left of a room's conversation, or of a thread's, that no mention tells any more. */

@@ -26,6 +26,7 @@ type ForAll =
   | "describe"
   | GatewaysOwn
   | StripesOwn
+  | "preview"
   | GatewaysLinks;
 
 /** What the gateway asks of files: `files.ts` answers it in the name of a person. */
@@ -67,7 +68,7 @@ export function eventEffects(
   turn: Turn,
   events: readonly RoomEvent[],
   mail: readonly Mail[] = [],
-  more: Pick<Happened, "kept" | "gone" | "was" | "checked" | "settled"> = {},
+  more: Pick<Happened, "kept" | "gone" | "was" | "checked" | "pictures" | "settled"> = {},
 ): Effects {
   const { settled, ...once } = more;
   const changes = events.map((event, index) => ({

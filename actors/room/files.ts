@@ -45,6 +45,7 @@ import {
   uploadChanged,
   uploadsAt,
   type PartValue,
+  type PicturePlace,
   type Place,
 } from "./uploads.ts";
 
@@ -252,21 +253,31 @@ export function onFilesRead(room: Room, tag: FileTag, records: readonly ActorRec
         ),
       ];
     case "filePlace": {
-      const place = records[0]?.value as Place | undefined;
-      if (place === undefined) return [refuse("NOT_FOUND", { file: tag.id }, to)];
+      const place = records[0]?.value as Place | PicturePlace | undefined;
+      const isSettled = tag.as !== undefined;
+      if (place === undefined || (isSettled && "picture" in place)) return [refuse("NOT_FOUND", { file: tag.id }, to)];
+      if ("picture" in place) return answeredFor(room, tag, place.picture);
       const next = { ...tag, type: "fileKept", place: place.place } as const;
       return [{ type: "read", range: one(keptKey(place.seq, place.place)), tag: next }];
     }
     default: {
       const kept = records[0]?.value as KeptFile | undefined;
       if (tag.as !== undefined) return decidedFor({ ...tag, as: tag.as }, kept, tag.place ?? 0);
-      // The member may have gone while the records were read, and the message, too.
-      if (entryOf(room.members, tag.by) === undefined) return [refuse("NOT_A_MEMBER", undefined, to)];
-      const isGone = kept === undefined || messageInMemory(room, kept.seq)?.deletedAtMs !== undefined;
-      if (isGone) return [refuse("NOT_FOUND", { file: tag.id }, to)];
-      return [refuseUnchecked(kept, to) ?? reply(kept, to)];
+      return answeredFor(room, tag, kept);
     }
   }
+}
+
+/** Where the bytes are. The member may have gone while the records were read, and the message, too. */
+function answeredFor(
+  room: Room,
+  { id, by, to }: Extract<FileTag, { readonly by: Sender }>,
+  kept: KeptFile | undefined,
+): Effects {
+  if (entryOf(room.members, by) === undefined) return [refuse("NOT_A_MEMBER", undefined, to)];
+  const isGone = kept === undefined || messageInMemory(room, kept.seq)?.deletedAtMs !== undefined;
+  if (isGone) return [refuse("NOT_FOUND", { file: id }, to)];
+  return [refuseUnchecked(kept, to) ?? reply(kept, to)];
 }
 
 /** As many as were asked for, and all of the last message. */

@@ -142,6 +142,8 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "settleFile":
     case "fileHeld":
       return forGateway(state, message, turn);
+    case "preview":
+      return onMessage(state, message, message.seq, turn);
     case "filePiece":
     case "fileStriped":
     case "fileSettled":

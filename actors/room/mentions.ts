@@ -6,7 +6,7 @@
  *
  *  Invariant: a mention of an agent stays in one of these places until the next one has it, durably; a place that is
  *  given it twice knows it again. So each is answered, or refused where everybody reads it, once. */
-import { wireLimits, type ErrorCode, type RoomEvent, type RoomMessage } from "../../protocols/index.ts";
+import { wireLimits, type ErrorCode, type RoomEvent, type RoomMessage, type ToldFile } from "../../protocols/index.ts";
 import { callerOf, mentionsIn as calledIn, readText } from "../../protocols/reading/index.ts";
 import type { Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -82,6 +82,17 @@ function contextOf(room: Room, message: RoomMessage, root: RoomMessage | undefin
   return lines.toReversed();
 }
 
+/** The files of what an agent is told: those of the mention, then the newest before it. */
+function filesOf(
+  room: Room,
+  context: readonly Told[],
+  ...known: readonly (RoomMessage | undefined)[]
+): readonly ToldFile[] {
+  const said = context.map(({ seq }) => known.find((one) => one?.seq === seq) ?? messageInMemory(room, seq));
+  const all = said.toReversed().flatMap((one) => (one?.files ?? []).map((file) => ({ ...file, seq: one?.seq ?? 0 })));
+  return all.slice(0, wireLimits.filesPerMentionMax);
+}
+
 const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);
 
 type Posting = Extract<RoomEvent, { type: "posted" }>;
@@ -108,6 +119,7 @@ export function summons(
     .filter((agent) => waitingFor(room, agent) < limits.roomMentionsPerAgentMax)
     .slice(0, Math.max(0, places));
   const context = contextOf(room, message, root);
+  const files = filesOf(room, context, root, message);
   const untilMs = turn.nowMs + limits.mentionWaitMs;
   return {
     mail: taken.map((agent) => ({
@@ -118,6 +130,7 @@ export function summons(
         seq: message.seq,
         ...(message.replyTo !== undefined && { thread: message.replyTo }),
         context,
+        ...(files.length > 0 && { files }),
       },
       untilMs,
     })),

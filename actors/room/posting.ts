@@ -34,6 +34,7 @@ import { checked, inQuarantine, unlisted, type Checked } from "./scanning.ts";
 import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { wasOf } from "./kept-versions.ts";
+import { afterEdit, picturesOf, previewed, withoutPreviews, type Previewed } from "./previews.ts";
 import { keptOf, shownFile } from "./uploads.ts";
 import { versions } from "./versions.ts";
 
@@ -53,11 +54,15 @@ type Restore = Extract<Command, { type: "restore" }>;
 
 /** A command about one earlier message. */
 type Targeted =
-  | Extract<Command, { type: "edit" | "react" | "pin" | "vote" | "closePoll" | "pollResults" | "versions" }>
+  | Extract<
+      Command,
+      { type: "edit" | "react" | "pin" | "vote" | "closePoll" | "pollResults" | "versions" | "removePreviews" }
+    >
   | Delete
   | Reply
   | Late
   | Checked
+  | Previewed
   | GroupsFound
   | Restore;
 
@@ -194,7 +199,7 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
 }
 
 /** What nobody in the room asks for. */
-const outside: ReadonlySet<Targeted["type"]> = new Set(["late", "restore", "called", "checked"]);
+const outside: ReadonlySet<Targeted["type"]> = new Set(["late", "restore", "called", "checked", "preview"]);
 
 /** What changes a message, and is refused in an archived room. What is written there is still deleted. */
 const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll"]);
@@ -234,6 +239,10 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       return pollResults(room, message, turn);
     case "versions":
       return versions(room, message, turn);
+    case "preview":
+      return previewed(room, command, message, turn);
+    case "removePreviews":
+      return withoutPreviews(room, message, turn);
     default:
       return unreachable(command);
   }
@@ -259,7 +268,8 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
     return [refuse("FORBIDDEN", { reason: "the question of a poll cannot be edited" }, turn.replyTo)];
   const named = mentionsIn(text, room);
   const { mentions = named, groups } = groupsAfterEdit(room, message, text, named);
-  const { groups: _groups, ...rest } = notMentioned(message);
+  const { groups: _groups, previews: _previews, ...rest } = notMentioned(message);
+  const { previews, pictures } = afterEdit(message, text);
   // Members who are mentioned for the first time are told; to all others a correction is no second question.
   const { known, places } = toldBefore(message);
   const isHeard = hasPlaceFor(room, message.threadOnly !== true, turn);
@@ -273,6 +283,7 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
     editedAtMs: nextMs,
     ...(isKept && { versions: (message.versions ?? 0) + 1 }),
     ...(groups && { groups }),
+    ...(previews && { previews }),
     ...mentioning(mentions, known),
   };
   const root = next.replyTo === undefined ? undefined : messageInMemory(room, next.replyTo);
@@ -283,13 +294,10 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
   const place = { seq: room.messageSeq + 1, atMs: turn.nowMs };
   const thread = next.replyTo === undefined ? next : root;
   return [
-    ...eventEffects(
-      room,
-      turn,
-      [event, ...unanswered(next, thread, refusals, place)],
-      mail,
-      isKept ? { was: wasOf(message) } : {},
-    ),
+    ...eventEffects(room, turn, [event, ...unanswered(next, thread, refusals, place)], mail, {
+      ...(isKept && { was: wasOf(message) }),
+      ...pictures,
+    }),
     reply(next, turn.replyTo),
   ];
 }
@@ -303,11 +311,13 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
   const next = emptied(message, message.deletedAtMs ?? turn.nowMs);
   const event = { type: "deleted", message: next, by: turn.from } as const;
   // A node before files, or before earlier texts were kept, which deleted a message, left what is kept of it.
-  if (message.files === undefined && !isGone) return changed(room, turn, event);
+  const pictures = picturesOf(message);
+  if (message.files === undefined && !isGone)
+    return [...eventEffects(room, turn, [event], [], pictures), reply(next, turn.replyTo)];
   if (gone !== undefined && !isBehind(gone, message)) {
     const mail = unlisted(gone);
     if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
-    return [...eventEffects(room, turn, [event], mail, { gone }), reply(next, turn.replyTo)];
+    return [...eventEffects(room, turn, [event], mail, { gone, ...pictures }), reply(next, turn.replyTo)];
   }
   const tag: KeptTag = { type: "kept", command, from: turn.from, to: turn.replyTo };
   return [{ type: "read", range: keptOf(message.seq), tag }];
@@ -387,4 +397,5 @@ export const postingHandlers = {
   closePoll: aboutMessage,
   pollResults: aboutMessage,
   versions: aboutMessage,
+  removePreviews: aboutMessage,
 } satisfies Partial<MemberHandlers>;

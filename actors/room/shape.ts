@@ -103,6 +103,8 @@ export type RoomChange =
       readonly kept?: readonly KeptFile[];
       /** The files of the message that is deleted. */
       readonly gone?: readonly KeptFile[];
+      /** Pictures of previews that the message has from now on, and those that it has no more. */
+      readonly pictures?: Pictures;
       /** What is known of a file from now on, and its blobs that are not needed any more. */
       readonly checked?: { readonly file: KeptFile; readonly place: number; readonly gone: readonly string[] };
       /** What the message said that is edited. Absent: it is not kept. */
@@ -135,6 +137,12 @@ export type RoomChange =
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
+
+/** What becomes of pictures of previews. Those that go are named as the message names them. */
+export interface Pictures {
+  readonly made: readonly KeptFile[];
+  readonly gone: readonly string[];
+}
 
 /** What a message said, and where that is kept: beyond the last place the oldest is written over. */
 export interface Was extends MessageVersion {

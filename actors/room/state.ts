@@ -48,7 +48,14 @@ import {
 import { answeringOf, askedAfter } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
-import { checkedRecords, evolveUpload, fileRecords, stripingRecords, withoutUploads } from "./uploads.ts";
+import {
+  checkedRecords,
+  evolveUpload,
+  fileRecords,
+  pictureRecords,
+  stripingRecords,
+  withoutUploads,
+} from "./uploads.ts";
 import { versionRecords } from "./kept-versions.ts";
 import { evolveLink, withoutLinksOf, withUse } from "./kept-links.ts";
 import type {
@@ -444,6 +451,7 @@ export function record(change: RoomChange): readonly RecordOp[] {
   const ops = [...eventRecords(change)];
   ops.push(...fileRecords(change.kept, change.gone), ...versionRecords(change));
   if (change.checked !== undefined) ops.push(...checkedRecords(change.checked));
+  if (change.pictures !== undefined) ops.push(...pictureRecords(change.pictures));
   if ("message" in event) ops.push(...messageRecords(event.message));
   if ("messages" in event) for (const message of event.messages) ops.push(...messageRecords(message));
   if ((event.type === "posted" || event.type === "restored") && event.root !== undefined)
@@ -518,6 +526,7 @@ export function emptied(message: RoomMessage, deletedAtMs: number): RoomMessage 
     poll: _poll,
     rounds: _rounds,
     files: _files,
+    previews: _previews,
     versions: _versions,
     ...rest
   } = message;

@@ -1,9 +1,9 @@
 /** Files as the room's state and records have them; what is done with them is in `files.ts`. */
-import { wireLimits, type KeptFile, type RoomFile } from "../../protocols/index.ts";
+import { roomOfFile, wireLimits, type KeptFile, type RoomFile } from "../../protocols/index.ts";
 import { persist, type Effect, type RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
-import type { Room, RoomChange, StripingChange, Upload, UploadChange } from "./shape.ts";
+import type { Pictures, Room, RoomChange, StripingChange, Upload, UploadChange } from "./shape.ts";
 
 type Happened = Extract<RoomChange, { type: "happened" }>;
 
@@ -116,6 +116,26 @@ export function stripingRecords({ is, striped }: StripingChange): readonly Recor
   const value: PartValue = { file: id, stripe: stripe.id };
   return [{ put: stripedKey(stripe.id), value: striped }, ...parts.map((hash) => ({ put: partKey(hash), value }))];
 }
+
+/** What members call the picture of a preview: by its blob, so that nothing else is needed to remove it. */
+export const pictureId = ({ id, parts: [part = ""] }: Pick<KeptFile, "id" | "parts">): string =>
+  `${part}.${roomOfFile(id)}`;
+const blobOfPicture = (id: string): string => id.slice(0, id.indexOf("."));
+
+/** Where such a picture is: it is in no list of files, so it stands here itself. */
+export interface PicturePlace {
+  readonly seq: number;
+  readonly picture: KeptFile;
+}
+
+/** What pictures of previews that come and go do to the records. */
+export const pictureRecords = ({ made, gone }: Pictures): readonly RecordOp[] => [
+  ...gone.flatMap((id) => [{ delete: fileKey(id) }, { delete: partKey(blobOfPicture(id)) }]),
+  ...made.flatMap((picture): readonly RecordOp[] => [
+    { put: fileKey(pictureId(picture)), value: { seq: picture.seq, picture } satisfies PicturePlace },
+    ...picture.parts.map((hash) => ({ put: partKey(hash), value: pictureId(picture) })),
+  ]),
+];
 
 /** What is written of a file that was checked. */
 export const checkedRecords = ({ file, place, gone }: NonNullable<Happened["checked"]>): readonly RecordOp[] => [

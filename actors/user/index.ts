@@ -33,7 +33,7 @@ import { factorHandlers, factorsView, renamePasskey } from "./factors.ts";
 import { laterHandlers, laterReminded, laterReminder, onLaterSent } from "./later.ts";
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
-import { cardOf, cardOfDeleted, setAvatar, setProfile, setStatus } from "./profile.ts";
+import { cardOf, cardOfDeleted, choiceOf, setAvatar, setProfile, setStatus } from "./profile.ts";
 import { notificationHandlers } from "./notifications.ts";
 import { pushHandlers, pushWatched } from "./push.ts";
 import { savedHandlers } from "./saved.ts";
@@ -113,6 +113,8 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       const { action, facts, atMs } = message;
       return [...happen(state, turn, [{ type: "noticed", notice: { action, facts, atMs } }]), reply({})];
     }
+    case "linkPreviews":
+      return [state.account === null ? refuse("NOT_FOUND") : reply(choiceOf(state.account))];
     case "card":
       if (state.erasedAtMs !== undefined) return [reply(cardOfDeleted(turn.key))];
       return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key, turn.nowMs))];

@@ -1,9 +1,11 @@
 /** What others see of a user, and how the user changes it. */
 import {
   normalEmoji,
+  sameJson,
   shownStatus,
   type Avatar,
   type CommandOf,
+  type LinkPreviewChoice,
   type UserCard,
   type UserView,
   type userCommands,
@@ -21,7 +23,7 @@ type Profile = Omit<Extract<CommandOf<typeof userCommands>, { type: "setProfile"
 export function setProfile(
   state: UserState,
   account: Account,
-  { displayName, theme, seen }: Profile,
+  { displayName, theme, linkPreviews, seen }: Profile,
   turn: Turn<UserNotes>,
 ): Effects {
   const before = viewOf(state, account, turn.key);
@@ -29,11 +31,25 @@ export function setProfile(
     ...(displayName !== undefined && { displayName }),
   });
   if (now !== undefined) return [refuse("CHANGED_MEANWHILE", { now })];
-  const view: UserView = { ...before, ...(displayName !== undefined && { displayName }), ...(theme && { theme }) };
-  if (view.displayName === before.displayName && view.theme === before.theme) return [reply(view)];
+  const choice = linkPreviews && { ...choiceOf(account), ...linkPreviews };
+  const view: UserView = {
+    ...before,
+    ...(displayName !== undefined && { displayName }),
+    ...(theme && { theme }),
+    ...(choice && { linkPreviews: choice }),
+  };
+  if (sameJson(view, before)) return [reply(view)];
   const mail = view.displayName === before.displayName ? [] : listing(view, turn);
-  return [...happen(state, turn, [{ type: "profileSet", view }], mail), reply(view)];
+  return [
+    // Nodes of versions before keep what is set so.
+    ...(choice ? [persist({ type: "factorSet" as const, set: { linkPreviews: choice } })] : []),
+    ...happen(state, turn, [{ type: "profileSet", view }], mail),
+    reply(view),
+  ];
 }
+
+/** What the person wants of previews of links. */
+export const choiceOf = ({ linkPreviews }: Account): LinkPreviewChoice => linkPreviews ?? { own: true, shown: true };
 
 /** Replaces the picture, or takes it away. */
 export function setAvatar(

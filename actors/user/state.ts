@@ -20,6 +20,7 @@ import {
   type PushPlace,
   type SavedMessage,
   type Session,
+  type LinkPreviewChoice,
   type NotificationRules,
   type Sidebar,
   type SignInsFailed,
@@ -134,6 +135,7 @@ export interface Account {
   readonly notices?: readonly Notice[];
   readonly sidebar?: Sidebar;
   readonly notifications?: NotificationRules;
+  readonly linkPreviews?: LinkPreviewChoice;
   /** What is sent or reminded of later. Absent: there was never anything. */
   readonly later?: readonly HeldLater[];
   /** How many there ever were. */
@@ -193,6 +195,7 @@ type Settable = Pick<
   | "status"
   | "sidebar"
   | "notifications"
+  | "linkPreviews"
   | "later"
   | "laterIds"
   | "saved"
@@ -461,7 +464,7 @@ export function record(change: UserChange): readonly RecordOp[] {
 /** The user as they see themselves. Agents that are still being created are not listed. */
 export function viewOf(state: UserState, account: Account, key: string): UserView {
   const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar, status, notices } = account;
-  const { sidebar, notifications } = account;
+  const { sidebar, notifications, linkPreviews } = account;
   const agents = account.agents.filter(({ status }) => status === "active").map(({ agent }) => agent);
   return {
     user: key,
@@ -478,6 +481,7 @@ export function viewOf(state: UserState, account: Account, key: string): UserVie
     ...(notices && { notices }),
     ...(sidebar && { sidebar }),
     ...(notifications && { notifications }),
+    ...(linkPreviews && { linkPreviews }),
   };
 }
 

@@ -56,13 +56,27 @@ export function describeMessage(message: RoomMessage, look: Look): string {
   const stopped = message.stopped === true ? paint(color, "dim", " (stopped)") : "";
   const poll = message.poll === undefined ? "" : describePoll(message.poll, message.seq, color);
   const files = describeFiles(message, color);
+  const pages = describePages(message, color);
   const rounds = describeRounds(message.rounds ?? [], color);
   const called = rounds === undefined ? "" : `${rounds}\n`;
   return (
     `${called}${head}${answers}${was}: ` +
-    `${indent(look.said(message))}${unanswered}${stopped}${edited}${thread}${poll}${files}${below}`
+    `${indent(look.said(message))}${unanswered}${stopped}${edited}${thread}${poll}${files}${pages}${below}`
   );
 }
+
+/** The pages that a message links to. */
+const describePages = ({ previews = [] }: RoomMessage, color: boolean): string =>
+  previews
+    .map(({ title, site }) => withoutControls(`[page: ${title}${site === undefined ? "" : `, ${site}`}]`))
+    .map((line) => `\n      ${paint(color, "dim", line)}`)
+    .join("");
+
+/** What pages are that were linked to, once that is known. */
+const pagesLine = (message: RoomMessage, { color, note }: { color: boolean; note: (text: string) => string }) =>
+  message.previews === undefined || message.previews.length === 0
+    ? undefined
+    : `${note(`links of #${message.seq}`)}${describePages(message, color)}`;
 
 /** A scanner has looked at a file, or an admin has decided about it. That nothing was found is not worth a line. */
 function checkedLine(
@@ -210,6 +224,7 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
     case "withdrawn":
       return note(`${counted(event.messages.length, "message")} that came back from a backup went again`);
     case "edited":
+      if (event.checked === "") return pagesLine(event.message, { color: look.color, note });
       if (event.checked !== undefined) return checkedLine(event, note);
       if (event.groups !== undefined) return undefined;
       return `${note(`${who(event.by)} edited`)}\n${describeMessage(event.message, look)}`;

@@ -69,7 +69,8 @@ import { createPeer, type Peer, type PeerOptions } from "./peer.ts";
 import { withScanner } from "./parts/scanning.ts";
 import { openSecrets, secretsControl } from "./parts/secrets.ts";
 import { openSettings } from "./parts/settings.ts";
-import { openAttachments } from "./parts/attachments.ts";
+import { openAttachments, shownToModels } from "./parts/attachments.ts";
+import { openPreviews } from "./parts/previews.ts";
 import { openShards } from "./parts/shards.ts";
 import { serveClients } from "./serving.ts";
 import { Stops } from "./stops.ts";
@@ -234,7 +235,7 @@ async function start(
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
     search: searchIndex(config.data, identity),
-    attachment: async (of, hash) => (await kept.promise).read(of, hash),
+    ...shownToModels(kept.promise),
     clock,
     random,
     log,
@@ -444,9 +445,8 @@ async function start(
     },
   });
   stops.add(() => watcher.stop());
-  const threats = openThreats(config, { ...machine, peer });
-  stops.add(() => threats.stop());
-  await within(clock, listsWaitMs, threats.first);
+  const threats = await openThreats(config, { ...machine, peer, stops });
+  openPreviews({ live, machine, peer, blobs, threats, stops });
   const tasks = openTasks({
     node,
     name: member.name,
@@ -555,11 +555,12 @@ async function start(
   return needed ? { ...running, models: peer.engines.generate.models(), adminCode } : running;
 }
 
-/** Reads the lists of threats of this node and of the cluster. */
-function openThreats(
+/** Reads the lists of threats of this node and of the cluster; waits for them, but not for long. */
+async function openThreats(
   { blockLists }: Pick<Config, "blockLists">,
-  { peer, clock, log, meter }: Pick<Machine, "clock" | "log" | "meter"> & { readonly peer: Peer },
-): Threats {
+  at: Pick<Machine, "clock" | "log" | "meter"> & { readonly peer: Peer; readonly stops: Stops },
+): Promise<Threats> {
+  const { peer, clock, log, meter, stops } = at;
   const { lists } = peer.auditRules;
   const { exchange, membership } = peer;
   const shared = shareLists({
@@ -568,7 +569,10 @@ function openThreats(
     lists: () => lists.current().map(({ source }) => source),
     onChange: (listener) => void lists.onChange(listener),
   });
-  return watchThreats({ sources: blockLists, shared, read: readSource, clock, log, meter });
+  const threats = watchThreats({ sources: blockLists, shared, read: readSource, clock, log, meter });
+  stops.add(() => threats.stop());
+  await within(clock, listsWaitMs, threats.first);
+  return threats;
 }
 
 /** Whom a notice is for. */

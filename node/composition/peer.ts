@@ -71,9 +71,11 @@ import {
   type RoutingPart,
 } from "../routing/index.ts";
 import type { RouteLimits } from "../inference/routes/index.ts";
+import type { PublishedTap } from "../previews/index.ts";
 import { createSearch, type Index, type Search } from "../search/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/facts/slot-table.ts";
 import { advertise, type CallLimits, type Calls, type ReadAttachment } from "../inference/calls/index.ts";
+import type { FileReadingPorts } from "../inference/files/index.ts";
 import type { ModelCalls } from "../inference/index.ts";
 import type { Quality, QualityFile } from "../inference/quality/index.ts";
 import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
@@ -105,6 +107,8 @@ export interface PeerOptions {
   readonly engines: Engines;
   /** The bytes of what agents show to models, or let them hear. Without it there are none. */
   readonly attachment?: ReadAttachment;
+  /** Bytes of rooms' files, for models. Absent: models are shown none. */
+  readonly fileBytes?: FileReadingPorts["bytes"];
   /** What becomes of files that nobody can scan. Absent: they are let through. */
   readonly files?: () => FileSettings;
   readonly clock: Clock;
@@ -201,6 +205,8 @@ export interface Peer extends Omit<ClusterFacts, "identityRule"> {
   readonly explainRoute: ModelCalls["explainRoute"];
   /** Accounts that come up here and have somebody to tell while away. */
   readonly pushCalls: PushCalls;
+  /** What actors of this node publish. */
+  readonly published: PublishedTap;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** The leader of a replicated directory, as far as is known. */
@@ -468,7 +474,7 @@ export function createPeer(options: PeerOptions): Peer {
       return work.filter((slot) => ownsSlot(table, node, slot));
     },
     ...models.ofKernel,
-    publisher: models.ofPeer.pushCalls.over(routing.hub),
+    publisher: models.ofPeer.published.over(models.ofPeer.pushCalls.over(routing.hub)),
     ...world,
     ...(limits.kernel && { limits: limits.kernel }),
   });
@@ -597,6 +603,7 @@ export function createPeer(options: PeerOptions): Peer {
       replication.stop();
       routing.stop();
       calls.stop();
+      models.files.stop();
       membership.stop();
       table.stop();
       watched.stop();

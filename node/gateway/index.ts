@@ -90,7 +90,7 @@ export type { Gateway, GatewayOptions } from "./options.ts";
 export type { TlsFiles, TlsPort } from "./edge/tls.ts";
 export { readLeakList, type LeakList } from "./identity/leaked.ts";
 export { adminCodeHash, createIds } from "./identity/tokens.ts";
-export { bytesOfFile } from "./files/sealed.ts";
+export { bytesOfFile, newFileKey, sealPart } from "./files/sealed.ts";
 export { toldOf } from "./edge/refusals.ts";
 export { tellByMail } from "./identity/mail.ts";
 export { isRange } from "./identity/rights.ts";

@@ -2,7 +2,7 @@
  *  nowhere else: each is a wrapper of the engines below it.
  *
  *      an actor (kernel)                    a program (gateway)
- *           │  attachments: the bytes of what a message names
+ *           │  attachments: the bytes of what a message names, and its files (`files/`)
  *           └───────────────┬────────────────────┘
  *        usage, above       │  another model where a budget that is used up names one; what there is to tell of budgets
  *        routes             │  names that stand for several models; kept answers; each attempt is a call by itself
@@ -19,6 +19,7 @@
  *  is a part (`partOf`). Why each stands where it does: docs/decisions/0190-one-order-of-a-model-call.md. */
 import type { Engines } from "../../runtimes/engine.ts";
 import { withAttachments, type Calls, type ReadAttachment } from "./calls/index.ts";
+import type { FileReading } from "./files/index.ts";
 import type { Quality } from "./quality/index.ts";
 import { routedEngines, type RoutedEngines, type RoutePorts } from "./routes/index.ts";
 import type { Usage } from "./usage/index.ts";
@@ -31,6 +32,8 @@ interface ModelCallParts {
   readonly routes: Omit<RoutePorts, "room">;
   /** Absent: actors have nothing to show. */
   readonly attachment?: ReadAttachment;
+  /** Files of rooms. */
+  readonly files: FileReading;
   /** What stands before scans of files. */
   readonly scanning: (engine: Engines["scan"]) => Engines["scan"];
 }
@@ -46,7 +49,15 @@ export interface ModelCalls {
 }
 
 /** Puts the wrappers around one another. */
-export function orderModelCalls({ calls, quality, usage, routes, attachment, scanning }: ModelCallParts): ModelCalls {
+export function orderModelCalls({
+  calls,
+  quality,
+  usage,
+  routes,
+  attachment,
+  files,
+  scanning,
+}: ModelCallParts): ModelCalls {
   const measured = quality.watched(calls.engines);
   const room: Calls["room"] = (...asked) => calls.room(...asked);
   const { engines: ofModels, routed } = usage.around(measured, (counted) =>
@@ -55,7 +66,10 @@ export function orderModelCalls({ calls, quality, usage, routes, attachment, sca
   const engines: Engines = { ...ofModels, scan: scanning(calls.engines.scan) };
   return {
     engines,
-    ofActors: attachment === undefined ? engines : withAttachments(engines, attachment),
+    ofActors:
+      attachment === undefined
+        ? engines
+        : withAttachments(engines, { attachment, files: (messages) => files.shown(messages) }),
     explainRoute: (...asked) => routed.explain(...asked),
   };
 }

@@ -1,7 +1,9 @@
-/** Posts to addresses that strangers name: by https, to the internet and never to a network of one's own. The address
- *  that a name stands for is looked at where the connection is made, so that no second answer of the name's server
- *  leads elsewhere; no redirection is followed. */
+/** Asks addresses that strangers name, on the internet and never in a network of one's own. The address that a name
+ *  stands for is looked at where the connection is made, so that no second answer of the name's server leads elsewhere.
+ *  What is posted goes by https, and no redirection is followed; where pages are read, each one is a request like the
+ *  first. */
 import { lookup } from "node:dns";
+import { request as requestPlain, type IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { isPrivateAddress } from "../../protocols/index.ts";
@@ -47,6 +49,8 @@ export interface GuardedPost {
   readonly timeoutMs: number;
   /** Tests alone reach their own machine. */
   readonly mayReach?: (address: string) => boolean;
+  /** Tests alone answer names by themselves. */
+  readonly resolve?: typeof lookup;
   /** The certificate that tests trust. */
   readonly ca?: string;
 }
@@ -57,19 +61,11 @@ class Forbidden extends Error {
   }
 }
 
-/** Posts. Rejects where nobody answers in time, and where the address is none of the internet. */
-export async function postGuarded(
-  url: string,
-  body: Uint8Array,
-  { headers, timeoutMs, mayReach = isPublicAddress, ca }: GuardedPost,
-): Promise<GuardedAnswer> {
-  const { protocol, hostname, port, pathname, search, username, password } = new URL(url);
-  if (protocol !== "https:" || username !== "" || password !== "") throw new Forbidden();
-  const host = hostname.replaceAll(/[[\]]/g, "");
-  // An address is connected to without being looked up.
-  if (isIP(host) > 0 && !mayReach(host)) throw new Forbidden();
-  const guarded: LookupFunction = (name, options, done) => {
-    lookup(name, { ...options, all: true }, (error, found) => {
+/** The names of an address that is looked up, as far as all of them may be reached. */
+const lookupOf =
+  (mayReach: (address: string) => boolean, resolve: typeof lookup): LookupFunction =>
+  (name, options, done) => {
+    resolve(name, { ...options, all: true }, (error, found) => {
       const [first] = error === null ? found : [];
       if (error !== null || first === undefined) return done(error ?? new Forbidden(), []);
       if (!found.every(({ address }) => mayReach(address))) return done(new Forbidden(), []);
@@ -77,19 +73,46 @@ export async function postGuarded(
       else done(null, first.address, first.family);
     });
   };
+
+/** How a request to an address begins. Throws where it may not be made at all. */
+function wayTo(
+  url: URL,
+  { mayReach = isPublicAddress, resolve = lookup, ca }: Pick<GuardedPost, "mayReach" | "resolve" | "ca">,
+) {
+  const { hostname, port, pathname, search, username, password } = url;
+  if (username !== "" || password !== "") throw new Forbidden();
+  const host = hostname.replaceAll(/[[\]]/g, "");
+  // An address is connected to without being looked up.
+  if (isIP(host) > 0 && !mayReach(host)) throw new Forbidden();
+  return {
+    host,
+    port: port === "" ? defaultPort(url) : Number(port),
+    path: pathname + search,
+    lookup: lookupOf(mayReach, resolve),
+    agent: false,
+    maxHeaderSize: platformLimits.guardedHeadBytesMax,
+    ...(ca !== undefined && { ca }),
+  } as const;
+}
+
+const defaultPort = ({ protocol }: URL): number => (protocol === "http:" ? 80 : 443);
+
+/** Posts. Rejects where nobody answers in time, and where the address is none of the internet. */
+export async function postGuarded(
+  url: string,
+  body: Uint8Array,
+  { headers, timeoutMs, ...where }: GuardedPost,
+): Promise<GuardedAnswer> {
+  const to = new URL(url);
+  if (to.protocol !== "https:") throw new Forbidden();
+  const way = wayTo(to, where);
   return new Promise((resolve, reject) => {
     const asked = request(
       {
-        host,
-        port: port === "" ? 443 : Number(port),
-        path: pathname + search,
+        ...way,
         method: "POST",
-        lookup: guarded,
         headers: { ...headers, "content-length": String(body.length) },
-        agent: false,
-        maxHeaderSize: platformLimits.guardedHeadBytesMax,
         signal: AbortSignal.timeout(timeoutMs),
-        ...(ca !== undefined && { ca }),
       },
       (answer) => {
         const retryAfter = answer.headers["retry-after"];
@@ -101,4 +124,91 @@ export async function postGuarded(
     asked.on("error", reject);
     asked.end(body);
   });
+}
+
+/** What a page or a picture is read by. */
+export interface GuardedRead extends Pick<GuardedPost, "headers" | "mayReach" | "resolve" | "ca"> {
+  /** For all of it, redirections included. */
+  readonly signal: AbortSignal;
+  /** What follows is not read. */
+  readonly bytesMax: number;
+  readonly redirectsMax: number;
+  /** Whether what is of this type is read at all. */
+  readonly isWanted: (type: string) => boolean;
+  /** Whether a host may be asked; the one that is redirected to, too. */
+  readonly mayAsk: (host: string) => boolean;
+  /** Tests alone are at other ports. */
+  readonly ports?: readonly number[];
+}
+
+/** What was read. */
+interface GuardedBody {
+  /** Where it was, at the end. */
+  readonly url: string;
+  readonly type: string;
+  readonly bytes: Buffer;
+  /** There is more of it. */
+  readonly isCut: boolean;
+}
+
+/** Ports that pages of the web are at. */
+const webPorts: readonly number[] = [80, 443];
+
+/** Reads a page of the web. Each redirection is a new request, which is guarded as the first one is. Rejects where it
+ *  cannot be read or may not. */
+export async function readGuarded(url: string, how: GuardedRead): Promise<GuardedBody> {
+  const { ports = webPorts, redirectsMax, mayAsk } = how;
+  let at = new URL(url);
+  for (let redirected = 0; ; redirected += 1) {
+    const way = wayTo(at, how);
+    const isWeb = at.protocol === "http:" || at.protocol === "https:";
+    if (!isWeb || !ports.includes(way.port) || !mayAsk(way.host)) throw new Forbidden();
+    const answer = await answerFrom(at, way, how);
+    const { statusCode = 0, headers } = answer;
+    if (statusCode === 200) return bodyOf(at.href, answer, how);
+    answer.destroy();
+    if (![301, 302, 303, 307, 308].includes(statusCode) || headers.location === undefined)
+      throw new Error(`it answers ${statusCode}`);
+    if (redirected >= redirectsMax) throw new Error("it leads on too often");
+    at = new URL(headers.location, at);
+  }
+}
+
+/** What is answered; nothing of its body is read. */
+const answerFrom = (
+  at: URL,
+  way: ReturnType<typeof wayTo>,
+  { headers, signal, mayReach = isPublicAddress }: GuardedRead,
+): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const ask = at.protocol === "http:" ? requestPlain : request;
+    const asked = ask({ ...way, method: "GET", headers, signal }, (answer) => {
+      if (mayReach(answer.socket.remoteAddress ?? "")) return resolve(answer);
+      answer.destroy();
+      reject(new Forbidden());
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+
+async function bodyOf(url: string, answer: IncomingMessage, how: GuardedRead): Promise<GuardedBody> {
+  const { "content-type": type = "", "content-encoding": encoding = "identity" } = answer.headers;
+  const stop = (): void => void answer.destroy();
+  how.signal.addEventListener("abort", stop);
+  try {
+    // What is packed may become anything.
+    if (!how.isWanted(type) || encoding !== "identity") throw new Error("it is nothing that is read");
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    for await (const piece of answer as AsyncIterable<Buffer>) {
+      pieces.push(piece.subarray(0, how.bytesMax - bytes));
+      bytes += piece.length;
+      if (bytes > how.bytesMax) break;
+    }
+    how.signal.throwIfAborted();
+    return { url, type, bytes: Buffer.concat(pieces), isCut: bytes > how.bytesMax };
+  } finally {
+    how.signal.removeEventListener("abort", stop);
+    answer.destroy();
+  }
 }

@@ -9,7 +9,7 @@ export { keptText, type KeptText } from "./kept-text.ts";
 export { profileCpu, profileHeap } from "./profiler.ts";
 export { requestText } from "./requests.ts";
 export { postText } from "./posting.ts";
-export { isPublicAddress, postGuarded, type GuardedPost } from "./guarded.ts";
+export { isPublicAddress, postGuarded, readGuarded, type GuardedPost, type GuardedRead } from "./guarded.ts";
 export { makeVapidKeys, sealForBrowser, vapidHeader } from "./web-push.ts";
 export { readCertificates, type Certificates } from "./certificates.ts";
 export { readSource } from "./sources.ts";

@@ -48,6 +48,22 @@ export interface NamedMedia {
   readonly mediaType: string;
 }
 
+/** A file of a room's message, which the node that asks reads for the person. */
+export interface NamedFile {
+  readonly of: ActorId;
+  readonly id: string;
+  /** The person who may read it, or not: that is asked when the model is. */
+  readonly by: ActorId;
+  readonly name: string;
+  readonly bytes: number;
+  /** Characters of its text that have a place in the request. 0: it has none. */
+  readonly chars: number;
+  /** As the picture that it is. Absent: it is none, or the model sees none. */
+  readonly picture?: string;
+  /** Why it is not shown, where the asker knows it already. */
+  readonly leftOut?: string;
+}
+
 /** A function that a model wants called. */
 export interface ToolCall {
   /** Chosen by the model or for it, unique within the conversation. */
@@ -76,6 +92,8 @@ export interface ChatMessage {
   readonly media?: readonly Media[];
   /** The same, named by the blobs that they are: the node that asks puts their bytes there. */
   readonly attached?: readonly NamedMedia[];
+  /** Files that belong to it: the node that asks shows them, and says in the content what it left out. */
+  readonly files?: readonly NamedFile[];
   /** What the assistant wanted called. Of assistants only. */
   readonly calls?: readonly ToolCall[];
   /** The call that this answers. Of tools only. */
@@ -195,6 +213,8 @@ export interface GenerationAnswer {
   readonly contextTokens?: number;
   /** What the node that asked left out, because the model cannot do it. */
   readonly without?: readonly "tools"[];
+  /** Files that the node that asked did not show to the model, or not all of: sentences for people. */
+  readonly leftOut?: readonly string[];
   /** Where it comes from. One with `cache` took nothing now: its tokens are those of the answer that was kept. */
   readonly from?: AnswerFrom;
 }

@@ -4,6 +4,7 @@ import type { ErrorCode } from "../errors.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { recallId, restoredFrom } from "../admin/restored.ts";
 import { blobHash, limit, line, nothing, object, position, text, timeMs, type Resumed } from "../wire/schema.ts";
+import { roomFile } from "./room-files.ts";
 
 /** How an agent's model picks tokens. Absent fields take the model's defaults. */
 export const sampling = object({
@@ -162,6 +163,10 @@ export const conversationTurn = object({
 });
 export type ConversationTurn = Static<typeof conversationTurn>;
 
+/** A file of one of the messages that a mentioned agent is told. */
+const toldFile = object({ ...roomFile.properties, seq: position });
+export type ToldFile = Static<typeof toldFile>;
+
 /** Commands to an agent: its owner sends them, but for `mentioned`, which rooms send, and `erase`. */
 export const agentCommands = {
   /** The owner's user actor sends it. */
@@ -295,6 +300,8 @@ export const agentCommands = {
       context: Type.Array(object({ author: Type.String(), text: Type.String(), seq: Type.Optional(position) }), {
         maxItems: 64,
       }),
+      /** Files of these messages, the newest first. */
+      files: Type.Optional(Type.Array(toldFile, { maxItems: limits.filesPerMentionMax })),
     },
     result: nothing,
     from: ["actor"],

@@ -28,6 +28,7 @@ export * from "./room-settings.ts";
 export * from "./room.ts";
 export * from "./room-files.ts";
 export * from "./room-links.ts";
+export * from "./room-previews.ts";
 export * from "./room-versions.ts";
 
 export * from "./shard-holder.ts";

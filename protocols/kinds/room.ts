@@ -6,6 +6,7 @@ import { wireLimits as limits } from "../limits.ts";
 import { fileId, roomFileCommands, roomFiles } from "./room-files.ts";
 import { userGroupName } from "./groups.ts";
 import { linkHash, roomLinkCommands } from "./room-links.ts";
+import { roomPreviewCommands, roomPreviews } from "./room-previews.ts";
 import { roomVersionCommands } from "./room-versions.ts";
 import { recallId as recall, restoredFrom } from "../admin/restored.ts";
 import { limit, line, nothing, object, position, principal, text, timeMs, type Resumed } from "../wire/schema.ts";
@@ -117,6 +118,8 @@ export const roomMessage = object({
   /** It came back from a backup, as a new entry: `atMs` is when. */
   restored: Type.Optional(restoredFrom),
   files: Type.Optional(roomFiles),
+  /** What the pages are that it links to. */
+  previews: Type.Optional(roomPreviews),
 });
 export type RoomMessage = Static<typeof roomMessage>;
 
@@ -331,6 +334,16 @@ export const roomCommands = {
     http: ["DELETE", "/rooms/:room/messages/:seq"],
     summary: "Deletes a message",
   }),
+  /** For its author and moderators; none comes again. Errors: NOT_FOUND, FORBIDDEN. */
+  removePreviews: command({
+    params: { seq: position },
+    result: message,
+    from: members,
+    effect: "changes",
+    permission: "room.delete",
+    http: ["DELETE", "/rooms/:room/messages/:seq/previews"],
+    summary: "Takes the previews of its links from a message",
+  }),
   react: command({
     params: { seq: position, emoji, on: Type.Boolean() },
     result: message,
@@ -514,6 +527,7 @@ export const roomCommands = {
     summary: "Brings in a person who has a link",
   }),
   ...roomVersionCommands,
+  ...roomPreviewCommands,
   threads: command({
     params: {},
     result: answer<RoomThreads>("RoomThreads"),
@@ -897,7 +911,8 @@ export type RoomEvent =
       readonly messages: readonly RoomMessage[];
     }
   /** `told`: whom the message mentions now and never did before. `checked`: nobody edited it; a scanner has looked at
-   *  this file of it, or an admin (`by`) has decided about it, and the message says what the file is now. */
+   *  this file of it, or an admin (`by`) has decided about it, and the message says what the file is now. Where that
+   *  is empty, its previews are other ones. */
   | {
       readonly type: "edited";
       readonly message: RoomMessage;

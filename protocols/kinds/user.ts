@@ -40,6 +40,10 @@ export type Avatar = Static<typeof avatar>;
 /** Roles of a person. */
 export const roleNames = Type.Array(roleName, { maxItems: limits.rolesPerUserMax, uniqueItems: true });
 
+/** What a person wants of previews of links: of those in their own messages, and to see them. */
+const linkPreviewChoice = object({ own: Type.Boolean(), shown: Type.Boolean() });
+export type LinkPreviewChoice = Static<typeof linkPreviewChoice>;
+
 /** A passkey, as much of it as its answers are checked with. */
 export const passkey = object({
   id: Type.String({ minLength: 1, maxLength: 512, pattern: "^[A-Za-z0-9_-]+$" }),
@@ -446,6 +450,8 @@ export const userCommands = {
     params: {
       displayName: Type.Optional(line(limits.titleCharsMax)),
       theme: Type.Optional(Type.Union([Type.Literal("system"), Type.Literal("light"), Type.Literal("dark")])),
+      /** What is not named stays. */
+      linkPreviews: Type.Optional(Type.Partial(linkPreviewChoice, { additionalProperties: false })),
       /** What the writer has seen. If it is changed and is another by now, nothing is done: CHANGED_MEANWHILE, with
        *  what it is now. */
       seen: Type.Optional(object({ displayName: Type.Optional(line(limits.titleCharsMax, 0)) })),
@@ -453,7 +459,7 @@ export const userCommands = {
     result: answer<UserView>("UserView"),
     effect: "changes",
     http: ["PATCH", "/me"],
-    summary: "Changes the caller's display name or theme",
+    summary: "Changes the caller's display name, theme, or what they want of previews of links",
   }),
   /** Replaces all of it; without any field there is none. */
   setStatus: command({
@@ -503,6 +509,14 @@ export const userCommands = {
     summary: "Removes the caller's picture",
   }),
   /** The node asks which of the blobs that it has are still needed. */
+  /** Whether pages are shown that the person links to. */
+  linkPreviews: command({
+    params: {},
+    result: answer<LinkPreviewChoice>("LinkPreviewChoice"),
+    from: ["node"],
+    effect: "reads",
+    summary: "What a user wants of previews of links",
+  }),
   card: command({
     params: {},
     result: answer<UserCard>("UserCard"),
@@ -759,6 +773,8 @@ export interface UserView {
   readonly sidebar?: Sidebar;
   /** Absent: nothing was said of it. */
   readonly notifications?: NotificationRules;
+  /** Absent: both. */
+  readonly linkPreviews?: LinkPreviewChoice;
 }
 
 /** What everybody may know of a user. */

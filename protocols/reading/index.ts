@@ -35,6 +35,7 @@ export { directionOf, textOf, visibleText, type Block, type Inline } from "./tre
 export { markdownLimits } from "./limits.ts";
 export { calledWords, callerOf, mentionsIn, withAccounts, type Caller, type Mention, type People } from "./mentions.ts";
 export { formulaCharsMax, type Formula } from "./math.ts";
+export { linksOf } from "./links.ts";
 export { isPlain } from "./plain.ts";
 
 type Nodes = ReturnType<typeof fromMarkdown>["children"][number];

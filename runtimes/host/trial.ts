@@ -4,10 +4,9 @@
  *      up ─► identify ─► identified ─► load ─► loaded ─► calls ─► ended ─► passed
  *       │                    └─ known: what came of it before
  *       └─ refused, the process ends, or nothing comes ─► failed, with the reason */
-import { writeFileSync } from "node:fs";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import type { LoadPlan, ModelSpec } from "../adapter.ts";
-import { forkOurs } from "../children.ts";
+import { forkOurs, sacrifice } from "../children.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
 import { keepLoadFindings, loadFindingsOf } from "./load-findings.ts";
@@ -183,14 +182,5 @@ class Steps {
     for (const [index, question] of questions.entries())
       this.#send({ type: "begin", run: index + 1, model: spec.name, ...question });
     return undefined;
-  }
-}
-
-/** When the system is short of memory, this process ends first. Where it cannot be told, it decides by itself. */
-function sacrifice(pid: number | undefined): void {
-  try {
-    writeFileSync(`/proc/${pid}/oom_score_adj`, "1000");
-  } catch {
-    // No Linux.
   }
 }

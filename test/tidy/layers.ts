@@ -23,6 +23,8 @@ const sharedFiles = [
   "runtimes/engine.ts",
   "runtimes/fair-queue.ts",
   "runtimes/folders.ts",
+  // Opens what strangers send: it needs nothing of the models.
+  "runtimes/opened/index.ts",
   "runtimes/silence.ts",
   "runtimes/turns.ts",
   "runtimes/store/names.ts",
@@ -149,6 +151,7 @@ export const layers: readonly Layer[] = [
   // What orders the wrappers around a call of a model.
   nodePart("node/inference"),
   nodePart("node/inference/calls"),
+  nodePart("node/inference/files"),
   { ...nodePart("node/inference/routes"), values: [...nodePart("").values, "node/inference/calls"] },
   nodePart("node/inference/models"),
   nodePart("node/tasks"),
@@ -158,6 +161,8 @@ export const layers: readonly Layer[] = [
   { ...nodePart("node/backup"), values: [...nodePart("").values, "runtimes/backup"] },
   nodePart("node/inference/quality"),
   nodePart("node/scanning"),
+  // It reads texts as people see them.
+  { ...nodePart("node/previews"), values: [...nodePart("").values, "protocols"] },
   nodePart("node/threats"),
   nodePart("node/identity"),
   nodePart("node/audit"),

@@ -1,11 +1,20 @@
 /** The parts behind a call of a model at one node: what counts it, what measures it, and what carries it to another
  *  node. `node/inference/index.ts` puts them around one another. */
 import type { AnyBehavior, Message } from "../../../actors/behavior.ts";
-import { activityActor, type Noticed, type Preference } from "../../../protocols/index.ts";
+import {
+  activityActor,
+  failure,
+  PlexusError,
+  type KeptFile,
+  type Noticed,
+  type Preference,
+  type Result,
+} from "../../../protocols/index.ts";
 import type { Engines } from "../../../runtimes/engine.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
 import type { MembershipPart } from "../../cluster/membership/index.ts";
 import { createCalls, type CallLimits, type Calls, type ReadAttachment } from "../../inference/calls/index.ts";
+import { createFileReading, type FileReading, type FileReadingPorts } from "../../inference/files/index.ts";
 import { orderModelCalls, type ModelCalls } from "../../inference/index.ts";
 import { createQuality, type Quality, type QualityFile } from "../../inference/quality/index.ts";
 import type { RouteLimits } from "../../inference/routes/index.ts";
@@ -19,6 +28,7 @@ import {
 } from "../../inference/usage/index.ts";
 import type { Kernel } from "../../kernel/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../../ports/index.ts";
+import { tapPublished, type PublishedTap } from "../../previews/index.ts";
 import { withPolicy, type FileSettings } from "../../scanning/index.ts";
 import type { ClusterFacts } from "../parts/facts.ts";
 import { createPushCalls, type PushCalls } from "../parts/push-calls.ts";
@@ -32,6 +42,8 @@ interface ModelPartPorts {
   /** This node's own. */
   readonly engines: Engines;
   readonly attachment?: ReadAttachment;
+  /** Bytes of a room's file. Absent: models are shown none. */
+  readonly fileBytes?: FileReadingPorts["bytes"];
   /** What becomes of files that nobody can scan. Absent: they are let through. */
   readonly files?: () => FileSettings;
   readonly prefer?: Preference;
@@ -66,7 +78,12 @@ interface ModelPart extends Omit<ModelCalls, "ofActors"> {
   /** What the kernel takes: engines for actors, and what stands before posts that accounts send by themselves. */
   readonly ofKernel: { readonly engines: ModelCalls["ofActors"]; readonly before: ReturnType<typeof createLaterPosts> };
   /** What the peer shows of them. */
-  readonly ofPeer: { readonly explainRoute: ModelCalls["explainRoute"]; readonly pushCalls: PushCalls };
+  readonly ofPeer: {
+    readonly explainRoute: ModelCalls["explainRoute"];
+    readonly pushCalls: PushCalls;
+    readonly published: PublishedTap;
+  };
+  readonly files: FileReading;
   readonly calls: Calls;
   readonly usage: Usage;
   readonly quality: Quality;
@@ -103,27 +120,46 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
     meter,
     ...(limits.routes && { limits: limits.routes }),
   };
+  const files = readingOf(ports);
   const { ofActors, ...ordered } = orderModelCalls({
     calls,
     quality,
     usage,
     routes,
     scanning: (engine) => withPolicy(engine, ports.files ?? (() => ({ scan: true, withoutScanner: "allow" }))),
+    files,
     ...(ports.attachment && { attachment: ports.attachment }),
   });
   const pushCalls = createPushCalls();
   const before = createLaterPosts({ ...ports, usage, ask: (asked) => ports.kernel().ask(asked) });
   const { explainRoute } = ordered;
-  const ofPeer = { explainRoute, pushCalls };
+  const ofPeer = { explainRoute, pushCalls, published: tapPublished() };
   return {
     ...ordered,
     ofKernel: { engines: ofActors, before },
     ofPeer,
+    files,
     calls,
     usage,
     quality,
     ...(activity && { activity }),
   };
+}
+
+/** Files of rooms for models: the room is asked, as the gateway asks it for people. */
+function readingOf(ports: ModelPartPorts): FileReading {
+  const { fileBytes, clock } = ports;
+  return createFileReading({
+    find: async ({ of, by, id }, timeoutMs) => {
+      const message: Message = { type: "file", by, id };
+      return (await ports.kernel().ask({ to: of, from: "gateway", message, timeoutMs })) as Result<KeptFile>;
+    },
+    bytes: (file, range) => {
+      if (fileBytes === undefined) throw new PlexusError(failure("NOT_FOUND"));
+      return fileBytes(file, range);
+    },
+    clock,
+  });
 }
 
 /** What people take, and what they do at all. */

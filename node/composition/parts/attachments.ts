@@ -6,8 +6,17 @@ import type { Pacing } from "../../backup/index.ts";
 import { ownsSlot, slotsOwned } from "../../cluster/facts/slot-owner.ts";
 import type { ActorBlobs, NodeId } from "../../ports/index.ts";
 import type { Machine } from "../machine.ts";
-import type { Peer } from "../peer.ts";
+import { bytesOfFile } from "../../gateway/index.ts";
+import type { Peer, PeerOptions } from "../peer.ts";
 import type { Stops } from "../stops.ts";
+
+/** What models are shown of them. */
+export const shownToModels = (blobs: Promise<ActorBlobs>): Pick<PeerOptions, "attachment" | "fileBytes"> => ({
+  attachment: async (of, hash) => (await blobs).read(of, hash),
+  async *fileBytes(file, range) {
+    yield* bytesOfFile(await blobs, file, range);
+  },
+});
 
 /** Opens them: the blobs of actors, wherever they lie. */
 export function openAttachments(at: {

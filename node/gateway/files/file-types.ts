@@ -1,7 +1,7 @@
 /** What a file is, by its first bytes. What it is called and said to be decides nothing: a page that is called
  *  `cat.png` is no picture. Nothing is decoded. */
 import type { FoundType } from "../../../protocols/index.ts";
-import { sizeOfPicture } from "../media/picture.ts";
+import { sizeOfPicture } from "../../../runtimes/opened/index.ts";
 
 /** Of what is not known; browsers save it. */
 export const unknownType = "application/octet-stream";

@@ -10,7 +10,7 @@ import {
   type ActorId,
   type SealedFile,
 } from "../../../protocols/index.ts";
-import type { ActorBlobs, Random } from "../../ports/index.ts";
+import type { ActorBlobs, BlobRange, Random } from "../../ports/index.ts";
 import { demand } from "../edge/refusals.ts";
 
 const algorithm = "aes-256-gcm";
@@ -85,6 +85,9 @@ export async function* bytesOf(
   }
 }
 
-/** All bytes of a file, for this node itself. */
-export const bytesOfFile = (blobs: Pick<ActorBlobs, "read">, file: SealedFile): AsyncGenerator<Buffer> =>
-  bytesOf(blobs, file, { start: 0, end: file.bytes, askAgain: async () => undefined });
+/** The bytes of a file, for this node itself: all, or a part. */
+export const bytesOfFile = (
+  blobs: Pick<ActorBlobs, "read">,
+  file: SealedFile,
+  range: BlobRange = { start: 0, end: file.bytes },
+): AsyncGenerator<Buffer> => bytesOf(blobs, file, { ...range, askAgain: async () => undefined });

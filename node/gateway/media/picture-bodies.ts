@@ -10,7 +10,7 @@ import type { GatewayContext } from "../options.ts";
 import { admitQuota } from "../quotas.ts";
 import { demand } from "../edge/refusals.ts";
 import { isNamed } from "../edge/unchanged.ts";
-import { pictureIn, type Picture } from "./picture.ts";
+import { pictureIn, type Picture } from "../../../runtimes/opened/index.ts";
 
 const formats = ["png", "jpeg", "webp"] as const;
 

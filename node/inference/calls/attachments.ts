@@ -1,6 +1,7 @@
-/** Pictures and sounds on their way to a model: an actor names them, and the node that asks the model puts their bytes
- *  into the request. */
+/** Pictures, sounds and files on their way to a model: an actor names them, and the node that asks the model puts what
+ *  they are into the request. */
 import {
+  ok,
   refused,
   type ActorId,
   type ChatMessage,
@@ -14,23 +15,46 @@ import type { BlobHash } from "../../ports/index.ts";
 /** The bytes of what an actor refers to. */
 export type ReadAttachment = (of: ActorId, hash: BlobHash) => Promise<Result<Uint8Array>>;
 
-/** Engines that are given the bytes of what is named. One that is gone is told in words, as the message says it;
- *  another failure ends the call. */
-export const withAttachments = (inner: Engines, read: ReadAttachment): Engines => ({
+/** Puts what there is of files into messages, and says what it left out. */
+type ShowFiles = (
+  messages: readonly ChatMessage[],
+) => Promise<{ readonly messages: readonly ChatMessage[]; readonly leftOut: readonly string[] }>;
+
+/** What reads them. */
+interface Readers {
+  readonly attachment: ReadAttachment;
+  readonly files: ShowFiles;
+}
+
+/** Engines that are given the bytes of what is named. Of pictures and sounds one that is gone is told in words, as the
+ *  message says it; another failure ends the call. Of files what is not shown is told with the answer. */
+export const withAttachments = (inner: Engines, readers: Readers): Engines => ({
   ...inner,
-  generate: seeing(inner.generate, read),
+  generate: seeing(inner.generate, readers),
 });
 
-const seeing = (inner: Engine<"generate">, read: ReadAttachment): Engine<"generate"> => ({
+const seeing = (inner: Engine<"generate">, readers: Readers): Engine<"generate"> => ({
   models: () => inner.models(),
   watch: (listener) => inner.watch(listener),
   call(request, hear) {
-    if (!request.messages.some(({ attached }) => attached !== undefined)) return inner.call(request, hear);
+    if (request.messages.every(({ attached, files }) => attached === undefined && files === undefined))
+      return inner.call(request, hear);
     let running: Running | undefined;
     let cancelled = false;
-    void shown(request, read).then((ready) => {
+    void shown(request, readers).then((ready) => {
       if ("code" in ready) return hear({ type: "answered", result: refused(ready) });
-      running = inner.call(ready, hear);
+      const { leftOut } = ready;
+      running = inner.call(
+        ready.request,
+        leftOut.length === 0
+          ? hear
+          : (said) =>
+              hear(
+                said.type === "answered" && said.result.ok
+                  ? { ...said, result: ok({ ...said.result.value, leftOut }) }
+                  : said,
+              ),
+      );
       if (cancelled) running.cancel();
     });
     return {
@@ -42,10 +66,16 @@ const seeing = (inner: Engine<"generate">, read: ReadAttachment): Engine<"genera
   },
 });
 
-async function shown(request: GenerationRequest, read: ReadAttachment): Promise<GenerationRequest | Failure> {
-  const messages: ChatMessage[] = [];
+/** What is asked, and what of it was left out. */
+interface Ready {
+  readonly request: GenerationRequest;
+  readonly leftOut: readonly string[];
+}
+
+async function shown(request: GenerationRequest, { attachment, files }: Readers): Promise<Ready | Failure> {
+  const seen: ChatMessage[] = [];
   for (const { attached = [], ...message } of request.messages) {
-    const found = await Promise.all(attached.map(({ of, hash }) => read(of, hash)));
+    const found = await Promise.all(attached.map(({ of, hash }) => attachment(of, hash)));
     const failed = found.find((one) => !one.ok && one.error.code !== "NOT_FOUND");
     if (failed !== undefined && !failed.ok) return failed.error;
     const media = attached.flatMap(({ mediaType }, index) => {
@@ -53,7 +83,8 @@ async function shown(request: GenerationRequest, read: ReadAttachment): Promise<
       const type = mediaType.startsWith("audio/") ? "audio" : "image";
       return one?.ok ? [{ type, mediaType, bytes: one.value } as const] : [];
     });
-    messages.push(media.length === 0 ? message : { ...message, media: [...(message.media ?? []), ...media] });
+    seen.push(media.length === 0 ? message : { ...message, media: [...(message.media ?? []), ...media] });
   }
-  return { ...request, messages };
+  const { messages, leftOut } = await files(seen);
+  return { request: { ...request, messages }, leftOut };
 }

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { orientationIn, scrub } from "../../../node/gateway/files/metadata.ts";
-import { pictureIn } from "../../../node/gateway/media/picture.ts";
+import { pictureIn } from "../../../runtimes/opened/picture-head.ts";
 import { chunk, png } from "../../fixtures/pictures.ts";
 
 const secret = "48.2082N 16.3738E by Ada's camera";

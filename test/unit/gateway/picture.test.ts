@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { pictureIn } from "../../../node/gateway/media/picture.ts";
+import { pictureIn } from "../../../runtimes/opened/picture-head.ts";
 import { chunk, png } from "../../fixtures/pictures.ts";
 
 function jpeg(width: number, height: number): Buffer {

@@ -36,7 +36,10 @@ function createEngine(read: () => Promise<ReturnType<typeof ok<Uint8Array>> | Re
       return { cancel: () => void (cancelled += 1) };
     },
   };
-  const engines = withAttachments({ generate } as unknown as Engines, read as never);
+  const engines = withAttachments({ generate } as unknown as Engines, {
+    attachment: read as never,
+    files: async (messages) => ({ messages, leftOut: [] }),
+  });
   const done = Promise.withResolvers<void>();
   const call = (one = request) =>
     engines.generate.call(one, (spoken) => {

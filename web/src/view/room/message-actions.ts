@@ -14,6 +14,7 @@ export interface MessageActions {
   readonly openThread: (root: number) => void;
   readonly setEditing: (seq: number, on: boolean) => void;
   readonly remove: (message: RoomMessage) => void;
+  readonly removePreviews: (message: RoomMessage) => void;
   readonly pin: (message: RoomMessage) => void;
   readonly closePoll: (message: RoomMessage) => void;
   readonly copyLink: (message: RoomMessage) => void;

@@ -1,11 +1,12 @@
 import { Menu } from "@mantine/core";
-import { memo, useState } from "react";
+import { lazy, memo, Suspense, useState } from "react";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import { answeredBy, calledIn, isAgent, namedFiles } from "../../model/index.ts";
 import { MessageFiles } from "../files/message-files.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { Actions } from "../parts/layers.tsx";
+import { useProfile } from "../parts/lists.ts";
 import { ModelCause } from "../parts/model-cause.tsx";
 import { noRounds, Rounds } from "../parts/rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../parts/time.ts";
@@ -19,6 +20,8 @@ import { PollCard } from "./poll-card.tsx";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine, useNamedLine } from "./named-line.tsx";
 import { ThreadLink } from "./thread-link.tsx";
+
+const LinkPreviews = lazy(() => import("./link-previews.tsx"));
 
 /** One message of the timeline. */
 export const MessageRow = memo(function MessageRow({
@@ -171,14 +174,27 @@ export const MessageRow = memo(function MessageRow({
 
 /** Text and files; one of them may be absent. */
 function Content({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {
-  const { text, files } = message;
+  const { text, files, previews = none, author } = message;
+  const showsPreviews = useProfile()?.linkPreviews?.shown !== false;
+  const mayRemove = author === actions.me || actions.moderates;
   return (
     <>
       {(text !== "" || files === undefined) && <FoldedText message={message} actions={actions} />}
       {files && <MessageFiles room={actions.room.room} files={files} />}
+      {showsPreviews && previews.length > 0 && (
+        <Suspense>
+          <LinkPreviews
+            room={actions.room.room}
+            previews={previews}
+            onRemove={mayRemove ? () => actions.removePreviews(message) : undefined}
+          />
+        </Suspense>
+      )}
     </>
   );
 }
+
+const none: readonly never[] = [];
 
 const toldCharsMax = 300;
 

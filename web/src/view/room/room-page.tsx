@@ -281,6 +281,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         if (!on) field.current?.focus();
       },
       remove: (message) => void current.current.remove(message),
+      removePreviews: ({ seq }) => void store.change("removePreviews", { seq }),
       pin: (message) => void current.current.pin(message),
       closePoll: (message) => void current.current.closePoll(message),
       copyLink(message) {

@@ -1,6 +1,6 @@
 import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { Failure, UserView } from "../../../../protocols/index.ts";
+import type { Failure, LinkPreviewChoice, UserView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { isText, notices, undoSendPlace, undoSendSeconds, useKept, useSession } from "../../live/index.ts";
 import { shownNameRule, useFaults } from "../parts/faults.ts";
@@ -30,6 +30,9 @@ export function Profile() {
       </Part>
       <Part title="Theme" about="The theme applies on all your devices.">
         <Theme theme={profile.theme} />
+      </Part>
+      <Part title="Links" about="The node reads the pages that messages link to, and shows their titles and pictures.">
+        <LinkPreviews choice={profile.linkPreviews ?? { own: true, shown: true }} />
       </Part>
       <Part title="Rooms" about="A room with unread messages opens there. The choice is kept in this browser.">
         <Opening />
@@ -110,6 +113,27 @@ function UndoSend() {
       onChange={(value) => choose(value === undoSendSeconds[0] ? undefined : value)}
       data={undoSendSeconds.map((value) => ({ value, label: value === "0" ? "Send at once" : `${value} seconds` }))}
     />
+  );
+}
+
+function LinkPreviews({ choice }: { readonly choice: LinkPreviewChoice }) {
+  const session = useSession();
+  const set = (linkPreviews: Partial<LinkPreviewChoice>) => void session.change("setProfile", { linkPreviews });
+  return (
+    <>
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={choice.shown}
+          onChange={(event) => set({ shown: event.currentTarget.checked })}
+        />
+        Show previews of links
+      </label>
+      <label className="check">
+        <input type="checkbox" checked={choice.own} onChange={(event) => set({ own: event.currentTarget.checked })} />
+        Make previews of the links in my messages
+      </label>
+    </>
   );
 }
 

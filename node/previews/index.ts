@@ -1,0 +1,62 @@
+/** Previews: what a room's node makes of what was posted there, so that readers need not (docs/decisions/0241).
+ *
+ *      posted, edited ─ committed ─► links ─► the author wants it? ─► read by the guard ─► opened apart ─► the room
+ *
+ *  Nothing here is durable: where a node ends before the room has it, the message has no preview. What the room has is
+ *  a fact, and lives and dies with the message. */
+import type { ActorId, RoomEvent } from "../../protocols/index.ts";
+import type { Publisher } from "../ports/index.ts";
+import { previewLimits, type PreviewLimits } from "./limits.ts";
+import { createLinkPreviews } from "./links.ts";
+import type { PreviewPorts } from "./ports.ts";
+
+export { previewLimits } from "./limits.ts";
+export type { PreviewPorts } from "./ports.ts";
+
+interface Previews {
+  /** An actor of this node has published something: it is committed. Cheap. */
+  heard(actor: ActorId, event: unknown): void;
+  stop(): void;
+}
+
+/** Makes them. */
+export function createPreviews(
+  options: Omit<PreviewPorts, "limits"> & { readonly limits?: Partial<PreviewLimits> },
+): Previews {
+  const ports: PreviewPorts = { ...options, limits: { ...previewLimits, ...options.limits } };
+  const links = createLinkPreviews(ports);
+  return {
+    heard(actor, event) {
+      if (!actor.startsWith("room/")) return;
+      const said = event as RoomEvent;
+      if (said.type === "posted") links.heard(actor, said.message);
+      // Of `checked` and `groups` nobody has edited anything.
+      if (said.type === "edited" && said.checked === undefined && said.groups === undefined)
+        links.heard(actor, said.message);
+    },
+    stop: () => links.stop(),
+  };
+}
+
+/** What actors publish, heard by one more who comes later. */
+export interface PublishedTap {
+  over(publisher: Publisher): Publisher;
+  listen(listener: Previews["heard"]): () => void;
+}
+
+/** Makes it. */
+export function tapPublished(): PublishedTap {
+  let heard: Previews["heard"] | undefined;
+  return {
+    over: (publisher) => ({
+      publish(actor, event, at, epoch) {
+        publisher.publish(actor, event, at, epoch);
+        if (at !== undefined) heard?.(actor as ActorId, event);
+      },
+    }),
+    listen(listener) {
+      heard = listener;
+      return () => (heard = undefined);
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import { expect } from "chai";
+import { fileReadingLimits as limits } from "../../../node/inference/files/index.ts";
+import { createPdfReader, pdfFlags } from "../../../node/inference/files/pdf.ts";
+import { createClock } from "../../../node/platform/index.ts";
+import { runWhole } from "../../../runtimes/children.ts";
+import { pdfOf, pdfOfStreams } from "../../fixtures/pdf.ts";
+
+const clock = createClock();
+const asked = (bytes: Uint8Array, person = "user/ada", charsMax = 100) => ({
+  person,
+  charsMax,
+  bytes: async () => bytes,
+});
+const read = (bytes: Uint8Array, changed: { readonly [Name in keyof typeof limits]?: number } = {}) =>
+  createPdfReader(clock, { ...limits, ...changed }).read(asked(bytes));
+
+describe("PDFs of strangers", () => {
+  it("that unpack to much more than they are end their process, and nothing else", async () => {
+    // 600 KB of file, 600 MB of drawing.
+    const bomb = pdfOfStreams([Buffer.alloc(600 * 1024 * 1024, " ")]);
+    expect(bomb.length).to.be.below(1024 * 1024);
+    const what = await read(bomb, { pdfMemoryBytesMax: 300 * 1024 * 1024 });
+    expect(what).to.deep.equal({ type: "leftOut", why: "it needs too much memory to be read" });
+    expect(process.memoryUsage().rss).to.be.below(2 ** 31);
+  });
+
+  it("that take long are given up", async () => {
+    const slow = pdfOfStreams([Buffer.from("BT /F1 9 Tf (a) Tj ET\n".repeat(400_000))]);
+    expect(await read(slow, { pdfReadMs: 700 })).to.deep.equal({ type: "leftOut", why: "it took too long to read" });
+  });
+
+  it("that are none, or broken, are left out", async () => {
+    const whole = pdfOf(["Hello."]);
+    for (const bytes of [
+      Buffer.from("%PDF-1.7\n"),
+      Buffer.from(`%PDF-1.7\n${"<<".repeat(50_000)}`),
+      Buffer.concat([Buffer.from("%PDF-1.7\n"), Buffer.alloc(100_000, 0xff)]),
+      whole.subarray(0, 120),
+    ])
+      expect(await read(bytes)).to.deep.equal({ type: "leftOut", why: "it is not a PDF that can be read" });
+  });
+
+  it("whose pages are within themselves end", async () => {
+    const loop = pdfOf(["Hello."]).toString("latin1").replace("/Kids [4 0 R]", "/Kids [2 0 R]");
+    expect((await read(Buffer.from(loop, "latin1"))).type).to.equal("leftOut");
+  });
+
+  it("have no more pages read than there is a place for", async () => {
+    const many = pdfOf(Array.from({ length: 40 }, (_, page) => `Page ${page + 1} of many with some words.`));
+    const some = await createPdfReader(clock, limits).read(asked(many));
+    expect(some).to.include({ type: "read", pages: 40, pagesRead: 4 });
+    expect(await read(many, { pdfPagesMax: 2 })).to.include({ pages: 40, pagesRead: 2 });
+  });
+
+  it("are read one at a time, in turns of people, and not without end", async () => {
+    const reader = createPdfReader(clock, { ...limits, pdfsWaitingPerPersonMax: 2, pdfsWaitingMax: 4 });
+    const order: string[] = [];
+    const ask = (person: string, name: string) =>
+      reader
+        .read({ person, charsMax: 10, bytes: async () => (order.push(name), Buffer.from(name)) })
+        .then((text) => (text.type === "leftOut" ? text.why : "read"));
+    const all = await Promise.all([
+      ask("user/ada", "a1"),
+      ask("user/ada", "a2"),
+      ask("user/ada", "a3"),
+      ask("user/ada", "a4"),
+      ask("user/bob", "b1"),
+    ]);
+    expect(order).to.deep.equal(["a1", "a2", "b1", "a3"]);
+    expect(all[3]).to.equal("too many PDFs are being read");
+  });
+
+  it("are read by a process that may open no other file, reach no network and begin no program", () => {
+    const tries = {
+      file: "require('node:fs').readFileSync('/etc/hostname')",
+      write: "require('node:fs').writeFileSync('/tmp/plexus-pdf', '')",
+      program: "require('node:child_process').spawnSync('true')",
+      thread: "new (require('node:worker_threads').Worker)('1', { eval: true })",
+      network: "require('node:net').connect(1, '127.0.0.1').on('error', (e) => { throw e; })",
+    };
+    for (const [what, code] of Object.entries(tries)) {
+      const { stderr } = runWhole(process.execPath, [...pdfFlags(limits), "-e", code], { env: {} });
+      expect(stderr, what).to.include("ERR_ACCESS_DENIED");
+    }
+    const { status } = runWhole(process.execPath, [...pdfFlags(limits), "-e", "1 + 1"], { env: {} });
+    expect(status).to.equal(0);
+  });
+});

@@ -1,0 +1,118 @@
+import { expect } from "chai";
+import type { RoomMessage } from "../../../protocols/index.ts";
+import type { Fixture } from "./fixture.ts";
+import { inLobby, lobby, post, type Page } from "./lobby.ts";
+
+const [ada, bob, cleo, dan] = ["user/ada", "user/bob", "user/cleo", "user/dan"] as const;
+const page = "https://news.example/one";
+const other = "https://news.example/two";
+const part = (of: number): string => of.toString(16).padStart(64, "0");
+const picture = (of: number, room = "lobby") => ({
+  id: `${of.toString(16).padStart(32, "0")}.${room}`,
+  part: part(of),
+  key: "k".repeat(43),
+  bytes: 100,
+  width: 40,
+  height: 30,
+});
+
+/** The room's node tells of pages. */
+const told = (fixture: Fixture, seq: number, previews: readonly object[], edited = 0) =>
+  fixture.do("node", lobby, { type: "preview", seq, edited, previews });
+const at = (fixture: Fixture, seq: number): RoomMessage | undefined =>
+  fixture.ok<Page>(cleo, lobby, { type: "history", after: seq - 1, limit: 1 }).messages[0];
+const records = (fixture: Fixture) => [...fixture.records(lobby, "file/"), ...fixture.records(lobby, "part/")];
+const fetched = (fixture: Fixture, id: string, by: string = cleo): string => {
+  const answer = fixture.do("gateway", lobby, { type: "file", by, id });
+  return answer.ok ? "fetched" : answer.error.code;
+};
+
+describe("previews of links in a room", () => {
+  it("are of the message for everybody, with a picture that members alone fetch", () => {
+    const fixture = inLobby();
+    const { seq } = post(fixture, "bob", `look: ${page}`);
+    expect(
+      told(fixture, seq, [{ url: page, title: "One", description: "It is one", picture: picture(1) }]).ok,
+    ).to.equal(true);
+    const [preview] = at(fixture, seq)?.previews ?? [];
+    expect(preview).to.include({ url: page, title: "One", description: "It is one" });
+    expect(preview?.image).to.deep.equal({ id: `${part(1)}.lobby`, width: 40, height: 30 });
+    expect(JSON.stringify(at(fixture, seq)), "no key").not.to.include("kkkk");
+    expect(fetched(fixture, preview?.image?.id ?? "")).to.equal("fetched");
+    expect(fetched(fixture, preview?.image?.id ?? "", dan)).to.equal("NOT_A_MEMBER");
+    expect(fixture.do("node", lobby, { type: "fileHeld", hash: part(1) })).to.deep.include({ value: { held: true } });
+    const gallery = fixture.ok<{ files: unknown[] }>(cleo, lobby, { type: "files" });
+    expect(gallery.files, "it is none of the files that people sent").to.deep.equal([]);
+    const event = fixture.stream(lobby).findLast(({ event }) => event.type === "edited")?.event;
+    expect(event, "nobody has edited it").to.include({ checked: "" });
+    expect(at(fixture, seq)).not.to.have.property("editedAtMs");
+  });
+
+  it("are told by nodes alone, of the text as it is", () => {
+    const fixture = inLobby();
+    const { seq } = post(fixture, "bob", page);
+    const said = [{ url: page, title: "One" }];
+    expect(fixture.code(bob, lobby, { type: "preview", seq, edited: 0, previews: said })).to.equal("FORBIDDEN");
+    fixture.pass(1);
+    const { editedAtMs = 0 } = fixture.ok<RoomMessage>(bob, lobby, { type: "edit", seq, text: other });
+    expect(told(fixture, seq, said)).to.deep.include({ ok: false });
+    expect(told(fixture, seq, [{ url: other, title: "Two" }], editedAtMs).ok).to.equal(true);
+    expect(
+      told(fixture, seq, [{ url: other, title: "Two", picture: picture(2, "elsewhere") }], editedAtMs).ok,
+    ).to.equal(false);
+    expect(told(fixture, 99, said)).to.deep.include({ ok: false });
+  });
+
+  it("go with the message: text, picture and key, also of an old one", () => {
+    const fixture = inLobby();
+    const before = records(fixture);
+    const { seq } = post(fixture, "bob", page);
+    told(fixture, seq, [{ url: page, title: "One", picture: picture(1) }]);
+    for (let index = 0; index < 250; index += 1) post(fixture, "cleo", "more");
+    expect(records(fixture)).to.have.length(before.length + 2);
+    const gone = fixture.ok<RoomMessage>(bob, lobby, { type: "delete", seq });
+    expect(gone).not.to.have.property("previews");
+    expect(records(fixture)).to.deep.equal(before);
+    expect(fetched(fixture, `${part(1)}.lobby`)).to.equal("NOT_FOUND");
+    expect(fixture.do("node", lobby, { type: "fileHeld", hash: part(1) })).to.deep.include({ value: { held: false } });
+    expect(told(fixture, seq, [{ url: page, title: "One" }])).to.deep.include({ ok: false });
+  });
+
+  it("stay of the links that an edit leaves, and go with the others", () => {
+    const fixture = inLobby();
+    const { seq } = post(fixture, "bob", `${page} ${other}`);
+    told(fixture, seq, [
+      { url: page, title: "One", picture: picture(1) },
+      { url: other, title: "Two", picture: picture(2) },
+    ]);
+    fixture.pass(1);
+    const edited = fixture.ok<RoomMessage>(bob, lobby, { type: "edit", seq, text: `only ${other}` });
+    expect(edited.previews?.map(({ title }) => title)).to.deep.equal(["Two"]);
+    expect(fetched(fixture, `${part(1)}.lobby`)).to.equal("NOT_FOUND");
+    expect(fetched(fixture, `${part(2)}.lobby`)).to.equal("fetched");
+    // What is there already keeps its picture, and a new one of the same page takes its place.
+    const { editedAtMs = 0 } = edited;
+    told(fixture, seq, [{ url: other, title: "Two", kept: `${part(2)}.lobby` }], editedAtMs);
+    expect(fetched(fixture, `${part(2)}.lobby`)).to.equal("fetched");
+    told(fixture, seq, [{ url: other, title: "Two", picture: picture(3) }], editedAtMs);
+    expect(fetched(fixture, `${part(2)}.lobby`)).to.equal("NOT_FOUND");
+    expect(fetched(fixture, `${part(3)}.lobby`)).to.equal("fetched");
+  });
+
+  it("are taken away by the author or a moderator, and none comes again", () => {
+    const fixture = inLobby();
+    const { seq } = post(fixture, "bob", page);
+    told(fixture, seq, [{ url: page, title: "One", picture: picture(1) }]);
+    expect(fixture.code(cleo, lobby, { type: "removePreviews", seq })).to.equal("FORBIDDEN");
+    expect(fixture.ok<RoomMessage>(bob, lobby, { type: "removePreviews", seq }).previews).to.deep.equal([]);
+    expect(fetched(fixture, `${part(1)}.lobby`)).to.equal("NOT_FOUND");
+    expect(told(fixture, seq, [{ url: page, title: "One" }])).to.deep.include({ ok: false });
+    fixture.pass(1);
+    fixture.ok(bob, lobby, { type: "edit", seq, text: other });
+    expect(at(fixture, seq)?.previews, "also after an edit").to.deep.equal([]);
+    const second = post(fixture, "bob", page);
+    told(fixture, second.seq, [{ url: page, title: "One" }]);
+    fixture.ok(ada, lobby, { type: "removePreviews", seq: second.seq });
+    expect(at(fixture, second.seq)?.previews).to.deep.equal([]);
+  });
+});
