@@ -326,6 +326,14 @@ export const fields: readonly Field[] = [
     needs: "people.admit",
   },
   {
+    name: "filePreviews",
+    variable: "PLEXUS_FILE_PREVIEWS",
+    form: "text",
+    live: true,
+    says: "whether nodes make small pictures of pictures and documents that people send: on or off",
+    needs: "people.admit",
+  },
+  {
     name: "backupFolders",
     variable: "PLEXUS_BACKUP_FOLDERS",
     form: "list",

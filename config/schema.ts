@@ -301,6 +301,8 @@ export const configSchema = schema.object({
   mailDigest: Type.Union([Type.Literal("off"), Type.Literal("counts"), Type.Literal("text")]),
   /** Whether nodes read the pages that messages link to. */
   linkPreviews: Type.Union([Type.Literal("on"), Type.Literal("off")]),
+  /** Whether nodes open pictures and documents that people send, and make small pictures of them. */
+  filePreviews: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** Passwords that nobody may take: one a line, or SHA-1 hashes. */
   leakedPasswords: Type.Optional(path),
   /** Folders on this machine in which admins may keep backups; the operator's commands may use any. */
@@ -404,6 +406,7 @@ export const configDefaults = {
   webPush: "on",
   mailDigest: "counts",
   linkPreviews: "on",
+  filePreviews: "on",
   signUpDomains: [],
   files: { scan: true, withoutScanner: "allow" },
   mesh: { host: "127.0.0.1", announce: [], peers: [], mdns: false },

@@ -27,6 +27,7 @@ type ForAll =
   | GatewaysOwn
   | StripesOwn
   | "preview"
+  | "fileDrawn"
   | GatewaysLinks;
 
 /** What the gateway asks of files: `files.ts` answers it in the name of a person. */

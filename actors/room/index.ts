@@ -18,6 +18,7 @@ import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resumePage, type ResumeTag } from "../stream.ts";
 import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
 import type { MemberHandlers } from "./effects.ts";
+import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./drawing.ts";
 import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
 import { entryOf } from "./members.ts";
@@ -144,6 +145,8 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
       return forGateway(state, message, turn);
     case "preview":
       return onMessage(state, message, message.seq, turn);
+    case "fileDrawn":
+      return aboutDrawing(message, turn);
     case "filePiece":
     case "fileStriped":
     case "fileSettled":
@@ -199,6 +202,7 @@ type ReadTag =
   | FileTag
   | ScanTag
   | StripeTag
+  | DrawingTag
   | VersionsTag
   | ForgetTag;
 
@@ -233,6 +237,8 @@ function onRecords(
       return onForgetRead(tag, records);
     case "kept":
       return onKeptRead(state, tag, records, turn);
+    case "drawing":
+      return withMessage(state, onDrawingRead(tag, records), turn);
     case "striping":
       return onStripingRead(state, tag, records, turn);
     case "files":
@@ -246,7 +252,7 @@ function onRecords(
 }
 
 /** What was read leads to effects, or to a change of a message. */
-function withMessage(state: Room, found: Decided | Checked, turn: Here): Decided {
+function withMessage(state: Room, found: Decided | Checked | Drawn, turn: Here): Decided {
   if (!("type" in found)) return found;
   const { file, by = turn.from, to } = found;
   return onMessage(state, found, file.seq, { ...turn, from: by, ...(to && { replyTo: to }) });

@@ -34,6 +34,7 @@ import { checked, inQuarantine, unlisted, type Checked } from "./scanning.ts";
 import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { wasOf } from "./kept-versions.ts";
+import { drawn, type Drawn } from "./drawing.ts";
 import { afterEdit, picturesOf, previewed, withoutPreviews, type Previewed } from "./previews.ts";
 import { keptOf, shownFile } from "./uploads.ts";
 import { versions } from "./versions.ts";
@@ -63,6 +64,7 @@ type Targeted =
   | Late
   | Checked
   | Previewed
+  | Drawn
   | GroupsFound
   | Restore;
 
@@ -199,7 +201,7 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
 }
 
 /** What nobody in the room asks for. */
-const outside: ReadonlySet<Targeted["type"]> = new Set(["late", "restore", "called", "checked", "preview"]);
+const outside: ReadonlySet<Targeted["type"]> = new Set(["late", "restore", "called", "checked", "preview", "drawn"]);
 
 /** What changes a message, and is refused in an archived room. What is written there is still deleted. */
 const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll"]);
@@ -241,6 +243,8 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       return versions(room, message, turn);
     case "preview":
       return previewed(room, command, message, turn);
+    case "drawn":
+      return drawn(room, command, message, turn);
     case "removePreviews":
       return withoutPreviews(room, message, turn);
     default:

@@ -29,7 +29,17 @@ import { actorLimits as limits } from "../limits.ts";
 import type { StripesOwn } from "./effects.ts";
 import { messageInMemory } from "./state.ts";
 import type { Room, RoomChange, RoomNotes, Striped, StripingChange } from "./shape.ts";
-import { fileKey, keptKey, ofPart, partKey, stripedKey, uploadsAt, type PartValue, type Place } from "./uploads.ts";
+import {
+  fileKey,
+  keptKey,
+  ofPart,
+  partKey,
+  stripedKey,
+  uploadsAt,
+  type PartValue,
+  type PicturePlace,
+  type Place,
+} from "./uploads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Asked = Extract<Command, { type: StripesOwn }>;
@@ -118,6 +128,8 @@ export function onStripingRead(room: Room, tag: StripeTag, records: readonly Act
       return onFirst(room, tag, value as PartValue);
     case "place": {
       const { seq, place } = value as Place;
+      // The picture of a preview: its blob is all there is of it.
+      if ("picture" in (value as PicturePlace)) return wholeOf(tag);
       return [read(keptKey(seq, place), { ...tag, read: "kept" })];
     }
     default:
@@ -146,11 +158,18 @@ function onFirst(room: Room, tag: StripeTag, part: PartValue): Effects {
   return [...(striped.settled === true ? [] : striping("settled", striped, tag)), reply({}, to)];
 }
 
+/** A small picture is one blob, which stays copied. */
+const wholeOf = (tag: StripeTag): Effects =>
+  tag.asked.type === "filePiece" && tag.file !== undefined
+    ? [reply({ id: tag.file, first: 0, parts: [tag.asked.hash] } satisfies FilePiece, tag.to)]
+    : nothingOf(tag);
+
 /** A file of a message: what is asked is about one of its pieces. */
 function onKept(room: Room, tag: StripeTag, kept: KeptFile): Effects {
   const { asked, to } = tag;
   if (isGone(room, kept)) return nothingOf(tag);
   if (asked.type === "filePiece") {
+    if (kept.preview?.part === asked.hash) return wholeOf(tag);
     const index = kept.parts.indexOf(asked.hash);
     const first = index - (index % limits.filePieceParts);
     return [reply(index < 0 ? { parts: [] } : { id: kept.id, first, parts: pieceFrom(kept, first) }, to)];

@@ -94,6 +94,10 @@ export function withoutUploads(room: Room, isGone: (upload: Upload) => boolean):
   return { ...room, uploads: room.uploads.filter((upload) => !isGone(upload)) };
 }
 
+/** The blobs of a file: its parts, and the small picture of it. */
+const blobsOf = ({ parts, preview }: KeptFile): readonly string[] =>
+  preview === undefined ? parts : [...parts, preview.part];
+
 /** What a post and a deletion do to the records. */
 export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptFile[] = []): readonly RecordOp[] {
   const [first] = gone;
@@ -104,7 +108,7 @@ export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptF
       ...file.parts.map((hash) => ({ put: partKey(hash), value: file.id })),
     ]),
     ...(first === undefined ? [] : [{ deleteFrom: keptOf(first.seq).from, deleteTo: keptOf(first.seq).to }]),
-    ...gone.flatMap(({ id, parts }) => [fileKey(id), ...parts.map(partKey)].map((key) => ({ delete: key }))),
+    ...gone.flatMap((file) => [fileKey(file.id), ...blobsOf(file).map(partKey)].map((key) => ({ delete: key }))),
   ];
 }
 
@@ -140,6 +144,7 @@ export const pictureRecords = ({ made, gone }: Pictures): readonly RecordOp[] =>
 /** What is written of a file that was checked. */
 export const checkedRecords = ({ file, place, gone }: NonNullable<Happened["checked"]>): readonly RecordOp[] => [
   { put: keptKey(file.seq, place), value: file },
+  ...(file.preview ? [{ put: partKey(file.preview.part), value: file.id }] : []),
   ...gone.map((hash) => ({ delete: partKey(hash) })),
 ];
 
@@ -150,7 +155,7 @@ export interface Place {
 }
 
 /** The files of a message as its readers see them. */
-export const shownFile = ({ id, name, bytes, type, width, height, check }: KeptFile): RoomFile => ({
+export const shownFile = ({ id, name, bytes, type, width, height, check, preview }: KeptFile): RoomFile => ({
   id,
   name,
   bytes,
@@ -158,4 +163,5 @@ export const shownFile = ({ id, name, bytes, type, width, height, check }: KeptF
   ...(width !== undefined && { width }),
   ...(height !== undefined && { height }),
   ...(check !== undefined && { check }),
+  ...(preview && { preview: { width: preview.width, height: preview.height } }),
 });

@@ -2,11 +2,14 @@
  *
  *      posted, edited ─ committed ─► links ─► the author wants it? ─► read by the guard ─► opened apart ─► the room
  *
+ *      posted, checked ─ committed ─► files ─► read ─► opened apart: smaller, or the first page ─► the room
+ *
  *  Nothing here is durable: where a node ends before the room has it, the message has no preview. What the room has is
  *  a fact, and lives and dies with the message. */
 import type { ActorId, RoomEvent } from "../../protocols/index.ts";
 import type { Publisher } from "../ports/index.ts";
 import { previewLimits, type PreviewLimits } from "./limits.ts";
+import { createFilePictures } from "./files.ts";
 import { createLinkPreviews } from "./links.ts";
 import type { PreviewPorts } from "./ports.ts";
 
@@ -25,16 +28,25 @@ export function createPreviews(
 ): Previews {
   const ports: PreviewPorts = { ...options, limits: { ...previewLimits, ...options.limits } };
   const links = createLinkPreviews(ports);
+  const files = createFilePictures(ports);
   return {
     heard(actor, event) {
       if (!actor.startsWith("room/")) return;
       const said = event as RoomEvent;
-      if (said.type === "posted") links.heard(actor, said.message);
+      if (said.type === "posted") {
+        links.heard(actor, said.message);
+        files.heard(actor, said.message);
+      }
       // Of `checked` and `groups` nobody has edited anything.
       if (said.type === "edited" && said.checked === undefined && said.groups === undefined)
         links.heard(actor, said.message);
+      // A scanner has let a file through.
+      if (said.type === "edited" && said.checked !== undefined && said.checked !== "") files.heard(actor, said.message);
     },
-    stop: () => links.stop(),
+    stop() {
+      links.stop();
+      files.stop();
+    },
   };
 }
 

@@ -37,6 +37,19 @@ export const previewLimits = {
   pagePictureWidth: 640,
   /** And so high. */
   pagePictureHeight: 360,
+  /** Files that wait to be drawn; one more has no small picture, or takes the place of one of the person who has most
+   *  waiting. */
+  filesWaitingMax: 256,
+  /** The same of one person. */
+  filesWaitingPerPersonMax: 30,
+  /** Files that are read and drawn at the same time: one is opened while the next one is read. */
+  filesDrawnMax: 2,
+  /** Of a smaller picture there is no other one: it is as quick. */
+  drawnBytesMin: 64 * 1024,
+  /** The small picture of a file is at most so wide, in pixels: twice its place on the page. */
+  filePictureWidth: 720,
+  /** And so high. */
+  filePictureHeight: 520,
   /** A room, or an account, has so long for an answer. */
   previewAskTimeoutMs: 10_000,
 } as const;

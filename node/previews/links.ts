@@ -50,7 +50,7 @@ export function createLinkPreviews(ports: PreviewPorts): {
 
   const tell = ({ room, message }: Wanted, previews: readonly Told[]): Promise<Result<unknown>> => {
     const { seq, editedAtMs: edited = 0 } = message;
-    return ports.ask(room, { type: "preview", seq, edited, previews } as { type: string }, limits.previewAskTimeoutMs);
+    return ports.ask(room, { type: "preview", seq, edited, previews }, limits.previewAskTimeoutMs);
   };
 
   /** Tells the room of one page more. */

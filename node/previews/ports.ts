@@ -13,16 +13,22 @@ export interface WebBody {
   readonly isCut: boolean;
 }
 
+interface Asked {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
 export interface PreviewPorts {
   /** What the cluster wants. */
-  readonly settings: () => { readonly links: boolean };
+  readonly settings: () => { readonly links: boolean; readonly files: boolean };
   /** Reads from the internet, and from nowhere else. Rejects where it cannot. */
   readonly read: (
     url: string,
     how: { readonly signal: AbortSignal; readonly bytesMax: number; readonly isWanted: (type: string) => boolean },
   ) => Promise<WebBody>;
   readonly opener: Pick<Opener, "open">;
-  readonly ask: (to: ActorId, message: { readonly type: string }, timeoutMs: number) => Promise<Result<unknown>>;
+  /** Asks an actor, as this node itself or as a gateway does. */
+  readonly ask: (to: ActorId, message: Asked, timeoutMs: number, as?: "gateway" | "node") => Promise<Result<unknown>>;
   /** Seals a picture and keeps it beside a room, once the room has said by `tell` that it has it. */
   readonly keepPicture: (
     room: ActorId,

@@ -37,8 +37,32 @@ const check = Type.Union([
 ]);
 export type FileCheck = Static<typeof check>;
 
+const sealKey = Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" });
+/** A side of a picture that a node has made of another. */
+export const madeSide = Type.Integer({ minimum: 1, maximum: limits.previewSideMax });
+
+/** A picture that a node has made, sealed: a blob of the room. */
+export const madePicture = object({
+  /** What it was sealed as. */
+  id: fileId,
+  part: blobHash,
+  key: sealKey,
+  bytes: Type.Integer({ minimum: 1, maximum: limits.filePartBytes }),
+  width: madeSide,
+  height: madeSide,
+});
+export type MadePicture = Static<typeof madePicture>;
+
 /** A file of a message. Without `check` it came while nothing was scanned. */
-export const roomFile = object({ id: fileId, name, bytes: position, ...found, check: Type.Optional(check) });
+export const roomFile = object({
+  id: fileId,
+  name,
+  bytes: position,
+  ...found,
+  check: Type.Optional(check),
+  /** There is a small picture of it: of a picture, or of the first page of a document. */
+  preview: Type.Optional(object({ width: madeSide, height: madeSide })),
+});
 export type RoomFile = Static<typeof roomFile>;
 
 /** A file in quarantine. */
@@ -63,7 +87,6 @@ export type QuarantinedFile = Static<typeof quarantinedFile>;
 export const roomFiles = Type.Array(roomFile, { minItems: 1, maxItems: limits.filesPerMessageMax });
 
 const by = principal;
-const sealKey = Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" });
 const upload = answer<RoomUpload>("RoomUpload");
 
 /** Commands of a room about its files. All but the list are the gateway's, which names the person. */
@@ -154,6 +177,15 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Lets a file out of quarantine, or deletes it",
   }),
+  /** The room's node has made a small picture of a file. Errors: NOT_FOUND, ALREADY_DONE, CHANGED_MEANWHILE (nobody
+   *  may fetch it by now). */
+  fileDrawn: command({
+    params: { id: fileId, seq: position, place: position, picture: madePicture },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says that there is a small picture of a file",
+  }),
   /** Whether the room refers to a blob. Nodes that have one ask now and then, so uploads that have expired are written
    *  off with the answer. */
   fileHeld: command({
@@ -240,6 +272,8 @@ export interface KeptFile extends SealedFile {
   readonly checkedAtMs?: number;
   /** What was found in it. Absent of one in quarantine: no scanner could look at it. */
   readonly signature?: string;
+  /** A small picture of it, sealed by itself. */
+  readonly preview?: MadePicture;
 }
 
 /** A line of the list of files. */

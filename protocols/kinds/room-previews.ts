@@ -2,10 +2,9 @@
 import { Type, type Static } from "typebox";
 import { command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
-import { blobHash, line, nothing, object, position } from "../wire/schema.ts";
-import { fileId } from "./room-files.ts";
+import { line, nothing, object, position } from "../wire/schema.ts";
+import { fileId, madePicture, madeSide as side } from "./room-files.ts";
 
-const side = Type.Integer({ minimum: 1, maximum: limits.previewSideMax });
 /** Made by the node that read the page: a small picture of its own, and no address of another. */
 const previewPicture = object({ id: fileId, width: side, height: side });
 
@@ -23,18 +22,6 @@ export type LinkPreview = Static<typeof linkPreview>;
 
 /** Previews of a message. None, but there: its author, or a moderator, wants none. */
 export const roomPreviews = Type.Array(linkPreview, { maxItems: limits.previewsPerMessageMax });
-
-/** A picture that a node has made, sealed: a blob of the room. */
-const madePicture = object({
-  /** What it was sealed as. */
-  id: fileId,
-  part: blobHash,
-  key: Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" }),
-  bytes: Type.Integer({ minimum: 1, maximum: limits.filePartBytes }),
-  width: side,
-  height: side,
-});
-export type MadePicture = Static<typeof madePicture>;
 
 /** Commands of a room about previews. */
 export const roomPreviewCommands = {

@@ -19,7 +19,7 @@ import type { OpenedAnswer, OpenedTable, OpenedTask } from "./tasks.ts";
 
 export { openedLimits } from "./limits.ts";
 export { pictureIn, sizeOfPicture, type Picture } from "./picture-head.ts";
-export type { Box, DocumentFacts, OpenedTable, PageFacts, SmallPicture } from "./tasks.ts";
+export type { SmallPicture } from "./tasks.ts";
 
 /** Opens what it is given. */
 export interface Opener {

@@ -11,7 +11,7 @@ import type { Stops } from "../stops.ts";
 
 /** Opens them. `reach`: how tests reach pages of their own. */
 export function openPreviews(at: {
-  readonly live: () => { readonly linkPreviews: "on" | "off" };
+  readonly live: () => { readonly linkPreviews: "on" | "off"; readonly filePreviews: "on" | "off" };
   readonly machine: Pick<Machine, "clock" | "log" | "meter" | "random">;
   readonly peer: Pick<Peer, "kernel" | "published">;
   readonly blobs: ActorBlobs;
@@ -35,10 +35,10 @@ export function openPreviews(at: {
       ...at.reach,
     });
   const previews = createPreviews({
-    settings: () => ({ links: at.live().linkPreviews === "on" }),
+    settings: () => ({ links: at.live().linkPreviews === "on", files: at.live().filePreviews === "on" }),
     read,
     opener,
-    ask: (to, message, timeoutMs) => at.peer.kernel.ask({ to, from: "node", message, timeoutMs }),
+    ask: (to, message, timeoutMs, from = "node") => at.peer.kernel.ask({ to, from, message, timeoutMs }),
     async keepPicture(room, { bytes, width, height }, tell) {
       const id = `${Buffer.from(random.bytes(16)).toString("hex")}.${room.slice("room/".length)}`;
       const key = newFileKey(random);

@@ -9,13 +9,13 @@
 import type { FastifyInstance } from "fastify";
 import type { ActorBlobs } from "../../ports/index.ts";
 import type { GatewayContext } from "../options.ts";
-import { fileRoute } from "./reading.ts";
+import { fileRoute, previewRoute } from "./reading.ts";
 import { takeBytes, uploadRoutes } from "./uploads.ts";
 
 /** Adds the routes for files in rooms. */
 export function addFileRoutes(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
   app.register(async (scope) => {
     takeBytes(scope);
-    for (const route of [...uploadRoutes(at, blobs), fileRoute(at, blobs)]) scope.route(route);
+    for (const route of [...uploadRoutes(at, blobs), fileRoute(at, blobs), previewRoute(at, blobs)]) scope.route(route);
   });
 }

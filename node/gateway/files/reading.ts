@@ -72,6 +72,37 @@ export function fileRoute(at: GatewayContext, blobs: ActorBlobs): RouteOptions {
   };
 }
 
+/** The route of the small picture that the room's node has made of a file. */
+export function previewRoute(at: GatewayContext, blobs: ActorBlobs): RouteOptions {
+  const { kernel, limits } = at;
+  return {
+    method: "GET",
+    url: "/rooms/:room/files/:file/preview",
+    config: { access: "user", permission: "room.read", errors: fileErrors },
+    schema: {
+      summary: "A small picture of a file, where there is one",
+      description: "Of a picture, or of the first page of a document: WebP. The message says whether there is one.",
+      tags: ["room"],
+      params: schema.object({ room: schema.roomKey, file: fileId }),
+      produces: ["image/webp"],
+    },
+    async handler(request, reply) {
+      const { room, file: id } = request.params as { readonly room: string; readonly file: string };
+      if (roomOfFile(id) !== room) throw new PlexusError(failure("NOT_FOUND", { file: id }));
+      const message = { type: "file", by: callerOf(request).actor, id };
+      const asked = { to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs } as const;
+      const { preview, ...file } = demand(await kernel.ask(asked)) as KeptFile;
+      if (preview === undefined) throw new PlexusError(failure("NOT_FOUND", { file: id }));
+      const { part, ...made } = preview;
+      const small: KeptFile = { ...file, ...made, name: `${file.name}.webp`, type: "image/webp", parts: [part] };
+      demand(await untilRead(at, waiting(reply), small.bytes, async () => ok(small)));
+      return send(request, reply, small, (wanted) =>
+        bytesOf(blobs, small, { ...wanted, askAgain: async () => undefined }),
+      );
+    },
+  };
+}
+
 async function send(
   request: FastifyRequest,
   reply: FastifyReply,

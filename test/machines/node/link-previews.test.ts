@@ -26,7 +26,10 @@ describe("previews of links, on a node", function () {
     },
     forget: async () => undefined,
   };
-  const settings: { linkPreviews: "on" | "off" } = { linkPreviews: "on" };
+  const settings: { linkPreviews: "on" | "off"; filePreviews: "on" | "off" } = {
+    linkPreviews: "on",
+    filePreviews: "on",
+  };
   const listed = new Set<string>();
   // Pages and processes take their own time.
   const clock = createClock();

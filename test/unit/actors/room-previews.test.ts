@@ -116,3 +116,48 @@ describe("previews of links in a room", () => {
     expect(at(fixture, second.seq)?.previews).to.deep.equal([]);
   });
 });
+
+describe("small pictures of files in a room", () => {
+  /** A file of ada's in a message. */
+  function posted(fixture: Fixture, scan = false): { readonly id: string; readonly seq: number } {
+    const id = `${"a".repeat(20)}.lobby`;
+    const of = { id, name: "a.png", bytes: 10, key: "k".repeat(43), ...(scan && { scan: true }) };
+    for (const step of [
+      { type: "upload", ...of },
+      { type: "uploadTake", id, offset: 0 },
+      { type: "uploadPart", id, epoch: 1, index: 0, part: part(9), bytes: 10, found: { type: "image/png" } },
+    ])
+      expect(fixture.do("gateway", lobby, { ...step, by: ada }).ok).to.equal(true);
+    return { id, seq: post(fixture, "ada", "", { files: [id] }).seq };
+  }
+  const drawn = (fixture: Fixture, { id, seq }: { id: string; seq: number }, of = 1, place = 0): string => {
+    const answer = fixture.do("node", lobby, { type: "fileDrawn", id, seq, place, picture: picture(of) });
+    return answer.ok ? "done" : answer.error.code;
+  };
+
+  it("are of the file: told of, needed, and gone with it", () => {
+    const fixture = inLobby();
+    const before = records(fixture);
+    const file = posted(fixture);
+    expect(drawn(fixture, file)).to.equal("done");
+    expect(at(fixture, file.seq)?.files?.[0]?.preview).to.deep.equal({ width: 40, height: 30 });
+    expect(JSON.stringify(at(fixture, file.seq))).not.to.include("kkkk");
+    expect(drawn(fixture, file, 2), "once").to.equal("ALREADY_DONE");
+    const piece = fixture.do("node", lobby, { type: "filePiece", hash: part(1) });
+    expect(piece, "it is no part of the file").to.deep.include({ value: { id: file.id, first: 0, parts: [part(1)] } });
+    fixture.ok(ada, lobby, { type: "delete", seq: file.seq });
+    expect(records(fixture)).to.deep.equal(before);
+    expect(fixture.do("node", lobby, { type: "fileHeld", hash: part(1) })).to.deep.include({ value: { held: false } });
+    expect(drawn(fixture, file)).to.equal("NOT_FOUND");
+  });
+
+  it("are of no file that nobody may fetch, and of no other place", () => {
+    const fixture = inLobby();
+    const file = posted(fixture, true);
+    expect(at(fixture, file.seq)?.files?.[0]?.check).to.equal("scanning");
+    expect(drawn(fixture, file)).to.equal("CHANGED_MEANWHILE");
+    expect(drawn(fixture, file, 1, 3)).to.equal("NOT_FOUND");
+    const odd = { type: "fileDrawn", id: file.id, seq: file.seq, place: 0, picture: picture(1, "elsewhere") };
+    expect(fixture.do("node", lobby, odd).ok).to.equal(false);
+  });
+});

@@ -19,7 +19,7 @@ describe("pages that are read for previews", () => {
     const clock = world.clock();
     const asked: string[] = [];
     const pages = createPages({
-      settings: () => ({ links: true }),
+      settings: () => ({ links: true, files: true }),
       read(url, how) {
         asked.push(url);
         return read(url, how);

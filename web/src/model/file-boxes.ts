@@ -14,6 +14,8 @@ export interface SentFile {
   /** Of pictures, in pixels. */
   readonly width?: number | undefined;
   readonly height?: number | undefined;
+  /** There is a small picture of it, so large. */
+  readonly preview?: { readonly width: number; readonly height: number } | undefined;
   /** What a scanner has said of it. */
   readonly check?: FileCheck | undefined;
 }
@@ -33,13 +35,15 @@ const boxHeightMax = 260;
 const boxSideMin = 44;
 
 /** Whether a picture is loaded where its message stands. */
-export const isShownAtOnce = ({ type, bytes, width = 0, height = 0, check }: SentFile): boolean =>
+export const isShownAtOnce = ({ type, bytes, width = 0, height = 0, check, preview }: SentFile): boolean =>
   !isWithheld({ check }) &&
   isPicture(type) &&
   width > 0 &&
   height > 0 &&
-  width * height <= shownPixelsMax &&
-  bytes <= shownBytesMax;
+  (preview !== undefined || (width * height <= shownPixelsMax && bytes <= shownBytesMax));
+
+/** Whether the node's small picture stands for it: also for what is no picture itself. */
+export const hasSmall = ({ preview, check }: SentFile): boolean => preview !== undefined && !isWithheld({ check });
 
 /** Whether a picture is shown when somebody opens it. */
 export const isDrawn = ({ type, width = 0, height = 0 }: SentFile): boolean =>
@@ -47,7 +51,8 @@ export const isDrawn = ({ type, width = 0, height = 0 }: SentFile): boolean =>
 
 /** How large the place of a file is, in pixels of the page; on a narrow screen as wide as that, in the same form. */
 export function boxOf(file: SentFile): { readonly width: number; readonly height: number } {
-  const { width = 0, height = 0 } = file;
+  // The small one stands as it was held.
+  const { width = 0, height = 0 } = file.preview ?? file;
   const type = isWithheld(file) ? "" : file.type;
   if (isShownAtOnce(file)) {
     const scale = Math.min(1, boxWidthMax / width, boxHeightMax / height);

@@ -1,5 +1,5 @@
 import { lazy, Suspense, useState } from "react";
-import { isShownAtOnce, type SentFile } from "../../model/file-boxes.ts";
+import { hasSmall, isShownAtOnce, type SentFile } from "../../model/file-boxes.ts";
 import { factsOf, kindOf } from "../../model/files.ts";
 import { checkText, isWithheld } from "../../../../protocols/words/file-words.ts";
 import { at } from "../../wire/index.ts";
@@ -44,6 +44,7 @@ function FileItem(props: ItemProps) {
   const { room, file } = props;
   const [isGone, setIsGone] = useState(false);
   const src = fileUrl(room, file);
+  const small = hasSmall(file) ? `${src}/preview` : src;
   const gone = () => setIsGone(true);
   // The browser cannot show it, or it is not there any more: who downloads it is told which.
   if (isGone) return <FileCard {...props} />;
@@ -51,7 +52,7 @@ function FileItem(props: ItemProps) {
     return (
       <li style={boxStyle(file)}>
         <button type="button" className="file-picture" aria-label={`Show ${file.name}`} onClick={props.onShow}>
-          <img src={src} alt={file.name} loading="lazy" decoding="async" draggable={false} onError={gone} />
+          <img src={small} alt={file.name} loading="lazy" decoding="async" draggable={false} onError={gone} />
         </button>
       </li>
     );
@@ -116,6 +117,25 @@ function FileCard({ room, file, onShow }: ItemProps) {
   const kind = kindOf(file);
   return (
     <li className="file-card-item">
+      {hasSmall(file) && kind === "other" && file.preview !== undefined && (
+        <a
+          className="file-page"
+          href={`${fileUrl(room, file)}?download`}
+          download={file.name}
+          tabIndex={-1}
+          aria-hidden="true"
+        >
+          <img
+            src={`${fileUrl(room, file)}/preview`}
+            width={file.preview.width}
+            height={file.preview.height}
+            alt=""
+            loading="lazy"
+            decoding="async"
+            draggable={false}
+          />
+        </a>
+      )}
       <div className="file-card" style={boxStyle({ ...file, type: "" })}>
         <FileSign file={file} />
         <FileLine room={room} file={file} />
