@@ -80,9 +80,9 @@ import { createSubscribers } from "./feeds/subscribers.ts";
 import { addEvents } from "./wires/events.ts";
 import type { GrpcListener } from "./wires/grpc.ts";
 import { addSockets } from "./wires/sockets.ts";
-import { addUnsubscribe, handleDigest } from "./own/digest.ts";
+import { handleDigest } from "./own/digest.ts";
 import { handlePush } from "./own/push.ts";
-import { createPush } from "./push/index.ts";
+import { tellThoseAway } from "./push/index.ts";
 import { createDevice, createIds } from "./identity/tokens.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
@@ -135,7 +135,7 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...(at.mail && handleMail(at, accounts, at.mail)),
     ...handleProgramKeys(at, accounts),
     ...handleAccount(at, accounts),
-    ...handleDigest(at),
+    ...handleDigest(at, accounts),
     ...handlePush(at),
     ...handleDeletion(at),
     ...handleFound(at),
@@ -156,7 +156,6 @@ function addAdminParts(api: FastifyInstance, at: GatewayContext, entering: Enter
   addExports(api, at);
   if (at.branding !== undefined) addBrandingLogo(api, at.branding);
   addIdentitySignIn(api, at, entering);
-  addUnsubscribe(api, at, accounts);
   if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
   addProfileRoutes(api, at);
   if (at.backups !== undefined) addDownloads(api, at, at.backups);
@@ -237,8 +236,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const entrances: { control?: typeof entrance } = {};
   addEntrance(app, ({ raw }) => (at.control?.has(raw) === true ? (entrances.control ?? entrance) : entrance));
   const subscribers = createSubscribers(at, { accounts, entrance });
-  const push = at.push && createPush(at, at.push, subscribers);
-  const endDigests = at.digests?.begin((user) => subscribers.presence.isActive(user));
+  const stopTelling = tellThoseAway(at, subscribers);
   const interfaces: { responses?: ReturnType<typeof addAiRoutes> } = {};
   const sockets = addSockets(app.server, at, { subscribers, entrance, responses: () => interfaces.responses });
   addHealthRoutes(app, at);
@@ -307,8 +305,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...(control !== undefined && { controlUrl: control.url }),
     connections: () => subscribers.count(),
     async stop(deadlineMs) {
-      push?.stop();
-      endDigests?.();
+      stopTelling();
       subscribers.close();
       unfollow?.();
       const closed = Promise.all([grpc?.stop(), app.close(), control?.close()]);

@@ -1,11 +1,11 @@
 /** Mail to people who were away: where it is sent, whom it may be sent to, and what ends it. */
 import { mayDo, ok, refused, failure, type DigestContent } from "../../../protocols/index.ts";
 import type { Seals } from "../../cluster/facts/secrets.ts";
-import { gatewayLimits, type DigestPort, type MailPort } from "../../gateway/index.ts";
-import { createDigests } from "../../telling/index.ts";
-import type { TellingLimits } from "../../telling/limits.ts";
+import { gatewayLimits, type DigestPort, type MailPort, type PushPort } from "../../gateway/index.ts";
+import { createDigests, type TellingLimits } from "../../telling/index.ts";
 import type { Machine } from "../machine.ts";
 import type { Peer } from "../peer.ts";
+import { openPush } from "./push.ts";
 import { createRoleMemory } from "./role-memory.ts";
 
 const context = ["mail digest ends"];
@@ -64,3 +64,8 @@ export function openDigests(at: {
     look: async (user) => digests?.look(user),
   };
 }
+
+/** What tells people who are away: in browsers whose page is closed, and by mail. */
+export const openTelling = (
+  at: Parameters<typeof openPush>[0] & Parameters<typeof openDigests>[0],
+): { readonly push: PushPort; readonly digests: DigestPort } => ({ push: openPush(at), digests: openDigests(at) });

@@ -164,7 +164,7 @@ export function doorOf(
   row: Operation,
   limits: GatewayLimits,
 ): { readonly config: FastifyContextConfig; readonly bodyLimit?: number } {
-  const { permission, proves, audit, large, errors, looks, control } = row;
+  const { permission, proves, audit, large, errors, looks, control, form } = row;
   const config = {
     access: accessTo(row),
     ...(permission !== "anyone" && { permission }),
@@ -172,6 +172,7 @@ export function doorOf(
     ...(looks && { looks }),
     ...(control && { control }),
     ...(proves && { proves }),
+    ...(form && { crossSite: true as const }),
     errors,
   };
   if (large === undefined) return { config };
