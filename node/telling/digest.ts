@@ -48,7 +48,7 @@ export interface DigestPorts extends CatchUpParts {
 }
 
 /** Mail of what was missed, at one node. */
-export interface Digests {
+interface Digests {
   /** Looks whether there is mail for somebody, and sends it. */
   look(user: string): Promise<void>;
   stop(): void;

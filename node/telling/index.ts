@@ -8,4 +8,4 @@
  *  Nothing is kept here: what was missed is what is behind the read markers, which the rooms keep. */
 export { handleCatchUp } from "./catch-up.ts";
 export type { TellingLimits } from "./limits.ts";
-export { createDigests, type DigestPorts, type Digests } from "./digest.ts";
+export { createDigests, type DigestPorts } from "./digest.ts";

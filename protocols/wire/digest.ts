@@ -55,7 +55,7 @@ export const digestOutcome = Type.Union([
 export type DigestOutcome = Static<typeof digestOutcome>;
 
 /** The mail that was sent last. */
-export const digestSent = object({ atMs: timeMs, notices: position, outcome: digestOutcome });
+const digestSent = object({ atMs: timeMs, notices: position, outcome: digestOutcome });
 export type DigestSent = Static<typeof digestSent>;
 
 /** Answer to the account's node, which sends. */

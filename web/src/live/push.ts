@@ -23,7 +23,7 @@ export async function ownPlace(): Promise<string | null> {
 }
 
 /** What came of it: on; the push service of the browser does not answer, or does not take it; the node refuses. */
-export type PushStarted = "on" | "noService" | Failure;
+type PushStarted = "on" | "noService" | Failure;
 
 /** Subscribes, and tells the node. */
 export async function startPush(publicKey: string, name: string, content: PushContent): Promise<PushStarted> {
