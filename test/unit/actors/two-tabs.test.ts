@@ -326,10 +326,10 @@ const reasons = {
   ],
   "ends or removes what it names": [
     "room.leave room.remove room.removeLink groups.remove room.unban room.stop room.delete room.removePreviews room.closePoll user.unlinkIdentity",
-    "user.removeTotp user.removePasskey user.removeMail user.removePush user.endDigest quarantine.drop",
+    "user.removeTotp user.removePasskey user.removeMail user.removePush quarantine.drop",
     "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear claim.release",
-    "backup.removeSchedule backup.cancel backup.lift watch.removeRule watch.removePlaybook",
+    "user.endDigest backup.removeSchedule backup.cancel backup.lift watch.removeRule watch.removePlaybook",
   ],
   "is a switch, or one's own choice: it says what shall be, and every tab shows it at once": [
     "room.setArchived room.setVisibility room.followThread room.react room.pin room.vote room.markRead room.markUnread agent.rate agent.branch user.setSuspended",
