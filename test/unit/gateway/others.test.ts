@@ -22,6 +22,8 @@ const open = [
   "POST /api/v1/search",
   // Of one's own account, though it has an emoji as reactions have.
   "PUT /api/v1/me/status",
+  // It leads to a page of everybody's; the link is looked at when that is pressed.
+  "GET /api/v1/mail/unsubscribe/:token",
 ];
 
 /** As much of JSON Schema as the interface uses. */
@@ -218,7 +220,7 @@ describe("gateway: what is another's", () => {
     expect(added.ok, JSON.stringify(added)).to.equal(true);
     const { id } = await made("POST", "/v1/responses", ada, { model: "echo", input: mark, store: true });
     const link = await made("POST", "/api/v1/rooms/den/links", ada, { uses: 1, lifeMs: 3_600_000 });
-    ids = { links: link.id, keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
+    ids = { links: link.id, keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", unsubscribe: "adas-link", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
     const { paths } = await made("GET", "/openapi.json", ada);
     // Those of admins nobody else reaches, whatever they name: permissions.txt has them.
     const routes = fixture.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));
