@@ -75,10 +75,19 @@ const reading = (check: Check, verdict?: Verdict): Effect<never, never> => {
   return { type: "read", range: { from: key, to: `${key}!`, limit: 1 }, tag };
 };
 
-/** Has a scanner look at the next file, where it looks at none. */
-export function startScan(checks: readonly Check[] = [], { nowMs }: Pick<Here, "nowMs">): Decided {
-  const next = checks.find(({ dueMs }) => dueMs <= nowMs);
-  if (next !== undefined) return [note({ scanning: next.id }), reading(next)];
+/** Has a scanner look at the next file, where it looks at none: the first one of the person whose turn is longest ago,
+ *  so that nobody waits for all files of another. */
+export function startScan(checks: readonly Check[] = [], { nowMs, notes }: Pick<Here, "nowMs" | "notes">): Decided {
+  const due = checks.filter(({ dueMs }) => dueMs <= nowMs);
+  const turns = notes.scanned ?? [];
+  const turnOf = ({ by = "" }: Check): number => turns.indexOf(by);
+  const next = due.toSorted((one, other) => turnOf(one) - turnOf(other))[0];
+  if (next !== undefined) {
+    const { id, by = "" } = next;
+    const waiting = new Set(checks.map((check) => check.by ?? ""));
+    const scanned = [...turns.filter((one) => one !== by && waiting.has(one)), by];
+    return [note({ scanning: id, scanned }), reading(next)];
+  }
   if (checks.length === 0) return [note({ scanning: null })];
   return [
     note({ scanning: null }),

@@ -78,6 +78,8 @@ export interface Check {
   readonly id: string;
   readonly seq: number;
   readonly place: number;
+  /** Who sent it; absent: a node of the version before has added it. */
+  readonly by?: string;
   /** How often that failed. */
   readonly tries: number;
   /** Not before this moment. */
@@ -229,6 +231,8 @@ export interface RoomNotes {
   readonly progress: Readonly<Record<string, Progress>>;
   /** The file that a scanner looks at now. */
   readonly scanning?: string | null;
+  /** Those whose files were looked at, the one who was last at the end. */
+  readonly scanned?: readonly string[];
   /** How often it changed which stripes pieces of files are in: what was read before may not be so any more. */
   readonly stripings?: number;
 }

@@ -242,7 +242,7 @@ function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | unde
   const author = isQuiet ? undefined : entryOf(members, message.author);
   const counted = author && withEntry(members, message.author, { ...author, own: author.own + 1 });
   const checks = files.flatMap(({ id, check }, place) =>
-    check === "scanning" ? [{ id, seq: message.seq, place, tries: 0, dueMs: 0 }] : [],
+    check === "scanning" ? [{ id, seq: message.seq, place, by: message.author, tries: 0, dueMs: 0 }] : [],
   );
   return {
     ...withThreads(before, root === undefined ? room.threads : withAnswer(room.threads, root, message)),

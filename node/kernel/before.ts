@@ -6,7 +6,7 @@ type Send = KernelServices["ask"];
 /** What stands before an ask that an actor makes; undefined: nothing does. What it answers is told how the ask ended.
  *  Errors are those of the ask. */
 export type Before = (
-  ask: Pick<Parameters<Send>[0], "from" | "to" | "message">,
+  ask: Pick<Parameters<Send>[0], "from" | "to" | "message" | "operationId">,
 ) => Promise<Result<((isDone: boolean) => void) | undefined>> | undefined;
 
 /** Sends asks behind what stands before some of them. */

@@ -139,6 +139,8 @@ export interface Stripes {
   /** One owner refers to it no longer: collected after the grace when nobody does. May be repeated, and must be after
    *  an error. */
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
+  /** Whether every holder keeps its shard for the owner, without an end. Who does not answer does not say so. */
+  isKept(ref: StripeRef, owner: ActorId): Promise<boolean>;
   /** How it stands. `deep`: each shard is read whole where it is. */
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
   /** The ids of those that enough holders say they have, a few questions for all; of the others nothing is known. No

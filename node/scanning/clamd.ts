@@ -15,8 +15,9 @@ export type ClamdPlace = { readonly path: string } | { readonly host: string; re
 
 /** A scanner. No question rejects. */
 export interface Clamd {
-  /** Its version. Error: SCAN_FAILED. */
-  version(): Promise<Result<string>>;
+  /** Its version, once it has looked at something harmless and found nothing: one that fails at every file says its
+   *  version all the same. Error: SCAN_FAILED, with `isLate` where it took too long. */
+  works(): Promise<Result<string>>;
   /** Errors: SCAN_FAILED, SCAN_TOO_LARGE, UNREACHABLE (the bytes cannot be read). */
   scan(bytes: AsyncIterable<Uint8Array>, ended: AbortSignal): Promise<Result<ScanAnswer>>;
 }
@@ -69,13 +70,25 @@ export function createClamd(
     }
   }
 
-  return {
-    async version() {
-      try {
-        return ok(await ask("VERSION", async () => undefined));
-      } catch (error) {
-        return failed(reasonOf(error));
-      }
+  const version = async (): Promise<Result<string>> => {
+    try {
+      return ok(await ask("VERSION", async () => undefined));
+    } catch (error) {
+      return failed(reasonOf(error));
+    }
+  };
+  const clamd: Clamd = {
+    async works() {
+      const said = await version();
+      if (!said.ok) return said;
+      const late = new AbortController();
+      const cancel = clock.after(limits.scannerTrialMs, () => late.abort());
+      const looked = await clamd.scan(harmless(), late.signal);
+      cancel();
+      if (late.signal.aborted) return refused(failure("SCAN_FAILED", { reason: "it takes too long", isLate: true }));
+      if (!looked.ok) return failed(`it fails at a harmless file: ${whyOf(looked.error)}`);
+      const { signature } = looked.value;
+      return signature === undefined ? said : failed(`it takes a harmless file for ${signature}`);
     },
     async scan(bytes, ended) {
       /** The bytes cannot be read: that is no trouble of the scanner. */
@@ -100,6 +113,11 @@ export function createClamd(
       }
     },
   };
+  return clamd;
+}
+
+async function* harmless(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from("Plexus looks whether files are looked at.\n");
 }
 
 /** Why a scanner did not answer, in words. */

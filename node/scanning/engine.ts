@@ -71,15 +71,18 @@ export function createScanner(ports: ScannerPorts): LocalEngine<"scan"> {
         ...(next.version !== undefined && { version: next.version }),
       });
     state = next;
+    meter.gauge("scanner_ready", next.state === "ready" ? 1 : 0);
     for (const listener of watchers) listener();
   };
 
   const look = (): Promise<void> => {
     looking ??= clamd
-      .version()
+      .works()
       .then((answer) => {
         if (answer.ok) become({ state: "ready", version: answer.value.slice(0, 64) });
-        else become({ state: "failed", reason: whyOf(answer.error) });
+        // One that is busy is no worse for it: else large files would open the way for what nobody has looked at.
+        else if (answer.error.details?.["isLate"] !== true || running === 0)
+          become({ state: "failed", reason: whyOf(answer.error) });
       })
       .finally(() => {
         looking = undefined;

@@ -12,8 +12,10 @@ export const scanningLimits = {
    *
    *  clamd itself gives a file up after two minutes (`MaxScanTime`). */
   scannerSilentMs: 180_000,
-  /** How often the scanner is asked whether it is there. */
+  /** How often the scanner is asked whether it is there and works. */
   scannerLookMs: 30_000,
+  /** A harmless line that it has not looked at for so long was one that it failed at. */
+  scannerTrialMs: 20_000,
   /** Bytes of an answer of the scanner; a longer one is none. */
   scannerAnswerBytesMax: 4_096,
 } as const;

@@ -291,6 +291,9 @@ class FilesLife implements Simulated {
       const lacks = stripe.shards.filter(({ hash }) => !this.#fixture.isKept(hash)).map(({ index }) => index);
       if (lacks.length > 0)
         this.#violate("file-settled", `${stripe.id} is settled without its shards at ${lacks.join()}`);
+      const unsure = this.#fixture.unsureOf(stripe);
+      if (unsure.length > 0)
+        this.#violate("file-settled", `${stripe.id} is settled, and ${unsure.join()} may let go of its shard`);
     }
     if (this.#world.violations.length > 0) throw over;
   }

@@ -8,6 +8,8 @@ export const attachmentLimits = {
   staysMax: 100_000,
   /** Pieces that it brings into stripes, one after the other. */
   movedPerRound: 64,
+  /** Pieces that cannot be brought there, one after the other; then the round is over. */
+  failuresPerRound: 3,
   /** Rounds that are left out after one that failed; twice as many after each further one, up to this. */
   restRoundsMax: 32,
   /** A room that does not answer for so long is asked again in a later round. */
@@ -20,6 +22,12 @@ export const attachmentLimits = {
   wholeTriesMax: 20,
   /** Pause before each of them. */
   wholePauseMs: 500,
+  /** Stripes that are read for files at a time. The others wait, in the order in which they came. */
+  readsAtOnce: 16,
+  /** Stripes that wait for it; of one more the reading is refused with `OVERLOADED`.
+   *
+   *  A download reads one after the other, so this is for a thousand of them. */
+  readsWaitingMax: 1_024,
   /** Pieces of files that are kept in memory, as bytes, for those who read on; beyond it the oldest goes. */
   heldBytes: 64 * 1024 * 1024,
   /** No longer than this. */

@@ -33,11 +33,13 @@ export function createMoving(
   const stays = new Set<BlobHash>();
   let first = 0;
 
-  /** Whether all shards of a new stripe come to be there. */
-  async function becomesWhole(stripe: StripeRef): Promise<boolean> {
+  /** Whether all shards of a new stripe come to be there, and each is kept without an end: a holder hears of that from
+   *  this node, which may be lost before it does. */
+  async function becomesWhole(stripe: StripeRef, room: ActorId): Promise<boolean> {
     for (let tries = 0; tries < limits.wholeTriesMax && !isStopped(); tries += 1) {
       const health = await stripes.inspect(stripe);
-      if (health.ok && health.value.well === health.value.shards.length) return true;
+      const isThere = health.ok && health.value.well === health.value.shards.length;
+      if (isThere && (await stripes.isKept(stripe, room))) return true;
       await new Promise<void>((resolve) => void clock.after(limits.wholePauseMs, resolve));
     }
     return false;
@@ -65,7 +67,7 @@ export function createMoving(
     if (!told.ok) return told;
     const kept = await stripes.keep(stripe, room);
     if (!kept.ok) return kept;
-    if (!(await becomesWhole(stripe))) return refused(failure("UNREACHABLE", { stripe: stripe.id }));
+    if (!(await becomesWhole(stripe, room))) return refused(failure("UNREACHABLE", { stripe: stripe.id }));
     const settled = await ask(room, { type: "fileSettled", stripe }, limits.askTimeoutMs);
     if (!settled.ok) return settled;
     meter.count("file_pieces_striped");
@@ -87,11 +89,11 @@ export function createMoving(
     }
   }
 
-  /** Moves what may be moved, until so much is asked or done. A failure ends it: what stands against one piece mostly
-   *  stands against the next. */
+  /** Moves what may be moved, until so much is asked or done. A few failures one after the other end it: what stands
+   *  against these mostly stands against the next. */
   async function round(losses: number): Promise<Result<unknown>> {
     const looked = new Set<BlobHash>();
-    let [asked, moved] = [0, 0];
+    let [asked, moved, bad] = [0, 0, 0];
     for (const [hash, room] of candidates(losses)) {
       if (isStopped() || asked >= limits.askedPerRound || moved >= limits.movedPerRound) break;
       if (looked.has(hash)) continue;
@@ -105,9 +107,11 @@ export function createMoving(
       } else if (isWorth(piece)) {
         moved += 1;
         const done = await move(room, piece);
+        if (done.ok) bad = 0;
         if (done.ok) continue;
         log.warn("attachment.not.striped", { room, file: piece.id, piece: piece.first, failure: done.error });
-        if (!ofOneFile.has(done.error.code)) return done;
+        if (!ofOneFile.has(done.error.code)) bad += 1;
+        if (bad === limits.failuresPerRound) return done;
       } else if (piece.id !== undefined) {
         if (stays.size >= limits.staysMax) stays.clear();
         stays.add(hash);

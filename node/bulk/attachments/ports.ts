@@ -9,7 +9,7 @@ export interface AttachmentPorts {
   readonly copies: ActorBlobs;
   /** The copies on this node's disk. */
   readonly owned: Pick<OwnedBlobs, "pairs" | "isFor">;
-  readonly stripes: Pick<Stripes, "put" | "keep" | "read" | "release" | "inspect">;
+  readonly stripes: Pick<Stripes, "put" | "keep" | "isKept" | "read" | "release" | "inspect">;
   /** Asks a room, or a holder. */
   readonly ask: (to: ActorId, message: Asked, timeoutMs: number) => Promise<Result<unknown>>;
   /** How many of its shards a new stripe of a class may lose; undefined: none can be put now. */

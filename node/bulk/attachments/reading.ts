@@ -26,6 +26,24 @@ export function createReading({ copies, owned, stripes, ask, clock, limits }: At
   const held = new Map<string, { readonly bytes: Uint8Array; readonly cancel: () => void }>();
   const underWay = new Map<string, Promise<Result<Uint8Array>>>();
   let heldBytes = 0;
+  /** Of a node's room for stripes all readers have one share: more at once would find no place there. */
+  const turns: (() => void)[] = [];
+  let reading = 0;
+
+  async function inTurn(stripe: StripeRef): Promise<Result<Uint8Array>> {
+    if (reading >= limits.readsAtOnce) {
+      if (turns.length >= limits.readsWaitingMax) return refused(failure("OVERLOADED", { limit: "readsWaitingMax" }));
+      // Whose turn it is has the place of the one that is over.
+      await new Promise<void>((resolve) => void turns.push(resolve));
+    } else reading += 1;
+    try {
+      return await stripes.read(stripe);
+    } finally {
+      const next = turns.shift();
+      if (next === undefined) reading -= 1;
+      else next();
+    }
+  }
 
   function drop(id: string): void {
     const one = held.get(id);
@@ -52,8 +70,7 @@ export function createReading({ copies, owned, stripes, ask, clock, limits }: At
     if (here !== undefined) return Promise.resolve(ok(here.bytes));
     const waiting = underWay.get(id);
     if (waiting !== undefined) return waiting;
-    const work = stripes
-      .read(stripe)
+    const work = inTurn(stripe)
       .then((read) => {
         if (read.ok) hold(id, read.value);
         return read;

@@ -288,7 +288,8 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     const present = await options.refersTo(actor, hash);
     if (reference === undefined || stopped || !present.ok) return;
     if (!present.value) {
-      if (clock.nowMs() - reference.atMs > limits.graceMs) await drop([hash, actor], reference);
+      const graceMs = actor.startsWith("room/") ? limits.fileGraceMs : limits.graceMs;
+      if (clock.nowMs() - reference.atMs > graceMs) await drop([hash, actor], reference);
       return;
     }
     await owned.seen([hash, actor]);
@@ -327,7 +328,8 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     });
   };
   const scheduleRound = (): void => {
-    cancelRound = clock.after(limits.roundEveryMs, () => {
+    const isHalfFull = owned.size > limits.referencesMax / 2;
+    cancelRound = clock.after(isHalfFull ? limits.roundEveryMs / 4 : limits.roundEveryMs, () => {
       void round()
         .catch((error: unknown) => log.warn("blob.round.failed", { failure: failureOf(error) }))
         .finally(() => {

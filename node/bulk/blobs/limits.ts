@@ -35,7 +35,7 @@ export const blobLimits = {
   /** From a change of a slot's nodes until its blobs go to the new ones: many slots change at once. */
   spreadDelayMs: 1_000,
   /** Pause between two rounds, in which copies that lack or are damaged are made anew, and blobs that nobody refers to
-   *  go. */
+   *  go. A quarter of it where half of `referencesMax` are here: then what is deleted makes room sooner. */
   roundEveryMs: 10 * 60_000,
   /** Blobs that a round looks after; the others have the next. */
   lookedPerRound: 4_000,
@@ -51,6 +51,10 @@ export const blobLimits = {
    *
    *  Longer than any upload takes, and time to bring back a backup. */
   graceMs: 24 * 3_600_000,
+  /** The same of what a room kept: with its message went the key, so nobody can read it any more.
+   *
+   *  Longer than a part of a file is here before its room knows of it. */
+  fileGraceMs: 3_600_000,
 } as const;
 
 /** The same, where a test has smaller ones. */

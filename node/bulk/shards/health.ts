@@ -5,6 +5,7 @@
  *  shard that its holder has not heard of yet is on its way, and not missing. */
 import {
   shardsOf,
+  type ActorId,
   type HeldShard,
   type HeldShards,
   type ShardState,
@@ -56,6 +57,14 @@ async function stateOf(
   if (checked.value.well) return "well";
   ports.mend({ stripe, shard: stripe.shards.indexOf(shard), owner: holder, operation: 0 });
   return "damaged";
+}
+
+/** Whether every holder refers to its shard for the owner, without an end. */
+export async function isKeptBy(ports: StripesPorts, stripe: StripeRef, owner: ActorId): Promise<boolean> {
+  const described = await Promise.all(stripe.shards.map((shard) => describedOf(ports, stripe, shard)));
+  return described.every(
+    (one) => typeof one !== "string" && one.references.some((at) => at.owner === owner && at.expiresAtMs === undefined),
+  );
 }
 
 /** Asks for all shards of a stripe at once. */

@@ -10,7 +10,7 @@
 import { failure, ok, refused, type Result, type StripeRef } from "../../../protocols/index.ts";
 import type { Stripes } from "../../ports/index.ts";
 import { isAsCoded, readStripe } from "./coding/index.ts";
-import { healthOf } from "./health.ts";
+import { healthOf, isKeptBy } from "./health.ts";
 import { createReading } from "./reading.ts";
 import { referredBy } from "./referred.ts";
 import { createStripeRoom } from "./room.ts";
@@ -67,6 +67,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     ...writing.stripes,
     inspect: async (stripe, deep = false) =>
       ok(await healthOf(ports, stripe, { deep, isComing: (hash) => writing.coming.has(hash) })),
+    isKept: (stripe, owner) => isKeptBy(ports, stripe, owner),
     standing: (some) => standingOf(ports, some),
     referred: (owner) => referredBy(ports, owner),
     comingShards: () => writing.coming.size,

@@ -2,6 +2,7 @@
 import type { Readable } from "node:stream";
 import { failure, PlexusError, wireLimits, type FoundType, type RoomUpload } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
+import { isScrubbedFilm, scrubFilm } from "./film-metadata.ts";
 import { scrub, scrubbedFormat } from "./metadata.ts";
 import { typeOf, unknownType } from "./file-types.ts";
 
@@ -66,9 +67,11 @@ export async function receive(body: AsyncIterable<Uint8Array>, upload: RoomUploa
 async function keepPart(upload: RoomUpload, index: number, part: Buffer, at: Keeping): Promise<RoomUpload> {
   const found = index === 0 ? typeOf(part) : undefined;
   const replaced = upload.parts[index];
-  const format = upload.keeps === true ? undefined : scrubbedFormat(found?.type ?? upload.type);
-  if (format === undefined) return at.keep(index, part, { found, replaced });
-  const { bytes } = upload;
+  const { bytes, keeps } = upload;
+  const type = found?.type ?? upload.type;
+  const format = keeps === true ? undefined : scrubbedFormat(type);
+  const isFilm = keeps !== true && isScrubbedFilm(type) && bytes <= filePictureBytesMax;
+  if (format === undefined && !isFilm) return at.keep(index, part, { found, replaced });
   if (bytes > filePictureBytesMax) {
     const problem = "it can be sent with all that it says of place and camera: `metadata keep`";
     throw new PlexusError(failure("TOO_LARGE", { bytes, filePictureBytesMax, problem }));
@@ -80,7 +83,8 @@ async function keepPart(upload: RoomUpload, index: number, part: Buffer, at: Kee
     had.set(part, index * filePartBytes);
     const whole = Buffer.from(had);
     // What is not a whole picture is a file like others, without what was found in it.
-    const isWhole = scrub(format, whole);
+    const isWhole = format === undefined || scrub(format, whole);
+    if (format === undefined) scrubFilm(whole);
     for (let before = 0; before < index; before += 1) {
       const [start, end] = [before * filePartBytes, (before + 1) * filePartBytes];
       const next = whole.subarray(start, end);

@@ -35,7 +35,7 @@ const fetched = (fixture: Fixture, by: string, id: string): string => {
 };
 
 /** A file that is all here, and is to be checked. */
-function uploaded(fixture: Fixture, of: number, scan = true): string {
+function uploaded(fixture: Fixture, of: number, scan = true, by = "ada"): string {
   const id = idOf(of);
   const of_ = { id, name: `${of}.bin`, bytes: 10, key, ...(scan && { scan: true }) };
   const steps = [
@@ -43,7 +43,7 @@ function uploaded(fixture: Fixture, of: number, scan = true): string {
     { type: "uploadTake", id, offset: 0 },
     { type: "uploadPart", id, epoch: 1, index: 0, part: hash(of), bytes: 10, found: { type: "application/zip" } },
   ];
-  for (const step of steps) expect(ask(fixture, "ada", step).ok, JSON.stringify(step)).to.equal(true);
+  for (const step of steps) expect(ask(fixture, by, step).ok, JSON.stringify(step)).to.equal(true);
   return id;
 }
 
@@ -277,6 +277,25 @@ describe("files of a room that are scanned", () => {
     if (scanned(fixture) === undefined) fixture.pass(actorLimits.scanHoldMs);
     fail(fixture, "allow");
     expect(checkOf(fixture, seq)).to.have.members(["clean", "unscanned"]);
+  });
+
+  it("of people take turns: nobody waits for all files of another, nor for those of two others", () => {
+    const fixture = inLobby();
+    const send = (by: "ada" | "bob" | "cid", first: number, count: number): void => {
+      for (let of = first; of < first + count; of += 1)
+        post(fixture, by, "", { files: [uploaded(fixture, of, true, by)] });
+    };
+    fixture.ok("user/cid", lobby, { type: "join" });
+    send("ada", 1, 6);
+    send("bob", 11, 6);
+    send("cid", 21, 2);
+    const order: string[] = [];
+    while (fixture.scans.length > 0) {
+      order.push(scanned(fixture)?.person ?? "");
+      answer(fixture, {});
+    }
+    const letters = order.map((person) => person.slice("user/".length, "user/".length + 1)).join("");
+    expect(letters).to.equal("abcabcabababab");
   });
 
   it("wait where no scanner has a place for them, or they cannot be read: that is no try", () => {

@@ -489,7 +489,7 @@ describe("the doctor", () => {
     const antivirus = "unix:/nowhere/clamd.ctl";
     const missing = await scannerCheck({ antivirus, files });
     expect(missing).to.deep.include({ name: "Antivirus", state: "warning" });
-    expect(missing.says).to.match(/^clamd does not answer at unix:\/nowhere\/clamd\.ctl: connect ENOENT/);
+    expect(missing.says).to.match(/^clamd does not check files at unix:\/nowhere\/clamd\.ctl: connect ENOENT/);
     expect((await scannerCheck({ antivirus, files: { ...files, withoutScanner: "refuse" } })).state).to.equal("bad");
   });
 

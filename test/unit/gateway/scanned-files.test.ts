@@ -39,7 +39,7 @@ describe("gateway: files that are scanned", () => {
     const world = createWorld();
     const scan = createScanner({
       clamd: {
-        version: async () => ok("ClamAV 1.4.3"),
+        works: async () => ok("ClamAV 1.4.3"),
         async scan(bytes) {
           let text = "";
           for await (const piece of bytes) text += Buffer.from(piece).toString();

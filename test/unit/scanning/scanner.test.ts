@@ -11,7 +11,15 @@ import {
   type WithoutScanner,
 } from "../../../protocols/index.ts";
 import type { Clock } from "../../../node/ports/index.ts";
-import { createClamd, createPolicy, createScanner, withPolicy, type Clamd } from "../../../node/scanning/index.ts";
+import {
+  createClamd,
+  createPolicy,
+  createScanner,
+  scanningLimits,
+  whyOf,
+  withPolicy,
+  type Clamd,
+} from "../../../node/scanning/index.ts";
 import { verdictOf } from "../../../node/scanning/clamd.ts";
 import { everyEngine, type LocalEngine } from "../../../runtimes/engine.ts";
 import { createWorld, flowingWorld } from "../../fixtures/flowing.ts";
@@ -30,12 +38,14 @@ const request = (id: string, person: string): EngineRequest<"scan"> => ({
 /** A clamd whose answers the test gives. */
 class Answering implements Clamd {
   isThere = true;
+  isLate = false;
   readonly open: {
     readonly file: string;
     readonly ended: AbortSignal;
     readonly say: (said: Result<ScanAnswer>) => void;
   }[] = [];
-  async version() {
+  async works() {
+    if (this.isLate) return refused(failure("SCAN_FAILED", { reason: "it takes too long", isLate: true }));
     return this.isThere ? ok("ClamAV 1.4.3") : refused(failure("SCAN_FAILED", { reason: "ENOENT" }));
   }
   async scan(bytes: AsyncIterable<Uint8Array>, ended: AbortSignal) {
@@ -140,6 +150,15 @@ describe("a node's scanner", () => {
     clamd.isThere = true;
     await until("it does again", () => expect(state()?.state).to.equal("ready"));
     expect(changes).to.equal(3);
+    // What people send keeps it busy: that must not be a way to have files let through.
+    call(scanner, "large", "user/ada");
+    await until("it is looked at", () => expect(clamd.open).to.have.length(1));
+    clamd.isLate = true;
+    await moment();
+    await moment();
+    expect(state()?.state).to.equal("ready");
+    clamd.open[0]?.say(ok({}));
+    await until("nothing keeps it busy", () => expect(state()?.state).to.equal("failed"));
     await scanner.stop(0);
   });
 });
@@ -224,6 +243,25 @@ describe("the client of clamd", () => {
     expect(answer).to.deep.include({ ok: false });
     expect(answer.ok || answer.error.code).to.equal("UNREACHABLE");
     expect(answer.ok || answer.error.details?.["reason"]).to.include("no node has the part");
+  });
+
+  it("works when it has looked at something harmless, and not when it only says its version", async () => {
+    const answers = (looked: string | undefined) => (socket: Socket) =>
+      void socket.on("data", (asked) => {
+        if (String(asked).includes("zVERSION")) socket.write("ClamAV 1.4.3\0");
+        else if (looked !== undefined) socket.write(`${looked}\0`);
+      });
+    const worksAt = async (looked: string | undefined, limits = {}) => {
+      await using server = await serverOf(answers(looked));
+      const said = await createClamd(server.place, clock, { ...scanningLimits, ...limits }).works();
+      return said.ok ? said.value : `${whyOf(said.error)}${said.error.details?.["isLate"] === true ? ", late" : ""}`;
+    };
+    expect(await worksAt("stream: OK")).to.equal("ClamAV 1.4.3");
+    expect(await worksAt("stream: Can't create temporary file ERROR")).to.match(
+      /^it fails at a harmless file: it said/,
+    );
+    expect(await worksAt("stream: Everything FOUND")).to.equal("it takes a harmless file for Everything");
+    expect(await worksAt(undefined, { scannerTrialMs: 50 })).to.equal("it takes too long, late");
   });
 
   it("ends when nobody wants the answer any more", async () => {

@@ -7,6 +7,7 @@ import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../
 import type { Membership, NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import {
   failure,
+  holderOf,
   ok,
   ownSlot,
   refused,
@@ -35,6 +36,7 @@ const quick = {
     roundEveryMs: 2_000,
     spreadDelayMs: 50,
     graceMs: 20_000,
+    fileGraceMs: 20_000,
     callTimeoutMs: 500,
     keepTimeoutMs: 3_000,
     fetchTimeoutMs: 1_500,
@@ -224,6 +226,22 @@ export class FilesFixture extends Fixture {
     return this.holders
       .recordsOf(lobby, "striped/")
       .map(([, value]) => value as ReturnType<FilesFixture["stripes"]>[number]);
+  }
+
+  /** Holders of a stripe that do not keep it for the room without an end. */
+  unsureOf({ id, group, shards }: StripeRef): readonly ActorId[] {
+    return shards
+      .map(({ index }) => holderOf(group, index))
+      .filter(
+        (holder) =>
+          !this.holders
+            .inventory(holder)
+            .some(
+              ({ stripe, references }) =>
+                stripe.id === id &&
+                references.some(({ owner, expiresAtMs }) => owner === lobby && expiresAtMs === undefined),
+            ),
+      );
   }
 
   /** Nodes that have a copy of a part on their disks. */

@@ -118,19 +118,23 @@ function UndoSend() {
 
 function LinkPreviews({ choice }: { readonly choice: LinkPreviewChoice }) {
   const session = useSession();
-  const set = (linkPreviews: Partial<LinkPreviewChoice>) => void session.change("setProfile", { linkPreviews });
+  const [chosen, setChosen] = useState(choice);
+  const set = (linkPreviews: Partial<LinkPreviewChoice>) => {
+    setChosen({ ...chosen, ...linkPreviews });
+    void session.change("setProfile", { linkPreviews });
+  };
   return (
     <>
       <label className="check">
         <input
           type="checkbox"
-          checked={choice.shown}
+          checked={chosen.shown}
           onChange={(event) => set({ shown: event.currentTarget.checked })}
         />
         Show previews of links
       </label>
       <label className="check">
-        <input type="checkbox" checked={choice.own} onChange={(event) => set({ own: event.currentTarget.checked })} />
+        <input type="checkbox" checked={chosen.own} onChange={(event) => set({ own: event.currentTarget.checked })} />
         Make previews of the links in my messages
       </label>
     </>
