@@ -95,6 +95,11 @@ export const actorLimits = {
   laterAtOnce: 16,
   /** Answers of agents that a room shows as awaited; the one that was asked for first is not shown any more. */
   roomAskedMax: 128,
+  /** Answers of agents that are owed at a time in a room whose agents have a budget for the day; the next one is
+   *  refused.
+   *
+   *  By what so many take the budget is exceeded at most. */
+  roomBudgetOwedMax: 4,
   /** An answer that is awaited for so long is not shown as awaited any more.
    *
    *  All tries of all that may wait before it together. */
@@ -196,6 +201,16 @@ export const actorLimits = {
   summaryCharsMax: 2_000,
   /** A summary whose model neither reads nor writes for so long, waiting for a place included, is given up. */
   condenseSilenceMs: 2 * 60_000,
+  /** Tokens of a conversation's title; what is longer is none. */
+  titleTokensMax: 32,
+  /** Characters of each side of the first exchange that a title is made of. */
+  titleReadChars: 600,
+  /** Characters of a title that is the first words of a conversation. */
+  titleWordsChars: 48,
+  /** Conversations that an agent tells new settings at once; the others come after these.
+   *
+   *  Each such message has the whole persona. */
+  settingsToldAtOnce: 8,
   /** Rooms and threads of which an agent keeps a summary; the one that changed first goes. */
   roomSummariesMax: 16,
   /** Times the context is halved when the model finds it too long; then the answer fails with `CONTEXT_TOO_LONG`. */

@@ -1,6 +1,7 @@
 /** Which commands of clients change nothing, by their rows. Written by `node test/tidy/contract.ts --write`. */
 export const harmless = {
   "room.bans": "reads",
+  "room.agents": "reads",
   "room.pollResults": "reads",
   "room.typing": "signals",
   "room.describe": "reads",
@@ -22,6 +23,7 @@ export const harmless = {
   "agent.usage": "reads",
   "agent.sound": "reads",
   "agent.picture": "reads",
+  "agent.conversations": "reads",
   "catalog.find": "reads",
   "groups.list": "reads",
   "ledger.usage": "reads",

@@ -295,6 +295,8 @@ export const configSchema = schema.object({
       description: "an address without a slash at its end, like https://chat.example.org or https://example.org/chat",
     }),
   ),
+  /** Whether people share conversations with agents by read-only links, which need no account. */
+  sharedLinks: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** Whether people are told in browsers whose page is closed, by the push services of these browsers. */
   webPush: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** What mail to people who were away may say: nothing is sent, how much there is, or who wrote what as well. */
@@ -405,6 +407,7 @@ export const configDefaults = {
   signUp: "open",
   webPush: "on",
   mailDigest: "counts",
+  sharedLinks: "on",
   linkPreviews: "on",
   filePreviews: "on",
   signUpDomains: [],

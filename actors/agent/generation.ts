@@ -44,6 +44,7 @@ import {
 import { sayingLeftOut } from "./files.ts";
 import { endedByLimit, mayCall, roundOf, toolsFor } from "./loop.ts";
 import { roomActor } from "./state.ts";
+import { title } from "./titling.ts";
 import { usedBy, type Used } from "./usage.ts";
 
 /** The id of the reminder that starts the next attempt. */
@@ -398,7 +399,14 @@ function finish(state: AgentState, ending: Ending, turn: Here): Effects {
   const next = startNext(after, turn);
   const told = source.type === "room" ? source : { ...source, turn: Infinity };
   // The run of an answer that waited goes first to the model.
-  return [...effects, note({ run: null }), ...next, ...tellWaiting(after), ...condense(after, turn, told)];
+  return [
+    ...effects,
+    note({ run: null }),
+    ...next,
+    ...tellWaiting(after),
+    ...condense(after, turn, told),
+    ...title(after, turn),
+  ];
 }
 
 /** How a job ends: the owner's in a turn, a room's in a message. */
@@ -485,7 +493,8 @@ function answerTurn(
 }
 
 /** The answer to a mention. The person who asked waits for one: also when there is none, and when it was stopped. */
-function roomAnswer(job: Job, source: RoomSource, { end, text, error, code, isSilent = false }: Ending): Coming {
+function roomAnswer(job: Job, source: RoomSource, ending: Ending): Coming {
+  const { end, text, error, code, isSilent = false, used } = ending;
   const said = cleaned(cut(text.trim(), wireLimits.messageCharsMax), "lines");
   const apology = { text: `Sorry, I could not answer. ${error ?? ""}`.trim(), refused: code ?? "INTERNAL" };
   const isSaid = said !== "" && textFault(said, "lines") === undefined;
@@ -498,16 +507,35 @@ function roomAnswer(job: Job, source: RoomSource, { end, text, error, code, isSi
   const answer = end === "failed" ? apology : { text: isSaid ? said : nothing, ...marks };
   return {
     event: { type: "roomAnswered", generation: job.generation, room: source.room },
-    mail: [answerTo(source, job, answer)],
+    mail: [answerTo(source, job, { ...answer, tokens: tokensOf(job, used) })],
   };
+}
+
+/** Tokens that an answer took of its model, those that the model had in memory left out. */
+const tokensOf = ({ toolTokens = 0 }: Job, used: Used | undefined): number =>
+  toolTokens + (used === undefined ? 0 : used.promptTokens - used.cachedTokens + used.completionTokens);
+
+/** What an agent says in a room. */
+interface AnswerSaid {
+  readonly text: string;
+  readonly refused?: ErrorCode;
+  readonly stopped?: true;
+  readonly tokens?: number;
 }
 
 /** The message with which an agent settles a mention. What was called for it stands with it, whatever came of that. */
 export const answerTo = (
   { room, seq }: RoomSource,
   { generation, rounds }: Pick<Job, "generation" | "rounds">,
-  answer: { readonly text: string; readonly refused?: ErrorCode; readonly stopped?: true },
+  { tokens = 0, ...answer }: AnswerSaid,
 ): Mail => ({
   to: roomActor(room),
-  message: { type: "post", ...answer, replyTo: seq, generation, ...(rounds !== undefined && { rounds }) },
+  message: {
+    type: "post",
+    ...answer,
+    ...(tokens > 0 && { tokens }),
+    replyTo: seq,
+    generation,
+    ...(rounds !== undefined && { rounds }),
+  },
 });

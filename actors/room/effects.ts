@@ -53,6 +53,8 @@ export type MemberHandlers = Handlers<
 const mayBePassedOver = (event: RoomEvent): boolean =>
   event.type === "archiveSet" ||
   event.type === "rulesSet" ||
+  event.type === "agentRulesSet" ||
+  event.type === "agentsStopped" ||
   (event.type === "visibilitySet" && event.visibility === "public");
 
 /** An event as it is persisted: what is newer than the version before travels with the topic as it is. */
@@ -69,7 +71,7 @@ export function eventEffects(
   turn: Turn,
   events: readonly RoomEvent[],
   mail: readonly Mail[] = [],
-  more: Pick<Happened, "kept" | "gone" | "was" | "checked" | "pictures" | "settled"> = {},
+  more: Pick<Happened, "kept" | "gone" | "was" | "took" | "checked" | "pictures" | "settled"> = {},
 ): Effects {
   const { settled, ...once } = more;
   const changes = events.map((event, index) => ({

@@ -16,6 +16,7 @@ import { refuse, reply, type Behavior, type Effect, type Signal, type Turn } fro
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resumePage, type ResumeTag } from "../stream.ts";
+import { agentRuleHandlers } from "./agent-rules.ts";
 import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
 import type { MemberHandlers } from "./effects.ts";
 import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./drawing.ts";
@@ -172,6 +173,7 @@ const forMembers: MemberHandlers = {
   ...membershipHandlers,
   ...postingHandlers,
   ...ruleHandlers,
+  ...agentRuleHandlers,
   ...answeringHandlers,
   ...unreadHandlers,
   ...readingHandlers,

@@ -1,5 +1,6 @@
 /** The members of a room, their ranks, and what the room is called. */
 import {
+  sameJson,
   wireLimits,
   type CommandOf,
   type Failure,
@@ -12,6 +13,7 @@ import {
   type RoomView,
   type roomCommands,
 } from "../../protocols/index.ts";
+import { groupKey, nthOfGroup } from "../../protocols/kinds/room-group.ts";
 import { refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
@@ -76,11 +78,14 @@ export const listing = (room: Pick<Room, "visibility" | "title" | "topic" | "arc
           },
         ];
 
-/** Tag of the question whether the creator's list has a place, and then, for a direct room, whether there is anybody to
- *  talk to. */
+/** Tag of the question whether the creator's list has a place, and then, for a direct room, whether those are there who
+ *  are to be talked to. */
 export interface CreateTag {
   readonly type: "create";
-  readonly asked: "creator" | "other";
+  /** `creator`, or somebody to talk to. */
+  readonly asked: string;
+  /** Those who are asked next. */
+  readonly left: readonly string[];
   readonly command: Of<"create">;
   readonly from: Sender;
   readonly to: ReplyTo | undefined;
@@ -89,8 +94,15 @@ export interface CreateTag {
 /** Creates the room; its creator owns it. Errors: NAME_TAKEN, BAD_REQUEST, FORBIDDEN, LIMIT_REACHED, NOT_FOUND. */
 export const create = (room: RoomState, command: Of<"create">, turn: Turn): Effects =>
   createWith(room, command, turn, () => [
-    wanted(turn.from, { type: "create", asked: "creator", command, from: turn.from, to: turn.replyTo }, turn),
+    wanted(
+      turn.from,
+      { type: "create", asked: "creator", left: othersOf(command), command, from: turn.from, to: turn.replyTo },
+      turn,
+    ),
   ]);
+
+const othersOf = ({ with: other, people = [] }: Of<"create">): readonly string[] =>
+  other === undefined ? people : [other];
 
 function wanted(user: Sender, tag: CreateTag, turn: Turn): Effects[number] {
   const message = { type: "roomWanted", room: turn.key };
@@ -100,13 +112,13 @@ function wanted(user: Sender, tag: CreateTag, turn: Turn): Effects[number] {
 /** The creator's list has a place, or is full. A creator that cannot be asked now gets the room and hears of it
  *  later. */
 export function onWantedAnswered(room: RoomState, tag: CreateTag, result: Result<unknown>, here: Turn): Effects {
-  const { command, from, to, asked } = tag;
+  const { command, from, to, asked, left } = tag;
   const code = result.ok ? undefined : result.error.code;
   if (!result.ok && asked === "creator" && code === "LIMIT_REACHED") return [refuse(code, result.error.details, to)];
   // A room is not made for nobody: names that were never taken would each leave one.
-  if (asked === "other" && code === "NOT_FOUND") return [refuse("NOT_FOUND", { user: command.with }, to)];
-  if (asked === "creator" && command.with !== undefined)
-    return [wanted(command.with as Sender, { ...tag, asked: "other" }, here)];
+  if (asked !== "creator" && code === "NOT_FOUND") return [refuse("NOT_FOUND", { user: asked }, to)];
+  const [next, ...others] = left;
+  if (next !== undefined) return [wanted(next as Sender, { ...tag, asked: next, left: others }, here)];
   const turn: Turn = { ...here, from, ...(to && { replyTo: to }) };
   // Somebody else may have created it meanwhile: everything is looked at again.
   return createWith(room, command, turn, (view) => opened(view, turn)).map((effect) =>
@@ -122,6 +134,7 @@ function createWith(room: RoomState, command: Of<"create">, turn: Turn, open: Op
   if (visibility === "direct") return createDirect(room, command, turn, open);
   if (room !== null) return [refuse("NAME_TAKEN")];
   if (command.with !== undefined) return [refuse("BAD_REQUEST", { field: "with" })];
+  if (command.people !== undefined) return [refuse("BAD_REQUEST", { field: "people" })];
   // Names that begin so belong to direct rooms: nobody may wait for two people there.
   if (turn.key.startsWith("dm.")) return [refuse("BAD_REQUEST", { field: "visibility" })];
   return open(newView(turn, command, visibility, { [turn.from]: "owner" }));
@@ -129,17 +142,48 @@ function createWith(room: RoomState, command: Of<"create">, turn: Turn, open: Op
 
 function createDirect(room: RoomState, command: Of<"create">, turn: Turn, open: Open): Effects {
   const other = command.with;
+  if (command.people !== undefined && other === undefined) return createGroup(room, command.people, turn, open);
   if (other === undefined || !isUser(other) || other === turn.from) return [refuse("BAD_REQUEST", { field: "with" })];
   const [first, second] = [nameOf(turn.from), nameOf(other)].toSorted((a, b) => (a < b ? -1 : 1));
   if (turn.key !== `dm.${first}.${second}`) return [refuse("BAD_REQUEST", { field: "to" })];
   // Both may open it at the same moment: it is the same room.
-  if (room !== null) {
-    const missing = [turn.from, other].filter((member) => entryOf(room.members, member) === undefined);
-    const events = missing.map((member) => joinedEvent(member, "member", turn));
-    return change(room, turn, events, notices("roomJoined", missing, turn));
-  }
+  if (room !== null) return broughtBack(room, [turn.from, other], turn);
   return open(newView(turn, command, "direct", { [turn.from]: "member", [other]: "member" }));
 }
+
+/** A conversation of several people: the same people find the same one, and those who had left come back. One that was
+ *  made a room is theirs no more: NAME_TAKEN. */
+function createGroup(room: RoomState, others: readonly string[], turn: Turn, open: Open): Effects {
+  const people = [...new Set([turn.from, ...others])].toSorted();
+  const isSize = people.length >= groupPeopleMin && people.length <= wireLimits.groupPeopleMax;
+  if (!isSize || !people.every(isUser)) return [refuse("BAD_REQUEST", { field: "people" })];
+  if (turn.key !== groupKey(people, nthOfGroup(turn.key))) return [refuse("BAD_REQUEST", { field: "to" })];
+  const roles = Object.fromEntries(people.map((member) => [member, "member" as const]));
+  if (room === null) return open({ ...newView(turn, { type: "create" }, "direct", roles), people });
+  if (room.visibility !== "direct" || !sameJson(room.people, people)) return [refuse("NAME_TAKEN")];
+  return broughtBack(room, people, turn);
+}
+
+/** With fewer it is a direct room of two. */
+const groupPeopleMin = 3;
+
+function broughtBack(room: Room, people: readonly string[], turn: Turn): Effects {
+  const missing = people.filter((member) => entryOf(room.members, member) === undefined);
+  const events = missing.map((member) => joinedEvent(member, "member", turn));
+  return change(room, turn, events, notices("roomJoined", missing, turn));
+}
+
+/** A conversation of several becomes a private room, and the person who says so its owner. */
+export const madeRoom = (room: Room, turn: Turn): Effects =>
+  change(
+    room,
+    turn,
+    [
+      { type: "visibilitySet", visibility: "private", by: turn.from },
+      { type: "roleSet", member: turn.from, role: "owner", by: turn.from },
+    ],
+    [],
+  );
 
 function newView(
   turn: Turn,
@@ -261,14 +305,17 @@ export function depart(room: Room, turn: Turn): Effects {
   if (!isUser(turn.from)) return [reply({})];
   const end = forgetting(versionsBy(turn.from), {}, turn);
   if (entryOf(room.members, turn.from) === undefined) return end;
-  if (room.visibility === "direct") return [...droppedOf(room, turn.from), ...end];
+  if (isOfTwo(room)) return [...droppedOf(room, turn.from), ...end];
   return [...eventEffects(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), ...end];
 }
+
+/** A direct room of two people, who cannot leave it. */
+const isOfTwo = ({ visibility, people }: Room): boolean => visibility === "direct" && people === undefined;
 
 /** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND,
  *  FORBIDDEN. */
 function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effects {
-  if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "a direct room cannot be left" })];
+  if (isOfTwo(room)) return [refuse("FORBIDDEN", { reason: "a direct room cannot be left" })];
   const isOwner = roleOf(room, turn.from) === "owner";
   if (successor === undefined) {
     const heir = isOwner ? heirOf(room, turn.from) : undefined;

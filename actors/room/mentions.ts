@@ -11,6 +11,7 @@ import { callerOf, mentionsIn as calledIn, readText } from "../../protocols/read
 import type { Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
+import { callsOf } from "./agent-calls.ts";
 import { entryOf } from "./members.ts";
 import { messageInMemory } from "./state.ts";
 import type { Room } from "./shape.ts";
@@ -104,16 +105,17 @@ export const saidIn = (message: RoomMessage, root: RoomMessage | undefined): Pos
   ...(root && { root: { ...root, replies: { count: (root.replies?.count ?? 0) + 1, lastAtMs: message.atMs } } }),
 });
 
-/** Only people summon agents: agents that summon each other would talk for ever. `refusals` are of those for whom too
- *  much waits. */
+/** What calls agents, as far as the rules of the room allow (`agent-rules.ts`). `refusals` are of those that are
+ *  mentioned and not called, and of those for whom too much waits. */
 export function summons(
   room: Room,
   message: RoomMessage,
   root: RoomMessage | undefined,
   turn: Turn,
+  { isNew }: { readonly isNew: boolean },
 ): { readonly mail: readonly Mail[]; readonly refusals: readonly Refusal[] } {
-  const summoned = message.mentions?.filter((member) => member.startsWith("agent/")) ?? [];
-  if (!message.author.startsWith("user/") || summoned.length === 0) return { mail: [], refusals: [] };
+  const { called: summoned, notCalled } = callsOf(room, message, isNew);
+  if (summoned.length === 0) return { mail: [], refusals: notCalled };
   const places = limits.roomMentionsMax - waitingMentions(room).length;
   const taken = summoned
     .filter((agent) => waitingFor(room, agent) < limits.roomMentionsPerAgentMax)
@@ -134,9 +136,12 @@ export function summons(
       },
       untilMs,
     })),
-    refusals: summoned
-      .filter((agent) => !taken.includes(agent))
-      .map((agent) => ({ agent, code: "QUEUE_FULL", waiting: waitingFor(room, agent) })),
+    refusals: [
+      ...notCalled,
+      ...summoned
+        .filter((agent) => !taken.includes(agent))
+        .map((agent) => ({ agent, code: "QUEUE_FULL" as const, waiting: waitingFor(room, agent) })),
+    ],
   };
 }
 
@@ -200,6 +205,12 @@ function reasonOf(code: ErrorCode, waiting: number | undefined): string {
       return "I was deleted before I could answer.";
     case "NOT_A_MEMBER":
       return "I was removed from the room before I could answer.";
+    case "FORBIDDEN":
+      return "only moderators of this room can ask me.";
+    case "LIMIT_REACHED":
+      return "the agents have had their turns here: a person has to go on.";
+    case "QUOTA_EXCEEDED":
+      return "the agents of this room have used up their tokens for today. There are more tomorrow (UTC).";
     case "ACTOR_CRASHED":
       return "I failed on this message.";
     default:

@@ -13,6 +13,7 @@ import {
 import { refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits } from "../outbox.ts";
+import { tookOf } from "./agent-calls.ts";
 import { filesOfPost } from "./files.ts";
 import { callGroups, groupMail, groupsAfterEdit, type GroupsFound } from "./group-calls.ts";
 import { changed, eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
@@ -130,7 +131,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     ...(poll && { poll }),
     ...(kept.length > 0 && { files: kept.map(shownFile) }),
   };
-  const { mail: summoning, refusals } = summons(room, message, root, turn);
+  const { mail: summoning, refusals } = summons(room, message, root, turn, { isNew: true });
   const mail = [...summoning, ...groupMail(room, message, turn)];
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
   const said = saidIn(message, root);
@@ -141,7 +142,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
       turn,
       [said, ...unanswered(message, said.root ?? message, refusals, { seq: message.seq + 1, atMs })],
       mail,
-      kept.length > 0 ? { kept } : {},
+      { ...(kept.length > 0 && { kept }), ...(isOwed && tookOf(command.tokens)) },
     ),
     reply(answer, turn.replyTo),
   ];
@@ -163,7 +164,8 @@ export const late = (room: Room, { generation, replyTo }: Post, turn: Turn): Eff
     : onMessage(room, { type: "late", generation }, replyTo, turn);
 
 function answeredLate(room: Room, generation: string, mention: RoomMessage, turn: Turn): Effects {
-  const asked = mention.mentions?.includes(turn.from) === true && mention.author.startsWith("user/");
+  const isOwed = room.asked?.some(({ agent, seq }) => agent === turn.from && seq === mention.seq) === true;
+  const asked = isOwed || (mention.mentions?.includes(turn.from) === true && mention.author.startsWith("user/"));
   if (!asked || sameGeneration(room, generation, turn.from) !== undefined)
     return [refuse("NOT_A_MEMBER", undefined, turn.replyTo)];
   const event = unansweredNow(room, mention.seq, { agent: turn.from, code: "NOT_A_MEMBER", generation }, turn.nowMs);
@@ -291,7 +293,9 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
     ...mentioning(mentions, known),
   };
   const root = next.replyTo === undefined ? undefined : messageInMemory(room, next.replyTo);
-  const { mail: summoning, refusals } = summons(room, { ...next, mentions: told }, root, turn);
+  const { mail: summoning, refusals } = summons(room, { ...next, mentions: told }, root, turn, {
+    isNew: false,
+  });
   const mail = isHeard ? [...summoning, ...groupMail(room, next, turn)] : summoning;
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
   const event = { type: "edited" as const, message: next, by: turn.from, ...(told.length > 0 && { told }) };

@@ -8,7 +8,7 @@ import { changedSince } from "../seen.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { versionPrefix } from "./kept-versions.ts";
 import { entryOf, hasByRank } from "./members.ts";
-import { changeOf, listing, unlisted } from "./membership.ts";
+import { changeOf, listing, madeRoom, unlisted } from "./membership.ts";
 import { viewOf } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { forgetting } from "./versions.ts";
@@ -54,6 +54,8 @@ function setArchived(room: Room, { archived }: Of<"setArchived">, turn: Turn): E
 
 /** Makes the room public or private: owners do. Errors: FORBIDDEN, ROOM_ARCHIVED. */
 function setVisibility(room: Room, { visibility }: Of<"setVisibility">, turn: Turn): Effects {
+  if (room.visibility === "direct" && room.people !== undefined && visibility === "private")
+    return madeRoom(room, turn);
   if (!hasByRank(room, turn.from, "room.visibility"))
     return [refuse("FORBIDDEN", { reason: "only owners can make a room public or private" })];
   const archived = refuseArchived(room, turn);

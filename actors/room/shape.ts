@@ -52,6 +52,12 @@ export interface Room extends RoomSettings {
   readonly threads?: readonly Thread[];
   /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
   readonly asked?: readonly Asked[];
+  /** Turns of agents that agents called since a person has said something. Absent: there was never one. */
+  readonly agentTurns?: number;
+  /** What answers of agents took on the last day on which there were any. */
+  readonly agentTokens?: { readonly day: number; readonly tokens: number };
+  /** Everything was stopped: answers to messages up to this one call nobody. */
+  readonly agentsStopped?: number;
   /** Files that come, or wait to be posted, oldest first. Absent: there was never one. */
   readonly uploads?: readonly Upload[];
   /** Files of messages that a scanner has to look at, in the order in which that is tried. Absent: there was never
@@ -111,6 +117,8 @@ export type RoomChange =
       readonly checked?: { readonly file: KeptFile; readonly place: number; readonly gone: readonly string[] };
       /** What the message said that is edited. Absent: it is not kept. */
       readonly was?: Was;
+      /** Tokens that the answer took which is posted. */
+      readonly took?: number;
       /** Of `restored`: nothing that had a position up to here comes any more in this recall. */
       readonly settled?: number;
     })

@@ -45,6 +45,7 @@ import {
   withUnread,
   type Thread,
 } from "./threads.ts";
+import { countedAfter } from "./agent-calls.ts";
 import { answeringOf, askedAfter } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
@@ -111,7 +112,7 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
     const { root, member, follow } = change;
     return state && withThreads(state, withFollower(state.threads, root, member, follow));
   }
-  const { at, mail, settled } = change;
+  const { at, mail, settled, took } = change;
   const event = heard(change.event);
   const before = event.type === "created" ? created(event.view, event.by) : state;
   if (before === null) return null;
@@ -122,15 +123,19 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
     head: at,
     outbox: enqueue(room.outbox, mail),
     ...(asked.length + (room.asked?.length ?? 0) > 0 && { asked }),
+    ...(event.type === "posted" && countedAfter(room, event.message, mail, took)),
+    ...(event.type === "agentsStopped" && { agentsStopped: event.through }),
   };
 }
 
 /** The settings of a room that are not as they are by themselves. */
-export const rulesOf = ({ archived, posting, slowMs, keepsVersions }: RoomSettings) => ({
+export const rulesOf = ({ archived, posting, slowMs, keepsVersions, agentRules, people }: RoomSettings) => ({
   ...(archived && { archived }),
   ...(posting && { posting }),
   ...(slowMs && { slowMs }),
   ...(keepsVersions === false && { keepsVersions }),
+  ...(agentRules && { agentRules }),
+  ...(people && { people }),
 });
 
 function created(view: RoomView, by: string): Room {

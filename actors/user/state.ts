@@ -19,6 +19,7 @@ import {
   type PushDevice,
   type PushPlace,
   type SavedMessage,
+  type SharedLink,
   type Session,
   type LinkPreviewChoice,
   type NotificationRules,
@@ -100,6 +101,11 @@ export interface HeldDigest {
   readonly last?: DigestSent;
 }
 
+/** A read-only link, by the hash of its secret. */
+export interface HeldShared extends SharedLink {
+  readonly hash: string;
+}
+
 /** What exists once somebody signed up. */
 export interface Account {
   readonly displayName: string;
@@ -140,6 +146,8 @@ export interface Account {
   readonly later?: readonly HeldLater[];
   /** How many there ever were. */
   readonly laterIds?: number;
+  /** Read-only links to conversations with agents, the newest last; some may have ended. */
+  readonly shared?: readonly HeldShared[];
   /** Messages that are saved for later, the newest last. */
   readonly saved?: readonly SavedMessage[];
   /** Browsers that take notices while their page is closed, the newest last. */
@@ -199,6 +207,7 @@ type Settable = Pick<
   | "later"
   | "laterIds"
   | "saved"
+  | "shared"
   | "pushes"
   | "digest"
 >;

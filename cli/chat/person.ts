@@ -12,7 +12,8 @@ const shownMax = 5;
 /** Whether the rest of the line is the name of a person. */
 export function namesPerson({ name, rest }: Command): boolean {
   const isAgent = name === "invite" && /^[^\s.]+\.[^\s.]+$/.test(rest);
-  return ofPeople.has(name) && rest !== "" && !isAgent;
+  const isOfSeveral = name === "direct" && rest.includes(",");
+  return ofPeople.has(name) && rest !== "" && !isAgent && !isOfSeveral;
 }
 
 /** The line with an account in the place of the name that somebody shows. A name that nobody has, or several, is
@@ -35,7 +36,7 @@ export async function withAccount(line: Command, names: Pick<Names, "meant">): P
 
 /** The other person of a direct room. */
 export function partnerIn(room: string, user: string): string | undefined {
-  const [kind, one = "", other = ""] = room.split(".");
-  if (kind !== "dm" || (one !== user && other !== user)) return undefined;
+  const [kind, one = "", other = "", more] = room.split(".");
+  if (kind !== "dm" || more !== undefined || (one !== user && other !== user)) return undefined;
   return `user/${one === user ? other : one}`;
 }

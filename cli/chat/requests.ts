@@ -58,6 +58,7 @@ export type Asking = Extract<
   | "posting"
   | "slow"
   | "keepedits"
+  | "agentrules"
   | "vote"
   | "close"
   | "topic"
@@ -92,6 +93,22 @@ function madeOpen(said: string, inRoom: (asked: Request) => Request | Wrong): Re
 /** The last message to the agent in other words; where it is not known, one more. */
 const saidInstead = (text: string, parent: number | undefined): Request =>
   request("agent.say", { text: cleaned(text, "lines"), ...(parent !== undefined && { parent }) });
+
+/** Nothing: the answer that is awaited; a number of a message; `all`. */
+function stopped(said: string, awaited: number | undefined): Request | Wrong {
+  if (said === "all") return request("room.stopAgents", {});
+  if (said !== "") return onNumber(said, (seq) => request("room.stop", { seq }));
+  const none = "Nobody is answering you here. /stop N stops the answer to message N.";
+  return awaited === undefined ? { wrong: none } : request("room.stop", { seq: awaited });
+}
+
+/** `turns N`, `tokens N`. */
+function agentRuled(what: string, count: string, inRoom: (asked: Request) => Request | Wrong): Request | Wrong {
+  if (!/^\d{1,12}$/.test(count)) return { wrong: "Say turns or tokens, and a number: /agentrules turns 4." };
+  if (what === "turns") return inRoom(request("room.setAgents", { turns: Number(count) }));
+  if (what === "tokens") return inRoom(request("room.setAgents", { dayTokens: Number(count) }));
+  return { wrong: "Say turns or tokens, and a number: /agentrules tokens 100000." };
+}
 
 function slowed(said: string, inRoom: (asked: Request) => Request | Wrong): Request | Wrong {
   if (!/^\d{1,5}$/.test(said)) return { wrong: `${said} is not a number of seconds.` };
@@ -175,12 +192,11 @@ export function requestOf(
       return keeping(first, inRoom);
     case "slow":
       return slowed(first, inRoom);
+    case "agentrules":
+      return agentRuled(first, second, inRoom);
     case "stop": {
       if (here.place?.kind !== "room") return withAgent(request("agent.stop", {}));
-      if (rest !== "") return onNumber(rest, (seq) => request("room.stop", { seq }));
-      const seq = here.awaited();
-      const none = "Nobody is answering you here. /stop N stops the answer to message N.";
-      return seq === undefined ? { wrong: none } : request("room.stop", { seq });
+      return stopped(rest, here.awaited());
     }
     case "resend":
     case "regenerate":

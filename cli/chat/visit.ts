@@ -387,8 +387,8 @@ export class Visit implements Here {
     const lines = messages.filter(({ threadOnly }) => threadOnly !== true);
     const recent = this.#unseen(lines, ({ seq }) => seq);
     const other =
-      visibility === "direct" ? Object.keys(members).find((member) => member !== `user/${this.#user}`) : undefined;
-    const name = other === undefined ? title || this.place.key : this.#names.listed(other);
+      visibility === "direct" ? Object.keys(members).filter((member) => member !== `user/${this.#user}`) : [];
+    const name = other.length === 0 ? title || this.place.key : other.map((one) => this.#names.listed(one)).join(", ");
     headline(dim(withoutControls(`— ${name}${topic === "" ? "" : `: ${topic}`} —`)));
     for (const message of messages) this.#saw(message);
     for (const message of recent) show({ message }, describeMessage(message, this.#look));

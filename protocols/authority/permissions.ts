@@ -66,6 +66,11 @@ export const permissions = {
   },
   "room.rename": { has: ["moderator"], power: "none", for: "Changing a room's title and topic" },
   "room.rules": { has: ["moderator"], power: "none", for: "Setting who posts in a room, and how often" },
+  "room.agents": {
+    has: ["moderator"],
+    power: "none",
+    for: "Setting what agents may do in a room, and stopping all of them at once",
+  },
   "room.visibility": { has: ["owner"], power: "none", for: "Making a room public or private" },
   "room.links": { has: ["owner"], power: "none", for: "Making and taking back links by which people come into a room" },
   "room.archive": { has: ["owner"], power: "none", for: "Archiving a room, and bringing it back" },

@@ -1,7 +1,7 @@
 /** What people set of a room or of a message in it, described once for the room, the page and the terminal. It loads no
  *  schema. */
 import { describeDuration } from "../words/amounts.ts";
-import type { RoomEvent, RoomPosting, RoomView } from "./room.ts";
+import type { AgentMode, AgentRules, RoomEvent, RoomPosting, RoomView } from "./room.ts";
 
 const settingNames = [
   "title",
@@ -11,6 +11,8 @@ const settingNames = [
   "posting",
   "slowMs",
   "keepsVersions",
+  "agentRules",
+  "people",
   "pins",
 ] as const satisfies readonly (keyof RoomView)[];
 
@@ -35,6 +37,8 @@ export type RoomSettingEvent = Extract<
       | "visibilitySet"
       | "archiveSet"
       | "rulesSet"
+      | "agentRulesSet"
+      | "agentsStopped"
       | "pinned"
       | "reacted"
       | "banned"
@@ -78,6 +82,13 @@ const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: Se
     }),
     says: (event) => `set who posts: ${rulesText(event)}`,
   },
+  agentRulesSet: {
+    after: ({ rules: agentRules }) => ({ agentRules }),
+    says: ({ rules }, { who }) => `set what agents may do: ${agentRulesText(rules, who)}`,
+  },
+  agentsStopped: {
+    says: ({ answers }) => `stopped all agents: ${answers === 1 ? "one answer" : `${answers} answers`} ran or waited`,
+  },
   pinned: {
     after({ message: { seq }, on }, { pins }) {
       const others = pins.filter((pin) => pin !== seq);
@@ -112,6 +123,22 @@ export const rulesText = ({ posting = "members", slowMs = 0, keepsVersions }: Pa
     ...(slowMs === 0 ? [] : [`members once in ${describeDuration(slowMs)}`]),
     ...(keepsVersions === false ? ["nobody reads what edited messages said before"] : []),
   ].join("; ");
+
+/** What agents may do in a room, in words. */
+export function agentRulesText({ turns, dayTokens, modes }: AgentRules, who: (principal: string) => string): string {
+  const modesOf = (mode: AgentMode): string =>
+    Object.keys(modes)
+      .filter((agent) => modes[agent] === mode)
+      .map(who)
+      .join(", ");
+  const [always, moderated] = [modesOf("always"), modesOf("moderators")];
+  return [
+    turns === 0 ? "they do not call each other" : `they call each other for ${turns} turns without a person`,
+    ...(dayTokens === 0 ? [] : [`${dayTokens} tokens in a day`]),
+    ...(always === "" ? [] : [`every message is answered by ${always}`]),
+    ...(moderated === "" ? [] : [`moderators alone ask ${moderated}`]),
+  ].join("; ");
+}
 
 const rowOf = ({ type }: RoomSettingEvent) => settingEvents[type] as SettingRow<RoomSettingEvent>;
 

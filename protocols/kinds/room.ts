@@ -32,6 +32,22 @@ const rules = {
   keepsVersions: Type.Optional(Type.Boolean()),
 } as const;
 
+/** When an agent of a room answers, beyond mentions by everybody: every message of a person, or only mentions by
+ *  moderators. */
+export const agentMode = Type.Union([Type.Literal("always"), Type.Literal("moderators")]);
+export type AgentMode = Static<typeof agentMode>;
+
+const agentRules = {
+  /** How often agents call each other between two messages of people; 0: never. */
+  turns: Type.Integer({ minimum: 0, maximum: limits.agentTurnsMax }),
+  /** Tokens that answers of agents take here in a day (UTC), until nobody is called any more; 0: without limit. */
+  dayTokens: Type.Integer({ minimum: 0, maximum: 2 ** 40 }),
+  /** Of agents that answer everybody's mentions there is none. */
+  modes: Type.Record(principal, agentMode),
+} as const;
+const agentRulesObject = object(agentRules);
+export type AgentRules = Static<typeof agentRulesObject>;
+
 const emojiText = "^\\S+$";
 const emoji = line(32, 1, emojiText);
 const messageText = text(limits.messageCharsMax);
@@ -137,6 +153,10 @@ export const roomCommands = {
       visibility: Type.Optional(visibility),
       /** Direct rooms only: the other person. */
       with: Type.Optional(principal),
+      /** Direct rooms only, in place of `with`: the other people, of whom the room is. */
+      people: Type.Optional(
+        Type.Array(principal, { minItems: 2, maxItems: limits.groupPeopleMax - 1, uniqueItems: true }),
+      ),
     },
     result: view,
     from: ["client"],
@@ -261,6 +281,41 @@ export const roomCommands = {
     http: ["PATCH", "/rooms/:room/rules"],
     summary: "Sets who posts in a room, and how often",
   }),
+  /** What is not named stays. `seen` is what the writer has seen, as of `setRules`. Not of direct rooms. Errors:
+   *  FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
+  setAgents: command({
+    params: {
+      turns: Type.Optional(agentRules.turns),
+      dayTokens: Type.Optional(agentRules.dayTokens),
+      modes: Type.Optional(Type.Record(principal, agentMode, { maxProperties: limits.agentModesMax })),
+      seen: Type.Optional(Type.Partial(agentRulesObject)),
+    },
+    result: view,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.agents",
+    http: ["PATCH", "/rooms/:room/agents"],
+    summary: "Sets which agents answer whom in a room, how often they call each other, and what they may take in a day",
+  }),
+  /** At every node, also what waits; what was written stays. Error: FORBIDDEN. */
+  stopAgents: command({
+    params: {},
+    result: answer<RoomAgentsStopped>("RoomAgentsStopped"),
+    from: ["client"],
+    effect: "changes",
+    permission: "room.agents",
+    http: ["POST", "/rooms/:room/agents/stop"],
+    summary: "Stops everything that agents write, or will write, for a room",
+  }),
+  agents: command({
+    params: {},
+    result: answer<RoomAgents>("RoomAgents"),
+    from: members,
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/agents"],
+    summary: "What agents may do in a room, what they took today, and whose answers are owed",
+  }),
   setTitle: command({
     params: { title: line(limits.titleCharsMax), seen: seenText(limits.titleCharsMax) },
     result: view,
@@ -297,6 +352,8 @@ export const roomCommands = {
       stopped: Type.Optional(Type.Literal(true)),
       /** The same. */
       rounds,
+      /** Set by agents only: what the answer took of its model. */
+      tokens: Type.Optional(position),
     },
     result: answer<Posted>("Posted"),
     from: members,
@@ -672,6 +729,31 @@ export interface RoomView {
   readonly slowMs?: number;
   /** False: what edited messages said before is not kept. */
   readonly keepsVersions?: boolean;
+  /** Absent: agents answer everybody's mentions, never each other's, and without a budget. */
+  readonly agentRules?: AgentRules;
+  /** Of a direct conversation of several: the people of whom it is, those who have left included. */
+  readonly people?: readonly string[];
+}
+
+/** Answer to `agents`. */
+export interface RoomAgents {
+  readonly rules: AgentRules;
+  /** Turns of agents that agents called, since a person has said something. */
+  readonly turnsTaken: number;
+  /** What their answers took today (UTC). */
+  readonly tokensToday: number;
+  /** Answers that run or wait, the one that was asked for first at the beginning. */
+  readonly owed: readonly {
+    readonly agent: string;
+    readonly seq: number;
+    readonly by: string;
+    readonly atMs: number;
+  }[];
+}
+
+/** Answer to `stopAgents`: how many answers ran or waited. */
+export interface RoomAgentsStopped {
+  readonly stopped: number;
 }
 
 /** What admins see of a room. Of a direct room the title is empty. */
@@ -890,6 +972,9 @@ export type RoomEvent =
       readonly keepsVersions?: boolean;
       readonly by: string;
     }
+  | { readonly type: "agentRulesSet"; readonly rules: AgentRules; readonly by: string }
+  /** So many answers ran or waited; what answers a message up to `through` calls no other agent. */
+  | { readonly type: "agentsStopped"; readonly through: number; readonly answers: number; readonly by: string }
   | { readonly type: "roleSet"; readonly member: string; readonly role: MemberRole; readonly by: string }
   | { readonly type: "titled"; readonly title: string; readonly by: string }
   | { readonly type: "topicSet"; readonly topic: string; readonly by: string }

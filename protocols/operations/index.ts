@@ -23,6 +23,7 @@ import { searchOperations } from "./search.ts";
 import { catchUpOperations } from "./catch-up.ts";
 import { digestOperations } from "./digest.ts";
 import { pushOperations } from "./push.ts";
+import { sharedLinkOperations } from "./shared-links.ts";
 import { secretOperations } from "./secrets.ts";
 import { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 import { shardOperations } from "./shards.ts";
@@ -68,6 +69,7 @@ export { searchOperations } from "./search.ts";
 export { catchUpOperations } from "./catch-up.ts";
 export { digestOperations } from "./digest.ts";
 export { pushOperations } from "./push.ts";
+export { sharedLinkOperations } from "./shared-links.ts";
 export { secretOperations } from "./secrets.ts";
 export { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 export { shardOperations } from "./shards.ts";
@@ -110,6 +112,7 @@ export const operations = {
   ...catchUpOperations,
   ...digestOperations,
   ...pushOperations,
+  ...sharedLinkOperations,
   ...secretOperations,
   ...brandingOperations,
   ...configurationOperations,
@@ -136,6 +139,7 @@ export type GatewayOperation =
   | keyof typeof ownOperations
   | keyof typeof digestOperations
   | keyof typeof pushOperations
+  | keyof typeof sharedLinkOperations
   | keyof typeof signInOperations
   | keyof typeof factorOperations
   | keyof typeof identityProviderOperations;

@@ -10,10 +10,12 @@ import { linkSecret, linkTerms, type RoomBehindLink, type RoomLink, type RoomLin
 import type { RoomView } from "../kinds/room.ts";
 import type { Session } from "../kinds/user.ts";
 import { createApiKey, credentials, signUp, type ApiKeyMade, type OwnAccount } from "../wire/client.ts";
+import { wireLimits as limits } from "../limits.ts";
 import { answer } from "../wire/command.ts";
 import { key, object } from "../wire/schema.ts";
 import { changes, fieldsOf, listOf, ofActors, ofOwnAccount, reads } from "./operation.ts";
 
+const person = Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" });
 const tags = ["account"];
 const sessions = listOf(answer<Session>("Session"));
 
@@ -136,11 +138,16 @@ export const ownOperations = {
     tags: ["node"],
   }),
   "rooms.direct": reads({
-    fields: object({ with: Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" }) }),
+    fields: object({
+      with: Type.Optional(person),
+      people: Type.Optional(
+        Type.Array(person, { minItems: 2, maxItems: limits.groupPeopleMax - 1, uniqueItems: true }),
+      ),
+    }),
     answer: answer<RoomView>("RoomView"),
     permission: "room.create",
-    errors: ["NOT_FOUND", ...ofActors],
-    summary: "Finds or creates the direct room with somebody",
+    errors: ["NOT_FOUND", "NAME_TAKEN", ...ofActors],
+    summary: "Finds or creates the direct room with somebody, or of several people",
     tags: ["room"],
   }),
   "groups.set": changes({

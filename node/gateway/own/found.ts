@@ -1,5 +1,15 @@
 /** What everybody finds who is signed in: their agents and direct rooms, the models and the nodes. */
-import { actorId, ok, type AgentView, type Result, type RoomView, type UserView } from "../../../protocols/index.ts";
+import {
+  actorId,
+  failure,
+  ok,
+  refused,
+  type AgentView,
+  type Result,
+  type RoomView,
+  type UserView,
+} from "../../../protocols/index.ts";
+import { groupKey, groupsOfPeopleMax } from "../../../protocols/kinds/room-group.ts";
 import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 import type { OwnHandlers } from "../rest/own.ts";
@@ -13,6 +23,23 @@ const directKey = (left: string, right: string): string =>
     .join(".")}`;
 
 const agentOf = (agent: string) => actorId("agent", agent.startsWith("agent/") ? agent.slice("agent/".length) : agent);
+
+/** The conversation of the asker with several people: the one that is no room yet. */
+async function ofSeveral(
+  ask: ReturnType<typeof askAs>,
+  caller: ReturnType<typeof callerOf>,
+  people: readonly string[],
+): Promise<Result<RoomView>> {
+  const all = [caller.actor, ...people];
+  let made: Result<unknown> = refused(failure("NAME_TAKEN"));
+  for (let nth = 1; nth <= groupsOfPeopleMax && !made.ok && made.error.code === "NAME_TAKEN"; nth += 1)
+    made = await ask(caller, actorId("room", groupKey(all, nth)), {
+      type: "create",
+      visibility: "direct",
+      people: people.filter((one) => one !== caller.actor),
+    });
+  return made as Result<RoomView>;
+}
 
 /** The handlers. */
 export function handleFound(
@@ -44,6 +71,8 @@ export function handleFound(
 
     "rooms.direct": async (fields, _, { request }) => {
       const caller = callerOf(request);
+      if (fields.people !== undefined) return ofSeveral(ask, caller, fields.people);
+      if (fields.with === undefined) return refused(failure("BAD_REQUEST", { field: "with" }));
       const to = actorId("room", directKey(caller.actor, fields.with));
       const made = await ask(caller, to, { type: "create", visibility: "direct", with: fields.with });
       const exists = made.ok || made.error.code === "NAME_TAKEN" || made.error.code === "ALREADY_DONE";

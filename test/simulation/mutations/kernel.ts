@@ -201,8 +201,8 @@ export const ofKernel: readonly Mutation[] = [
   {
     name: "forgets the mentions of an agent that is deleted",
     file: "actors/agent/index.ts",
-    find: '[{ event: { type: "deleted" }, mail }]',
-    replace: '[{ event: { type: "deleted" }, mail: mail.slice(mail.length) }]',
+    find: '[{ event: { type: "deleted" }, mail: all }]',
+    replace: '[{ event: { type: "deleted" }, mail: all.slice(all.length) }]',
     caughtBy: ["mention-settled"],
     from: 24,
     seeds: 200,
@@ -249,8 +249,8 @@ export const ofKernel: readonly Mutation[] = [
   {
     name: "does not show in a room what was called for an answer",
     file: "actors/agent/generation.ts",
-    find: "generation, ...(rounds !== undefined && { rounds }) },\n});",
-    replace: "generation },\n});",
+    find: "    generation,\n    ...(rounds !== undefined && { rounds }),\n",
+    replace: "    generation,\n",
     caughtBy: ["mention-settled"],
     seeds: 100,
     plan: { people: 3, clients: 1, commandsPerClient: 40, rot: false, runtime: { failChance: 0, tokenMs: 100 } },

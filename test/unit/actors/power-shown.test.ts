@@ -103,6 +103,8 @@ const others: Readonly<Record<string, string>> = {
   "user.awaitDigest": "a time",
   "user.takeDigest": "up to where a person was told",
   "user.settleDigest": "what became of a mail",
+  "user.addShared": "a link to what its person may read, by the hash of its secret",
+  "user.removeShared": "a link shows nothing any more",
   "agent.attach": "a picture of the person who asks",
   "agent.attachSound": "a sound of the person who asks",
   "role-manager.claimAdmin": "the hash of the code that the node printed",

@@ -20,6 +20,7 @@ const open = [
   "GET /healthz",
   "GET /openapi.json",
   "GET /readyz",
+  "GET /shared/:user/:secret",
   "POST /api/v1/mail/confirm",
   "POST /api/v1/mail/unsubscribe/:token",
   "POST /api/v1/sign-in",

@@ -439,6 +439,11 @@ export class RoomStore {
     if (lifted.ok) await this.change("invite", { member });
   }
 
+  /** What agents may do here, and what they took. */
+  agents() {
+    return this.#client.call("room.agents", this.room, {});
+  }
+
   /** The people who are kept out, for moderators. */
   bans() {
     return this.#client.call("room.bans", this.room, {});

@@ -127,9 +127,13 @@ export function groupRooms(list: readonly RoomSummary[]): RoomGroups {
   };
 }
 
+/** Whether a room began as a conversation of several people. */
+export const isGroup = (room: string): boolean => room.startsWith("dm.group.");
+
 /** The other person of a direct room, from its name `dm.ada.bob`; user names contain no dot. */
 export function otherPerson(room: string, me: string): string | undefined {
-  const [prefix, a, b] = room.split(".");
-  if (prefix !== "dm" || a === undefined || b === undefined) return undefined;
+  const [prefix, a, b, more] = room.split(".");
+  // With more parts it is of several people.
+  if (prefix !== "dm" || a === undefined || b === undefined || more !== undefined) return undefined;
   return `user/${a}` === me ? b : a;
 }

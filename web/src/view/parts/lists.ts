@@ -15,7 +15,7 @@ import type {
 } from "../../../../protocols/index.ts";
 import { plainNotifications, told } from "../../../../protocols/telling/rooms.ts";
 import { explain, queryKeys, useNow, useSession, type Session } from "../../live/index.ts";
-import { agentLabel, isAgent, nameOf, otherPerson, plainSidebar } from "../../model/index.ts";
+import { agentLabel, isAgent, isGroup, nameOf, otherPerson, plainSidebar } from "../../model/index.ts";
 import { asked, seen } from "../../wire/index.ts";
 
 /** Lists that are loaded as a whole, and the names on them. */
@@ -211,6 +211,10 @@ export function useRoomTitle(): (room: { readonly room: string; readonly title: 
   const nameFor = useNames();
   return (room) => {
     const other = otherPerson(room.room, session.me);
-    return other === undefined ? room.title || room.room : nameFor(`user/${other}`);
+    if (other !== undefined) return nameFor(`user/${other}`);
+    if (!isGroup(room.room)) return room.title || room.room;
+    // Until somebody gives it a name it is called after its people.
+    const others = room.title.split(", ").filter((name) => name !== session.name);
+    return others.map((name) => nameFor(`user/${name}`)).join(", ");
   };
 }

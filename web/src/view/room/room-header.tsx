@@ -17,6 +17,7 @@ import { useSidebar } from "../parts/lists.ts";
 import { LeaveRoom, useLeave } from "./leave-room.tsx";
 
 // Loaded when a moderator first asks for them.
+const RoomAgents = lazy(() => import("./room-agents.tsx"));
 const RoomRules = lazy(() => import("./room-rules.tsx"));
 const RoomNotifications = lazy(() => import("./room-notifications.tsx"));
 const JoinLinks = lazy(() => import("./join-links.tsx"));
@@ -36,7 +37,7 @@ export function RoomHeader(props: {
   readonly onPanel: (panel?: Panel) => void;
 }) {
   const { view, title, other } = props;
-  const [open, setOpen] = useState<"title" | "rules" | "bans" | "links" | "leave" | "notifications">();
+  const [open, setOpen] = useState<"title" | "rules" | "agents" | "bans" | "links" | "leave" | "notifications">();
   const isArchived = view.archived === true;
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
@@ -60,7 +61,11 @@ export function RoomHeader(props: {
     <header className="header">
       <MenuButton />
       {other === undefined ? (
-        <Openness isPrivate={view.visibility === "private"} />
+        view.visibility === "direct" ? (
+          <Icon name="people" />
+        ) : (
+          <Openness isPrivate={view.visibility === "private"} />
+        )
       ) : (
         <Face principal={`user/${other}`} label={title} size={32} />
       )}
@@ -102,16 +107,7 @@ export function RoomHeader(props: {
         <OwnItems room={view.room} onPanel={props.onPanel} onNotifications={() => setOpen("notifications")} />
         {other === undefined && (
           <>
-            {props.canChange && !isArchived && (
-              <>
-                <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => setOpen("title")}>
-                  Title and topic
-                </Menu.Item>
-                <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("rules")}>
-                  Who posts here
-                </Menu.Item>
-              </>
-            )}
+            {props.canChange && !isArchived && <ModeratorItems store={props.store} onOpen={setOpen} />}
             <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => props.onPanel("members")}>
               Members and invitations
             </Menu.Item>
@@ -120,6 +116,7 @@ export function RoomHeader(props: {
                 Bans
               </Menu.Item>
             )}
+            {view.visibility === "direct" && <GroupItem store={props.store} />}
             <OwnerItems view={view} title={title} store={props.store} onLinks={() => setOpen("links")} />
             <Menu.Item
               className="grave"
@@ -197,6 +194,67 @@ function OwnerItems({
   );
 }
 
+/** A conversation of several people becomes a room. */
+function GroupItem({ store }: { readonly store: RoomStore }) {
+  const { ask } = useDialogs();
+  const make = async () => {
+    if (!(await ask(makingRoom))) return;
+    const result = await store.change("setVisibility", { visibility: "private" });
+    if (result.ok) notices.show("It is a private room now, and you own it.");
+  };
+  return (
+    <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => void make()}>
+      Make a room of it …
+    </Menu.Item>
+  );
+}
+
+const makingRoom = {
+  title: "Make a room of this conversation?",
+  body: (
+    <p>
+      It becomes a private room that you own: you can give it a name and invite more people. What was said stays, and
+      people whom you invite can read it.
+    </p>
+  ),
+  action: "Make a room",
+} as const;
+
+/** What moderators do with a room that is not archived. */
+function ModeratorItems({
+  store,
+  onOpen,
+}: {
+  readonly store: RoomStore;
+  readonly onOpen: (what: "title" | "rules" | "agents") => void;
+}) {
+  return (
+    <>
+      <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => onOpen("title")}>
+        Title and topic
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => onOpen("rules")}>
+        Who posts here
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => onOpen("agents")}>
+        Agents …
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name="stop" size={16} />} onClick={() => void stopAll(store)}>
+        Stop all agents
+      </Menu.Item>
+    </>
+  );
+}
+
+/** Stops what agents write in the room, and says what came of it. */
+async function stopAll(store: RoomStore): Promise<void> {
+  const result = await store.change("stopAgents", {});
+  if (!result.ok) return;
+  const { stopped } = result.value;
+  const says = stopped === 1 ? "One answer is stopped." : `${stopped} answers are stopped.`;
+  notices.show(stopped === 0 ? "No agent was writing here." : says);
+}
+
 /** Those that are loaded when somebody first opens them. */
 function LateDialogs(props: {
   readonly open: string | undefined;
@@ -207,6 +265,7 @@ function LateDialogs(props: {
   const { open, view, store, onClose } = props;
   return (
     <Suspense>
+      {open === "agents" && <RoomAgents view={view} store={store} opened onClose={onClose} />}
       {open === "rules" && <RoomRules view={view} store={store} opened onClose={onClose} />}
       {open === "notifications" && <RoomNotifications room={view.room} opened onClose={onClose} />}
       {open === "links" && <JoinLinks room={view.room} opened onClose={onClose} />}

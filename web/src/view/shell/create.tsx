@@ -84,22 +84,38 @@ function FindRoom({ opened, onClose }: DialogProps) {
 function FindPerson({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();
-  const write = async (row: CatalogRow) => {
-    const result = await call("rooms.direct", { with: `user/${row.key}` });
+  /** Undefined: one person is written to. */
+  const [several, setSeveral] = useState<readonly CatalogRow[]>();
+  const open = async (to: Parameters<typeof call<"rooms.direct">>[1]) => {
+    const result = await call("rooms.direct", to);
     if (!result.ok) return notices.fail(result.error);
+    setSeveral(undefined);
     onClose();
     await navigate({ to: "/room/$room", params: { room: result.value.room } });
+  };
+  const pick = (row: CatalogRow): void => {
+    if (several === undefined) return void open({ with: `user/${row.key}` });
+    const others = several.filter(({ key }) => key !== row.key);
+    setSeveral(others.length < several.length || others.length >= othersMax ? others : [...others, row]);
   };
   return (
     <CatalogDialog
       opened={opened}
       onClose={onClose}
-      title="Write to a person"
+      title={several === undefined ? "Write to a person" : "Write to several people"}
       kind="people"
       placeholder="Search people"
       nothing="Nobody by this name has an account here."
       none="Nobody else has an account here yet."
       without={session.name}
+      head={
+        several === undefined && (
+          <Button variant="default" onClick={() => setSeveral([])}>
+            Several people
+          </Button>
+        )
+      }
+      below={several && <Chosen people={several} onRemove={pick} onWrite={(people) => void open({ people })} />}
       row={(row) => (
         <>
           <Avatar principal={`user/${row.key}`} label={row.title} size={30} />
@@ -108,8 +124,37 @@ function FindPerson({ opened, onClose }: DialogProps) {
           </span>
         </>
       )}
-      onPick={(row) => void write(row)}
+      onPick={pick}
     />
+  );
+}
+
+/** Others in a conversation of several people. */
+const othersMax = wireLimits.groupPeopleMax - 1;
+
+/** The people of a conversation that is to begin. */
+function Chosen(props: {
+  readonly people: readonly CatalogRow[];
+  readonly onRemove: (row: CatalogRow) => void;
+  readonly onWrite: (people: string[]) => void;
+}) {
+  const { people } = props;
+  return (
+    <div className="stack">
+      <ul className="attachments" aria-label="People of this conversation">
+        {people.map((row) => (
+          <li key={row.key}>
+            <span className="grow">{row.title}</span>
+            <Button size="compact-sm" variant="default" onClick={() => props.onRemove(row)}>
+              Remove {row.title}
+            </Button>
+          </li>
+        ))}
+      </ul>
+      <Button disabled={people.length < 2} onClick={() => props.onWrite(people.map(({ key }) => `user/${key}`))}>
+        {people.length < 2 ? "Choose two people or more" : `Write to ${people.length} people`}
+      </Button>
+    </div>
   );
 }
 
@@ -122,6 +167,8 @@ interface Catalog {
   readonly none: string;
   readonly without?: string;
   readonly head?: ReactNode;
+  /** Shown under the list. */
+  readonly below?: ReactNode;
   readonly row: (row: CatalogRow) => ReactNode;
   readonly onPick: (row: CatalogRow) => void;
 }
@@ -162,6 +209,7 @@ function CatalogRows(props: Catalog) {
           )
         }
       />
+      {props.below}
       {found.data?.more === true && <p className="dim">Not all are shown: type to narrow the list.</p>}
     </>
   );

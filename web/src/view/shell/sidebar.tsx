@@ -179,7 +179,7 @@ function RoomPlace({ room: listed }: { readonly room: RoomSummary }) {
       data-room={room.room}
     >
       {other === undefined ? (
-        <Icon name={room.visibility === "private" ? "lock" : "hash"} size={17} />
+        <Icon name={direct ? "people" : room.visibility === "private" ? "lock" : "hash"} size={17} />
       ) : (
         <Face principal={`user/${other}`} label={title} size={22} />
       )}

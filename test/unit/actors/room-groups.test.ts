@@ -1,0 +1,86 @@
+import { expect } from "chai";
+import { array, assert as assertProperty, constantFrom, property, uniqueArray } from "fast-check";
+import { groupKey, nthOfGroup } from "../../../protocols/kinds/room-group.ts";
+import { wireLimits, type RoomView } from "../../../protocols/index.ts";
+import { fixtureWith, type Fixture } from "./fixture.ts";
+
+const people = ["user/ada", "user/bob", "user/cleo"];
+const to = (nth = 1, of = people) => `room/${groupKey(of, nth)}` as const;
+const begin = (fixture: Fixture, by: string, of = people, room: `room/${string}` = to(1, of)) =>
+  fixture.do(`user/${by}`, room, {
+    type: "create",
+    visibility: "direct",
+    people: of.filter((one) => one !== `user/${by}`),
+  });
+const view = (fixture: Fixture, room = to()): RoomView => fixture.ok("user/bob", room, { type: "describe" });
+
+const letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+
+describe("a direct conversation of several people", () => {
+  it("is found again by the same people, whoever begins it, and by no others", () => {
+    const fixture = fixtureWith("ada", "bob", "cleo", "dan");
+    expect(begin(fixture, "ada").ok).to.equal(true);
+    fixture.ok("user/cleo", to(), { type: "post", text: "hello" });
+    expect(begin(fixture, "bob").ok).to.equal(true);
+    expect(view(fixture)).to.deep.include({ visibility: "direct", people, messageSeq: 1, title: "ada, bob, cleo" });
+    const wrong = { type: "create", visibility: "direct", people: ["user/ada", "user/bob"] };
+    expect(fixture.code("user/dan", to(), wrong)).to.equal("BAD_REQUEST");
+    expect(fixture.code("user/dan", to(), { type: "join" })).to.equal("NOT_FOUND");
+    expect(fixture.code("user/dan", to(), { type: "history" })).not.to.equal("accepted");
+    expect(fixture.code("user/ada", to(), { type: "invite", member: "user/dan" })).to.equal("FORBIDDEN");
+    expect(fixture.ok<{ rows: unknown[] }>("user/dan", "catalog/rooms", { type: "find", text: "" }).rows).to.deep.equal(
+      [],
+    );
+  });
+
+  it("is of three to twenty people who are there", () => {
+    const fixture = fixtureWith("ada", "bob");
+    expect(begin(fixture, "ada", ["user/ada", "user/bob", "user/nobody"])).to.deep.include({ ok: false });
+    const two = ["user/ada", "user/bob"];
+    const asked = { type: "create", visibility: "direct", people: ["user/bob"] };
+    expect(fixture.code("user/ada", to(1, two), asked)).to.equal("BAD_REQUEST");
+    const many = Array.from({ length: wireLimits.groupPeopleMax + 1 }, (_, of) => `user/p${of}`).concat("user/ada");
+    expect(fixture.code("user/ada", to(1, many), { ...asked, people: many.slice(0, -1) })).to.equal("BAD_REQUEST");
+  });
+
+  it("is left, and those who left come back when it is begun again", () => {
+    const fixture = fixtureWith("ada", "bob", "cleo");
+    begin(fixture, "ada");
+    fixture.ok("user/cleo", to(), { type: "leave" });
+    expect(Object.keys(view(fixture).members)).to.have.members(["user/ada", "user/bob"]);
+    expect(fixture.code("user/cleo", to(), { type: "history" })).not.to.equal("accepted");
+    expect(begin(fixture, "bob").ok).to.equal(true);
+    expect(Object.keys(view(fixture).members)).to.have.members(people);
+  });
+
+  it("becomes a private room of the person who says so; the same people begin another one", () => {
+    const fixture = fixtureWith("ada", "bob", "cleo", "dan");
+    begin(fixture, "ada");
+    fixture.ok("user/ada", to(), { type: "post", text: "before" });
+    expect(fixture.code("user/bob", to(), { type: "setVisibility", visibility: "public" })).to.equal("FORBIDDEN");
+    fixture.ok("user/bob", to(), { type: "setVisibility", visibility: "private" });
+    expect(view(fixture)).to.deep.include({ visibility: "private", messageSeq: 1 });
+    expect(view(fixture).members["user/bob"]?.role).to.equal("owner");
+    expect(fixture.code("user/ada", to(), { type: "setTitle", title: "Plans" })).to.equal("FORBIDDEN");
+    fixture.ok("user/bob", to(), { type: "setTitle", title: "Plans" });
+    fixture.ok("user/bob", to(), { type: "invite", member: "user/dan" });
+    const again = begin(fixture, "ada");
+    expect(again.ok ? "" : again.error.code).to.equal("NAME_TAKEN");
+    expect(begin(fixture, "ada", people, to(2)).ok).to.equal(true);
+    expect(view(fixture, to(2))).to.deep.include({ visibility: "direct", messageSeq: 0 });
+  });
+
+  it("has one key for its people, in any order, and another for any other set", () => {
+    const some = uniqueArray(constantFrom(...letters), { minLength: 3, maxLength: 8 });
+    assertProperty(
+      property(some, array(constantFrom(...letters)), (set, other) => {
+        const key = groupKey(set);
+        expect(groupKey([...set].reverse().concat(set.slice(0, 1)))).to.equal(key);
+        const isSame = [...new Set(other)].toSorted().join() === set.toSorted().join();
+        expect(groupKey(other) === key).to.equal(isSame);
+        expect(nthOfGroup(groupKey(set, 4))).to.equal(4);
+        expect(key.length).to.be.at.most(96);
+      }),
+    );
+  });
+});
