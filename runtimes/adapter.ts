@@ -23,6 +23,9 @@ export interface Running {
   cancel(): void;
 }
 
+/** An interface to graphics cards. */
+export type GpuKind = "cuda" | "vulkan" | "metal";
+
 /** A model as configured. */
 export interface ModelSpec {
   /** What clients call it. */
@@ -39,8 +42,9 @@ export interface ModelSpec {
   readonly contextTokens?: number;
   /** Generations that run at once, batched. Default 4. */
   readonly sequences?: number;
-  /** `false` (default) runs on the processor; `auto` probes for a graphics card in the host. */
-  readonly gpu?: false | "auto";
+  /** `false` (default) runs on the processor; `auto` on the first interface to graphics cards that can run it, else on
+   *  the processor. */
+  readonly gpu?: false | "auto" | GpuKind;
   /** Where the model is, of an adapter of models on other servers. */
   readonly endpoint?: Endpoint;
   /** What the model can do, where its owner says so. */

@@ -2,13 +2,14 @@
  *  along. */
 import { readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
+import type { GpuKind } from "./adapter.ts";
 import { forkOurs } from "./children.ts";
 import { hostVariables } from "./host/variables.ts";
 import { runtimeLimits } from "./limits.ts";
 
-/** What one interface to graphics cards (`cuda`, `vulkan`, `metal`) offers. */
+/** What one interface to graphics cards offers. */
 export interface GpuInterface {
-  readonly kind: string;
+  readonly kind: GpuKind;
   /** Each card by its name. */
   readonly cards: readonly string[];
   /** Of all cards together. */

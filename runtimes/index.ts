@@ -40,6 +40,8 @@ export type { Resident } from "./resident.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
 export { keptStrikes, type Strikes } from "./host/strikes.ts";
 export { describeGpus, hasGraphics, probeGpus, type GpuInterface, type Gpus } from "./gpu.ts";
+export type { GpuKind } from "./adapter.ts";
+export { tryCards } from "./card-trial.ts";
 export { runtimeLimits } from "./limits.ts";
 export { createFinder, type Finder } from "./finding/index.ts";
 export { listModels, watchCatalogue, type Catalogue } from "./remote/catalogue.ts";

@@ -272,5 +272,5 @@ export const runtimeLimits = {
    *  A cancelled generation ends within one token. */
   cancelGraceMs: 30_000,
   /** Characters of the host's last output kept for the log. */
-  lastWordsCharsMax: 2_000,
+  lastWordsCharsMax: 8_000,
 } as const;

@@ -15,6 +15,8 @@ import {
   probeGpus,
   readMachine,
   startInferenceHost,
+  tryCards,
+  type GpuKind,
   type Gpus,
   type Machine,
   type ModelSpec,
@@ -47,7 +49,8 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
     if (!flags.json) output.print(describeCheck(check, output.color));
   };
   for (const check of machineChecks(readMachine(), runtimeFacts())) show(check);
-  show(gpuCheck(config, await probeGpus()));
+  const gpus = await probeGpus();
+  show(gpuCheck(config, gpus, await tryCards(gpus, createClock())));
   const control = await findRunning(config.data);
   const running = control?.url;
   for (const check of await dataChecks(config, running)) show(check);
@@ -123,11 +126,20 @@ export function machineChecks(machine: Machine, facts: RuntimeFacts): readonly C
   ];
 }
 
-/** Judges the graphics cards that were found: they are no condition, and used only when that is configured. */
-export function gpuCheck({ gpu }: Pick<Config, "gpu">, gpus: Gpus): Check {
+/** Judges the graphics cards that were found: they are no condition, and used only when that is configured. `faults`:
+ *  why models cannot run on those on which they cannot. */
+export function gpuCheck(
+  { gpu }: Pick<Config, "gpu">,
+  gpus: Gpus,
+  faults: ReadonlyMap<GpuKind, string> = new Map(),
+): Check {
   const name = "Graphics card";
   const says = describeGpus(gpus);
   if (gpus.interfaces.length === 0) return { name, state: "skipped", says };
+  if (gpus.interfaces.every(({ kind }) => faults.has(kind))) {
+    const reasons = [...faults].map(([kind, reason]) => `${kind}: ${reason}`).join("; ");
+    return { name, state: "warning", says: `${says}, but no model runs there`, hint: reasons };
+  }
   return gpu === "auto"
     ? { name, state: "good", says }
     : { name, state: "warning", says, hint: "Models use it with --gpu auto." };

@@ -13,6 +13,7 @@ import {
   type Capability,
   type EngineName,
   type EngineRequest,
+  type Failure,
   type ModelInfo,
   type Result,
   type Said,
@@ -21,7 +22,7 @@ import type { Doing, LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import type { LocalModels, Running } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
-import { describeGpus, probeGpus } from "../gpu.ts";
+import { describeGpus, probeGpus, type Gpus } from "../gpu.ts";
 import { readMachine, threadShares, type Machine } from "../machine.ts";
 import { toldPace } from "../pace.ts";
 import { shareNode, type NodeLoad, type Shares } from "../sharing.ts";
@@ -30,6 +31,7 @@ import { Residency, type Carrier } from "../residency.ts";
 import { causeOf, type Resident } from "../resident.ts";
 import { keepLoadFindings, loadFindingsOf } from "./load-findings.ts";
 import { blameOf, Doings } from "./blame.ts";
+import { Devices, onDevice, type Device } from "./devices.ts";
 import { hostKinds, type FromHost, type HostKind, type Question } from "./messages.ts";
 import { HostProcess } from "./process.ts";
 import { subjectOf, type Subject } from "./subject.ts";
@@ -55,6 +57,8 @@ export interface InferenceHostOptions {
   readonly trials?: KeptTrials;
   /** What there is to share, and within which bounds. Default: what `readMachine` finds. */
   readonly machine?: Machine;
+  /** Which graphics cards there are; asked once, when a model may use one. Default: what `probeGpus` finds. */
+  readonly cards?: () => Promise<Gpus>;
 }
 
 /** The models of a node, in processes of their own. */
@@ -116,8 +120,9 @@ class Host implements InferenceHost {
   #restarts = 0;
   #shares: Shares;
   #stopLook: () => void = () => undefined;
-  /** Graphics cards were looked for, which is logged once. */
-  #looked = false;
+  /** On what models compute that may use a graphics card. */
+  readonly #devices = new Devices(() => (this.#cards ??= this.#look()));
+  #cards: Promise<Gpus> | undefined;
   #stopped: Promise<void> | undefined;
   readonly #watchers = new Set<() => void>();
 
@@ -157,12 +162,14 @@ class Host implements InferenceHost {
   /** Starts what a model needs: its host, and a look for the cards that it may use. */
   #host(spec: ModelSpec): void {
     this.#hosts[hostOf(spec)].begin();
-    if (spec.gpu !== "auto" || this.#looked) return;
-    this.#looked = true;
-    void probeGpus().then((gpus) => {
-      const facts = { ...gpus, says: describeGpus(gpus) };
-      if (this.#stopped === undefined) this.#options.log.info("inference.gpus", facts);
-    });
+    if (spec.gpu === "auto") this.#cards ??= this.#look();
+  }
+
+  /** Looks for graphics cards, and logs what was found. */
+  async #look(): Promise<Gpus> {
+    const gpus = await (this.#options.cards ?? probeGpus)();
+    if (this.#stopped === undefined) this.#options.log.info("inference.gpus", { ...gpus, says: describeGpus(gpus) });
+    return gpus;
   }
 
   get pids(): InferenceHost["pids"] {
@@ -200,9 +207,12 @@ class Host implements InferenceHost {
       const ended = this.#suspects.of(spec.name);
       const strikes = ended && resident.state !== "failed" && { strikes: strikesSaid(ended) };
       if (facts === undefined || hostOf(spec) !== "native") return { ...resident, ...strikes };
+      const noCard = this.#devices.why(spec.name);
+      const because = noCard === undefined ? resident.because : `${resident.because}; ${noCard}`;
       const now = Math.min(this.#threads.get(spec.name) ?? facts.threads, this.#shares.threads.now);
       return {
         ...resident,
+        because,
         ...strikes,
         threads: { now, most: facts.threads, because: this.#whyThreads(spec, facts.threads, writing) },
       };
@@ -253,6 +263,7 @@ class Host implements InferenceHost {
       this.#strikeKeys.delete(name);
       this.#strikes.delete(name);
       this.#paces.delete(name);
+      this.#devices.forget(name);
     }
     return removed;
   }
@@ -262,7 +273,8 @@ class Host implements InferenceHost {
     // What serves keeps the strike that it has: only what was taken out begins anew.
     if (known?.state === "failed") {
       this.#strikes.delete(name);
-      this.#forgetTrial(known.spec);
+      this.#forgetTrial(this.#devices.asLoaded(known.spec));
+      this.#devices.forget(name);
     }
     return this.#residency.load(name);
   }
@@ -310,13 +322,9 @@ class Host implements InferenceHost {
         this.#options.log.debug("model.loading", { model: spec.name });
         this.#threads.set(spec.name, plan.threads);
         this.#plans.set(spec.name, plan);
-        const load = (): void => {
-          if (hostOf(spec) === "native") this.#loading.add(spec.name);
-          const variables = keyVariables(spec, process.env);
-          at(spec).send({ type: "load", spec, plan, variables, known: loadFindingsOf(spec) });
-        };
-        if (hostOf(spec) === "native") this.#firstTried(spec, plan, load);
-        else load();
+        if (hostOf(spec) === "native") return this.#firstTried(spec, plan);
+        const variables = keyVariables(spec, process.env);
+        at(spec).send({ type: "load", spec, plan, variables, known: loadFindingsOf(spec) });
       },
       unload: (model) => of(model).send({ type: "unload", model }),
       abandon: (model, reason) => {
@@ -355,6 +363,7 @@ class Host implements InferenceHost {
         return keepLoadFindings(message);
       case "loadFailed":
         this.#loading.delete(message.model);
+        if (this.#otherDevice(message.model, message.error)) return undefined;
         return this.#residency.failed(message.model, message.error, message.sizeBytes);
       case "unloaded":
         return this.#residency.unloaded(message.model);
@@ -385,43 +394,81 @@ class Host implements InferenceHost {
     }
   }
 
-  /** Tries a model in a process of its own, unless it was; then it is loaded where the others are. */
-  #firstTried(spec: ModelSpec, plan: LoadPlan, load: () => void): void {
+  /** Tries a model in a process of its own, unless it was, on one device after the other; then it is loaded where the
+   *  others are, on the first that could run it. */
+  #firstTried(spec: ModelSpec, plan: LoadPlan): void {
     const { name } = spec;
     this.#trials.get(name)?.();
-    let isOver = false;
-    let stopTrial = (): void => undefined;
-    const end = (): void => {
+    const trial = new AbortController();
+    const stop = (): void => {
+      trial.abort();
       if (this.#trials.get(name) === stop) this.#trials.delete(name);
     };
-    const stop = (): void => {
-      isOver = true;
-      end();
-      stopTrial();
-    };
     this.#trials.set(name, stop);
-    const decide = (verdict: TrialVerdict): void => {
-      end();
-      if (verdict.type === "passed") {
-        this.#count(name, subject && this.#tried.strikeKey(subject));
-        return load();
+    void this.#devices.of(spec).then(async (devices) => {
+      for (const [index, device] of devices.entries()) {
+        const one = onDevice(spec, device);
+        const verdict = await this.#verdict(one, plan, trial.signal);
+        if (trial.signal.aborted) return;
+        this.#devices.choose(name, device);
+        if (verdict.type === "passed" || index === devices.length - 1) {
+          stop();
+          return verdict.type === "passed" ? this.#load(one, plan) : this.#failedTrial(name, plan, verdict);
+        }
+        this.#leaveCard(name, device, verdict);
       }
-      this.#options.log.warn("model.trial_failed", { model: name, reason: causeOf(verdict.error) });
-      this.#residency.failed(name, verdict.error, plan.sizeBytes);
-    };
-    let subject: Subject | undefined;
+    });
+  }
+
+  /** Whether a model that a card could not load goes on with another device. */
+  #otherDevice(name: string, error: Failure): boolean {
+    const spec = this.#residency.residents().find((one) => one.spec.name === name)?.spec;
+    const [device, plan] = [spec && this.#devices.asLoaded(spec).gpu, this.#plans.get(name)];
+    if (spec?.gpu !== "auto" || plan === undefined || device === undefined || device === false || device === "auto")
+      return false;
+    this.#leaveCard(name, device, { type: "failed", error, ended: false });
+    this.#firstTried(spec, plan);
+    return true;
+  }
+
+  #failedTrial(name: string, plan: LoadPlan, { error }: Extract<TrialVerdict, { readonly type: "failed" }>): void {
+    this.#options.log.warn("model.trial_failed", { model: name, reason: causeOf(error) });
+    this.#residency.failed(name, error, plan.sizeBytes);
+  }
+
+  #leaveCard(name: string, device: Device, verdict: Extract<TrialVerdict, { readonly type: "failed" }>): void {
+    const reason = this.#devices.failed(name, device, verdict);
+    this.#options.log.warn("model.card_failed", { model: name, device, reason });
+  }
+
+  /** Loads a model that was tried on its device. */
+  #load(spec: ModelSpec, plan: LoadPlan): void {
+    this.#loading.add(spec.name);
+    const message = { type: "load", spec, plan, variables: keyVariables(spec, process.env) } as const;
+    this.#hosts.native.send({ ...message, known: loadFindingsOf(spec) });
+  }
+
+  /** What comes of a model's trial on one device, or came of it before. Never settles where the trial is ended. */
+  #verdict(spec: ModelSpec, plan: LoadPlan, signal: AbortSignal): Promise<TrialVerdict> {
+    let subject: Subject;
     try {
       subject = subjectOf(spec);
     } catch {
       // What cannot be read is refused by the load.
-      return decide({ type: "passed" });
+      this.#count(spec.name, undefined);
+      return Promise.resolve({ type: "passed" });
     }
-    const about = subject;
-    void this.#tried.known(about).then((found) => {
-      if (isOver) return;
-      if (found !== undefined) return decide(verdictOf(name, found));
-      stopTrial = this.#try(spec, plan, about, decide);
+    const { promise, resolve } = Promise.withResolvers<TrialVerdict>();
+    const decide = (verdict: TrialVerdict): void => {
+      if (verdict.type === "passed") this.#count(spec.name, this.#tried.strikeKey(subject));
+      resolve(verdict);
+    };
+    void this.#tried.known(subject).then((found) => {
+      if (signal.aborted) return;
+      if (found !== undefined) return decide(verdictOf(spec.name, found));
+      signal.addEventListener("abort", this.#try(spec, plan, subject, decide), { once: true });
     });
+    return promise;
   }
 
   /** A model is loaded, and its strikes are counted by this; undefined: by its name, while this process runs. */
@@ -469,12 +516,13 @@ class Host implements InferenceHost {
   /** Asks a model again what it was asked, alone. */
   #retry(model: string, ask: readonly Question[], tell: (ended: boolean) => void): () => void {
     const { clock, log } = this.#options;
-    const spec = this.#residency.residents().find((one) => one.spec.name === model)?.spec;
+    const known = this.#residency.residents().find((one) => one.spec.name === model)?.spec;
     const plan = this.#plans.get(model);
-    if (spec === undefined || plan === undefined) {
+    if (known === undefined || plan === undefined) {
       tell(false);
       return () => undefined;
     }
+    const spec = this.#devices.asLoaded(known);
     log.info("model.suspected", { model, calls: ask.length });
     return tryModel({ spec, plan, clock, ask }, (verdict) => {
       const ended = verdict.type === "failed" && verdict.ended;

@@ -2,6 +2,7 @@
  *  wherever they lie. */
 import { createHash } from "node:crypto";
 import { createReadStream, readFileSync, statSync } from "node:fs";
+import { release } from "node:os";
 import type { ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { runtimeLimits } from "../limits.ts";
@@ -36,12 +37,28 @@ export function subjectOf(spec: ModelSpec): Subject {
     ...settings
   } = spec;
   const loader = hashOf([version, native?.version(), process.arch]);
-  const how = hashOf([loader, settings, draft !== undefined, lora.map(({ scale }) => scale)]);
+  const onCard = (spec.gpu ?? false) !== false && { drivers: drivers() };
+  const how = hashOf([
+    loader,
+    settings,
+    draft !== undefined,
+    lora.map(({ scale }) => scale),
+    ...(onCard ? [onCard] : []),
+  ]);
   const known = files.map((path) => {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
     return [dev, ino, size, mtimeNs, ctimeNs].map(String);
   });
   return { loader, how, disk: hashOf(known), files };
+}
+
+/** What tells the drivers of graphics cards from those before an update: the system's version, and NVIDIA's. */
+function drivers(): readonly string[] {
+  try {
+    return [release(), readFileSync("/proc/driver/nvidia/version", "utf8")];
+  } catch {
+    return [release()];
+  }
 }
 
 /** What is in the files, in their order. They are read through. */

@@ -25,3 +25,22 @@ export function isSilent(missedBeats: number, up: boolean): boolean {
  *  address that is none. */
 export const isOwnFault = (how: string): boolean =>
   /^(?:SIG(?:ABRT|SEGV|BUS|ILL|FPE|TRAP|SYS)|exit code [1-9]\d*)$/.test(how);
+
+/** Frames of a stack that native code prints when it ends, and the end of one that was cut off: they say where, and
+ *  nothing to people. */
+const isFrame = (line: string): boolean => /(?:0x)?[0-9a-f]+\]$/u.test(line);
+const isReason = (line: string): boolean => /error|assert|fail|exception|terminate/iu.test(line);
+const reasonLines = 2;
+const reasonCharsMax = 300;
+
+/** Why a process ended, by the end of what it printed: the last lines that name a fault, else the last ones, without
+ *  stacks and places of source files. Empty: it said nothing. */
+export function reasonIn(printed: string): string {
+  const lines = printed
+    .split("\n")
+    .map((line) => line.trim().replace(/^\/\S*\/(?=[^/\s]+:\d+: )/u, ""))
+    .filter((line) => line !== "" && !isFrame(line));
+  const reasons = lines.filter(isReason);
+  const last = (reasons.length > 0 ? reasons : lines).slice(-reasonLines);
+  return [...new Set(last)].join("; ").slice(0, reasonCharsMax);
+}

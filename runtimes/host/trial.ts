@@ -12,7 +12,7 @@ import { runtimeLimits } from "../limits.ts";
 import { keepLoadFindings, loadFindingsOf } from "./load-findings.ts";
 import type { FromHost, LoadedFacts, Question, ToHost } from "./messages.ts";
 import type { Subject } from "./subject.ts";
-import { isOwnFault } from "./supervision.ts";
+import { isOwnFault, reasonIn } from "./supervision.ts";
 import { whyOut } from "./suspects.ts";
 import type { Found } from "./tried.ts";
 import { hostVariables } from "./variables.ts";
@@ -76,7 +76,7 @@ export function tryModel(options: TrialOptions, tell: (verdict: TrialVerdict) =>
   child.on("error", (error) => end(steps.failed(`failed (${error.message})`, false)));
   child.on("close", (code, signal) => {
     const how = signal ?? `exit code ${code}`;
-    const words = lastWords.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
+    const words = reasonIn(lastWords);
     end(steps.failed(`ended with ${how}`, isOwnFault(how), words === "" ? "" : ` (${words})`));
   });
   return () => end();

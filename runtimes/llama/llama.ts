@@ -1,12 +1,17 @@
 /** Loads a model of llama.cpp, on node-llama-cpp's low-level evaluation, and says what it can do. Runs in the one
  *  thread of a model's pool. */
+import { writeSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import {
+  GgufInsights,
+  InsufficientMemoryError,
   LlamaLogLevel,
   NoBinaryFoundError,
+  readGgufFileInfo,
   type Llama,
   type LlamaContextOptions,
   type LlamaModel,
+  type LlamaModelOptions,
 } from "node-llama-cpp";
 import * as library from "node-llama-cpp";
 import { failure, ok, refused } from "../../protocols/errors.ts";
@@ -20,7 +25,7 @@ import { Gate } from "./gate.ts";
 import { Guesser } from "./guesser.ts";
 import { openLibrary } from "./library.ts";
 import { loadReason } from "./load-reason.ts";
-import { keptOfCard } from "./plan.ts";
+import { mostThatFit } from "./plan.ts";
 import { createPromptRenderer } from "./prompt.ts";
 import { embed, rerank } from "./vectors.ts";
 import { Writer } from "./writer.ts";
@@ -28,6 +33,9 @@ import { Writer } from "./writer.ts";
 /** Its type is a constant enum, which type stripping cannot follow; what is there when it runs is this. */
 const architectures = (library as unknown as { GgufArchitectureType: Readonly<Record<string, string>> })
   .GgufArchitectureType;
+
+/** How many layers a card gets. */
+type LayersWanted = NonNullable<LlamaModelOptions["gpuLayers"]> | Promise<number>;
 
 const logStepMs = 20;
 
@@ -53,24 +61,20 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       skipDownload: true,
       progressLogs: false,
       maxThreads: plan.threads,
-      ...(spec.gpuMemoryBytes !== undefined && { vramPadding: keptOfCard(spec.gpuMemoryBytes) }),
       logLevel: LlamaLogLevel.warn,
-      logger: (level: LlamaLogLevel, message: string) =>
-        keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
+      logger: (level: LlamaLogLevel, message: string) => {
+        keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim());
+        // Drivers end the process after such a line, and what it was is gone with the thread.
+        if (gpu !== false && level !== LlamaLogLevel.warn) writeSync(2, message.trimEnd() + "\n");
+      },
     } as const;
     const opened = await openLibrary(options, known).catch((error: unknown) => {
       throw error instanceof NoBinaryFoundError ? new Error(noBuild, { cause: error }) : error;
     });
     ({ llama } = opened);
+    if (llama.gpu !== false && spec.gpuMemoryBytes !== undefined) await llama.setVramCap(spec.gpuMemoryBytes);
     const cardUsedBytes = llama.gpu === false ? 0 : (await llama.getVramState()).used;
-    const model = await llama.loadModel({ modelPath: spec.path, gpuLayers: layersOf(spec, plan) });
-    const draft =
-      spec.draft === undefined
-        ? undefined
-        : await llama.loadModel({ modelPath: spec.draft, gpuLayers: gpu === false ? 0 : "auto" });
-    if (draft !== undefined && !isSameVocabulary(model, draft))
-      throw new Error("the model that guesses ahead has another vocabulary");
-    const served = await serving({ spec, plan, model, draft, temperature }, (text) => keep(warnings, text));
+    const { model, draft, served } = await fitting({ llama, spec, plan, temperature }, (text) => keep(warnings, text));
     // A card without room for a single layer is found, and not used.
     const device = llama.gpu === false || model.gpuLayers === 0 ? "cpu" : llama.gpu;
     const onCard =
@@ -102,6 +106,76 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
     if (errors.length === 0 && !known.has(architecture)) errors.push(`unknown model architecture: '${architecture}'`);
     return { type: "failed", reason: loadReason(thrown instanceof Error ? thrown.message : String(thrown), errors) };
   }
+}
+
+/** What is loaded, into which library. */
+interface Loading {
+  readonly llama: Llama;
+  readonly spec: ModelSpec;
+  readonly plan: LoadPlan;
+  readonly temperature: number;
+}
+
+/** What is in memory then. */
+interface Fitted {
+  readonly model: LlamaModel;
+  readonly draft: LlamaModel | undefined;
+  readonly served: Serving;
+}
+
+/** Loads the weights and makes their context, with as many layers on the card as there is room for. */
+async function fitting(loading: Loading, onWarning: (text: string) => void): Promise<Fitted> {
+  const choices = layerChoices(loading);
+  for (const [index, choice] of choices.entries())
+    try {
+      const fitted = await loadWith(loading, await choice(), onWarning);
+      if (index > 0) onWarning(`the card has no room for all of it: ${fitted.model.gpuLayers} layers are there`);
+      return fitted;
+    } catch (thrown) {
+      if (!(thrown instanceof InsufficientMemoryError) || index === choices.length - 1) throw thrown;
+    }
+  throw new Error("there is no choice of layers");
+}
+
+async function loadWith(
+  { llama, spec, plan, temperature }: Loading,
+  gpuLayers: Awaited<LayersWanted>,
+  onWarning: (text: string) => void,
+): Promise<Fitted> {
+  const model = await llama.loadModel({ modelPath: spec.path, gpuLayers });
+  let draft: LlamaModel | undefined;
+  try {
+    if (spec.draft !== undefined)
+      draft = await llama.loadModel({ modelPath: spec.draft, gpuLayers: gpuLayers === 0 ? 0 : "auto" });
+    if (draft !== undefined && !isSameVocabulary(model, draft))
+      throw new Error("the model that guesses ahead has another vocabulary");
+    return { model, draft, served: await serving({ spec, plan, model, draft, temperature }, onWarning) };
+  } catch (thrown) {
+    await draft?.dispose();
+    await model.dispose();
+    throw thrown;
+  }
+}
+
+/** How many layers a card may get, the best first: what was said; or all that have room beside the whole context, else
+ *  those that have room with their part of it, else none. */
+function layerChoices({ llama, spec, plan }: Loading): readonly [() => LayersWanted, ...(() => LayersWanted)[]] {
+  const { gpu = false, gpuLayers } = spec;
+  if (gpu === false) return [() => 0];
+  if (gpuLayers !== undefined) return [() => gpuLayers];
+  const contextSize = plan.contextTokens * plan.sequences;
+  return [() => ({ fitContext: { contextSize } }), () => layersWithRoom(llama, spec, plan), () => 0];
+}
+
+async function layersWithRoom(llama: Llama, { path, gpuMemoryBytes }: ModelSpec, plan: LoadPlan) {
+  const { contextTokens, sequences } = plan;
+  const insights = await GgufInsights.from(await readGgufFileInfo(path), llama);
+  const freeBytes = (await llama.getVramState()).free - llama.vramPaddingSize;
+  return await mostThatFit(insights.totalLayers, Math.min(freeBytes, gpuMemoryBytes ?? Infinity), async (layers) => {
+    const model = await insights.estimateModelResourceRequirementsV2({ gpuLayers: layers });
+    const context = { contextSize: contextTokens, sequences, modelGpuLayers: layers };
+    return model.gpuVram + (await insights.estimateContextResourceRequirementsV2(context)).gpuVram;
+  });
 }
 
 /** What a loaded model serves, and how its context is given back. */
@@ -177,12 +251,6 @@ async function serving(
       };
     }
   }
-}
-
-/** As many as the card has room for beside the context, unless it is said. */
-function layersOf({ gpu = false, gpuLayers }: ModelSpec, { contextTokens, sequences }: LoadPlan) {
-  if (gpu === false) return 0;
-  return gpuLayers ?? { fitContext: { contextSize: contextTokens * sequences } };
 }
 
 /** Keys and values in blocks are read by flash attention alone. */

@@ -54,11 +54,19 @@ export function planLoad({
   return { type: "fine", plan };
 }
 
-/** What of a graphics card's memory a model does not take that may have `limitBytes` of it: the library is told so, and
- *  puts fewer layers there. Never less than what it keeps free by itself: 8 %, at most 1.6 GiB. */
-export const keptOfCard =
-  (limitBytes: number) =>
-  (totalBytes: number): number =>
-    Math.max(Math.min(totalBytes * 0.08, 1.6 * 1024 ** 3), totalBytes - limitBytes);
+/** The most of `total` that take no more than `freeBytes`, where more take more; 0 if one is too much. */
+export async function mostThatFit(
+  total: number,
+  freeBytes: number,
+  bytesOf: (count: number) => Promise<number>,
+): Promise<number> {
+  let [fits, tooMany] = [0, total + 1];
+  while (tooMany - fits > 1) {
+    const middle = Math.floor((fits + tooMany) / 2);
+    if ((await bytesOf(middle)) <= freeBytes) fits = middle;
+    else tooMany = middle;
+  }
+  return fits;
+}
 
 const mebibytes = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);

@@ -48,6 +48,25 @@ describe("the inference host", function () {
     ...fields,
   });
 
+  describe("a card that cannot run a model", () => {
+    it("leaves the model to the processor, and says so", async () => {
+      log = keptLog();
+      // A machine that has this build is not the one of this test: it would have to be installed by hand.
+      const vulkan = { kind: "vulkan", cards: ["none"], memoryBytes: 2 ** 30, freeBytes: 2 ** 30 } as const;
+      const cards = () => Promise.resolve({ interfaces: [vulkan] });
+      const spec = { ...model("tiny"), path: tinyModel, gpu: "auto" } as const;
+      const host = hosts.start({ models: [spec], clock: realClock(1), log, trials: sharedTrials, cards });
+      await host.settled();
+      const [resident] = host.residents();
+      expect(resident?.state).to.equal("ready");
+      expect(resident?.facts?.device).to.equal("cpu");
+      expect(resident?.because).to.include("vulkan cannot run it: ");
+      expect(endOf(await listen(enginesOf(host).generate, { question: "hello" }).last)).to.equal("complete");
+      const said = log.lines.filter(({ event }) => event === "model.card_failed");
+      expect(said.map(({ facts }) => facts?.["device"])).to.deep.equal(["vulkan"]);
+    });
+  });
+
   describe("killed with -9", () => {
     it("ends what ran with an unknown outcome, keeps what waited, and serves again", async () => {
       const host = await started([slowEcho]);

@@ -119,6 +119,9 @@ function openFixture(at: At, interactive = true, people?: People) {
       send: async (path) => ok(`${"0".repeat(20)}.${path}`),
       save: async ({ name }) => ok(name),
     },
+    askModel: () => {
+      throw new Error("no model is asked");
+    },
     models: () => Promise.resolve(ok({ models })),
     search(fields) {
       searched.push(fields);

@@ -474,13 +474,21 @@ describe("the doctor", () => {
   });
 
   it("tells of graphics cards, and of one that is there and not used", () => {
-    const card = { kind: "cuda", cards: ["A"], memoryBytes: 2 ** 30, freeBytes: 2 ** 30 };
+    const card = { kind: "cuda" as const, cards: ["A"], memoryBytes: 2 ** 30, freeBytes: 2 ** 30 };
     expect(gpuCheck({ gpu: "auto" }, { interfaces: [card] })).to.include({
       state: "good",
       says: "cuda: A, 1.0 GiB of 1.0 GiB free",
     });
     expect(gpuCheck({ gpu: "off" }, { interfaces: [card] })).to.include({ state: "warning" });
     expect(gpuCheck({ gpu: "auto" }, { interfaces: [], because: "x" })).to.include({ state: "skipped" });
+    const other = { ...card, kind: "vulkan" as const };
+    const faults = new Map([["cuda", "too old"]] as const);
+    expect(gpuCheck({ gpu: "auto" }, { interfaces: [card] }, faults)).to.include({
+      state: "warning",
+      says: "cuda: A, 1.0 GiB of 1.0 GiB free, but no model runs there",
+      hint: "cuda: too old",
+    });
+    expect(gpuCheck({ gpu: "auto" }, { interfaces: [card, other] }, faults)).to.include({ state: "good" });
   });
 
   it("says whether the scanner of files answers, and how grave it is that it does not", async () => {

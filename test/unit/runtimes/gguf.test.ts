@@ -7,7 +7,7 @@ import { inspectGguf, inspectGgufFile, keyValueBytes, type GgufHeader } from "..
 import type { LoadInquiry } from "../../../runtimes/adapter.ts";
 import { remoteAdapters } from "../../../protocols/index.ts";
 import { adapterOf, inspectModel, modelSpec } from "../../../runtimes/adapters.ts";
-import { keptOfCard, planLoad } from "../../../runtimes/llama/plan.ts";
+import { mostThatFit, planLoad } from "../../../runtimes/llama/plan.ts";
 import { writeChainModel } from "../../conformance/chain-model.ts";
 import { gguf, type GgufFile } from "../../fixtures/model-files.ts";
 
@@ -241,11 +241,19 @@ describe("the table of adapters", () => {
     const bounds = { places: 2, threads: 3, batchTokens: 256, gpuMemoryMiB: 2 };
     const spec = modelSpec({ name: "a", path: "a.gguf", ...bounds }, settings);
     expect(spec).to.include({ sequences: 2, threads: 3, batchTokens: 256, gpuMemoryBytes: 2 * 1024 ** 2 });
-    const gibibyte = 1024 ** 3;
-    // Of a card with 8 GiB, all but two stay free; never less than the library keeps free by itself.
-    expect(keptOfCard(2 * gibibyte)(8 * gibibyte)).to.equal(6 * gibibyte);
-    expect(keptOfCard(9 * gibibyte)(8 * gibibyte)).to.equal(0.08 * 8 * gibibyte);
-    expect(keptOfCard(80 * gibibyte)(80 * gibibyte)).to.equal(1.6 * gibibyte);
+  });
+
+  it("puts as many layers on a card as there is room for", async () => {
+    const each = (layers: number): Promise<number> => Promise.resolve(layers * 10 + 5);
+    for (const [freeBytes, layers] of [
+      [1_000, 32],
+      [325, 32],
+      [324, 31],
+      [25, 2],
+      [14, 0],
+      [0, 0],
+    ] as const)
+      expect(await mostThatFit(32, freeBytes, each), String(freeBytes)).to.equal(layers);
   });
 
   it("has a row for each adapter that can be configured, which no file gets", () => {

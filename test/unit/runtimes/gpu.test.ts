@@ -20,7 +20,7 @@ describe("graphics cards", () => {
 
   it("are described in one line", () => {
     const gibibyte = 1024 ** 3;
-    const cuda = { kind: "cuda", cards: ["A", "B"], memoryBytes: 48 * gibibyte, freeBytes: 40.25 * gibibyte };
+    const cuda = { kind: "cuda" as const, cards: ["A", "B"], memoryBytes: 48 * gibibyte, freeBytes: 40.25 * gibibyte };
     expect(describeGpus({ interfaces: [cuda] })).to.equal("cuda: A, B, 40.3 GiB of 48.0 GiB free");
     expect(describeGpus({ interfaces: [], because: "x" })).to.equal("none that models can use: x");
   });
