@@ -318,6 +318,14 @@ export const fields: readonly Field[] = [
     needs: "people.admit",
   },
   {
+    name: "sharedLinks",
+    variable: "PLEXUS_SHARED_LINKS",
+    form: "text",
+    live: true,
+    says: "whether people share conversations with agents by read-only links: on or off",
+    needs: "people.admit",
+  },
+  {
     name: "filePreviews",
     variable: "PLEXUS_FILE_PREVIEWS",
     form: "text",

@@ -295,6 +295,8 @@ export const configSchema = schema.object({
       description: "an address without a slash at its end, like https://chat.example.org or https://example.org/chat",
     }),
   ),
+  /** Whether people share conversations with agents by read-only links, which need no account. */
+  sharedLinks: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** Whether people are told in browsers whose page is closed, by the push services of these browsers. */
   webPush: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** Whether nodes read the pages that messages link to. */
@@ -402,6 +404,7 @@ export const configDefaults = {
   finding: { mdns: false, dns: [], dnsServers: [], accept: "none" },
   signUp: "open",
   webPush: "on",
+  sharedLinks: "on",
   linkPreviews: "on",
   filePreviews: "on",
   signUpDomains: [],

@@ -62,6 +62,7 @@ export * from "./authority/passkeys.ts";
 export * from "./ids.ts";
 export * from "./engines/inference.ts";
 export * from "./answering/branches.ts";
+export * from "./answering/conversation-key.ts";
 export * from "./kinds/index.ts";
 export * from "./limits.ts";
 export * from "./engines/model-orders.ts";

@@ -36,6 +36,7 @@ import { cardOf, cardOfDeleted, choiceOf, setAvatar, setProfile, setStatus } fro
 import { notificationHandlers } from "./notifications.ts";
 import { pushHandlers, pushWatched } from "./push.ts";
 import { savedHandlers } from "./saved.ts";
+import { sharedHandlers } from "./shared.ts";
 import { setSidebar } from "./sidebar.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
@@ -81,9 +82,20 @@ export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote
   // Somebody who is told while away is followed wherever their account comes up.
   pending: (state) => state.outbox.entries.length > 0 || hasPushes(state),
   blobs: ({ account }) => (account?.avatar === undefined ? [] : [account.avatar.hash]),
-  restored: (state) => ({ ...state, head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) }),
+  restored,
   notes: { initial: () => noNotes, evolve: (notes, change) => ({ ...notes, ...change }) },
 };
+
+/** Some of its links to conversations may have been taken back since. */
+function restored(state: UserState): UserState {
+  const { shared: _shared, ...account } = state.account ?? {};
+  return {
+    ...state,
+    ...(state.account !== null && { account: account as Account }),
+    head: state.head + restoreGap,
+    outbox: outboxAfterRestore(state.outbox),
+  };
+}
 
 const hasPushes = ({ account }: UserState): boolean => (account?.pushes?.length ?? 0) > 0;
 
@@ -156,6 +168,7 @@ const forGateway: PersonHandlers<Exclude<FromGateway["type"], BeforeAccount>> = 
   ...endingHandlers,
   ...factorHandlers,
   ...pushHandlers,
+  ...sharedHandlers,
   openSession: ({ state, account }, message, turn) => openSession(state, account, message, turn),
   listSessions: ({ state, account }, _, turn) => [reply(personView(state, account, turn.nowMs))],
   endSession: ({ state, account }, { id }, turn) => endSession(state, account, id, turn),

@@ -16,6 +16,7 @@ import {
   type PushDevice,
   type PushPlace,
   type SavedMessage,
+  type SharedLink,
   type Session,
   type LinkPreviewChoice,
   type NotificationRules,
@@ -86,6 +87,11 @@ export interface HeldLater extends Later {
 /** A browser that takes notices, and the session in which it was added. */
 export type HeldPush = PushDevice & PushPlace & { readonly session: string };
 
+/** A read-only link, by the hash of its secret. */
+export interface HeldShared extends SharedLink {
+  readonly hash: string;
+}
+
 /** What exists once somebody signed up. */
 export interface Account {
   readonly displayName: string;
@@ -126,6 +132,8 @@ export interface Account {
   readonly later?: readonly HeldLater[];
   /** How many there ever were. */
   readonly laterIds?: number;
+  /** Read-only links to conversations with agents, the newest last; some may have ended. */
+  readonly shared?: readonly HeldShared[];
   /** Messages that are saved for later, the newest last. */
   readonly saved?: readonly SavedMessage[];
   /** Browsers that take notices while their page is closed, the newest last. */
@@ -183,6 +191,7 @@ type Settable = Pick<
   | "later"
   | "laterIds"
   | "saved"
+  | "shared"
   | "pushes"
 >;
 type FactorSet = { readonly [Name in keyof Settable]?: Settable[Name] | null };

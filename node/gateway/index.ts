@@ -56,6 +56,7 @@ import { handleSignIn } from "./own/sign-in.ts";
 import { handleFactors } from "./own/factors.ts";
 import { handleFound } from "./own/found.ts";
 import { handleGroups } from "./own/groups.ts";
+import { addSharedPage, handleSharedLinks } from "./own/shared-links.ts";
 import { handleJoinLinks } from "./own/join-links.ts";
 import { handleProgramKeys } from "./own/people.ts";
 import { handleSteps } from "./own/steps.ts";
@@ -139,12 +140,19 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...handleFound(at),
     ...handleGroups(at),
     ...handleJoinLinks(at),
+    ...handleSharedLinks(at),
     ...handleSignIn(at, accounts),
     ...handleSteps(at, accounts, checks),
     ...handleFactors(at, accounts, checks),
     ...handleIdentityLinks(at, entering),
     ...handleIdentityProviders(at),
   };
+}
+
+/** Pages that stand alone: the description of the interface, and what people share. */
+function addPages(app: FastifyInstance, at: GatewayContext): void {
+  addApiDocs(app, at);
+  addSharedPage(app, at);
 }
 
 /** Adds what actors answer, and what no row makes of what people do with their accounts and of what admins do. */
@@ -238,7 +246,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const interfaces: { responses?: ReturnType<typeof addAiRoutes> } = {};
   const sockets = addSockets(app.server, at, { subscribers, entrance, responses: () => interfaces.responses });
   addHealthRoutes(app, at);
-  addApiDocs(app, at);
+  addPages(app, at);
   await app.register(
     async (api) => {
       await api.register(cookie);

@@ -99,6 +99,14 @@ export const gatewayLimits = {
   guessesWaitingMax: 256,
   /** Wrong or ended links into rooms of one person; then links get `RATE_LIMITED`. */
   joinLinkRate: { count: 20, windowMs: 60_000 },
+  /** Wrong or ended read-only links to conversations from one address; then 429. */
+  sharedLinkRate: { count: 30, windowMs: 60_000 },
+  /** Turns of a conversation that the page of a read-only link asks for at once. */
+  sharedPageTurns: 100,
+  /** Turns that it shows at most; the oldest are left out. */
+  sharedTurnsMax: 400,
+  /** Characters of these, about; then the oldest are left out. */
+  sharedCharsMax: 400_000,
   /** Tokens remembered as good; beyond it the one used longest ago is counted again when it comes. */
   tokensKnownMax: 32_768,
   /** A token that is used again and again is asked about so often; requests in between trust the answer, unless an

@@ -145,6 +145,8 @@ export interface GatewayOptions {
   readonly webFolder?: string;
   /** Who may make an account. */
   readonly signUp: RegistrationRule;
+  /** Absent: on. */
+  readonly sharedLinks?: () => "on" | "off";
   /** Domains of mail addresses that count for the rule `domain`. Absent: none. */
   readonly signUpDomains?: readonly string[];
   /** Invitations to make an account where sign-up asks for one. Absent: there are none. */

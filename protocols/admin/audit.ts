@@ -109,6 +109,8 @@ export const auditActions = {
   removeGroup: change("settings", "info", "none", "Such a group is removed"),
   makeJoinLink: row("power", "info", "none", "A link into a room is made"),
   endJoinLink: row("power", "info", "none", "A link into a room is taken back"),
+  makeSharedLink: row("power", "info", "none", "A read-only link to a conversation with an agent is made"),
+  endSharedLink: row("power", "info", "none", "Such a link is taken back"),
   joinByLink: row("power", "info", "none", "A person comes into a room by a link"),
   refused: row("power", "notice", "none", "Somebody is refused because they lack the permission"),
   setLimits: row("settings", "notice", "none", "Limits or quotas are changed"),

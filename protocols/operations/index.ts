@@ -22,6 +22,7 @@ import { quarantineOperations } from "./quarantine.ts";
 import { searchOperations } from "./search.ts";
 import { catchUpOperations } from "./catch-up.ts";
 import { pushOperations } from "./push.ts";
+import { sharedLinkOperations } from "./shared-links.ts";
 import { secretOperations } from "./secrets.ts";
 import { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 import { shardOperations } from "./shards.ts";
@@ -66,6 +67,7 @@ export { quarantineOperations } from "./quarantine.ts";
 export { searchOperations } from "./search.ts";
 export { catchUpOperations } from "./catch-up.ts";
 export { pushOperations } from "./push.ts";
+export { sharedLinkOperations } from "./shared-links.ts";
 export { secretOperations } from "./secrets.ts";
 export { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 export { shardOperations } from "./shards.ts";
@@ -107,6 +109,7 @@ export const operations = {
   ...quarantineOperations,
   ...catchUpOperations,
   ...pushOperations,
+  ...sharedLinkOperations,
   ...secretOperations,
   ...brandingOperations,
   ...configurationOperations,
@@ -132,6 +135,7 @@ export type GatewayOperation =
   | Extract<OperationName, "branding.show" | "branding.set" | "node.status" | "people.addKey">
   | keyof typeof ownOperations
   | keyof typeof pushOperations
+  | keyof typeof sharedLinkOperations
   | keyof typeof signInOperations
   | keyof typeof factorOperations
   | keyof typeof identityProviderOperations;

@@ -98,6 +98,8 @@ const others: Readonly<Record<string, string>> = {
   "user.addPush": "an address of a push service, in a session of the account",
   "user.setPush": "what the notices of a browser say",
   "user.removePush": "a browser is told nothing more; its push service says so as well, and has no session",
+  "user.addShared": "a link to what its person may read, by the hash of its secret",
+  "user.removeShared": "a link shows nothing any more",
   "agent.attach": "a picture of the person who asks",
   "agent.attachSound": "a sound of the person who asks",
   "role-manager.claimAdmin": "the hash of the code that the node printed",

@@ -19,6 +19,7 @@ const open = [
   "GET /healthz",
   "GET /openapi.json",
   "GET /readyz",
+  "GET /shared/:user/:secret",
   "POST /api/v1/mail/confirm",
   "POST /api/v1/sign-in",
   "POST /api/v1/sign-in/back/:provider",

@@ -34,7 +34,10 @@ export function Profile() {
       <Part title="Links" about="The node reads the pages that messages link to, and shows their titles and pictures.">
         <LinkPreviews choice={profile.linkPreviews ?? { own: true, shown: true }} />
       </Part>
-      <Part title="Rooms" about="A room with unread messages opens there. The choice is kept in this browser.">
+      <Part
+        title="Where rooms open"
+        about="A room with unread messages opens there. The choice is kept in this browser."
+      >
         <Opening />
       </Part>
       <Part
