@@ -24,6 +24,7 @@ import {
   plainDigest,
 } from "../../../protocols/index.ts";
 import { plainNotifications } from "../../../protocols/telling/index.ts";
+import { groupKey } from "../../../protocols/kinds/room-group.ts";
 import { until } from "../../waits.ts";
 
 const message = (seq: number): RoomMessage => ({
@@ -174,6 +175,17 @@ describe("a conversation in the terminal", () => {
     owner().event({ type: "noticed", notice: { ...notice(later, "1"), action: "ofALaterVersion" } }, 6);
     expect(printed.map((line) => /"daily" is nearly used up: (\d+) of 1,000/u.exec(line)?.[1])).to.deep.equal(["810", "900"]);
   }); // prettier-ignore
+
+  it("opens the conversation of several people, whose key is theirs, or the next where that one is a room", async () => {
+    const { conversation, asked, answers } = openFixture({ url: "http://one", name: "one", amongMany: false });
+    await conversation.take("/direct bob, @cleo");
+    const people = ["user/bob", "user/cleo"];
+    const all = ["user/ada", ...people];
+    expect(asked).to.deep.equal([["room.create", groupKey(all), { visibility: "direct", people }]]);
+    answers.call = refused(failure("NAME_TAKEN"));
+    await conversation.take("/direct bob,cleo");
+    expect(asked.at(-1)).to.deep.equal(["room.create", groupKey(all, 9), { visibility: "direct", people }]);
+  });
 
   it("sends a file as a message of its own, and saves those of a message", async () => {
     const { conversation, asked, answers, printed } = openFixture({ url: "http://one", name: "one", amongMany: false });
