@@ -230,7 +230,12 @@ function onText(job: Job, now: Run, piece: string, { nowMs }: Here): Effects {
   const noted = isDue ? { notedChars: whole.length, notedMs: nowMs } : {};
   const next = note({ run: { ...now, text: whole, place: isWriting, ...noted } });
   const tooLong: Effects = text.length < piece.length ? [{ type: "cancel", tag: now.tag }] : [];
-  return [...(isDue ? [persist(factOf(job, { ...now, text: whole }))] : []), next, draft(job, offset, text, isWriting), ...tooLong];
+  return [
+    ...(isDue ? [persist(factOf(job, { ...now, text: whole }))] : []),
+    next,
+    draft(job, offset, text, isWriting),
+    ...tooLong,
+  ];
 }
 
 /** What is written, behind what is a fact already. */

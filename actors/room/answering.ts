@@ -46,16 +46,14 @@ export function askedAfter(asked = none, event: RoomEvent, mail: readonly Mail[]
   const mentioned = mail.filter((one) => one.message.type === "mentioned");
   if (mentioned.length === 0) return left;
   const person = personBehind(asked, event.message);
-  const added = mentioned.map(
-    ({ to }): Asked => ({
-      agent: to,
-      seq,
-      by: author,
-      atMs: event.type === "edited" ? (editedAtMs ?? atMs) : atMs,
-      ...(person !== undefined && person !== author && { person }),
-      ...(mentions?.includes(to) !== true && { always: true }),
-    }),
-  );
+  const added = mentioned.map(({ to }): Asked => ({
+    agent: to,
+    seq,
+    by: author,
+    atMs: event.type === "edited" ? (editedAtMs ?? atMs) : atMs,
+    ...(person !== undefined && person !== author && { person }),
+    ...(mentions?.includes(to) !== true && { always: true }),
+  }));
   return [...left, ...added].slice(-limits.roomAskedMax);
 }
 

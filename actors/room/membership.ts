@@ -489,8 +489,7 @@ export function undeliverable(
   const unasked: Effects = isUnasked
     ? [persist({ type: "readMarked", member: "", seq: 0, unasked: { agent: to, seq: asked.seq } })]
     : [];
-  const refused =
-    isMention && !isUnasked ? [unansweredNow(room, message["seq"] as number, refusal, turn.nowMs)] : [];
+  const refused = isMention && !isUnasked ? [unansweredNow(room, message["seq"] as number, refusal, turn.nowMs)] : [];
   const member = entryOf(room.members, to);
   const isGone =
     (message.type === "roomJoined" && (code === "LIMIT_REACHED" || (code === "NOT_FOUND" && member?.invited))) ||
