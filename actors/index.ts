@@ -19,7 +19,7 @@
  *
  *  Read `behavior.ts`, then `room/index.ts`. */
 import { activity } from "./activity/index.ts";
-import { agent, settingsOf } from "./agent/index.ts";
+import { agent, namedIn, settingsOf } from "./agent/index.ts";
 import { backup } from "./backup/index.ts";
 import type { AnyBehavior } from "./behavior.ts";
 import { catalog } from "./catalog/index.ts";
@@ -50,4 +50,4 @@ export const behaviors: readonly AnyBehavior[] = [
   activity,
 ];
 
-export { remaking, settingsOf, agent, backup, catalog, ledger, roleManager, room, shardHolder, user };
+export { namedIn, remaking, settingsOf, agent, backup, catalog, ledger, roleManager, room, shardHolder, user };

@@ -201,6 +201,16 @@ export const actorLimits = {
   summaryCharsMax: 2_000,
   /** A summary whose model neither reads nor writes for so long, waiting for a place included, is given up. */
   condenseSilenceMs: 2 * 60_000,
+  /** Tokens of a conversation's title; what is longer is none. */
+  titleTokensMax: 32,
+  /** Characters of each side of the first exchange that a title is made of. */
+  titleReadChars: 600,
+  /** Characters of a title that is the first words of a conversation. */
+  titleWordsChars: 48,
+  /** Conversations that an agent tells new settings at once; the others come after these.
+   *
+   *  Each such message has the whole persona. */
+  settingsToldAtOnce: 8,
   /** Rooms and threads of which an agent keeps a summary; the one that changed first goes. */
   roomSummariesMax: 16,
   /** Times the context is halved when the model finds it too long; then the answer fails with `CONTEXT_TOO_LONG`. */

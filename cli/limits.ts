@@ -12,6 +12,8 @@ export const cliLimits = {
    *
    *  A node that hangs is noticed soon. */
   lookTimeoutMs: 5_000,
+  /** An answer of a model in a temporary conversation, which comes whole. */
+  modelAnswerTimeoutMs: 600_000,
   /** `plexus chat`: a connection that is closed and does not end in order by then is cut. */
   closeTimeoutMs: 1_000,
   /** Piped input: at its end the command waits this long for an agent's answer. */

@@ -23,6 +23,7 @@ export const harmless = {
   "agent.usage": "reads",
   "agent.sound": "reads",
   "agent.picture": "reads",
+  "agent.conversations": "reads",
   "catalog.find": "reads",
   "groups.list": "reads",
   "ledger.usage": "reads",

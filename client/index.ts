@@ -17,6 +17,7 @@
  *  Socket, clock, chance and storage are ports (`ports.ts`): `standard.ts` has them for browsers and for Node, tests
  *  simulate them. Why it repeats what it repeats: docs/decisions/0024-one-client-library.md. */
 export { Client, type Activity, type ClientOptions, type Link } from "./client.ts";
+export { streamAnswer, type AskedModel, type StreamedAnswer } from "./answers.ts";
 export type { Streams } from "./commands.ts";
 export type { At } from "./connection.ts";
 export { markMissed, type Markers } from "./missed.ts";

@@ -310,11 +310,27 @@ export const fields: readonly Field[] = [
     needs: "people.admit",
   },
   {
+    name: "mailDigest",
+    variable: "PLEXUS_MAIL_DIGEST",
+    form: "text",
+    live: true,
+    says: "what mail to people who were away may say: off, counts or text",
+    needs: "people.admit",
+  },
+  {
     name: "linkPreviews",
     variable: "PLEXUS_LINK_PREVIEWS",
     form: "text",
     live: true,
     says: "whether nodes read the pages that messages link to, and show what they are: on or off",
+    needs: "people.admit",
+  },
+  {
+    name: "sharedLinks",
+    variable: "PLEXUS_SHARED_LINKS",
+    form: "text",
+    live: true,
+    says: "whether people share conversations with agents by read-only links: on or off",
     needs: "people.admit",
   },
   {

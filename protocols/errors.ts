@@ -226,6 +226,13 @@ export const errorTable = {
     http: 403,
     help: "This member is banned from the room. A moderator can lift the ban.",
   },
+  SHARING_OFF: {
+    outcome: "failed",
+    http: 409,
+    help:
+      "This node makes and shows no read-only links to conversations: its setting `sharedLinks` is off. " +
+      "An admin turns it on: `plexus config set sharedLinks on`.",
+  },
   JOIN_LINK_ENDED: {
     outcome: "failed",
     http: 403,

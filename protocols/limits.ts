@@ -50,6 +50,8 @@ export const wireLimits = {
   pushDevicesMax: 10,
   /** A longer address of a browser's push service is refused with `BAD_REQUEST`. */
   pushEndpointCharsMax: 1_000,
+  /** Somebody gets mail of what is unread no sooner and no more often than after so many minutes: `BAD_REQUEST`. */
+  digestMinutesMin: 15,
   /** Lines of each room and thread when what was missed is asked for; more cannot be asked for: `BAD_REQUEST`. */
   catchUpLinesMax: 40,
   /** The same when the request names no number. */
@@ -151,6 +153,20 @@ export const wireLimits = {
   reasonCharsMax: 200,
   /** Creating one more is refused with `LIMIT_REACHED`. */
   agentsPerUserMax: 50,
+  /** Conversations with one agent beside the first; opening one more is refused with `LIMIT_REACHED`. */
+  agentConversationsMax: 200,
+  /** Read-only links to conversations of one person that hold at once; one more is refused with `LIMIT_REACHED`. */
+  sharedLinksMax: 100,
+  /** A read-only link to a conversation for a shorter time is refused with `BAD_REQUEST`. */
+  sharedLinkMsMin: 60_000,
+  /** The same for a longer time. */
+  sharedLinkMsMax: 90 * 24 * 60 * 60_000,
+  /** A longer title of a conversation is refused with `BAD_REQUEST`. */
+  conversationTitleCharsMax: 80,
+  /** The same of its folder and its tags. */
+  conversationLabelCharsMax: 40,
+  /** Tags of one conversation; more are refused with `BAD_REQUEST`. */
+  conversationTagsMax: 8,
   /** Signing in once more ends the oldest session. */
   sessionsPerUserMax: 32,
   /** The last use of a session or API key is noted when the last note is older. */

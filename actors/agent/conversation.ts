@@ -31,9 +31,11 @@ import { firstPage, lastPage } from "../page.ts";
 import { carried } from "../stream.ts";
 import { commit, type Coming, type Effects, type Here } from "./effects.ts";
 import { endConversation, startNext, tellWaiting } from "./generation.ts";
+import { telling } from "./listed.ts";
 import { inMemory, isOnPath, isTurn, pathRead, readPath, shownBehind, type PathTag, type Reading } from "./paths.ts";
 import type { AgentState, Job, Kept, Life, Rebased, Uploaded } from "./shape.ts";
 import { branchesOf, newestOf, rebased, viewOf } from "./state.ts";
+import { wordsOf } from "./titling.ts";
 
 type Command = CommandOf<typeof agentCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -177,11 +179,21 @@ function rebasing(state: AgentState, branched: Rebased, turn: Here): Coming {
   return { event: carried<AgentEvent>(carrier, event), branched };
 }
 
+/** What the list of conversations is told of it: the first words are the title, until there is a better one. */
+function saidFirst({ lastTurn, turnFloor }: AgentState, coming: readonly Coming[], { nowMs }: Here) {
+  const said = coming.map(({ event }) => event).find((event) => event.type === "said");
+  const words = lastTurn === turnFloor ? wordsOf(said?.turn.text ?? "") : "";
+  return { usedAtMs: nowMs, ...(words !== "" && { title: words }) };
+}
+
 /** Adds a job for the answer to what is said, and starts it if nothing else is being written. */
 function ask(state: AgentState, turn: Here, coming: readonly Coming[], number: number): Effects {
   const generation = nameOf(state, turn);
   const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: number + 1 } };
-  const all = coming.map((one, index) => (index === coming.length - 1 ? { ...one, job } : one));
+  const tells = state.life === null ? [] : telling(state, state.life, saidFirst(state, coming, turn), turn);
+  const all = [...tells, ...coming].map((one, index) =>
+    index === tells.length + coming.length - 1 ? { ...one, job } : one,
+  );
   const { after, effects } = commit(state, turn, all);
   const asked: AgentAsked = { turn: number, generation };
   return [...effects, ...startNext(after, turn), ...tellWaiting(after), reply(asked, turn.replyTo)];

@@ -1,10 +1,10 @@
 /** What decisions of an agent are made of: what it remembers, and how what happens becomes a fact. */
 import type { AgentEvent, AnswerStage, ToolCall, ToolRound } from "../../protocols/index.ts";
-import { note, persist, publish, type Effect, type Turn } from "../behavior.ts";
+import { note, persist, publish, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { heard } from "../stream.ts";
-import type { AgentChange, AgentState, Job, Measure, Rebased, RoomSummary, SoFar, Source } from "./shape.ts";
+import type { AgentChange, AgentState, Arranged, Job, Measure, Rebased, RoomSummary, SoFar, Source } from "./shape.ts";
 import { evolve } from "./state.ts";
 import type { Used } from "./usage.ts";
 
@@ -59,6 +59,14 @@ export interface Condensing {
   readonly isLast: boolean;
 }
 
+/** A title that is being written. */
+export interface Titling {
+  readonly tag: string;
+  readonly text: string;
+  readonly model: string;
+  readonly sinceMs: number;
+}
+
 /** What an agent remembers only while in memory. */
 export interface AgentNotes {
   readonly run: Run | null;
@@ -66,6 +74,9 @@ export interface AgentNotes {
   readonly left?: (SoFar & Pick<Way, "again">) | null;
   /** The summary that is being written. */
   readonly condensing?: Condensing | null;
+  readonly titling?: Titling | null;
+  /** The callers that wait for a conversation to begin, by its key. */
+  readonly opening?: Readonly<Record<string, readonly ReplyTo[]>>;
   /** The runs that were cancelled and have not ended yet, the oldest first. */
   readonly cancelled?: readonly Cancelled[];
 }
@@ -76,7 +87,7 @@ export type Effects = readonly Effect<AgentChange, Partial<AgentNotes>>[];
 export type Here = Turn<AgentNotes>;
 
 /** An event to come, not yet in its place. */
-export interface Coming {
+export interface Coming extends Arranged {
   readonly event: AgentEvent;
   readonly job?: Job;
   readonly mail?: readonly Mail[];
@@ -109,13 +120,17 @@ export function commit(
  *  when they have ended. */
 export function cancelRuns(
   { notes }: Here,
-  { answer = false, summary = false }: { readonly answer?: boolean; readonly summary?: boolean },
+  { answer = false, summary = false, title = false }: { answer?: boolean; summary?: boolean; title?: boolean },
 ): Effects {
-  const { run, condensing = null, cancelled = [] } = notes;
-  const runs = [answer ? run : null, summary ? condensing : null].filter((one) => one !== null);
+  const { run, condensing = null, titling = null, cancelled = [] } = notes;
+  const runs = [answer ? run : null, summary ? condensing : null, title ? titling : null].filter((one) => one !== null);
   if (runs.length === 0) return [];
   const ending = runs.map(({ tag, model, sinceMs }) => ({ tag, model, sinceMs }));
-  const forgotten = { ...(answer && { run: null }), ...(summary && { condensing: null }) };
+  const forgotten = {
+    ...(answer && { run: null }),
+    ...(summary && { condensing: null }),
+    ...(title && { titling: null }),
+  };
   return [
     ...ending.map(({ tag }) => ({ type: "cancel" as const, tag })),
     note({ ...forgotten, cancelled: [...cancelled, ...ending].slice(-limits.agentRunsCancelledMax) }),

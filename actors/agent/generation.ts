@@ -44,6 +44,7 @@ import {
 import { sayingLeftOut } from "./files.ts";
 import { endedByLimit, mayCall, roundOf, toolsFor } from "./loop.ts";
 import { roomActor } from "./state.ts";
+import { title } from "./titling.ts";
 import { usedBy, type Used } from "./usage.ts";
 
 /** The id of the reminder that starts the next attempt. */
@@ -398,7 +399,14 @@ function finish(state: AgentState, ending: Ending, turn: Here): Effects {
   const next = startNext(after, turn);
   const told = source.type === "room" ? source : { ...source, turn: Infinity };
   // The run of an answer that waited goes first to the model.
-  return [...effects, note({ run: null }), ...next, ...tellWaiting(after), ...condense(after, turn, told)];
+  return [
+    ...effects,
+    note({ run: null }),
+    ...next,
+    ...tellWaiting(after),
+    ...condense(after, turn, told),
+    ...title(after, turn),
+  ];
 }
 
 /** How a job ends: the owner's in a turn, a room's in a message. */

@@ -11,6 +11,7 @@
  *  call), `usage.ts` (what all of it took). */
 import {
   wireLimits,
+  conversationIn,
   agentCommands,
   agentTools,
   type CommandOf,
@@ -30,10 +31,24 @@ import { handled, type Handlers } from "../handlers.ts";
 import { note, persist, publish, refuse, reply, type ActorRecord, type Behavior, type Signal } from "../behavior.ts";
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { fits, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
+import { dispatch, fits, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { changedSince } from "../seen.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { onSummary, onSummaryPart } from "./condensing.ts";
+import {
+  arrange,
+  configure,
+  conversations,
+  drop,
+  endings,
+  isFromAgent,
+  onDelivered,
+  open,
+  reopen,
+  rowsOf,
+  tellAll,
+  told,
+} from "./conversations.ts";
 import { branch, factsOf, history, isFull, nameOf, onPath, regenerate, roomIn, say, uploaded } from "./conversation.ts";
 import {
   cancelRuns,
@@ -41,6 +56,7 @@ import {
   isSummingUp,
   type AgentNotes,
   type Cancelled,
+  type Coming,
   type Effects,
   type Here,
 } from "./effects.ts";
@@ -62,13 +78,15 @@ import {
   tellWaiting,
   type Placed,
 } from "./generation.ts";
+import { telling } from "./listed.ts";
 import type { PathTag } from "./paths.ts";
 import { branchesOf, erasure, evolve, initial, ownerOf, record, viewOf } from "./state.ts";
 import type { AgentChange, AgentState, Job, Life, RoomSource } from "./shape.ts";
 import { entriesRead, recalled, withdrawRead, withoutWithdrawn, type RestoringTag } from "./restoring.ts";
+import { onTitle, onTitlePart } from "./titling.ts";
 import { usageAt, usedBy } from "./usage.ts";
 
-export { settingsOf } from "./restoring.ts";
+export { namedIn, settingsOf } from "./restoring.ts";
 
 type Command = CommandOf<typeof agentCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -96,12 +114,14 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
 /** Its answers have names by which rooms know them again, so those skip the same gap. */
 function restored(state: AgentState): AgentState {
   const head = state.head + restoreGap;
+  const { conversations } = state;
   const events = { eventFloor: head, eventsErased: head };
   return {
     ...state,
     ...events,
     head,
     generations: state.generations + restoreGap,
+    ...(conversations !== undefined && { conversations: conversations + restoreGap }),
     outbox: outboxAfterRestore(state.outbox),
   };
 }
@@ -111,7 +131,7 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
   if (refusal !== undefined) return refusal;
   switch (message.type) {
     case "answered":
-      return settle(state.outbox, message, turn)?.effects ?? onEnded(state, message.tag, message.result, turn);
+      return onAnswered(state, message, turn);
     case "records":
       return onRecords(state, message.tag as ResumeTag | PathTag | RestoringTag, message.records, turn);
     case "part":
@@ -140,11 +160,19 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
     case "stopMention":
     case "tellRoom":
       return fromRoom(state, message, turn);
+    case "configure":
+      return configure(state, message, turn);
+    case "told":
+      return state.life === null ? [refuse("NOT_FOUND")] : told(state, state.life, message, turn);
+    case "reopen":
+      return state.life === null ? [refuse("NOT_FOUND")] : reopen(state, state.life, message, turn);
     case "entries":
     case "restore":
     case "withdraw":
       return state.life === null ? [refuse("NOT_FOUND")] : recalled(state, state.life, message, turn);
     default:
+      if (message.type === "delete" && isFromAgent(turn))
+        return state.life === null ? [refuse("NOT_FOUND")] : end(state, state.life, turn);
       if (turn.from !== `user/${ownerOf(turn.key)}`)
         return [refuse("FORBIDDEN", { reason: "only the agent's owner can do this" })];
       if (message.type === "create") return create(state, message, turn);
@@ -154,16 +182,25 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
   }
 }
 
-/** The run with this tag is that of an answer, of a summary, or of nothing that is wanted any more. */
+/** Of mail, or of a run. */
+function onAnswered(state: AgentState, message: Extract<Signal, { type: "answered" }>, turn: Here): Effects {
+  const settled = settle(state.outbox, message, turn);
+  if (settled !== undefined) return [...settled.effects, ...onDelivered(state, settled, turn)];
+  return onEnded(state, message.tag, message.result, turn);
+}
+
+/** The run with this tag is that of an answer, of a summary, of a title, or of nothing that is wanted any more. */
 function onSaid(state: AgentState, tag: string, part: GenerationPart, turn: Here): Effects {
-  const { condensing = null } = turn.notes;
+  const { condensing = null, titling = null } = turn.notes;
+  if (titling?.tag === tag) return onTitlePart(titling, part.text);
   return condensing !== null && condensing.tag === tag
     ? onSummaryPart(condensing, part.text)
     : onPart(state, tag, part, turn);
 }
 
 function onEnded(state: AgentState, tag: unknown, result: Result<unknown>, turn: Here): Effects {
-  const { condensing = null, cancelled = [] } = turn.notes;
+  const { condensing = null, titling = null, cancelled = [] } = turn.notes;
+  if (titling !== null && titling.tag === tag) return onTitle(state, titling, result, turn);
   const one = cancelled.find((run) => run.tag === tag);
   if (one !== undefined) return onCancelled(state, one, result, turn);
   return condensing !== null && condensing.tag === tag
@@ -196,7 +233,10 @@ type OwnerCommand = Exclude<
       | "pictures"
       | "entries"
       | "restore"
-      | "withdraw";
+      | "withdraw"
+      | "configure"
+      | "told"
+      | "reopen";
   }
 >;
 
@@ -219,6 +259,10 @@ const forOwner: Handlers<Living, OwnerCommand, Here, Effects> = {
   stop: ({ state, life }, _, turn) => stop(state, life, turn),
   regenerate: ({ state, life }, message, turn) => regenerate(state, life, message, turn),
   branch: ({ state, life }, message, turn) => branch(state, life, message, turn),
+  open: ({ state, life }, message, turn) => open(state, life, message, turn),
+  conversations: ({ life }, _, turn) => conversations(life, turn),
+  arrange: ({ state, life }, message, turn) => arrange(state, life, message, turn),
+  drop: ({ state, life }, message, turn) => drop(state, life, message, turn),
   rate: ({ state, life }, message, turn) => rate(state, life, message, turn),
   clear: ({ state, life }, _, turn) => clear(state, life, turn),
   history: ({ state, life }, message, turn) => history(state, life, message, turn),
@@ -244,7 +288,14 @@ function snapshotOf(state: AgentState, life: Life, turn: Here): AgentSnapshot {
     source.type === "room" ? [] : [{ generation, turn: source.turn, ...place }],
   );
   const draft = first && draftOf(first);
-  return { ...view, conversation, ...(draft && { draft }), ...(waiting.length > 0 && { waiting }) };
+  const listed = rowsOf(life);
+  return {
+    ...view,
+    conversation,
+    ...(draft && { draft }),
+    ...(waiting.length > 0 && { waiting }),
+    ...(listed && { conversations: listed }),
+  };
 }
 
 /** What there is of an answer in the conversation. */
@@ -287,6 +338,10 @@ type Settings = Pick<AgentView, "persona" | "model" | "sampling" | "tools">;
 function update(state: AgentState, life: Life, change: Of<"update">, turn: Here): Effects {
   const before = viewOf(state, life, turn.key);
   const { seen, ...wanted } = change;
+  const of = conversationIn(turn.key);
+  const { persona, sampling, tools, model } = change;
+  if (of !== undefined && (persona ?? sampling ?? tools) !== undefined)
+    return [refuse("BAD_REQUEST", { field: "agent", reason: `these are settings of the agent, ${of.agent}` })];
   const now = changedSince<Settings>(seen, before, wanted);
   if (now !== undefined) return [refuse("CHANGED_MEANWHILE", { now })];
   const view: AgentView = {
@@ -296,7 +351,18 @@ function update(state: AgentState, life: Life, change: Of<"update">, turn: Here)
     ...(change.sampling !== undefined && { sampling: change.sampling }),
     ...(change.tools !== undefined && { tools: change.tools }),
   };
-  return [...commit(state, turn, [{ event: { type: "updated", view } }]).effects, reply(view)];
+  const own = of !== undefined && model !== undefined;
+  const tells = own ? telling(state, life, { model }, turn) : [];
+  const changed: Coming = { event: { type: "updated", view }, ...(own && { ownModel: true as const }) };
+  const { after, effects } = commit(state, turn, [...tells, changed]);
+  return [...effects, ...(of === undefined ? spread(after, turn) : []), reply(view)];
+}
+
+/** New settings go to the conversations, which answer by their own copies. */
+function spread(state: AgentState, turn: Here): Effects {
+  if (state.life?.conversations === undefined) return [];
+  const next = tellAll(state, state.life, turn);
+  return [persist({ type: "delivered", id: 0, next }), ...dispatch(state.outbox, next.mail, turn.self)];
 }
 
 function end(state: AgentState, life: Life, turn: Here): Effects {
@@ -305,8 +371,10 @@ function end(state: AgentState, life: Life, turn: Here): Effects {
       ? [answerTo(job.source, job, { text: "Sorry, I was deleted before I could answer.", refused: "NOT_FOUND" })]
       : [],
   );
-  const { after, effects } = commit(state, turn, [{ event: { type: "deleted" }, mail }]);
-  return [...effects, ...erase(after, turn), ...cancelRuns(turn, { answer: true, summary: true }), reply({})];
+  const all = [...mail, ...endings(life, turn)];
+  const { after, effects } = commit(state, turn, [{ event: { type: "deleted" }, mail: all }]);
+  const runs = cancelRuns(turn, { answer: true, summary: true, title: true });
+  return [...effects, ...erase(after, turn), ...runs, reply({})];
 }
 
 /** Deletes a bounded piece of what is forgotten, and tells itself to go on while there is more. */
@@ -362,12 +430,15 @@ function rate(state: AgentState, life: Life, { turn: number, thumb }: Of<"rate">
 }
 
 function clear(state: AgentState, life: Life, turn: Here): Effects {
-  const { after, effects } = commit(state, turn, [{ event: { type: "cleared" } }]);
+  const { after: cleared, effects: forgotten } = commit(state, turn, [{ event: { type: "cleared" } }]);
+  const tells = telling(cleared, cleared.life ?? life, { title: "" }, turn);
+  const { after, effects: listed } = commit(cleared, turn, tells);
   const writing = life.jobs[0]?.source.type === "conversation";
   return [
-    ...effects,
+    ...forgotten,
+    ...listed,
     ...erase(after, turn),
-    ...cancelRuns(turn, { answer: writing, summary: isSummingUp(turn) }),
+    ...cancelRuns(turn, { answer: writing, summary: isSummingUp(turn), title: true }),
     ...(writing ? startNext(after, turn) : []),
     ...tellWaiting(after),
     reply({}),
@@ -379,6 +450,8 @@ function fromRoom(state: AgentState, message: Of<"mentioned" | "stopMention" | "
   const { room, type } = message;
   const { life } = state;
   if (turn.from !== `room/${room}`) return [refuse("FORBIDDEN")];
+  // Rooms have agents as members, not conversations with them.
+  if (type === "mentioned" && conversationIn(turn.key) !== undefined) return [refuse("NOT_FOUND")];
   if (life === null) return [type === "mentioned" ? refuse("NOT_FOUND") : reply({})];
   if (type === "tellRoom") {
     const places = placesOf(life, turn).filter(({ job }) => job.source.type === "room" && job.source.room === room);

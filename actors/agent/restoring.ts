@@ -41,6 +41,12 @@ export function settingsOf(state: unknown): Pick<Life, "persona" | "model" | "sa
   return { persona, model, sampling, ...(tools !== undefined && { tools }) };
 }
 
+/** What a state has of a conversation beside its turns: how it was called, and its own model. */
+export function namedIn(state: unknown): { readonly title?: string; readonly model?: string } {
+  const { title = "", ownModel = false, model = "" } = (state as AgentState | undefined)?.life ?? {};
+  return { ...(title !== "" && { title }), ...(ownModel && model !== "" && { model }) };
+}
+
 /** What the node asks that recalls. Errors: BAD_REQUEST, NOT_FOUND. */
 export function recalled(
   state: AgentState,
@@ -92,8 +98,22 @@ function restore(state: AgentState, life: Life, command: Of<"restore">, turn: He
   }
   const answer: AgentRestored = { restored: made.map((one) => [one.restored?.seq ?? 0, one.turn] as const) };
   if (made.length === 0) return [reply(answer)];
-  const event: AgentEvent = { type: "restored", recall, turns: made };
+  const leaf = goneOn(state, life, recall, made);
+  const event: AgentEvent = { type: "restored", recall, turns: made, ...(leaf !== undefined && { leaf }) };
   return [...commit(state, turn, [{ event }]).effects, reply(answer)];
+}
+
+/** The end of the path on which the owner went on since the recall began, where what comes now is beside it. */
+function goneOn(
+  state: AgentState,
+  life: Life,
+  recall: string,
+  [first]: readonly ConversationTurn[],
+): number | undefined {
+  const known = life.recalls?.find(({ id }) => id === recall);
+  const { leaf } = branchesOf(state, life);
+  const isBeside = first !== undefined && (first.parent ?? first.turn - 1) !== leaf;
+  return known !== undefined && leaf !== known.last && isBeside ? leaf : undefined;
 }
 
 /** What the next turn follows, by the number that this had in the backup. What is not known any more it follows in

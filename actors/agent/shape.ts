@@ -1,5 +1,6 @@
 /** What an agent is, as data. */
 import type {
+  AgentConversation,
   AgentEvent,
   AgentTool,
   Branched,
@@ -91,6 +92,25 @@ interface AgentRecall {
   readonly withdrawn?: number;
 }
 
+/** A conversation in the agent's list. */
+export interface Listed extends AgentConversation {
+  /** Its title is a person's. */
+  readonly named?: true;
+  /** The operation that opened it, so that this opens no second one. */
+  readonly operation?: string;
+}
+
+/** What becomes of the list of conversations, and of the title of one. */
+export interface Arranged {
+  readonly listed?: Listed;
+  readonly unlisted?: number;
+  /** A model has been asked for the title of this conversation. */
+  readonly titled?: true;
+  readonly title?: string;
+  /** Its model is its own. */
+  readonly ownModel?: true;
+}
+
 /** What exists while the agent does. */
 export interface Life {
   readonly persona: string;
@@ -122,6 +142,16 @@ export interface Life {
   /** The newest turns of the path that is shown, by number. */
   readonly recent: readonly ConversationTurn[];
   readonly jobs: readonly Job[];
+  /** Of an agent: its conversations, once there is a second one. */
+  readonly conversations?: readonly Listed[];
+  /** Those that do not know the newest settings yet. */
+  readonly behind?: readonly number[];
+  /** A model has been asked for a title of this conversation. */
+  readonly titled?: true;
+  /** The title of a conversation that is not the first, as it told it. */
+  readonly title?: string;
+  /** The model is this conversation's own. */
+  readonly ownModel?: true;
 }
 
 /** Counters outlive a deletion, so that nothing gets a number twice. */
@@ -129,6 +159,8 @@ export interface AgentState {
   readonly head: number;
   readonly outbox: Outbox;
   readonly generations: number;
+  /** The newest number of a conversation. Absent: there is the first alone. */
+  readonly conversations?: number;
   readonly lastTurn: number;
   /** Turns up to here are forgotten, and events up to there with them. */
   readonly turnFloor: number;
@@ -149,7 +181,7 @@ type Streamed = Positioned<AgentEvent> & {
    *  there. */
   readonly round?: ToolRound;
   readonly branched?: Rebased;
-};
+} & Arranged;
 
 /** Another path is shown. */
 export interface Rebased extends Branched {
@@ -176,7 +208,8 @@ export type AgentChange =
     }
   /** Records of the forgotten went: turns and events up to these numbers. */
   | { readonly type: "erased"; readonly turns: Span; readonly events: Span }
-  | Delivered;
+  /** With conversations that are told the settings next, and those that are told later. */
+  | (Delivered & { readonly next?: { readonly mail: readonly Mail[]; readonly behind: readonly number[] } });
 
 /** Numbers from `from` through `through`; empty when `through` is less. */
 export interface Span {

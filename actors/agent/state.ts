@@ -25,7 +25,7 @@ import { deliver, emptyOutbox, enqueue } from "../outbox.ts";
 import { eventKey, eventRecords, padded } from "../stream.ts";
 import { roundChars } from "./rounds.ts";
 import { addUsage, type Used } from "./usage.ts";
-import type { AgentChange, AgentState, Job, Life, Rebased, RoomSummary, Span, Uploaded } from "./shape.ts";
+import type { AgentChange, AgentState, Arranged, Job, Life, Rebased, RoomSummary, Span, Uploaded } from "./shape.ts";
 
 /** An agent nobody has created. */
 export const initial: AgentState = {
@@ -52,7 +52,7 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
       const based = change.branched === undefined ? state : rebased(state, change.branched);
       const asked = change.job === undefined ? based : withJob(based, change.job);
       const { used, measure, condensed } = change;
-      const counted = withLife(asked, ({ usage, roomSummaries }) => ({
+      const counted = withLife(arranged(asked, change), ({ usage, roomSummaries }) => ({
         ...(used !== undefined && { usage: addUsage(usage, used) }),
         ...(measure !== undefined && { measure }),
         ...(condensed !== undefined && { roomSummaries: withSummary(roomSummaries, condensed) }),
@@ -77,11 +77,31 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
       }));
     case "erased":
       return { ...state, turnsErased: change.turns.through, eventsErased: change.events.through };
-    case "delivered":
-      return { ...state, outbox: deliver(state.outbox, change.id) };
+    case "delivered": {
+      const { next } = change;
+      const left = deliver(state.outbox, change.id);
+      if (next === undefined) return { ...state, outbox: left };
+      return { ...withLife(state, () => ({ behind: next.behind })), outbox: enqueue(left, next.mail) };
+    }
     default:
       return unreachable(change);
   }
+}
+
+/** The list of conversations, and the title and the model of this one, after a change. */
+function arranged(state: AgentState, { listed, unlisted, titled, title, ownModel }: Arranged): AgentState {
+  const numbered = listed !== undefined && listed.number > (state.conversations ?? 0);
+  const counted = numbered ? { ...state, conversations: listed.number } : state;
+  return withLife(counted, ({ conversations = [] }) => {
+    const others = conversations.filter(({ number }) => number !== (listed?.number ?? unlisted));
+    return {
+      ...(listed !== undefined && { conversations: [listed, ...others] }),
+      ...(unlisted !== undefined && { conversations: others }),
+      ...(titled !== undefined && { titled }),
+      ...(title !== undefined && { title }),
+      ...(ownModel !== undefined && { ownModel }),
+    };
+  });
 }
 
 function bear(state: AgentState, head: number, view: AgentView): AgentState {
@@ -144,7 +164,7 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: C
       }));
     case "cleared":
       return {
-        ...withLife(unbranched(state), ({ jobs }) => ({
+        ...withLife(unbranched(untitled(state)), ({ jobs }) => ({
           recent: [],
           summary: null,
           summariesAside: [],
@@ -215,6 +235,13 @@ const noTurns: readonly ConversationTurn[] = [];
 export const newestOf = (turns: readonly ConversationTurn[]): readonly ConversationTurn[] =>
   turns.reduce(withTurn, noTurns);
 
+/** What was said is forgotten, and a title that was made of it with it. */
+function untitled(state: AgentState): AgentState {
+  if (state.life === null) return state;
+  const { titled: _titled, title: _title, ...life } = state.life;
+  return { ...state, life };
+}
+
 function unbranched(state: AgentState): AgentState {
   if (state.life === null) return state;
   const { forks: _forks, leaf: _leaf, ...life } = state.life;
@@ -237,7 +264,7 @@ function cameBack(state: AgentState, event: Extract<AgentEvent, { type: "restore
       const isBranched = leaf !== undefined || came.length > 0;
       return {
         recalls: [...others, now].slice(-limits.roomRecallsKept),
-        ...(isBranched && { leaf: last, forks: came.reduce(withFork, forks) }),
+        ...(isBranched && { leaf: event.leaf ?? last, forks: came.reduce(withFork, forks) }),
       };
     }),
     lastTurn: last,

@@ -4,7 +4,8 @@
  *  other actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `sidebar.ts`, `later.ts`,
- *  `saved.ts`, `notifications.ts`, `push.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
+ *  `saved.ts`, `notifications.ts`, `push.ts`, `digest.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an
+ *  answer. */
 import {
   defaultRole,
   isAdminBy,
@@ -27,6 +28,7 @@ import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./agents.ts";
 import { contactHandlers } from "./contact.ts";
+import { digestHandlers, digestReminded, digestReminder } from "./digest.ts";
 import { endingHandlers, endReminded } from "./ending.ts";
 import { factorHandlers, factorsView, renamePasskey } from "./factors.ts";
 import { laterHandlers, laterReminded, laterReminder, onLaterSent } from "./later.ts";
@@ -36,6 +38,7 @@ import { cardOf, cardOfDeleted, choiceOf, setAvatar, setProfile, setStatus } fro
 import { notificationHandlers } from "./notifications.ts";
 import { pushHandlers, pushWatched } from "./push.ts";
 import { savedHandlers } from "./saved.ts";
+import { sharedHandlers } from "./shared.ts";
 import { setSidebar } from "./sidebar.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
@@ -81,9 +84,20 @@ export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote
   // Somebody who is told while away is followed wherever their account comes up.
   pending: (state) => state.outbox.entries.length > 0 || hasPushes(state),
   blobs: ({ account }) => (account?.avatar === undefined ? [] : [account.avatar.hash]),
-  restored: (state) => ({ ...state, head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) }),
+  restored,
   notes: { initial: () => noNotes, evolve: (notes, change) => ({ ...notes, ...change }) },
 };
+
+/** Some of its links to conversations may have been taken back since. */
+function restored(state: UserState): UserState {
+  const { shared: _shared, ...account } = state.account ?? {};
+  return {
+    ...state,
+    ...(state.account !== null && { account: account as Account }),
+    head: state.head + restoreGap,
+    outbox: outboxAfterRestore(state.outbox),
+  };
+}
 
 const hasPushes = ({ account }: UserState): boolean => (account?.pushes?.length ?? 0) > 0;
 
@@ -98,6 +112,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "reminded":
       if (message.id === deletionReminder || message.id === guestReminder) return endReminded(state, message.id, turn);
       if (message.id === laterReminder && state.account !== null) return laterReminded(state, state.account, turn);
+      if (message.id === digestReminder) return digestReminded(state.account, turn);
       return remindOutbox(state.outbox, message.id, turn.self);
     case "part":
     case "waits":
@@ -156,6 +171,8 @@ const forGateway: PersonHandlers<Exclude<FromGateway["type"], BeforeAccount>> = 
   ...endingHandlers,
   ...factorHandlers,
   ...pushHandlers,
+  ...digestHandlers,
+  ...sharedHandlers,
   openSession: ({ state, account }, message, turn) => openSession(state, account, message, turn),
   listSessions: ({ state, account }, _, turn) => [reply(personView(state, account, turn.nowMs))],
   endSession: ({ state, account }, { id }, turn) => endSession(state, account, id, turn),

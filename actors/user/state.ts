@@ -6,16 +6,20 @@ import {
   wireLimits,
   type ActorId,
   type Avatar,
+  type DigestMark,
+  type DigestSent,
   type Fact,
   type Factors,
   type Identity,
   type Later,
+  type MailDigest,
   type Notice,
   type Passkey,
   type PersonStatus,
   type PushDevice,
   type PushPlace,
   type SavedMessage,
+  type SharedLink,
   type Session,
   type LinkPreviewChoice,
   type NotificationRules,
@@ -86,6 +90,22 @@ export interface HeldLater extends Later {
 /** A browser that takes notices, and the session in which it was added. */
 export type HeldPush = PushDevice & PushPlace & { readonly session: string };
 
+/** Mail of what was missed. `before`: up to where was told before the last mail, until its outcome is known. */
+export interface HeldDigest {
+  readonly wants: MailDigest;
+  readonly revision: number;
+  readonly sinceMs: number;
+  readonly told: readonly DigestMark[];
+  readonly before?: readonly DigestMark[];
+  readonly dueMs?: number;
+  readonly last?: DigestSent;
+}
+
+/** A read-only link, by the hash of its secret. */
+export interface HeldShared extends SharedLink {
+  readonly hash: string;
+}
+
 /** What exists once somebody signed up. */
 export interface Account {
   readonly displayName: string;
@@ -126,10 +146,14 @@ export interface Account {
   readonly later?: readonly HeldLater[];
   /** How many there ever were. */
   readonly laterIds?: number;
+  /** Read-only links to conversations with agents, the newest last; some may have ended. */
+  readonly shared?: readonly HeldShared[];
   /** Messages that are saved for later, the newest last. */
   readonly saved?: readonly SavedMessage[];
   /** Browsers that take notices while their page is closed, the newest last. */
   readonly pushes?: readonly HeldPush[];
+  /** Mail of what was missed. Absent: the person has never asked for any. */
+  readonly digest?: HeldDigest;
   /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
    *  since. */
   readonly linkUsedAtMs?: number;
@@ -183,7 +207,9 @@ type Settable = Pick<
   | "later"
   | "laterIds"
   | "saved"
+  | "shared"
   | "pushes"
+  | "digest"
 >;
 type FactorSet = { readonly [Name in keyof Settable]?: Settable[Name] | null };
 

@@ -7,6 +7,15 @@ import { describeBranch } from "./view.ts";
 import type { Printer } from "./printer.ts";
 import type { Visit } from "./visit.ts";
 
+/** Shows the branch that begins with a turn, by its end: its beginning may be on the path that is shown, too. */
+async function showBranch(client: Pick<Client, "call">, key: string, turn: number): Promise<Result<unknown>> {
+  const view = await client.call("agent.describe", key, {});
+  if (!view.ok) return view;
+  const { branches } = view.value;
+  const branch = branches && outlineOf(branches).find((one) => one.turn === turn);
+  return client.call("agent.branch", key, { turn: branch?.through ?? turn });
+}
+
 const notThere: Wrong = { wrong: "Talk to an agent first: /agent NAME." };
 
 /** Does `/branches` and `/branch N`. */
@@ -18,7 +27,7 @@ export async function runBranches(
   if (visit?.place.kind !== "agent") return notThere;
   const { key } = visit.place;
   if (number !== undefined) {
-    const asked = onNumber(number, (turn) => client.call("agent.branch", key, { turn }));
+    const asked = onNumber(number, (turn) => showBranch(client, key, turn));
     if ("wrong" in asked) return asked;
     const answer = await asked;
     return answer.ok ? visit.showAnew() : answer;

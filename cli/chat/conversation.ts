@@ -11,6 +11,7 @@ import type {
   RoomEvent,
   SearchPage,
 } from "../../protocols/index.ts";
+import { agentOfKey } from "../../protocols/answering/conversation-key.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import { normalEmoji } from "../../protocols/text/emoji.ts";
 import { cleaned } from "../../protocols/text/text.ts";
@@ -20,12 +21,16 @@ import { Account } from "./account.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { didYouMean } from "../models/suggest.ts";
 import { CatchingUp } from "./catching-up.ts";
-import { describeCommands, parseLine, type Line } from "./commands.ts";
+import { describeCommands, parseLine, type CommandName, type Line } from "./commands.ts";
 import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
 import { listGroups, listVersions } from "./lists.ts";
 import { isOfLinks, Links, wayIn } from "./links.ts";
-import { describeRules, notifyOf } from "./notify.ts";
+import { describeMail, describeRules, mailOf, notifyOf } from "./notify.ts";
+import { compare } from "./compare.ts";
+import { isOfConversations, runConversations, type OfConversations } from "./conversations.ts";
+import { isOfShared, Shared } from "./shared.ts";
+import { Temporary, type AskModel } from "./temporary.ts";
 import { runBranches } from "./branches.ts";
 import { isOwn } from "./own.ts";
 import { createPrinter, type Printer } from "./printer.ts";
@@ -154,6 +159,21 @@ async function notify(
   return "wrong" in asked ? wrong(asked) : stepOf(await at.client.call(asked.name, at.user, asked.fields));
 }
 
+/** Says what the person gets by mail while they are away, or sets it. */
+async function notifyByMail(
+  words: readonly string[],
+  { operation, printer }: { readonly operation: Call; readonly printer: Printer },
+): Promise<Step> {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const asked = words.length === 0 ? undefined : mailOf(words, zone);
+  if (asked !== undefined && "wrong" in asked) return wrong(asked);
+  const answer = await (asked === undefined ? operation("digest.show") : operation("digest.set", asked));
+  if (!answer.ok) return stepOf(answer);
+  const lines = describeMail(answer.value).map((text) => withoutControls(text));
+  printer.show({ mail: answer.value }, lines.join("\n"));
+  return done;
+}
+
 /** Tells the person of a message in another room, as they have said. */
 function hear(
   news: Activity,
@@ -207,10 +227,63 @@ interface ConversationOptions {
   publicRooms(): Promise<Result<{ readonly rows: readonly CatalogRow[] }>>;
   search(fields: MessageSearch): Promise<Result<SearchPage>>;
   /** What was missed. */
-  missed(): Promise<Result<CatchUp>>;
+  readonly missed: () => Promise<Result<CatchUp>>;
   readonly files: FilePort;
   readonly operation: Call;
   models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
+  readonly askModel: AskModel;
+}
+
+type WithAgents = Extract<CommandName, (typeof apart)[number] | "share" | "shared" | "unshare"> | OfConversations;
+const apart = ["compare", "temporary", "done"] as const;
+
+/** Whether a command is about conversations with agents, and no request to one. */
+const isWithAgents = (name: CommandName, place: Place | undefined): name is WithAgents =>
+  apart.some((one) => one === name) || isOfShared(name) || isOfConversations(name, place);
+
+function catchingUp({ client, names, missed }: ConversationOptions, finder: Finder, printer: Printer): CatchingUp {
+  const keep = (found: readonly FoundMessage[]): void => finder.keep(found);
+  return new CatchingUp(() => missed(), client, { printer, names, keep });
+}
+
+/** What a list is asked and shown with. */
+interface Listing extends Pick<ConversationOptions, "user" | "client" | "names"> {
+  readonly printer: Printer;
+  readonly look: Look;
+}
+
+async function setStatus(typed: string, { client, user }: Listing): Promise<Step> {
+  const [first = "", ...others] = typed.split(" ");
+  const emoji = normalEmoji(first);
+  const text = cleaned((emoji === undefined ? typed : others.join(" ")).trim(), "line");
+  const status = { ...(emoji !== undefined && { emoji }), ...(text !== "" && { text }) };
+  return stepOf(await client.call("user.setStatus", user, status));
+}
+
+async function listAgents({ client, user, printer: { show, remark, dim } }: Listing): Promise<Step> {
+  const answer = await client.call("user.describe", user, {});
+  if (!answer.ok) return stepOf(answer);
+  const { agents } = answer.value;
+  for (const agent of agents) show({ agent }, nameOf(agent));
+  if (agents.length === 0) remark(dim("You have no agent. /agent NAME PERSONA creates one."));
+  return done;
+}
+
+async function listThreads(room: string, { client, names, look, printer }: Listing): Promise<Step> {
+  const { show, remark, dim } = printer;
+  const answer = await client.call("room.threads", room, {});
+  if (!answer.ok) return stepOf(answer);
+  const { threads } = answer.value;
+  await names.ready(threads);
+  for (const thread of threads) show({ thread }, describeThread(thread, look));
+  if (threads.length === 0) remark(dim("There is no thread yet. /reply N TEXT begins one."));
+  return done;
+}
+
+async function showResults(room: string, seq: number, { client, look, printer: { show } }: Listing): Promise<Step> {
+  const answer = await client.call("room.pollResults", room, { seq });
+  if (answer.ok) show({ results: answer.value }, describeResults(answer.value, look));
+  return stepOf(answer);
 }
 
 /** Builds a conversation over a client that is connected. */
@@ -219,26 +292,29 @@ export function createConversation(options: ConversationOptions): Conversation {
   const printer = createPrinter(screen, options.json);
   const { color, dim, remark, show } = printer;
   const finder = new Finder((fields) => options.search(fields), { me: `user/${user}`, printer, names });
-  const keep = (found: readonly FoundMessage[]): void => finder.keep(found);
-  const catching = new CatchingUp(() => options.missed(), client, { printer, names, keep });
+  const catching = catchingUp(options, finder, printer);
   const look: Look = { color, who: names.who, said: names.said };
+  const listing: Listing = { user, client, names, printer, look };
   let visit: Visit | undefined;
+  let temporary: Temporary | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
-
   const links = new Links(client, options.operation, { printer, names });
+  const sharing = new Shared(options.operation, () => client.at.url, printer);
   const account = new Account(client, user, printer, names);
   screen.onInterrupt(() => visit?.stopAwaited() === true);
 
   function showPrompt(): void {
     const { name, amongMany } = client.at;
     const node = amongMany ? `[${client.link.status === "open" ? withoutControls(name) : "no node"}] ` : "";
-    const place = visit === undefined ? "" : `${visit.place.kind === "agent" ? "@" : ""}${visit.place.key}`;
+    const here = visit === undefined ? "" : `${visit.place.kind === "agent" ? "@" : ""}${visit.place.key}`;
+    const place = temporary === undefined ? here : `@${temporary.agent} (temporary)`;
     screen.setPrompt(`${node}${place}> `);
   }
 
   // --- where the person is -------------------------------------------------------------------------------------------
 
   async function goTo(place: Place): Promise<Step> {
+    endTemporary();
     visit?.leave();
     const onRoom = (event: RoomEvent) => {
       if (event.type === "posted" && account.toldHere(place.key, event) === "notice") screen.ring();
@@ -319,6 +395,21 @@ export function createConversation(options: ConversationOptions): Conversation {
     return absent(step.failure, says.flat().join(" "));
   }
 
+  function endTemporary(): void {
+    temporary = undefined;
+    showPrompt();
+  }
+
+  /** Talks to an agent so that nothing is kept. */
+  function beginTemporary(name: string): Step {
+    const here = visit?.place.kind === "agent" ? agentOfKey(visit.place.key) : undefined;
+    const agent = name === "" ? here : name.includes(".") ? name : `${user}.${name}`;
+    if (agent === undefined) return wrong({ wrong: "Say with which agent: /temporary NAME." });
+    temporary = new Temporary(agent, options.askModel, printer);
+    showPrompt();
+    return done;
+  }
+
   // --- what is asked there -------------------------------------------------------------------------------------------
 
   async function ask(asked: Request | Wrong): Promise<Step> {
@@ -335,12 +426,6 @@ export function createConversation(options: ConversationOptions): Conversation {
 
   async function inRoom(act: (room: string) => Promise<Step>): Promise<Step> {
     return visit?.place.kind === "room" ? act(visit.place.key) : wrong(noRoom);
-  }
-
-  async function showResults(room: string, seq: number): Promise<Step> {
-    const answer = await client.call("room.pollResults", room, { seq });
-    if (answer.ok) show({ results: answer.value }, describeResults(answer.value, look));
-    return stepOf(answer);
   }
 
   async function showMembers(room: string): Promise<Step> {
@@ -362,14 +447,6 @@ export function createConversation(options: ConversationOptions): Conversation {
     return stepOf(answer);
   }
 
-  async function setStatus(typed: string): Promise<Step> {
-    const [first = "", ...others] = typed.split(" ");
-    const emoji = normalEmoji(first);
-    const text = cleaned((emoji === undefined ? typed : others.join(" ")).trim(), "line");
-    const status = { ...(emoji !== undefined && { emoji }), ...(text !== "" && { text }) };
-    return stepOf(await client.call("user.setStatus", user, status));
-  }
-
   async function showHistory(count: string): Promise<Step> {
     if (visit === undefined) return wrong({ wrong: "Go to a room or an agent first." });
     const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : cliLimits.shownEntries;
@@ -388,16 +465,6 @@ export function createConversation(options: ConversationOptions): Conversation {
     return "wrong" in asked ? wrong(asked) : asked;
   }
 
-  async function listThreads(room: string): Promise<Step> {
-    const answer = await client.call("room.threads", room, {});
-    if (!answer.ok) return stepOf(answer);
-    const { threads } = answer.value;
-    await names.ready(threads);
-    for (const thread of threads) show({ thread }, describeThread(thread, look));
-    if (threads.length === 0) remark(dim("There is no thread yet. /reply N TEXT begins one."));
-    return done;
-  }
-
   async function listRooms(): Promise<Step> {
     const answer = await client.call("user.rooms", user, {});
     if (!answer.ok) return stepOf(answer);
@@ -413,18 +480,23 @@ export function createConversation(options: ConversationOptions): Conversation {
     return done;
   }
 
-  async function listAgents(): Promise<Step> {
-    const answer = await client.call("user.describe", user, {});
-    if (!answer.ok) return stepOf(answer);
-    const { agents } = answer.value;
-    for (const agent of agents) show({ agent }, nameOf(agent));
-    if (agents.length === 0) remark(dim("You have no agent. /agent NAME PERSONA creates one."));
-    return done;
-  }
-
   function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<Step>>>[1]): Step | Promise<Step> {
     const step = onNumber(said, use);
     return "wrong" in step ? wrong(step) : step;
+  }
+
+  /** What is about conversations with agents, and no request to one. */
+  async function runWithAgents(line: Extract<Line, { type: "command" }> & { name: WithAgents }): Promise<Step> {
+    const place = visit?.place;
+    if (isOfShared(line.name)) return cameTo(await sharing.run(line.name, line, place));
+    if (isOfConversations(line.name, place)) {
+      const came = await runConversations(line.name, line, { client, place, printer, goTo });
+      return "went" in came ? came.went : cameTo(came);
+    }
+    if (line.name === "compare") return cameTo(await compare(line.words, line.rest, { client, place, printer }));
+    if (line.name === "temporary") return beginTemporary(sought(line.rest.trim()));
+    endTemporary();
+    return done;
   }
 
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
@@ -435,6 +507,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       const room = visit?.place.kind === "room" ? visit.place.key : undefined;
       return cameTo(await links.run(line.name, line, room));
     }
+    if (isWithAgents(line.name, visit?.place)) return runWithAgents({ ...line, name: line.name });
     const [first = ""] = line.words;
     switch (line.name) {
       case "help":
@@ -449,7 +522,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       case "direct":
         return openDirect(line.rest);
       case "results":
-        return atNumber(first, (seq) => inRoom((room) => showResults(room, seq)));
+        return atNumber(first, (seq) => inRoom((room) => showResults(room, seq, listing)));
       case "before":
         return atNumber(first, (seq) =>
           inRoom(async (room) => stepOf(await listVersions(client, printer, { room, seq }))),
@@ -466,8 +539,9 @@ export function createConversation(options: ConversationOptions): Conversation {
       case "who":
         return inRoom(showMembers);
       case "status":
-        return setStatus(line.rest);
+        return setStatus(line.rest, listing);
       case "notify":
+        if (first === "mail") return notifyByMail(line.words.slice(1), { ...options, printer });
         return notify(line.rest, { account, client, user, place: visit?.place, printer });
       case "history":
         return showHistory(line.rest);
@@ -482,12 +556,12 @@ export function createConversation(options: ConversationOptions): Conversation {
       case "found":
         return goToFound(finder.find(first), { goTo, showMessages });
       case "threads":
-        return inRoom(listThreads);
+        return inRoom((room) => listThreads(room, listing));
       case "branches":
       case "branch":
         return cameTo(await runBranches(line.words[0], { client, visit, printer }));
       case "agents":
-        return listAgents();
+        return listAgents(listing);
       case "agent":
         return openAgent(sought(first), line.rest);
       case "signout":
@@ -515,7 +589,9 @@ export function createConversation(options: ConversationOptions): Conversation {
         case "wrong":
           return wrong({ wrong: line.reason });
         case "say":
-          return ask(requestOfText(line.text, visit ?? nowhere));
+          return temporary === undefined
+            ? ask(requestOfText(line.text, visit ?? nowhere))
+            : stepOf(await temporary.say(line.text));
         case "command":
           return runCommand(line);
       }

@@ -17,7 +17,9 @@
 import { Client, clientLimits, People } from "../../client/index.ts";
 import { awayNode, failureOf, ok, passingCodes, PlexusError, type Failure } from "../../protocols/errors.ts";
 import type { CatalogPage, Result } from "../../protocols/index.ts";
+import { cliLimits } from "../limits.ts";
 import { asksTo, callsTo } from "../node/admin.ts";
+import { callNode } from "../node/node-client.ts";
 import { describeFailure, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { saveSession } from "../terminal/session.ts";
 import { createConversation } from "./conversation.ts";
@@ -127,6 +129,18 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     search: (fields) => callsTo({ url: client.at.url, token })("search.messages", fields),
     missed: () => callsTo({ url: client.at.url, token })("catchUp.show", {}),
     files: filesOf(() => ({ url: client.at.url, token })),
+    askModel: (body) =>
+      callNode(
+        {
+          url: client.at.url,
+          token,
+          timeoutMs: cliLimits.modelAnswerTimeoutMs,
+          headers: { "x-plexus-cache": "skip" },
+        },
+        "POST",
+        "/v1/chat/completions",
+        body,
+      ),
     models: () => callsTo({ url: client.at.url, token })("models.list"),
   });
   const fate: { ended?: Failure } = {};

@@ -60,7 +60,8 @@ export const placeOf = ({ room, agent }: FoundMessage): Place =>
 function describeFound(number: number, found: FoundMessage, look: Look): string {
   const { color, who } = look;
   const { kind, key } = placeOf(found);
-  const place = withoutControls(`${kind === "agent" ? "@" : ""}${key} #${found.seq}`);
+  const title = found.title === undefined ? "" : ` “${found.title}”`;
+  const place = withoutControls(`${kind === "agent" ? "@" : ""}${key}${title} #${found.seq}`);
   // In a room that is a message with files; what these are, its place says.
   const bare = paint(color, "dim", kind === "room" ? "(a file)" : "(no text)");
   const said = found.text === "" ? bare : passageText(found, color);

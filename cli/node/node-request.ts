@@ -47,6 +47,7 @@ export async function exchange(
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = {
       accept: "application/json",
+      ...target.headers,
       ...(target.operation !== undefined && { "idempotency-key": target.operation }),
       ...(payload !== undefined && { "content-type": "application/json", "content-length": payload.length }),
     };

@@ -14,6 +14,8 @@ export interface Target {
   readonly isLocal?: boolean;
   /** How long one answer may take, where that is not the usual time. */
   readonly timeoutMs?: number;
+  /** What else is said with it. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** It is asked for something, and changes nothing, whatever the method. */
   readonly reads?: boolean;
   /** What a request that changes something is called: under the same name it is done once, where its operation can. */

@@ -39,6 +39,7 @@ type TakenOver = Pick<
   | "secrets"
   | "mail"
   | "push"
+  | "digests"
   | "branding"
 >;
 
@@ -56,6 +57,7 @@ const takenOver = (at: TakenOver): TakenOver => ({
   ...(at.secrets && { secrets: at.secrets }),
   ...(at.mail && { mail: at.mail }),
   ...(at.push && { push: at.push }),
+  ...(at.digests && { digests: at.digests }),
   ...(at.branding && { branding: at.branding }),
 });
 
@@ -110,7 +112,7 @@ export async function serveClients(
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
     operations: operationsOf(peer, { ...at, files, auditCopy, invitations, clock, random, limits, tickets }),
-    ...guardsOf({ ...at, files }),
+    ...guardsOf({ ...at, live }),
     quality: peer.quality,
     hub: peer.hub,
     cluster: peer.control,
@@ -172,11 +174,12 @@ export async function serveClients(
 }
 
 /** What looks at what people do, and what stands before it. */
-const guardsOf = ({ peer, machine, files }: StatusParts & { readonly files: () => Config["files"] }) => ({
+const guardsOf = ({ peer, machine, live }: StatusParts & { readonly live: () => Config }) => ({
   budgets: peer.usage,
   ...(peer.activity && { activity: peer.activity }),
   counts: machine.memory.requests,
-  scanning: createPolicy(files, peer.calls.engines.scan),
+  sharedLinks: () => live().sharedLinks,
+  scanning: createPolicy(() => live().files, peer.calls.engines.scan),
 });
 
 /** The other nodes, as parts of the gateway need them. */

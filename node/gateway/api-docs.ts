@@ -102,16 +102,19 @@ interface Answers {
 }
 const answersPath = join(import.meta.dirname, "../../protocols/answers.json");
 
-/** Finds what a route answers; undefined: nothing says so. */
-function answerFinder({ routes }: Answers): (method: string, path: string) => object | null | undefined {
+/** Finds what a route answers; undefined: nothing says so. What a row describes is no route of a pattern. */
+function answerFinder({
+  routes,
+}: Answers): (method: string, path: string, isDescribed: boolean) => object | null | undefined {
   const patterns = Object.entries(routes)
     .filter(([name]) => name.includes("*"))
     .map(([name, answer]) => [new RegExp(`^${name.replaceAll("*", "[^/:]+")}$`), answer] as const);
-  return (method, path) => {
+  return (method, path, isDescribed) => {
     const written = path.replaceAll(/\{(\w+)\}/g, ":$1");
     const place = written.startsWith(`${apiPrefix}/`) ? written.slice(apiPrefix.length) : written;
     const name = `${method.toUpperCase()} ${place}`;
-    return name in routes ? routes[name] : patterns.find(([pattern]) => pattern.test(name))?.[1];
+    if (name in routes) return routes[name];
+    return isDescribed ? undefined : patterns.find(([pattern]) => pattern.test(name))?.[1];
   };
 }
 
@@ -132,10 +135,10 @@ function withAnswers(paths: Described["paths"], answers: Answers): Described["pa
   const find = answerFinder(answers);
   const json = (schema: object) => ({ description: "Done", content: { "application/json": { schema } } });
   const answerOf = (method: string, path: string, said: Answered): object => {
-    const found = find(method, path);
+    const schema = said.content?.["application/json"]?.schema;
+    const found = find(method, path, schema !== undefined);
     if (found === null) return { description: "A file, a stream, or a redirection" };
     if (found !== undefined) return json(found);
-    const schema = said.content?.["application/json"]?.schema;
     return schema === undefined ? said : json(referring(schema, answers.schemas));
   };
   return Object.fromEntries(

@@ -99,6 +99,14 @@ export const gatewayLimits = {
   guessesWaitingMax: 256,
   /** Wrong or ended links into rooms of one person; then links get `RATE_LIMITED`. */
   joinLinkRate: { count: 20, windowMs: 60_000 },
+  /** Wrong or ended read-only links to conversations from one address; then 429. */
+  sharedLinkRate: { count: 30, windowMs: 60_000 },
+  /** Turns of a conversation that the page of a read-only link asks for at once. */
+  sharedPageTurns: 100,
+  /** Turns that it shows at most; the oldest are left out. */
+  sharedTurnsMax: 400,
+  /** Characters of these, about; then the oldest are left out. */
+  sharedCharsMax: 400_000,
   /** Tokens remembered as good; beyond it the one used longest ago is counted again when it comes. */
   tokensKnownMax: 32_768,
   /** A token that is used again and again is asked about so often; requests in between trust the answer, unless an
@@ -139,6 +147,9 @@ export const gatewayLimits = {
   avatarRate: { count: 10, windowMs: 60_000 },
   /** Pictures for agents that one person uploads, and as many sounds; more get `RATE_LIMITED`, before they are read. */
   pictureRate: { count: 30, windowMs: 10 * 60_000 },
+  /** How often one person asks what they have missed, or which threads they follow; more get `RATE_LIMITED`, before a
+   *  room is asked: one answer may ask some hundred questions of rooms. */
+  catchUpRate: { count: 30, windowMs: 60_000 },
   /** Rules over events that one person tries on the past; more get `RATE_LIMITED`, before an entry is read. */
   ruleTrialRate: { count: 6, windowMs: 60_000 },
   /** Such trials at once at a node, of everybody; one more gets `OVERLOADED`, before an entry is read. */

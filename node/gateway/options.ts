@@ -57,6 +57,7 @@ import type {
   ControlDoor,
   ListenAddress,
   MailPort,
+  DigestPort,
   PushPort,
   Rights,
   ServiceTokenOptions,
@@ -101,6 +102,8 @@ export interface GatewayOptions {
   readonly counts?: RequestCounts;
   /** Notices to browsers whose page is closed; absent: there are none. */
   readonly push?: PushPort;
+  /** Mail to people who were away; absent: there is none. */
+  readonly digests?: DigestPort;
   /** The hub the kernel publishes into. */
   readonly hub: Hub;
   readonly clock: Clock;
@@ -145,6 +148,8 @@ export interface GatewayOptions {
   readonly webFolder?: string;
   /** Who may make an account. */
   readonly signUp: RegistrationRule;
+  /** Absent: on. */
+  readonly sharedLinks?: () => "on" | "off";
   /** Domains of mail addresses that count for the rule `domain`. Absent: none. */
   readonly signUpDomains?: readonly string[];
   /** Invitations to make an account where sign-up asks for one. Absent: there are none. */

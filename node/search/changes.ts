@@ -1,6 +1,6 @@
 /** What an entry of a log, or a record, does to the index. Pure: an index that was continued and one that was made anew
  *  from the records have the same rows, because both come from records. */
-import { failureOf, type ActorId, type ConversationTurn, type RoomMessage } from "../../protocols/index.ts";
+import { agentOfKey, failureOf, type ActorId, type ConversationTurn, type RoomMessage } from "../../protocols/index.ts";
 import type { Entry } from "../storage/index.ts";
 import { hasFile, hasLink, hasReaction, searchedText } from "./query.ts";
 
@@ -50,7 +50,10 @@ export function changeOf(actor: ActorId, key: string, read: () => unknown): Chan
   if (value === undefined) return { type: "unread", actor, seq };
   if (actor.startsWith("agent/")) {
     const { role, text, atMs } = value as ConversationTurn;
-    const author = role === "user" ? `user/${actor.slice("agent/".length).split(".")[0]}` : actor;
+    const author =
+      role === "user"
+        ? `user/${actor.slice("agent/".length).split(".")[0]}`
+        : `agent/${agentOfKey(actor.slice("agent/".length))}`;
     const bare = { link: hasLink(text), thread: seq, mentions: [], file: false, reaction: false };
     return { type: "said", said: { actor, seq, atMs, author, text, ...bare } };
   }

@@ -6,6 +6,8 @@
  *  Only a room that answers is named: where it refuses, nothing is said of what was found there. */
 import {
   actorId,
+  agentOfKey,
+  conversationKey,
   failure,
   ok,
   passageOf,
@@ -14,6 +16,7 @@ import {
   searchTerms,
   wireLimits,
   type ActorId,
+  type AgentConversations,
   type AgentHistory,
   type FoundMessage,
   type HandlersOf,
@@ -57,17 +60,19 @@ export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperation
         timeoutMs: at.limits.askTimeoutMs,
       });
       if (!view.ok) return view;
-      const places = placesOf(view.value as UserView, input);
+      const own = await conversationsOf(at, reader, view.value as UserView, input);
+      const places = placesOf(view.value as UserView, own, input);
       if (!places.ok) return places;
       const query = queryOf(input, reader, behind);
       if (query === undefined) return ok({ found: [], covered: [] });
-      const page = await search(at, { query, places: places.value, reader });
+      const asked = { query, places: places.value, reader };
+      const page = withTitles(await search(at, asked), own);
       // What was not searched, or is not yet, may have the very words.
       const { next, unreachable, covered } = page;
       const isWhole = (next ?? unreachable) === undefined && covered.every((slot) => slot.behind === undefined);
       const mayErr = isWhole && query.terms.some(({ single }) => single);
       if (page.found.length > 0 || behind !== undefined || !mayErr) return ok(page);
-      const near = await search(at, { query: { ...query, typos: true }, places: places.value, reader });
+      const near = withTitles(await search(at, { ...asked, query: { ...query, typos: true } }), own);
       return ok(near.found.length > 0 ? { ...near, misspelt: true } : page);
     },
   };
@@ -75,8 +80,52 @@ export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperation
 
 const agentOf = (agent: string): ActorId => actorId("agent", agent.replace(/^agent\//, ""));
 
-/** Where is searched. Errors: NOT_A_MEMBER, NOT_FOUND, BAD_REQUEST. */
-function placesOf({ rooms, agents }: UserView, { room, agent, thread }: MessageSearch): Result<readonly ActorId[]> {
+/** Conversations beside the first ones, by their agents; and the agents that did not tell theirs. */
+interface OwnConversations {
+  readonly all: readonly ActorId[];
+  readonly titles: ReadonlyMap<string, string>;
+  readonly silent: readonly ActorId[];
+}
+
+/** Asks the agents that are searched for their lists. */
+async function conversationsOf(
+  { kernel, limits }: SearchParts,
+  reader: ActorId,
+  { agents }: UserView,
+  { room, agent }: MessageSearch,
+): Promise<OwnConversations> {
+  const wanted = agent === undefined ? undefined : agentOf(agentOfKey(agent.replace(/^agent\//, "")));
+  const asked = room === undefined ? agents.map(agentOf).filter((one) => wanted === undefined || one === wanted) : [];
+  const message = { type: "conversations" };
+  const lists = await Promise.all(
+    asked.map((to) => kernel.ask({ to, from: reader, message, timeoutMs: limits.askTimeoutMs })),
+  );
+  const keys = lists.flatMap((list, place) => {
+    const of = (asked[place] ?? "").slice("agent/".length);
+    const { conversations } = list.ok ? (list.value as AgentConversations) : { conversations: [] };
+    return conversations.map(({ number, title }) => [conversationKey(of, number), title] as const);
+  });
+  const silent = asked.filter((_, place) => lists[place]?.ok === false);
+  return { all: keys.map(([key]) => agentOf(key)), titles: new Map(keys), silent };
+}
+
+/** A page with the titles of conversations. An agent that did not tell its list was not searched whole. */
+function withTitles(page: SearchPage, { titles, silent }: OwnConversations): SearchPage {
+  const found = page.found.map((one) => {
+    const title = titles.get(one.agent ?? "") ?? "";
+    return title === "" ? one : { ...one, title };
+  });
+  const unreachable = [...new Set([...(page.unreachable ?? []), ...silent])].toSorted();
+  return { ...page, found, ...(unreachable.length > 0 && { unreachable }) };
+}
+
+/** Where is searched: `agent` names an agent with all of its conversations, or one of these. Errors: NOT_A_MEMBER,
+ *  NOT_FOUND, BAD_REQUEST. */
+function placesOf(
+  { rooms, agents }: UserView,
+  own: OwnConversations,
+  { room, agent, thread }: MessageSearch,
+): Result<readonly ActorId[]> {
   if (thread !== undefined && room === undefined)
     return refused(failure("BAD_REQUEST", { field: "thread", reason: "a thread is named with its room" }));
   const [ownRooms, ownAgents] = [rooms.map((one) => actorId("room", one.replace(/^room\//, ""))), agents.map(agentOf)];
@@ -87,9 +136,13 @@ function placesOf({ rooms, agents }: UserView, { room, agent, thread }: MessageS
   }
   if (agent !== undefined) {
     const place = agentOf(agent);
-    return ownAgents.includes(place) ? ok([place]) : refused(failure("NOT_FOUND", { agent }));
+    return ownAgents.includes(place)
+      ? ok([...new Set([place, ...own.all])])
+      : own.all.includes(place)
+        ? ok([place])
+        : refused(failure("NOT_FOUND", { agent }));
   }
-  return ok([...ownRooms, ...ownAgents]);
+  return ok([...new Set([...ownRooms, ...ownAgents, ...own.all])]);
 }
 
 /** Undefined: nothing can be found by it. */
@@ -258,7 +311,8 @@ function turnOf(
   const turn = turns.find((one) => one.turn === seq);
   const passage = turn && shown(turn.text, query);
   if (turn === undefined || passage === undefined) return undefined;
-  const author = turn.role === "user" ? reader : actor;
+  const agent = actor.slice("agent/".length);
+  const author = turn.role === "user" ? reader : agentOf(agentOfKey(agent));
   if (!fits(query, { ...turn, author, seq })) return undefined;
-  return { agent: actor.slice("agent/".length), seq, author, atMs: turn.atMs, ...passage };
+  return { agent, seq, author, atMs: turn.atMs, ...passage };
 }

@@ -56,6 +56,7 @@ export const auditActions = {
   addPush: row("settings", "info", "none", "A browser takes notices for a person while their page is closed"),
   setPush: row("settings", "info", "none", "What the notices of a browser say is set"),
   removePush: row("settings", "info", "none", "A browser takes no more notices"),
+  setDigest: row("settings", "info", "none", "What a person gets by mail while they are away is set"),
   resetPassword: row("signIn", "warning", "within", "A link for a new password is made or used"),
   setMailAddress: row("signIn", "notice", "within", "A mail address of an account is asked for or removed"),
   confirmMailAddress: row(
@@ -109,6 +110,8 @@ export const auditActions = {
   removeGroup: change("settings", "info", "none", "Such a group is removed"),
   makeJoinLink: row("power", "info", "none", "A link into a room is made"),
   endJoinLink: row("power", "info", "none", "A link into a room is taken back"),
+  makeSharedLink: row("power", "info", "none", "A read-only link to a conversation with an agent is made"),
+  endSharedLink: row("power", "info", "none", "Such a link is taken back"),
   joinByLink: row("power", "info", "none", "A person comes into a room by a link"),
   refused: row("power", "notice", "none", "Somebody is refused because they lack the permission"),
   setLimits: row("settings", "notice", "none", "Limits or quotas are changed"),

@@ -3,6 +3,7 @@ import { answer, command, follow } from "../wire/command.ts";
 import type { ErrorCode } from "../errors.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { recallId, restoredFrom } from "../admin/restored.ts";
+import { agentConversationCommands, type AgentConversation } from "./agent-conversations.ts";
 import { blobHash, limit, line, nothing, object, position, text, timeMs, type Resumed } from "../wire/schema.ts";
 import { roomFile } from "./room-files.ts";
 
@@ -191,7 +192,7 @@ export const agentCommands = {
     result: view,
     effect: "changes",
     http: ["PATCH", "/agents/:agent"],
-    summary: "Changes persona, model, sampling or tools",
+    summary: "Changes persona, model, sampling or tools; of another conversation than the first, its model",
   }),
   /** The owner's user actor sends it. */
   delete: command({
@@ -397,6 +398,23 @@ export const agentCommands = {
     effect: "reads",
     summary: "The pictures and sounds that the agent keeps",
   }),
+  ...agentConversationCommands,
+  /** The agent tells a conversation its settings: when it begins, and when they changed. */
+  configure: command({
+    params: {
+      persona,
+      model: line(limits.modelCharsMax, 0),
+      sampling,
+      tools,
+      begin: Type.Optional(Type.Boolean()),
+      /** The conversation keeps this model, whatever the agent's is. */
+      own: Type.Optional(Type.Boolean()),
+    },
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Tells a conversation the agent's settings",
+  }),
   /** The agent tells it to itself. */
   erase: command({
     params: {},
@@ -490,6 +508,8 @@ export interface AgentState extends AgentView {
   readonly draft?: Draft;
   /** Answers of the conversation that wait behind others of the agent, in their order. Absent: none. */
   readonly waiting?: readonly (AnswerStage & { readonly generation: string; readonly turn: number })[];
+  /** Of an agent with several conversations. */
+  readonly conversations?: readonly AgentConversation[];
 }
 
 export interface AgentHistory {
@@ -536,7 +556,14 @@ export interface AgentUsage {
 
 /** Durable events of an agent's stream; only its owner reads it. */
 export type AgentEvent =
-  | { readonly type: "updated"; readonly view: AgentView }
+  | {
+      readonly type: "updated";
+      readonly view: AgentView;
+      /** A conversation was opened, or is listed in another way. */
+      readonly listed?: AgentConversation;
+      /** The conversation with this number was deleted. */
+      readonly unlisted?: number;
+    }
   | { readonly type: "said"; readonly turn: ConversationTurn }
   | {
       readonly type: "generationStarted";
@@ -550,7 +577,13 @@ export type AgentEvent =
    *  of no generation. */
   | { readonly type: "answered"; readonly generation: string; readonly turn: ConversationTurn }
   /** Turns came back from a backup, behind the newest. */
-  | { readonly type: "restored"; readonly recall: string; readonly turns: readonly ConversationTurn[] }
+  | {
+      readonly type: "restored";
+      readonly recall: string;
+      readonly turns: readonly ConversationTurn[];
+      /** The path that is shown still ends here: its owner went on there. Absent: it ends with these. */
+      readonly leaf?: number;
+    }
   /** A recall was taken back, up to the turn `through`: these numbers are gone. */
   | {
       readonly type: "withdrawn";

@@ -16,6 +16,7 @@ import { userCommands } from "./user.ts";
 import { watchCommands } from "../admin/watch.ts";
 
 export * from "./agent.ts";
+export * from "./agent-conversations.ts";
 export * from "./backup.ts";
 export * from "./catalog.ts";
 export * from "./claim.ts";
@@ -30,9 +31,11 @@ export * from "./room-files.ts";
 export * from "./room-links.ts";
 export * from "./room-previews.ts";
 export * from "./room-versions.ts";
+export * from "./shared-links.ts";
 
 export * from "./shard-holder.ts";
 export * from "./user.ts";
+export * from "./user-digest.ts";
 export * from "./user-later.ts";
 
 /** The commands of every kind. */

@@ -21,7 +21,9 @@ import { profileOperations } from "./profiles.ts";
 import { quarantineOperations } from "./quarantine.ts";
 import { searchOperations } from "./search.ts";
 import { catchUpOperations } from "./catch-up.ts";
+import { digestOperations } from "./digest.ts";
 import { pushOperations } from "./push.ts";
+import { sharedLinkOperations } from "./shared-links.ts";
 import { secretOperations } from "./secrets.ts";
 import { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 import { shardOperations } from "./shards.ts";
@@ -65,7 +67,9 @@ export { profileOperations } from "./profiles.ts";
 export { quarantineOperations } from "./quarantine.ts";
 export { searchOperations } from "./search.ts";
 export { catchUpOperations } from "./catch-up.ts";
+export { digestOperations } from "./digest.ts";
 export { pushOperations } from "./push.ts";
+export { sharedLinkOperations } from "./shared-links.ts";
 export { secretOperations } from "./secrets.ts";
 export { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 export { shardOperations } from "./shards.ts";
@@ -106,7 +110,9 @@ export const operations = {
   ...searchOperations,
   ...quarantineOperations,
   ...catchUpOperations,
+  ...digestOperations,
   ...pushOperations,
+  ...sharedLinkOperations,
   ...secretOperations,
   ...brandingOperations,
   ...configurationOperations,
@@ -131,7 +137,9 @@ export type OperationHandlers = HandlersOf<Operations>;
 export type GatewayOperation =
   | Extract<OperationName, "branding.show" | "branding.set" | "node.status" | "people.addKey">
   | keyof typeof ownOperations
+  | keyof typeof digestOperations
   | keyof typeof pushOperations
+  | keyof typeof sharedLinkOperations
   | keyof typeof signInOperations
   | keyof typeof factorOperations
   | keyof typeof identityProviderOperations;

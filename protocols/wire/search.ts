@@ -43,8 +43,10 @@ export type MessageSearch = Static<typeof messageSearch>;
 export interface FoundMessage {
   /** The room; absent: it is in a conversation with an agent. */
   readonly room?: string;
-  /** The agent with whom it was said. */
+  /** The agent with whom it was said, or the conversation with one: `ada.helper`, `ada.helper.3`. */
   readonly agent?: string;
+  /** How that conversation is called. Absent: it has no title. */
+  readonly title?: string;
   /** Where it is in the room, or the number of the turn. */
   readonly seq: number;
   /** Who wrote it: `user/ada`, `agent/ada.helper`. */

@@ -10,6 +10,8 @@ import {
   PlexusError,
   schema,
   type AccountExport,
+  conversationKey,
+  type AgentConversations,
   type AgentHistory,
   type AgentView,
   type Result,
@@ -133,6 +135,18 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
     const described = await ask<AgentView>(to, { type: "describe" }, caller.actor);
     if (!described.ok) return yield { type: "missing", what: to, code: described.error.code };
     yield { type: "agent", agent: described.value };
+    const list = await ask<AgentConversations>(to, { type: "conversations" }, caller.actor);
+    if (!list.ok) yield { type: "missing", what: `conversations of ${to}`, code: list.error.code };
+    if (!list.ok) yield* turnRows(agent, caller);
+    for (const one of list.ok ? list.value.conversations : []) {
+      yield { type: "conversation", agent, conversation: one };
+      yield* turnRows(conversationKey(agent, one.number), caller);
+    }
+    return undefined;
+  }
+
+  async function* turnRows(agent: string, caller: Caller): AsyncGenerator<object> {
+    const to = actorId("agent", agent);
     for (let before: number | undefined; ;) {
       const message = { type: "history", limit: pageEntries, ...(before !== undefined && { before }) };
       const page = await ask<AgentHistory>(to, message, caller.actor);

@@ -1,5 +1,6 @@
 /** Which budgets count a call, and where: pure functions of what admins have set. */
 import {
+  agentOfKey,
   everybody,
   ledgerOf,
   type ActorId,
@@ -36,7 +37,8 @@ export interface Counted {
  *  the asker's. */
 export function payerOf(person: string, key: string): Pick<Payer, "person" | "key"> {
   const [kind = "", id = ""] = key.split("/", 2);
-  if (kind === "agent") return { person: id.split(".", 1)[0] ?? "", key };
+  // Its conversations count together.
+  if (kind === "agent") return { person: id.split(".", 1)[0] ?? "", key: `agent/${agentOfKey(id)}` };
   const name = person.startsWith("user/") ? person.slice("user/".length) : "";
   if (name === "") return { person: "", key: "" };
   // Devices come and go, and their person is the same: they count together.

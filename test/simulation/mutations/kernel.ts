@@ -201,8 +201,8 @@ export const ofKernel: readonly Mutation[] = [
   {
     name: "forgets the mentions of an agent that is deleted",
     file: "actors/agent/index.ts",
-    find: '[{ event: { type: "deleted" }, mail }]',
-    replace: '[{ event: { type: "deleted" }, mail: mail.slice(mail.length) }]',
+    find: '[{ event: { type: "deleted" }, mail: all }]',
+    replace: '[{ event: { type: "deleted" }, mail: all.slice(all.length) }]',
     caughtBy: ["mention-settled"],
     from: 24,
     seeds: 200,

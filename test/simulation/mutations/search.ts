@@ -5,7 +5,7 @@ export const ofSearch: readonly Mutation[] = [
   {
     name: "shows what is in rooms that a person was in once, by the right of another",
     file: "node/search/operations.ts",
-    find: "const places = placesOf(view.value as UserView, input);",
+    find: "const places = placesOf(view.value as UserView, own, input);",
     replace: `
       const past = (globalThis.past ??= {});
       const rooms = [...new Set([...(past[reader] ?? []), ...view.value.rooms])];
@@ -13,7 +13,7 @@ export const ofSearch: readonly Mutation[] = [
       const { kernel } = at;
       const nameOf = ({ from, message }) => (message.type === "history" ? "user/ada" : from);
       at = { ...at, kernel: { ask: (asked) => kernel.ask({ ...asked, from: nameOf(asked) }) } };
-      const places = placesOf({ ...view.value, rooms }, input);`,
+      const places = placesOf({ ...view.value, rooms }, own, input);`,
     caughtBy: ["search-is-scan"],
     seeds: 20,
     search: true,

@@ -137,6 +137,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       missed: () => expect.fail("nothing is missed"),
       files: { send: async () => expect.fail("nothing is sent"), save: async ({ name }) => ok(name) },
     publicRooms: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
+      askModel: () => { throw new Error("no model is asked"); },
       models: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
     });
     await conversation.begin({ room: "lobby", agent: undefined });

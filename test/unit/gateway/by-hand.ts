@@ -19,6 +19,7 @@ export const byHand: Readonly<Record<string, readonly string[]>> = {
     "GET /api/v1/me/export",
     "GET /api/v1/people/:user/avatar/:hash",
     "GET /api/v1/rooms/:room/files/:file",
+    "GET /api/v1/rooms/:room/files/:file/preview",
   ],
   "of tus, in its headers": [
     "POST /api/v1/files/uploads",
@@ -63,6 +64,7 @@ export const byHand: Readonly<Record<string, readonly string[]>> = {
     "GET /api/v1/sign-in/back/:provider",
     "POST /api/v1/sign-in/back/:provider",
   ],
+  "a page without a script, for people without an account": ["GET /shared/:user/:secret"],
   "takes a file": ["POST /api/v1/agents/:agent/pictures", "POST /api/v1/agents/:agent/sounds", "PUT /api/v1/me/avatar"],
   "the description of the interface itself": [
     "GET /api-docs",

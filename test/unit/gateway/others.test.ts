@@ -16,12 +16,16 @@ const open = [
   // Her card: name and picture.
   "GET /api/v1/people/:user",
   "user.card",
+  // A page, which says 404 to everybody who has no secret (`shared-links.test.ts`).
+  "GET /shared/:user/:secret",
   // Talking with her; both see it.
   "POST /api/v1/rooms/direct",
   // It names no room: each searches their own.
   "POST /api/v1/search",
   // Of one's own account, though it has an emoji as reactions have.
   "PUT /api/v1/me/status",
+  // It leads to a page of everybody's; the link is looked at when that is pressed.
+  "GET /api/v1/mail/unsubscribe/:token",
 ];
 
 /** As much of JSON Schema as the interface uses. */
@@ -105,7 +109,7 @@ describe("gateway: what is another's", () => {
   /** Ids of things of Ada's, by the part of a path before them. */
   let ids: Readonly<Record<string, string>>;
   let calls: readonly Call[];
-  const samples: Samples = { room: "den", member: "user/ada", with: "user/ada", successor: "user/ada", user: "ada", seq: 1, emoji: "👍", agent: "ada.helper", provider: "nobody", atMs: 0 }; // prettier-ignore
+  const samples: Samples = { room: "den", member: "user/ada", with: "user/ada", successor: "user/ada", user: "ada", seq: 1, emoji: "👍", agent: "ada.helper", provider: "nobody", atMs: 0, secret: "0".repeat(43) }; // prettier-ignore
 
   const made = async (method: string, path: string, token: string, body?: unknown) => {
     const { status, body: answer } = await fixture.request(method, path, {
@@ -118,7 +122,7 @@ describe("gateway: what is another's", () => {
 
   /** All that Ada sees of hers, but when it was used. */
   const seen = async (): Promise<unknown> => {
-    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/me/saved", "/me/push", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/links", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns"]; // prettier-ignore
+    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/me/saved", "/me/push", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/links", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns", "/agents/ada.helper/conversations", "/agents/ada.helper.1/turns", "/me/shared-links"]; // prettier-ignore
     const views: unknown[] = [];
     for (const path of paths) views.push(await made("GET", `/api/v1${path}`, ada));
     views.push(await made("GET", `/v1/responses/${ids["responses"]}`, ada));
@@ -189,6 +193,8 @@ describe("gateway: what is another's", () => {
     await made("POST", "/api/v1/rooms/den/polls", ada, { question: mark, options: [mark, "b"] });
     await made("POST", "/api/v1/agents", ada, { name: "helper", persona: mark });
     await made("POST", "/api/v1/agents/ada.helper/say", ada, { text: mark });
+    await made("POST", "/api/v1/agents/ada.helper/conversations", ada, { title: mark, folder: mark });
+    await made("POST", "/api/v1/agents/ada.helper.1/say", ada, { text: mark });
     const key = await made("POST", "/api/v1/me/keys", ada, { label: mark });
     samples["atMs"] = fixture.settings.clock.nowMs() + 30 * 24 * 3_600_000;
     const written = { room: "den", text: mark, atMs: samples["atMs"] };
@@ -217,8 +223,9 @@ describe("gateway: what is another's", () => {
     const added = await tell({ ...passkey, type: "addPasskey" });
     expect(added.ok, JSON.stringify(added)).to.equal(true);
     const { id } = await made("POST", "/v1/responses", ada, { model: "echo", input: mark, store: true });
+    const shared = await made("POST", "/api/v1/agents/ada.helper.1/links", ada, { lifeMs: 3_600_000 });
     const link = await made("POST", "/api/v1/rooms/den/links", ada, { uses: 1, lifeMs: 3_600_000 });
-    ids = { links: link.id, keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
+    ids = { links: link.id, conversations: "1", "shared-links": shared.id, keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", unsubscribe: "adas-link", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
     const { paths } = await made("GET", "/openapi.json", ada);
     // Those of admins nobody else reaches, whatever they name: permissions.txt has them.
     const routes = fixture.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));

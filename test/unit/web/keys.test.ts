@@ -40,6 +40,7 @@ describe("the one rule for keys", () => {
         .toSorted(),
     ).to.deep.equal([
       "terminal/index.ts",
+      "view/agent/temporary-page.tsx",
       "view/files/viewer.tsx",
       "view/finding/field.tsx",
       "view/finding/finding-panel.tsx",

@@ -1,4 +1,5 @@
 import type {
+  AgentConversations,
   AgentUsage,
   AnswerOf,
   CommandsOf,
@@ -186,6 +187,13 @@ export class AgentStore {
   /** What the agent took of models. Throws, as queries do, when it cannot be said. */
   async usage(): Promise<AgentUsage> {
     const result = await this.#client.call("agent.usage", this.agent, {});
+    if (!result.ok) throw new Error(result.error.message);
+    return result.value;
+  }
+
+  /** The conversations with the agent, with the first one alone, too. Throws, as queries do. */
+  async conversations(): Promise<AgentConversations> {
+    const result = await this.#client.call("agent.conversations", this.agent, {});
     if (!result.ok) throw new Error(result.error.message);
     return result.value;
   }

@@ -1,4 +1,5 @@
 import type {
+  AgentConversation,
   AgentEvent,
   AgentHistory,
   AgentSignal,
@@ -43,6 +44,8 @@ export interface AgentModel {
   readonly turns: readonly ConversationTurn[];
   /** What there is beside them. */
   readonly branches: Branches;
+  /** Of an agent: its conversations. Absent: there is the first alone. */
+  readonly conversations?: readonly AgentConversation[];
   /** False once a page of history came back as the last one. */
   readonly older: boolean;
   /** Absent: this page reads the path that is shown. */
@@ -93,7 +96,7 @@ export const emptyAgent: AgentModel = {
 export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
   switch (input.type) {
     case "state": {
-      const { conversation, draft, waiting, branches, ...view } = input.state;
+      const { conversation, draft, waiting, branches, conversations, ...view } = input.state;
       const last = Math.max(
         0,
         conversation.at(-1)?.turn ?? 0,
@@ -107,6 +110,7 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
         view,
         turns: conversation,
         branches: branches ?? { forks: [], leaf: last, floor: 0, last },
+        ...(conversations && { conversations }),
         older: (conversation[0]?.turn ?? 1) > 1,
         draft: draft === undefined ? undefined : { ...draft, rounds: draft.rounds ?? [], attempt: 1 },
         behind: waiting?.[0],
@@ -218,14 +222,14 @@ function settle(agent: AgentModel): AgentModel {
 function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
   switch (event.type) {
     case "updated":
-      return { ...agent, view: event.view };
+      return { ...agent, view: event.view, ...listedAfter(agent, event) };
     case "said": {
       const answer = event.turn.turn + 1;
       const branches = { ...agent.branches, leaf: answer, last: answer };
       return { ...agent, branches, turns: withTurn(agent.turns, event.turn) };
     }
     case "restored":
-      return cameBack(agent, event.turns);
+      return cameBack(agent, event);
     case "withdrawn":
       if (event.branched !== undefined) return branched(agent, event.branched);
       return { ...agent, turns: agent.turns.filter(({ turn }) => !event.turns.includes(turn)) };
@@ -263,6 +267,19 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
   }
 }
 
+/** The list of conversations, the one that was used last first. */
+function listedAfter(
+  { conversations }: AgentModel,
+  { listed, unlisted }: Extract<AgentEvent, { type: "updated" }>,
+): Pick<AgentModel, "conversations"> {
+  if (listed === undefined && unlisted === undefined) return {};
+  const others = (conversations ?? []).filter(({ number }) => number !== (listed?.number ?? unlisted));
+  const all = listed === undefined ? others : [listed, ...others];
+  return {
+    conversations: all.toSorted((one, other) => other.usedAtMs - one.usedAtMs || other.number - one.number),
+  };
+}
+
 /** Another path is shown. One that is new begins where this page has it; of another one the newest turns are loaded. */
 function branched(agent: AgentModel, { parent, leaf, fork }: Branched): AgentModel {
   const turns = agent.turns.filter(({ turn }) => turn <= parent);
@@ -277,14 +294,14 @@ function branched(agent: AgentModel, { parent, leaf, fork }: Branched): AgentMod
   return (agent.view?.summary?.through ?? 0) > parent ? withoutSummary(after) : after;
 }
 
-function cameBack(agent: AgentModel, turns: readonly ConversationTurn[]): AgentModel {
+function cameBack(agent: AgentModel, { turns, leaf }: Extract<AgentEvent, { type: "restored" }>): AgentModel {
   const { forks, floor } = agent.branches;
   const last = turns.at(-1)?.turn ?? agent.branches.last;
   const came = turns.flatMap(({ turn, parent }) => (parent === undefined ? [] : [{ turn, parent }]));
   return {
     ...agent,
-    turns: turns.reduce(withTurn, agent.turns),
-    branches: { forks: came.reduce(withFork, forks), leaf: last, floor, last },
+    turns: leaf === undefined ? turns.reduce(withTurn, agent.turns) : agent.turns,
+    branches: { forks: came.reduce(withFork, forks), leaf: leaf ?? last, floor, last },
     gap: agent.gap || came.length > 0,
   };
 }

@@ -1,4 +1,5 @@
 /** Rules about message text: names, previews, what is too long. Pure. */
+import { agentOfKey } from "../../../protocols/answering/conversation-key.ts";
 import { folded } from "../../../protocols/text/names.ts";
 
 /** The name inside a principal: `ada` of `user/ada`, `ada.helper` of `agent/ada.helper`. */
@@ -8,7 +9,8 @@ export const isAgent = (principal: string): boolean => principal.startsWith("age
 
 /** How an agent is called on the page: `helper` for its owner, `ada.helper` for everybody else. */
 export function agentLabel(key: string, owner: string): string {
-  return key.startsWith(`${owner}.`) ? key.slice(owner.length + 1) : key;
+  const agent = agentOfKey(key);
+  return agent.startsWith(`${owner}.`) ? agent.slice(owner.length + 1) : agent;
 }
 
 // About a screen of a phone.

@@ -115,6 +115,13 @@ describe("files of a room on their way to a model", () => {
     }
   });
 
+  it("of which one is a PDF are asked for again when its turn to be read has come", async () => {
+    const room = withFile(Buffer.from("%PDF-1.7 secret"), { type: "application/pdf" }, ["found", "FILE_QUARANTINED"]);
+    const { leftOut } = await room.show();
+    expect(leftOut).to.deep.equal(['"notes.txt" (it is in quarantine)']);
+    expect(room.parts()).to.equal(0);
+  });
+
   it("are waited for while they are checked, and no longer than for a while", async () => {
     const soon = await withFile(Buffer.from("text"), {}, ["FILE_BEING_CHECKED", "FILE_BEING_CHECKED"]).show();
     expect(soon.message.content).to.include("\ntext\n");

@@ -2,6 +2,7 @@ import { Loader, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import type { AgentView, ConversationSummary, ModelInfo } from "../../../../protocols/index.ts";
+import { agentOfKey } from "../../../../protocols/answering/conversation-key.ts";
 import { explain, useLink, useSession, useShown, type AgentStore } from "../../live/index.ts";
 import { agentLabel, isWriting, readHere, stageOf, type AgentModel } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
@@ -15,10 +16,14 @@ import { Actions } from "../parts/layers.tsx";
 import { AttachButton, AttachmentList, useAttachments } from "./attachments.tsx";
 import { SoundButtons, SoundList, useSounds } from "./sounds.tsx";
 import { AgentSettings } from "./agent-settings.tsx";
+import { useConversation, useOpenConversation } from "./conversations.ts";
 import { AnswerRow, PendingSayRow, SummaryRow, TurnRow } from "./turn-rows.tsx";
 import "./agent.css";
 
 const BranchesPanel = lazy(() => import("./branches-panel.tsx"));
+const ConversationsPanel = lazy(() => import("./conversations-panel.tsx"));
+const CompareDialog = lazy(() => import("./compare-dialog.tsx"));
+const ShareDialog = lazy(() => import("./share-dialog.tsx"));
 
 const route = getRouteApi("/agent/$agent");
 
@@ -38,7 +43,9 @@ export function AgentPage() {
       </header>
       <div className="empty">
         {status === "loading" && <Loader aria-label="Loading the conversation" />}
-        {status === "deleted" && <h2>This agent was deleted</h2>}
+        {status === "deleted" && (
+          <h2>{agentOfKey(agent) === agent ? "This agent was deleted" : "This conversation was deleted"}</h2>
+        )}
         {refusal !== undefined && (
           <>
             <h2>This agent cannot be shown</h2>
@@ -280,7 +287,7 @@ function LookNote({ store, isAnswering }: { readonly store: AgentStore; readonly
   );
 }
 
-type PanelName = "settings" | "branches";
+type PanelName = "settings" | "branches" | "conversations";
 
 /** What is open beside the conversation. */
 function AgentPanel({
@@ -295,12 +302,25 @@ function AgentPanel({
   readonly onClose: () => void;
 }) {
   if (panel === undefined) return null;
-  if (panel === "settings") return <AgentSettings key={store.agent} store={store} {...props} />;
+  if (panel === "settings") return <OfAgent key={store.agent} store={store} {...props} />;
   return (
     <Suspense>
-      <BranchesPanel store={store} onClose={props.onClose} />
+      {panel === "branches" ? (
+        <BranchesPanel store={store} onClose={props.onClose} />
+      ) : (
+        <ConversationsPanel conversation={store.agent} onClose={props.onClose} />
+      )}
     </Suspense>
   );
+}
+
+/** The settings are the agent's, whichever conversation with it is on show. */
+function OfAgent(props: Parameters<typeof AgentSettings>[0]) {
+  const session = useSession();
+  const { agent } = props.store;
+  const of = useMemo(() => session.agent(agentOfKey(agent)), [session, agent]);
+  const view = useShown(of.store, (model: AgentModel) => model.view);
+  return view === undefined ? null : <AgentSettings {...props} store={of} view={view} />;
 }
 
 /** Stops an answer: while that is on its way, the button waits. */
@@ -332,8 +352,68 @@ function AgentHeader({
   readonly store: AgentStore;
   readonly onPanel: (panel: PanelName) => void;
 }) {
+  const { title, list } = useConversation(store.agent);
+  const openNew = useOpenConversation(store.agent);
+  return (
+    <header className="header">
+      <MenuButton />
+      <Avatar principal={`agent/${store.agent}`} label={label} size={32} />
+      <div className="grow">
+        <h1 className="ellipsis" dir="auto">
+          {title === "" ? label : title}
+        </h1>
+        <div className="topic ellipsis">
+          {title === "" ? "" : `${label} · `}
+          {model?.model ?? (view.model || "No model is loaded")}
+          {model?.label !== undefined && ` · ${model.label.short}`}
+        </div>
+      </div>
+      <button
+        type="button"
+        className="tool"
+        aria-label="New conversation"
+        title="New conversation"
+        onClick={() => void openNew()}
+      >
+        <Icon name="plus" />
+      </button>
+      <button
+        type="button"
+        className="tool"
+        aria-label="Conversations"
+        title={list === undefined ? "Conversations" : `Conversations (${list.length})`}
+        onClick={() => onPanel("conversations")}
+      >
+        <Icon name="thread" />
+      </button>
+      <button
+        type="button"
+        className="tool"
+        aria-label="Agent settings"
+        title="Agent settings"
+        onClick={() => onPanel("settings")}
+      >
+        <Icon name="settings" />
+      </button>
+      <ConversationMenu label={label} store={store} onPanel={onPanel} />
+    </header>
+  );
+}
+
+/** What else can be done with the conversation and its agent. */
+function ConversationMenu({
+  label,
+  store,
+  onPanel,
+}: {
+  readonly label: string;
+  readonly store: AgentStore;
+  readonly onPanel: (panel: PanelName) => void;
+}) {
   const hasBranches = useShown(store.store, (shown: AgentModel) => shown.branches.forks.length > 0);
   const session = useSession();
+  const [sharing, setSharing] = useState(false);
+  const [comparing, setComparing] = useState(false);
   const navigate = useNavigate();
   const { ask } = useDialogs();
   const clear = async () => {
@@ -350,39 +430,19 @@ function AgentHeader({
       title: `Delete ${label}?`,
       body: (
         <p>
-          The agent and everything you said to each other are deleted, and it leaves all rooms. What it wrote in rooms
-          stays. This cannot be undone.
+          The agent and everything you said to each other, in all conversations, are deleted, and it leaves all rooms.
+          What it wrote in rooms stays. This cannot be undone.
         </p>
       ),
       action: "Delete",
       grave: true,
     };
     if (!(await ask(question))) return;
-    const result = await session.change("deleteAgent", { agent: store.agent });
+    const result = await session.change("deleteAgent", { agent: agentOfKey(store.agent) });
     if (result.ok) await navigate({ to: "/" });
   };
   return (
-    <header className="header">
-      <MenuButton />
-      <Avatar principal={`agent/${store.agent}`} label={label} size={32} />
-      <div className="grow">
-        <h1 className="ellipsis" dir="auto">
-          {label}
-        </h1>
-        <div className="topic ellipsis">
-          {model?.model ?? (view.model || "No model is loaded")}
-          {model?.label !== undefined && ` · ${model.label.short}`}
-        </div>
-      </div>
-      <button
-        type="button"
-        className="tool"
-        aria-label="Agent settings"
-        title="Agent settings"
-        onClick={() => onPanel("settings")}
-      >
-        <Icon name="settings" />
-      </button>
+    <>
       <Actions
         width={220}
         button={
@@ -396,6 +456,18 @@ function AgentHeader({
             Branches …
           </Menu.Item>
         )}
+        <Menu.Item leftSection={<Icon name="poll" size={16} />} onClick={() => setComparing(true)}>
+          Compare two models …
+        </Menu.Item>
+        <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => setSharing(true)}>
+          Share a read-only link …
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<Icon name="clock" size={16} />}
+          onClick={() => void navigate({ to: "/temporary/$agent", params: { agent: agentOfKey(store.agent) } })}
+        >
+          Temporary conversation
+        </Menu.Item>
         <Menu.Item leftSection={<Icon name="refresh" size={16} />} onClick={() => void clear()}>
           Clear the conversation …
         </Menu.Item>
@@ -403,7 +475,17 @@ function AgentHeader({
           Delete the agent …
         </Menu.Item>
       </Actions>
-    </header>
+      {comparing && (
+        <Suspense>
+          <CompareDialog agent={store.agent} opened onClose={() => setComparing(false)} />
+        </Suspense>
+      )}
+      {sharing && (
+        <Suspense>
+          <ShareDialog agent={store.agent} opened onClose={() => setSharing(false)} />
+        </Suspense>
+      )}
+    </>
   );
 }
 

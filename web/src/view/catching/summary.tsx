@@ -92,7 +92,14 @@ function useSummary() {
     const without = [...given.leftOut, ...(missed.value.unreachable ?? [])].map(called);
     let text = "";
     const said = await streamAnswer(
-      { model, system: persona, text: `${sumUpOrder}\n\n${given.text}`, tokensMax },
+      {
+        model,
+        messages: [
+          ...(persona === "" ? [] : [{ role: "system" as const, content: persona }]),
+          { role: "user", content: `${sumUpOrder}\n\n${given.text}` },
+        ],
+        tokensMax,
+      },
       {
         signal,
         onText(next) {

@@ -25,7 +25,7 @@ export function FoundRow(props: {
   const place = message.room === undefined ? { agent: message.agent ?? "" } : { room: message.room };
   const where =
     place.room === undefined
-      ? `with ${agentLabel(place.agent, session.name)}`
+      ? `with ${agentLabel(place.agent, session.name)}${message.title === undefined ? "" : `: ${message.title}`}`
       : `in ${titleOf(room ?? { room: place.room, title: "" })}`;
   const go = async (event: MouseEvent) => {
     props.onJump();

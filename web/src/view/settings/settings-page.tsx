@@ -9,6 +9,7 @@ import { Groups } from "./groups.tsx";
 import { Keys } from "./keys.tsx";
 import { Notifications } from "./notifications.tsx";
 import { Profile } from "./profile.tsx";
+import { SharedLinks } from "./shared-links.tsx";
 import { Status } from "./status.tsx";
 import { Usage } from "./usage.tsx";
 import "./settings.css";
@@ -24,6 +25,7 @@ const sections = [
   { section: "factors", title: "Passkeys and codes" },
   { section: "account", title: "Mail and account" },
   { section: "keys", title: "API keys" },
+  { section: "links", title: "Shared conversations" },
   { section: "usage", title: "Usage and budgets" },
 ] as const;
 
@@ -73,6 +75,8 @@ function Section({ section }: { readonly section: string }) {
   switch (section) {
     case "status":
       return <Status />;
+    case "links":
+      return <SharedLinks />;
     case "notifications":
       return <Notifications />;
     case "groups":

@@ -75,6 +75,16 @@ const routes = root.addChildren([
   }),
   createRoute({
     getParentRoute: () => root,
+    path: "/compare/$first/$second",
+    component: lazyRouteComponent(() => import("../agent/compare-page.tsx"), "ComparePage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/temporary/$agent",
+    component: lazyRouteComponent(() => import("../agent/temporary-page.tsx"), "TemporaryPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: "/settings/$section",
     component: lazyRouteComponent(() => import("../settings/settings-page.tsx"), "SettingsPage"),
   }),

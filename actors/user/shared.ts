@@ -1,0 +1,56 @@
+/** Read-only links that a person has made to conversations with agents: the hash of each secret, and where the path
+ *  ends that it shows. What that path says the conversation knows, so what is deleted there is shown nowhere. */
+import {
+  holdsAt,
+  wireLimits,
+  type CommandOf,
+  type SharedLink,
+  type SharedLinks,
+  type userCommands,
+} from "../../protocols/index.ts";
+import { persist, refuse, reply, type Turn } from "../behavior.ts";
+import type { Effects, PersonHandlers } from "./effects.ts";
+import type { UserNotes } from "./notes.ts";
+import { isOut } from "./sessions.ts";
+import type { Account, HeldShared } from "./state.ts";
+
+type Of<Type extends "addShared"> = Extract<CommandOf<typeof userCommands>, { type: Type }>;
+
+const shown = ({ hash: _hash, ...link }: HeldShared): SharedLink => link;
+
+const holding = ({ shared = [] }: Account, nowMs: number): readonly HeldShared[] =>
+  shared.filter(({ atMs, untilMs }) => holdsAt(nowMs, untilMs, untilMs - atMs));
+
+const set = (shared: readonly HeldShared[]): Effects => [persist({ type: "factorSet", set: { shared } })];
+
+function add(account: Account, command: Of<"addShared">, { nowMs }: Turn<UserNotes>): Effects {
+  const { id, hash, conversation, leaf, title, lifeMs } = command;
+  const others = holding(account, nowMs);
+  const max = wireLimits.sharedLinksMax;
+  if (others.length >= max) return [refuse("LIMIT_REACHED", { limit: "sharedLinksMax", max })];
+  const held: HeldShared = { id, hash, conversation, leaf, title, atMs: nowMs, untilMs: nowMs + lifeMs };
+  return [...set([...others, held]), reply(shown(held))];
+}
+
+function remove(account: Account, id: string, { nowMs }: Turn<UserNotes>): Effects {
+  const known = holding(account, nowMs);
+  const one = known.find((link) => link.id === id);
+  if (one === undefined) return [refuse("NOT_FOUND", { id })];
+  return [...set(known.filter((link) => link !== one)), reply(shown(one))];
+}
+
+/** A link is its maker's word: it shows nothing while they may not sign in. */
+function open(account: Account, hash: string, { nowMs }: Turn<UserNotes>): Effects {
+  const one = isOut(account, nowMs) ? undefined : holding(account, nowMs).find((link) => link.hash === hash);
+  return [one === undefined ? refuse("NOT_FOUND") : reply(shown(one))];
+}
+
+/** What the gateway asks of them. */
+export const sharedHandlers: PersonHandlers<"addShared" | "removeShared" | "shared" | "openShared"> = {
+  addShared: ({ account }, command, turn) => add(account, command, turn),
+  removeShared: ({ account }, { id }, turn) => remove(account, id, turn),
+  shared: ({ account }, _, turn) => [
+    reply({ links: holding(account, turn.nowMs).map(shown).toReversed() } satisfies SharedLinks),
+  ],
+  openShared: ({ account }, { hash }, turn) => open(account, hash, turn),
+};
