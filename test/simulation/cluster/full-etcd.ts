@@ -36,8 +36,10 @@ export async function withFullEtcd(parts: Parts): Promise<void> {
   const going = new Set(ledgers);
   for (const ledger of ledgers) void append(ledger).then(() => going.delete(ledger));
   await until("placed slots go on while etcd is full", () => going.size === 0);
+  // Without a manager nobody takes over, whatever etcd says.
   const able = gates().filter(
     (one) =>
+      gates().some((other) => other !== one && other.record.roles.includes("manager")) &&
       [...watch.records.values()].some(({ owner }) => owner === one.node) &&
       mayGo(one, { records: watch.records.values(), up: gates(), minInSync }) &&
       [...watch.records.values()].every(({ inSync }) => !inSync.includes(one.node) || inSync.length > 1),

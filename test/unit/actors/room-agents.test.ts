@@ -39,6 +39,15 @@ function answer(fixture: Fixture, words: string, tokens = 10): void {
   });
 }
 
+/** The runs that agents have asked to end do so; no other does. */
+function endCancelled(fixture: Fixture): void {
+  for (const { request } of running(fixture).filter(({ request: { id } }) => fixture.cancelled.includes(id)))
+    fixture.part(request.id, {
+      type: "answered",
+      result: ok({ end: "stopped", promptTokens: 1, completionTokens: 1 }),
+    });
+}
+
 describe("several agents in a room", () => {
   it("never call each other, until moderators say for how many turns", () => {
     const fixture = withAgents();
@@ -103,12 +112,7 @@ describe("several agents in a room", () => {
     expect(fixture.ok(ada, lobby, { type: "stopAgents" })).to.deep.equal({ stopped: 4 });
     fixture.reach(agentOf("three"));
     fixture.pass(60_000);
-    for (const { request, open } of fixture.generations)
-      if (open)
-        fixture.part(request.id, {
-          type: "answered",
-          result: ok({ end: "stopped", promptTokens: 1, completionTokens: 1 }),
-        });
+    endCancelled(fixture);
     fixture.pass(60_000);
     expect(jobs(fixture)).to.equal(0);
     expect(stateOf(fixture).owed).to.deep.equal([]);
@@ -116,6 +120,26 @@ describe("several agents in a room", () => {
     expect(fixture.ok(ada, lobby, { type: "stopAgents" })).to.deep.equal({ stopped: 0 });
     post(fixture, "bob", "@one are you there?");
     expect(running(fixture)).to.have.length(1);
+  });
+
+  it("call nobody by an answer that a stop has not reached yet, nor by one that was stopped", () => {
+    const fixture = withAgents({ turns: 8 });
+    post(fixture, "bob", "@one go");
+    fixture.cutOff(agentOf("one"));
+    expect(fixture.ok(ada, lobby, { type: "stopAgents" })).to.deep.equal({ stopped: 1 });
+    answer(fixture, "@two, your turn");
+    expect(history(fixture).at(-1)).to.include({ author: agentOf("one"), text: "@two, your turn" });
+    expect(running(fixture)).to.have.length(0);
+    fixture.reach(agentOf("one"));
+    fixture.pass(60_000);
+    const { seq } = post(fixture, "bob", "@one go on");
+    const [run] = running(fixture);
+    if (run === undefined) throw new Error("nothing runs");
+    fixture.part(run.request.id, text("@two, your turn"));
+    fixture.ok("user/bob", lobby, { type: "stop", seq });
+    endCancelled(fixture);
+    expect(history(fixture).at(-1)).to.include({ author: agentOf("one"), stopped: true });
+    expect(running(fixture)).to.have.length(0);
   });
 
   /** What happens to a room: people say something, agents answer and mention others, everything is stopped. */
@@ -145,11 +169,7 @@ describe("several agents in a room", () => {
         calledByAgents = 0;
       } else if (step.is === "stops") {
         fixture.ok(ada, lobby, { type: "stopAgents" });
-        for (const { request } of running(fixture))
-          fixture.part(request.id, {
-            type: "answered",
-            result: ok({ end: "stopped", promptTokens: 1, completionTokens: 1 }),
-          });
+        endCancelled(fixture);
         expect(jobs(fixture), "after a stop").to.equal(0);
       } else if (running(fixture).length > 0) {
         const owed = stateOf(fixture).owed.length;

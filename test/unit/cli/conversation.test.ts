@@ -4,7 +4,7 @@ import { wayIn } from "../../../cli/chat/links.ts";
 import { Names } from "../../../cli/chat/names.ts";
 import type { Call } from "../../../client/call.ts";
 import { describeMessage } from "../../../cli/chat/view.ts";
-import { notifyOf } from "../../../cli/chat/notify.ts";
+import { describeMail, mailOf, notifyOf } from "../../../cli/chat/notify.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
 import { People, type At, type Client, type Follower, type Link, type PeoplePorts } from "../../../client/index.ts";
 import {
@@ -21,8 +21,10 @@ import {
   type Result,
   type RoomMessage,
   type SearchPage,
+  plainDigest,
 } from "../../../protocols/index.ts";
 import { plainNotifications } from "../../../protocols/telling/index.ts";
+import { groupKey } from "../../../protocols/kinds/room-group.ts";
 import { until } from "../../waits.ts";
 
 const message = (seq: number): RoomMessage => ({
@@ -173,6 +175,17 @@ describe("a conversation in the terminal", () => {
     owner().event({ type: "noticed", notice: { ...notice(later, "1"), action: "ofALaterVersion" } }, 6);
     expect(printed.map((line) => /"daily" is nearly used up: (\d+) of 1,000/u.exec(line)?.[1])).to.deep.equal(["810", "900"]);
   }); // prettier-ignore
+
+  it("opens the conversation of several people, whose key is theirs, or the next where that one is a room", async () => {
+    const { conversation, asked, answers } = openFixture({ url: "http://one", name: "one", amongMany: false });
+    await conversation.take("/direct bob, @cleo");
+    const people = ["user/bob", "user/cleo"];
+    const all = ["user/ada", ...people];
+    expect(asked).to.deep.equal([["room.create", groupKey(all), { visibility: "direct", people }]]);
+    answers.call = refused(failure("NAME_TAKEN"));
+    await conversation.take("/direct bob,cleo");
+    expect(asked.at(-1)).to.deep.equal(["room.create", groupKey(all, 9), { visibility: "direct", people }]);
+  });
 
   it("sends a file as a message of its own, and saves those of a message", async () => {
     const { conversation, asked, answers, printed } = openFixture({ url: "http://one", name: "one", amongMany: false });
@@ -495,6 +508,19 @@ describe("a conversation in the terminal", () => {
     const at = { room: "den", rules: { ...plainNotifications, rooms: [] }, nowMs: 1_000, zone };
     expect(notifyOf("mute 2h", at)).to.deep.equal({ name: room, fields: { room: "den", mutedUntilMs: 7_201_000 } });
     expect(notifyOf("all", { ...at, room: undefined })).to.have.property("wrong");
+    expect(["never", "after 2h", "daily 7:05", "counts"].map((line) => mailOf(line.split(" "), "UTC"))).to.deep.equal([
+      { when: "never" },
+      { when: "unread", afterMinutes: 120 },
+      { when: "daily", atMinute: 425, zone: "UTC" },
+      { content: "counts" },
+    ]);
+    for (const line of ["daily 24:00", "after a while", "weekly"])
+      expect(mailOf(line.split(" "), "UTC"), line).to.have.property("wrong");
+    const view = { ...plainDigest, when: "daily", atMinute: 425, allowed: "counts", to: "ada@example.org" } as const;
+    expect(describeMail(view)).to.deep.equal([
+      "Mail of what you have missed: at 07:05 by the clock of UTC; it says how much there is.",
+      "It goes to ada@example.org.",
+    ]);
     const { length } = asked;
     for (const line of ["loud", "mute", "mute 0h", "others", "quiet 25:00-7:00", "quiet 22:00-7:00 someday"])
       expect((await conversation.take(`/notify ${line}`)).failure?.code, line).to.equal("BAD_REQUEST");

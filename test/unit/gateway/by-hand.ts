@@ -19,6 +19,7 @@ export const byHand: Readonly<Record<string, readonly string[]>> = {
     "GET /api/v1/me/export",
     "GET /api/v1/people/:user/avatar/:hash",
     "GET /api/v1/rooms/:room/files/:file",
+    "GET /api/v1/rooms/:room/files/:file/preview",
   ],
   "of tus, in its headers": [
     "POST /api/v1/files/uploads",
