@@ -54,9 +54,16 @@ describe("mail to people who were away", () => {
           outbound: createOutbound({ ...at, server: known, send: sendBySmtp(), publicUrl, node: "test" }),
         };
       },
-      open(peer, { secrets, log, meter, mail }) {
+      open(peer, { secrets, random, log, meter, mail }) {
         const live = () => settings;
-        digests = openDigests({ live, machine: { clock, log, meter }, node: "test", peer, secrets, mail: mail! });
+        digests = openDigests({
+          live,
+          machine: { clock, random, log, meter },
+          node: "test",
+          peer,
+          secrets,
+          mail: mail!,
+        });
         return { digests };
       },
     });
