@@ -4,7 +4,7 @@ import { backoffMs, withJitter } from "../waiting.ts";
 import type { TellingLimits } from "./limits.ts";
 
 /** What is known of the mail server. */
-export interface MailPause {
+interface MailPause {
   /** 0: somebody may try, and says then what came of it; or the wait until somebody may. */
   waitMs(): number;
   /** Before a try. */

@@ -231,6 +231,18 @@ describe("mail to people who were away", () => {
       expect((await fixture.request(method, `/api/v1${where}`, { token, body: method === "POST" ? { user: "bob", secret: token } : undefined })).status).to.be.within(400, 499); // prettier-ignore
   });
 
+  it("hears no more from an address that sends many links that do not open; those that do count nothing", async () => {
+    const press = async (token: string) =>
+      (await fixture.request("POST", `/api/v1/mail/unsubscribe/${token}`, { body: {} })).status;
+    await want();
+    await post("den", "@bob one");
+    const [mail] = await after(31);
+    const token = /#unsubscribe=([\w-]+)/.exec(textOf(mail as Arrived))?.[1] ?? "";
+    for (let nth = 0; nth < 40; nth += 1) expect(await press(token)).to.equal(200);
+    for (let nth = 0; nth < 30; nth += 1) expect(await press("AAAA")).to.be.within(400, 404);
+    expect(await press("AAAA")).to.equal(429);
+  });
+
   it("lets nothing that people write become a header, a recipient or markup", async () => {
     await want();
     const title = "x <b>Bcc: eve@example.org</b>";
