@@ -93,7 +93,7 @@ export const actorLimits = {
   /** Messages and reminders of one person whose time has come that are dealt with in one turn; the others have the
    *  next. */
   laterAtOnce: 16,
-  /** Answers of agents that a room shows as awaited; the one that was asked for first is not shown any more. */
+  /** Answers of agents that a room waits for; the next one is refused. */
   roomAskedMax: 128,
   /** Answers of agents that are owed at a time in a room whose agents have a budget for the day; the next one is
    *  refused.

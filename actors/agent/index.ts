@@ -70,10 +70,9 @@ import {
   onReminded,
   generationReminder,
   placesOf,
-  run,
   startNext,
   stopJob,
-  takenUp,
+  takeUp,
   signalOf,
   tellWaiting,
   type Placed,
@@ -102,7 +101,7 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
   recover: (state, turn) => [
     ...recoverOutbox(state.outbox, turn.self),
     ...goOnErasing(state, turn),
-    ...(state.life?.jobs[0] === undefined ? [] : run(state, turn, takenUp(state.life.jobs[0]))),
+    ...takeUp(state, turn),
     ...tellWaiting(state),
   ],
   pending: (state) => state.outbox.entries.length > 0 || (state.life?.jobs.length ?? 0) > 0 || erasure(state) !== null,
@@ -468,7 +467,7 @@ function fromRoom(state: AgentState, message: Of<"mentioned" | "stopMention" | "
 function mentioned(
   state: AgentState,
   life: Life,
-  { room, seq, thread, context, files }: Of<"mentioned">,
+  { room, seq, thread, context, files, moreFiles }: Of<"mentioned">,
   turn: Here,
 ): Effects {
   const waiting = life.jobs.slice(1).filter(({ source }) => source.type === "room");
@@ -486,6 +485,7 @@ function mentioned(
     ...(thread !== undefined && { thread }),
     context,
     ...(files !== undefined && { files }),
+    ...(moreFiles !== undefined && { moreFiles }),
   };
   const job: Job = { generation: nameOf(state, turn), attempt: 0, source };
   return [...owe(state, job, turn), reply({})];
