@@ -376,6 +376,12 @@ export const actorLimits = {
   /** No deletion of an account waits for longer: one that seems to was asked for while a clock was ahead, and waits for
    *  so long from now. */
   deletionWaitMsMax: 14 * 24 * 3_600_000,
+  /** Mails of what was missed that the mail server refuses in a row for one address; then none is tried for a day. */
+  digestRefusalsMax: 3,
+  /** That pause. */
+  digestRefusedPauseMs: 24 * 3_600_000,
+  /** A mail that was taken for so long is nobody's any more: its node died. */
+  digestTakenMsMax: 10 * 60_000,
   /** Schedules of backups; making one more is refused with `LIMIT_REACHED`. */
   backupSchedulesMax: 32,
   /** Tasks with backups that wait or are under way; one more is refused with `LIMIT_REACHED`, and a schedule's is left
