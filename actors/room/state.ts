@@ -7,6 +7,7 @@ import {
   unreachable,
   wireLimits,
   withSettings,
+  type LinkPreview,
   type RoomSettingEvent,
   type RoomSettings,
   type RoomBan,
@@ -19,6 +20,7 @@ import {
   type RoomUnread,
   type RoomView,
 } from "../../protocols/index.ts";
+import { linksOf, readText } from "../../protocols/reading/index.ts";
 import type { RecordOp, Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue } from "../outbox.ts";
@@ -45,8 +47,8 @@ import {
   withUnread,
   type Thread,
 } from "./threads.ts";
-import { countedAfter } from "./agent-calls.ts";
-import { answeringOf, askedAfter } from "./answering.ts";
+import { countedAfter, withoutModeOf } from "./agent-calls.ts";
+import { answeringOf, askedAfter, withoutAsked } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
 import {
@@ -67,6 +69,7 @@ import type {
   RoomNotes,
   RoomState,
   StripingChange,
+  UnaskedChange,
   UploadChange,
 } from "./shape.ts";
 
@@ -107,6 +110,8 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "readMarked" && "striping" in change) return state;
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
   if (change.type === "readMarked" && "forget" in change) return state;
+  if (change.type === "readMarked" && "unasked" in change)
+    return state && { ...state, asked: withoutAsked(state.asked, change.unasked) };
   if (change.type === "readMarked") return state && evolveMarked(state, change);
   if (change.type === "threadFollowed") {
     const { root, member, follow } = change;
@@ -117,14 +122,13 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   const before = event.type === "created" ? created(event.view, event.by) : state;
   if (before === null) return null;
   const room = evolveEvent(before, event, at, settled);
-  const asked = event.type === "posted" ? askedAfter(room.asked, event.message, mail) : (room.asked ?? []);
+  const asked = askedAfter(room.asked, event, mail);
   return {
     ...room,
     head: at,
     outbox: enqueue(room.outbox, mail),
     ...(asked.length + (room.asked?.length ?? 0) > 0 && { asked }),
     ...(event.type === "posted" && countedAfter(room, event.message, mail, took)),
-    ...(event.type === "agentsStopped" && { agentsStopped: event.through }),
   };
 }
 
@@ -178,6 +182,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
         ...withoutLinksOf(room, member),
         members: withoutEntry(room.members, member),
         agents: room.agents.filter((agent) => agent !== member),
+        ...withoutModeOf(room, member),
       };
     }
     case "banned": {
@@ -383,6 +388,7 @@ type Marked = Exclude<
   | { readonly striping: StripingChange }
   | { readonly link: LinkChange }
   | { readonly forget: string }
+  | { readonly unasked: UnaskedChange }
 >;
 
 /** The room after a marker has moved. */
@@ -438,14 +444,30 @@ function replaceMessage(room: Room, message: RoomMessage): Room {
 export function messageInMemory(room: Room, seq: number): RoomMessage | undefined {
   const index = seq - 1 - (room.messageSeq - room.recent.length);
   const message = index >= 0 ? room.recent[index] : room.changed.find((one) => one.seq === seq);
-  return message && asShown(message);
+  return message && counted(message);
 }
 
-/** A message as it is read: what was written before reactions had one form is counted in it. */
-export function asShown(message: RoomMessage): RoomMessage {
+/** A message as it is changed: what was written before reactions had one form is counted in it. */
+export function counted(message: RoomMessage): RoomMessage {
   if (message.reactions === undefined) return message;
   const reactions = joinedReactions(message.reactions);
   return reactions === message.reactions ? message : { ...message, reactions };
+}
+
+/** Previews of links that are in a text. */
+export function stillLinked(previews: readonly LinkPreview[], text: string): readonly LinkPreview[] {
+  if (previews.length === 0) return previews;
+  const links = linksOf(readText(text), text);
+  return previews.filter(({ url }) => links.includes(url));
+}
+
+/** A message as it is read. A node that knows no previews leaves those of a text that was deleted or edited. */
+export function asShown(message: RoomMessage): RoomMessage {
+  const { previews, ...rest } = message;
+  if (previews === undefined) return counted(message);
+  const left = message.deletedAtMs === undefined ? stillLinked(previews, message.text) : [];
+  const isNone = message.deletedAtMs !== undefined || (left.length === 0 && previews.length > 0);
+  return counted(isNone ? rest : { ...rest, previews: [...left] });
 }
 
 /** What a change does to the records. */
