@@ -1,5 +1,7 @@
 /** The members of a room, their ranks, and what the room is called. */
 import {
+  groupKey,
+  nthOfGroup,
   sameJson,
   wireLimits,
   type CommandOf,
@@ -13,7 +15,6 @@ import {
   type RoomView,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { groupKey, nthOfGroup } from "../../protocols/kinds/room-group.ts";
 import { persist, refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
