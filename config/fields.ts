@@ -310,6 +310,14 @@ export const fields: readonly Field[] = [
     needs: "people.admit",
   },
   {
+    name: "mailDigest",
+    variable: "PLEXUS_MAIL_DIGEST",
+    form: "text",
+    live: true,
+    says: "what mail to people who were away may say: off, counts or text",
+    needs: "people.admit",
+  },
+  {
     name: "linkPreviews",
     variable: "PLEXUS_LINK_PREVIEWS",
     form: "text",

@@ -299,6 +299,8 @@ export const configSchema = schema.object({
   sharedLinks: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** Whether people are told in browsers whose page is closed, by the push services of these browsers. */
   webPush: Type.Union([Type.Literal("on"), Type.Literal("off")]),
+  /** What mail to people who were away may say: nothing is sent, how much there is, or who wrote what as well. */
+  mailDigest: Type.Union([Type.Literal("off"), Type.Literal("counts"), Type.Literal("text")]),
   /** Whether nodes read the pages that messages link to. */
   linkPreviews: Type.Union([Type.Literal("on"), Type.Literal("off")]),
   /** Whether nodes open pictures and documents that people send, and make small pictures of them. */
@@ -404,6 +406,7 @@ export const configDefaults = {
   finding: { mdns: false, dns: [], dnsServers: [], accept: "none" },
   signUp: "open",
   webPush: "on",
+  mailDigest: "counts",
   sharedLinks: "on",
   linkPreviews: "on",
   filePreviews: "on",

@@ -87,6 +87,7 @@ export * from "./authority/roles.ts";
 export * as schema from "./wire/schema.ts";
 export * from "./text/search.ts";
 export * from "./wire/catch-up.ts";
+export * from "./wire/digest.ts";
 export * from "./wire/push.ts";
 export * from "./wire/search.ts";
 export type { Resumed } from "./wire/schema.ts";

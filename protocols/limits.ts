@@ -50,6 +50,8 @@ export const wireLimits = {
   pushDevicesMax: 10,
   /** A longer address of a browser's push service is refused with `BAD_REQUEST`. */
   pushEndpointCharsMax: 1_000,
+  /** Somebody gets mail of what is unread no sooner and no more often than after so many minutes: `BAD_REQUEST`. */
+  digestMinutesMin: 15,
   /** Lines of each room and thread when what was missed is asked for; more cannot be asked for: `BAD_REQUEST`. */
   catchUpLinesMax: 40,
   /** The same when the request names no number. */

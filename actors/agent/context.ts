@@ -14,7 +14,7 @@ import {
   type ToolRound,
 } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { charsOfFile, filesFor } from "./files.ts";
+import { charsOfFile, withFiles } from "./files.ts";
 import type { Gist, Job, Life, Measure, SoFar, Source } from "./shape.ts";
 import { declaredChars } from "./tools.ts";
 
@@ -104,12 +104,8 @@ export function contextFor(
   const begun: readonly ChatMessage[] =
     soFar === undefined || soFar.text === "" ? [] : [{ role: "assistant", content: soFar.text, continues: true }];
   const left = budget - charsOf([...withFirst, ...called, ...begun]) - tools;
-  const { files, chars } = filesFor(job.source, key, { chars: left, sees });
-  const newest = newestWithin(lines, left - chars);
-  const read = newest.map(({ at, message }) => {
-    const own = files.filter(({ seq }) => seq === at).map(({ file }) => file);
-    return own.length === 0 ? message : { ...message, files: own };
-  });
+  const newest = (chars: number): readonly Line[] => newestWithin(lines, chars);
+  const read = withFiles(job.source, key, { chars: left, sees, newest });
   const seen = shownIn(read, life, { sees, hears });
   return [...withFirst, ...seen, ...called, ...begun];
 }

@@ -2,7 +2,7 @@
  *  the model reads them, and asks the room then whether the person who asked may (`node/inference/files`).
  *
  *      mention ─► files, the newest first ─► a place for each, or why there is none ─► the node: text or picture */
-import { actorId, cut, wireLimits, type NamedFile, type ToldFile } from "../../protocols/index.ts";
+import { actorId, cut, wireLimits, type ChatMessage, type NamedFile, type ToldFile } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Job, Source } from "./shape.ts";
 
@@ -10,6 +10,13 @@ import type { Job, Source } from "./shape.ts";
 interface PlacedFile {
   readonly seq: number;
   readonly file: NamedFile;
+}
+
+/** How a model reads a conversation with files. */
+interface FilesReading {
+  readonly chars: number;
+  readonly sees: boolean;
+  readonly newest: (chars: number) => readonly { readonly at: number; readonly message: ChatMessage }[];
 }
 
 /** What is left for files. */
@@ -50,15 +57,67 @@ export function filesFor(
     };
     return { seq: file.seq, file: { ...named, ...placeFor(file, left, sees) } };
   });
-  return { files, chars: files.reduce((sum, { file }) => sum + charsOfFile(file), 0) };
+  return { files, chars: charsOfFiles(files) };
+}
+
+const charsOfFiles = (files: readonly PlacedFile[]): number =>
+  files.reduce((sum, { file }) => sum + charsOfFile(file), 0);
+
+/** The lines that the model reads, with their files. A file takes a place only with its message. What has no message
+ *  there, or is one of more than the room tells of, is said to be left out with the last line, the mention. `newest`:
+ *  as many lines as fit into so many characters. Pure. */
+export function withFiles(source: Source, key: string, { chars, sees, newest }: FilesReading): readonly ChatMessage[] {
+  const { files, chars: taken } = filesFor(source, key, { chars, sees });
+  const first = new Set(newest(chars - taken).map(({ at }) => at));
+  const placed = files.map((one) =>
+    first.has(one.seq) ? one : withoutPlace(one, "the model cannot read so much at once"),
+  );
+  // What the others have left may be enough for further lines.
+  const lines = newest(chars - charsOfFiles(placed));
+  const read = new Set(lines.map(({ at }) => at));
+  const lost = placed
+    .filter(({ seq }) => !read.has(seq))
+    .map((one) => withoutPlace(one, "its message is too far back"));
+  const further = furtherFiles(source);
+  return lines.map(({ at, message }, index) => {
+    const isLast = index === lines.length - 1;
+    const own = [...placed.filter(({ seq }) => seq === at), ...(isLast ? lost : [])].map(({ file }) => file);
+    const content = isLast && further !== undefined ? `${message.content}\n\n[Not shown: ${further}]` : message.content;
+    return { ...message, content, ...(own.length > 0 && { files: own }) };
+  });
+}
+
+const withoutPlace = ({ seq, file: { picture: _picture, ...file } }: PlacedFile, leftOut: string): PlacedFile => ({
+  seq,
+  file: { leftOut, ...file, chars: 0 },
+});
+
+/** Files that the room does not tell of one by one. */
+function furtherFiles(source: Source): string | undefined {
+  const count = source.type === "room" ? (source.moreFiles ?? 0) : 0;
+  if (count === 0) return undefined;
+  return `${count} more ${count === 1 ? "file" : "files"} (a model is told of ${wireLimits.filesPerMentionMax} at most)`;
 }
 
 /** An answer that says behind its words what of the files the model was not shown. */
-export function sayingLeftOut(text: string, leftOut: readonly string[] | undefined, { source }: Job): string {
-  if (leftOut === undefined || text.trim() === "") return text;
-  const says = cut(`Not shown to the model: ${leftOut.join("; ")}.`, limits.leftOutCharsMax);
+export function sayingLeftOut(text: string, leftOut: readonly string[] = [], { source }: Job): string {
+  const further = furtherFiles(source);
+  const all = further === undefined ? leftOut : [...leftOut, further];
+  if (all.length === 0 || text.trim() === "") return text;
+  const says = `Not shown to the model: ${listed(all)}.`;
   const charsMax = source.type === "room" ? wireLimits.messageCharsMax : limits.answerCharsMax;
   return `${cut(text.trimEnd(), charsMax - says.length - 2)}\n\n${says}`;
+}
+
+/** So many of them as there is room for, each whole: a name that is cut would be code no more. */
+function listed(all: readonly string[]): string {
+  let said = "";
+  for (const [index, one] of all.entries()) {
+    const next = said === "" ? one : `${said}; ${one}`;
+    if (next.length > limits.leftOutCharsMax) return `${said}${said === "" ? "" : "; "}${all.length - index} more`;
+    said = next;
+  }
+  return said;
 }
 
 /** Takes the place of a file from what is left, or says why it has none. */

@@ -468,7 +468,7 @@ function fromRoom(state: AgentState, message: Of<"mentioned" | "stopMention" | "
 function mentioned(
   state: AgentState,
   life: Life,
-  { room, seq, thread, context, files }: Of<"mentioned">,
+  { room, seq, thread, context, files, moreFiles }: Of<"mentioned">,
   turn: Here,
 ): Effects {
   const waiting = life.jobs.slice(1).filter(({ source }) => source.type === "room");
@@ -486,6 +486,7 @@ function mentioned(
     ...(thread !== undefined && { thread }),
     context,
     ...(files !== undefined && { files }),
+    ...(moreFiles !== undefined && { moreFiles }),
   };
   const job: Job = { generation: nameOf(state, turn), attempt: 0, source };
   return [...owe(state, job, turn), reply({})];

@@ -36,6 +36,8 @@ export interface RoomSource {
   readonly context: readonly ContextLine[];
   /** Files of these messages, the newest first. */
   readonly files?: readonly ToldFile[];
+  /** How many more they have. */
+  readonly moreFiles?: number;
 }
 
 /** What is left of a room's conversation, or of a thread's, that no mention tells any more. */

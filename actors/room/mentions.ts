@@ -83,15 +83,19 @@ function contextOf(room: Room, message: RoomMessage, root: RoomMessage | undefin
   return lines.toReversed();
 }
 
-/** The files of what an agent is told: those of the mention, then the newest before it. */
+/** The files of what an agent is told: those of the mention, then the newest before it; and how many more there are. */
 function filesOf(
   room: Room,
   context: readonly Told[],
   ...known: readonly (RoomMessage | undefined)[]
-): readonly ToldFile[] {
+): { readonly files?: readonly ToldFile[]; readonly moreFiles?: number } {
   const said = context.map(({ seq }) => known.find((one) => one?.seq === seq) ?? messageInMemory(room, seq));
   const all = said.toReversed().flatMap((one) => (one?.files ?? []).map((file) => ({ ...file, seq: one?.seq ?? 0 })));
-  return all.slice(0, wireLimits.filesPerMentionMax);
+  const more = all.length - wireLimits.filesPerMentionMax;
+  return {
+    ...(all.length > 0 && { files: all.slice(0, wireLimits.filesPerMentionMax) }),
+    ...(more > 0 && { moreFiles: more }),
+  };
 }
 
 const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);
@@ -132,7 +136,7 @@ export function summons(
         seq: message.seq,
         ...(message.replyTo !== undefined && { thread: message.replyTo }),
         context,
-        ...(files.length > 0 && { files }),
+        ...files,
       },
       untilMs,
     })),

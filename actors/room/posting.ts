@@ -32,7 +32,7 @@ import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
 import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
 import { checked, inQuarantine, unlisted, type Checked } from "./scanning.ts";
-import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
+import { counted, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { wasOf } from "./kept-versions.ts";
 import { drawn, type Drawn } from "./drawing.ts";
@@ -199,7 +199,7 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   if (entryOf(room.members, tag.from) === undefined && !isOutside) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   if (known !== undefined) return apply(room, tag.command, known, turn);
   if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
-  return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, asShown(message), turn);
+  return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, counted(message), turn);
 }
 
 /** What nobody in the room asks for. */
@@ -315,7 +315,8 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
     return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
   const { kept: gone } = command;
   const isGone = message.deletedAtMs !== undefined;
-  if (isGone && gone?.length === 0 && message.versions === undefined) return [reply(message, turn.replyTo)];
+  const isEmpty = message.versions === undefined && message.previews === undefined;
+  if (isGone && gone?.length === 0 && isEmpty) return [reply(message, turn.replyTo)];
   const next = emptied(message, message.deletedAtMs ?? turn.nowMs);
   const event = { type: "deleted", message: next, by: turn.from } as const;
   // A node before files, or before earlier texts were kept, which deleted a message, left what is kept of it.
@@ -331,9 +332,16 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
   return [{ type: "read", range: keptOf(message.seq), tag }];
 }
 
-/** Whether a scanner has found something while this was read: what is listed by now is to be taken off the list. */
+/** Whether something has come to a file while this was read: what is in the list of quarantine by now is to be taken
+ *  off it, and a small picture goes with its file. */
 const isBehind = (gone: readonly KeptFile[], { files = [] }: RoomMessage): boolean =>
-  gone.some(({ id, check }) => check === "scanning" && files.some((file) => file.id === id && inQuarantine(file)));
+  gone.some(({ id, check, preview }) =>
+    files.some(
+      (file) =>
+        file.id === id &&
+        ((check === "scanning" && inQuarantine(file)) || (preview === undefined && file.preview !== undefined)),
+    ),
+  );
 
 /** Tag of the read of what goes with a message. */
 export interface KeptTag {

@@ -9,11 +9,11 @@
  *  Pictures are blobs of the room, sealed as files are. The message names each by its blob, so whatever removes the
  *  message or the link removes the picture and its key in the same append. */
 import { roomOfFile, type CommandOf, type RoomMessage, type roomCommands } from "../../protocols/index.ts";
-import { linksOf, readText } from "../../protocols/reading/index.ts";
 import { refuse, reply, type Turn } from "../behavior.ts";
 import { changed, eventEffects, type Effects } from "./effects.ts";
 import { hasByRank } from "./members.ts";
 import type { Pictures, Room } from "./shape.ts";
+import { stillLinked } from "./state.ts";
 import { pictureId } from "./uploads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -38,8 +38,7 @@ export function afterEdit(
 ): { readonly previews?: RoomMessage["previews"]; readonly pictures: { readonly pictures?: Pictures } } {
   const { previews } = message;
   if (previews === undefined) return { pictures: {} };
-  const links = previews.length === 0 ? [] : linksOf(readText(text), text);
-  const left = previews.filter(({ url }) => links.includes(url));
+  const left = [...stillLinked(previews, text)];
   const kept = imagesOf({ previews: left });
   const pictures = going(imagesOf(message).filter((id) => !kept.includes(id)));
   // None, but there: nobody wants them.

@@ -110,7 +110,7 @@ export function historyPage(room: Room, tag: HistoryTag, records: readonly Actor
   const { root, found, roomOnly, reverse } = tag;
   if (records.length === 0 && found.length === 0 && root !== undefined) {
     const known = messageInMemory(room, root);
-    if (known !== undefined) return onward(room, { ...tag, found: [known] }, false);
+    if (known !== undefined) return onward(room, { ...tag, found: [asShown(known)] }, false);
     const range = { from: messageKey(root), to: messageKey(root + 1), limit: 1 };
     return [{ type: "read", range, tag: { ...tag, root: undefined } satisfies HistoryTag }];
   }

@@ -7,6 +7,7 @@ import {
   unreachable,
   wireLimits,
   withSettings,
+  type LinkPreview,
   type RoomSettingEvent,
   type RoomSettings,
   type RoomBan,
@@ -19,6 +20,7 @@ import {
   type RoomUnread,
   type RoomView,
 } from "../../protocols/index.ts";
+import { linksOf, readText } from "../../protocols/reading/index.ts";
 import type { RecordOp, Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue } from "../outbox.ts";
@@ -438,14 +440,30 @@ function replaceMessage(room: Room, message: RoomMessage): Room {
 export function messageInMemory(room: Room, seq: number): RoomMessage | undefined {
   const index = seq - 1 - (room.messageSeq - room.recent.length);
   const message = index >= 0 ? room.recent[index] : room.changed.find((one) => one.seq === seq);
-  return message && asShown(message);
+  return message && counted(message);
 }
 
-/** A message as it is read: what was written before reactions had one form is counted in it. */
-export function asShown(message: RoomMessage): RoomMessage {
+/** A message as it is changed: what was written before reactions had one form is counted in it. */
+export function counted(message: RoomMessage): RoomMessage {
   if (message.reactions === undefined) return message;
   const reactions = joinedReactions(message.reactions);
   return reactions === message.reactions ? message : { ...message, reactions };
+}
+
+/** Previews of links that are in a text. */
+export function stillLinked(previews: readonly LinkPreview[], text: string): readonly LinkPreview[] {
+  if (previews.length === 0) return previews;
+  const links = linksOf(readText(text), text);
+  return previews.filter(({ url }) => links.includes(url));
+}
+
+/** A message as it is read. A node that knows no previews leaves those of a text that was deleted or edited. */
+export function asShown(message: RoomMessage): RoomMessage {
+  const { previews, ...rest } = message;
+  if (previews === undefined) return counted(message);
+  const left = message.deletedAtMs === undefined ? stillLinked(previews, message.text) : [];
+  const isNone = message.deletedAtMs !== undefined || (left.length === 0 && previews.length > 0);
+  return counted(isNone ? rest : { ...rest, previews: [...left] });
 }
 
 /** What a change does to the records. */

@@ -4,7 +4,8 @@
  *  other actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `sidebar.ts`, `later.ts`,
- *  `saved.ts`, `notifications.ts`, `push.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
+ *  `saved.ts`, `notifications.ts`, `push.ts`, `digest.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an
+ *  answer. */
 import {
   defaultRole,
   isAdminBy,
@@ -27,6 +28,7 @@ import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./agents.ts";
 import { contactHandlers } from "./contact.ts";
+import { digestHandlers, digestReminded, digestReminder } from "./digest.ts";
 import { endingHandlers, endReminded } from "./ending.ts";
 import { factorHandlers, factorsView, renamePasskey } from "./factors.ts";
 import { laterHandlers, laterReminded, laterReminder, onLaterSent } from "./later.ts";
@@ -110,6 +112,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "reminded":
       if (message.id === deletionReminder || message.id === guestReminder) return endReminded(state, message.id, turn);
       if (message.id === laterReminder && state.account !== null) return laterReminded(state, state.account, turn);
+      if (message.id === digestReminder) return digestReminded(state.account, turn);
       return remindOutbox(state.outbox, message.id, turn.self);
     case "part":
     case "waits":
@@ -168,6 +171,7 @@ const forGateway: PersonHandlers<Exclude<FromGateway["type"], BeforeAccount>> = 
   ...endingHandlers,
   ...factorHandlers,
   ...pushHandlers,
+  ...digestHandlers,
   ...sharedHandlers,
   openSession: ({ state, account }, message, turn) => openSession(state, account, message, turn),
   listSessions: ({ state, account }, _, turn) => [reply(personView(state, account, turn.nowMs))],

@@ -6,10 +6,13 @@ import {
   wireLimits,
   type ActorId,
   type Avatar,
+  type DigestMark,
+  type DigestSent,
   type Fact,
   type Factors,
   type Identity,
   type Later,
+  type MailDigest,
   type Notice,
   type Passkey,
   type PersonStatus,
@@ -87,6 +90,17 @@ export interface HeldLater extends Later {
 /** A browser that takes notices, and the session in which it was added. */
 export type HeldPush = PushDevice & PushPlace & { readonly session: string };
 
+/** Mail of what was missed. `before`: up to where was told before the last mail, until its outcome is known. */
+export interface HeldDigest {
+  readonly wants: MailDigest;
+  readonly revision: number;
+  readonly sinceMs: number;
+  readonly told: readonly DigestMark[];
+  readonly before?: readonly DigestMark[];
+  readonly dueMs?: number;
+  readonly last?: DigestSent;
+}
+
 /** A read-only link, by the hash of its secret. */
 export interface HeldShared extends SharedLink {
   readonly hash: string;
@@ -138,6 +152,8 @@ export interface Account {
   readonly saved?: readonly SavedMessage[];
   /** Browsers that take notices while their page is closed, the newest last. */
   readonly pushes?: readonly HeldPush[];
+  /** Mail of what was missed. Absent: the person has never asked for any. */
+  readonly digest?: HeldDigest;
   /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
    *  since. */
   readonly linkUsedAtMs?: number;
@@ -193,6 +209,7 @@ type Settable = Pick<
   | "saved"
   | "shared"
   | "pushes"
+  | "digest"
 >;
 type FactorSet = { readonly [Name in keyof Settable]?: Settable[Name] | null };
 

@@ -61,7 +61,7 @@ export const commands = {
   notify: row(
     "",
     "[WHAT]",
-    "what you are told of; of this room: all, mentions, nothing, same, mute 2h; also others, words, quiet",
+    "what you are told of; of this room: all, mentions, nothing, same, mute 2h; also others, words, quiet, mail",
   ),
   groups: row("", "", "the groups that can be mentioned, and who is in them"),
   topic: row("", "TEXT", "set the topic of this room"),

@@ -26,7 +26,7 @@ import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
 import { listGroups, listVersions } from "./lists.ts";
 import { isOfLinks, Links, wayIn } from "./links.ts";
-import { describeRules, notifyOf } from "./notify.ts";
+import { describeMail, describeRules, mailOf, notifyOf } from "./notify.ts";
 import { compare } from "./compare.ts";
 import { isOfConversations, runConversations, type OfConversations } from "./conversations.ts";
 import { isOfShared, Shared } from "./shared.ts";
@@ -157,6 +157,21 @@ async function notify(
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const asked = notifyOf(line, { room, rules, nowMs, zone });
   return "wrong" in asked ? wrong(asked) : stepOf(await at.client.call(asked.name, at.user, asked.fields));
+}
+
+/** Says what the person gets by mail while they are away, or sets it. */
+async function notifyByMail(
+  words: readonly string[],
+  { operation, printer }: { readonly operation: Call; readonly printer: Printer },
+): Promise<Step> {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const asked = words.length === 0 ? undefined : mailOf(words, zone);
+  if (asked !== undefined && "wrong" in asked) return wrong(asked);
+  const answer = await (asked === undefined ? operation("digest.show") : operation("digest.set", asked));
+  if (!answer.ok) return stepOf(answer);
+  const lines = describeMail(answer.value).map((text) => withoutControls(text));
+  printer.show({ mail: answer.value }, lines.join("\n"));
+  return done;
 }
 
 /** Tells the person of a message in another room, as they have said. */
@@ -526,6 +541,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       case "status":
         return setStatus(line.rest, listing);
       case "notify":
+        if (first === "mail") return notifyByMail(line.words.slice(1), { ...options, printer });
         return notify(line.rest, { account, client, user, place: visit?.place, printer });
       case "history":
         return showHistory(line.rest);

@@ -5,9 +5,18 @@
  *      /notify mute 2h               this room, for a time; /notify unmute
  *      /notify others LEVEL          of the other rooms
  *      /notify words deploy, on call   told like a mention; /notify words: none
- *      /notify quiet 22:00-07:00 [mo tu …]   /notify quiet: none */
+ *      /notify quiet 22:00-07:00 [mo tu …]   /notify quiet: none
+ *      /notify mail                  what is sent by mail
+ *      /notify mail never|after 30m|hourly|daily 08:30   and what it says: counts, text */
 import type { ParametersOf } from "../../client/index.ts";
-import type { NotificationLevel, NotificationRules, RoomNotifications } from "../../protocols/index.ts";
+import type {
+  DigestSent,
+  DigestView,
+  MailDigest,
+  NotificationLevel,
+  NotificationRules,
+  RoomNotifications,
+} from "../../protocols/index.ts";
 import { noRoom, type Wrong } from "./requests.ts";
 
 type Asked =
@@ -17,7 +26,7 @@ type Asked =
 const usage: Wrong = {
   wrong:
     "Say what: all, mentions, nothing or same for this room; mute 2h or unmute; others LEVEL; words WORD, WORD; " +
-    "quiet 22:00-07:00 mo tu we.",
+    "quiet 22:00-07:00 mo tu we; mail never, after 30m, hourly or daily 08:30.",
 };
 
 const levels: Readonly<Record<NotificationLevel, string>> = {
@@ -103,5 +112,59 @@ export function describeRules({ level, rooms, keywords, quiet }: NotificationRul
     }),
     `Your words: ${keywords.length === 0 ? "none" : keywords.join(", ")}`,
     `Quiet hours: ${days.length === 0 ? "none" : hours}`,
+  ];
+}
+
+const mailUsage: Wrong = {
+  wrong: "Say when: /notify mail never, after 30m, hourly or daily 08:30; and what it says: counts or text.",
+};
+
+/** What the words behind `/notify mail` ask for. */
+export function mailOf(words: readonly string[], zone: string): Partial<MailDigest> | Wrong {
+  const [what = "", when = ""] = words;
+  if (what === "never" || what === "hourly") return { when: what };
+  if (what === "counts" || what === "text") return { content: what };
+  if (what === "after") {
+    const [, count = "", unit = ""] = /^(\d{1,4})([mh])$/.exec(when) ?? [];
+    const afterMinutes = Number(count) * (unit === "h" ? 60 : 1);
+    return count === "" ? mailUsage : { when: "unread", afterMinutes };
+  }
+  const [, hour = "", minute = ""] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(when) ?? [];
+  if (what !== "daily" || hour === "") return mailUsage;
+  return { when: "daily", atMinute: Number(hour) * 60 + Number(minute), zone };
+}
+
+const outcomes: Readonly<Record<DigestSent["outcome"], string>> = {
+  sent: "the mail server took it",
+  refused: "the mail server refused it",
+  away: "the mail server is away: it is sent later",
+  unknown: "nobody knows whether it arrived; it is not sent again",
+};
+
+/** What a person gets by mail, a line each. */
+export function describeMail({
+  when,
+  afterMinutes,
+  atMinute,
+  zone,
+  content,
+  allowed,
+  to,
+  last,
+}: DigestView): readonly string[] {
+  if (allowed === "off") return ["This cluster sends no mail of what you have missed."];
+  const times: Readonly<Record<MailDigest["when"], string>> = {
+    never: "never",
+    unread: `once something is unread for ${afterMinutes} minutes`,
+    hourly: "every hour",
+    daily: `at ${clockOf(atMinute)} by the clock of ${zone}`,
+  };
+  const says = allowed === "text" && content === "text" ? "who wrote what, and where" : "how much there is";
+  return [
+    `Mail of what you have missed: ${times[when]}${when === "never" ? "" : `; it says ${says}`}.`,
+    to === undefined ? "Your account has no confirmed mail address: none is sent." : `It goes to ${to}.`,
+    ...(last === undefined
+      ? []
+      : [`The last one, ${new Date(last.atMs).toLocaleString()}, with ${last.notices}: ${outcomes[last.outcome]}.`]),
   ];
 }

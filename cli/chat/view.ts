@@ -68,7 +68,11 @@ export function describeMessage(message: RoomMessage, look: Look): string {
 /** The pages that a message links to. */
 const describePages = ({ previews = [] }: RoomMessage, color: boolean): string =>
   previews
-    .map(({ title, site }) => withoutControls(`[page: ${title}${site === undefined ? "" : `, ${site}`}]`))
+    .map(({ url, title, site }) => {
+      // Where it leads stands first: a site may call itself anything.
+      const host = URL.canParse(url) ? new URL(url).host : url;
+      return withoutControls(`[page at ${host}: ${title}${site === undefined ? "" : `, ${site}`}]`);
+    })
     .map((line) => `\n      ${paint(color, "dim", line)}`)
     .join("");
 

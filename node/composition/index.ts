@@ -58,7 +58,7 @@ import { commandLimits } from "./limits.ts";
 import { listenForNodes } from "./listening.ts";
 import { openMachine, type Machine } from "./machine.ts";
 import { openBranding } from "../cluster/facts/branding.ts";
-import { openPush } from "./parts/push.ts";
+import { openTelling } from "./parts/digests.ts";
 import { openMail } from "./parts/mail.ts";
 import { byWordOfThird, createMeshPort, type MeshPort } from "./start/mesh-port.ts";
 import { openModels, type NodeModels } from "./models/models.ts";
@@ -476,7 +476,7 @@ async function start(
     ...(tls && { tls }),
     namedSecrets: secretsControl(secrets, { peer, mail: mail.settings }),
     mail,
-    push: openPush({ live, machine, node, peer, secrets }),
+    ...openTelling({ live, machine, node, peer, secrets, mail }),
     branding,
     threats,
     secrets,

@@ -484,7 +484,7 @@ export function createPeer(options: PeerOptions): Peer {
 
   // --- placement -----------------------------------------------------------------------------------------------------
 
-  const placement = servePlacement({ exchange, kernel, clock, journal, fails: placed.diskFails });
+  const placement = servePlacement({ exchange, kernel, clock, journal, directory: placed });
   const controller = createController({
     ...ground,
     policy,

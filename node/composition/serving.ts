@@ -39,6 +39,7 @@ type TakenOver = Pick<
   | "secrets"
   | "mail"
   | "push"
+  | "digests"
   | "branding"
 >;
 
@@ -56,6 +57,7 @@ const takenOver = (at: TakenOver): TakenOver => ({
   ...(at.secrets && { secrets: at.secrets }),
   ...(at.mail && { mail: at.mail }),
   ...(at.push && { push: at.push }),
+  ...(at.digests && { digests: at.digests }),
   ...(at.branding && { branding: at.branding }),
 });
 

@@ -81,8 +81,9 @@ import { createSubscribers } from "./feeds/subscribers.ts";
 import { addEvents } from "./wires/events.ts";
 import type { GrpcListener } from "./wires/grpc.ts";
 import { addSockets } from "./wires/sockets.ts";
+import { handleDigest } from "./own/digest.ts";
 import { handlePush } from "./own/push.ts";
-import { createPush } from "./push/index.ts";
+import { tellThoseAway } from "./push/index.ts";
 import { createDevice, createIds } from "./identity/tokens.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
@@ -95,7 +96,7 @@ export { toldOf } from "./edge/refusals.ts";
 export { tellByMail } from "./identity/mail.ts";
 export { isRange } from "./identity/rights.ts";
 export { createAddressRule } from "./edge/addresses.ts";
-export type { ControlAddress, MailPort, PushPort } from "./ports.ts";
+export type { ControlAddress, DigestPort, MailPort, PushPort } from "./ports.ts";
 
 const none: readonly string[] = [];
 
@@ -135,6 +136,7 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...(at.mail && handleMail(at, accounts, at.mail)),
     ...handleProgramKeys(at, accounts),
     ...handleAccount(at, accounts),
+    ...handleDigest(at, accounts),
     ...handlePush(at),
     ...handleDeletion(at),
     ...handleFound(at),
@@ -242,7 +244,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const entrances: { control?: typeof entrance } = {};
   addEntrance(app, ({ raw }) => (at.control?.has(raw) === true ? (entrances.control ?? entrance) : entrance));
   const subscribers = createSubscribers(at, { accounts, entrance });
-  const push = at.push && createPush(at, at.push, subscribers);
+  const stopTelling = tellThoseAway(at, subscribers);
   const interfaces: { responses?: ReturnType<typeof addAiRoutes> } = {};
   const sockets = addSockets(app.server, at, { subscribers, entrance, responses: () => interfaces.responses });
   addHealthRoutes(app, at);
@@ -311,7 +313,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...(control !== undefined && { controlUrl: control.url }),
     connections: () => subscribers.count(),
     async stop(deadlineMs) {
-      push?.stop();
+      stopTelling();
       subscribers.close();
       unfollow?.();
       const closed = Promise.all([grpc?.stop(), app.close(), control?.close()]);

@@ -147,6 +147,9 @@ export const gatewayLimits = {
   avatarRate: { count: 10, windowMs: 60_000 },
   /** Pictures for agents that one person uploads, and as many sounds; more get `RATE_LIMITED`, before they are read. */
   pictureRate: { count: 30, windowMs: 10 * 60_000 },
+  /** How often one person asks what they have missed, or which threads they follow; more get `RATE_LIMITED`, before a
+   *  room is asked: one answer may ask some hundred questions of rooms. */
+  catchUpRate: { count: 30, windowMs: 60_000 },
   /** Rules over events that one person tries on the past; more get `RATE_LIMITED`, before an entry is read. */
   ruleTrialRate: { count: 6, windowMs: 60_000 },
   /** Such trials at once at a node, of everybody; one more gets `OVERLOADED`, before an entry is read. */

@@ -57,6 +57,7 @@ import type {
   ControlDoor,
   ListenAddress,
   MailPort,
+  DigestPort,
   PushPort,
   Rights,
   ServiceTokenOptions,
@@ -101,6 +102,8 @@ export interface GatewayOptions {
   readonly counts?: RequestCounts;
   /** Notices to browsers whose page is closed; absent: there are none. */
   readonly push?: PushPort;
+  /** Mail to people who were away; absent: there is none. */
+  readonly digests?: DigestPort;
   /** The hub the kernel publishes into. */
   readonly hub: Hub;
   readonly clock: Clock;

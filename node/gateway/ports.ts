@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type {
   AuditFilter,
+  DigestContent,
   Failure,
   HeldPushes,
   Permission,
@@ -152,4 +153,14 @@ export interface PushPort {
   has(user: string): boolean;
   /** Calls back when accounts may have moved. */
   onMoved(listener: () => void): () => void;
+}
+
+/** What mail to people who were away needs of the node. */
+export interface DigestPort {
+  /** What such mail may say at the most; `off`: none is sent. */
+  allowed(): DigestContent | "off";
+  /** Whose mail a link ends. Error: LINK_INVALID. */
+  userOf(token: string): Promise<Result<string>>;
+  /** Sends from now on, until the function that it gives is called. `isActive`: whether somebody uses a client. */
+  begin(isActive: (user: string) => boolean): () => void;
 }

@@ -1,8 +1,8 @@
 /** What the cluster writes to people. Text and HTML say the same; what is put into HTML is escaped, and nothing in it
  *  is loaded from anywhere. */
 
-import { withoutControls } from "../../protocols/index.ts";
-import type { MailRequest } from "../ports/index.ts";
+import { apiPrefix, withoutControls } from "../../protocols/index.ts";
+import type { DigestCounts, DigestLine, MailRequest } from "../ports/index.ts";
 
 /** One message. */
 export interface Letter {
@@ -12,6 +12,8 @@ export interface Letter {
   readonly subject: string;
   readonly text: string;
   readonly html: string;
+  /** Headers of this letter. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const escapes: Readonly<Record<string, string>> = {
@@ -120,11 +122,55 @@ const texts: {
       `The playbook ${playbook} sent this. “plexus alerts acknowledge ${id}” takes note of the alert.`,
     ];
   },
+  digest: ({ user, counts, rooms, lines, token }, { publicUrl, host }) => {
+    const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    return [
+      `${countedOf(counts)} at ${host}`,
+      `${user}, while you were away: ${countedOf(counts)}, in ${counted(rooms, "room", "rooms")}.`,
+      ...lines.flatMap((line): readonly Part[] => [
+        saidIn(line),
+        { link: `${publicUrl}${line.path}`, says: "Show it in its place" },
+      ]),
+      ...(lines.length > 0 && lines.length < all ? [`There are ${all - lines.length} more.`] : []),
+      { link: `${publicUrl}/catchup`, says: "Everything that you have missed" },
+      "You get this mail because you have asked for it in the settings of your account. With this link there is no " +
+        "more of it:",
+      { link: linkTo(publicUrl, `unsubscribe=${token}`), says: "No more of these mails" },
+    ];
+  },
   test: (_request, { node, brand }) => [
     `A test from ${withoutControls(brand ?? "Plexus")}`,
     `The node ${node} can send mail to you. Nothing needs to be done.`,
   ],
 };
+
+const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+const sorts: Readonly<Record<keyof DigestCounts, readonly [one: string, many: string]>> = {
+  mention: ["mention", "mentions"],
+  direct: ["direct message", "direct messages"],
+  answer: ["answer", "answers"],
+  word: ["message with a word of yours", "messages with words of yours"],
+};
+const countedOf = (counts: DigestCounts): string =>
+  Object.entries(sorts)
+    .map(([sort, names]) => [counts[sort as keyof DigestCounts] ?? 0, names] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, names]) => counted(count, ...names))
+    .join(", ");
+/** What somebody wrote stands in one line, behind where: nothing of it can look like a part of the letter. */
+const saidIn = ({ author, room, text }: DigestLine): string =>
+  `${withoutControls(author)}${room === undefined ? "" : ` in ${withoutControls(room)}`}: “${withoutControls(text)}”`;
+
+/** Headers by which mail programs end such mails with one press (RFC 8058). */
+const headersOf = (request: MailRequest, publicUrl: string): Pick<Letter, "headers"> =>
+  request.what !== "digest"
+    ? {}
+    : {
+        headers: {
+          "List-Unsubscribe": `<${publicUrl}${apiPrefix}/mail/unsubscribe/${request.token}>`,
+          "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        },
+      };
 
 /** The letter that answers one request. */
 export function letterOf(request: MailRequest, at: LetterPlace): Letter {
@@ -141,6 +187,7 @@ export function letterOf(request: MailRequest, at: LetterPlace): Letter {
     subject,
     text: `${text}\n`,
     html: `<!doctype html>\n<html lang="en"><body>\n${html}\n</body></html>\n`,
+    ...headersOf(request, at.publicUrl),
   };
 }
 

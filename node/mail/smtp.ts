@@ -73,7 +73,7 @@ export const sendBySmtp =
         text: letter.text,
         html: letter.html,
         messageId: `<${id}@${from.slice(from.lastIndexOf("@") + 1)}>`,
-        headers: { "Auto-Submitted": "auto-generated" },
+        headers: { ...letter.headers, "Auto-Submitted": "auto-generated" },
       });
       return ok({});
     } catch (error) {

@@ -3,13 +3,17 @@
  *  What is posted goes by https, and no redirection is followed; where pages are read, each one is a request like the
  *  first. */
 import { lookup } from "node:dns";
+import { Resolver } from "node:dns/promises";
 import { request as requestPlain, type IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
+import { networkInterfaces } from "node:os";
 import { isPrivateAddress } from "../../protocols/index.ts";
 import { platformLimits } from "./limits.ts";
 
 const reserved = new BlockList();
+// Where a machine of Azure asks the host that it runs on.
+reserved.addAddress("168.63.129.16", "ipv4");
 for (const [net, bits] of [
   ["192.0.0.0", 24],
   ["192.0.2.0", 24],
@@ -30,9 +34,14 @@ for (const [net, bits] of [
 ] as const)
   reserved.addSubnet(net, bits, "ipv6");
 
-/** Whether an address is one of the internet's. */
-export function isPublicAddress(address: string): boolean {
+/** The addresses of this machine, as they are now. */
+const ownAddresses = (): readonly string[] =>
+  Object.values(networkInterfaces()).flatMap((of = []) => of.map(({ address }) => address));
+
+/** Whether an address is one of the internet's, and not this machine's own there. */
+export function isPublicAddress(address: string, own: readonly string[] = ownAddresses()): boolean {
   const family = isIP(address);
+  if (own.includes(address)) return false;
   if (family === 4) return !isPrivateAddress(address) && !reserved.check(address, "ipv4");
   return family === 6 && global.check(address, "ipv6") && !reserved.check(address, "ipv6");
 }
@@ -50,7 +59,7 @@ export interface GuardedPost {
   /** Tests alone reach their own machine. */
   readonly mayReach?: (address: string) => boolean;
   /** Tests alone answer names by themselves. */
-  readonly resolve?: typeof lookup;
+  readonly resolve?: LookupFunction;
   /** The certificate that tests trust. */
   readonly ca?: string;
 }
@@ -61,16 +70,37 @@ class Forbidden extends Error {
   }
 }
 
-/** The names of an address that is looked up, as far as all of them may be reached. */
+/** The addresses of a name that is looked up, as far as all of them may be reached. */
 const lookupOf =
-  (mayReach: (address: string) => boolean, resolve: typeof lookup): LookupFunction =>
+  (mayReach: (address: string) => boolean, resolve: LookupFunction): LookupFunction =>
   (name, options, done) => {
     resolve(name, { ...options, all: true }, (error, found) => {
-      const [first] = error === null ? found : [];
-      if (error !== null || first === undefined) return done(error ?? new Forbidden(), []);
+      const [first] = error === null && Array.isArray(found) ? found : [];
+      if (error !== null || !Array.isArray(found) || first === undefined) return done(error ?? new Forbidden(), []);
       if (!found.every(({ address }) => mayReach(address))) return done(new Forbidden(), []);
       if (options.all === true) done(null, found);
       else done(null, first.address, first.family);
+    });
+  };
+
+/** Looks names up until the signal ends it. The system's own way holds one of four threads until the name's server has
+ *  answered, which may be one that never does. Names of this network are not looked up. */
+const lookupUntil =
+  (signal: AbortSignal, servers: readonly string[] | undefined): LookupFunction =>
+  (name, _options, done) => {
+    if (signal.aborted || !/\.[^.]+\.?$/.test(name) || /\.localhost\.?$/i.test(name)) return done(new Forbidden(), []);
+    const resolver = new Resolver({ timeout: platformLimits.guardedNameMs, tries: 1 });
+    if (servers !== undefined) resolver.setServers(servers);
+    const stop = (): void => resolver.cancel();
+    signal.addEventListener("abort", stop);
+    void Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]).then(([four, six]) => {
+      signal.removeEventListener("abort", stop);
+      const found = [
+        ...(four.status === "fulfilled" ? four.value.map((address) => ({ address, family: 4 })) : []),
+        ...(six.status === "fulfilled" ? six.value.map((address) => ({ address, family: 6 })) : []),
+      ];
+      if (found.length > 0) done(null, found);
+      else done(four.status === "rejected" ? (four.reason as NodeJS.ErrnoException) : new Forbidden(), []);
     });
   };
 
@@ -139,6 +169,8 @@ export interface GuardedRead extends Pick<GuardedPost, "headers" | "mayReach" | 
   readonly mayAsk: (host: string) => boolean;
   /** Tests alone are at other ports. */
   readonly ports?: readonly number[];
+  /** Tests alone ask other servers of names. */
+  readonly servers?: readonly string[];
 }
 
 /** What was read. */
@@ -157,10 +189,10 @@ const webPorts: readonly number[] = [80, 443];
 /** Reads a page of the web. Each redirection is a new request, which is guarded as the first one is. Rejects where it
  *  cannot be read or may not. */
 export async function readGuarded(url: string, how: GuardedRead): Promise<GuardedBody> {
-  const { ports = webPorts, redirectsMax, mayAsk } = how;
+  const { ports = webPorts, redirectsMax, mayAsk, resolve = lookupUntil(how.signal, how.servers) } = how;
   let at = new URL(url);
   for (let redirected = 0; ; redirected += 1) {
-    const way = wayTo(at, how);
+    const way = wayTo(at, { ...how, resolve });
     const isWeb = at.protocol === "http:" || at.protocol === "https:";
     if (!isWeb || !ports.includes(way.port) || !mayAsk(way.host)) throw new Forbidden();
     const answer = await answerFrom(at, way, how);

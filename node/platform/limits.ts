@@ -2,6 +2,8 @@
 export const platformLimits = {
   /** Bytes of the head of an answer from an address that a stranger has named; with more it counts as none. */
   guardedHeadBytesMax: 8_192,
+  /** A server of names has so long for an answer about an address that a stranger has named. */
+  guardedNameMs: 3_000,
   /** How often, while there are writes, the number of the last durable one is noted outside the journal; also at a
    *  clean stop. A start compares it with the journal. */
   markEveryMs: 5_000,

@@ -17,6 +17,8 @@ export type {
   Tracer,
   Meter,
   MailRequest,
+  DigestCounts,
+  DigestLine,
   Outbound,
 } from "./world.ts";
 export type {

@@ -1,6 +1,6 @@
 /** What a part needs from the world: clock, chance, store, files, mail, log, traces and metrics. `platform/` is the
  *  real set; the simulation brings its own, so one process can replay a node, its disk and its clock from a seed. */
-import type { Alert, Result, SeenEntry, SpanFacts, TraceContext } from "../../protocols/index.ts";
+import type { Alert, MissedConcern, Result, SeenEntry, SpanFacts, TraceContext } from "../../protocols/index.ts";
 
 export interface Clock {
   /** Milliseconds since 1970. May jump; used for time stamps and due times. */
@@ -178,7 +178,32 @@ export type MailRequest =
       readonly seen: readonly SeenEntry[];
       readonly playbook: string;
     }
+  | {
+      readonly what: "digest";
+      readonly to: string;
+      readonly user: string;
+      /** How many of each sort there are. */
+      readonly counts: DigestCounts;
+      readonly rooms: number;
+      /** The newest first; none where the mail says counts alone. */
+      readonly lines: readonly DigestLine[];
+      /** Ends these mails, and does nothing else. */
+      readonly token: string;
+    }
   | { readonly what: "test"; readonly to: string };
+
+/** How many messages concern somebody, by why. */
+export type DigestCounts = Readonly<Partial<Record<MissedConcern["why"], number>>>;
+
+/** A message, as a mail shows it. */
+export interface DigestLine {
+  readonly author: string;
+  /** Absent: it is written to the person alone. */
+  readonly room?: string;
+  readonly text: string;
+  /** The place in the page, below its address. */
+  readonly path: string;
+}
 
 /** Sends mail. */
 export interface Outbound {

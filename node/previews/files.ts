@@ -25,7 +25,8 @@ const isDocument = (type: string): boolean => type === "application/pdf";
 
 /** Makes it: hears of each message whose files anybody may fetch by now. */
 export function createFilePictures(ports: PreviewPorts): {
-  heard(room: ActorId, message: RoomMessage): void;
+  /** `only`: the one file that something has come to. */
+  heard(room: ActorId, message: RoomMessage, only?: string): void;
   stop(): void;
 } {
   const { limits, log, meter, settings } = ports;
@@ -33,6 +34,8 @@ export function createFilePictures(ports: PreviewPorts): {
   const queue = new FairQueue<Wanted>();
   /** Those that wait or are drawn: a message is heard of more than once. */
   const known = new Set<string>();
+  /** Those that there is no picture of, the oldest first: they are not opened again. */
+  const failed = new Set<string>();
   let running = 0;
   let stopped = false;
 
@@ -52,10 +55,10 @@ export function createFilePictures(ports: PreviewPorts): {
     for await (const part of ports.bytesOf(kept.value as KeptFile)) parts.push(part);
     const bytes = Buffer.concat(parts);
     const box = { width: limits.filePictureWidth, height: limits.filePictureHeight };
-    const picture = isDocument(file.type)
-      ? (await ports.opener.open("document", { bytes, box }, author))?.picture
-      : await ports.opener.open("picture", { bytes, box }, author);
+    const picture = await ports.opener.open(isDocument(file.type) ? "document" : "picture", { bytes, box }, author);
     meter.count("file_pictures_made", 1, { verdict: picture === undefined ? "nothing" : "made" });
+    if (picture === undefined) failed.add(file.id);
+    for (const oldest of failed) if (failed.size > limits.filesFailedMax) failed.delete(oldest);
     if (picture === undefined || stopped) return ok(null);
     return ports.keepPicture(room, picture, (made) =>
       ports.ask(room, { type: "fileDrawn", id: file.id, seq, place, picture: made }, limits.previewAskTimeoutMs),
@@ -81,10 +84,11 @@ export function createFilePictures(ports: PreviewPorts): {
   };
 
   return {
-    heard(room, { seq, author, files = [], deletedAtMs }) {
+    heard(room, { seq, author, files = [], deletedAtMs }, only) {
       if (stopped || deletedAtMs !== undefined || files.length === 0 || !settings().files) return;
       for (const [place, file] of files.entries()) {
-        if (!isWanted(file) || known.has(file.id)) continue;
+        if (only !== undefined && file.id !== only) continue;
+        if (!isWanted(file) || known.has(file.id) || failed.has(file.id)) continue;
         const joined = queue.join(author, room, { room, file, seq, place, author }, places);
         if (joined.type === "displaced") known.delete(joined.item.file.id);
         if (joined.type !== "full") known.add(file.id);

@@ -41,7 +41,8 @@ export function createPreviews(
       if (said.type === "edited" && said.checked === undefined && said.groups === undefined)
         links.heard(actor, said.message);
       // A scanner has let a file through.
-      if (said.type === "edited" && said.checked !== undefined && said.checked !== "") files.heard(actor, said.message);
+      if (said.type === "edited" && said.checked !== undefined && said.checked !== "")
+        files.heard(actor, said.message, said.checked);
     },
     stop() {
       links.stop();

@@ -44,6 +44,8 @@ export const previewLimits = {
   filesWaitingPerPersonMax: 30,
   /** Files that are read and drawn at the same time: one is opened while the next one is read. */
   filesDrawnMax: 2,
+  /** Files that cannot be drawn and are not opened again, until as many others could not be. */
+  filesFailedMax: 2_000,
   /** Of a smaller picture there is no other one: it is as quick. */
   drawnBytesMin: 64 * 1024,
   /** The small picture of a file is at most so wide, in pixels: twice its place on the page. */

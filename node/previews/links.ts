@@ -55,15 +55,17 @@ export function createLinkPreviews(ports: PreviewPorts): {
 
   /** Tells the room of one page more. */
   async function add(wanted: Wanted, known: readonly Told[], url: string, page: Page): Promise<Result<Told>> {
+    const inOrder = (previews: readonly Told[]): readonly Told[] =>
+      previews.toSorted((one, other) => wanted.links.indexOf(one.url) - wanted.links.indexOf(other.url));
     const { title, description, site, picture } = page;
     const told: Told = { url, title, ...(description && { description }), ...(site && { site }) };
     if (picture === undefined) {
-      const done = await tell(wanted, [...known, told]);
+      const done = await tell(wanted, inOrder([...known, told]));
       return done.ok ? ok(told) : done;
     }
     let kept: string | undefined;
     const done = await ports.keepPicture(wanted.room, picture, async (made) => {
-      const answer = await tell(wanted, [...known, { ...told, picture: made }]);
+      const answer = await tell(wanted, inOrder([...known, { ...told, picture: made }]));
       kept = `${made.part}.${wanted.room.slice("room/".length)}`;
       return answer;
     });
@@ -74,17 +76,15 @@ export function createLinkPreviews(ports: PreviewPorts): {
     const { room, message, links } = wanted;
     const before = message.previews ?? [];
     if (!(await wantsThem(message.author))) return ok(null);
-    let known: readonly Told[] = [];
+    // What the room is not told of goes, so each time it is told of all that it has.
+    let known = before.filter(({ url }) => links.includes(url)).map(keptOf);
     for (const url of links) {
       if (stopped) return refused(failure("STOPPING"));
-      const there = before.find((one) => one.url === url);
-      if (there !== undefined) known = [...known, keptOf(there)];
-      else {
-        const page = await pages.read(url, { person: message.author, room });
-        const added = page && (await add(wanted, known, url, page));
-        if (added?.ok === false) return added;
-        if (added !== undefined) known = [...known, added.value];
-      }
+      if (known.some((one) => one.url === url)) continue;
+      const page = await pages.read(url, { person: message.author, room });
+      const added = page && (await add(wanted, known, url, page));
+      if (added?.ok === false) return added;
+      if (added !== undefined) known = [...known, added.value];
     }
     return ok(null);
   }

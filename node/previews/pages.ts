@@ -73,8 +73,8 @@ export function createPages(ports: PreviewPorts): {
 
   async function pictureAt(url: string, person: string, signal: AbortSignal): Promise<SmallPicture | undefined> {
     try {
-      if (!counted.take([{ of: "host", name: new URL(url).hostname }])) return undefined;
-      const how = { signal, bytesMax: limits.pagePictureBytesMax, isWanted: isPicture };
+      const mayAsk = (host: string): boolean => counted.take([hostOf(host)]);
+      const how = { signal, bytesMax: limits.pagePictureBytesMax, isWanted: isPicture, mayAsk };
       return await smaller(await ports.read(url, how), person);
     } catch {
       // A page without its picture is a preview, too.
@@ -84,7 +84,10 @@ export function createPages(ports: PreviewPorts): {
 
   async function fetched(url: string, person: string, signal: AbortSignal): Promise<Page | undefined> {
     const isWanted = (type: string): boolean => isPage(type) || isPicture(type);
-    const body = await ports.read(url, { signal, bytesMax: limits.pageBytesMax, isWanted });
+    // The first one was counted with its reader.
+    let hosts = 0;
+    const mayAsk = (host: string): boolean => (hosts += 1) === 1 || counted.take([hostOf(host)]);
+    const body = await ports.read(url, { signal, bytesMax: limits.pageBytesMax, isWanted, mayAsk });
     if (isPicture(body.type)) {
       const whole = body.isCut ? await pictureAt(url, person, signal) : await smaller(body, person);
       const title = lineOf(nameIn(body.url), wireLimits.previewTitleCharsMax);
@@ -124,12 +127,11 @@ export function createPages(ports: PreviewPorts): {
       if (known !== undefined && known.untilMs > clock.monotonicMs()) return known.page;
       const going = underWay.get(url);
       if (going !== undefined) return going;
-      const host = { of: "host", name: new URL(url).hostname } as const;
       const wanted = [
         { of: "person", name: person },
         { of: "room", name: room },
         { of: "node", name: "" },
-        host,
+        hostOf(new URL(url).hostname),
       ] as const;
       if (!counted.take(wanted)) {
         meter.count("link_pages_read", 1, { verdict: "refused" });
@@ -157,6 +159,9 @@ interface Counted {
   readonly of: "person" | "room" | "host" | "node";
   readonly name: string;
 }
+
+/** A host, however its name ends and its address is written. */
+const hostOf = (host: string): Counted => ({ of: "host", name: host.replaceAll(/[[\]]|\.$/g, "") });
 
 /** Counts by the minute. */
 function createCounts({ clock, limits }: Pick<PreviewPorts, "clock" | "limits">): {

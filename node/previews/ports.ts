@@ -24,7 +24,13 @@ export interface PreviewPorts {
   /** Reads from the internet, and from nowhere else. Rejects where it cannot. */
   readonly read: (
     url: string,
-    how: { readonly signal: AbortSignal; readonly bytesMax: number; readonly isWanted: (type: string) => boolean },
+    how: {
+      readonly signal: AbortSignal;
+      readonly bytesMax: number;
+      readonly isWanted: (type: string) => boolean;
+      /** Asked of each host, the one that is redirected to, too. */
+      readonly mayAsk: (host: string) => boolean;
+    },
   ) => Promise<WebBody>;
   readonly opener: Pick<Opener, "open">;
   /** Asks an actor, as this node itself or as a gateway does. */

@@ -34,7 +34,7 @@ import type { Clock } from "../ports/index.ts";
 import { tellingLimits, type TellingLimits } from "./limits.ts";
 
 /** What the handler needs. */
-interface CatchUpParts {
+export interface CatchUpParts {
   readonly kernel: Pick<Kernel, "ask">;
   readonly clock: Pick<Clock, "nowMs" | "soon">;
   readonly limits: { readonly askTimeoutMs: number };
@@ -56,15 +56,8 @@ export function handleCatchUp(at: CatchUpParts): HandlersOf<typeof catchUpOperat
     "catchUp.show": async ({ lines = wireLimits.catchUpLinesDefault }, { actor }) => {
       const me = personOf(actor);
       if (me === undefined) return refused(noRooms());
-      const [view, rooms] = await Promise.all([
-        ask<UserView>(at, me, me, { type: "describe" }),
-        ask<UserRooms>(at, me, me, { type: "rooms" }),
-      ]);
-      if (!view.ok) return view;
-      if (!rooms.ok) return rooms;
-      const terms = keywordTerms(view.value.notifications?.keywords ?? []);
-      const asker: Asker = { me, view: view.value, terms, lines, nowMs: at.clock.nowMs() };
-      return ok(await catchUp(at, asker, rooms.value));
+      const missed = await missedBy(at, me, lines);
+      return missed.ok ? ok(missed.value.found) : missed;
     },
 
     "catchUp.threads": async (_, { actor }) => {
@@ -74,6 +67,23 @@ export function handleCatchUp(at: CatchUpParts): HandlersOf<typeof catchUpOperat
       return rooms.ok ? ok(await followedThreads(at, me, rooms.value)) : rooms;
     },
   };
+}
+
+/** What somebody has missed now, with their account and their rooms as they were looked at. */
+export async function missedBy(
+  at: CatchUpParts,
+  me: ActorId,
+  lines: number,
+): Promise<Result<{ readonly found: CatchUp; readonly view: UserView; readonly rooms: readonly RoomSummary[] }>> {
+  const [view, rooms] = await Promise.all([
+    ask<UserView>(at, me, me, { type: "describe" }),
+    ask<UserRooms>(at, me, me, { type: "rooms" }),
+  ]);
+  if (!view.ok) return view;
+  if (!rooms.ok) return rooms;
+  const terms = keywordTerms(view.value.notifications?.keywords ?? []);
+  const asker: Asker = { me, view: view.value, terms, lines, nowMs: at.clock.nowMs() };
+  return ok({ found: await catchUp(at, asker, rooms.value), view: view.value, rooms: rooms.value.rooms });
 }
 
 const ask = async <Answer>(

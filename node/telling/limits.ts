@@ -17,6 +17,18 @@ export const tellingLimits = {
   catchUpConcernsMax: 100,
   /** Characters of a message that are shown; a longer text is cut. */
   catchUpTextChars: 300,
+  /** People for whom a node looks at once whether there is mail to send; others wait for them. */
+  digestLooksMax: 4,
+  /** People who wait for that; one more is looked at when their reminder comes again. */
+  digestsWaitingMax: 10_000,
+  /** Messages that one mail names; of more it says how many they are. */
+  digestLinesMax: 20,
+  /** Somebody who uses a client is looked at again after this long. */
+  digestActiveMs: 10 * 60_000,
+  /** The same where something that has to be asked does not answer, or the mail server is away. */
+  digestRetryMs: 15 * 60_000,
+  /** The same where no mail can be sent: there is no address, no mail server, or mail is turned off. */
+  digestIdleMs: 3_600_000,
 } as const;
 
 /** The limits, as numbers. */

@@ -56,6 +56,7 @@ export const auditActions = {
   addPush: row("settings", "info", "none", "A browser takes notices for a person while their page is closed"),
   setPush: row("settings", "info", "none", "What the notices of a browser say is set"),
   removePush: row("settings", "info", "none", "A browser takes no more notices"),
+  setDigest: row("settings", "info", "none", "What a person gets by mail while they are away is set"),
   resetPassword: row("signIn", "warning", "within", "A link for a new password is made or used"),
   setMailAddress: row("signIn", "notice", "within", "A mail address of an account is asked for or removed"),
   confirmMailAddress: row(

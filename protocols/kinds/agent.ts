@@ -303,6 +303,8 @@ export const agentCommands = {
       }),
       /** Files of these messages, the newest first. */
       files: Type.Optional(Type.Array(toldFile, { maxItems: limits.filesPerMentionMax })),
+      /** How many more there are. */
+      moreFiles: Type.Optional(position),
     },
     result: nothing,
     from: ["actor"],

@@ -35,6 +35,7 @@ export * from "./shared-links.ts";
 
 export * from "./shard-holder.ts";
 export * from "./user.ts";
+export * from "./user-digest.ts";
 export * from "./user-later.ts";
 
 /** The commands of every kind. */

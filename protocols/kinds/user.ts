@@ -24,6 +24,7 @@ import { keyScope, roleName } from "../authority/roles.ts";
 import { notice, type Notice } from "../admin/notice.ts";
 import { shownField } from "../power/shown.ts";
 import { fact, identity, type Fact, type Factors, type Identity } from "../authority/sign-in.ts";
+import { userDigestCommands } from "./user-digest.ts";
 import { sharedLinkCommands } from "./shared-links.ts";
 import { userLaterCommands, type Later } from "./user-later.ts";
 import type { RoomSummary, RoomUnread, ThreadUnread } from "./room.ts";
@@ -553,6 +554,7 @@ export const userCommands = {
     answers: "list",
   }),
   ...userLaterCommands,
+  ...userDigestCommands,
   ...sharedLinkCommands,
   /** The caller's session has shown a browser's subscription. Errors: LIMIT_REACHED, FORBIDDEN. */
   addPush: command({

@@ -3,11 +3,14 @@ import { catchUpAsked, type CatchUp, type FollowedThreads } from "../wire/catch-
 import { answer } from "../wire/command.ts";
 import { ofActors, reads } from "./operation.ts";
 
+const rate = { of: "catchUp", act: (count: number) => `ask ${count} times what they have missed` } as const;
+
 export const catchUpOperations = {
   "catchUp.show": reads({
     fields: catchUpAsked,
     answer: answer<CatchUp>("CatchUp"),
     permission: "room.read",
+    rate,
     errors: [...ofActors, "NOT_FOUND"],
     summary: "What the caller has missed in their rooms and threads",
     description:
@@ -18,6 +21,7 @@ export const catchUpOperations = {
   "catchUp.threads": reads({
     answer: answer<FollowedThreads>("FollowedThreads"),
     permission: "room.read",
+    rate,
     errors: [...ofActors, "NOT_FOUND"],
     summary: "The threads that the caller follows, in all of their rooms",
     tags: ["room"],

@@ -21,6 +21,7 @@ import { profileOperations } from "./profiles.ts";
 import { quarantineOperations } from "./quarantine.ts";
 import { searchOperations } from "./search.ts";
 import { catchUpOperations } from "./catch-up.ts";
+import { digestOperations } from "./digest.ts";
 import { pushOperations } from "./push.ts";
 import { sharedLinkOperations } from "./shared-links.ts";
 import { secretOperations } from "./secrets.ts";
@@ -66,6 +67,7 @@ export { profileOperations } from "./profiles.ts";
 export { quarantineOperations } from "./quarantine.ts";
 export { searchOperations } from "./search.ts";
 export { catchUpOperations } from "./catch-up.ts";
+export { digestOperations } from "./digest.ts";
 export { pushOperations } from "./push.ts";
 export { sharedLinkOperations } from "./shared-links.ts";
 export { secretOperations } from "./secrets.ts";
@@ -108,6 +110,7 @@ export const operations = {
   ...searchOperations,
   ...quarantineOperations,
   ...catchUpOperations,
+  ...digestOperations,
   ...pushOperations,
   ...sharedLinkOperations,
   ...secretOperations,
@@ -134,6 +137,7 @@ export type OperationHandlers = HandlersOf<Operations>;
 export type GatewayOperation =
   | Extract<OperationName, "branding.show" | "branding.set" | "node.status" | "people.addKey">
   | keyof typeof ownOperations
+  | keyof typeof digestOperations
   | keyof typeof pushOperations
   | keyof typeof sharedLinkOperations
   | keyof typeof signInOperations

@@ -17,7 +17,7 @@ import type { WithShown } from "../power/shown.ts";
 import type { Grant } from "../authority/roles.ts";
 
 /** Limits of the gateway on how often a person may ask for one thing. */
-type OperationRate = "ruleTrial";
+type OperationRate = "catchUp" | "ruleTrial";
 
 /** What every row says. */
 interface Said {
@@ -29,6 +29,8 @@ interface Said {
   readonly proves?: true;
   /** It is open to anyone and answers at the control endpoint as well, where all else is for admins. */
   readonly control?: "open";
+  /** A form of another site may ask for it: what it carries is all that it needs. */
+  readonly form?: true;
   /** What its body may be where that is more than usual: bytes as text, or the keys of a kit. */
   readonly large?: "stripe" | "keys";
   /** What it may refuse beyond what its door refuses. */

@@ -52,6 +52,9 @@ export function cleaned(text: string, kind: TextKind): string {
     .join("");
 }
 
+/** A name that somebody gave, for a text that is read as Markdown: as code it mentions nobody and is no link. */
+export const asCode = (name: string): string => `\`${cleaned(name, "line").replaceAll("`", "'")}\``;
+
 /** What is sent of what somebody wrote: without the whole blank lines before and after it, and with every other space,
  *  so that code keeps its indentation. Every client sends this. Nothing but space is "". */
 export function asWritten(text: string): string {

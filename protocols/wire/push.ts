@@ -29,12 +29,18 @@ export const pushDevice = object({
 });
 export type PushDevice = Static<typeof pushDevice>;
 
+/** One in the list of a person. */
+export interface PushPlaced extends PushDevice {
+  /** The SHA-256 of its address (base64url): a browser finds itself by it. */
+  readonly place: string;
+}
+
 /** Answer to `push.show`. */
 export interface PushView {
   /** The key by which browsers know this cluster (base64url). Absent: it sends none. */
   readonly publicKey?: string;
   /** Those of the caller, the newest last. */
-  readonly devices: readonly PushDevice[];
+  readonly devices: readonly PushPlaced[];
 }
 
 /** What a browser is given, encrypted: what it shows, and where a press leads to. */

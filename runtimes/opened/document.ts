@@ -4,7 +4,7 @@ import { createCanvas, type Canvas } from "@napi-rs/canvas";
 import { createIsomorphicCanvasFactory, getDocumentProxy } from "unpdf";
 import { openedLimits as limits } from "./limits.ts";
 import { encoded, fitted } from "./small-picture.ts";
-import type { Box, DocumentFacts, SmallPicture } from "./tasks.ts";
+import type { Box, DocumentWords, SmallPicture } from "./tasks.ts";
 
 type Opened = Awaited<ReturnType<typeof getDocumentProxy>>;
 
@@ -40,9 +40,8 @@ async function wordsOf(document: Opened): Promise<string> {
   return pages.join("\n").slice(0, limits.textCharsMax);
 }
 
-/** What a document shows and says; what cannot be drawn may still be read, and the other way round. */
-export async function drawDocument(bytes: Uint8Array, box: Box): Promise<DocumentFacts> {
-  const document = await getDocumentProxy(new Uint8Array(bytes), {
+const opened = async (bytes: Uint8Array): Promise<Opened> =>
+  getDocumentProxy(new Uint8Array(bytes), {
     CanvasFactory: await createIsomorphicCanvasFactory(() => import("@napi-rs/canvas")),
     disableFontFace: true,
     enableXfa: false,
@@ -50,8 +49,12 @@ export async function drawDocument(bytes: Uint8Array, box: Box): Promise<Documen
     stopAtErrors: false,
     verbosity: 0,
   });
-  const none = (): undefined => undefined;
-  const picture = await firstPage(document, box).catch(none);
-  const text = await wordsOf(document).catch(none);
-  return { ...(picture && { picture }), ...(text !== undefined && { text }) };
-}
+
+/** The first page of a document. Nothing of the other pages is read. */
+export const drawDocument = async (bytes: Uint8Array, box: Box): Promise<SmallPicture | undefined> =>
+  firstPage(await opened(bytes), box);
+
+/** What a document says. */
+export const wordsOfDocument = async (bytes: Uint8Array): Promise<DocumentWords> => ({
+  text: await wordsOf(await opened(bytes)),
+});

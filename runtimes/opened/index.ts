@@ -9,12 +9,14 @@
  *  The process may read the code of Plexus, and reaches nobody: Node's permissions say so, and nothing of its parent is
  *  open in it. Its decoders are native code; what they can do beyond that is what the account of the node can. */
 import type { ChildProcess } from "node:child_process";
-import { readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { forkOurs } from "../children.ts";
+import { forkOurs, sacrifice } from "../children.ts";
 import type { RuntimeClock, RuntimeLog } from "../environment.ts";
 import { FairQueue } from "../fair-queue.ts";
 import { openedLimits, type OpenedLimits } from "./limits.ts";
+import { isAnswer } from "./told.ts";
 import type { OpenedAnswer, OpenedTable, OpenedTask } from "./tasks.ts";
 
 export { openedLimits } from "./limits.ts";
@@ -64,7 +66,8 @@ export function createOpener({ clock, log, ...ports }: OpenerPorts): Opener {
   const begin = (): ChildProcess => {
     const one = startChild();
     one.on("message", (message) => {
-      const { run, told } = message as OpenedAnswer;
+      // Whatever took the process over may say anything.
+      const { run, told } = (message ?? {}) as OpenedAnswer;
       if (working?.run === run) working.end(told);
     });
     const over = (): void => {
@@ -96,7 +99,7 @@ export function createOpener({ clock, log, ...ports }: OpenerPorts): Opener {
     const end = (told?: OpenedAnswer["told"]): void => {
       for (const stop of stops) stop();
       working = undefined;
-      job.done(told);
+      job.done(isAnswer(job.task, told) ? told : undefined);
       next();
     };
     const give = (why: string): void => {
@@ -134,7 +137,8 @@ export function createOpener({ clock, log, ...ports }: OpenerPorts): Opener {
 
 /** The folders with our code, and with the packages that it uses, wherever they are installed. */
 function codeFolders(): readonly string[] {
-  const own = fileURLToPath(new URL("../..", import.meta.url));
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const own = ["package.json", "runtimes"].map((name) => join(root, name));
   const packages = ["htmlparser2", "@napi-rs/canvas"].flatMap((name) => {
     try {
       const path = fileURLToPath(import.meta.resolve(name));
@@ -144,28 +148,27 @@ function codeFolders(): readonly string[] {
       return [];
     }
   });
-  return [...new Set([own, ...packages])].map((path) => realpathSync(path));
+  return [...new Set([...own, ...packages])].map((path) => realpathSync(path));
 }
+
+/** What its Node is started with. Of what Linux says of the process itself it reads which descriptors are open
+ *  (`closed.ts`); all of it would be the whole disk (`/proc/self/root`). */
+export const openedFlags = (): readonly string[] => [
+  "--permission",
+  "--allow-addons",
+  ...[...codeFolders(), "/proc/self/fd", "/proc/self/fdinfo"].map((path) => `--allow-fs-read=${path}`),
+  "--disallow-code-generation-from-strings",
+  "--max-old-space-size=384",
+];
 
 function startChild(): ChildProcess {
   const program = new URL(`./child${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url);
   const one = forkOurs(program, [], {
     env: { PATH: process.env["PATH"] },
     streams: ["ignore", "ignore", "ignore"],
-    flags: [
-      "--permission",
-      "--allow-addons",
-      ...[...codeFolders(), "/proc/self"].map((path) => `--allow-fs-read=${path}`),
-      "--disallow-code-generation-from-strings",
-      "--max-old-space-size=384",
-    ],
+    flags: openedFlags(),
   });
-  try {
-    // When the system is short of memory, this process ends first.
-    writeFileSync(`/proc/${one.pid}/oom_score_adj`, "1000");
-  } catch {
-    // No Linux.
-  }
+  sacrifice(one.pid);
   return one;
 }
 

@@ -22,10 +22,9 @@ export interface PageFacts {
   readonly image?: string;
 }
 
-/** What a document shows, and says. */
-export interface DocumentFacts {
-  readonly picture?: SmallPicture;
-  readonly text?: string;
+/** What a document says. */
+export interface DocumentWords {
+  readonly text: string;
 }
 
 /** One row a task. */
@@ -35,10 +34,9 @@ export interface OpenedTable {
     readonly asks: { readonly bytes: Uint8Array; readonly type: string; readonly url: string };
     readonly tells: PageFacts;
   };
-  readonly document: {
-    readonly asks: { readonly bytes: Uint8Array; readonly box: Box };
-    readonly tells: DocumentFacts;
-  };
+  /** The first page of a document. */
+  readonly document: { readonly asks: { readonly bytes: Uint8Array; readonly box: Box }; readonly tells: SmallPicture };
+  readonly words: { readonly asks: { readonly bytes: Uint8Array }; readonly tells: DocumentWords };
 }
 
 /** What is asked. */

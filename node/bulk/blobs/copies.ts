@@ -80,6 +80,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   const { node, blobs, store, exchange, table, membership, clock, log, meter } = options;
   const limits: BlobLimits = { ...blobLimits, ...options.limits };
   const owned = await openOwnedBlobs({ blobs, store, clock, prefix: actorBlobPrefix, limits });
+  const openedMs = clock.nowMs();
   const [cache, fetching] = [new Map<BlobHash, Uint8Array>(), new Map<BlobHash, Promise<Result<Uint8Array>>>()];
   let cachedBytes = 0;
   const turns = new Turns(limits);
@@ -288,8 +289,11 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     const present = await options.refersTo(actor, hash);
     if (reference === undefined || stopped || !present.ok) return;
     if (!present.value) {
-      const graceMs = actor.startsWith("room/") ? limits.fileGraceMs : limits.graceMs;
-      if (clock.nowMs() - reference.atMs > graceMs) await drop([hash, actor], reference);
+      // What a row says is up to half the grace of others old: of a room's file the grace begins with this process.
+      const [graceMs, sinceMs] = actor.startsWith("room/")
+        ? [limits.fileGraceMs, Math.max(reference.atMs, openedMs)]
+        : [limits.graceMs, reference.atMs];
+      if (clock.nowMs() - sinceMs > graceMs) await drop([hash, actor], reference);
       return;
     }
     await owned.seen([hash, actor]);

@@ -1,6 +1,15 @@
 /** How busy slots and actors are, and whose disk takes nothing: every node knows its own, the controller asks all of
  *  them. */
-import { actorOf, failureOf, isRoleSlot, ok, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import {
+  actorOf,
+  failure,
+  failureOf,
+  isRoleSlot,
+  ok,
+  refused,
+  type ActorId,
+  type SlotId,
+} from "../../../protocols/index.ts";
 import type { LoadReport } from "../../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Kernel } from "../../kernel/api.ts";
@@ -24,8 +33,13 @@ interface LoadPorts {
   readonly kernel: Pick<Kernel, "load" | "split">;
   readonly clock: Clock;
   readonly journal: { readonly refusedAtMs: number | undefined };
-  /** Whether the disk is known to fail: a voter tries it again and again, also where nobody writes to the journal. */
-  readonly fails?: () => boolean;
+  /** What is known of the directory. Absent: nothing. */
+  readonly directory?: {
+    /** The disk under it is known to fail: a voter tries it again and again, also where nobody writes to the journal. */
+    readonly diskFails: () => boolean;
+    /** Why it takes no change. */
+    readonly refusal: () => string | undefined;
+  };
   readonly limits?: Partial<PlacementLimits>;
 }
 
@@ -68,7 +82,7 @@ export function servePlacement(ports: LoadPorts): { figures(): LoadFigures } {
   /** Nothing is sent to a disk that refuses, so nobody would learn that it has room again. It is
    *  tried after a while. */
   const refuses = (): boolean =>
-    ports.fails?.() === true ||
+    ports.directory?.diskFails() === true ||
     (journal.refusedAtMs !== undefined && clock.monotonicMs() - journal.refusedAtMs < limits.refusedForMs);
 
   exchange.on("placement.load", () => {
@@ -84,6 +98,10 @@ export function servePlacement(ports: LoadPorts): { figures(): LoadFigures } {
     return ok(report);
   });
   exchange.on("placement.pin", async ({ actor, to }) => {
+    // Else all that the actor has would be written again at each try, for a slot that cannot be made; and a copy that
+    // is a little behind by then has to be made anew, which cannot be either.
+    const because = ports.directory?.refusal();
+    if (because !== undefined) return refused(failure("DIRECTORY_REFUSES", { because }));
     try {
       return await kernel.split(actor, to);
     } catch (error) {

@@ -34,8 +34,9 @@ export async function pin(
     changes();
     const answer = await exchange.call(row.record.owner, "placement.pin", { actor, to }, leftMs);
     if (answer.ok && (await fetchSlot(directory, table, own)) !== undefined) return ok(own);
-    // A split that did not start, or whose outcome is unknown, is tried again; one that was refused for good is not.
-    if (!answer.ok && answer.error.outcome === "failed") return answer;
+    // A split that did not start, or whose outcome is unknown, is tried again; one that was refused for good is not,
+    // nor one that waits for somebody to type something.
+    if (!answer.ok && (answer.error.outcome === "failed" || answer.error.code === "DIRECTORY_REFUSES")) return answer;
     await new Promise<void>((resolve) => void clock.after(limits.pinRetryMs, resolve));
   }
 }

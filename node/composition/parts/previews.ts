@@ -31,7 +31,7 @@ export function openPreviews(at: {
         "accept-encoding": "identity",
       },
       redirectsMax: previewLimits.redirectsMax,
-      mayAsk: (host) => !at.threats.hasDomain(host),
+      mayAsk: (host) => !at.threats.hasDomain(host) && how.mayAsk(host),
       ...at.reach,
     });
   const previews = createPreviews({

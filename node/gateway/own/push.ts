@@ -1,4 +1,5 @@
 /** Browsers that take notices for the caller while their page is closed. */
+import { hash } from "node:crypto";
 import {
   acted,
   failure,
@@ -26,7 +27,10 @@ export function handlePush(at: GatewayContext): Pick<OwnHandlers, Handled> {
     "push.show": async (_, __, { request }) => {
       const held = await ask<HeldPushes>(callerOf(request), { type: "pushes" });
       if (!held.ok) return held;
-      const devices = held.value.pushes.map(({ id, name, content, addedAtMs }) => ({ id, name, content, addedAtMs }));
+      const devices = held.value.pushes.map(({ id, name, content, addedAtMs, endpoint }) => {
+        const place = hash("sha256", endpoint, "buffer").toString("base64url");
+        return { id, name, content, addedAtMs, place };
+      });
       const publicKey = push?.isOn() === true ? await push.publicKey() : undefined;
       return ok({ devices, ...(publicKey !== undefined && { publicKey }) });
     },

@@ -10,4 +10,4 @@
  *  What waits lies in memory: a notice that is lost with its node is a count in the page, as everything unread is. A
  *  node that does not know yet that the account has moved may send as well: the browser shows the later one in the
  *  place of the first. docs/decisions/0189-told-while-away.md. */
-export { createPush } from "./watch.ts";
+export { tellThoseAway } from "./telling.ts";

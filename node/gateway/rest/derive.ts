@@ -44,10 +44,17 @@ export function addOperations(
   handlers: Partial<ComposedHandlers & OwnHandlers>,
   operations: readonly NamedOperation[] = allOperations,
 ): void {
+  // What several operations ask for is counted together.
+  const takers = new Map<string, ReturnType<typeof takenBy>>();
+  const takerOf = (rate: NonNullable<Operation["rate"]>): ReturnType<typeof takenBy> => {
+    const known = takers.get(rate.of) ?? takenBy(at, rate);
+    takers.set(rate.of, known);
+    return known;
+  };
   for (const operation of operations) {
     const { name, method, path, row } = operation;
     const handler = handlers[name as keyof typeof handlers] as Handler | undefined;
-    const take = row.rate && takenBy(at, row.rate);
+    const take = row.rate && takerOf(row.rate);
     app.route({
       method,
       url: path,
@@ -157,7 +164,7 @@ export function doorOf(
   row: Operation,
   limits: GatewayLimits,
 ): { readonly config: FastifyContextConfig; readonly bodyLimit?: number } {
-  const { permission, proves, audit, large, errors, looks, control } = row;
+  const { permission, proves, audit, large, errors, looks, control, form } = row;
   const config = {
     access: accessTo(row),
     ...(permission !== "anyone" && { permission }),
@@ -165,6 +172,7 @@ export function doorOf(
     ...(looks && { looks }),
     ...(control && { control }),
     ...(proves && { proves }),
+    ...(form && { crossSite: true as const }),
     errors,
   };
   if (large === undefined) return { config };

@@ -13,6 +13,7 @@
  *  all the same. What a model can do with it is bounded by its tools, which reach nothing. */
 import { createHash } from "node:crypto";
 import {
+  asCode,
   cleaned,
   failureOf,
   PlexusError,
@@ -178,7 +179,7 @@ function whyNot(code: string): string {
 }
 
 /** A name in a sentence: it is a stranger's text, too. */
-const nameOf = ({ name }: NamedFile): string => JSON.stringify(name);
+const nameOf = ({ name }: NamedFile): string => asCode(name);
 
 /** What the model reads of a file in its message. */
 function inPrompt(file: NamedFile, read: Read): string {

@@ -28,6 +28,10 @@ export const ownRoutes = {
   "push.add": "POST /me/push",
   "push.set": "PUT /me/push/:id",
   "push.remove": "DELETE /me/push/:id",
+  "digest.show": "GET /me/digest",
+  "digest.set": "PUT /me/digest",
+  "digest.lookAtEnd": "GET /mail/unsubscribe/:token",
+  "digest.end": "POST /mail/unsubscribe/:token",
   "catchUp.show": "GET /catchup",
   "catchUp.threads": "GET /catchup/threads",
 } as const;

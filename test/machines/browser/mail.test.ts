@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { readControlFile } from "../../../cli/cluster/control.ts";
 import { linkIn, startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
+import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture } from "../../fixtures/page/index.ts";
 
-const signUpFile = "signUp: domain\nsignUpDomains: [example.org]\npublicUrl: https://chat.example.org\n";
+const signUpFile =
+  "signUp: domain\nsignUpDomains: [example.org]\npublicUrl: https://chat.example.org\nmailDigest: text\n";
 
 describe("mail on the page", function () {
   let fixture: Fixture;
@@ -78,5 +80,32 @@ describe("mail on the page", function () {
     await forgetful.getByRole("button", { name: "Sign in", exact: true }).click();
     await forgetful.getByRole("button", { name: "Your account" }).waitFor();
     expect(fixture.complaints).to.deep.equal([]);
+  });
+
+  it("has settings of mail to those who are away, and a page that ends it only when it is pressed", async () => {
+    const page = await fixture.visitor({ viewport: { width: 1280, height: 900 } });
+    await page.locator("input[name=name]").fill("ada");
+    await page.locator("input[name=password]").fill("another horse");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await page.getByRole("button", { name: "Your account" }).waitFor();
+    await page.goto(`${fixture.node.url}/settings/notifications`);
+    const form = page.locator("form", { has: page.getByRole("combobox", { name: "Mail", exact: true }) });
+    await form.getByLabel("Mail", { exact: true }).selectOption("daily");
+    await form.getByLabel("At", { exact: true }).fill("07:45");
+    await form.getByLabel("What it says").selectOption("counts");
+    expect(await axeFaults(page, { within: "main" })).to.deep.equal([]);
+    await form.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Mail goes to ada@example.org from now on.").waitFor();
+    await page.reload();
+    await form.getByLabel("At", { exact: true }).waitFor();
+    expect(await form.getByLabel("At", { exact: true }).inputValue()).to.equal("07:45");
+    expect(await form.getByLabel("What it says").inputValue()).to.equal("counts");
+
+    const stranger = await fixture.visitor();
+    await stranger.goto(`${fixture.node.url}/#unsubscribe=${"A".repeat(40)}`);
+    await stranger.getByRole("heading", { name: "No more of these mails?" }).waitFor();
+    expect(await axeFaults(stranger, { within: "main" })).to.deep.equal([]);
+    await stranger.getByRole("button", { name: "No more of them" }).click();
+    await stranger.getByText("Ask for a new one").waitFor();
   });
 });

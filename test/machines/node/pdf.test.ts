@@ -73,6 +73,9 @@ describe("PDFs of strangers", () => {
   it("are read by a process that may open no other file, reach no network and begin no program", () => {
     const tries = {
       file: "require('node:fs').readFileSync('/etc/hostname')",
+      root: "require('node:fs').readFileSync('/proc/self/root/etc/hostname')",
+      folder: "require('node:fs').readdirSync('/proc/self/cwd')",
+      environment: "require('node:fs').readFileSync('/proc/self/environ')",
       write: "require('node:fs').writeFileSync('/tmp/plexus-pdf', '')",
       program: "require('node:child_process').spawnSync('true')",
       thread: "new (require('node:worker_threads').Worker)('1', { eval: true })",

@@ -4,7 +4,15 @@ import { charsOf, contextFor, roomFor } from "../../../actors/agent/context.ts";
 import { filesFor } from "../../../actors/agent/files.ts";
 import type { AgentState, RoomSource } from "../../../actors/agent/shape.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
-import { failure, ok, wireLimits, type ChatMessage, type ToldFile } from "../../../protocols/index.ts";
+import {
+  asCode,
+  failure,
+  ok,
+  wireLimits,
+  type ChatMessage,
+  type RoomMessage,
+  type ToldFile,
+} from "../../../protocols/index.ts";
 import { failed, text } from "../../fixtures/engine-answers.ts";
 import { inLobby, lobby, post, type Page } from "./lobby.ts";
 import type { Fixture } from "./fixture.ts";
@@ -21,10 +29,16 @@ function withHelper(): Fixture {
 }
 
 /** A file of somebody that is all here. */
-function uploaded(fixture: Fixture, by: string, of: number, found: object, bytes = 10): string {
+function uploaded(
+  fixture: Fixture,
+  by: string,
+  of: number,
+  found: object,
+  { bytes = 10, name = `${of}.file` }: { readonly bytes?: number; readonly name?: string } = {},
+): string {
   const id = idOf(of);
   const steps = [
-    { type: "upload", name: `${of}.file`, bytes, key: "k".repeat(43) },
+    { type: "upload", name, bytes, key: "k".repeat(43) },
     { type: "uploadTake", offset: 0 },
     { type: "uploadPart", epoch: 1, index: 0, part: of.toString(16).padStart(64, "0"), bytes, found },
   ];
@@ -32,6 +46,20 @@ function uploaded(fixture: Fixture, by: string, of: number, found: object, bytes
   return id;
 }
 const plain = { type: "application/octet-stream" };
+/** What stands in the room when the model has said "Hello." */
+function answerOf(fixture: Fixture, leftOut: readonly string[]): RoomMessage {
+  const { id: run } = fixture.generation;
+  fixture.part(run, text("Hello."));
+  const tokens = { promptTokens: 1, completionTokens: 1 };
+  fixture.part(run, {
+    type: "answered",
+    result: ok({ end: "complete", ...tokens, ...(leftOut.length > 0 && { leftOut }) }),
+  });
+  const answer = fixture.ok<Page>("user/bob", lobby, { type: "history" }).messages.at(-1);
+  if (answer === undefined) throw new Error("no answer");
+  return answer;
+}
+
 const last = (fixture: Fixture): ChatMessage | undefined => fixture.generation.messages.at(-1);
 
 describe("files of a room that an agent is told of", () => {
@@ -77,14 +105,65 @@ describe("files of a room that an agent is told of", () => {
     expect(last(fixture)?.files?.[0]).to.deep.include({ chars: 0, leftOut: "the model cannot see pictures" });
     const { id: run } = fixture.generation;
     fixture.part(run, text("I see nothing."));
-    const leftOut = ['"1.file" (the model cannot see pictures)'];
+    const leftOut = ["`1.file` (the model cannot see pictures)"];
     fixture.part(run, {
       type: "answered",
       result: ok({ end: "complete", promptTokens: 1, completionTokens: 1, leftOut }),
     });
     const { messages } = fixture.ok<Page>("user/bob", lobby, { type: "history" });
-    const says = 'I see nothing.\n\nNot shown to the model: "1.file" (the model cannot see pictures).';
+    const says = "I see nothing.\n\nNot shown to the model: `1.file` (the model cannot see pictures).";
     expect(messages.at(-1)?.text).to.equal(says);
+  });
+
+  it("that are too many are counted, for the model and behind the answer", () => {
+    const fixture = withHelper();
+    const ids = Array.from({ length: 10 }, (_, at) => uploaded(fixture, "ada", at + 1, plain));
+    post(fixture, "ada", "@helper compare all", { files: ids });
+    expect(last(fixture)?.files).to.have.length(wireLimits.filesPerMentionMax);
+    expect(last(fixture)?.content).to.include("[Not shown: 2 more files (a model is told of 8 at most)]");
+    expect(answerOf(fixture, []).text).to.match(/\n\nNot shown to the model: 2 more files \(.* 8 at most\)\.$/);
+    post(fixture, "ada", "@helper and now?");
+    expect(last(fixture)?.content).to.include("[Not shown: 2 more files");
+  });
+
+  it("call nobody in the answer and are no links there by their names, however many there are", () => {
+    const fixture = withHelper();
+    const name = `@bob [click](https://evil.example) ${"x".repeat(150)}.mp4`;
+    const ids = Array.from({ length: 8 }, (_, at) => uploaded(fixture, "ada", at + 1, { type: "video/mp4" }, { name }));
+    post(fixture, "ada", "@helper look", { files: ids });
+    const files = last(fixture)?.files ?? [];
+    const answer = answerOf(
+      fixture,
+      files.map((file) => `${asCode(file.name)} (${file.leftOut})`),
+    );
+    expect(answer.mentions).to.equal(undefined);
+    expect(answer.text.replaceAll(/`[^`]*`/g, "")).to.match(/^Hello\.[^`@[\]]* [1-7] more\.$/s);
+  });
+
+  it("take no place where their message has none, and are said to be left out", () => {
+    const fixture = withHelper();
+    post(fixture, "ada", "numbers", { files: [uploaded(fixture, "ada", 1, plain, { bytes: 90_000 })] });
+    post(fixture, "ada", "word ".repeat(700));
+    post(fixture, "ada", "@helper what do they say?");
+    const { life } = fixture.stateOf<AgentState>(helper);
+    const [job] = life?.jobs ?? [];
+    if (life === null || job === undefined) throw new Error("no job");
+    const kinds = new Set<number>();
+    for (const halvings of [0, 1, 2, 3, 4, 5]) {
+      const messages = contextFor(life, job, "ada.helper", { halvings, hasTools: false });
+      kinds.add(messages.length);
+      const isRead = messages.some(({ content }) => content.endsWith("numbers"));
+      const [file, ...others] = messages.flatMap(({ files = [] }) => files);
+      expect(others).to.deep.equal([]);
+      if (!isRead) {
+        expect(messages.at(-1)?.files).to.deep.equal([file]);
+        expect(file?.leftOut).to.match(/^(?:its message is too far back|the model cannot read so much at once)$/);
+        expect(file?.chars).to.equal(0);
+        // What the file would have taken is there for what was said.
+        if (roomFor(life) / 2 ** halvings > 4_000) expect(messages).to.have.length(2);
+      } else if (file?.leftOut === undefined) expect(file?.chars).to.be.above(0);
+    }
+    expect([...kinds]).to.have.length.above(1);
   });
 
   it("never take more of a context than their share, nor more pictures, bytes and files than are allowed", () => {
@@ -127,7 +206,7 @@ describe("files of a room that an agent is told of", () => {
 
   it("leave a place for what was said, however large they are", () => {
     const fixture = withHelper();
-    const ids = [1, 2, 3, 4].map((of) => uploaded(fixture, "ada", of, plain, 900_000));
+    const ids = [1, 2, 3, 4].map((of) => uploaded(fixture, "ada", of, plain, { bytes: 900_000 }));
     post(fixture, "ada", `@helper ${"word ".repeat(400)}`, { files: ids });
     const { life } = fixture.stateOf<AgentState>(helper);
     const [job] = life?.jobs ?? [];

@@ -99,6 +99,31 @@ describe("previews of links in a room", () => {
     expect(fetched(fixture, `${part(3)}.lobby`)).to.equal("fetched");
   });
 
+  it("that a node of the version before left in a deleted or edited message are shown to nobody, and can go", () => {
+    const fixture = inLobby();
+    const before = records(fixture);
+    const { seq } = post(fixture, "bob", page);
+    const second = post(fixture, "bob", page);
+    for (const one of [seq, second.seq]) told(fixture, one, [{ url: page, title: "One", picture: picture(one) }]);
+    const journal = fixture.journalOf(lobby) as unknown[];
+    const write = (type: "deleted" | "edited", message: RoomMessage): void => {
+      const last = journal.at(-1) as { readonly pictures?: unknown };
+      const { pictures: _pictures, ...rest } = last;
+      journal.push({ ...rest, event: { type, message, by: bob } });
+      const [record] = fixture
+        .records(lobby, "message/")
+        .filter(({ value }) => (value as RoomMessage).seq === message.seq);
+      fixture.putRecords(lobby, [{ key: record?.key ?? "", value: message }]);
+    };
+    const [first, other2] = [at(fixture, seq), at(fixture, second.seq)] as [RoomMessage, RoomMessage];
+    write("deleted", { ...first, text: "", deletedAtMs: 1 });
+    write("edited", { ...other2, text: "nothing", editedAtMs: 1 });
+    fixture.crash(lobby);
+    for (const one of [seq, second.seq]) expect(at(fixture, one)).not.to.have.property("previews");
+    for (const one of [seq, second.seq]) fixture.ok(bob, lobby, { type: "delete", seq: one });
+    expect(records(fixture)).to.deep.equal(before);
+  });
+
   it("are taken away by the author or a moderator, and none comes again", () => {
     const fixture = inLobby();
     const { seq } = post(fixture, "bob", page);
@@ -160,4 +185,21 @@ describe("small pictures of files in a room", () => {
     const odd = { type: "fileDrawn", id: file.id, seq: file.seq, place: 0, picture: picture(1, "elsewhere") };
     expect(fixture.do("node", lobby, odd).ok).to.equal(false);
   });
+
+  for (const first of ["delete", "drawn"])
+    for (let steps = 0; steps < 6; steps += 1)
+      it(`go with a message that is deleted meanwhile: ${first} first, by ${steps} steps`, () => {
+        const fixture = inLobby();
+        const before = records(fixture);
+        const { id, seq } = posted(fixture);
+        const remove = () => fixture.begin(ada, lobby, { type: "delete", seq });
+        const draw = () => fixture.begin("node", lobby, { type: "fileDrawn", id, seq, place: 0, picture: picture(1) });
+        (first === "delete" ? remove : draw)();
+        for (let step = 0; step < steps; step += 1) fixture.step();
+        (first === "delete" ? draw : remove)();
+        fixture.settle();
+        expect(records(fixture)).to.deep.equal(before);
+        const held = fixture.do("node", lobby, { type: "fileHeld", hash: part(1) });
+        expect(held).to.deep.include({ value: { held: false } });
+      });
 });

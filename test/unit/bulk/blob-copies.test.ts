@@ -17,46 +17,52 @@ async function openTwo() {
   const network = new Network(world);
   const needed = new Set<string>();
   const record = { slot: "chat/1", epoch: 1, owner: "n1", inSync: [...nodes], learners: [] };
-  const opened = await Promise.all(
-    nodes.map(async (node) => {
-      const pulse = { life: 1, alive: true };
-      const files = new FileDisk(world);
-      const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
-      const membership: Pick<Membership, "self" | "members" | "isUp" | "onChange"> = {
-        self: node,
-        members: () => ({ view: 1, members: nodes.map((name) => memberRecord(name)) }),
-        isUp: () => true,
-        onChange: () => () => undefined,
-      };
-      const copies = await world.settle(
-        (async (): Promise<BlobCopies> =>
-          createBlobCopies({
-            node,
-            blobs: await openBlobStore({ files: files.open(pulse), meter: quietMeter }),
-            store: new Disk(world).open(pulse),
-            exchange: createExchange({
-              transport: network.attach(node, pulse),
-              clock,
-              log: quietLog,
-              meter: quietMeter,
-            }),
-            table: {
-              get: () => ({ record, revision: 1 }),
-              current: true,
-              onChange: () => () => undefined,
-            } as unknown as SlotTable,
-            membership: membership as Membership,
+  const disks = new Map(nodes.map((node) => [node, { files: new FileDisk(world), rows: new Disk(world) }]));
+  let lives = 0;
+  const open = async (node: (typeof nodes)[number]) => {
+    const pulse = { life: (lives += 1), alive: true };
+    const { files, rows } = disks.get(node)!;
+    const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
+    const membership: Pick<Membership, "self" | "members" | "isUp" | "onChange"> = {
+      self: node,
+      members: () => ({ view: 1, members: nodes.map((name) => memberRecord(name)) }),
+      isUp: () => true,
+      onChange: () => () => undefined,
+    };
+    const copies = await world.settle(
+      (async (): Promise<BlobCopies> =>
+        createBlobCopies({
+          node,
+          blobs: await openBlobStore({ files: files.open(pulse), meter: quietMeter }),
+          store: rows.open(pulse),
+          exchange: createExchange({
+            transport: network.attach(node, pulse),
             clock,
             log: quietLog,
             meter: quietMeter,
-            slotOf: () => "chat/1",
-            refersTo: async (_actor, hash) => ok(needed.has(hash)),
-          }))(),
-      );
-      return { copies, files };
-    }),
-  );
+          }),
+          table: {
+            get: () => ({ record, revision: 1 }),
+            current: true,
+            onChange: () => () => undefined,
+          } as unknown as SlotTable,
+          membership: membership as Membership,
+          clock,
+          log: quietLog,
+          meter: quietMeter,
+          slotOf: () => "chat/1",
+          refersTo: async (_actor, hash) => ok(needed.has(hash)),
+        }))(),
+    );
+    return { copies, files, pulse };
+  };
+  let opened = await Promise.all(nodes.map(open));
   const [{ copies }] = opened as [(typeof opened)[number]];
+  const restart = async (): Promise<void> => {
+    stop();
+    for (const { pulse } of opened) pulse.alive = false;
+    opened = await Promise.all(nodes.map(open));
+  };
   const put = async (seed: number, actor = room): Promise<string> => {
     const done = await world.settle(
       copies.put(actor, Uint8Array.of(seed, 2, 3), async (hash) => {
@@ -76,8 +82,15 @@ async function openTwo() {
   const stop = (): void => {
     for (const one of opened) one.copies.stop();
   };
-  return { world, needed, copies, put, held, stop };
+  const pass = async (ms: number): Promise<void> => {
+    const untilMs = world.nowMs + ms;
+    world.after(ms, () => undefined);
+    await world.run(() => world.nowMs >= untilMs, untilMs);
+  };
+  return { world, needed, copies, put, held, stop, restart, pass };
 }
+
+const hourMs = 3_600_000;
 
 describe("blobs of an actor at two nodes", () => {
   it("are gone everywhere as soon as they were replaced, without those that the actor has", async () => {
@@ -91,13 +104,7 @@ describe("blobs of an actor at two nodes", () => {
   });
 
   it("of a deleted file are gone after little more than an hour, and those of a picture not yet", async () => {
-    const { world, needed, put, held, stop } = await openTwo();
-    const hourMs = 3_600_000;
-    const pass = async (ms: number): Promise<void> => {
-      const untilMs = world.nowMs + ms;
-      world.after(ms, () => undefined);
-      await world.run(() => world.nowMs >= untilMs, untilMs);
-    };
+    const { needed, put, held, stop, pass } = await openTwo();
     const [kept, deleted, picture] = [await put(1), await put(2), await put(3, "user/ada")];
     await pass(hourMs / 2);
     expect(held()).to.deep.equal(nodes.map(() => [kept, deleted, picture].sort()));
@@ -107,6 +114,19 @@ describe("blobs of an actor at two nodes", () => {
     expect(held(), "the room may not know of it yet").to.deep.equal(nodes.map(() => [kept, deleted, picture].sort()));
     await pass(hourMs);
     expect(held()).to.deep.equal(nodes.map(() => [kept, picture].sort()));
+    stop();
+  });
+
+  it("of a file stay for an hour after a restart, which knows less of when they were needed last", async () => {
+    const { needed, put, held, stop, restart, pass } = await openTwo();
+    const file = await put(1);
+    await pass(2 * hourMs);
+    await restart();
+    needed.delete(file);
+    await pass(hourMs / 2);
+    expect(held(), "the room may not know of it yet").to.deep.equal(nodes.map(() => [file]));
+    await pass(2 * hourMs);
+    expect(held()).to.deep.equal(nodes.map(() => []));
     stop();
   });
 });

@@ -4,7 +4,7 @@ import { wayIn } from "../../../cli/chat/links.ts";
 import { Names } from "../../../cli/chat/names.ts";
 import type { Call } from "../../../client/call.ts";
 import { describeMessage } from "../../../cli/chat/view.ts";
-import { notifyOf } from "../../../cli/chat/notify.ts";
+import { describeMail, mailOf, notifyOf } from "../../../cli/chat/notify.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
 import { People, type At, type Client, type Follower, type Link, type PeoplePorts } from "../../../client/index.ts";
 import {
@@ -21,6 +21,7 @@ import {
   type Result,
   type RoomMessage,
   type SearchPage,
+  plainDigest,
 } from "../../../protocols/index.ts";
 import { plainNotifications } from "../../../protocols/telling/index.ts";
 import { groupKey } from "../../../protocols/kinds/room-group.ts";
@@ -507,6 +508,19 @@ describe("a conversation in the terminal", () => {
     const at = { room: "den", rules: { ...plainNotifications, rooms: [] }, nowMs: 1_000, zone };
     expect(notifyOf("mute 2h", at)).to.deep.equal({ name: room, fields: { room: "den", mutedUntilMs: 7_201_000 } });
     expect(notifyOf("all", { ...at, room: undefined })).to.have.property("wrong");
+    expect(["never", "after 2h", "daily 7:05", "counts"].map((line) => mailOf(line.split(" "), "UTC"))).to.deep.equal([
+      { when: "never" },
+      { when: "unread", afterMinutes: 120 },
+      { when: "daily", atMinute: 425, zone: "UTC" },
+      { content: "counts" },
+    ]);
+    for (const line of ["daily 24:00", "after a while", "weekly"])
+      expect(mailOf(line.split(" "), "UTC"), line).to.have.property("wrong");
+    const view = { ...plainDigest, when: "daily", atMinute: 425, allowed: "counts", to: "ada@example.org" } as const;
+    expect(describeMail(view)).to.deep.equal([
+      "Mail of what you have missed: at 07:05 by the clock of UTC; it says how much there is.",
+      "It goes to ada@example.org.",
+    ]);
     const { length } = asked;
     for (const line of ["loud", "mute", "mute 0h", "others", "quiet 25:00-7:00", "quiet 22:00-7:00 someday"])
       expect((await conversation.take(`/notify ${line}`)).failure?.code, line).to.equal("BAD_REQUEST");

@@ -112,6 +112,8 @@ export interface MailFixture {
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
+  /** The mail of this node, where it has one. */
+  readonly mail?: GatewayOptions["mail"];
 }
 
 const running = new Set<Fixture>();
@@ -228,7 +230,9 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     ...(backups && { backups: archivesOf(backups, tickets) }),
     limits: { ...cheap, ...options.limits },
   };
-  const more = options.open?.(peer, { directory: peer.directory, secrets, clock, random, log, meter }) ?? {};
+  const more =
+    options.open?.(peer, { directory: peer.directory, secrets, clock, random, log, meter, ...(mail && { mail }) }) ??
+    {};
   // What it says anew each time it is asked stays so.
   Object.defineProperties(settings, Object.getOwnPropertyDescriptors(more));
   if (settings.operations === undefined)

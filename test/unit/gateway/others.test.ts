@@ -24,6 +24,8 @@ const open = [
   "POST /api/v1/search",
   // Of one's own account, though it has an emoji as reactions have.
   "PUT /api/v1/me/status",
+  // It leads to a page of everybody's; the link is looked at when that is pressed.
+  "GET /api/v1/mail/unsubscribe/:token",
 ];
 
 /** As much of JSON Schema as the interface uses. */
@@ -223,7 +225,7 @@ describe("gateway: what is another's", () => {
     const { id } = await made("POST", "/v1/responses", ada, { model: "echo", input: mark, store: true });
     const shared = await made("POST", "/api/v1/agents/ada.helper.1/links", ada, { lifeMs: 3_600_000 });
     const link = await made("POST", "/api/v1/rooms/den/links", ada, { uses: 1, lifeMs: 3_600_000 });
-    ids = { links: link.id, conversations: "1", "shared-links": shared.id, keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
+    ids = { links: link.id, conversations: "1", "shared-links": shared.id, keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", unsubscribe: "adas-link", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
     const { paths } = await made("GET", "/openapi.json", ada);
     // Those of admins nobody else reaches, whatever they name: permissions.txt has them.
     const routes = fixture.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));

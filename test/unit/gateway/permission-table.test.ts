@@ -8,6 +8,7 @@ import { createWorld, controlToken, startFixture, type Fixture } from "./fixture
 const open = [
   "GET /api/v1/branding",
   "GET /api/v1/branding/logo/:hash",
+  "GET /api/v1/mail/unsubscribe/:token",
   "GET /api/v1/openapi.json",
   "GET /api/v1/setup",
   "GET /api/v1/sign-in/attempt",
@@ -21,6 +22,7 @@ const open = [
   "GET /readyz",
   "GET /shared/:user/:secret",
   "POST /api/v1/mail/confirm",
+  "POST /api/v1/mail/unsubscribe/:token",
   "POST /api/v1/sign-in",
   "POST /api/v1/sign-in/back/:provider",
   "POST /api/v1/sign-in/code",

@@ -493,5 +493,7 @@ describe("posts to addresses that strangers name", () => {
     for (const address of [...own, ...reserved, ...carried]) expect(isPublicAddress(address), address).to.equal(false);
     for (const address of ["8.8.8.8", "193.99.144.80", "2606:4700::1111", "2a00:1450::1"])
       expect(isPublicAddress(address), address).to.equal(true);
+    expect(isPublicAddress("8.8.8.8", ["10.0.0.1", "8.8.8.8"]), "this machine's own").to.equal(false);
+    expect(isPublicAddress("168.63.129.16"), "a cloud's host").to.equal(false);
   });
 });

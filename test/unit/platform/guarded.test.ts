@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { readGuarded, type GuardedRead } from "../../../node/platform/index.ts";
+import { startNameServer } from "../../fixtures/name-server.ts";
 import { answering, leadsTo, says, startWebPages, type WebPages } from "../../fixtures/web-pages.ts";
 
 describe("pages of the web, read by the guard", () => {
@@ -114,6 +115,37 @@ describe("pages of the web, read by the guard", () => {
     expect(await refusal(pages.at("/page"), { resolve: mixed })).to.equal(forbidden);
     expect(await refusal(pages.at("/page"), { resolve: answering(() => ["::ffff:127.0.0.1"]) })).to.equal(forbidden);
     expect(pages.asked).to.have.length(1);
+  });
+
+  it("have their names looked up by servers that may be silent, and the question ends with the reading", async () => {
+    const { resolve: _own, ...reach } = pages.reach;
+    const names = await startNameServer();
+    const by = (how: Partial<GuardedRead>) =>
+      readGuarded(pages.at("/page"), {
+        headers: {},
+        signal: new AbortController().signal,
+        bytesMax: 1_000,
+        redirectsMax: 0,
+        isWanted: () => true,
+        mayAsk: () => true,
+        ...reach,
+        servers: [names.address],
+        ...how,
+      });
+    names.say("127.0.0.1");
+    expect((await by({})).bytes.toString()).to.equal("<title>One</title>");
+    names.say("127.0.0.2");
+    expect(await by({}).catch((error: Error) => error.message)).to.equal(forbidden);
+    names.say(undefined);
+    const ended = new AbortController();
+    const underWay = (): number => process.getActiveResourcesInfo().filter((one) => /REQWRAP/i.test(one)).length;
+    const before = underWay();
+    names.onAsked(() => ended.abort());
+    const why = await by({ signal: ended.signal }).catch((error: Error) => error.name);
+    expect(why).to.equal("AbortError");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(underWay(), "no question goes on").to.equal(before);
+    await names.close();
   });
 
   it("are not asked for at a host that is listed, nor when they lead there", async () => {

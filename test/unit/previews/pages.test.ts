@@ -58,6 +58,20 @@ describe("pages that are read for previews", () => {
     expect(await come("cleo", "c", "https://two.example/3"), "the host").to.equal(false);
   });
 
+  it("count each host that a page or its picture leads on to", async () => {
+    const { pages, asked } = of(async (at, { mayAsk }) => {
+      for (const host of [new URL(at).hostname, "victim.example"]) if (!mayAsk(host)) throw new Error("not asked");
+      return { url: at, type: "text/html", bytes: Buffer.from(""), isCut: false };
+    });
+    const come = async (person: string): Promise<boolean> =>
+      (await pages.read(url(), reader(person, person))) !== undefined;
+    expect(await come("ada")).to.equal(true);
+    expect(await come("bob")).to.equal(true);
+    expect(await come("cleo"), "two of one host in a minute").to.equal(false);
+    expect(await pages.read("https://victim.example./", reader("dan", "d")), "by its own name").to.equal(undefined);
+    expect(asked).to.have.length(3);
+  });
+
   it("are read once for all who ask, remembered, and then forgotten", async () => {
     const { pages, asked, world } = of(html);
     const one = url();

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import {
+  asCode,
   asWritten,
   clientCommands,
   cleaned,
@@ -15,6 +16,7 @@ import {
   textFault,
   type TextKind,
 } from "../../../protocols/index.ts";
+import { readText } from "../../../protocols/reading/index.ts";
 import { anyCharacter } from "../../fixtures/any-character.ts";
 import { stepsOf } from "../../fixtures/steps.ts";
 
@@ -38,6 +40,23 @@ const stepsOfFaults = stepsOf(import.meta.url, (chars) => {
       textFault(text, kind);
       cleaned(text, kind);
     }
+});
+
+describe("a name in a text", () => {
+  it("is code there, whatever it is", () => {
+    const hostile = fc.constantFrom("`", "``", "@bob", "[a](https://evil.example)", "\\", "\n\n", "*", "<!--", " ");
+    const anyName = fc.array(fc.oneof(hostile, anyText), { minLength: 1, maxLength: 8 }).map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(anyName, (name) => {
+        fc.pre(name !== "");
+        const blocks = readText(`Not shown: ${asCode(name)} (why).`);
+        expect(blocks).to.have.length(1);
+        const [block] = blocks;
+        const kinds = block?.kind === "paragraph" ? block.children.map(({ kind }) => kind) : [];
+        expect(kinds).to.deep.equal(["text", "code", "text"]);
+      }),
+    );
+  });
 });
 
 describe("text at the entrance", () => {

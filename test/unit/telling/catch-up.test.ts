@@ -177,4 +177,14 @@ describe("what somebody has missed", () => {
     const list = (await as(bob)("GET", "/rooms")) as { rooms: RoomSummary[] };
     expect(list.rooms.find(({ room }) => room === "den")).to.include({ unread: 230, readSeq: 0 });
   });
+
+  it("is asked for so often by one person, however they ask, and not less often by another", async () => {
+    await fixture.stop();
+    fixture = await startFixture({ limits: { catchUpRate: { count: 3, windowMs: 3_600_000 } } });
+    [ada, bob] = [(await fixture.signUp("ada")).token, (await fixture.signUp("bob")).token];
+    for (const path of ["/catchup", "/catchup/threads", "/catchup?lines=1"]) await as(ada)("GET", path);
+    const refused = await fixture.request("GET", "/api/v1/catchup", { token: ada });
+    expect([refused.status, refused.body.error.code]).to.deep.equal([429, "RATE_LIMITED"]);
+    await missed(bob);
+  });
 });

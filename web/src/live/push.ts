@@ -1,6 +1,7 @@
 /** Notices while the page is closed: the browser's own subscription, and what the node knows of it. */
-import type { PushContent } from "../../../protocols/index.ts";
+import type { Failure, PushContent } from "../../../protocols/index.ts";
 import { call, worker } from "../wire/index.ts";
+import { pageLimits } from "../wire/limits.ts";
 
 /** Whether this browser takes them. */
 export const canPush = (): boolean => "PushManager" in window && "serviceWorker" in navigator;
@@ -11,26 +12,45 @@ const text = (bytes: ArrayBuffer | null): string =>
     .replaceAll("/", "_")
     .replaceAll("=", "");
 
-/** Subscribes, and tells the node. False: the browser, or its push service, does not. */
-export async function startPush(publicKey: string, name: string, content: PushContent): Promise<boolean> {
-  const by = await worker();
+const subscription = async (): Promise<PushSubscription | undefined> =>
+  (await (await worker())?.pushManager.getSubscription()) ?? undefined;
+
+/** What the node calls the place where this browser takes notices (`PushPlaced`). Null: it takes none. */
+export async function ownPlace(): Promise<string | null> {
+  const own = await subscription().catch(() => undefined);
+  if (own === undefined) return null;
+  return text(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(own.endpoint)));
+}
+
+/** What came of it: on; the push service of the browser does not answer, or does not take it; the node refuses. */
+type PushStarted = "on" | "noService" | Failure;
+
+/** Subscribes, and tells the node. */
+export async function startPush(publicKey: string, name: string, content: PushContent): Promise<PushStarted> {
   try {
-    const known = await by?.pushManager.getSubscription();
+    const known = await subscription();
     // It may be of another cluster's key, or of somebody who was signed in here before.
     await known?.unsubscribe();
-    const subscription = await by?.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: publicKey });
-    if (subscription === undefined) return false;
-    const [p256dh, auth] = [text(subscription.getKey("p256dh")), text(subscription.getKey("auth"))];
-    const added = await call("push.add", { endpoint: subscription.endpoint, p256dh, auth, name, content });
-    if (!added.ok) await subscription.unsubscribe();
-    return added.ok;
+    const by = await worker();
+    const asked = by?.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: publicKey });
+    const late = new Promise<undefined>((resolve) => setTimeout(resolve, pageLimits.pushServiceMs));
+    const own = await Promise.race([asked, late]);
+    if (own === undefined) {
+      // One that comes all the same is nobody's.
+      void asked?.then((one) => one.unsubscribe()).catch(() => undefined);
+      return "noService";
+    }
+    const [p256dh, auth] = [text(own.getKey("p256dh")), text(own.getKey("auth"))];
+    const added = await call("push.add", { endpoint: own.endpoint, p256dh, auth, name, content });
+    if (added.ok) return "on";
+    await own.unsubscribe();
+    return added.error;
   } catch {
-    return false;
+    return "noService";
   }
 }
 
 /** The browser takes none any more, whatever the node knows. */
 export async function endPush(): Promise<void> {
-  const known = await (await worker())?.pushManager.getSubscription();
-  await known?.unsubscribe();
+  await (await subscription())?.unsubscribe();
 }

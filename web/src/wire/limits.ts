@@ -9,6 +9,8 @@ export const pageLimits = {
    *
    *  Longer than what a node gives an actor to answer. */
   requestTimeoutMs: 20_000,
+  /** A push service that a browser does not reach for so long counts as away; some browsers wait for ever. */
+  pushServiceMs: 15_000,
   /** Characters of answers that a tab keeps in its memory, so that what it asks for again and has not changed is not
    *  sent again. */
   knownAnswersCharsMax: 2 * 1024 * 1024,

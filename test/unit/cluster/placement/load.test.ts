@@ -32,10 +32,10 @@ describe("load", () => {
     let asked = 0;
     const load = (): Row[] => ((asked += 1), [...rows]);
     const journal = { refusedAtMs: undefined as number | undefined };
-    const disk = { fails: false };
+    const disk = { fails: false, refusal: undefined as string | undefined };
     const kernel = { load, split };
-    const fails = (): boolean => disk.fails;
-    const served = servePlacement({ exchange, clock, journal, kernel, fails, limits: { loadActorsMax: 2 } });
+    const directory = { diskFails: () => disk.fails, refusal: () => disk.refusal };
+    const served = servePlacement({ exchange, clock, journal, kernel, directory, limits: { loadActorsMax: 2 } });
     const report = async (): Promise<LoadReport> => {
       const answer = exchange.call("a", "placement.load", {}, 1_000);
       await world.run(() => false, world.nowMs + 10);
@@ -45,6 +45,21 @@ describe("load", () => {
     };
     return { world, exchange, journal, disk, rows, served, report, asked: () => asked };
   };
+
+  it("gives no actor a slot of its own while the directory takes no change: nothing is written for it", async () => {
+    let split = 0;
+    const { world, exchange, disk } = openFixture(async () => ((split += 1), ok({ slot: "room/x" as never })));
+    const pin = async (): Promise<string> => {
+      const answer = exchange.call("a", "placement.pin", { actor: "room/x", to: "b" }, 1_000);
+      await world.run(() => false, world.nowMs + 10);
+      const result = await answer;
+      return result.ok ? "split" : `${result.error.code} ${String(result.error.details?.["because"])}`;
+    };
+    disk.refusal = "etcd is full";
+    expect([await pin(), split]).to.deep.equal(["DIRECTORY_REFUSES etcd is full", 0]);
+    disk.refusal = undefined;
+    expect([await pin(), split]).to.deep.equal(["split", 1]);
+  });
 
   it("is measured at most once a second, smoothed, and told busiest first", async () => {
     const { world, rows, served, report, asked } = openFixture();

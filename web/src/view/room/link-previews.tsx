@@ -54,7 +54,15 @@ function Preview({ room, preview }: { readonly room: string; readonly preview: L
           />
         )}
         <span className="link-preview-text">
-          <bdi className="dim ellipsis">{site ?? hostOf(url)}</bdi>
+          <span className="dim ellipsis">
+            <bdi>{hostOf(url)}</bdi>
+            {site !== undefined && (
+              <>
+                {" · "}
+                <bdi>{site}</bdi>
+              </>
+            )}
+          </span>
           <bdi className="link-preview-title">{title}</bdi>
           {description !== undefined && <bdi className="link-preview-says">{description}</bdi>}
         </span>
@@ -63,4 +71,5 @@ function Preview({ room, preview }: { readonly room: string; readonly preview: L
   );
 }
 
+/** Where it leads: a site may call itself anything. */
 const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : url);

@@ -14,6 +14,8 @@ import { Note } from "../parts/note.tsx";
 import { describeRoomRule, levelOptions } from "../parts/notifying-words.ts";
 import { iconUrl, useBrand } from "../shell/brand.ts";
 import { useNoticesHere } from "../shell/notifying.ts";
+import { clockOf, minuteOf } from "./clock.ts";
+import { Digest } from "./digest.tsx";
 import { Part } from "./part.tsx";
 import { PushDevices } from "./push.tsx";
 
@@ -25,6 +27,7 @@ export function Notifications() {
     <>
       <Here />
       <PushDevices />
+      <Digest />
       <Part
         title="What you are told of"
         about="It holds on every device, and in the terminal. What does not concern you is counted, and nothing more."
@@ -80,14 +83,6 @@ function Here() {
 const dayNames = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 /** As most calendars have it. */
 const week = [1, 2, 3, 4, 5, 6, 0];
-
-const clockOf = (minute: number): string =>
-  `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
-/** Undefined: it is not typed in full yet. */
-const minuteOf = (clock: string): number | undefined => {
-  const [, hours, minutes] = /^(\d{2}):(\d{2})/.exec(clock) ?? [];
-  return hours === undefined ? undefined : Number(hours) * 60 + Number(minutes);
-};
 
 const wordsOf = (typed: string): readonly string[] => [
   ...new Set(

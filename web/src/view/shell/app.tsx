@@ -12,16 +12,25 @@ import { SignIn } from "./sign-in.tsx";
 const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
 const NewPassword = lazy(() => import("./new-password.tsx"));
 
+/** Whose a link is, and its secret. */
+interface Link {
+  readonly user: string;
+  readonly secret: string;
+}
+
 /** The person whose mail address a link confirms: `#mail=NAME.SECRET`. Somebody else may be signed in where it is
  *  opened. */
-function confirmationIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
+function confirmationIn(hash: string): Link | undefined {
   const [, user, secret] = /^#mail=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
   return user === undefined || secret === undefined ? undefined : { user, secret };
 }
 
+/** What ends mail of what was missed, as the link in one says: `#unsubscribe=TOKEN`. */
+const endingIn = (hash: string): string | undefined => /^#unsubscribe=([A-Za-z0-9_-]{16,1024})$/.exec(hash)?.[1];
+
 /** The person who sets a new password, as the link of an admin says: `#reset=NAME.SECRET`. It is in the part of the
  *  address that browsers send to nobody. */
-function resetIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
+function resetIn(hash: string): Link | undefined {
   const [, user, secret] = /^#reset=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
   return user === undefined || secret === undefined ? undefined : { user, secret };
 }
@@ -38,12 +47,14 @@ export function App() {
   const [ended, setEnded] = useState<Failure>();
   const [confirming, setConfirming] = useState(() => confirmationIn(location.hash));
   const [reset, setReset] = useState(() => resetIn(location.hash));
+  const [ending, setEnding] = useState(() => endingIn(location.hash));
   const [link, setLink] = useState(location.hash);
   // A link from a mail may be opened where the page is open already: then only the part behind `#` changes.
   useEffect(() => {
     const follow = () => {
       setConfirming(confirmationIn(location.hash));
       setReset(resetIn(location.hash));
+      setEnding(endingIn(location.hash));
       setLink(location.hash);
     };
     addEventListener("hashchange", follow);
@@ -63,14 +74,17 @@ export function App() {
   useEffect(() => {
     if (isNobody) void forgetSeen();
   }, [isNobody]);
-  if (confirming !== undefined)
+  if (confirming !== undefined || ending !== undefined)
     return (
       <Suspense>
         <MailEntrance
-          purpose={{ type: "confirm", ...confirming }}
+          purpose={
+            ending !== undefined ? { type: "unsubscribe", token: ending } : { type: "confirm", ...(confirming as Link) }
+          }
           onLeave={() => {
             history.replaceState(null, "", location.pathname);
             setConfirming(undefined);
+            setEnding(undefined);
           }}
         />
       </Suspense>

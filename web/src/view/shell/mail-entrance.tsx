@@ -1,7 +1,7 @@
 import { Anchor, Button, TextInput } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { explain } from "../../live/index.ts";
-import { call } from "../../wire/index.ts";
+import { call, request } from "../../wire/index.ts";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { formText } from "../parts/form-text.ts";
@@ -12,6 +12,7 @@ import { Note } from "../parts/note.tsx";
 export type MailPurpose =
   | { readonly type: "forgot" }
   | { readonly type: "account" }
+  | { readonly type: "unsubscribe"; readonly token: string }
   | { readonly type: "confirm"; readonly user: string; readonly secret: string };
 
 const words = {
@@ -43,6 +44,8 @@ export default function MailEntrance({
     <main className="entrance">
       {purpose.type === "confirm" ? (
         <Confirm {...purpose} onLeave={onLeave} />
+      ) : purpose.type === "unsubscribe" ? (
+        <Unsubscribe token={purpose.token} onLeave={onLeave} />
       ) : (
         <Ask what={purpose.type} onLeave={onLeave} />
       )}
@@ -97,6 +100,41 @@ function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly 
       )}
       <Anchor component="button" type="button" onClick={onLeave}>
         Back to sign-in
+      </Anchor>
+    </Form>
+  );
+}
+
+/** Ends mail of what was missed, when it is pressed: programs that only look at links end nothing. */
+function Unsubscribe({ token, onLeave }: { readonly token: string; readonly onLeave: () => void }) {
+  const [told, setTold] = useState<{ readonly trouble?: string }>();
+  const [busy, setBusy] = useState(false);
+  const end = async () => {
+    setBusy(true);
+    const result = await request("POST", `/api/v1/mail/unsubscribe/${token}`, {});
+    setBusy(false);
+    setTold(result.ok ? {} : { trouble: explain(result.error) });
+  };
+  return (
+    <Form id="unsubscribe" onSubmit={end} labelledBy="entrance-title">
+      <div className="row">
+        <Mark size={36} />
+        <h1 id="entrance-title">No more of these mails?</h1>
+      </div>
+      {told === undefined && <p>You get no mail of what you have missed any more. All else stays as it is.</p>}
+      {told !== undefined && told.trouble === undefined && (
+        <Note tone="good">
+          There is no more of this mail. You turn it on again in your settings, at “Notifications”.
+        </Note>
+      )}
+      {told?.trouble !== undefined && <Note tone="bad">{told.trouble}</Note>}
+      {told === undefined && (
+        <Button type="submit" fullWidth loading={busy}>
+          No more of them
+        </Button>
+      )}
+      <Anchor component="button" type="button" onClick={onLeave}>
+        Go on
       </Anchor>
     </Form>
   );
