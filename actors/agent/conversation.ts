@@ -10,6 +10,7 @@ import {
   beginningsOf,
   childrenOf,
   commonOf,
+  conversationIn,
   newestLeaf,
   parentOf,
   pathTo,
@@ -191,10 +192,11 @@ function ask(state: AgentState, turn: Here, coming: readonly Coming[], number: n
   const generation = nameOf(state, turn);
   const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: number + 1 } };
   const tells = state.life === null ? [] : telling(state, state.life, saidFirst(state, coming, turn), turn);
-  const all = [...tells, ...coming].map((one, index) =>
-    index === tells.length + coming.length - 1 ? { ...one, job } : one,
-  );
-  const { after, effects } = commit(state, turn, all);
+  // Of a conversation this is mail, which rides on what is said.
+  const isMail = conversationIn(turn.key) !== undefined;
+  const { event: _event, ...rides } = (isMail ? tells[0] : undefined) ?? { event: undefined };
+  const said = coming.map((one, index) => (index === coming.length - 1 ? { ...one, ...rides, job } : one));
+  const { after, effects } = commit(state, turn, [...(isMail ? [] : tells), ...said]);
   const asked: AgentAsked = { turn: number, generation };
   return [...effects, ...startNext(after, turn), ...tellWaiting(after), reply(asked, turn.replyTo)];
 }

@@ -10,7 +10,7 @@ const made = "plexus-page";
 /** The oldest go. A version of the page has about 150. */
 const filesMax = 400;
 /** Where the page is (`web/src/view/shell/router.tsx`). At all other addresses of the host somebody else may answer. */
-const places = /^\/(?:$|(?:room|agent|settings|admin)(?:\/|$)|(?:catchup|later|saved)$)/;
+const places = /^\/(?:$|(?:room|agent|compare|temporary|settings|admin)(?:\/|$)|(?:catchup|later|saved)$)/;
 /** How long the node is waited for, where the page can start without it. */
 const patienceMs = 5_000;
 /** What a proxy answers whose node is down. */

@@ -41,7 +41,16 @@ const screens = [
 ] as const;
 
 /** Forms that keep nothing: they only search, or prove who somebody is. */
-const forgetful: ReadonlySet<string> = new Set(["proof", "audit-search", "log-search", "later"]);
+const forgetful: ReadonlySet<string> = new Set([
+  "proof",
+  "audit-search",
+  "log-search",
+  "later",
+  "conversation",
+  "share",
+  "compare",
+  "temporary",
+]);
 const written =
   "input:not([type=checkbox]):not([type=radio]):not([type=file]):not([type=color]):not([type=hidden]):not([readonly]):not([data-choice]), textarea:not([readonly])";
 
