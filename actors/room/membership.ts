@@ -274,8 +274,8 @@ const hasPeople = (room: Room): boolean => room.members.size > room.agents.lengt
 export const isOfSeveral = ({ people }: Room, key: string): boolean =>
   people !== undefined || nthOfGroup(key) !== undefined;
 
-/** Why somebody does not come in: what was said here is of the people of the conversation that this was, whoever owns
- *  the room. Undefined: nothing is said against it. */
+/** Why somebody does not come in: what was said here is of the people of the conversation that this was, also where
+ *  another owns the room. Undefined: nothing is said against it. */
 export const refuseOthers = (room: Room, key: string, member?: string): Effects | undefined =>
   isOfSeveral(room, key) && (member === undefined || room.people?.includes(member) !== true)
     ? [refuse("FORBIDDEN", { reason: "this was a conversation of some people, and is read by them alone" })]
