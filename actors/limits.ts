@@ -93,7 +93,7 @@ export const actorLimits = {
   /** Messages and reminders of one person whose time has come that are dealt with in one turn; the others have the
    *  next. */
   laterAtOnce: 16,
-  /** Answers of agents that a room shows as awaited; the one that was asked for first is not shown any more. */
+  /** Answers of agents that a room waits for; the next one is refused. */
   roomAskedMax: 128,
   /** Answers of agents that are owed at a time in a room whose agents have a budget for the day; the next one is
    *  refused.
@@ -376,6 +376,12 @@ export const actorLimits = {
   /** No deletion of an account waits for longer: one that seems to was asked for while a clock was ahead, and waits for
    *  so long from now. */
   deletionWaitMsMax: 14 * 24 * 3_600_000,
+  /** Mails of what was missed that the mail server refuses in a row for one address; then none is tried for a day. */
+  digestRefusalsMax: 3,
+  /** That pause. */
+  digestRefusedPauseMs: 24 * 3_600_000,
+  /** A mail that was taken for so long is nobody's any more: its node died. */
+  digestTakenMsMax: 10 * 60_000,
   /** Schedules of backups; making one more is refused with `LIMIT_REACHED`. */
   backupSchedulesMax: 32,
   /** Tasks with backups that wait or are under way; one more is refused with `LIMIT_REACHED`, and a schedule's is left

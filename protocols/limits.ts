@@ -52,6 +52,8 @@ export const wireLimits = {
   pushEndpointCharsMax: 1_000,
   /** Somebody gets mail of what is unread no sooner and no more often than after so many minutes: `BAD_REQUEST`. */
   digestMinutesMin: 15,
+  /** The next look for such mail lies no further ahead: a day by the clock of a zone that changes. */
+  digestLookMsMax: 26 * 3_600_000,
   /** Lines of each room and thread when what was missed is asked for; more cannot be asked for: `BAD_REQUEST`. */
   catchUpLinesMax: 40,
   /** The same when the request names no number. */

@@ -230,11 +230,25 @@ function onText(job: Job, now: Run, piece: string, { nowMs }: Here): Effects {
   const noted = isDue ? { notedChars: whole.length, notedMs: nowMs } : {};
   const next = note({ run: { ...now, text: whole, place: isWriting, ...noted } });
   const tooLong: Effects = text.length < piece.length ? [{ type: "cancel", tag: now.tag }] : [];
-  const { generation } = job;
-  const { notedChars, tokens } = now;
-  const fact: AgentChange = { type: "wrote", generation, offset: notedChars, text: whole.slice(notedChars), tokens };
-  return [...(isDue ? [persist(fact)] : []), next, draft(job, offset, text, isWriting), ...tooLong];
+  return [
+    ...(isDue ? [persist(factOf(job, { ...now, text: whole }))] : []),
+    next,
+    draft(job, offset, text, isWriting),
+    ...tooLong,
+  ];
 }
+
+/** What is written, behind what is a fact already. */
+const factOf = (
+  { generation }: Job,
+  { text, notedChars, tokens }: Pick<Run, "text" | "notedChars" | "tokens">,
+): Extract<AgentChange, { type: "wrote" }> => ({
+  type: "wrote",
+  generation,
+  offset: notedChars,
+  text: text.slice(notedChars),
+  tokens,
+});
 
 /** Shows a piece of the draft where the answer will stand, and how far it is; at its beginning with what was called
  *  before, which followers of a conversation have from its events. */
@@ -359,13 +373,26 @@ export function onReminded(state: AgentState, turn: Here): Effects {
   const forget: Effect<never, never> = { type: "forget", id: generationReminder };
   const job = state.life?.jobs[0];
   if (job === undefined || turn.notes.run !== null) return [forget];
+  if (job.stopped === true) {
+    const { text = "", tokens = 0 } = job.soFar ?? {};
+    return [forget, ...finish(state, { end: "stopped", text, tokens }, turn)];
+  }
   const { after, effects } = commit(state, turn, [started(job)]);
   const { left } = turn.notes;
   return [forget, ...effects, ...run(after, turn, left ? { soFar: left, again: left.again } : takenUp(job))];
 }
 
+/** The first job goes on in another life, or ends there if somebody had stopped it. */
+export function takeUp(state: AgentState, turn: Here): Effects {
+  const job = state.life?.jobs[0];
+  if (job === undefined) return [];
+  // What comes back into memory persists nothing: its end comes with the reminder.
+  if (job.stopped === true) return [{ type: "remind", id: generationReminder, dueMs: turn.nowMs }];
+  return run(state, turn, takenUp(job));
+}
+
 /** How the first job goes on in another life: from what is a fact of it. */
-export const takenUp = ({ soFar }: Job): Partial<Way> =>
+const takenUp = ({ soFar }: Job): Partial<Way> =>
   soFar === undefined || soFar.text === "" ? { again: true } : { soFar };
 
 interface Ending {
@@ -429,9 +456,17 @@ export function stopJob(state: AgentState, job: Job, turn: Here): Effects {
     const { after, effects } = commit(state, turn, [endOf(state, job, { end: "stopped", text: "" }, turn.nowMs)]);
     return [...effects, ...tellWaiting(after)];
   }
-  if (now !== null) return [note({ run: { ...now, stopping: true } }), { type: "cancel", tag: now.tag }];
+  if (now !== null) {
+    const noted = { notedChars: now.text.length, notedMs: turn.nowMs };
+    return [
+      // Its end is on the way, and may never come.
+      persist({ ...factOf(job, now), stopped: true }),
+      note({ run: { ...now, ...noted, stopping: true } }),
+      { type: "cancel", tag: now.tag },
+    ];
+  }
   // Between two attempts nothing runs that could end by itself.
-  return [...finish(state, { end: "stopped", text: left?.text ?? "" }, turn), note({ left: null })];
+  return [...finish(state, { end: "stopped", text: left?.text ?? job.soFar?.text ?? "" }, turn), note({ left: null })];
 }
 
 /** Ends the answers of the conversation that are owed behind a turn: another path is shown from there on. What was

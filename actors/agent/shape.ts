@@ -65,6 +65,8 @@ export interface Job {
   readonly soFar?: SoFar;
   /** There is another answer to the same already. */
   readonly isAnew?: true;
+  /** Somebody stopped it while it was written: in another life it ends with what there is. */
+  readonly stopped?: true;
 }
 
 /** The beginning of an answer. */
@@ -205,6 +207,8 @@ export type AgentChange =
       readonly offset: number;
       readonly text: string;
       readonly tokens: number;
+      /** Somebody stopped it here. */
+      readonly stopped?: true;
     }
   /** Records of the forgotten went: turns and events up to these numbers. */
   | { readonly type: "erased"; readonly turns: Span; readonly events: Span }

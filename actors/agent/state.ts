@@ -294,8 +294,9 @@ const withSummary = (known: readonly RoomSummary[] = [], changed: RoomSummary): 
     -limits.roomSummariesMax,
   );
 
-const withText = (job: Job, { offset, text, tokens }: Extract<AgentChange, { type: "wrote" }>): Job => ({
+const withText = (job: Job, { offset, text, tokens, stopped }: Extract<AgentChange, { type: "wrote" }>): Job => ({
   ...job,
+  ...(stopped && { stopped }),
   soFar: { text: (job.soFar?.text ?? "").slice(0, offset) + text, tokens },
 });
 

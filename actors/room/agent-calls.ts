@@ -10,7 +10,9 @@
  *  - Between two messages of people agents call each other `turns` times at most.
  *  - Nobody is called once the tokens of a day are used up, and only `roomBudgetOwedMax` answers are owed at a time in
  *    a room with a budget: so it is exceeded by what these take, and no more.
- *  - What was owed when everything was stopped calls nobody, whenever it comes.
+ *  - All that is called is owed, by an edit too: a stop reaches all of it. An answer that is not owed (any more) calls
+ *    nobody, whenever it comes.
+ *  - The last place among those that are owed is for somebody who waits for nothing yet.
  *
  *  How many turns were taken and what they took is state of the room; a node of the version before that writes the
  *  room's snapshot forgets both. */
@@ -18,7 +20,7 @@ import type { AgentRules, ErrorCode, RoomMessage } from "../../protocols/index.t
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
 import { hasByRank } from "./members.ts";
-import type { Room, RoomChange } from "./shape.ts";
+import type { Asked, Room, RoomChange } from "./shape.ts";
 
 const dayMs = 86_400_000;
 const dayOf = (atMs: number): number => Math.floor(atMs / dayMs);
@@ -29,7 +31,29 @@ export const agentRulesOf = ({ agentRules }: Pick<Room, "agentRules">): AgentRul
 
 /** What agents took here today, in tokens. */
 export const takenOn = ({ agentTokens }: Room, atMs: number): number =>
-  agentTokens?.day === dayOf(atMs) ? agentTokens.tokens : 0;
+  agentTokens !== undefined && isStillDay(agentTokens.day, atMs) ? agentTokens.tokens : 0;
+
+/** Whether what was counted on a day counts now. A clock that goes back to the day before begins nothing anew; one that
+ *  was further ahead was wrong. */
+const isStillDay = (day: number, atMs: number): boolean => day === dayOf(atMs) || day === dayOf(atMs) + 1;
+
+/** The rules without the mode of an agent that is gone. */
+export function withoutModeOf({ agentRules }: Pick<Room, "agentRules">, agent: string): Pick<Room, "agentRules"> {
+  if (agentRules === undefined || !Object.hasOwn(agentRules.modes, agent)) return {};
+  const { [agent]: _gone, ...modes } = agentRules.modes;
+  return { agentRules: { ...agentRules, modes } };
+}
+
+/** The person at whose word a message was said: its author, or the one to whom an agent answers, however many agents
+ *  are between them. */
+export function personBehind(
+  asked: readonly Asked[] | undefined,
+  { author, answers }: Pick<RoomMessage, "author" | "answers">,
+): string | undefined {
+  if (author.startsWith("user/")) return author;
+  const own = asked?.find(({ agent, seq }) => agent === author && seq === answers);
+  return own?.person ?? (own?.by.startsWith("user/") === true ? own.by : undefined);
+}
 
 /** Why an agent that is mentioned is not called. */
 interface NotCalled {
@@ -48,12 +72,14 @@ export function callsOf(
   const isPerson = message.author.startsWith("user/");
   const rules = agentRulesOf(room);
   const always = isPerson && isNew ? room.agents.filter((agent) => rules.modes[agent] === "always") : [];
-  const wanted = [...new Set([...mentioned, ...always])].filter((agent) => agent !== message.author);
-  if (wanted.length === 0 || (!isPerson && !mayCall(room, message))) return { called: [], notCalled: [] };
+  const wanted = [...new Set([...mentioned, ...always])].filter(
+    (agent) => agent !== message.author && !isOwed(room, agent, message.seq),
+  );
+  if (wanted.length === 0 || (!isPerson && !(isNew && mayCall(room, message)))) return { called: [], notCalled: [] };
   const called: string[] = [];
   const notCalled: NotCalled[] = [];
   for (const agent of wanted) {
-    const code = whyNot(room, message, agent, called.length);
+    const code = whyNot(room, message, agent, called.length, mentioned.includes(agent));
     if (code === undefined) called.push(agent);
     // Nobody has asked one that answers everything: it says nothing.
     else if (mentioned.includes(agent)) notCalled.push({ agent, code });
@@ -61,22 +87,53 @@ export function callsOf(
   return { called, notCalled };
 }
 
-/** Whether an agent's message calls others at all: an answer that is whole, to what was not stopped. */
-const mayCall = (room: Room, { answers, stopped, refused }: RoomMessage): boolean =>
+const isOwed = ({ asked = [] }: Room, agent: string, seq: number): boolean =>
+  asked.some((one) => one.agent === agent && one.seq === seq);
+
+/** Whether an agent's message calls others at all: an answer that is whole, and owed. What was stopped is not. */
+const mayCall = (room: Room, { author, answers, stopped, refused }: RoomMessage): boolean =>
   agentRulesOf(room).turns > 0 &&
   answers !== undefined &&
-  answers > (room.agentsStopped ?? 0) &&
+  isOwed(room, author, answers) &&
   stopped === undefined &&
   refused === undefined;
 
-function whyNot(room: Room, { author, atMs }: RoomMessage, agent: string, before: number): ErrorCode | undefined {
+function whyNot(
+  room: Room,
+  message: RoomMessage,
+  agent: string,
+  before: number,
+  isMentioned: boolean,
+): ErrorCode | undefined {
   const { turns, dayTokens, modes } = agentRulesOf(room);
-  if (author.startsWith("user/") && modes[agent] === "moderators" && !hasByRank(room, author, "room.agents"))
+  const { author, atMs, editedAtMs = atMs } = message;
+  const person = personBehind(room.asked, message);
+  if (modes[agent] === "moderators" && (person === undefined || !hasByRank(room, person, "room.agents")))
     return "FORBIDDEN";
   if (!author.startsWith("user/") && (room.agentTurns ?? 0) + before >= turns) return "LIMIT_REACHED";
-  if (dayTokens === 0) return undefined;
-  if (takenOn(room, atMs) >= dayTokens) return "QUOTA_EXCEEDED";
-  return (room.asked?.length ?? 0) + before >= limits.roomBudgetOwedMax ? "QUEUE_FULL" : undefined;
+  if (dayTokens > 0 && takenOn(room, editedAtMs) >= dayTokens) return "QUOTA_EXCEEDED";
+  return hasPlace(room, { person, agent, before, isMentioned, atMs: editedAtMs }) ? undefined : "QUEUE_FULL";
+}
+
+interface Wanted {
+  /** The person at whose word the agent is called, and how many others the same message calls. */
+  readonly person: string | undefined;
+  readonly agent: string;
+  readonly before: number;
+  readonly isMentioned: boolean;
+  readonly atMs: number;
+}
+
+/** Whether one more answer may be owed. What is owed for too long is lost, and takes no place. Agents that answer every
+ *  message take half of the places, and never the last one that a person has at the agent. */
+function hasPlace(room: Room, { person, agent, before, isMentioned, atMs }: Wanted): boolean {
+  const max = agentRulesOf(room).dayTokens > 0 ? limits.roomBudgetOwedMax : limits.roomAskedMax;
+  const owed = (room.asked ?? []).filter((one) => atMs - one.atMs < limits.askedShownMs);
+  const theirs = owed.filter((one) => (one.person ?? one.by) === person);
+  const count = owed.length + before;
+  if (isMentioned) return count < (theirs.length + before === 0 ? max : max - 1);
+  const atAgent = theirs.filter((one) => one.agent === agent).length;
+  return count < max / 2 && atAgent < limits.agentQueueMentionsPerPersonMax - 1;
 }
 
 /** What is counted after a message: turns of agents since a person said something, and what agents took today. */
@@ -86,8 +143,8 @@ export function countedAfter(
   mail: readonly Mail[] = [],
   took = 0,
 ): Pick<Room, "agentTurns" | "agentTokens"> {
-  const day = dayOf(atMs);
-  const before = agentTokens?.day === day ? agentTokens.tokens : 0;
+  const isStill = agentTokens !== undefined && isStillDay(agentTokens.day, atMs);
+  const { day, tokens: before } = isStill ? agentTokens : { day: dayOf(atMs), tokens: 0 };
   const turns = author.startsWith("user/")
     ? 0
     : agentTurns + mail.filter(({ message }) => message.type === "mentioned").length;

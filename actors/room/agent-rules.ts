@@ -46,7 +46,6 @@ function stopAgents(room: Room, _command: Of<"stopAgents">, turn: Turn): Effects
   if (refusal !== undefined) return refusal;
   const owed = room.asked ?? [];
   const answer = { stopped: owed.length };
-  if (owed.length === 0) return [reply(answer)];
   const mail = owed.map(({ agent, seq }): Mail => ({
     to: agent as Mail["to"],
     message: { type: "stopMention", room: turn.key, seq },

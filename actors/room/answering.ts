@@ -14,31 +14,47 @@ import {
   type AnswerStage,
   type MessageOf,
   type RoomAnswering,
+  type RoomEvent,
   type Result,
-  type RoomMessage,
   type RoomSignal,
   type roomCommands,
 } from "../../protocols/index.ts";
 import { note, publish, refuse, reply, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
+import { personBehind } from "./agent-calls.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
 import { hasByRank } from "./members.ts";
 import type { Asked, Progress, Room, RoomNotes } from "./shape.ts";
 
 const keyOf = ({ agent, seq }: Pick<Asked, "agent" | "seq">): string => `${agent}#${seq}`;
 
-/** What is owed after a message: what its mentions ask for, without what it answers. */
-export function askedAfter(
-  asked: readonly Asked[] = [],
-  message: RoomMessage,
-  mail: readonly Mail[] = [],
-): readonly Asked[] {
-  const { author, seq, atMs, answers } = message;
-  const left = answers === undefined ? asked : asked.filter((one) => one.agent !== author || one.seq !== answers);
+const none: readonly Asked[] = [];
+
+/** What is owed without this answer. */
+export const withoutAsked = (asked = none, { agent, seq }: Pick<Asked, "agent" | "seq">): readonly Asked[] =>
+  asked.filter((one) => one.agent !== agent || one.seq !== seq);
+
+/** What is owed after an event: what its mentions ask for, without what it answers. Nothing is after everything was
+ *  stopped. Too many are not asked for (`agent-calls.ts`): those that do not fit are lost. */
+export function askedAfter(asked = none, event: RoomEvent, mail: readonly Mail[] = []): readonly Asked[] {
+  if (event.type === "agentsStopped") return none;
+  if (event.type !== "posted" && event.type !== "edited") return asked;
+  const { author, seq, atMs, editedAtMs, answers, mentions } = event.message;
+  const isAnswer = event.type === "posted" && answers !== undefined;
+  const left = isAnswer ? withoutAsked(asked, { agent: author, seq: answers }) : asked;
   const mentioned = mail.filter((one) => one.message.type === "mentioned");
   if (mentioned.length === 0) return left;
-  return [...left, ...mentioned.map(({ to }) => ({ agent: to, seq, by: author, atMs }))].slice(-limits.roomAskedMax);
+  const person = personBehind(asked, event.message);
+  const added = mentioned.map(({ to }): Asked => ({
+    agent: to,
+    seq,
+    by: author,
+    atMs: event.type === "edited" ? (editedAtMs ?? atMs) : atMs,
+    ...(person !== undefined && person !== author && { person }),
+    ...(mentions?.includes(to) !== true && { always: true }),
+  }));
+  return [...left, ...added].slice(-limits.roomAskedMax);
 }
 
 /** What is shown of the answers that are owed. One that is owed for so long is lost. */

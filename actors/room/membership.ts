@@ -14,7 +14,7 @@ import {
   type roomCommands,
 } from "../../protocols/index.ts";
 import { groupKey, nthOfGroup } from "../../protocols/kinds/room-group.ts";
-import { refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import { persist, refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { allEntries, hasByRank, entryOf, rankOf, roleOf } from "./members.ts";
@@ -483,21 +483,23 @@ export function undeliverable(
   const isMention = message.type === "mentioned";
   const waiting = details?.["waiting"];
   const refusal = { agent: to, code, ...(typeof waiting === "number" && { waiting }) };
-  const refused = isMention ? [unansweredNow(room, message["seq"] as number, refusal, turn.nowMs)] : [];
+  const asked = isMention ? room.asked?.find((one) => one.agent === to && one.seq === message["seq"]) : undefined;
+  // Nobody has asked one that answers everything: it says nothing.
+  const isUnasked = asked?.always === true;
+  const unasked: Effects = isUnasked
+    ? [persist({ type: "readMarked", member: "", seq: 0, unasked: { agent: to, seq: asked.seq } })]
+    : [];
+  const refused = isMention && !isUnasked ? [unansweredNow(room, message["seq"] as number, refusal, turn.nowMs)] : [];
   const member = entryOf(room.members, to);
   const isGone =
     (message.type === "roomJoined" && (code === "LIMIT_REACHED" || (code === "NOT_FOUND" && member?.invited))) ||
     (isMention && code === "NOT_FOUND");
   const lost = member !== undefined && isGone ? lostEvents(room, to, turn.self, turn.nowMs) : [];
-  if (refused.length + lost.length === 0) return [];
+  if (refused.length + lost.length === 0) return unasked;
   // Nobody is left to look after it: it must not stand in the list of rooms.
   const isLast = lost.length > 0 && isUser(to) && room.members.size === room.agents.length + 1;
-  return eventEffects(
-    room,
-    turn,
-    [...refused, ...lost],
-    isLast && room.visibility === "public" ? [unlisted(turn)] : [],
-  );
+  const rows = isLast && room.visibility === "public" ? [unlisted(turn)] : [];
+  return [...unasked, ...eventEffects(room, turn, [...refused, ...lost], rows)];
 }
 
 /** What members ask about each other and about what the room is called. */

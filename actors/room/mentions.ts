@@ -143,7 +143,8 @@ export function summons(
     refusals: [
       ...notCalled,
       ...summoned
-        .filter((agent) => !taken.includes(agent))
+        // Of those who answer every message nobody is told.
+        .filter((agent) => !taken.includes(agent) && message.mentions?.includes(agent) === true)
         .map((agent) => ({ agent, code: "QUEUE_FULL" as const, waiting: waitingFor(room, agent) })),
     ],
   };

@@ -56,8 +56,6 @@ export interface Room extends RoomSettings {
   readonly agentTurns?: number;
   /** What answers of agents took on the last day on which there were any. */
   readonly agentTokens?: { readonly day: number; readonly tokens: number };
-  /** Everything was stopped: answers to messages up to this one call nobody. */
-  readonly agentsStopped?: number;
   /** Files that come, or wait to be posted, oldest first. Absent: there was never one. */
   readonly uploads?: readonly Upload[];
   /** Files of messages that a scanner has to look at, in the order in which that is tried. Absent: there was never
@@ -144,6 +142,8 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly link: LinkChange }
   /** The same: earlier texts of messages are forgotten, below this key. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly forget: string }
+  /** The same: an answer is not owed any more, and nothing is said of it. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly unasked: UnaskedChange }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
@@ -224,7 +224,14 @@ export interface Asked {
   readonly seq: number;
   readonly by: string;
   readonly atMs: number;
+  /** The person at whose word agents called each other. Absent: `by`. */
+  readonly person?: string;
+  /** The agent answers every message: nobody has mentioned it. */
+  readonly always?: true;
 }
+
+/** The answer that is not owed any more. */
+export type UnaskedChange = Pick<Asked, "agent" | "seq">;
 
 /** What an agent has told of an answer. */
 export interface Progress extends AnswerStage {

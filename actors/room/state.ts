@@ -47,8 +47,8 @@ import {
   withUnread,
   type Thread,
 } from "./threads.ts";
-import { countedAfter } from "./agent-calls.ts";
-import { answeringOf, askedAfter } from "./answering.ts";
+import { countedAfter, withoutModeOf } from "./agent-calls.ts";
+import { answeringOf, askedAfter, withoutAsked } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
 import {
@@ -69,6 +69,7 @@ import type {
   RoomNotes,
   RoomState,
   StripingChange,
+  UnaskedChange,
   UploadChange,
 } from "./shape.ts";
 
@@ -109,6 +110,8 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "readMarked" && "striping" in change) return state;
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
   if (change.type === "readMarked" && "forget" in change) return state;
+  if (change.type === "readMarked" && "unasked" in change)
+    return state && { ...state, asked: withoutAsked(state.asked, change.unasked) };
   if (change.type === "readMarked") return state && evolveMarked(state, change);
   if (change.type === "threadFollowed") {
     const { root, member, follow } = change;
@@ -119,14 +122,13 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   const before = event.type === "created" ? created(event.view, event.by) : state;
   if (before === null) return null;
   const room = evolveEvent(before, event, at, settled);
-  const asked = event.type === "posted" ? askedAfter(room.asked, event.message, mail) : (room.asked ?? []);
+  const asked = askedAfter(room.asked, event, mail);
   return {
     ...room,
     head: at,
     outbox: enqueue(room.outbox, mail),
     ...(asked.length + (room.asked?.length ?? 0) > 0 && { asked }),
     ...(event.type === "posted" && countedAfter(room, event.message, mail, took)),
-    ...(event.type === "agentsStopped" && { agentsStopped: event.through }),
   };
 }
 
@@ -180,6 +182,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
         ...withoutLinksOf(room, member),
         members: withoutEntry(room.members, member),
         agents: room.agents.filter((agent) => agent !== member),
+        ...withoutModeOf(room, member),
       };
     }
     case "banned": {
@@ -385,6 +388,7 @@ type Marked = Exclude<
   | { readonly striping: StripingChange }
   | { readonly link: LinkChange }
   | { readonly forget: string }
+  | { readonly unasked: UnaskedChange }
 >;
 
 /** The room after a marker has moved. */

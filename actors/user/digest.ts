@@ -8,14 +8,18 @@
  *  Invariant: what was taken is in no other mail, unless the mail server is known to have taken nothing. A node that
  *  dies in between leaves `unknown`, which the person sees. */
 import {
+  agoMs,
+  holdsAt,
   plainDigest,
   wireLimits,
   type CommandOf,
   type DigestMark,
   type DigestOf,
+  type DigestOutcome,
   type userDigestCommands,
 } from "../../protocols/index.ts";
 import { isTimeZone } from "../../protocols/telling/index.ts";
+import { actorLimits as limits } from "../limits.ts";
 import { persist, publish, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import type { UserNotes } from "./notes.ts";
@@ -67,10 +71,13 @@ function marked(account: Account, told: readonly DigestMark[]): readonly DigestM
 function take(account: Account, { revision, told, notices }: Of<"takeDigest">, { nowMs }: Turn<UserNotes>): Effects {
   const held = of(account);
   if (held.revision !== revision || held.wants.when === "never") return [refuse("CHANGED_MEANWHILE")];
+  const isOpen = held.before !== undefined && agoMs(nowMs, held.last?.atMs ?? 0) < limits.digestTakenMsMax;
+  if (isOpen) return [refuse("CHANGED_MEANWHILE")];
   const next: HeldDigest = {
     ...held,
     revision: revision + 1,
     before: held.told,
+    taken: revision + 1,
     told: marked(account, told),
     last: { atMs: nowMs, notices, outcome: "unknown" },
   };
@@ -78,20 +85,52 @@ function take(account: Account, { revision, told, notices }: Of<"takeDigest">, {
 }
 
 /** Error: CHANGED_MEANWHILE. */
-function settle(account: Account, { revision, outcome, dueMs }: Of<"settleDigest">): Effects {
-  const { before, ...held } = of(account);
-  if (held.revision !== revision || held.last === undefined || before === undefined)
+function settle(
+  account: Account,
+  { revision, outcome, dueMs }: Of<"settleDigest">,
+  { nowMs }: Turn<UserNotes>,
+): Effects {
+  const { before, taken, ...held } = of(account);
+  if ((taken ?? held.revision) !== revision || held.last === undefined || before === undefined)
     return [refuse("CHANGED_MEANWHILE")];
   const told = outcome === "away" ? before : held.told;
-  const next = { ...held, told, dueMs, revision: revision + 1, last: { ...held.last, outcome } };
-  return [hold(next), awaitAt(dueMs), reply({})];
+  const { refusals, isPaused } = refusalsAfter(account, outcome);
+  const { refusals: _before, ...others } = held;
+  const settled = { ...others, told, revision: held.revision + 1, last: { ...held.last, outcome } };
+  const next: HeldDigest = { ...settled, ...(refusals && { refusals }) };
+  // Settings that were changed meanwhile have set the next look, or have ended them.
+  if (held.revision !== revision) return [hold(next), reply({})];
+  const nextMs = isPaused ? Math.max(dueMs, nowMs + limits.digestRefusedPauseMs) : dueMs;
+  return [hold({ ...next, dueMs: nextMs }), awaitAt(nextMs), reply({})];
 }
+
+/** How often in a row the address was refused for good. */
+function refusalsAfter(account: Account, outcome: DigestOutcome): Pick<HeldDigest, "refusals"> & { isPaused: boolean } {
+  const { refusals } = of(account);
+  const to = account.contact?.address;
+  if (outcome === "sent" || to === undefined) return { isPaused: false };
+  if (outcome !== "refused") return { ...(refusals && { refusals }), isPaused: false };
+  const count = refusals?.to === to ? Math.min(refusals.count + 1, limits.digestRefusalsMax) : 1;
+  return { refusals: { to, count }, isPaused: count >= limits.digestRefusalsMax };
+}
+
+/** Whether it waits until then. A look that lies further ahead than any was set by a clock that was wrong. */
+const waits = (dueMs: number, nowMs: number): boolean => holdsAt(nowMs, dueMs, wireLimits.digestLookMsMax);
+
+/** Reminds again: a node of the version before forgets a reminder that it does not know. */
+export function recoverDigest(account: Account | null, { nowMs }: Turn<UserNotes>): readonly Effect<never, never>[] {
+  const { wants, dueMs = nowMs } = account === null ? none : of(account);
+  return wants.when === "never" ? [] : [awaitAt(dueMs)];
+}
+
+/** Whether somebody wants mail. */
+export const wantsDigest = (account: Account | null): boolean => account !== null && of(account).wants.when !== "never";
 
 /** Has the node look whether there is mail to send, which it keeps to itself; its answer sets the next time. */
 export function digestReminded(account: Account | null, { nowMs }: Turn<UserNotes>): Effects {
   const { wants, dueMs = 0 } = account === null ? none : of(account);
   if (wants.when === "never") return [{ type: "forget", id: digestReminder }];
-  return dueMs > nowMs ? [awaitAt(dueMs)] : [publish({ type: "digestDue" })];
+  return waits(dueMs, nowMs) ? [awaitAt(dueMs)] : [publish({ type: "digestDue" })];
 }
 
 /** What the gateway and the account's node ask. */
@@ -105,11 +144,13 @@ export const digestHandlers: PersonHandlers<keyof typeof userDigestCommands> = {
     const to = isOut(account, nowMs) ? undefined : account.contact?.address;
     return [reply({ wants, revision, sinceMs, told, ...(dueMs !== undefined && { dueMs }), ...(to && { to }) })];
   },
-  awaitDigest({ account }, { revision, dueMs }) {
+  awaitDigest({ account }, { revision, dueMs }, { nowMs }) {
     const held = of(account);
     if (held.revision !== revision || held.wants.when === "never") return [refuse("CHANGED_MEANWHILE")];
-    return [hold({ ...held, dueMs }), awaitAt(dueMs), reply({})];
+    // It was set by a clock that was ahead: what is written from now on is told.
+    const sinceMs = Math.min(held.sinceMs, nowMs);
+    return [hold({ ...held, dueMs, sinceMs }), awaitAt(dueMs), reply({})];
   },
   takeDigest: ({ account }, command, turn) => take(account, command, turn),
-  settleDigest: ({ account }, command) => settle(account, command),
+  settleDigest: ({ account }, command, turn) => settle(account, command, turn),
 };

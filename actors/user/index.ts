@@ -28,7 +28,7 @@ import { recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./agents.ts";
 import { contactHandlers } from "./contact.ts";
-import { digestHandlers, digestReminded, digestReminder } from "./digest.ts";
+import { digestHandlers, digestReminded, digestReminder, recoverDigest, wantsDigest } from "./digest.ts";
 import { endingHandlers, endReminded } from "./ending.ts";
 import { factorHandlers, factorsView, renamePasskey } from "./factors.ts";
 import { laterHandlers, laterReminded, laterReminder, onLaterSent } from "./later.ts";
@@ -80,9 +80,13 @@ export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote
   decide,
   evolve,
   record,
-  recover: (state, turn) => [...recoverOutbox(state.outbox, turn.self), ...(hasPushes(state) ? [pushWatched] : [])],
+  recover: (state, turn) => [
+    ...recoverOutbox(state.outbox, turn.self),
+    ...recoverDigest(state.account, turn),
+    ...(hasPushes(state) ? [pushWatched] : []),
+  ],
   // Somebody who is told while away is followed wherever their account comes up.
-  pending: (state) => state.outbox.entries.length > 0 || hasPushes(state),
+  pending: (state) => state.outbox.entries.length > 0 || hasPushes(state) || wantsDigest(state.account),
   blobs: ({ account }) => (account?.avatar === undefined ? [] : [account.avatar.hash]),
   restored,
   notes: { initial: () => noNotes, evolve: (notes, change) => ({ ...notes, ...change }) },

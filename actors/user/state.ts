@@ -90,13 +90,16 @@ export interface HeldLater extends Later {
 /** A browser that takes notices, and the session in which it was added. */
 export type HeldPush = PushDevice & PushPlace & { readonly session: string };
 
-/** Mail of what was missed. `before`: up to where was told before the last mail, until its outcome is known. */
+/** Mail of what was missed. `before`: up to where was told before the last mail, until its outcome is known; `taken`:
+ *  which mail that is. `refusals`: how many in a row the mail server refused for good, and to which address. */
 export interface HeldDigest {
   readonly wants: MailDigest;
   readonly revision: number;
   readonly sinceMs: number;
   readonly told: readonly DigestMark[];
   readonly before?: readonly DigestMark[];
+  readonly taken?: number;
+  readonly refusals?: { readonly to: string; readonly count: number };
   readonly dueMs?: number;
   readonly last?: DigestSent;
 }

@@ -136,7 +136,7 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...(at.mail && handleMail(at, accounts, at.mail)),
     ...handleProgramKeys(at, accounts),
     ...handleAccount(at, accounts),
-    ...handleDigest(at, accounts),
+    ...handleDigest(at),
     ...handlePush(at),
     ...handleDeletion(at),
     ...handleFound(at),

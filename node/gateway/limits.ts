@@ -150,6 +150,9 @@ export const gatewayLimits = {
   /** How often one person asks what they have missed, or which threads they follow; more get `RATE_LIMITED`, before a
    *  room is asked: one answer may ask some hundred questions of rooms. */
   catchUpRate: { count: 30, windowMs: 60_000 },
+  /** Links that end mail and do not open, from one address; more get `RATE_LIMITED`. Those that open have no limit:
+   *  mail programs of many people press them from a few addresses. */
+  unsubscribeRate: { count: 30, windowMs: 60_000 },
   /** Rules over events that one person tries on the past; more get `RATE_LIMITED`, before an entry is read. */
   ruleTrialRate: { count: 6, windowMs: 60_000 },
   /** Such trials at once at a node, of everybody; one more gets `OVERLOADED`, before an entry is read. */

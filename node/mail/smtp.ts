@@ -85,15 +85,23 @@ export const sendBySmtp =
 
 /** What a failure means: a server that answered has refused for good (5xx) or for now (4xx); one that fell silent after
  *  it had the message may have taken it; anything before that came to nothing. */
-export function faultOf({ responseCode, code, message }: SmtpFault, handedOver: boolean): Failure {
+export function faultOf({ responseCode, code, command, message }: SmtpFault, handedOver: boolean): Failure {
+  // What a mail server says before it hears of a recipient concerns each letter, not this one.
+  const isOfLetter =
+    handedOver ||
+    command === "RCPT TO" ||
+    command === "DATA" ||
+    (command === "API" && (code === "EENVELOPE" || code === "EMESSAGE"));
   const reason = said(message);
+  const at = isOfLetter ? "letter" : "server";
   // A password that is wrong stays wrong, and a server without TLS gets none: an admin has to look.
   const isSettings = code === "EAUTH" || code === "ETLS";
   if (responseCode !== undefined && responseCode >= 500)
-    return failure("MAIL_REFUSED", { reason, answer: responseCode });
-  if (responseCode !== undefined && responseCode >= 400) return failure("MAIL_AWAY", { reason, answer: responseCode });
+    return failure("MAIL_REFUSED", { reason, at, answer: responseCode });
+  if (responseCode !== undefined && responseCode >= 400)
+    return failure("MAIL_AWAY", { reason, at, answer: responseCode });
   if (handedOver) return failure("MAIL_UNKNOWN", { reason });
   return isSettings || code === "EENVELOPE" || code === "EMESSAGE"
-    ? failure("MAIL_REFUSED", { reason })
-    : failure("MAIL_AWAY", { reason });
+    ? failure("MAIL_REFUSED", { reason, at })
+    : failure("MAIL_AWAY", { reason, at });
 }

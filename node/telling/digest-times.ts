@@ -20,6 +20,7 @@ export function nextLookMs({ when, afterMinutes, atMinute, zone }: MailDigest, n
 }
 
 const stepMs = 5 * minuteMs;
+const openEndMs = 30 * minuteMs;
 
 /** Until when a person wants to be told nothing aloud, to within five minutes; undefined: they may be told now. Nothing
  *  is said of more than a day: it is looked again then. */
@@ -31,6 +32,8 @@ export function quietUntilMs(
     (status?.doNotDisturb === true && (status.untilMs ?? Infinity) > atMs) ||
     (notifications !== undefined && isQuietAt(notifications.quiet, atMs));
   if (!isQuiet(nowMs)) return undefined;
+  // Nobody knows when it ends: it is asked soon.
+  if (status?.doNotDisturb === true && status.untilMs === undefined) return nowMs + openEndMs;
   let atMs = nowMs + stepMs;
   while (atMs < nowMs + dayMs && isQuiet(atMs)) atMs += stepMs;
   return atMs;

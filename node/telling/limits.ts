@@ -27,6 +27,12 @@ export const tellingLimits = {
   digestActiveMs: 10 * 60_000,
   /** The same where something that has to be asked does not answer, or the mail server is away. */
   digestRetryMs: 15 * 60_000,
+  /** A node takes nothing for so long after its mail server took nothing; longer after each further time. */
+  digestPauseMs: 60_000,
+  /** Longest of these pauses. */
+  digestPauseMsMax: 15 * 60_000,
+  /** Names of authors that are not there by then are left as the addresses have them. */
+  digestNamesMs: 2_500,
   /** The same where no mail can be sent: there is no address, no mail server, or mail is turned off. */
   digestIdleMs: 3_600_000,
 } as const;

@@ -87,7 +87,8 @@ const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: Se
     says: ({ rules }, { who }) => `set what agents may do: ${agentRulesText(rules, who)}`,
   },
   agentsStopped: {
-    says: ({ answers }) => `stopped all agents: ${answers === 1 ? "one answer" : `${answers} answers`} ran or waited`,
+    says: ({ answers }) =>
+      `stopped all agents: ${["no answer", "one answer"][answers] ?? `${answers} answers`} ran or waited`,
   },
   pinned: {
     after({ message: { seq }, on }, { pins }) {

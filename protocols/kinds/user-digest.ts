@@ -62,7 +62,8 @@ export const userDigestCommands = {
     result: object({ revision: position }),
     summary: "Takes notices for a mail, so that no other mail has them",
   }),
-  /** After `away` they count as not told again: the mail server took nothing. Error: CHANGED_MEANWHILE. */
+  /** After `away` they count as not told again: the mail server took nothing. `revision`: what `takeDigest` answered;
+   *  settings that changed since do not matter. Error: CHANGED_MEANWHILE. */
   settleDigest: command({
     ...byGateway,
     params: { revision: position, outcome: digestOutcome, dueMs: timeMs },

@@ -47,10 +47,14 @@ async function renew(before, renewed) {
   const { endpoint, keys } = next.toJSON();
   const body = JSON.stringify({ endpoint, ...keys, name: known.name, content: known.content });
   const headers = { "content-type": "application/json" };
+  const add = () => fetch(pushes, { method: "POST", credentials: "same-origin", headers, body });
+  const remove = () => fetch(`${pushes}/${known.id}`, { method: "DELETE", credentials: "same-origin" });
   // First the new one: what comes between goes to one of them.
-  const added = await fetch(pushes, { method: "POST", credentials: "same-origin", headers, body });
-  if (added.ok && (await added.json()).id !== known.id)
-    await fetch(`${pushes}/${known.id}`, { method: "DELETE", credentials: "same-origin" });
+  const added = await add();
+  const answer = await added.json();
+  if (added.ok && answer.id !== known.id) await remove();
+  // As many browsers as there may be: the new one has the place of the old.
+  if (answer.error?.code === "LIMIT_REACHED" && (await remove()).ok) await add();
 }
 
 /** What the node calls a place: its address may be told to nobody (protocols/wire/push.ts). */

@@ -13,7 +13,7 @@ const context = ["mail digest ends"];
 /** Opens it. */
 export function openDigests(at: {
   readonly live: () => { readonly mailDigest: DigestContent | "off" };
-  readonly machine: Pick<Machine, "clock" | "log" | "meter">;
+  readonly machine: Pick<Machine, "clock" | "log" | "meter" | "random">;
   readonly node: string;
   readonly peer: Pick<Peer, "kernel" | "pushCalls" | "clusterRoles" | "membership">;
   readonly secrets: Seals;

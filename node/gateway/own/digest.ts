@@ -12,8 +12,8 @@ import {
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import { callerOf, originOf } from "../edge/http.ts";
+import { addressKey } from "../edge/rates.ts";
 import { demand } from "../edge/refusals.ts";
-import type { Accounts } from "../identity/accounts.ts";
 import type { GatewayContext } from "../options.ts";
 import { noted, type OwnHandlers } from "../rest/own.ts";
 
@@ -21,8 +21,9 @@ type Handled = "digest.show" | "digest.set" | "digest.lookAtEnd" | "digest.end";
 
 /** The handlers. The link that mails name in `List-Unsubscribe` is posted to by a press of a mail program (RFC 8058); a
  *  look at it changes nothing, for programs follow links by themselves. */
-export function handleDigest(at: GatewayContext, accounts: Accounts): Pick<OwnHandlers, Handled> {
+export function handleDigest(at: GatewayContext): Pick<OwnHandlers, Handled> {
   const { kernel, limits, digests } = at;
+  const wrong = at.rates.limit("unsubscribe", limits.unsubscribeRate, "passes");
   const ask = async <Answer>(to: ActorId, message: Message): Promise<Result<Answer>> =>
     (await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
   const shown = (answer: Result<DigestOf>): Result<DigestView> => {
@@ -39,8 +40,12 @@ export function handleDigest(at: GatewayContext, accounts: Accounts): Pick<OwnHa
       return ok({});
     },
     "digest.end": async ({ token }, _, { request }) => {
-      demand(accounts.knock(originOf(request)));
-      const user = demand((await digests?.userOf(token)) ?? refused(failure("LINK_INVALID")));
+      const key = addressKey(originOf(request).address);
+      const waitMs = wrong.wait(key);
+      if (waitMs > 0) demand(refused(failure("RATE_LIMITED", { retryAfterMs: waitMs })));
+      const opened = (await digests?.userOf(token)) ?? refused(failure("LINK_INVALID"));
+      if (!opened.ok) wrong.take(key);
+      const user = demand(opened);
       const ended = await ask(actorId("user", user), { type: "endDigest" });
       // Of an account that is gone, too, there is no more mail.
       const isOver = !ended.ok && ended.error.code === "NOT_FOUND";

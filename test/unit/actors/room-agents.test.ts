@@ -2,6 +2,8 @@ import { expect } from "chai";
 import { array, assert as assertProperty, constantFrom, integer, oneof, property, record, tuple } from "fast-check";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import type { AgentState } from "../../../actors/agent/shape.ts";
+import { callsOf, countedAfter, takenOn } from "../../../actors/room/agent-calls.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import { ok, type RoomAgents, type RoomMessage } from "../../../protocols/index.ts";
 import { text } from "../../fixtures/engine-answers.ts";
 import { inLobby, lobby, post, type Page } from "./lobby.ts";
@@ -12,9 +14,9 @@ const names = ["one", "two", "three"] as const;
 const agentOf = (name: string) => `agent/ada.${name}` as const;
 
 /** The lobby with three agents of ada's. */
-function withAgents(rules: object = {}): Fixture {
+function withAgents(rules: object = {}, all: readonly string[] = names): Fixture {
   const fixture = inLobby();
-  for (const name of names) {
+  for (const name of all) {
     fixture.ok(ada, ada, { type: "createAgent", name });
     fixture.ok(ada, lobby, { type: "invite", member: agentOf(name) });
   }
@@ -122,6 +124,105 @@ describe("several agents in a room", () => {
     expect(running(fixture)).to.have.length(1);
   });
 
+  it("are owed where an edit calls them: they are stopped, and take places of the budget", () => {
+    const fixture = withAgents({ turns: 4, dayTokens: 1000 });
+    const { seq } = post(fixture, "bob", "hello");
+    fixture.ok("user/bob", lobby, { type: "edit", seq, text: "hello @one" });
+    expect(stateOf(fixture).owed).to.have.length(1);
+    expect(fixture.ok(ada, lobby, { type: "stopAgents" })).to.deep.equal({ stopped: 1 });
+    answer(fixture, "@two go on");
+    expect(running(fixture)).to.have.length(0);
+    for (const all of ["@one @two", "@one @two @three"])
+      fixture.ok("user/bob", lobby, { type: "edit", seq, text: `hello ${all}` });
+    expect(stateOf(fixture).owed).to.have.length(2);
+  });
+
+  it("call each other again for a person who edits an older message after a stop", () => {
+    const fixture = withAgents({ turns: 4 });
+    const { seq } = post(fixture, "bob", "hello");
+    post(fixture, "bob", "nobody");
+    expect(fixture.ok(ada, lobby, { type: "stopAgents" })).to.deep.equal({ stopped: 0 });
+    fixture.ok("user/bob", lobby, { type: "edit", seq, text: "hello @one" });
+    answer(fixture, "@two go on");
+    expect(running(fixture).map(({ actor }) => actor)).to.deep.equal([agentOf("two")]);
+  });
+
+  it("stay stopped where the agent's node fails before the answer has ended", () => {
+    const fixture = withAgents();
+    post(fixture, "bob", "@one go");
+    const [run] = running(fixture);
+    fixture.part(run?.request.id ?? "", text("something"));
+    fixture.ok(ada, lobby, { type: "stopAgents" });
+    fixture.crash(agentOf("one"));
+    fixture.pass(120_000);
+    expect(running(fixture).filter(({ request }) => request.id !== run?.request.id)).to.have.length(0);
+    expect(history(fixture).at(-1)).to.include({ author: agentOf("one"), text: "something", stopped: true });
+    expect(jobs(fixture)).to.equal(0);
+  });
+
+  it("are asked by moderators alone also through another agent", () => {
+    const fixture = withAgents({ turns: 4, modes: { [agentOf("two")]: "moderators" } });
+    post(fixture, "bob", "@one please say something");
+    answer(fixture, "@two do this");
+    expect(running(fixture)).to.have.length(0);
+    expect(history(fixture).at(-1)).to.include({ author: agentOf("two"), refused: "FORBIDDEN" });
+    post(fixture, "ada", "@one please say something");
+    answer(fixture, "@three do this");
+    answer(fixture, "@two do this");
+    expect(running(fixture).map(({ actor }) => actor)).to.deep.equal([agentOf("two")]);
+  });
+
+  it("are not closed for good by answers that are lost, nor by what one person asks for", () => {
+    const four = ["a", "b", "c", "d"];
+    const fixture = withAgents({ dayTokens: 1000 }, four);
+    post(fixture, "bob", four.map((name) => `@${name}`).join(" "));
+    expect(stateOf(fixture).owed).to.have.length(3);
+    post(fixture, "cleo", "@d please");
+    expect(stateOf(fixture).owed).to.have.length(4);
+    post(fixture, "ada", "@d please");
+    expect(history(fixture).at(-1)).to.include({ refused: "QUEUE_FULL" });
+    const owed = fixture.stateOf<Room>(lobby);
+    const message = { author: "user/ada", text: "@d", seq: 99, mentions: [agentOf("d")] };
+    const calls = (atMs: number) => callsOf(owed, { ...message, atMs }, true).called;
+    const atMs = owed.recent.at(-1)?.atMs ?? 0;
+    expect(calls(atMs)).to.deep.equal([]);
+    expect(calls(atMs + limits.askedShownMs)).to.deep.equal([agentOf("d")]);
+  });
+
+  it("refuse what a stop would not reach", () => {
+    const fixture = withAgents();
+    const room = fixture.stateOf<Room>(lobby);
+    const one = { agent: agentOf("two"), by: "user/bob", atMs: 0 };
+    const asked = Array.from({ length: limits.roomAskedMax - 1 }, (_, index) => ({ ...one, seq: index + 1 }));
+    const by = (author: string) =>
+      callsOf({ ...room, asked }, { author, text: "@one", seq: 999, atMs: 0, mentions: [agentOf("one")] }, true);
+    expect(by("user/bob")).to.deep.equal({ called: [], notCalled: [{ agent: agentOf("one"), code: "QUEUE_FULL" }] });
+    expect(by("user/cleo").called).to.deep.equal([agentOf("one")]);
+  });
+
+  it("that answer everything say nothing where they do not, and leave places to those who are asked", () => {
+    const fixture = withAgents({ modes: { [agentOf("one")]: "always" } });
+    for (const line of [1, 2, 3, 4, 5, 6, 7, 8]) post(fixture, line % 2 === 0 ? "bob" : "cleo", `line ${line}`);
+    expect(history(fixture).filter(({ refused }) => refused !== undefined)).to.deep.equal([]);
+    const waiting = fixture.stateOf<AgentState>(agentOf("one")).life?.jobs.length;
+    expect(stateOf(fixture).owed).to.have.length(waiting ?? 0);
+    const other = withAgents({ dayTokens: 1000, modes: { [agentOf("one")]: "always" } });
+    for (const line of [1, 2, 3, 4]) post(other, line % 2 === 0 ? "bob" : "cleo", `line ${line}`);
+    post(other, "ada", "@two an urgent question");
+    expect(running(other).map(({ actor }) => actor)).to.include(agentOf("two"));
+  });
+
+  it("count on where the clock goes back behind midnight, and forget the mode of an agent that is gone", () => {
+    const day = 86_400_000;
+    const counted = { agentTokens: { day: 10, tokens: 7 } } as Room;
+    expect([9, 10, 11, 2].map((of) => takenOn(counted, of * day))).to.deep.equal([7, 7, 0, 0]);
+    const message = { author: agentOf("one"), atMs: 9 * day } as RoomMessage;
+    expect(countedAfter(counted, message, [], 5).agentTokens).to.deep.equal({ day: 10, tokens: 12 });
+    const fixture = withAgents({ modes: { [agentOf("one")]: "always", [agentOf("two")]: "always" } });
+    fixture.ok(ada, lobby, { type: "remove", member: agentOf("one") });
+    expect(stateOf(fixture).rules.modes).to.deep.equal({ [agentOf("two")]: "always" });
+  });
+
   it("call nobody by an answer that a stop has not reached yet, nor by one that was stopped", () => {
     const fixture = withAgents({ turns: 8 });
     post(fixture, "bob", "@one go");
@@ -146,6 +247,7 @@ describe("several agents in a room", () => {
   type Step =
     | { readonly is: "says"; readonly who: "bob" | "cleo"; readonly mentions: readonly string[] }
     | { readonly is: "answers"; readonly mentions: readonly string[]; readonly tokens: number }
+    | { readonly is: "edits"; readonly who: "bob" | "cleo"; readonly mentions: readonly string[] }
     | { readonly is: "stops" };
   const mentions = array(constantFrom(...names), { maxLength: 3 });
   const steps = array(
@@ -153,6 +255,7 @@ describe("several agents in a room", () => {
       record({ is: constantFrom("says" as const), who: constantFrom("bob" as const, "cleo" as const), mentions }),
       record({ is: constantFrom("answers" as const), mentions, tokens: integer({ min: 2, max: 40 }) }),
       record({ is: constantFrom("answers" as const), mentions, tokens: integer({ min: 2, max: 40 }) }),
+      record({ is: constantFrom("edits" as const), who: constantFrom("bob" as const, "cleo" as const), mentions }),
       record({ is: constantFrom("stops" as const) }),
     ),
     { maxLength: 30 },
@@ -167,6 +270,10 @@ describe("several agents in a room", () => {
       if (step.is === "says") {
         post(fixture, step.who, `well ${step.mentions.map((name) => `@${name}`).join(" ")}`);
         calledByAgents = 0;
+      } else if (step.is === "edits") {
+        const { seq } = history(fixture).findLast(({ author }) => author === `user/${step.who}`) ?? {};
+        const called = step.mentions.map((name) => `@${name}`).join(" ");
+        if (seq !== undefined) fixture.ok(`user/${step.who}`, lobby, { type: "edit", seq, text: `well, ${called}` });
       } else if (step.is === "stops") {
         fixture.ok(ada, lobby, { type: "stopAgents" });
         endCancelled(fixture);
@@ -177,6 +284,7 @@ describe("several agents in a room", () => {
         calledByAgents += Math.max(0, stateOf(fixture).owed.length - (owed - 1));
       }
       if (forgets) fixture.ok(ada, lobby, { type: "setAgents", turns: 20 });
+      expect(stateOf(fixture).owed.length, "all that runs or waits is owed").to.equal(jobs(fixture));
       expect(calledByAgents, "turns without a person").to.be.at.most(turns);
       const { tokensToday, owed } = stateOf(fixture);
       if (dayTokens > 0) {

@@ -11,7 +11,15 @@ import {
 } from "../../../node/mail/index.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import type { Clock, Log } from "../../../node/ports/index.ts";
-import { isMailAddress, ok, refused, failure, type MailServer, type Result } from "../../../protocols/index.ts";
+import {
+  isMailAddress,
+  ok,
+  refused,
+  failure,
+  type MailServer,
+  type Failure,
+  type Result,
+} from "../../../protocols/index.ts";
 import { startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
 import { quietLog as quiet } from "../../fixtures/quiet.ts";
 import { flowingWorld } from "../../fixtures/flowing.ts";
@@ -117,8 +125,11 @@ describe("mail to a real SMTP server", () => {
   it("signs in, and says so when it may not", async () => {
     const auth = { authOptional: false, onAuth: ({ username, password }: { username?: string | null | undefined; password?: string | null | undefined }, _session: unknown, done: (error: Error | null, answer?: { user: string }) => void) => (username === "plexus" && password === "right" ? done(null, { user: "plexus" }) : done(Object.assign(new Error("no"), { responseCode: 535 }))) }; // prettier-ignore
     const one = await server(auth);
-    expect(code(await send(to(one, { user: "plexus", password: "wrong" }), letter, "i"))).to.equal("MAIL_REFUSED");
-    expect(code(await send(to(one), letter, "i"))).to.equal("MAIL_REFUSED");
+    // Neither says anything of the address that a letter is for.
+    for (const more of [{ user: "plexus", password: "wrong" }, {}]) {
+      const { error } = (await send(to(one, more), letter, "i")) as { error: Failure };
+      expect([error.code, error.details?.["at"]]).to.deep.equal(["MAIL_REFUSED", "server"]);
+    }
     expect(code(await send(to(one, { user: "plexus", password: "right" }), letter, "i"))).to.equal("sent");
     expect((await one.next()).user).to.equal("plexus");
     const tls = await server({ ...auth, secure: true });
@@ -133,7 +144,7 @@ describe("mail to a real SMTP server", () => {
     const refusal = await send(to(one), letter, "i");
     expect(refusal.ok ? {} : refusal.error).to.deep.include({
       code: "MAIL_REFUSED",
-      details: { reason: "Message failed: 550 no such user …", answer: 550 },
+      details: { reason: "Message failed: 550 no such user …", at: "letter", answer: 550 },
     });
     expect(code(await send(to(one), letter, "i"))).to.equal("MAIL_AWAY");
     expect(code(await send(to(one), letter, "i")), "cut after all of it was sent").to.equal("MAIL_UNKNOWN");

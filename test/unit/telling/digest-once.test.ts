@@ -8,7 +8,7 @@ import { createWorld, startFixture, type Fixture } from "../gateway/fixture.ts";
 
 type Fate = "take" | "away" | "refuse" | "unknown" | "dieAfter";
 /** Something that happens after a mail was taken and before it is written. */
-type Between = "nothing" | "die" | "delete" | "read" | "leave";
+type Between = "nothing" | "die" | "delete" | "read" | "leave" | "unsubscribe" | "readdress" | "counts";
 
 type Step =
   | { readonly does: "post"; readonly room: number; readonly thread: boolean }
@@ -39,6 +39,9 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
           "read",
           "leave",
           "die",
+          "unsubscribe",
+          "readdress",
+          "counts",
         ),
         twice: fc.boolean(),
       }),
@@ -50,7 +53,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 const results: Readonly<Record<Exclude<Fate, "dieAfter">, Result<unknown>>> = {
   take: ok({}),
   away: refused(failure("MAIL_AWAY")),
-  refuse: refused(failure("MAIL_REFUSED")),
+  refuse: refused(failure("MAIL_REFUSED", { at: "letter" })),
   unknown: refused(failure("MAIL_UNKNOWN")),
 };
 
@@ -85,9 +88,20 @@ describe("mail to people who were away, whatever happens", () => {
     }
     const account = { to: `user/${user}`, from: "gateway", timeoutMs: 5_000 } as const;
     const tell = (type: string, fields: object) => fixture.kernel.ask({ ...account, message: { type, ...fields } });
-    await tell("beginMail", { address: `${user}@example.org`, claim: `mail.${user}`, secretHash: "h", lifeMs: 60_000, shown: { as: "session", session: (await asked(token, "GET", "/me/sessions")).body.current, provedAgoMs: 0 } }); // prettier-ignore
-    await tell("confirmMail", { secretHash: "h" });
-    await asked(token, "PUT", "/me/digest", { when: "unread", afterMinutes: 15 });
+    const { current } = (await asked(token, "GET", "/me/sessions")).body;
+    let address = "";
+    const moveTo = async (next: string) => {
+      address = next;
+      const shown = { as: "session", session: current, provedAgoMs: 0 };
+      await tell("beginMail", { address, claim: `mail.${user}`, secretHash: "h", lifeMs: 60_000, shown });
+      expect(await tell("confirmMail", { secretHash: "h" })).to.include({ ok: true });
+    };
+    await moveTo(`${user}@example.org`);
+    const want = (fields: object) => asked(token, "PUT", "/me/digest", fields);
+    await want({ when: "unread", afterMinutes: 15 });
+    /** What no mail may be sent after, and what ends it again. */
+    let isOff = false;
+    let content = "text";
     const posted: { room: number; seq: number; text: string; thread: boolean }[] = [];
     /** Texts that no mail may have any more, and those that a mail may have reached the person with. */
     const hidden = new Set<string>();
@@ -120,6 +134,25 @@ describe("mail to people who were away, whatever happens", () => {
         out.add(room);
         for (const one of posted) if (one.room === room) hidden.add(one.text);
       },
+      async unsubscribe() {
+        await tell("endDigest", {});
+        isOff = true;
+        // What was written until it is asked for again is told by none.
+        for (const { text } of posted) hidden.add(text);
+      },
+      async readdress() {
+        await moveTo(`${user}.${posted.length}.${reached.length}@example.com`);
+      },
+      async counts() {
+        await want({ content: "counts" });
+        content = "counts";
+      },
+      /** After a look, all is as before. */
+      async restore(between: Between) {
+        isOff = false;
+        if (between === "unsubscribe") await want({ when: "unread" });
+        if (between === "counts") await want({ content: (content = "text") });
+      },
       async join(room: number) {
         await asked(token, "POST", `/rooms/${own[room]}/join`);
         out.delete(room);
@@ -138,6 +171,7 @@ describe("mail to people who were away, whatever happens", () => {
           },
         },
         clock: fixture.settings.clock,
+        random: fixture.settings.random,
         log: fixture.settings.log,
         meter: fixture.settings.meter,
         limits: { askTimeoutMs: 5_000 },
@@ -148,6 +182,9 @@ describe("mail to people who were away, whatever happens", () => {
         tokenFor: async () => "t",
         async send(request: MailRequest) {
           const texts = request.what === "digest" ? request.lines.map(({ text }) => text) : [];
+          if (isOff) shownTooLate.push("mail to somebody who gets none");
+          if (request.to !== address) shownTooLate.push("mail to an address that was another");
+          if (content === "counts" && texts.length > 0) shownTooLate.push("texts for somebody who wants counts");
           shownTooLate.push(...texts.filter((text) => hidden.has(text)));
           if (fate !== "away") reached.push(...texts);
           if (fate !== "dieAfter") return results[fate];
@@ -177,6 +214,7 @@ describe("mail to people who were away, whatever happens", () => {
           // The account has moved, and both nodes look.
           const other = twice ? [node("take", async () => undefined).look()] : [];
           await Promise.all([first.look(), ...other]);
+          if (!isFirst) await does.restore(between);
         };
         let isWhole = true;
         for (const step of all) {

@@ -54,9 +54,16 @@ describe("mail to people who were away", () => {
           outbound: createOutbound({ ...at, server: known, send: sendBySmtp(), publicUrl, node: "test" }),
         };
       },
-      open(peer, { secrets, log, meter, mail }) {
+      open(peer, { secrets, random, log, meter, mail }) {
         const live = () => settings;
-        digests = openDigests({ live, machine: { clock, log, meter }, node: "test", peer, secrets, mail: mail! });
+        digests = openDigests({
+          live,
+          machine: { clock, random, log, meter },
+          node: "test",
+          peer,
+          secrets,
+          mail: mail!,
+        });
         return { digests };
       },
     });
@@ -222,6 +229,18 @@ describe("mail to people who were away", () => {
     const token = path.split("/").at(-1) ?? "";
     for (const [method, where] of [["POST", "/mail/confirm"], ["GET", "/me"]] as const) // prettier-ignore
       expect((await fixture.request(method, `/api/v1${where}`, { token, body: method === "POST" ? { user: "bob", secret: token } : undefined })).status).to.be.within(400, 499); // prettier-ignore
+  });
+
+  it("hears no more from an address that sends many links that do not open; those that do count nothing", async () => {
+    const press = async (token: string) =>
+      (await fixture.request("POST", `/api/v1/mail/unsubscribe/${token}`, { body: {} })).status;
+    await want();
+    await post("den", "@bob one");
+    const [mail] = await after(31);
+    const token = /#unsubscribe=([\w-]+)/.exec(textOf(mail as Arrived))?.[1] ?? "";
+    for (let nth = 0; nth < 40; nth += 1) expect(await press(token)).to.equal(200);
+    for (let nth = 0; nth < 30; nth += 1) expect(await press("AAAA")).to.be.within(400, 404);
+    expect(await press("AAAA")).to.equal(429);
   });
 
   it("lets nothing that people write become a header, a recipient or markup", async () => {

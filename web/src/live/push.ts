@@ -25,8 +25,13 @@ export async function ownPlace(): Promise<string | null> {
 /** What came of it: on; the push service of the browser does not answer, or does not take it; the node refuses. */
 type PushStarted = "on" | "noService" | Failure;
 
+/** Attempts of this page so far. All get the same subscription of the browser. */
+let attempts = 0;
+
 /** Subscribes, and tells the node. */
 export async function startPush(publicKey: string, name: string, content: PushContent): Promise<PushStarted> {
+  attempts += 1;
+  const attempt = attempts;
   try {
     const known = await subscription();
     // It may be of another cluster's key, or of somebody who was signed in here before.
@@ -34,16 +39,16 @@ export async function startPush(publicKey: string, name: string, content: PushCo
     const by = await worker();
     const asked = by?.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: publicKey });
     const late = new Promise<undefined>((resolve) => setTimeout(resolve, pageLimits.pushServiceMs));
-    const own = await Promise.race([asked, late]);
-    if (own === undefined) {
-      // One that comes all the same is nobody's.
-      void asked?.then((one) => one.unsubscribe()).catch(() => undefined);
+    const got = await Promise.race([asked, late]);
+    if (got === undefined) {
+      // One that comes all the same is nobody's, or a later attempt's.
+      void asked?.then((one) => (attempt === attempts ? one.unsubscribe() : undefined)).catch(() => undefined);
       return "noService";
     }
-    const [p256dh, auth] = [text(own.getKey("p256dh")), text(own.getKey("auth"))];
-    const added = await call("push.add", { endpoint: own.endpoint, p256dh, auth, name, content });
+    const [p256dh, auth] = [text(got.getKey("p256dh")), text(got.getKey("auth"))];
+    const added = await call("push.add", { endpoint: got.endpoint, p256dh, auth, name, content });
     if (added.ok) return "on";
-    await own.unsubscribe();
+    await got.unsubscribe();
     return added.error;
   } catch {
     return "noService";
