@@ -17,7 +17,7 @@ import {
 import { persist, refuse, reply, type Sender, type Turn } from "../behavior.ts";
 import type { Effects, GatewaysLinks } from "./effects.ts";
 import { entryOf, hasByRank } from "./members.ts";
-import { admit, refusalOfBanned } from "./membership.ts";
+import { admit, refusalOfBanned, refuseOthers } from "./membership.ts";
 import type { KeptLink, LinkChange, Room, RoomChange } from "./shape.ts";
 import { viewOf } from "./state.ts";
 
@@ -51,6 +51,8 @@ const refuseRank: Effects = [refuse("FORBIDDEN", { reason: "only owners make and
 
 function addLink(room: Room, { by, id, hash, uses, lifeMs }: Of<"addLink">, turn: Turn): Effects {
   if (!hasByRank(room, by, "room.links")) return entryOf(room.members, by) ? refuseRank : [refuse("NOT_FOUND")];
+  const others = refuseOthers(room, turn.key);
+  if (others !== undefined) return others;
   const { links = [] } = room;
   const ended = links.filter((link) => !holds(link, turn.nowMs)).map((link) => link.id);
   if (links.length - ended.length >= wireLimits.joinLinksPerRoomMax)
@@ -88,7 +90,7 @@ function joinByLink(room: Room, { member, hash }: Of<"joinByLink">, turn: Turn):
   if (entryOf(room.members, member) !== undefined) return [reply(viewOf(room, turn.key))];
   const link = linkOf(room, hash, turn.nowMs);
   if (link === undefined || !member.startsWith("user/")) return [refuse("JOIN_LINK_ENDED")];
-  const banned = refusalOfBanned(room, member, turn);
+  const banned = refuseOthers(room, turn.key, member) ?? refusalOfBanned(room, member, turn);
   if (banned !== undefined) return banned;
   return admit(room, { ...turn, from: member as Sender }, member, "member", { link: { id: link.id, by: link.by } });
 }

@@ -86,20 +86,23 @@ export interface CreateTag {
   readonly asked: string;
   /** Those who are asked next. */
   readonly left: readonly string[];
+  /** Of a conversation that is there: those who are to come back to it, and have no account any more. */
+  readonly gone?: readonly string[];
   readonly command: Of<"create">;
   readonly from: Sender;
   readonly to: ReplyTo | undefined;
 }
 
 /** Creates the room; its creator owns it. Errors: NAME_TAKEN, BAD_REQUEST, FORBIDDEN, LIMIT_REACHED, NOT_FOUND. */
-export const create = (room: RoomState, command: Of<"create">, turn: Turn): Effects =>
-  createWith(room, command, turn, () => [
-    wanted(
-      turn.from,
-      { type: "create", asked: "creator", left: othersOf(command), command, from: turn.from, to: turn.replyTo },
-      turn,
-    ),
-  ]);
+export function create(room: RoomState, command: Of<"create">, turn: Turn): Effects {
+  const tag = { type: "create" as const, command, from: turn.from, to: turn.replyTo };
+  return createWith(room, command, turn, {
+    open: () => [wanted(turn.from, { ...tag, asked: "creator", left: othersOf(command) }, turn)],
+    back: (_, [first = turn.from, ...left]) => [
+      wanted(first as Sender, { ...tag, asked: first, left, gone: [] }, turn),
+    ],
+  });
+}
 
 const othersOf = ({ with: other, people = [] }: Of<"create">): readonly string[] =>
   other === undefined ? people : [other];
@@ -115,60 +118,91 @@ export function onWantedAnswered(room: RoomState, tag: CreateTag, result: Result
   const { command, from, to, asked, left } = tag;
   const code = result.ok ? undefined : result.error.code;
   if (!result.ok && asked === "creator" && code === "LIMIT_REACHED") return [refuse(code, result.error.details, to)];
+  const isGone = asked !== "creator" && code === "NOT_FOUND";
   // A room is not made for nobody: names that were never taken would each leave one.
-  if (asked !== "creator" && code === "NOT_FOUND") return [refuse("NOT_FOUND", { user: asked }, to)];
+  if (isGone && tag.gone === undefined) return [refuse("NOT_FOUND", { user: asked }, to)];
+  const gone = isGone ? [...(tag.gone ?? []), asked] : tag.gone;
   const [next, ...others] = left;
-  if (next !== undefined) return [wanted(next as Sender, { ...tag, asked: next, left: others }, here)];
+  if (next !== undefined)
+    return [wanted(next as Sender, { ...tag, asked: next, left: others, ...(gone && { gone }) }, here)];
   const turn: Turn = { ...here, from, ...(to && { replyTo: to }) };
   // Somebody else may have created it meanwhile: everything is looked at again.
-  return createWith(room, command, turn, (view) => opened(view, turn)).map((effect) =>
+  const ways: Ways = {
+    open: (view) => opened(view, turn),
+    back: (known, missing) =>
+      broughtBack(
+        known,
+        missing.filter((one) => gone?.includes(one) !== true),
+        turn,
+      ),
+  };
+  return createWith(room, command, turn, ways).map((effect) =>
     to !== undefined && (effect.type === "reply" || effect.type === "refuse") ? { ...effect, to } : effect,
   );
 }
 
-type Open = (view: RoomView) => Effects;
+/** What is done where there is no such room yet, and where people have left the one that there is. */
+interface Ways {
+  readonly open: (view: RoomView) => Effects;
+  readonly back: (room: Room, missing: readonly string[]) => Effects;
+}
 
-function createWith(room: RoomState, command: Of<"create">, turn: Turn, open: Open): Effects {
+function createWith(room: RoomState, command: Of<"create">, turn: Turn, ways: Ways): Effects {
   if (!isUser(turn.from)) return [refuse("FORBIDDEN", { reason: "only people can create rooms" })];
   const visibility = command.visibility ?? "public";
-  if (visibility === "direct") return createDirect(room, command, turn, open);
+  if (visibility === "direct") return createDirect(room, command, turn, ways);
   if (room !== null) return [refuse("NAME_TAKEN")];
   if (command.with !== undefined) return [refuse("BAD_REQUEST", { field: "with" })];
   if (command.people !== undefined) return [refuse("BAD_REQUEST", { field: "people" })];
   // Names that begin so belong to direct rooms: nobody may wait for two people there.
   if (turn.key.startsWith("dm.")) return [refuse("BAD_REQUEST", { field: "visibility" })];
-  return open(newView(turn, command, visibility, { [turn.from]: "owner" }));
+  return ways.open(newView(turn, command, visibility, { [turn.from]: "owner" }));
 }
 
-function createDirect(room: RoomState, command: Of<"create">, turn: Turn, open: Open): Effects {
+function createDirect(room: RoomState, command: Of<"create">, turn: Turn, ways: Ways): Effects {
   const other = command.with;
-  if (command.people !== undefined && other === undefined) return createGroup(room, command.people, turn, open);
+  if (command.people !== undefined && other === undefined) return createGroup(room, command.people, turn, ways);
   if (other === undefined || !isUser(other) || other === turn.from) return [refuse("BAD_REQUEST", { field: "with" })];
   const [first, second] = [nameOf(turn.from), nameOf(other)].toSorted((a, b) => (a < b ? -1 : 1));
   if (turn.key !== `dm.${first}.${second}`) return [refuse("BAD_REQUEST", { field: "to" })];
   // Both may open it at the same moment: it is the same room.
-  if (room !== null) return broughtBack(room, [turn.from, other], turn);
-  return open(newView(turn, command, "direct", { [turn.from]: "member", [other]: "member" }));
+  if (room !== null) return broughtBack(room, missingOf(room, [turn.from, other]), turn);
+  return ways.open(newView(turn, command, "direct", { [turn.from]: "member", [other]: "member" }));
 }
 
-/** A conversation of several people: the same people find the same one, and those who had left come back. One that was
- *  made a room is theirs no more: NAME_TAKEN. */
-function createGroup(room: RoomState, others: readonly string[], turn: Turn, open: Open): Effects {
+/** A conversation of several people: the same people find the same one. Those who had left come back when another one
+ *  begins it, and not by themselves: FORBIDDEN. One that was made a room, or that everybody has left, is theirs no
+ *  more: NAME_TAKEN. */
+function createGroup(room: RoomState, others: readonly string[], turn: Turn, ways: Ways): Effects {
   const people = [...new Set([turn.from, ...others])].toSorted();
   const isSize = people.length >= groupPeopleMin && people.length <= wireLimits.groupPeopleMax;
   if (!isSize || !people.every(isUser)) return [refuse("BAD_REQUEST", { field: "people" })];
   if (turn.key !== groupKey(people, nthOfGroup(turn.key))) return [refuse("BAD_REQUEST", { field: "to" })];
   const roles = Object.fromEntries(people.map((member) => [member, "member" as const]));
-  if (room === null) return open({ ...newView(turn, { type: "create" }, "direct", roles), people });
-  if (room.visibility !== "direct" || !sameJson(room.people, people)) return [refuse("NAME_TAKEN")];
-  return broughtBack(room, people, turn);
+  if (room === null) return ways.open({ ...newView(turn, { type: "create" }, "direct", roles), people });
+  if (room.visibility !== "direct" || !isOf(room, people) || !hasPeople(room)) return [refuse("NAME_TAKEN")];
+  if (entryOf(room.members, turn.from) === undefined)
+    return [
+      refuse("FORBIDDEN", { reason: "you have left this conversation: another of its people can bring you back" }),
+    ];
+  const missing = missingOf(room, people);
+  const found =
+    missing.length === 0 ? broughtBack({ ...room, people }, [], turn) : ways.back({ ...room, people }, missing);
+  // A node of the version before has lost them.
+  return room.people === undefined ? [persist({ type: "readMarked", member: "", seq: 0, people }), ...found] : found;
 }
+
+/** Whether a conversation is of these people. Of one whose people are lost its key says so, and those who are here. */
+const isOf = ({ people, members }: Room, those: readonly string[]): boolean =>
+  people === undefined ? allEntries(members).every(([member]) => those.includes(member)) : sameJson(people, those);
 
 /** With fewer it is a direct room of two. */
 const groupPeopleMin = 3;
 
-function broughtBack(room: Room, people: readonly string[], turn: Turn): Effects {
-  const missing = people.filter((member) => entryOf(room.members, member) === undefined);
+const missingOf = ({ members }: Room, people: readonly string[]): readonly string[] =>
+  people.filter((member) => entryOf(members, member) === undefined);
+
+function broughtBack(room: Room, missing: readonly string[], turn: Turn): Effects {
   const events = missing.map((member) => joinedEvent(member, "member", turn));
   return change(room, turn, events, notices("roomJoined", missing, turn));
 }
@@ -234,6 +268,18 @@ export function join(room: Room, turn: Turn): Effects {
 
 const hasPeople = (room: Room): boolean => room.members.size > room.agents.length;
 
+/** Whether a room is, or was, a conversation of several people. The key says it, where a node of the version before has
+ *  lost the people. */
+export const isOfSeveral = ({ people }: Room, key: string): boolean =>
+  people !== undefined || nthOfGroup(key) !== undefined;
+
+/** Why somebody does not come in: what was said here is of the people of the conversation that this was, whoever owns
+ *  the room. Undefined: nothing is said against it. */
+export const refuseOthers = (room: Room, key: string, member?: string): Effects | undefined =>
+  isOfSeveral(room, key) && (member === undefined || room.people?.includes(member) !== true)
+    ? [refuse("FORBIDDEN", { reason: "this was a conversation of some people, and is read by them alone" })]
+    : undefined;
+
 /** Somebody comes in, who is not banned. `rows`: what the catalog hears. Error: LIMIT_REACHED. */
 export function admit(
   room: Room,
@@ -268,6 +314,8 @@ function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effects {
       }),
     ];
   if (entryOf(room.members, member)) return [reply(viewOf(room, turn.key))];
+  const others = isUser(member) ? refuseOthers(room, turn.key, member) : undefined;
+  if (others !== undefined) return others;
   const ban = banOf(room, member, turn);
   if (ban !== undefined) return refuseBanned(ban);
   if (!isUser(member) && room.agents.length >= limits.roomAgentsMax)
@@ -290,6 +338,8 @@ export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">
             : "the person who made the invitation no longer moderates this room",
       }),
     ];
+  const others = refuseOthers(room, turn.key);
+  if (others !== undefined) return others;
   if (command.type === "guestWanted") return [reply({})];
   const { member } = command;
   if (!isUser(member)) return [refuse("BAD_REQUEST", { field: "member" })];
@@ -305,17 +355,17 @@ export function depart(room: Room, turn: Turn): Effects {
   if (!isUser(turn.from)) return [reply({})];
   const end = forgetting(versionsBy(turn.from), {}, turn);
   if (entryOf(room.members, turn.from) === undefined) return end;
-  if (isOfTwo(room)) return [...droppedOf(room, turn.from), ...end];
+  if (isOfTwo(room, turn)) return [...droppedOf(room, turn.from), ...end];
   return [...eventEffects(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), ...end];
 }
 
 /** A direct room of two people, who cannot leave it. */
-const isOfTwo = ({ visibility, people }: Room): boolean => visibility === "direct" && people === undefined;
+const isOfTwo = (room: Room, { key }: Turn): boolean => room.visibility === "direct" && !isOfSeveral(room, key);
 
 /** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND,
  *  FORBIDDEN. */
 function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effects {
-  if (isOfTwo(room)) return [refuse("FORBIDDEN", { reason: "a direct room cannot be left" })];
+  if (isOfTwo(room, turn)) return [refuse("FORBIDDEN", { reason: "a direct room cannot be left" })];
   const isOwner = roleOf(room, turn.from) === "owner";
   if (successor === undefined) {
     const heir = isOwner ? heirOf(room, turn.from) : undefined;

@@ -8,7 +8,7 @@ import { changedSince } from "../seen.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { versionPrefix } from "./kept-versions.ts";
 import { entryOf, hasByRank } from "./members.ts";
-import { changeOf, listing, madeRoom, unlisted } from "./membership.ts";
+import { changeOf, isOfSeveral, listing, madeRoom, refuseOthers, unlisted } from "./membership.ts";
 import { viewOf } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { forgetting } from "./versions.ts";
@@ -54,13 +54,15 @@ function setArchived(room: Room, { archived }: Of<"setArchived">, turn: Turn): E
 
 /** Makes the room public or private: owners do. Errors: FORBIDDEN, ROOM_ARCHIVED. */
 function setVisibility(room: Room, { visibility }: Of<"setVisibility">, turn: Turn): Effects {
-  if (room.visibility === "direct" && room.people !== undefined && visibility === "private")
+  if (room.visibility === "direct" && isOfSeveral(room, turn.key) && visibility === "private")
     return madeRoom(room, turn);
   if (!hasByRank(room, turn.from, "room.visibility"))
     return [refuse("FORBIDDEN", { reason: "only owners can make a room public or private" })];
   const archived = refuseArchived(room, turn);
   if (archived !== undefined) return archived;
   if (room.visibility === visibility) return [reply(viewOf(room, turn.key))];
+  const others = visibility === "public" ? refuseOthers(room, turn.key) : undefined;
+  if (others !== undefined) return others;
   const event: RoomEvent = { type: "visibilitySet", visibility, by: turn.from };
   return changeOf(
     room,

@@ -142,6 +142,8 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly link: LinkChange }
   /** The same: earlier texts of messages are forgotten, below this key. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly forget: string }
+  /** The same: the people of a conversation, which a node of the version before has lost. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly people: readonly string[] }
   /** The same: an answer is not owed any more, and nothing is said of it. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly unasked: UnaskedChange }
   /** As it was written before `follow`: no node writes it. */

@@ -110,6 +110,7 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "readMarked" && "striping" in change) return state;
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
   if (change.type === "readMarked" && "forget" in change) return state;
+  if (change.type === "readMarked" && "people" in change) return state && { ...state, people: change.people };
   if (change.type === "readMarked" && "unasked" in change)
     return state && { ...state, asked: withoutAsked(state.asked, change.unasked) };
   if (change.type === "readMarked") return state && evolveMarked(state, change);
@@ -389,6 +390,7 @@ type Marked = Exclude<
   | { readonly link: LinkChange }
   | { readonly forget: string }
   | { readonly unasked: UnaskedChange }
+  | { readonly people: readonly string[] }
 >;
 
 /** The room after a marker has moved. */

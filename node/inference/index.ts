@@ -69,7 +69,7 @@ export function orderModelCalls({
     ofActors:
       attachment === undefined
         ? engines
-        : withAttachments(engines, { attachment, files: (messages) => files.shown(messages) }),
+        : withAttachments(engines, { attachment, files: (...asked) => files.shown(...asked) }),
     explainRoute: (...asked) => routed.explain(...asked),
   };
 }

@@ -18,6 +18,7 @@ export type ReadAttachment = (of: ActorId, hash: BlobHash) => Promise<Result<Uin
 /** Puts what there is of files into messages, and says what it left out. */
 type ShowFiles = (
   messages: readonly ChatMessage[],
+  signal: AbortSignal,
 ) => Promise<{ readonly messages: readonly ChatMessage[]; readonly leftOut: readonly string[] }>;
 
 /** What reads them. */
@@ -40,8 +41,8 @@ const seeing = (inner: Engine<"generate">, readers: Readers): Engine<"generate">
     if (request.messages.every(({ attached, files }) => attached === undefined && files === undefined))
       return inner.call(request, hear);
     let running: Running | undefined;
-    let cancelled = false;
-    void shown(request, readers).then((ready) => {
+    const cancelled = new AbortController();
+    void shown(request, readers, cancelled.signal).then((ready) => {
       if ("code" in ready) return hear({ type: "answered", result: refused(ready) });
       const { leftOut } = ready;
       running = inner.call(
@@ -55,11 +56,11 @@ const seeing = (inner: Engine<"generate">, readers: Readers): Engine<"generate">
                   : said,
               ),
       );
-      if (cancelled) running.cancel();
+      if (cancelled.signal.aborted) running.cancel();
     });
     return {
       cancel() {
-        cancelled = true;
+        cancelled.abort();
         running?.cancel();
       },
     };
@@ -72,7 +73,11 @@ interface Ready {
   readonly leftOut: readonly string[];
 }
 
-async function shown(request: GenerationRequest, { attachment, files }: Readers): Promise<Ready | Failure> {
+async function shown(
+  request: GenerationRequest,
+  { attachment, files }: Readers,
+  signal: AbortSignal,
+): Promise<Ready | Failure> {
   const seen: ChatMessage[] = [];
   for (const { attached = [], ...message } of request.messages) {
     const found = await Promise.all(attached.map(({ of, hash }) => attachment(of, hash)));
@@ -85,6 +90,6 @@ async function shown(request: GenerationRequest, { attachment, files }: Readers)
     });
     seen.push(media.length === 0 ? message : { ...message, media: [...(message.media ?? []), ...media] });
   }
-  const { messages, leftOut } = await files(seen);
+  const { messages, leftOut } = await files(seen, signal);
   return { request: { ...request, messages }, leftOut };
 }

@@ -25,7 +25,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { BlobRange, Clock } from "../../ports/index.ts";
 import { fileReadingLimits, type FileReadingLimits } from "./limits.ts";
-import { createPdfReader } from "./pdf.ts";
+import { createPdfReader, outOfTime } from "./pdf.ts";
 import { textOf } from "./text.ts";
 
 export { fileReadingLimits } from "./limits.ts";
@@ -43,7 +43,7 @@ export interface FileReadingPorts {
 /** What a model is given of files. */
 export interface FileReading {
   /** The messages with what there is of their files, and what was left out. */
-  shown(messages: readonly ChatMessage[]): Promise<Shown>;
+  shown(messages: readonly ChatMessage[], signal?: AbortSignal): Promise<Shown>;
   stop(): void;
 }
 
@@ -62,16 +62,26 @@ type Read =
 
 const leftOut = (why: string): Read => ({ type: "leftOut", why });
 
+type ReadFile = (file: NamedFile) => Promise<Read>;
+
+/** How long a request reads files. */
+interface Within {
+  readonly untilMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Makes it. */
 export function createFileReading(ports: FileReadingPorts): FileReading {
   const limits: FileReadingLimits = { ...fileReadingLimits, ...ports.limits };
   const pdfs = createPdfReader(ports.clock, limits);
   const read = createReader(ports, pdfs, limits);
   return {
-    async shown(messages) {
+    async shown(messages, signal) {
+      const untilMs = ports.clock.monotonicMs() + limits.requestReadMs;
+      const readNow: ReadFile = (file) => read(file, { untilMs, signal });
       const all: ChatMessage[] = [];
       const out: string[] = [];
-      for (const one of messages) all.push(one.files === undefined ? one : await withFiles(one, read, out));
+      for (const one of messages) all.push(one.files === undefined ? one : await withFiles(one, readNow, out));
       const has = messages.some(({ files }) => files !== undefined);
       return { messages: has ? withRule(all) : all, leftOut: out };
     },
@@ -81,11 +91,7 @@ export function createFileReading(ports: FileReadingPorts): FileReading {
 
 /** A message with its files. What is left out is added to `out`. One after the other: what is in memory of them is what
  *  the request has anyway, and one more. */
-async function withFiles(
-  { files = [], ...message }: ChatMessage,
-  read: (file: NamedFile) => Promise<Read>,
-  out: string[],
-): Promise<ChatMessage> {
+async function withFiles({ files = [], ...message }: ChatMessage, read: ReadFile, out: string[]): Promise<ChatMessage> {
   const told: string[] = [];
   const media: Media[] = [];
   for (const file of files) {
@@ -104,13 +110,15 @@ function createReader(
   { find, bytes, clock }: FileReadingPorts,
   pdfs: ReturnType<typeof createPdfReader>,
   limits: FileReadingLimits,
-): (file: NamedFile) => Promise<Read> {
+): (file: NamedFile, within: Within) => Promise<Read> {
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
-  const found = async (file: NamedFile): Promise<Result<KeptFile>> => {
+  const isOver = ({ untilMs, signal }: Within): boolean => signal?.aborted === true || clock.monotonicMs() >= untilMs;
+  const found = async (file: NamedFile, within: Within): Promise<Result<KeptFile>> => {
     const untilMs = clock.monotonicMs() + limits.checkWaitMs;
     for (;;) {
       const one = await find(file, limits.findMs);
-      if (one.ok || one.error.code !== "FILE_BEING_CHECKED" || clock.monotonicMs() >= untilMs) return one;
+      if (one.ok || one.error.code !== "FILE_BEING_CHECKED") return one;
+      if (clock.monotonicMs() >= untilMs || isOver(within)) return one;
       await pause(limits.checkLookMs);
     }
   };
@@ -119,7 +127,7 @@ function createReader(
     for await (const part of bytes(file, { start: 0, end })) parts.push(part);
     return Buffer.concat(parts);
   };
-  const readPdf = async (kept: KeptFile, file: NamedFile): Promise<Read> => {
+  const readPdf = async (kept: KeptFile, file: NamedFile, { untilMs, signal }: Within): Promise<Read> => {
     const { by, chars } = file;
     if (kept.bytes > limits.pdfBytesMax) return leftOut("a PDF is read up to 16 MiB");
     // It may have waited for its turn.
@@ -128,16 +136,19 @@ function createReader(
       if (!again.ok) throw new PlexusError(again.error);
       return whole(again.value, again.value.bytes);
     };
-    const asked = { person: by, charsMax: chars, bytes: now };
+    const withinMs = untilMs - clock.monotonicMs();
+    const of = { id: `${file.of} ${file.id}`, sender: kept.author, person: by };
+    const asked = { ...of, charsMax: chars, bytes: now, withinMs, signal };
     const pdf = await pdfs.read(asked);
     if (pdf.type === "leftOut") return leftOut(pdf.why);
     const text = cleaned(pdf.text, "lines");
     if (text.trim() === "") return leftOut("there is no text in it, perhaps it is scanned pages");
     return cutTo(text, chars, pdf.pagesRead < pdf.pages ? `${pdf.pagesRead} of ${pdf.pages} pages` : undefined);
   };
-  return async (file) => {
+  return async (file, within) => {
     if (file.leftOut !== undefined) return leftOut(file.leftOut);
-    const kept = await found(file);
+    if (isOver(within)) return leftOut(outOfTime);
+    const kept = await found(file, within);
     if (!kept.ok) return leftOut(whyNot(kept.error.code));
     try {
       if (file.picture !== undefined)
@@ -145,7 +156,7 @@ function createReader(
           type: "picture",
           media: { type: "image", mediaType: file.picture, bytes: await whole(kept.value, kept.value.bytes) },
         };
-      if (kept.value.type === "application/pdf") return await readPdf(kept.value, file);
+      if (kept.value.type === "application/pdf") return await readPdf(kept.value, file, within);
       const end = Math.min(kept.value.bytes, limits.textBytesMax);
       const text = textOf(await whole(kept.value, end), end === kept.value.bytes);
       if (text === undefined) return leftOut("it is neither text nor a picture that a model is shown");

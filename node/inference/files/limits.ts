@@ -8,6 +8,12 @@ export const fileReadingLimits = {
   pdfPagesMax: 500,
   /** A PDF that is not read by then is left out. */
   pdfReadMs: 20_000,
+  /** Files of one request are read for so long, all together; what is not read by then is left out. */
+  requestReadMs: 30_000,
+  /** For so long it is remembered that a PDF cannot be read. */
+  unreadableMs: 3_600_000,
+  /** So many such PDFs are remembered; the oldest goes. */
+  unreadableMax: 1_000,
   /** Memory of the process that reads a PDF; beyond it the process ends, and the PDF is left out. */
   pdfMemoryBytesMax: 512 * 1024 * 1024,
   /** Memory of values of that process, as its Node is told; beyond it the process ends, too. */
@@ -16,7 +22,7 @@ export const fileReadingLimits = {
   pdfLookMs: 50,
   /** PDFs that wait to be read, one after the other; further ones are left out. */
   pdfsWaitingMax: 32,
-  /** The same of one person. */
+  /** The same of the files of one person. */
   pdfsWaitingPerPersonMax: 8,
   /** A file that is being checked for so long is left out. */
   checkWaitMs: 15_000,

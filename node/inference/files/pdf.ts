@@ -1,7 +1,8 @@
 /** Texts of PDFs. A PDF is a file of a stranger that a large program reads, so each has a process of its own, with a
  *  limit of time and of memory, that may open and reach nothing
  *  (docs/decisions/0111-files-of-strangers-in-native-code.md).
- *  One is read at a time; people take turns. */
+ *  One is read at a time; those who sent them take turns, and for each those who ask. That a PDF cannot be read is
+ *  remembered for a while: it takes its time once. */
 import { readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,7 +17,16 @@ type PdfText = Extract<PdfRead, { type: "read" }> | { readonly type: "leftOut"; 
 
 /** A PDF that is to be read. `bytes` is asked for when its turn has come. */
 interface PdfAsked {
+  /** Names it among all. */
+  readonly id: string;
+  /** The person who sent it. */
+  readonly sender: string;
+  /** The person who asks. */
   readonly person: string;
+  /** After so long it is given up, wherever it is. */
+  readonly withinMs: number;
+  /** The question is taken back. */
+  readonly signal?: AbortSignal | undefined;
   readonly charsMax: number;
   readonly bytes: () => Promise<Uint8Array>;
 }
@@ -30,6 +40,38 @@ interface PdfReader {
 }
 
 const leftOut = (why: string): PdfText => ({ type: "leftOut", why });
+
+/** What another try would not change. */
+const lasting = {
+  time: "it took too long to read",
+  memory: "it needs too much memory to be read",
+  locked: "it is locked with a password",
+  broken: "it is not a PDF that can be read",
+} as const;
+const full = leftOut("too many PDFs are being read");
+/** Of a file for which no time is left. */
+export const outOfTime = "the files of the question took too long to read";
+const lasts: ReadonlySet<string> = new Set(Object.values(lasting));
+
+/** What is said of those that could not be read. */
+function createUnreadable(clock: Clock, { unreadableMs, unreadableMax }: FileReadingLimits) {
+  const known = new Map<string, { readonly text: PdfText; readonly untilMs: number }>();
+  return {
+    get(id: string): PdfText | undefined {
+      const one = known.get(id);
+      return one !== undefined && clock.monotonicMs() < one.untilMs ? one.text : undefined;
+    },
+    note(id: string, text: PdfText): void {
+      if (text.type !== "leftOut" || !lasts.has(text.why)) return;
+      known.delete(id);
+      known.set(id, { text, untilMs: clock.monotonicMs() + unreadableMs });
+      for (const oldest of known.keys()) {
+        if (known.size <= unreadableMax) return;
+        known.delete(oldest);
+      }
+    },
+  };
+}
 
 /** Opens the queue. */
 export function createPdfReader(clock: Clock, limits: FileReadingLimits): PdfReader {
@@ -46,29 +88,43 @@ export function createPdfReader(clock: Clock, limits: FileReadingLimits): PdfRea
       next();
     });
   };
+  const unreadable = createUnreadable(clock, limits);
   return {
-    read({ person, charsMax, bytes }) {
+    read({ id, sender, person, charsMax, bytes, withinMs, signal }) {
       const { promise, resolve, reject } = Promise.withResolvers<PdfText>();
-      const full = leftOut("too many PDFs are being read");
-      const item = {
-        run: () =>
-          bytes()
-            .then((all) =>
-              readAlone(
-                { bytes: all, charsMax, pagesMax: limits.pdfPagesMax },
-                clock,
-                limits,
-                (ending) => (end = ending),
-              ),
-            )
-            .then(resolve, reject),
-        drop: () => resolve(full),
+      let isOver = false;
+      let endOwn = (): void => undefined;
+      const readNow = async (): Promise<PdfText> => {
+        const before = unreadable.get(id);
+        if (before !== undefined) return before;
+        const order = { bytes: await bytes(), charsMax, pagesMax: limits.pdfPagesMax };
+        if (isOver) return leftOut("it is not asked for any more");
+        const text = await readAlone(order, clock, limits, (ending) => {
+          end = () => ending("the node stops");
+          endOwn = () => ending("it is not asked for any more");
+        });
+        unreadable.note(id, text);
+        return text;
       };
-      const joined = queue.join(person, "", item, places);
+      const item = { run: () => readNow().then(resolve, reject), drop: () => resolve(full) };
+      const giveUp = (why: string): void => {
+        isOver = true;
+        queue.leave(sender, person, item);
+        resolve(leftOut(why));
+        endOwn();
+      };
+      const cancelTime = clock.after(Math.max(0, withinMs), () => giveUp(outOfTime));
+      const onAbort = (): void => giveUp("it is not asked for any more");
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const joined = queue.join(sender, person, item, places);
       if (joined.type === "full") resolve(full);
       if (joined.type === "displaced") joined.item.drop();
+      if (signal?.aborted === true) onAbort();
       next();
-      return promise;
+      return promise.finally(() => {
+        cancelTime();
+        signal?.removeEventListener("abort", onAbort);
+      });
     },
     stop: () => end?.(),
   };
@@ -100,7 +156,7 @@ function readAlone(
   order: PdfOrder,
   clock: Clock,
   limits: FileReadingLimits,
-  began: (end: () => void) => void,
+  began: (end: (why: string) => void) => void,
 ): Promise<PdfText> {
   const { promise, resolve } = Promise.withResolvers<PdfText>();
   const child = forkOurs(new URL("./pdf-child.ts", import.meta.url), [], {
@@ -119,23 +175,19 @@ function readAlone(
     child.kill("SIGKILL");
     resolve(text);
   };
-  const cancelTime = clock.after(limits.pdfReadMs, () => settle(leftOut("it took too long to read")));
+  const cancelTime = clock.after(limits.pdfReadMs, () => settle(leftOut(lasting.time)));
   const look = (): void => {
-    if (memoryOf(child.pid) > limits.pdfMemoryBytesMax) return settle(leftOut("it needs too much memory to be read"));
+    if (memoryOf(child.pid) > limits.pdfMemoryBytesMax) return settle(leftOut(lasting.memory));
     cancelLook = clock.after(limits.pdfLookMs, look);
   };
   look();
-  began(() => settle(leftOut("the node stops")));
+  began((why) => settle(leftOut(why)));
   child.once("message", (answer: PdfRead) =>
-    settle(
-      answer.type === "read"
-        ? answer
-        : leftOut(answer.locked ? "it is locked with a password" : "it is not a PDF that can be read"),
-    ),
+    settle(answer.type === "read" ? answer : leftOut(answer.locked ? lasting.locked : lasting.broken)),
   );
   child.on("error", () => settle(leftOut("it cannot be read here")));
   child.once("exit", (code, signal) =>
-    settle(leftOut(signal === null && code !== 134 ? "it cannot be read here" : "it needs too much memory to be read")),
+    settle(leftOut(signal === null && code !== 134 ? "it cannot be read here" : lasting.memory)),
   );
   child.send(order, () => undefined);
   return promise;

@@ -7,6 +7,9 @@ import { pdfOf, pdfOfStreams } from "../../fixtures/pdf.ts";
 
 const clock = createClock();
 const asked = (bytes: Uint8Array, person = "user/ada", charsMax = 100) => ({
+  id: "a",
+  sender: person,
+  withinMs: 30_000,
   person,
   charsMax,
   bytes: async () => bytes,
@@ -57,7 +60,11 @@ describe("PDFs of strangers", () => {
     const order: string[] = [];
     const ask = (person: string, name: string) =>
       reader
-        .read({ person, charsMax: 10, bytes: async () => (order.push(name), Buffer.from(name)) })
+        .read({
+          ...asked(Buffer.from(name), person),
+          id: name,
+          bytes: async () => (order.push(name), Buffer.from(name)),
+        })
         .then((text) => (text.type === "leftOut" ? text.why : "read"));
     const all = await Promise.all([
       ask("user/ada", "a1"),
@@ -68,6 +75,37 @@ describe("PDFs of strangers", () => {
     ]);
     expect(order).to.deep.equal(["a1", "a2", "b1", "a3"]);
     expect(all[3]).to.equal("too many PDFs are being read");
+  });
+
+  it("that cannot be read take their time once, and those who sent them take turns", async () => {
+    const reader = createPdfReader(clock, limits);
+    const order: string[] = [];
+    const ask = (sender: string, id: string) =>
+      reader.read({ ...asked(Buffer.from(id)), id, sender, bytes: async () => (order.push(id), Buffer.from(id)) });
+    await Promise.all([
+      ask("user/mallory", "m1"),
+      ask("user/mallory", "m2"),
+      ask("user/mallory", "m3"),
+      ask("user/bob", "b1"),
+    ]);
+    expect(order).to.deep.equal(["m1", "m2", "b1", "m3"]);
+    expect(await ask("user/mallory", "m1")).to.deep.equal({ type: "leftOut", why: "it is not a PDF that can be read" });
+    expect(order).to.have.length(4);
+  });
+
+  it("are given up when the question is, waiting or being read", async () => {
+    const reader = createPdfReader(clock, limits);
+    const slow = pdfOfStreams([Buffer.from("BT /F1 9 Tf (a) Tj ET\n".repeat(400_000))]);
+    const question = new AbortController();
+    const first = reader.read({ ...asked(slow), signal: question.signal });
+    const second = reader.read({ ...asked(slow), id: "b", signal: question.signal });
+    const other = reader.read({ ...asked(pdfOf(["Hello."]), "user/bob"), id: "c" });
+    question.abort();
+    const gone = { type: "leftOut", why: "it is not asked for any more" };
+    expect(await Promise.all([first, second])).to.deep.equal([gone, gone]);
+    expect(await other).to.include({ type: "read" });
+    const late = await reader.read({ ...asked(slow), id: "d", withinMs: 300 });
+    expect(late).to.deep.equal({ type: "leftOut", why: "the files of the question took too long to read" });
   });
 
   it("are read by a process that may open no other file, reach no network and begin no program", () => {

@@ -1,5 +1,10 @@
 import { expect } from "chai";
 import { array, assert as assertProperty, constantFrom, property, uniqueArray } from "fast-check";
+import type { Sender, Turn } from "../../../actors/behavior.ts";
+import { create, membershipHandlers } from "../../../actors/room/membership.ts";
+import { ruleHandlers } from "../../../actors/room/rules.ts";
+import type { Room, RoomNotes, RoomState } from "../../../actors/room/shape.ts";
+import { evolve } from "../../../actors/room/state.ts";
 import { groupKey, nthOfGroup } from "../../../protocols/kinds/room-group.ts";
 import { wireLimits, type RoomView } from "../../../protocols/index.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
@@ -63,11 +68,76 @@ describe("a direct conversation of several people", () => {
     expect(view(fixture).members["user/bob"]?.role).to.equal("owner");
     expect(fixture.code("user/ada", to(), { type: "setTitle", title: "Plans" })).to.equal("FORBIDDEN");
     fixture.ok("user/bob", to(), { type: "setTitle", title: "Plans" });
-    fixture.ok("user/bob", to(), { type: "invite", member: "user/dan" });
+    const [invite, open] = [
+      { type: "invite", member: "user/dan" },
+      { type: "setVisibility", visibility: "public" },
+    ];
+    expect([fixture.code("user/bob", to(), invite), fixture.code("user/bob", to(), open)]).to.deep.equal([
+      "FORBIDDEN",
+      "FORBIDDEN",
+    ]);
+    const link = { type: "addLink", by: "user/bob", id: "a", hash: "b".repeat(64), uses: 1, lifeMs: 60_000 };
+    expect(fixture.code("gateway", to(), link)).to.equal("FORBIDDEN");
+    fixture.ok("user/cleo", to(), { type: "leave" });
+    fixture.ok("user/bob", to(), { type: "invite", member: "user/cleo" });
     const again = begin(fixture, "ada");
     expect(again.ok ? "" : again.error.code).to.equal("NAME_TAKEN");
     expect(begin(fixture, "ada", people, to(2)).ok).to.equal(true);
     expect(view(fixture, to(2))).to.deep.include({ visibility: "direct", messageSeq: 0 });
+  });
+
+  it("is not found again alone by somebody who has left it, and begins anew when nobody is left", () => {
+    const fixture = fixtureWith("ada", "bob", "cleo");
+    begin(fixture, "ada");
+    fixture.ok("user/cleo", to(), { type: "leave" });
+    fixture.ok("user/ada", to(), { type: "post", text: "now that cleo is gone" });
+    const alone = begin(fixture, "cleo");
+    expect(alone.ok ? "" : alone.error.code).to.equal("FORBIDDEN");
+    expect(fixture.code("user/cleo", to(), { type: "history" })).not.to.equal("accepted");
+    for (const who of ["ada", "bob"]) fixture.ok(`user/${who}`, to(), { type: "leave" });
+    const again = begin(fixture, "cleo");
+    expect(again.ok ? "" : again.error.code).to.equal("NAME_TAKEN");
+    expect(begin(fixture, "cleo", people, to(2)).ok).to.equal(true);
+  });
+
+  it("does not bring back accounts that are gone", () => {
+    const fixture = fixtureWith("ada", "bob", "cleo", "dan");
+    const all = [...people, "user/dan"];
+    begin(fixture, "ada", all);
+    fixture.ok("gateway", "user/cleo", { type: "beginDeletion", byAdmin: true, waitMs: 0 });
+    fixture.pass(60_000);
+    fixture.ok("user/dan", to(1, all), { type: "leave" });
+    expect(begin(fixture, "bob", all).ok).to.equal(true);
+    fixture.pass(60_000);
+    const here = ["user/ada", "user/bob", "user/dan"];
+    expect(Object.keys(view(fixture, to(1, all)).members)).to.have.members(here);
+    const joined = fixture.stream(to(1, all)).filter(({ event }) => event.type === "joined");
+    expect(joined.map(({ event }) => (event as unknown as { member: string }).member)).to.deep.equal(["user/dan"]);
+  });
+
+  it("is one whose people a node of the version before has lost", () => {
+    const fixture = fixtureWith("ada", "bob", "cleo");
+    begin(fixture, "ada");
+    const { people: _lost, ...room } = fixture.stateOf<Room>(to());
+    const turn = (from: Sender): Turn<RoomNotes> => ({
+      self: to(),
+      key: groupKey(people),
+      nowMs: 5,
+      from,
+
+      notes: { progress: {} },
+    });
+    const types = (effects: readonly { readonly type: string }[]) => effects.map(({ type }) => type);
+    expect(types(membershipHandlers.leave(room, { type: "leave" }, turn("user/bob")))).not.to.include("refuse");
+    const private_ = { type: "setVisibility", visibility: "private" } as const;
+    expect(types(ruleHandlers.setVisibility(room, private_, turn("user/bob")))).not.to.include("refuse");
+    const again = { type: "create", visibility: "direct", people: people.slice(1) } as const;
+    const effects = create(room, { ...again, people: [...again.people] }, turn("user/ada"));
+    const mended = effects.reduce<RoomState>(
+      (state, effect) => (effect.type === "persist" ? evolve(state, effect.event) : state),
+      room,
+    );
+    expect(mended?.people).to.deep.equal(people);
   });
 
   it("has one key for its people, in any order, and another for any other set", () => {

@@ -23,6 +23,7 @@ const request: GenerationRequest = {
 function createEngine(read: () => Promise<ReturnType<typeof ok<Uint8Array>> | ReturnType<typeof refused>>) {
   const asked: GenerationRequest[] = [];
   const said: Spoken[] = [];
+  const signals: AbortSignal[] = [];
   let cancelled = 0;
   const generate = {
     models: () => [],
@@ -38,7 +39,10 @@ function createEngine(read: () => Promise<ReturnType<typeof ok<Uint8Array>> | Re
   };
   const engines = withAttachments({ generate } as unknown as Engines, {
     attachment: read as never,
-    files: async (messages) => ({ messages, leftOut: [] }),
+    files: async (messages, signal) => {
+      signals.push(signal);
+      return { messages, leftOut: [] };
+    },
   });
   const done = Promise.withResolvers<void>();
   const call = (one = request) =>
@@ -46,7 +50,7 @@ function createEngine(read: () => Promise<ReturnType<typeof ok<Uint8Array>> | Re
       said.push(spoken);
       if (spoken.type === "answered") done.resolve();
     });
-  return { asked, said, call, done: done.promise, cancelled: () => cancelled };
+  return { asked, said, signals, call, done: done.promise, cancelled: () => cancelled };
 }
 
 describe("pictures and sounds on their way to a model", () => {
@@ -83,6 +87,7 @@ describe("pictures and sounds on their way to a model", () => {
     engine.call().cancel();
     await engine.done;
     expect(engine.cancelled()).to.equal(1);
+    expect(engine.signals.map(({ aborted }) => aborted)).to.deep.equal([true]);
   });
 
   it("cost a call without any nothing", () => {

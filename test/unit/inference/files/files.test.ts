@@ -118,7 +118,7 @@ describe("files of a room on their way to a model", () => {
   it("of which one is a PDF are asked for again when its turn to be read has come", async () => {
     const room = withFile(Buffer.from("%PDF-1.7 secret"), { type: "application/pdf" }, ["found", "FILE_QUARANTINED"]);
     const { leftOut } = await room.show();
-    expect(leftOut).to.deep.equal(['"notes.txt" (it is in quarantine)']);
+    expect(leftOut).to.deep.equal(["`notes.txt` (it is in quarantine)"]);
     expect(room.parts()).to.equal(0);
   });
 
@@ -127,6 +127,13 @@ describe("files of a room on their way to a model", () => {
     expect(soon.message.content).to.include("\ntext\n");
     const never = await withFile(Buffer.from("text"), {}, Array<ErrorCode>(10_000).fill("FILE_BEING_CHECKED")).show();
     expect(never.leftOut).to.deep.equal(["`notes.txt` (it is still being checked)"]);
+  });
+
+  it("have a time in all for one question, and those behind it are not asked for", async () => {
+    const room = withFile(Buffer.from("text"), {}, Array<ErrorCode>(10_000).fill("FILE_BEING_CHECKED"));
+    const two = [1, 2].map(() => ({ role: "user", content: "", files: [named] }) as const);
+    const { leftOut } = await room.showAll({ name: "third" }, two);
+    expect(leftOut.at(-1)).to.equal("`third` (the files of the question took too long to read)");
   });
 
   it("have as much of their text as has a place, whole characters, and it is said", async () => {

@@ -12,7 +12,7 @@ import { Note } from "../parts/note.tsx";
 
 const turnSteps = [0, 1, 2, 4, 8, 16];
 const turnText = (turns: number): string =>
-  turns === 0 ? "Never" : `${turns} ${turns === 1 ? "turn" : "turns"} at most, then a person has to go on`;
+  turns === 0 ? "Never" : `${turns} ${turns === 1 ? "turn" : "turns"} at most`;
 const modes: readonly { readonly value: AgentMode | ""; readonly label: string }[] = [
   { value: "", label: "When anybody mentions it" },
   { value: "always", label: "Every message of a person" },
@@ -75,7 +75,9 @@ function Rules({ view, store, known, onDone }: Props & { readonly known: Known; 
     });
     if (result.ok) onDone();
   };
-  const agents = Object.keys(view.members).filter((member) => member.startsWith("agent/"));
+  const agents = Object.keys(view.members)
+    .filter((member) => member.startsWith("agent/"))
+    .toSorted();
   const setMode = (agent: string, mode: string): void => {
     const { [agent]: _before, ...others } = rules.modes;
     setRules({ ...rules, modes: mode === "" ? others : { ...others, [agent]: mode as AgentMode } });
@@ -89,6 +91,7 @@ function Rules({ view, store, known, onDone }: Props & { readonly known: Known; 
       </p>
       <NativeSelect
         label="Agents answer each other"
+        description="After so many a person has to say something."
         data={steps.map((turns) => ({ value: String(turns), label: turnText(turns) }))}
         value={String(rules.turns)}
         onChange={(event) => setRules({ ...rules, turns: Number(event.currentTarget.value) })}

@@ -141,12 +141,18 @@ function Chosen(props: {
   const { people } = props;
   return (
     <div className="stack">
-      <ul className="attachments" aria-label="People of this conversation">
+      <ul className="members" aria-label="People of this conversation">
         {people.map((row) => (
-          <li key={row.key}>
-            <span className="grow">{row.title}</span>
-            <Button size="compact-sm" variant="default" onClick={() => props.onRemove(row)}>
-              Remove {row.title}
+          <li key={row.key} className="member">
+            <Avatar principal={`user/${row.key}`} label={row.title} size={24} />
+            <span className="grow ellipsis">{row.title}</span>
+            <Button
+              size="compact-sm"
+              variant="default"
+              aria-label={`Remove ${row.title}`}
+              onClick={() => props.onRemove(row)}
+            >
+              Remove
             </Button>
           </li>
         ))}
