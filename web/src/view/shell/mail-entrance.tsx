@@ -109,6 +109,7 @@ function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly 
 function Unsubscribe({ token, onLeave }: { readonly token: string; readonly onLeave: () => void }) {
   const [told, setTold] = useState<{ readonly trouble?: string }>();
   const [busy, setBusy] = useState(false);
+  const isEnded = told !== undefined && told.trouble === undefined;
   const end = async () => {
     setBusy(true);
     const result = await request("POST", `/api/v1/mail/unsubscribe/${token}`, {});
@@ -122,13 +123,13 @@ function Unsubscribe({ token, onLeave }: { readonly token: string; readonly onLe
         <h1 id="entrance-title">No more of these mails?</h1>
       </div>
       {told === undefined && <p>You get no mail of what you have missed any more. All else stays as it is.</p>}
-      {told !== undefined && told.trouble === undefined && (
+      {isEnded && (
         <Note tone="good">
           There is no more of this mail. You turn it on again in your settings, at “Notifications”.
         </Note>
       )}
       {told?.trouble !== undefined && <Note tone="bad">{told.trouble}</Note>}
-      {told === undefined && (
+      {!isEnded && (
         <Button type="submit" fullWidth loading={busy}>
           No more of them
         </Button>
