@@ -1,6 +1,7 @@
 /** Follows the rooms of people who have browsers that take notices, and decides what these are told. */
 import {
   cut,
+  nthOfGroup,
   ok,
   type ActorId,
   type Failure,
@@ -13,7 +14,6 @@ import {
   type RoomThreads,
   type UserCard,
 } from "../../../protocols/index.ts";
-import { nthOfGroup } from "../../../protocols/kinds/room-group.ts";
 import { tell } from "../../../protocols/telling/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import type { GatewayContext } from "../options.ts";
