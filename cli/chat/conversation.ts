@@ -241,6 +241,16 @@ const apart = ["compare", "temporary", "done"] as const;
 const isWithAgents = (name: CommandName, place: Place | undefined): name is WithAgents =>
   apart.some((one) => one === name) || isOfShared(name) || isOfConversations(name, place);
 
+/** What may be done in a temporary conversation: what leaves it, or only looks elsewhere. All else would be done to the
+ *  conversation behind it, which is kept. */
+const besideTemporary: ReadonlySet<CommandName> = new Set<CommandName>([
+  ...(["done", "temporary", "clear", "help", "quit", "signout"] as const),
+  ...(["join", "agent", "direct", "conversation", "found", "rooms", "agents", "conversations"] as const),
+]);
+const notInTemporary = (name: CommandName): Wrong => ({
+  wrong: `/${name} would be done to what is kept, not to this temporary conversation. /done first, which ends this one.`,
+});
+
 function catchingUp({ client, names, missed }: ConversationOptions, finder: Finder, printer: Printer): CatchingUp {
   const keep = (found: readonly FoundMessage[]): void => finder.keep(found);
   return new CatchingUp(() => missed(), client, { printer, names, keep });
@@ -301,7 +311,21 @@ export function createConversation(options: ConversationOptions): Conversation {
   const links = new Links(client, options.operation, { printer, names });
   const sharing = new Shared(options.operation, () => client.at.url, printer);
   const account = new Account(client, user, printer, names);
-  screen.onInterrupt(() => visit?.stopAwaited() === true);
+  // The first Ctrl-C stops what is done, the second one leaves.
+  let stopDoing: (() => void) | undefined;
+  screen.onInterrupt(() => {
+    const stop = stopDoing;
+    stopDoing = undefined;
+    if (stop !== undefined) remark(dim("* Stopping both answers. Ctrl-C again leaves."));
+    stop?.();
+    // Behind a temporary conversation nothing is touched.
+    return stop !== undefined || (temporary === undefined && visit?.stopAwaited() === true);
+  });
+
+  async function whileStoppable<Came>(stop: () => void, act: () => Promise<Came>): Promise<Came> {
+    stopDoing = stop;
+    return act().finally(() => (stopDoing = undefined));
+  }
 
   function showPrompt(): void {
     const { name, amongMany } = client.at;
@@ -396,6 +420,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   }
 
   function endTemporary(): void {
+    temporary?.end();
     temporary = undefined;
     showPrompt();
   }
@@ -405,6 +430,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     const here = visit?.place.kind === "agent" ? agentOfKey(visit.place.key) : undefined;
     const agent = name === "" ? here : name.includes(".") ? name : `${user}.${name}`;
     if (agent === undefined) return wrong({ wrong: "Say with which agent: /temporary NAME." });
+    temporary?.end();
     temporary = new Temporary(agent, options.askModel, printer);
     showPrompt();
     return done;
@@ -493,13 +519,22 @@ export function createConversation(options: ConversationOptions): Conversation {
       const came = await runConversations(line.name, line, { client, place, printer, goTo });
       return "went" in came ? came.went : cameTo(came);
     }
-    if (line.name === "compare") return cameTo(await compare(line.words, line.rest, { client, place, printer }));
+    if (line.name === "compare")
+      return cameTo(await compare(line.words, line.rest, { client, place, printer, whileStoppable }));
     if (line.name === "temporary") return beginTemporary(sought(line.rest.trim()));
     endTemporary();
     return done;
   }
 
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
+    if (temporary !== undefined) {
+      if (!besideTemporary.has(typed.name)) return wrong(notInTemporary(typed.name));
+      if (typed.name === "clear") {
+        temporary.clear();
+        remark(dim("* Cleared: what was said here is gone."));
+        return done;
+      }
+    }
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
     if (isOwn(line.name)) return cameTo(await account.own.run(line.name, line, look, visit));
