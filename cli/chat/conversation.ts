@@ -248,7 +248,9 @@ const besideTemporary: ReadonlySet<CommandName> = new Set<CommandName>([
   ...(["join", "agent", "direct", "conversation", "found", "rooms", "agents", "conversations"] as const),
 ]);
 const notInTemporary = (name: CommandName): Wrong => ({
-  wrong: `/${name} would be done to what is kept, not to this temporary conversation. /done first, which ends this one.`,
+  wrong:
+    `/${name} would be done to what is kept, not to this temporary conversation. ` +
+    "/done first, which ends this one.",
 });
 
 function catchingUp({ client, names, missed }: ConversationOptions, finder: Finder, printer: Printer): CatchingUp {
@@ -296,6 +298,32 @@ async function showResults(room: string, seq: number, { client, look, printer: {
   return stepOf(answer);
 }
 
+/** What Ctrl-C stops: what is done, or behind nothing temporary an answer that is awaited. The next one leaves. */
+function stoppable(screen: Screen, { remark, dim }: Printer, stopAwaited: () => boolean) {
+  let stopDoing: (() => void) | undefined;
+  screen.onInterrupt(() => {
+    const stop = stopDoing;
+    stopDoing = undefined;
+    if (stop !== undefined) remark(dim("* Stopping both answers. Ctrl-C again leaves."));
+    stop?.();
+    return stop !== undefined || stopAwaited();
+  });
+  return async <Came>(stop: () => void, act: () => Promise<Came>): Promise<Came> => {
+    stopDoing = stop;
+    return act().finally(() => (stopDoing = undefined));
+  };
+}
+
+/** What a command does in a temporary conversation, which has few; undefined: what it does everywhere. */
+function inTemporary(temporary: Temporary | undefined, name: CommandName, { remark, dim }: Printer): Step | undefined {
+  if (temporary === undefined) return undefined;
+  if (!besideTemporary.has(name)) return wrong(notInTemporary(name));
+  if (name !== "clear") return undefined;
+  temporary.clear();
+  remark(dim("* Cleared: what was said here is gone."));
+  return done;
+}
+
 /** Builds a conversation over a client that is connected. */
 export function createConversation(options: ConversationOptions): Conversation {
   const { user, client, screen, names } = options;
@@ -311,21 +339,8 @@ export function createConversation(options: ConversationOptions): Conversation {
   const links = new Links(client, options.operation, { printer, names });
   const sharing = new Shared(options.operation, () => client.at.url, printer);
   const account = new Account(client, user, printer, names);
-  // The first Ctrl-C stops what is done, the second one leaves.
-  let stopDoing: (() => void) | undefined;
-  screen.onInterrupt(() => {
-    const stop = stopDoing;
-    stopDoing = undefined;
-    if (stop !== undefined) remark(dim("* Stopping both answers. Ctrl-C again leaves."));
-    stop?.();
-    // Behind a temporary conversation nothing is touched.
-    return stop !== undefined || (temporary === undefined && visit?.stopAwaited() === true);
-  });
-
-  async function whileStoppable<Came>(stop: () => void, act: () => Promise<Came>): Promise<Came> {
-    stopDoing = stop;
-    return act().finally(() => (stopDoing = undefined));
-  }
+  const awaited = (): boolean => temporary === undefined && visit?.stopAwaited() === true;
+  const whileStoppable = stoppable(screen, printer, awaited);
 
   function showPrompt(): void {
     const { name, amongMany } = client.at;
@@ -526,15 +541,14 @@ export function createConversation(options: ConversationOptions): Conversation {
     return done;
   }
 
+  async function attach(file: string, room: string): Promise<Step> {
+    const sent = await options.files.send(file, room);
+    return sent.ok ? ask({ name: "room.post", parameters: { text: "", files: [sent.value] } }) : stepOf(sent);
+  }
+
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
-    if (temporary !== undefined) {
-      if (!besideTemporary.has(typed.name)) return wrong(notInTemporary(typed.name));
-      if (typed.name === "clear") {
-        temporary.clear();
-        remark(dim("* Cleared: what was said here is gone."));
-        return done;
-      }
-    }
+    const came = inTemporary(temporary, typed.name, printer);
+    if (came !== undefined) return came;
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
     if (isOwn(line.name)) return cameTo(await account.own.run(line.name, line, look, visit));
@@ -563,10 +577,7 @@ export function createConversation(options: ConversationOptions): Conversation {
           inRoom(async (room) => stepOf(await listVersions(client, printer, { room, seq }))),
         );
       case "attach":
-        return inRoom(async (room) => {
-          const sent = await options.files.send(line.rest, room);
-          return sent.ok ? ask({ name: "room.post", parameters: { text: "", files: [sent.value] } }) : stepOf(sent);
-        });
+        return inRoom((room) => attach(line.rest, room));
       case "save":
         return atNumber(first, (seq) => inRoom((room) => save({ room, seq }, { ...options, printer })));
       case "groups":

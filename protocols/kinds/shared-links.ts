@@ -39,7 +39,8 @@ export const sharedLinkCommands = {
     effect: "reads",
     summary: "The read-only links to conversations that still hold",
   }),
-  /** What somebody is shown who has the secret. Error: NOT_FOUND, also while the account is suspended, or its deletion is asked for. */
+  /** What somebody is shown who has the secret. Error: NOT_FOUND, also while the account is suspended, or its deletion
+   *  is asked for. */
   openShared: command({
     params: { hash: linkHash },
     result: link,
