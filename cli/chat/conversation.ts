@@ -248,8 +248,34 @@ const besideTemporary: ReadonlySet<CommandName> = new Set<CommandName>([
   ...(["join", "agent", "direct", "conversation", "found", "rooms", "agents", "conversations"] as const),
 ]);
 const notInTemporary = (name: CommandName): Wrong => ({
-  wrong: `/${name} would be done to what is kept, not to this temporary conversation. /done first, which ends this one.`,
+  wrong: `/${name} would be done to what is kept, not to what is temporary. /done first, which ends this one.`,
 });
+
+/** What a command comes to in a temporary conversation; undefined: what it always comes to. */
+function inTemporary(temporary: Temporary, name: CommandName, { remark, dim }: Printer): Step | undefined {
+  if (!besideTemporary.has(name)) return wrong(notInTemporary(name));
+  if (name !== "clear") return undefined;
+  temporary.clear();
+  remark(dim("* Cleared: what was said here is gone."));
+  return done;
+}
+
+/** Lets Ctrl-C stop what is done: the first one stops it, the second one leaves. */
+function stoppable(screen: Screen, { remark, dim }: Printer, stopElse: () => boolean) {
+  let stopDoing: (() => void) | undefined;
+  screen.onInterrupt(() => {
+    const stop = stopDoing;
+    stopDoing = undefined;
+    if (stop === undefined) return stopElse();
+    remark(dim("* Stopping both answers. Ctrl-C again leaves."));
+    stop();
+    return true;
+  });
+  return async <Came>(stop: () => void, act: () => Promise<Came>): Promise<Came> => {
+    stopDoing = stop;
+    return act().finally(() => (stopDoing = undefined));
+  };
+}
 
 function catchingUp({ client, names, missed }: ConversationOptions, finder: Finder, printer: Printer): CatchingUp {
   const keep = (found: readonly FoundMessage[]): void => finder.keep(found);
@@ -296,6 +322,11 @@ async function showResults(room: string, seq: number, { client, look, printer: {
   return stepOf(answer);
 }
 
+function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<Step>>>[1]): Step | Promise<Step> {
+  const step = onNumber(said, use);
+  return "wrong" in step ? wrong(step) : step;
+}
+
 /** Builds a conversation over a client that is connected. */
 export function createConversation(options: ConversationOptions): Conversation {
   const { user, client, screen, names } = options;
@@ -311,21 +342,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   const links = new Links(client, options.operation, { printer, names });
   const sharing = new Shared(options.operation, () => client.at.url, printer);
   const account = new Account(client, user, printer, names);
-  // The first Ctrl-C stops what is done, the second one leaves.
-  let stopDoing: (() => void) | undefined;
-  screen.onInterrupt(() => {
-    const stop = stopDoing;
-    stopDoing = undefined;
-    if (stop !== undefined) remark(dim("* Stopping both answers. Ctrl-C again leaves."));
-    stop?.();
-    // Behind a temporary conversation nothing is touched.
-    return stop !== undefined || (temporary === undefined && visit?.stopAwaited() === true);
-  });
-
-  async function whileStoppable<Came>(stop: () => void, act: () => Promise<Came>): Promise<Came> {
-    stopDoing = stop;
-    return act().finally(() => (stopDoing = undefined));
-  }
+  const whileStoppable = stoppable(screen, printer, () => temporary === undefined && visit?.stopAwaited() === true);
 
   function showPrompt(): void {
     const { name, amongMany } = client.at;
@@ -506,11 +523,6 @@ export function createConversation(options: ConversationOptions): Conversation {
     return done;
   }
 
-  function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<Step>>>[1]): Step | Promise<Step> {
-    const step = onNumber(said, use);
-    return "wrong" in step ? wrong(step) : step;
-  }
-
   /** What is about conversations with agents, and no request to one. */
   async function runWithAgents(line: Extract<Line, { type: "command" }> & { name: WithAgents }): Promise<Step> {
     const place = visit?.place;
@@ -527,14 +539,6 @@ export function createConversation(options: ConversationOptions): Conversation {
   }
 
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
-    if (temporary !== undefined) {
-      if (!besideTemporary.has(typed.name)) return wrong(notInTemporary(typed.name));
-      if (typed.name === "clear") {
-        temporary.clear();
-        remark(dim("* Cleared: what was said here is gone."));
-        return done;
-      }
-    }
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
     if (isOwn(line.name)) return cameTo(await account.own.run(line.name, line, look, visit));
@@ -624,11 +628,10 @@ export function createConversation(options: ConversationOptions): Conversation {
         case "wrong":
           return wrong({ wrong: line.reason });
         case "say":
-          return temporary === undefined
-            ? ask(requestOfText(line.text, visit ?? nowhere))
-            : stepOf(await temporary.say(line.text));
+          if (temporary !== undefined) return stepOf(await temporary.say(line.text));
+          return ask(requestOfText(line.text, visit ?? nowhere));
         case "command":
-          return runCommand(line);
+          return (temporary && inTemporary(temporary, line.name, printer)) ?? runCommand(line);
       }
     },
     settled(follow) {
