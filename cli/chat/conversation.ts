@@ -248,10 +248,34 @@ const besideTemporary: ReadonlySet<CommandName> = new Set<CommandName>([
   ...(["join", "agent", "direct", "conversation", "found", "rooms", "agents", "conversations"] as const),
 ]);
 const notInTemporary = (name: CommandName): Wrong => ({
-  wrong:
-    `/${name} would be done to what is kept, not to this temporary conversation. ` +
-    "/done first, which ends this one.",
+  wrong: `/${name} would be done to what is kept, not to what is temporary. /done first, which ends this one.`,
 });
+
+/** What a command comes to in a temporary conversation; undefined: what it always comes to. */
+function inTemporary(temporary: Temporary, name: CommandName, { remark, dim }: Printer): Step | undefined {
+  if (!besideTemporary.has(name)) return wrong(notInTemporary(name));
+  if (name !== "clear") return undefined;
+  temporary.clear();
+  remark(dim("* Cleared: what was said here is gone."));
+  return done;
+}
+
+/** Lets Ctrl-C stop what is done: the first one stops it, the second one leaves. */
+function stoppable(screen: Screen, { remark, dim }: Printer, stopElse: () => boolean) {
+  let stopDoing: (() => void) | undefined;
+  screen.onInterrupt(() => {
+    const stop = stopDoing;
+    stopDoing = undefined;
+    if (stop === undefined) return stopElse();
+    remark(dim("* Stopping both answers. Ctrl-C again leaves."));
+    stop();
+    return true;
+  });
+  return async <Came>(stop: () => void, act: () => Promise<Came>): Promise<Came> => {
+    stopDoing = stop;
+    return act().finally(() => (stopDoing = undefined));
+  };
+}
 
 function catchingUp({ client, names, missed }: ConversationOptions, finder: Finder, printer: Printer): CatchingUp {
   const keep = (found: readonly FoundMessage[]): void => finder.keep(found);
@@ -298,30 +322,9 @@ async function showResults(room: string, seq: number, { client, look, printer: {
   return stepOf(answer);
 }
 
-/** What Ctrl-C stops: what is done, or behind nothing temporary an answer that is awaited. The next one leaves. */
-function stoppable(screen: Screen, { remark, dim }: Printer, stopAwaited: () => boolean) {
-  let stopDoing: (() => void) | undefined;
-  screen.onInterrupt(() => {
-    const stop = stopDoing;
-    stopDoing = undefined;
-    if (stop !== undefined) remark(dim("* Stopping both answers. Ctrl-C again leaves."));
-    stop?.();
-    return stop !== undefined || stopAwaited();
-  });
-  return async <Came>(stop: () => void, act: () => Promise<Came>): Promise<Came> => {
-    stopDoing = stop;
-    return act().finally(() => (stopDoing = undefined));
-  };
-}
-
-/** What a command does in a temporary conversation, which has few; undefined: what it does everywhere. */
-function inTemporary(temporary: Temporary | undefined, name: CommandName, { remark, dim }: Printer): Step | undefined {
-  if (temporary === undefined) return undefined;
-  if (!besideTemporary.has(name)) return wrong(notInTemporary(name));
-  if (name !== "clear") return undefined;
-  temporary.clear();
-  remark(dim("* Cleared: what was said here is gone."));
-  return done;
+function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<Step>>>[1]): Step | Promise<Step> {
+  const step = onNumber(said, use);
+  return "wrong" in step ? wrong(step) : step;
 }
 
 /** Builds a conversation over a client that is connected. */
@@ -339,8 +342,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   const links = new Links(client, options.operation, { printer, names });
   const sharing = new Shared(options.operation, () => client.at.url, printer);
   const account = new Account(client, user, printer, names);
-  const awaited = (): boolean => temporary === undefined && visit?.stopAwaited() === true;
-  const whileStoppable = stoppable(screen, printer, awaited);
+  const whileStoppable = stoppable(screen, printer, () => temporary === undefined && visit?.stopAwaited() === true);
 
   function showPrompt(): void {
     const { name, amongMany } = client.at;
@@ -521,11 +523,6 @@ export function createConversation(options: ConversationOptions): Conversation {
     return done;
   }
 
-  function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<Step>>>[1]): Step | Promise<Step> {
-    const step = onNumber(said, use);
-    return "wrong" in step ? wrong(step) : step;
-  }
-
   /** What is about conversations with agents, and no request to one. */
   async function runWithAgents(line: Extract<Line, { type: "command" }> & { name: WithAgents }): Promise<Step> {
     const place = visit?.place;
@@ -541,14 +538,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     return done;
   }
 
-  async function attach(file: string, room: string): Promise<Step> {
-    const sent = await options.files.send(file, room);
-    return sent.ok ? ask({ name: "room.post", parameters: { text: "", files: [sent.value] } }) : stepOf(sent);
-  }
-
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
-    const came = inTemporary(temporary, typed.name, printer);
-    if (came !== undefined) return came;
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
     if (isOwn(line.name)) return cameTo(await account.own.run(line.name, line, look, visit));
@@ -577,7 +567,10 @@ export function createConversation(options: ConversationOptions): Conversation {
           inRoom(async (room) => stepOf(await listVersions(client, printer, { room, seq }))),
         );
       case "attach":
-        return inRoom((room) => attach(line.rest, room));
+        return inRoom(async (room) => {
+          const sent = await options.files.send(line.rest, room);
+          return sent.ok ? ask({ name: "room.post", parameters: { text: "", files: [sent.value] } }) : stepOf(sent);
+        });
       case "save":
         return atNumber(first, (seq) => inRoom((room) => save({ room, seq }, { ...options, printer })));
       case "groups":
@@ -635,11 +628,10 @@ export function createConversation(options: ConversationOptions): Conversation {
         case "wrong":
           return wrong({ wrong: line.reason });
         case "say":
-          return temporary === undefined
-            ? ask(requestOfText(line.text, visit ?? nowhere))
-            : stepOf(await temporary.say(line.text));
+          if (temporary !== undefined) return stepOf(await temporary.say(line.text));
+          return ask(requestOfText(line.text, visit ?? nowhere));
         case "command":
-          return runCommand(line);
+          return (temporary && inTemporary(temporary, line.name, printer)) ?? runCommand(line);
       }
     },
     settled(follow) {

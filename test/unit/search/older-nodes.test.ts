@@ -24,7 +24,7 @@ async function searchWhere(code: ErrorCode) {
 }
 
 describe("a search beside a node of the version before", () => {
-  it("takes an agent that knows no list of conversations for one with the first alone, and no other refusal", async () => {
+  it("takes an agent that knows no list for one with the first conversation alone, and no other refusal", async () => {
     const older = await searchWhere("BAD_REQUEST");
     expect(older.page).to.deep.equal(ok({ found: [], covered: [] }));
     expect(older.searched).to.include("agent/ada.helper");
