@@ -2,7 +2,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQueries } from "@tanstack/react-query";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { useSession, type RoomStore } from "../../live/index.ts";
-import { absentIn, isAgent, severalIn, unknownIn, type Mentionable } from "../../model/index.ts";
+import { absentIn, isAgent, mayEnter, severalIn, unknownIn, type Mentionable } from "../../model/index.ts";
 import { asked } from "../../wire/index.ts";
 import { useAgents, useNames, usePeople } from "../parts/lists.ts";
 import { useRead } from "../parts/reader.ts";
@@ -72,7 +72,7 @@ export function MentionNote({
           <span className="grow">
             <bdi>{nameFor(principal)}</bdi> is not {where} and will not {isAgent(principal) ? "answer" : "see this"}.
           </span>
-          {mayInvite(view, session.me) && (
+          {mayInvite(view, session.me) && mayEnter(view, principal) && (
             <button
               type="button"
               className="link"

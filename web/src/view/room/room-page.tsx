@@ -10,6 +10,7 @@ import {
   namedFiles,
   newestLine,
   otherPerson,
+  staysWithPeople,
   type Mentionable,
   type RoomModel,
 } from "../../model/index.ts";
@@ -345,7 +346,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             setGoal({ kind: "end" });
             void store.toLatest();
           }}
-          invite={mayInvite(view, session.me) ? () => setPanel("members") : undefined}
+          invite={mayInvite(view, session.me) && !staysWithPeople(view) ? () => setPanel("members") : undefined}
           onLeave={() => field.current?.focus()}
         />
         <div className="foot">

@@ -3,7 +3,14 @@ import { memo, Suspense, useMemo, useState } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type RoomStore } from "../../live/index.ts";
-import { placeOfPost, waitsForFiles, type PendingPost, type RoomDraft, type RoomModel } from "../../model/index.ts";
+import {
+  placeOfPost,
+  staysWithPeople,
+  waitsForFiles,
+  type PendingPost,
+  type RoomDraft,
+  type RoomModel,
+} from "../../model/index.ts";
 import { AttachedFiles } from "../files/attaching.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { Icon } from "../parts/icons.tsx";
@@ -89,6 +96,8 @@ export function EmptyRoom({ view, title, invite, me }: Beginning & { readonly me
           <>
             Only you and <bdi>{title}</bdi> see what you write here.
           </>
+        ) : staysWithPeople(view) ? (
+          "Only the people of the conversation that it was see this room."
         ) : view.visibility === "private" ? (
           "Only people who are invited see this room."
         ) : (
