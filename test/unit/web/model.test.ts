@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { assert as property, property as forAll, array, constantFrom, integer, record } from "fast-check";
 import type { ConversationTurn, RoomMessage, RoomState } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/index.ts";
+import { mayEnter, staysWithPeople } from "../../../web/src/view/room/staying.ts";
 import { groupKey } from "../../../protocols/kinds/room-group.ts";
 import { isPlain, readMarkdown, visibleText } from "../../../protocols/reading/index.ts";
 import { readPlain } from "../../../protocols/reading/plain.ts";
@@ -20,10 +21,8 @@ import {
   mayBecome,
   mentionAt,
   messageAt,
-  mayEnter,
   otherPerson,
   roomTitle,
-  staysWithPeople,
   pendingShown,
   plainLine,
   roomNameFrom,

@@ -18,7 +18,6 @@ export * from "./room.ts";
 export * from "./room-model.ts";
 export * from "./room-list.ts";
 export * from "./sidebar.ts";
-export * from "./staying.ts";
 export * from "./unsent-drafts.ts";
 export * from "./text.ts";
 export * from "./threads.ts";

@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { Failure, MemberRole, RoomView } from "../../../../protocols/index.ts";
 import { namesFound } from "../../../../protocols/text/names.ts";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
-import { agentLabel, isAgent, mayEnter, nameOf, staysWithPeople } from "../../model/index.ts";
+import { agentLabel, isAgent, nameOf } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { Face, StatusMark } from "../parts/here.tsx";
 import { Icon } from "../parts/icons.tsx";
@@ -13,6 +13,7 @@ import { Actions } from "../parts/layers.tsx";
 import { useAgents, useCatalog, useNames } from "../parts/lists.ts";
 import { Newcomers } from "../shell/newcomers.tsx";
 import { Panel } from "./panel.tsx";
+import { mayEnter, staysWithPeople } from "./staying.ts";
 import { RemoveMember } from "./remove-member.tsx";
 
 const rank: Readonly<Record<MemberRole, number>> = { owner: 0, moderator: 1, member: 2 };

@@ -2,11 +2,12 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQueries } from "@tanstack/react-query";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { useSession, type RoomStore } from "../../live/index.ts";
-import { absentIn, isAgent, mayEnter, severalIn, unknownIn, type Mentionable } from "../../model/index.ts";
+import { absentIn, isAgent, severalIn, unknownIn, type Mentionable } from "../../model/index.ts";
 import { asked } from "../../wire/index.ts";
 import { useAgents, useNames, usePeople } from "../parts/lists.ts";
 import { useRead } from "../parts/reader.ts";
 import { mentionableIn } from "./calling-in.ts";
+import { mayEnter } from "./staying.ts";
 
 // More than that is a list of names, not a message to somebody.
 const askedMax = 5;

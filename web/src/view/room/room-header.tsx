@@ -2,7 +2,7 @@ import { Button, Menu } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
 import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { notices, useSession, useShown, type RoomStore } from "../../live/index.ts";
-import { staysWithPeople, threadsToRead, withFavourite, withMuted, type RoomModel } from "../../model/index.ts";
+import { threadsToRead, withFavourite, withMuted, type RoomModel } from "../../model/index.ts";
 import { counted as numberText } from "./thread-link.tsx";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
@@ -14,6 +14,7 @@ import { useMeanwhile } from "../parts/meanwhile.tsx";
 import { RoomFields } from "./room-fields.tsx";
 import { Actions, Dialog } from "../parts/layers.tsx";
 import { useSidebar } from "../parts/lists.ts";
+import { staysWithPeople } from "./staying.ts";
 import { LeaveRoom, useLeave } from "./leave-room.tsx";
 
 // Loaded when a moderator first asks for them.

@@ -10,7 +10,6 @@ import {
   namedFiles,
   newestLine,
   otherPerson,
-  staysWithPeople,
   type Mentionable,
   type RoomModel,
 } from "../../model/index.ts";
@@ -28,6 +27,7 @@ import type { MessageActions } from "./message-actions.ts";
 import { RoomHeader } from "./room-header.tsx";
 import { callingIn, mentionableIn } from "./calling-in.ts";
 import { MentionNote, mayInvite } from "./mention-note.tsx";
+import { staysWithPeople } from "./staying.ts";
 import { useOpening } from "./opening.ts";
 import { Writing } from "./writing.tsx";
 import { Timeline } from "./timeline.tsx";

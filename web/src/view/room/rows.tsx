@@ -3,14 +3,7 @@ import { memo, Suspense, useMemo, useState } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type RoomStore } from "../../live/index.ts";
-import {
-  placeOfPost,
-  staysWithPeople,
-  waitsForFiles,
-  type PendingPost,
-  type RoomDraft,
-  type RoomModel,
-} from "../../model/index.ts";
+import { placeOfPost, waitsForFiles, type PendingPost, type RoomDraft, type RoomModel } from "../../model/index.ts";
 import { AttachedFiles } from "../files/attaching.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { Icon } from "../parts/icons.tsx";
@@ -19,6 +12,7 @@ import { Rounds } from "../parts/rounds.tsx";
 import { clockTime, dayName } from "../parts/time.ts";
 import { Unsent } from "../parts/unsent.tsx";
 import { callingIn } from "./calling-in.ts";
+import { staysWithPeople } from "./staying.ts";
 import { useNamedLine } from "./named-line.tsx";
 import type { MessageActions } from "./message-actions.ts";
 

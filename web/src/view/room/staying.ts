@@ -1,6 +1,6 @@
-import type { RoomView } from "../../../protocols/index.ts";
-import { nthOfGroup } from "../../../protocols/kinds/room-group.ts";
-import { isAgent } from "./text.ts";
+import type { RoomView } from "../../../../protocols/index.ts";
+import { nthOfGroup } from "../../../../protocols/kinds/room-group.ts";
+import { isAgent } from "../../model/index.ts";
 
 /** Whether a room is, or was, a conversation of several people: it stays with them. */
 export const staysWithPeople = ({ room, people }: Pick<RoomView, "room" | "people">): boolean =>
