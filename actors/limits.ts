@@ -203,6 +203,8 @@ export const actorLimits = {
   condenseSilenceMs: 2 * 60_000,
   /** Tokens of a conversation's title; what is longer is none. */
   titleTokensMax: 32,
+  /** Runs for a title of one conversation that may fail. */
+  titleTriesMax: 2,
   /** Characters of each side of the first exchange that a title is made of. */
   titleReadChars: 600,
   /** Characters of a title that is the first words of a conversation. */
@@ -211,6 +213,8 @@ export const actorLimits = {
    *
    *  Each such message has the whole persona. */
   settingsToldAtOnce: 8,
+  /** Until an agent asks again to delete a conversation that a node of the version before has. */
+  endingRetryMs: 30_000,
   /** Rooms and threads of which an agent keeps a summary; the one that changed first goes. */
   roomSummariesMax: 16,
   /** Times the context is halved when the model finds it too long; then the answer fails with `CONTEXT_TOO_LONG`. */

@@ -45,7 +45,7 @@ interface OutboxTag {
 }
 
 /** The id of its reminder. */
-const outboxReminder = "outbox";
+export const outboxReminder = "outbox";
 
 /** An outbox that never held anything. */
 export const emptyOutbox: Outbox = { next: 1, entries: [] };

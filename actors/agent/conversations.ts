@@ -17,12 +17,23 @@ import {
   type AgentConversations,
   type AgentView,
   type CommandOf,
+  type Failure,
   type agentCommands,
 } from "../../protocols/index.ts";
 import { note, persist, publish, refuse, reply, type Message } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { deliver, dispatch, fits, type Mail, type Outbox, type Settled } from "../outbox.ts";
-import { commit, type Coming, type Effects, type Here } from "./effects.ts";
+import {
+  deliver,
+  dispatch,
+  fits,
+  outboxReminder,
+  remindOutbox,
+  type Mail,
+  type Outbox,
+  type OutboxEntry,
+  type Settled,
+} from "../outbox.ts";
+import { commit, erase, type Coming, type Effects, type Here } from "./effects.ts";
 import { agentActor, listing, shown } from "./listed.ts";
 import type { AgentState, Life, Listed } from "./shape.ts";
 import { evolve, viewOf } from "./state.ts";
@@ -80,7 +91,7 @@ export function open(state: AgentState, life: Life, command: Of<"open">, turn: H
     usedAtMs: turn.nowMs,
     ...(operation !== undefined && { operation }),
   };
-  return begin(state, life, row, turn);
+  return begin(state, life, { ...row, opening: turn.nowMs }, turn);
 }
 
 /** Makes a conversation again that a backup has. */
@@ -98,11 +109,21 @@ function begin(state: AgentState, life: Life, row: Listed, turn: Here): Effects 
   if (others.filter(({ number }) => number > 0).length >= max)
     return [refuse("LIMIT_REACHED", { limit: "agentConversationsMax", max })];
   if (!fits(state.outbox, 1)) return [refuse("OVERLOADED")];
-  const mail: Mail = { to: actorOf(turn, row), message: { ...settingsFor(life, row.model), begin: true } };
+  const mail = beginning(life, row, turn);
   const first = life.conversations === undefined ? [listing(state, life, turn, firstRow(life))] : [];
   const { after, effects } = commit(state, turn, [...first, { ...listing(state, life, turn, row), mail: [mail] }]);
   return [...effects, ...wait(row, turn), ...title(after, turn)];
 }
+
+const beginning = (life: Life, row: Listed, turn: Here): Mail => ({
+  to: actorOf(turn, row),
+  message: {
+    ...settingsFor(life, row.model),
+    begin: true,
+    ...(row.opening !== undefined && { opening: row.opening }),
+    ...(row.named === true && { named: true }),
+  },
+});
 
 const actorOf = ({ key }: Here, { number }: Pick<Listed, "number">): ActorId =>
   agentActor(conversationKey(key, number));
@@ -121,6 +142,7 @@ function wait(row: Listed, turn: Here): Effects {
 
 /** A conversation has begun, or cannot: those who wait for it are answered. */
 export function onDelivered(state: AgentState, { entry, result }: Settled, turn: Here): Effects {
+  if (entry?.message.type === "delete") return result.ok ? [] : deleteLater(state, entry, result.error, turn);
   if (entry?.message.type !== "configure") return [];
   const left = { ...state, outbox: deliver(state.outbox, entry.id) };
   if (entry.message["begin"] !== true) return left.life === null ? [] : toldSettings(left, left.life, turn);
@@ -133,8 +155,37 @@ export function onDelivered(state: AgentState, { entry, result }: Settled, turn:
   if (result.ok) return [done, ...waiting.map((to) => reply(shown(row), to))];
   const { code, details } = result.error;
   const gone = unlisting(left, left.life, turn, row.number);
-  return [...commit(left, turn, [gone]).effects, done, ...waiting.map((to) => refuse(code, details, to))];
+  if (code === "NAME_TAKEN") {
+    // Another life has that number: its list was lost. What it has is left alone.
+    const next: Listed = { ...row, number: (left.conversations ?? 0) + 1 };
+    const mail = beginning(left.life, next, turn);
+    const { after, effects } = commit(left, turn, [gone, { ...listing(left, left.life, turn, next), mail: [mail] }]);
+    return [...effects, ...erase(after, turn), note({ opening: { ...others, [mail.to]: waiting } })];
+  }
+  const { after, effects } = commit(left, turn, [gone]);
+  return [...effects, ...erase(after, turn), done, ...waiting.map((to) => refuse(code, details, to))];
 }
+
+/** A node of the version before has the conversation, and lets an agent delete nothing: it is asked until another node
+ *  has it. */
+function deleteLater(state: AgentState, { id, to, message }: OutboxEntry, { code }: Failure, turn: Here): Effects {
+  // Another conversation may have the number by now.
+  const isListed = state.life?.conversations?.some((one) => actorOf(turn, one) === to) === true;
+  if (code !== "FORBIDDEN" || isListed) return [];
+  return [
+    persist({ type: "delivered", id, next: { mail: [{ to, message }], behind: state.life?.behind ?? [] } }),
+    { type: "remind", id: endingReminder, dueMs: turn.nowMs + limits.endingRetryMs },
+  ];
+}
+
+/** Asks again for what was refused, while there is such. */
+export const onEndingReminded = ({ outbox }: AgentState, turn: Here): Effects =>
+  outbox.entries.some(({ message }) => message["type"] === "delete")
+    ? remindOutbox(outbox, outboxReminder, turn.self)
+    : [{ type: "forget", id: endingReminder }];
+
+/** The id of the reminder that asks once more for deletions. */
+export const endingReminder = "endings";
 
 const unlisting = (state: AgentState, life: Life, turn: Here, number: number): Coming => ({
   event: { type: "updated", view: viewOf(state, life, turn.key), unlisted: number },
@@ -158,7 +209,9 @@ export function arrange(state: AgentState, life: Life, command: Of<"arrange">, t
     ...(favourite && { favourite }),
     ...(archived && { archived }),
   };
-  return [...commit(state, turn, [listing(state, life, turn, listed)]).effects, reply(shown(listed))];
+  const tells = named !== undefined && row.named !== true && listed.number > 0 && fits(state.outbox, 1);
+  const mail = tells ? [{ to: actorOf(turn, row), message: { ...settingsFor(life, row.model), named: true } }] : [];
+  return [...commit(state, turn, [{ ...listing(state, life, turn, listed), mail }]).effects, reply(shown(listed))];
 }
 
 /** Deletes one. Errors: NOT_FOUND, BAD_REQUEST, OVERLOADED. */
@@ -170,7 +223,8 @@ export function drop(state: AgentState, life: Life, { number }: Of<"drop">, turn
   if (rowOf(life, number) === undefined) return [refuse("NOT_FOUND", { number })];
   if (!fits(state.outbox, 1)) return [refuse("OVERLOADED")];
   const mail: Mail = { to: actorOf(turn, { number }), message: { type: "delete" } };
-  return [...commit(state, turn, [{ ...unlisting(state, life, turn, number), mail: [mail] }]).effects, reply({})];
+  const { after, effects } = commit(state, turn, [{ ...unlisting(state, life, turn, number), mail: [mail] }]);
+  return [...effects, ...erase(after, turn), reply({})];
 }
 
 /** What ends the conversations of an agent that ends. */
@@ -224,10 +278,12 @@ function toldSettings(state: AgentState, life: Life, turn: Here): Effects {
 
 /** The agent's settings: this conversation begins with them, or takes what is new. */
 export function configure(state: AgentState, command: Of<"configure">, turn: Here): Effects {
-  const { begin: begins = false, own = false, persona, model, sampling, tools } = command;
+  const { begin: begins = false, own = false, named = false, opening, persona, model, sampling, tools } = command;
+  const titled = named && { titled: true as const };
   if (!isFromAgent(turn)) return [refuse("FORBIDDEN")];
   const { life } = state;
   if (life !== null) {
+    if (begins && opening !== undefined && life.opening !== opening) return [refuse("NAME_TAKEN")];
     const view: AgentView = {
       ...viewOf(state, life, turn.key),
       persona,
@@ -235,7 +291,7 @@ export function configure(state: AgentState, command: Of<"configure">, turn: Her
       tools,
       ...(life.ownModel !== true && { model }),
     };
-    return [...commit(state, turn, [{ event: { type: "updated", view } }]).effects, reply({})];
+    return [...commit(state, turn, [{ event: { type: "updated", view }, ...titled }]).effects, reply({})];
   }
   if (!begins) return [reply({})];
   const at = state.head + 1;
@@ -245,7 +301,9 @@ export function configure(state: AgentState, command: Of<"configure">, turn: Her
   const event = { type: "updated" as const, view };
   const created = { type: "created" as const, at, event, createdAtMs: turn.nowMs };
   // What a creation says of tools versions before do not read.
-  const { effects } = commit(evolve(state, created), turn, [{ event, ...(own && { ownModel: true as const }) }]);
+  const { effects } = commit(evolve(state, created), turn, [
+    { event, ...(own && { ownModel: true as const }), ...titled, ...(opening !== undefined && { opening }) },
+  ]);
   return [persist(created), publish(event, at), ...effects, reply({})];
 }
 
@@ -261,5 +319,6 @@ export function told(state: AgentState, life: Life, command: Of<"told">, turn: H
     ...(now !== undefined && row.named !== true && { title: now }),
     ...(model !== undefined && { model }),
   };
-  return [...commit(state, turn, [listing(state, life, turn, listed)]).effects, reply({})];
+  const { after, effects } = commit(state, turn, [listing(state, life, turn, listed)]);
+  return [...effects, ...erase(after, turn), reply({})];
 }

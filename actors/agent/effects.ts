@@ -5,7 +5,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { heard } from "../stream.ts";
 import type { AgentChange, AgentState, Arranged, Job, Measure, Rebased, RoomSummary, SoFar, Source } from "./shape.ts";
-import { evolve } from "./state.ts";
+import { erasure, evolve } from "./state.ts";
 import type { Used } from "./usage.ts";
 
 /** How the model is called. */
@@ -115,6 +115,16 @@ export function commit(
     ],
   };
 }
+
+/** Deletes a bounded piece of what is forgotten, and tells itself to go on while there is more. */
+export function erase(state: AgentState, turn: Here): Effects {
+  const change = erasure(state);
+  return change === null ? [] : [persist(change), ...goOnErasing(evolve(state, change), turn)];
+}
+
+/** Tells itself to go on erasing, if there is more. */
+export const goOnErasing = (state: AgentState, turn: Here): Effects =>
+  erasure(state) === null ? [] : [{ type: "tell", to: turn.self, message: { type: "erase" } }];
 
 /** Cancels the answer that is written, the summary, or both: they are not wanted any more. What they took is counted
  *  when they have ended. */

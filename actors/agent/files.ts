@@ -96,7 +96,8 @@ const withoutPlace = ({ seq, file: { picture: _picture, ...file } }: PlacedFile,
 function furtherFiles(source: Source): string | undefined {
   const count = source.type === "room" ? (source.moreFiles ?? 0) : 0;
   if (count === 0) return undefined;
-  return `${count} more ${count === 1 ? "file" : "files"} (a model is told of ${wireLimits.filesPerMentionMax} at most)`;
+  const files = count === 1 ? "file" : "files";
+  return `${count} more ${files} (a model is told of ${wireLimits.filesPerMentionMax} at most)`;
 }
 
 /** An answer that says behind its words what of the files the model was not shown. */

@@ -59,7 +59,7 @@ const started = (job: Job): Coming => ({
 });
 
 /** Runs the model for the first job. Its start has been persisted. */
-export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effects {
+function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effects {
   const job = state.life?.jobs[0];
   if (state.life === null || job === undefined) return [];
   const { model, sampling } = state.life;

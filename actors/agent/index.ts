@@ -40,9 +40,11 @@ import {
   configure,
   conversations,
   drop,
+  endingReminder,
   endings,
   isFromAgent,
   onDelivered,
+  onEndingReminded,
   open,
   reopen,
   rowsOf,
@@ -53,6 +55,8 @@ import { branch, factsOf, history, isFull, nameOf, onPath, regenerate, roomIn, s
 import {
   cancelRuns,
   commit,
+  erase,
+  goOnErasing,
   isSummingUp,
   type AgentNotes,
   type Cancelled,
@@ -138,6 +142,7 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
     case "waits":
       return onPlaced(state, message.tag, message.place, turn);
     case "reminded":
+      if (message.id === endingReminder) return onEndingReminded(state, turn);
       return message.id === generationReminder
         ? onReminded(state, turn)
         : remindOutbox(state.outbox, message.id, turn.self);
@@ -375,15 +380,6 @@ function end(state: AgentState, life: Life, turn: Here): Effects {
   const runs = cancelRuns(turn, { answer: true, summary: true, title: true });
   return [...effects, ...erase(after, turn), ...runs, reply({})];
 }
-
-/** Deletes a bounded piece of what is forgotten, and tells itself to go on while there is more. */
-function erase(state: AgentState, turn: Here): Effects {
-  const change = erasure(state);
-  return change === null ? [] : [persist(change), ...goOnErasing(evolve(state, change), turn)];
-}
-
-const goOnErasing = (state: AgentState, turn: Here): Effects =>
-  erasure(state) === null ? [] : [{ type: "tell", to: turn.self, message: { type: "erase" } }];
 
 // --- the conversation ------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import type { AgentState, Life, Listed } from "./shape.ts";
 import { viewOf } from "./state.ts";
 
 /** A row as its owner sees it. */
-export function shown({ named: _named, operation: _operation, ...row }: Listed): AgentConversation {
+export function shown({ named: _named, operation: _operation, opening: _opening, ...row }: Listed): AgentConversation {
   return row;
 }
 

@@ -98,6 +98,8 @@ interface AgentRecall {
 export interface Listed extends AgentConversation {
   /** Its title is a person's. */
   readonly named?: true;
+  /** When it was opened, as the conversation knows it, too. */
+  readonly opening?: number;
   /** The operation that opened it, so that this opens no second one. */
   readonly operation?: string;
 }
@@ -108,9 +110,13 @@ export interface Arranged {
   readonly unlisted?: number;
   /** A model has been asked for the title of this conversation. */
   readonly titled?: true;
+  /** Runs for a title that failed. */
+  readonly titleTries?: number;
   readonly title?: string;
   /** Its model is its own. */
   readonly ownModel?: true;
+  /** The opening that it came of. */
+  readonly opening?: number;
 }
 
 /** What exists while the agent does. */
@@ -150,10 +156,13 @@ export interface Life {
   readonly behind?: readonly number[];
   /** A model has been asked for a title of this conversation. */
   readonly titled?: true;
+  readonly titleTries?: number;
   /** The title of a conversation that is not the first, as it told it. */
   readonly title?: string;
   /** The model is this conversation's own. */
   readonly ownModel?: true;
+  /** When its agent opened it, so that it knows a repetition of that from another opening. */
+  readonly opening?: number;
 }
 
 /** Counters outlive a deletion, so that nothing gets a number twice. */

@@ -58,7 +58,8 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
         ...(condensed !== undefined && { roomSummaries: withSummary(roomSummaries, condensed) }),
       }));
       const evolved = evolveEvent(counted, change.event, change.at, { round: change.round, used });
-      return { ...evolved, head: change.at, outbox: enqueue(state.outbox, change.mail) };
+      const forgets = forgetsTitle(state, change) && { eventFloor: change.at - 1 };
+      return { ...evolved, head: change.at, outbox: enqueue(state.outbox, change.mail), ...forgets };
     }
     case "owed":
       return withJob(state, change.job);
@@ -88,8 +89,18 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
   }
 }
 
+/** Whether a conversation goes from the list, or its title from its row. What events before it have of that goes, too:
+ *  a title is words that were said. */
+const forgetsTitle = ({ life }: AgentState, { listed, unlisted }: Arranged): boolean =>
+  unlisted !== undefined ||
+  (listed?.title === "" &&
+    life?.conversations?.some((one) => one.number === listed.number && one.title !== "") === true);
+
 /** The list of conversations, and the title and the model of this one, after a change. */
-function arranged(state: AgentState, { listed, unlisted, titled, title, ownModel }: Arranged): AgentState {
+function arranged(
+  state: AgentState,
+  { listed, unlisted, titled, titleTries, title, ownModel, opening }: Arranged,
+): AgentState {
   const numbered = listed !== undefined && listed.number > (state.conversations ?? 0);
   const counted = numbered ? { ...state, conversations: listed.number } : state;
   return withLife(counted, ({ conversations = [] }) => {
@@ -98,8 +109,10 @@ function arranged(state: AgentState, { listed, unlisted, titled, title, ownModel
       ...(listed !== undefined && { conversations: [listed, ...others] }),
       ...(unlisted !== undefined && { conversations: others }),
       ...(titled !== undefined && { titled }),
+      ...(titleTries !== undefined && { titleTries }),
       ...(title !== undefined && { title }),
       ...(ownModel !== undefined && { ownModel }),
+      ...(opening !== undefined && { opening }),
     };
   });
 }
@@ -238,7 +251,7 @@ export const newestOf = (turns: readonly ConversationTurn[]): readonly Conversat
 /** What was said is forgotten, and a title that was made of it with it. */
 function untitled(state: AgentState): AgentState {
   if (state.life === null) return state;
-  const { titled: _titled, title: _title, ...life } = state.life;
+  const { titled: _titled, titleTries: _tries, title: _title, ...life } = state.life;
   return { ...state, life };
 }
 

@@ -83,15 +83,24 @@ export const onTitlePart = (titling: Titling, piece: string): Effects => [
   note({ titling: { ...titling, text: cut(titling.text + piece, limits.summaryCharsMax) } }),
 ];
 
-/** Its run has ended. One that could not be made is tried after the next answer. */
+/** Its run has ended. One that could not be made is tried after the next answer, and not a third time. What it took
+ *  is told by no failure: the run is counted, with what was written. */
 export function onTitle(state: AgentState, titling: Titling, result: Result<unknown>, turn: Here): Effects {
   const done = note({ titling: null });
   const { life } = state;
-  if (life === null || !result.ok) return [done];
+  if (life === null) return [done];
+  const event = { type: "updated" as const, view: viewOf(state, life, turn.key) };
+  if (!result.ok) {
+    const titleTries = (life.titleTries ?? 0) + 1;
+    const isLast = titleTries >= limits.titleTriesMax;
+    const none = { end: "stopped", promptTokens: 0, completionTokens: 0 } as const;
+    const used = usedBy(titling.model, none, titling.sinceMs, turn.nowMs);
+    const tried = { event, used, titleTries, ...(isLast && { titled: true as const }) };
+    return [...commit(state, turn, [tried]).effects, done];
+  }
   const answer = result.value as GenerationAnswer;
   const used = usedBy(titling.model, answer, titling.sinceMs, turn.nowMs);
   const made = answer.end === "complete" ? titleIn(titling.text) : undefined;
-  const event = { type: "updated" as const, view: viewOf(state, life, turn.key) };
   const tells = made === undefined ? [] : telling(state, life, { title: made }, turn);
   return [...commit(state, turn, [{ event, used, titled: true as const }, ...tells]).effects, done];
 }

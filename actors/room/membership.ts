@@ -1,5 +1,7 @@
 /** The members of a room, their ranks, and what the room is called. */
 import {
+  groupKey,
+  nthOfGroup,
   sameJson,
   wireLimits,
   type CommandOf,
@@ -13,7 +15,6 @@ import {
   type RoomView,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { groupKey, nthOfGroup } from "../../protocols/kinds/room-group.ts";
 import { persist, refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
@@ -273,8 +274,8 @@ const hasPeople = (room: Room): boolean => room.members.size > room.agents.lengt
 export const isOfSeveral = ({ people }: Room, key: string): boolean =>
   people !== undefined || nthOfGroup(key) !== undefined;
 
-/** Why somebody does not come in: what was said here is of the people of the conversation that this was, whoever owns
- *  the room. Undefined: nothing is said against it. */
+/** Why somebody does not come in: what was said here is of the people of the conversation that this was, also where
+ *  another owns the room. Undefined: nothing is said against it. */
 export const refuseOthers = (room: Room, key: string, member?: string): Effects | undefined =>
   isOfSeveral(room, key) && (member === undefined || room.people?.includes(member) !== true)
     ? [refuse("FORBIDDEN", { reason: "this was a conversation of some people, and is read by them alone" })]

@@ -38,7 +38,7 @@ import { cardOf, cardOfDeleted, choiceOf, setAvatar, setProfile, setStatus } fro
 import { notificationHandlers } from "./notifications.ts";
 import { pushHandlers, pushWatched } from "./push.ts";
 import { savedHandlers } from "./saved.ts";
-import { sharedHandlers } from "./shared.ts";
+import { sharedHandlers, sharedReminded, sharedReminder } from "./shared.ts";
 import { setSidebar } from "./sidebar.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
@@ -116,6 +116,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "reminded":
       if (message.id === deletionReminder || message.id === guestReminder) return endReminded(state, message.id, turn);
       if (message.id === laterReminder && state.account !== null) return laterReminded(state, state.account, turn);
+      if (message.id === sharedReminder) return sharedReminded(state.account, turn);
       if (message.id === digestReminder) return digestReminded(state.account, turn);
       return remindOutbox(state.outbox, message.id, turn.self);
     case "part":

@@ -104,8 +104,8 @@ export interface HeldDigest {
   readonly last?: DigestSent;
 }
 
-/** A read-only link, by the hash of its secret. */
-export interface HeldShared extends SharedLink {
+/** A read-only link, by the hash of its secret. Rows of a version before have a title, too: nobody reads it. */
+export interface HeldShared extends Omit<SharedLink, "title"> {
   readonly hash: string;
 }
 

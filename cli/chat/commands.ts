@@ -32,7 +32,7 @@ export const commands = {
   direct: row(
     "",
     "NAME",
-    "open a direct conversation with one person, by the name you see or the account; with several: accounts with commas",
+    "open a direct conversation with a person, by the name you see or the account; with several: ACCOUNT,ACCOUNT",
   ),
   invite: row("", "NAME", "add a person, by the name you see or the account, or an agent (ada.helper)"),
   reply: row("N", "TEXT", "answer message N in its thread"),

@@ -241,6 +241,42 @@ const apart = ["compare", "temporary", "done"] as const;
 const isWithAgents = (name: CommandName, place: Place | undefined): name is WithAgents =>
   apart.some((one) => one === name) || isOfShared(name) || isOfConversations(name, place);
 
+/** What may be done in a temporary conversation: what leaves it, or only looks elsewhere. All else would be done to the
+ *  conversation behind it, which is kept. */
+const besideTemporary: ReadonlySet<CommandName> = new Set<CommandName>([
+  ...(["done", "temporary", "clear", "help", "quit", "signout"] as const),
+  ...(["join", "agent", "direct", "conversation", "found", "rooms", "agents", "conversations"] as const),
+]);
+const notInTemporary = (name: CommandName): Wrong => ({
+  wrong: `/${name} would be done to what is kept, not to what is temporary. /done first, which ends this one.`,
+});
+
+/** What a command comes to in a temporary conversation; undefined: what it always comes to. */
+function inTemporary(temporary: Temporary, name: CommandName, { remark, dim }: Printer): Step | undefined {
+  if (!besideTemporary.has(name)) return wrong(notInTemporary(name));
+  if (name !== "clear") return undefined;
+  temporary.clear();
+  remark(dim("* Cleared: what was said here is gone."));
+  return done;
+}
+
+/** Lets Ctrl-C stop what is done: the first one stops it, the second one leaves. */
+function stoppable(screen: Screen, { remark, dim }: Printer, stopElse: () => boolean) {
+  let stopDoing: (() => void) | undefined;
+  screen.onInterrupt(() => {
+    const stop = stopDoing;
+    stopDoing = undefined;
+    if (stop === undefined) return stopElse();
+    remark(dim("* Stopping both answers. Ctrl-C again leaves."));
+    stop();
+    return true;
+  });
+  return async <Came>(stop: () => void, act: () => Promise<Came>): Promise<Came> => {
+    stopDoing = stop;
+    return act().finally(() => (stopDoing = undefined));
+  };
+}
+
 function catchingUp({ client, names, missed }: ConversationOptions, finder: Finder, printer: Printer): CatchingUp {
   const keep = (found: readonly FoundMessage[]): void => finder.keep(found);
   return new CatchingUp(() => missed(), client, { printer, names, keep });
@@ -286,6 +322,11 @@ async function showResults(room: string, seq: number, { client, look, printer: {
   return stepOf(answer);
 }
 
+function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<Step>>>[1]): Step | Promise<Step> {
+  const step = onNumber(said, use);
+  return "wrong" in step ? wrong(step) : step;
+}
+
 /** Builds a conversation over a client that is connected. */
 export function createConversation(options: ConversationOptions): Conversation {
   const { user, client, screen, names } = options;
@@ -301,7 +342,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   const links = new Links(client, options.operation, { printer, names });
   const sharing = new Shared(options.operation, () => client.at.url, printer);
   const account = new Account(client, user, printer, names);
-  screen.onInterrupt(() => visit?.stopAwaited() === true);
+  const whileStoppable = stoppable(screen, printer, () => temporary === undefined && visit?.stopAwaited() === true);
 
   function showPrompt(): void {
     const { name, amongMany } = client.at;
@@ -396,6 +437,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   }
 
   function endTemporary(): void {
+    temporary?.end();
     temporary = undefined;
     showPrompt();
   }
@@ -405,6 +447,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     const here = visit?.place.kind === "agent" ? agentOfKey(visit.place.key) : undefined;
     const agent = name === "" ? here : name.includes(".") ? name : `${user}.${name}`;
     if (agent === undefined) return wrong({ wrong: "Say with which agent: /temporary NAME." });
+    temporary?.end();
     temporary = new Temporary(agent, options.askModel, printer);
     showPrompt();
     return done;
@@ -480,11 +523,6 @@ export function createConversation(options: ConversationOptions): Conversation {
     return done;
   }
 
-  function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<Step>>>[1]): Step | Promise<Step> {
-    const step = onNumber(said, use);
-    return "wrong" in step ? wrong(step) : step;
-  }
-
   /** What is about conversations with agents, and no request to one. */
   async function runWithAgents(line: Extract<Line, { type: "command" }> & { name: WithAgents }): Promise<Step> {
     const place = visit?.place;
@@ -493,7 +531,8 @@ export function createConversation(options: ConversationOptions): Conversation {
       const came = await runConversations(line.name, line, { client, place, printer, goTo });
       return "went" in came ? came.went : cameTo(came);
     }
-    if (line.name === "compare") return cameTo(await compare(line.words, line.rest, { client, place, printer }));
+    if (line.name === "compare")
+      return cameTo(await compare(line.words, line.rest, { client, place, printer, whileStoppable }));
     if (line.name === "temporary") return beginTemporary(sought(line.rest.trim()));
     endTemporary();
     return done;
@@ -589,11 +628,10 @@ export function createConversation(options: ConversationOptions): Conversation {
         case "wrong":
           return wrong({ wrong: line.reason });
         case "say":
-          return temporary === undefined
-            ? ask(requestOfText(line.text, visit ?? nowhere))
-            : stepOf(await temporary.say(line.text));
+          if (temporary !== undefined) return stepOf(await temporary.say(line.text));
+          return ask(requestOfText(line.text, visit ?? nowhere));
         case "command":
-          return runCommand(line);
+          return (temporary && inTemporary(temporary, line.name, printer)) ?? runCommand(line);
       }
     },
     settled(follow) {

@@ -17,8 +17,10 @@ export class Temporary {
   readonly agent: string;
   readonly #ask: AskModel;
   readonly #printer: Printer;
+  #idle: NodeJS.Timeout | undefined;
   #said: readonly SaidHere[] = [];
   #usedAtMs = 0;
+  #isOver = false;
 
   constructor(agent: string, ask: AskModel, printer: Printer) {
     this.agent = agent;
@@ -31,13 +33,16 @@ export class Temporary {
 
   /** Says something, and shows the answer when it is whole. */
   async say(text: string): Promise<Result<unknown>> {
-    const { remark, dim, show } = this.#printer;
+    const { dim, show } = this.#printer;
     const sinceMs = Date.now();
-    const isOver = this.#said.length > 0 && sinceMs - this.#usedAtMs > temporaryIdleMs;
-    if (isOver) remark(dim("* Nothing was said for an hour: what was before is gone."));
-    const said = [...(isOver ? [] : this.#said), { role: "user" as const, content: cleaned(text, "lines") }];
+    // A computer that slept rings late.
+    if (this.#said.length > 0 && sinceMs - this.#usedAtMs > temporaryIdleMs) this.#forget();
+    clearTimeout(this.#idle);
+    const said = [...this.#said, { role: "user" as const, content: cleaned(text, "lines") }];
     const answer = await this.#ask({ model: `agent:${this.agent}`, messages: withinContext(said) });
     this.#usedAtMs = Date.now();
+    if (this.#isOver) return ok(undefined);
+    this.#idle = setTimeout(() => this.#forget(), temporaryIdleMs).unref();
     if (!answer.ok) return answer;
     const { choices, usage } = answer.value as Completion;
     const content = choices?.[0]?.message?.content ?? "";
@@ -48,5 +53,23 @@ export class Temporary {
     const line = `${withoutControls(this.agent)}: ${withoutControls(content)} ${dim(`(${facts})`)}`;
     show({ answer: { text: content, ...took } }, line);
     return ok(undefined);
+  }
+
+  /** Forgets what was said. */
+  clear(): void {
+    clearTimeout(this.#idle);
+    this.#said = [];
+  }
+
+  /** Forgets it all; an answer that is on its way is not shown. */
+  end(): void {
+    this.#isOver = true;
+    this.clear();
+  }
+
+  #forget(): void {
+    this.clear();
+    const { remark, dim } = this.#printer;
+    remark(dim("* Nothing was said for an hour: what was before is gone."));
   }
 }

@@ -101,6 +101,10 @@ export const gatewayLimits = {
   joinLinkRate: { count: 20, windowMs: 60_000 },
   /** Wrong or ended read-only links to conversations from one address; then 429. */
   sharedLinkRate: { count: 30, windowMs: 60_000 },
+  /** Reads of read-only links to conversations from one address, right or wrong; then 429. */
+  sharedReaderRate: { count: 120, windowMs: 60_000 },
+  /** Reads of one such link, from all addresses; then 429. */
+  sharedReadRate: { count: 300, windowMs: 60_000 },
   /** Turns of a conversation that the page of a read-only link asks for at once. */
   sharedPageTurns: 100,
   /** Turns that it shows at most; the oldest are left out. */

@@ -105,7 +105,11 @@ async function conversationsOf(
     const { conversations } = list.ok ? (list.value as AgentConversations) : { conversations: [] };
     return conversations.map(({ number, title }) => [conversationKey(of, number), title] as const);
   });
-  const silent = asked.filter((_, place) => lists[place]?.ok === false);
+  const silent = asked.filter((_, place) => {
+    const list = lists[place];
+    // A node of the version before knows no such question: there is the first alone.
+    return list?.ok === false && list.error.code !== "BAD_REQUEST";
+  });
   return { all: keys.map(([key]) => agentOf(key)), titles: new Map(keys), silent };
 }
 

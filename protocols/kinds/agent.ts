@@ -409,6 +409,10 @@ export const agentCommands = {
       begin: Type.Optional(Type.Boolean()),
       /** The conversation keeps this model, whatever the agent's is. */
       own: Type.Optional(Type.Boolean()),
+      /** A person has named the conversation: it asks no model for a title. */
+      named: Type.Optional(Type.Boolean()),
+      /** When the agent opened it: one that lives already and came of another opening refuses. */
+      opening: Type.Optional(timeMs),
     },
     result: nothing,
     from: ["actor"],

@@ -28,6 +28,7 @@ export * from "./role-manager.ts";
 export * from "./room-settings.ts";
 export * from "./room.ts";
 export * from "./room-files.ts";
+export * from "./room-group.ts";
 export * from "./room-links.ts";
 export * from "./room-previews.ts";
 export * from "./room-versions.ts";

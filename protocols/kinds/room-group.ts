@@ -1,4 +1,5 @@
-/** Direct conversations of several people: rooms without a name, which the same people find again. It loads no schema. */
+/** Direct conversations of several people: rooms without a name, which the same people find again. This file loads no
+ *  schema. */
 import { saltedHash32 } from "../ids.ts";
 
 /** Two people have their names in the key of their room, three parts. */

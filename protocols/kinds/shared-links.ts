@@ -39,7 +39,7 @@ export const sharedLinkCommands = {
     effect: "reads",
     summary: "The read-only links to conversations that still hold",
   }),
-  /** What somebody is shown who has the secret. Error: NOT_FOUND, also while the account is suspended. */
+  /** What somebody is shown who has the secret. Error: NOT_FOUND, also while the account is suspended, or its deletion is asked for. */
   openShared: command({
     params: { hash: linkHash },
     result: link,
@@ -54,7 +54,7 @@ export interface SharedLink {
   readonly id: string;
   /** The key of the conversation: `ada.helper`, `ada.helper.3`. */
   readonly conversation: string;
-  /** How it was called when the link was made. */
+  /** How the conversation is called now; empty: it has no title, or is gone. */
   readonly title: string;
   /** The last turn that is shown: the path to it, and nothing that was said later. */
   readonly leaf: number;

@@ -9,7 +9,7 @@ const tags = ["agent"];
 export const sharedLinkOperations = {
   "sharedLinks.list": reads({
     answer: fieldsOf({ links: listOf(answer<SharedLink>("SharedLink")) }),
-    permission: "agent.use",
+    permission: "account.use",
     errors: ofActors,
     summary: "The caller's read-only links to conversations that still hold, the newest first",
     tags,
@@ -33,7 +33,7 @@ export const sharedLinkOperations = {
     ...ofOwnAccount,
     params: object({ id: key }),
     answer: answer<SharedLink>("SharedLink"),
-    permission: "agent.use",
+    permission: "account.use",
     errors: ["NOT_FOUND", ...ofActors],
     action: "endSharedLink",
     facts: ({ id }) => ({ id }),

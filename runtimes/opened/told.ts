@@ -1,4 +1,5 @@
-/** Whether what a process tells is what it was asked for: its decoders had files of strangers, so it may say anything. */
+/** Whether what a process tells is what it was asked for: its decoders had files of strangers, so it may say
+ *  anything. */
 import { openedLimits as limits } from "./limits.ts";
 import { sizeOfPicture } from "./picture-head.ts";
 import type { Box, OpenedTask } from "./tasks.ts";

@@ -80,10 +80,9 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   const { node, blobs, store, exchange, table, membership, clock, log, meter } = options;
   const limits: BlobLimits = { ...blobLimits, ...options.limits };
   const owned = await openOwnedBlobs({ blobs, store, clock, prefix: actorBlobPrefix, limits });
-  const openedMs = clock.nowMs();
   const [cache, fetching] = [new Map<BlobHash, Uint8Array>(), new Map<BlobHash, Promise<Result<Uint8Array>>>()];
   let cachedBytes = 0;
-  const turns = new Turns(limits);
+  const [turns, openedMs] = [new Turns(limits), clock.nowMs()];
   let [stopped, spreading] = [false, false];
   let [cancelSpread, cancelRound]: ((() => void) | undefined)[] = [];
 

@@ -35,7 +35,8 @@ interface LoadPorts {
   readonly journal: { readonly refusedAtMs: number | undefined };
   /** What is known of the directory. Absent: nothing. */
   readonly directory?: {
-    /** The disk under it is known to fail: a voter tries it again and again, also where nobody writes to the journal. */
+    /** The disk under it is known to fail: a voter tries it again and again, also where nobody writes to the
+     *  journal. */
     readonly diskFails: () => boolean;
     /** Why it takes no change. */
     readonly refusal: () => string | undefined;

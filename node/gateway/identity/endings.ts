@@ -16,6 +16,7 @@ import {
   type AgentView,
   type Result,
   type RoomHistory,
+  type SharedLinks,
   type WithShown,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
@@ -75,7 +76,7 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
       config: { access: "person", permission: "account.secure", audit: "exportUser" },
       summary:
         "What the caller's account has, as JSON lines: the account, its agents with their conversations, the " +
-        "picture, and what the caller wrote in rooms",
+        "picture, links to conversations, and what the caller wrote in rooms",
       tag: "account",
     },
     async (request) => {
@@ -126,6 +127,9 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
     }
     for (const agent of account.agents) yield* agentRows(agent, caller);
     for (const room of account.rooms) yield* roomRows(room, caller);
+    const shared = await ask<SharedLinks>(actorId("user", account.user), { type: "shared" });
+    if (!shared.ok) yield { type: "missing", what: "shared links", code: shared.error.code };
+    for (const link of shared.ok ? shared.value.links : []) yield { type: "sharedLink", link };
     yield { type: "end" };
   }
 

@@ -2,6 +2,8 @@
 import {
   actorId,
   failure,
+  groupKey,
+  groupsOfPeopleMax,
   ok,
   refused,
   type AgentView,
@@ -9,7 +11,6 @@ import {
   type RoomView,
   type UserView,
 } from "../../../protocols/index.ts";
-import { groupKey, groupsOfPeopleMax } from "../../../protocols/kinds/room-group.ts";
 import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 import type { OwnHandlers } from "../rest/own.ts";

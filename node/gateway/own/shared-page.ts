@@ -64,12 +64,19 @@ ${body}
 export const endedPage = (says: string): string =>
   whole("Nothing is here", `<h1>Nothing is here</h1>\n<p>${escaped(says)}</p>`);
 
+/** The title that its owner sees may be of another branch, or of later. */
+function firstWords(turns: readonly ConversationTurn[]): string {
+  const words = (turns.find(({ role }) => role === "user")?.text ?? "").trim().replaceAll(/\s+/g, " ");
+  const first = /^.{0,80}/su.exec(words)?.[0] ?? "";
+  return first === words ? words : `${first} …`;
+}
+
 const minute = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 
 /** A conversation, as it was when the link was made. */
 export function sharedPage({ link, turns, isCut }: SharedConversation): string {
   const [, agent = ""] = agentOfKey(link.conversation).split(".");
-  const title = link.title === "" ? `Conversation with ${agent}` : link.title;
+  const title = firstWords(turns) || `Conversation with ${agent}`;
   const about =
     `A conversation with the AI agent ${agent}, as it was on ${minute(link.atMs)}. ` +
     `This link shows it until ${minute(link.untilMs)}. An AI wrote the answers: they may be wrong.`;

@@ -1,6 +1,7 @@
 /** Follows the rooms of people who have browsers that take notices, and decides what these are told. */
 import {
   cut,
+  nthOfGroup,
   ok,
   type ActorId,
   type Failure,

@@ -47,6 +47,7 @@ const forgetful: ReadonlySet<string> = new Set([
   "log-search",
   "later",
   "conversation",
+  "digest",
   "share",
   "compare",
   "temporary",

@@ -184,8 +184,8 @@ export const ofKernel: readonly Mutation[] = [
   {
     name: "drops a mention that its agent has no place for",
     file: "actors/room/membership.ts",
-    find: "const refused = isMention ?",
-    replace: 'const refused = isMention && code === "NOT_FOUND" ?',
+    find: "const refused = isMention && !isUnasked ?",
+    replace: 'const refused = isMention && !isUnasked && code === "NOT_FOUND" ?',
     caughtBy: ["mention-settled"],
     seeds: 100,
     // A model so slow that mentions wait, and not so slow that the life is late before they are missed.
@@ -269,7 +269,7 @@ export const ofKernel: readonly Mutation[] = [
   {
     name: "notes of an answer only what was written last",
     file: "actors/agent/generation.ts",
-    find: "text: whole.slice(notedChars)",
+    find: "text: text.slice(notedChars)",
     replace: "text",
     caughtBy: ["call-whole"],
     from: 6,

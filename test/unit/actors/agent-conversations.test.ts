@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import {
+  failure,
   type ActorId,
   wireLimits,
   type AgentConversation,
@@ -8,9 +9,11 @@ import {
   type AgentView,
   type ConversationTurn,
 } from "../../../protocols/index.ts";
+import { agent } from "../../../actors/agent/index.ts";
+import { refuse } from "../../../actors/behavior.ts";
 import { titleIn, wordsOf } from "../../../actors/agent/titling.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
-import { ended, text } from "../../fixtures/engine-answers.ts";
+import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";
@@ -161,6 +164,79 @@ describe("conversations with an agent", () => {
     expect(fixture.code(ada, "agent/ada.helper.2", { type: "history" })).to.equal("NOT_FOUND");
     fixture.ok(ada, ada, { type: "createAgent", name: "helper" });
     expect(open(fixture).number).to.equal(3);
+  });
+
+  it("leave no word in what the agent has told of its list, when they are dropped or cleared", () => {
+    for (const [of, ends] of [
+      [helper, { type: "drop", number: 1 }],
+      [second, { type: "clear" }],
+    ] as const) {
+      const fixture = withHelper();
+      open(fixture);
+      fixture.ok(ada, second, { type: "say", text: "SECRETWORDS" });
+      expect(JSON.stringify(fixture.records(helper, "event/"))).to.include("SECRETWORDS");
+      fixture.ok(ada, of, ends);
+      fixture.settle();
+      expect(JSON.stringify(fixture.records(helper, "event/")), ends.type).to.not.include("SECRETWORDS");
+      expect(fixture.code(ada, helper, { type: "resume", after: 1 })).to.equal("CURSOR_EXPIRED");
+      expect(titles(fixture).join(" ")).to.not.include("SECRETWORDS");
+    }
+  });
+
+  it("are deleted later where a node of the version before has them and refuses that", () => {
+    const fixture = withHelper();
+    open(fixture);
+    fixture.ok(ada, second, { type: "say", text: "a word" });
+    const { decide } = agent;
+    const before: typeof decide = (state, message, turn) =>
+      message.type === "delete" && turn.self === second ? [refuse("FORBIDDEN")] : decide(state, message, turn);
+    Object.assign(agent, { decide: before });
+    try {
+      fixture.ok(ada, ada, { type: "deleteAgent", agent: "ada.helper" });
+      fixture.settle();
+      fixture.pass(600_000);
+      fixture.settle();
+      expect(fixture.records(second, "turn/")).to.have.length(1);
+    } finally {
+      Object.assign(agent, { decide });
+    }
+    fixture.pass(600_000);
+    fixture.settle();
+    expect(fixture.records(second, "turn/")).to.have.length(0);
+    expect(fixture.isPending(helper)).to.equal(false);
+  });
+
+  it("take the next number where another life has theirs, which is left alone", () => {
+    const fixture = withHelper();
+    const settings = { persona: "old", model: "", sampling: {}, tools: [] };
+    fixture.ok(helper, second, { type: "configure", ...settings, begin: true, opening: 1 });
+    fixture.ok(ada, second, { type: "say", text: "of before" });
+    fixture.pass(1_000);
+    expect(open(fixture)).to.include({ number: 2 });
+    expect(titles(fixture)).to.deep.equal(["2 ", "0 "]);
+    expect(fixture.records(second, "turn/")).to.have.length(1);
+    expect(view(fixture, "agent/ada.helper.2").persona).to.equal("kind");
+  });
+
+  it("ask at most twice for a title that fails, and never for one that a person named", () => {
+    const fixture = withHelper();
+    open(fixture);
+    open(fixture, { title: "Mine" });
+    open(fixture);
+    fixture.ok(ada, helper, { type: "arrange", number: 3, title: "Mine, too" });
+    const asked: string[] = [];
+    for (const one of [second, "agent/ada.helper.2", "agent/ada.helper.3"] as const)
+      for (let count = 0; count < 5; count += 1) {
+        fixture.ok(ada, one, { type: "say", text: `q${count}` });
+        fixture.answer("Yes.");
+        const run = fixture.besides;
+        if (run === undefined) continue;
+        asked.push(one);
+        fixture.part(run.id, failed(failure("ASK_TIMEOUT")));
+        fixture.crash(one);
+      }
+    expect(asked).to.deep.equal([second, second]);
+    expect(fixture.ok<AgentUsage>(ada, second, { type: "usage" }).rows[0]?.runs).to.equal(7);
   });
 
   it("are opened once by one operation, whatever fails between", () => {

@@ -106,6 +106,7 @@ function openFixture(at: At, interactive = true, people?: People) {
     look: async () => ok([]),
   } as unknown as Pick<Client, "at" | "call" | "follow" | "link" | "look">;
   const models: ModelInfo[] = [];
+  const modelAsked: object[] = [];
   const searched: MessageSearch[] = [];
   const scheduled: Later[] = [];
   const finds: { page: Result<SearchPage> } = { page: ok({ found: [], covered: [] }) };
@@ -120,8 +121,9 @@ function openFixture(at: At, interactive = true, people?: People) {
       send: async (path) => ok(`${"0".repeat(20)}.${path}`),
       save: async ({ name }) => ok(name),
     },
-    askModel: () => {
-      throw new Error("no model is asked");
+    askModel: (body) => {
+      modelAsked.push(body);
+      return Promise.resolve(ok({ choices: [{ message: { content: "Yes." } }] }));
     },
     models: () => Promise.resolve(ok({ models })),
     search(fields) {
@@ -146,6 +148,7 @@ function openFixture(at: At, interactive = true, people?: People) {
   return {
     conversation,
     models,
+    modelAsked,
     scheduled,
     searched,
     finds,
@@ -175,6 +178,37 @@ describe("a conversation in the terminal", () => {
     owner().event({ type: "noticed", notice: { ...notice(later, "1"), action: "ofALaterVersion" } }, 6);
     expect(printed.map((line) => /"daily" is nearly used up: (\d+) of 1,000/u.exec(line)?.[1])).to.deep.equal(["810", "900"]);
   }); // prettier-ignore
+
+  it("does nothing to the kept conversation behind a temporary one", async () => {
+    const fixture = openFixture({ url: "http://one", name: "one", amongMany: false });
+    const { conversation, asked, operations, modelAsked } = fixture;
+    Object.assign(fixture.answers.follow, { conversation: [], model: "", persona: "", turns: 0 });
+    await conversation.take("/agent helper");
+    await conversation.take("/temporary");
+    await conversation.take("one");
+    const before = [asked.length, operations.length];
+    const refused = [
+      "/share",
+      "/resend two",
+      "/regenerate",
+      "/drop 1",
+      "/rename New",
+      "/stop",
+      "/history",
+      "/compare a b c",
+    ];
+    for (const line of refused) expect((await conversation.take(line)).failure?.message, line).to.match(/\/done first/);
+    expect(await conversation.take("/clear")).to.deep.equal({});
+    expect([asked.length, operations.length]).to.deep.equal(before);
+    await conversation.take("two");
+    expect(modelAsked.at(-1)).to.deep.equal({
+      model: "agent:ada.helper",
+      messages: [{ role: "user", content: "two" }],
+    });
+    await conversation.take("/done");
+    await conversation.take("/clear");
+    expect(asked.at(-1)).to.deep.equal(["agent.clear", "ada.helper", {}]);
+  });
 
   it("opens the conversation of several people, whose key is theirs, or the next where that one is a room", async () => {
     const { conversation, asked, answers } = openFixture({ url: "http://one", name: "one", amongMany: false });

@@ -104,6 +104,13 @@ describe("what a reader sees", () => {
     voters: 3,
   };
 
+  it("says where a link leads, whatever its page calls itself", () => {
+    const previews = [{ url: "https://evil.example/x", title: "Sign in", site: "bank.example" }];
+    const linked = { seq: 1, author: "user/ada", text: "x", atMs: 0, previews };
+    const shown = describeMessage(linked, { color: false, who: String, said: () => "" });
+    expect(shown).to.include("[page at evil.example: Sign in, bank.example]");
+  });
+
   it("are polls with their options, counts, and how to vote", () => {
     const asked = { ...message, text: "Lunch?", poll };
     expect(describeMessage(asked, plain)).to.match(

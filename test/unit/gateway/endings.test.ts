@@ -97,20 +97,31 @@ describe("gateway: how accounts end", () => {
     root = await again("root");
     await call("POST", "/rooms/den/join", {}, root);
     await call("POST", "/rooms/den/messages", { text: "not mine" }, root);
+    const link = { id: "one", hash: "f".repeat(64), conversation: "eve.helper", leaf: 1, title: "", lifeMs: dayMs };
+    const shared = { type: "addShared", ...link };
+    await fixture.kernel.ask({ to: "user/eve", from: "gateway", message: shared, timeoutMs: 5_000 });
     const rows = (reply: Reply) =>
       String(reply.body)
         .trimEnd()
         .split("\n")
         .map((line) => JSON.parse(line) as { type: string });
     const own = await call("GET", "/me/export", undefined, token);
-    expect(rows(own).map(({ type }) => type)).to.deep.equal(["export", "account", "room", "message", "end"]);
+    expect(rows(own).map(({ type }) => type)).to.deep.equal([
+      "export",
+      "account",
+      "room",
+      "message",
+      "sharedLink",
+      "end",
+    ]);
     expect(own.body)
       .to.include("mine")
       .and.not.include("not mine")
       .and.not.include("argon2")
-      .and.not.include("tokenHash");
+      .and.not.include("tokenHash")
+      .and.not.include(link.hash);
     const admins = await call("GET", "/admin/users/eve/export", undefined, root);
-    expect(rows(admins).map(({ type }) => type)).to.deep.equal(["export", "account", "room", "end"]);
+    expect(rows(admins).map(({ type }) => type)).to.deep.equal(["export", "account", "room", "sharedLink", "end"]);
     expect(admins.body).to.not.include("argon2");
   });
 

@@ -4,6 +4,7 @@ import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { startFixture, type Fixture } from "./fixture.ts";
 
 const lifeMs = 3_600_000;
+const readMax = 5;
 
 describe("gateway: read-only links to conversations", () => {
   const written: AuditEvent[] = [];
@@ -14,6 +15,7 @@ describe("gateway: read-only links to conversations", () => {
     fixture = await startFixture({
       audit: { write: async (event) => void written.push(event) },
       sharedLinks: () => policy.sharedLinks,
+      limits: { sharedReadRate: { count: readMax, windowMs: 60_000 } },
     });
     root = (await fixture.signUp("root")).token;
     ada = (await fixture.signUp("ada")).token;
@@ -125,6 +127,44 @@ describe("gateway: read-only links to conversations", () => {
     expect((await read(first.path)).status).to.equal(404);
     await api(ada, "DELETE", "/agents/ada.helper/conversations/1");
     expect((await read(second.path)).status).to.equal(404);
+  });
+
+  it("show no words of another branch, and the list the title of now", async () => {
+    await api(ada, "POST", "/agents/ada.helper/conversations", {});
+    await say("private words", "ada.helper.2");
+    await api(ada, "POST", "/agents/ada.helper.2/say", { text: "harmless", parent: 0 });
+    const made = await make("ada.helper.2");
+    const page = await read(made.path);
+    expect(page.text)
+      .to.match(/<h1>harmless<\/h1>/)
+      .and.not.include("private words");
+    expect((await links())[0]?.title).to.include("private words");
+    await api(ada, "DELETE", "/agents/ada.helper/conversations/2");
+    expect(JSON.stringify(await links())).to.not.include("private words");
+  });
+
+  it("hold only while their maker's roles allow agents; they are listed and taken back without", async () => {
+    const { token } = await fixture.signUp("rita");
+    await api(token, "POST", "/agents", { name: "helper" });
+    await say("of rita", "rita.helper", token);
+    const made = await make("rita.helper", token);
+    expect((await read(made.path)).status).to.equal(200);
+    const roles = { token: root, body: { roles: ["guest"] } };
+    expect((await fixture.request("PUT", "/api/v1/admin/users/rita/roles", roles)).status).to.equal(200);
+    expect((await read(made.path)).status).to.equal(404);
+    expect((await api(token, "GET", "/me/shared-links")).status).to.equal(200);
+    expect((await api(token, "DELETE", `/me/shared-links/${made.id}`)).status).to.equal(200);
+  });
+
+  it("are read so often, each, and from each address", async () => {
+    const made = await (await say("read often"), make());
+    const statuses: number[] = [];
+    for (let n = 0; n <= readMax; n += 1) statuses.push((await read(made.path)).status);
+    expect(statuses.filter((status) => status === 200)).to.have.length(readMax);
+    const refused = await read(made.path);
+    expect(refused.status).to.equal(429);
+    expect(Number(refused.headers.get("retry-after"))).to.be.above(0);
+    expect((await read((await make()).path)).status, "another one").to.equal(200);
   });
 
   it("are not found by trying: wrong ones are counted", async () => {

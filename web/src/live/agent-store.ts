@@ -33,6 +33,7 @@ export class AgentStore {
   readonly #client: Client;
   readonly #unsent: UnsentStore<PendingSay>;
   readonly #unfollow: () => void;
+  readonly #stopping = new Set<string>();
   #loadingOlder: Promise<void> | undefined;
 
   constructor(client: Client, agent: string, kept: Kept) {
@@ -102,6 +103,13 @@ export class AgentStore {
     this.#keep(operationId);
   }
 
+  /** Stops what is answered, and what is on its way to be: that is stopped when it has come. */
+  stopAll(): void {
+    for (const { operationId, status } of this.store.latest.pending)
+      if (status !== "failed") this.#stopping.add(operationId);
+    void this.change("stop", {});
+  }
+
   #keep(operationId: string): void {
     this.#unsent.keep(operationId, this.store.latest.pending);
   }
@@ -119,6 +127,7 @@ export class AgentStore {
     const where = parent !== undefined && { parent };
     const said = { text, ...shown, ...(sounds.length > 0 && { sounds: named(sounds) }), ...where };
     const result = await this.#client.call("agent.say", this.agent, said, { operationId });
+    if (this.#stopping.delete(operationId) && result.ok) void this.change("stop", {});
     if (result.ok) {
       this.store.apply({ type: "said", operationId });
       if (parent !== undefined) this.store.apply({ type: "chosen", turn: result.value.turn });

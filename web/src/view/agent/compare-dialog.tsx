@@ -1,7 +1,7 @@
 import { Button, NativeSelect } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { agentOfKey, conversationKey } from "../../../../protocols/answering/conversation-key.ts";
+import { agentOfKey, conversationIn, conversationKey } from "../../../../protocols/answering/conversation-key.ts";
 import type { AgentConversation, Result } from "../../../../protocols/index.ts";
 import { useSession } from "../../live/index.ts";
 import { agentLabel } from "../../model/index.ts";
@@ -47,11 +47,18 @@ function Compare({ agent, onClose }: { readonly agent: string; readonly onClose:
       .change("open", asked, (refusal) => faults.take(refusal));
     return made.ok ? { ok: true, value: conversationKey(key, made.value.number) } : made;
   };
+  const isSame = sides[0] === sides[1];
   const start = async () => {
+    if (isSame) return;
     const first = await openOne(sides[0]);
     if (!first.ok) return;
     const second = await openOne(sides[1]);
-    if (!second.ok) return;
+    if (!second.ok) {
+      // One alone compares nothing.
+      const of = conversationIn(first.value);
+      if (of !== undefined) await session.agent(of.agent).change("drop", { number: of.number });
+      return;
+    }
     onClose();
     await navigate({ to: "/compare/$first/$second", params: { first: first.value, second: second.value } });
   };
@@ -72,6 +79,7 @@ function Compare({ agent, onClose }: { readonly agent: string; readonly onClose:
         label="The second"
         data={options}
         value={sides[1]}
+        error={isSame ? "Choose two that differ." : undefined}
         onChange={(event) => setChosen([sides[0], event.currentTarget.value])}
       />
       <Button type="submit">Compare</Button>

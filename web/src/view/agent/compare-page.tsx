@@ -21,9 +21,11 @@ export function ComparePage() {
   const [one, other] = stores;
   const writing = [useShown(one.store, isWriting), useShown(other.store, isWriting)];
   const names = [useNameOf(one), useNameOf(other)];
-  const isAny = writing.includes(true);
+  const waits = (model: AgentModel): boolean => model.pending.some(({ status }) => status !== "failed");
+  const waiting = [useShown(one.store, waits), useShown(other.store, waits)];
+  const isAny = writing.includes(true) || waiting.includes(true);
   const stop = () => {
-    for (const [place, store] of stores.entries()) if (writing[place] === true) void store.change("stop", {});
+    for (const store of stores) store.stopAll();
   };
   const say = (text: string) => {
     for (const store of stores) store.say(text);
