@@ -1,7 +1,6 @@
 /** Follows the rooms of people who have browsers that take notices, and decides what these are told. */
 import {
   cut,
-  nthOfGroup,
   ok,
   type ActorId,
   type Failure,
