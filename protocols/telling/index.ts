@@ -29,6 +29,10 @@ export interface ToldMessage {
   readonly threadOnly: boolean;
 }
 
+/** What a notice of a message is called: only a conversation of two needs no title beside its author. */
+export const noticeTitle = (room: string, author: string, title: string): string =>
+  /^dm\.[^.]+\.[^.]+$/.test(room) ? author : `${author} in ${title}`;
+
 /** How the person is told of the message. */
 export function tell(person: ToldPerson, message: ToldMessage, nowMs: number): Telling {
   if (message.isOwn) return "nothing";

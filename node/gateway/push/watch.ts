@@ -1,7 +1,6 @@
 /** Follows the rooms of people who have browsers that take notices, and decides what these are told. */
 import {
   cut,
-  nthOfGroup,
   ok,
   type ActorId,
   type Failure,
@@ -14,7 +13,7 @@ import {
   type RoomThreads,
   type UserCard,
 } from "../../../protocols/index.ts";
-import { tell } from "../../../protocols/telling/index.ts";
+import { noticeTitle, tell } from "../../../protocols/telling/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import type { GatewayContext } from "../options.ts";
 import type { Activity } from "../feeds/away.ts";
@@ -246,7 +245,7 @@ export function createPush(
     const { room, seq, thread, mentioned } = activity;
     const { content } = to;
     const brand = at.branding?.current().name ?? "Plexus";
-    const where = room.startsWith("dm.") && nthOfGroup(room) === undefined ? author : `${author} in ${title}`;
+    const where = noticeTitle(room, author, title);
     const search = thread === undefined ? `?at=${seq}` : `?panel=thread&seq=${thread}`;
     const told: PushMessage = {
       title: content === "nothing" ? brand : where,

@@ -4,12 +4,14 @@ import fc from "fast-check";
 import type { NotificationRules, QuietHours } from "../../../protocols/index.ts";
 import {
   isQuietAt,
+  noticeTitle,
   plainNotifications,
   tell,
   type Telling,
   type ToldMessage,
   type ToldPerson,
 } from "../../../protocols/telling/index.ts";
+import { groupKey } from "../../../protocols/kinds/room-group.ts";
 import { searchMarks, searchTerms } from "../../../protocols/text/search.ts";
 import { hasKeyword, keywordTerms } from "../../../protocols/telling/keywords.ts";
 
@@ -181,5 +183,13 @@ describe("how somebody is told of a message", () => {
       const told = people.flatMap((terms, person) => (hasKeyword(text, terms) ? [person] : []));
       expect(told).to.deep.equal(post < 20 ? [1_999] : []);
     }
+  });
+});
+
+describe("the title of a notice", () => {
+  it("names the room, but of a conversation of two", () => {
+    const group = groupKey(["user/ada", "user/bob", "user/cleo"]);
+    const titles = ["dm.ada.bob", group, "lobby"].map((room) => noticeTitle(room, "Bob", "Boats"));
+    expect(titles).to.deep.equal(["Bob", "Bob in Boats", "Bob in Boats"]);
   });
 });

@@ -2,6 +2,8 @@ import { expect } from "chai";
 import { assert as property, property as forAll, array, constantFrom, integer, record } from "fast-check";
 import type { ConversationTurn, RoomMessage, RoomState } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/index.ts";
+import { mayEnter, staysWithPeople } from "../../../web/src/view/room/staying.ts";
+import { groupKey } from "../../../protocols/kinds/room-group.ts";
 import { isPlain, readMarkdown, visibleText } from "../../../protocols/reading/index.ts";
 import { readPlain } from "../../../protocols/reading/plain.ts";
 import {
@@ -20,6 +22,7 @@ import {
   mentionAt,
   messageAt,
   otherPerson,
+  roomTitle,
   pendingShown,
   plainLine,
   roomNameFrom,
@@ -491,6 +494,29 @@ describe("the room list", () => {
     expect(otherPerson("dm.ada.bob", ada)).to.equal("bob");
     expect(otherPerson("dm.ada.bob", bob)).to.equal("ada");
     expect(otherPerson("lobby", ada)).to.equal(undefined);
+  });
+
+  it("calls a conversation of several after its people, and what was made a room by its title", () => {
+    const key = groupKey([ada, bob, "user/cleo"]);
+    const named = (room: string, title: string, visibility?: "direct" | "private") =>
+      roomTitle({ room, title, ...(visibility && { visibility }) }, ada, (of) => `<${of}>`);
+    expect(named(key, "ada, bob, cleo", "direct")).to.equal("<user/bob>, <user/cleo>");
+    expect(named(key, "Boats, ada, tea", "private")).to.equal("Boats, ada, tea");
+    expect(named("lobby", "Boats, ada", "private")).to.equal("Boats, ada");
+    expect(named("dm.ada.bob", "", "direct")).to.equal("<user/bob>");
+    expect(named(key, "")).to.equal(key);
+  });
+
+  it("keeps what was a conversation of several with its people, also where the list of them is lost", () => {
+    const people = [ada, bob];
+    const made = { room: groupKey(people), people };
+    const lost = { room: made.room };
+    const plain = { room: "lobby" };
+    expect([made, lost, plain].map(staysWithPeople)).to.deep.equal([true, true, false]);
+    const enters = (who: string) => [made, lost, plain].map((view) => mayEnter(view, who));
+    expect(enters(bob)).to.deep.equal([true, false, true]);
+    expect(enters("user/dan")).to.deep.equal([false, false, true]);
+    expect(enters("agent/dan.helper")).to.deep.equal([true, true, true]);
   });
 });
 

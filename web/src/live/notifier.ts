@@ -4,7 +4,7 @@
  *  knows of them, and a tab that is closed or dies holds none. What comes within a moment is one notice a room. */
 import type { RoomSummary } from "../../../protocols/index.ts";
 import { cut } from "../../../protocols/text/text.ts";
-import { tell, type Telling, type ToldPerson } from "../../../protocols/telling/index.ts";
+import { noticeTitle, tell, type Telling, type ToldPerson } from "../../../protocols/telling/index.ts";
 import { hasKeyword, keywordTerms } from "../../../protocols/telling/keywords.ts";
 import { at } from "../wire/index.ts";
 import { closeNotices, showNotice, shownTags } from "./machine-notices.ts";
@@ -114,7 +114,7 @@ export class Notifier {
     const room = this.#ports.room(heard.room);
     if (room === undefined || !isUnread(room)) return;
     const [author, title] = [this.#ports.nameOf(heard.author), this.#ports.titleOf(room)];
-    const where = room.visibility === "direct" ? author : `${author} in ${title}`;
+    const where = noticeTitle(heard.room, author, title);
     const tag = this.#tags + heard.room;
     this.#shown.add(tag);
     void showNotice({

@@ -127,8 +127,18 @@ export function groupRooms(list: readonly RoomSummary[]): RoomGroups {
   };
 }
 
-/** Whether a room began as a conversation of several people. */
-export const isGroup = (room: string): boolean => room.startsWith("dm.group.");
+/** The title of a room as `me` sees it: a direct room is called after the others in it. */
+export function roomTitle(
+  { room, title, visibility }: Pick<RoomSummary, "room" | "title"> & Partial<Pick<RoomSummary, "visibility">>,
+  me: string,
+  nameFor: (principal: string) => string,
+): string {
+  const other = otherPerson(room, me);
+  if (other !== undefined) return nameFor(`user/${other}`);
+  if (visibility !== "direct") return title || room;
+  const others = title.split(", ").filter((name) => `user/${name}` !== me);
+  return others.map((name) => nameFor(`user/${name}`)).join(", ");
+}
 
 /** The other person of a direct room, from its name `dm.ada.bob`; user names contain no dot. */
 export function otherPerson(room: string, me: string): string | undefined {

@@ -15,7 +15,7 @@ import type {
 } from "../../../../protocols/index.ts";
 import { plainNotifications, told } from "../../../../protocols/telling/rooms.ts";
 import { explain, queryKeys, useNow, useSession, type Session } from "../../live/index.ts";
-import { agentLabel, isAgent, isGroup, nameOf, otherPerson, plainSidebar } from "../../model/index.ts";
+import { agentLabel, isAgent, nameOf, plainSidebar, roomTitle } from "../../model/index.ts";
 import { asked, seen } from "../../wire/index.ts";
 
 /** Lists that are loaded as a whole, and the names on them. */
@@ -205,16 +205,9 @@ export function useNames(): (principal: string) => string {
   }, [known, own, session.name, session.people]);
 }
 
-/** The title of a room as this user sees it: a direct room is called after the other person. */
-export function useRoomTitle(): (room: { readonly room: string; readonly title: string }) => string {
+/** The title of a room as this user sees it. */
+export function useRoomTitle(): (room: Parameters<typeof roomTitle>[0]) => string {
   const session = useSession();
   const nameFor = useNames();
-  return (room) => {
-    const other = otherPerson(room.room, session.me);
-    if (other !== undefined) return nameFor(`user/${other}`);
-    if (!isGroup(room.room)) return room.title || room.room;
-    // Until somebody gives it a name it is called after its people.
-    const others = room.title.split(", ").filter((name) => name !== session.name);
-    return others.map((name) => nameFor(`user/${name}`)).join(", ");
-  };
+  return (room) => roomTitle(room, session.me, nameFor);
 }

@@ -13,6 +13,7 @@ import { Actions } from "../parts/layers.tsx";
 import { useAgents, useCatalog, useNames } from "../parts/lists.ts";
 import { Newcomers } from "../shell/newcomers.tsx";
 import { Panel } from "./panel.tsx";
+import { mayEnter, staysWithPeople } from "./staying.ts";
 import { RemoveMember } from "./remove-member.tsx";
 
 const rank: Readonly<Record<MemberRole, number>> = { owner: 0, moderator: 1, member: 2 };
@@ -155,18 +156,22 @@ function Invite({
   const [wanted] = useDebouncedValue(text.trim(), 150);
   const people = useCatalog("people", wanted).data?.rows ?? [];
   const agents = useAgents();
+  // What was a conversation stays with its people: those who have left can be brought back.
+  const isClosed = staysWithPeople(view);
+  const hasLeft = view.people?.some((person) => view.members[person] === undefined) === true;
+  const bringsPeople = moderates && (!isClosed || hasLeft);
   const everybody = [
     ...agents.map((agent) => ({
       principal: `agent/${agent.agent}`,
       label: agentLabel(agent.agent, session.name),
       hint: "your agent",
     })),
-    ...(moderates ? people : []).map((person) => ({
+    ...(bringsPeople ? people : []).map((person) => ({
       principal: `user/${person.key}`,
       label: person.title,
       hint: `@${person.key}`,
     })),
-  ].filter((entry) => view.members[entry.principal] === undefined);
+  ].filter(({ principal }) => view.members[principal] === undefined && mayEnter(view, principal));
   const found = namesFound(everybody, wanted, ({ label, principal }) => [label, nameOf(principal)]).slice(
     0,
     invitesShown,
@@ -174,8 +179,11 @@ function Invite({
   // Nobody else has an account, as far as the list tells.
   const isAlone = wanted === "" && people.every(({ key }) => `user/${key}` === session.me);
   // A person who does not moderate brings in only their own agents.
-  if (!moderates && agents.length === 0) return null;
-  const label = moderates ? "Add a person or your agent" : "Add your agent";
+  if (!bringsPeople && agents.length === 0) return null;
+  const label = bringsPeople ? "Add a person or your agent" : "Add your agent";
+  const nobody = isClosed
+    ? "Nobody with a name like this can be added: the room stays with the people of its conversation."
+    : "Nobody here has a name like this.";
   const invite = async (principal: string) => {
     const result = await store.invite(principal);
     if (result.ok) return setText("");
@@ -213,10 +221,10 @@ function Invite({
                 <span className="add">Add</span>
               </button>
             ))}
-          {text !== "" && found.length === 0 && <p className="dim">Nobody here has a name like this.</p>}
+          {text !== "" && found.length === 0 && <p className="dim">{nobody}</p>}
         </div>
       )}
-      {moderates && (isAlone || (text !== "" && found.length === 0)) && (
+      {moderates && !isClosed && (isAlone || (text !== "" && found.length === 0)) && (
         <Newcomers path={view.visibility === "public" ? `/room/${encodeURIComponent(store.room)}` : "/"} />
       )}
     </div>

@@ -7,6 +7,7 @@ import { asked } from "../../wire/index.ts";
 import { useAgents, useNames, usePeople } from "../parts/lists.ts";
 import { useRead } from "../parts/reader.ts";
 import { mentionableIn } from "./calling-in.ts";
+import { mayEnter } from "./staying.ts";
 
 // More than that is a list of names, not a message to somebody.
 const askedMax = 5;
@@ -72,7 +73,7 @@ export function MentionNote({
           <span className="grow">
             <bdi>{nameFor(principal)}</bdi> is not {where} and will not {isAgent(principal) ? "answer" : "see this"}.
           </span>
-          {mayInvite(view, session.me) && (
+          {mayInvite(view, session.me) && mayEnter(view, principal) && (
             <button
               type="button"
               className="link"

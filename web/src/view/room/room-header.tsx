@@ -14,6 +14,7 @@ import { useMeanwhile } from "../parts/meanwhile.tsx";
 import { RoomFields } from "./room-fields.tsx";
 import { Actions, Dialog } from "../parts/layers.tsx";
 import { useSidebar } from "../parts/lists.ts";
+import { staysWithPeople } from "./staying.ts";
 import { LeaveRoom, useLeave } from "./leave-room.tsx";
 
 // Loaded when a moderator first asks for them.
@@ -107,9 +108,14 @@ export function RoomHeader(props: {
         <OwnItems room={view.room} onPanel={props.onPanel} onNotifications={() => setOpen("notifications")} />
         {other === undefined && (
           <>
-            {props.canChange && !isArchived && <ModeratorItems store={props.store} onOpen={setOpen} />}
+            {props.canChange && !isArchived && <ModeratorItems onOpen={setOpen} />}
+            {props.canChange && (
+              <Menu.Item leftSection={<Icon name="stop" size={16} />} onClick={() => void stopAll(props.store)}>
+                Stop all agents
+              </Menu.Item>
+            )}
             <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => props.onPanel("members")}>
-              Members and invitations
+              {staysWithPeople(view) ? "Members" : "Members and invitations"}
             </Menu.Item>
             {props.canChange && (
               <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("bans")}>
@@ -162,6 +168,7 @@ function OwnerItems({
   const session = useSession();
   const isArchived = view.archived === true;
   const isPublic = view.visibility === "public";
+  const isClosed = staysWithPeople(view);
   const openOrClose = async () => {
     if (!(await ask(isPublic ? closing(title) : opening(title)))) return;
     const visibility = isPublic ? "private" : "public";
@@ -176,10 +183,12 @@ function OwnerItems({
   if (view.members[session.me]?.role !== "owner") return null;
   return (
     <>
-      <Menu.Item leftSection={<Icon name="key" size={16} />} onClick={onLinks}>
-        Join links …
-      </Menu.Item>
-      {!isArchived && (
+      {!isClosed && (
+        <Menu.Item leftSection={<Icon name="key" size={16} />} onClick={onLinks}>
+          Join links …
+        </Menu.Item>
+      )}
+      {!isArchived && !isClosed && (
         <Menu.Item
           leftSection={<Icon name={isPublic ? "lock" : "hash"} size={16} />}
           onClick={() => void openOrClose()}
@@ -213,21 +222,15 @@ const makingRoom = {
   title: "Make a room of this conversation?",
   body: (
     <p>
-      It becomes a private room that you own: you can give it a name and invite more people. What was said stays, and
-      people whom you invite can read it.
+      It becomes a private room that you own, and that you can give a name. It stays with these people: nobody else can
+      be invited or join it. What was said stays.
     </p>
   ),
   action: "Make a room",
 } as const;
 
 /** What moderators do with a room that is not archived. */
-function ModeratorItems({
-  store,
-  onOpen,
-}: {
-  readonly store: RoomStore;
-  readonly onOpen: (what: "title" | "rules" | "agents") => void;
-}) {
+function ModeratorItems({ onOpen }: { readonly onOpen: (what: "title" | "rules" | "agents") => void }) {
   return (
     <>
       <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => onOpen("title")}>
@@ -238,9 +241,6 @@ function ModeratorItems({
       </Menu.Item>
       <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => onOpen("agents")}>
         Agents …
-      </Menu.Item>
-      <Menu.Item leftSection={<Icon name="stop" size={16} />} onClick={() => void stopAll(store)}>
-        Stop all agents
       </Menu.Item>
     </>
   );

@@ -27,6 +27,7 @@ import type { MessageActions } from "./message-actions.ts";
 import { RoomHeader } from "./room-header.tsx";
 import { callingIn, mentionableIn } from "./calling-in.ts";
 import { MentionNote, mayInvite } from "./mention-note.tsx";
+import { staysWithPeople } from "./staying.ts";
 import { useOpening } from "./opening.ts";
 import { Writing } from "./writing.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -345,7 +346,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             setGoal({ kind: "end" });
             void store.toLatest();
           }}
-          invite={mayInvite(view, session.me) ? () => setPanel("members") : undefined}
+          invite={mayInvite(view, session.me) && !staysWithPeople(view) ? () => setPanel("members") : undefined}
           onLeave={() => field.current?.focus()}
         />
         <div className="foot">

@@ -12,6 +12,7 @@ import { Rounds } from "../parts/rounds.tsx";
 import { clockTime, dayName } from "../parts/time.ts";
 import { Unsent } from "../parts/unsent.tsx";
 import { callingIn } from "./calling-in.ts";
+import { staysWithPeople } from "./staying.ts";
 import { useNamedLine } from "./named-line.tsx";
 import type { MessageActions } from "./message-actions.ts";
 
@@ -89,6 +90,8 @@ export function EmptyRoom({ view, title, invite, me }: Beginning & { readonly me
           <>
             Only you and <bdi>{title}</bdi> see what you write here.
           </>
+        ) : staysWithPeople(view) ? (
+          "Only the people of the conversation that it was see this room."
         ) : view.visibility === "private" ? (
           "Only people who are invited see this room."
         ) : (
