@@ -20,7 +20,7 @@ export const pageBudgetKiB = {
   toSignIn: 144,
   toFirstMessage: 244,
   toOverview: 256,
-  allOfAdministration: 462,
+  allOfAdministration: 464,
   toTerminal: 520,
 } as const;
 
