@@ -21,7 +21,7 @@ interface At {
   readonly place: Place | undefined;
   readonly printer: Printer;
   /** Does something while Ctrl-C stops it. */
-  whileStoppable<Came>(stop: () => void, act: () => Promise<Came>): Promise<Came>;
+  readonly whileStoppable: <Came>(stop: () => void, act: () => Promise<Came>) => Promise<Came>;
 }
 
 /** Asks both at once, and shows the answers one below the other. */

@@ -187,7 +187,7 @@ describe("conversations with an agent", () => {
     const fixture = withHelper();
     open(fixture);
     fixture.ok(ada, second, { type: "say", text: "a word" });
-    const { decide } = agent;
+    const decide = agent.decide.bind(agent);
     const before: typeof decide = (state, message, turn) =>
       message.type === "delete" && turn.self === second ? [refuse("FORBIDDEN")] : decide(state, message, turn);
     Object.assign(agent, { decide: before });

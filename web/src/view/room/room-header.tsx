@@ -27,6 +27,13 @@ const Bans = lazy(() => import("./bans.tsx"));
 const panelIcons = { members: "people", pins: "pin", threads: "thread", files: "clip" } as const;
 type Panel = keyof typeof panelIcons;
 
+/** The other person's face, or what sort of room this is. */
+function RoomMark({ view, title, other }: Readonly<{ view: RoomView; title: string; other: string | undefined }>) {
+  if (other !== undefined) return <Face principal={`user/${other}`} label={title} size={32} />;
+  if (view.visibility === "direct") return <Icon name="people" />;
+  return <Openness isPrivate={view.visibility === "private"} />;
+}
+
 /** Title and topic of a room, and the way to its panels and settings. */
 export function RoomHeader(props: {
   readonly view: RoomView;
@@ -61,15 +68,7 @@ export function RoomHeader(props: {
   return (
     <header className="header">
       <MenuButton />
-      {other === undefined ? (
-        view.visibility === "direct" ? (
-          <Icon name="people" />
-        ) : (
-          <Openness isPrivate={view.visibility === "private"} />
-        )
-      ) : (
-        <Face principal={`user/${other}`} label={title} size={32} />
-      )}
+      <RoomMark {...props} />
       <div className="grow">
         <h1 className="ellipsis" dir="auto">
           {title}
