@@ -21,7 +21,9 @@ async function open(url) {
 /** What a node sends while no page of it is open (protocols/wire/push.ts). */
 self.addEventListener("push", (event) => {
   const { title, body, tag, path } = event.data.json();
-  const url = new URL(`.${path}`, self.registration.scope).href;
+  // As the page has it: without the host.
+  const { pathname, search } = new URL(`.${path}`, self.registration.scope);
+  const url = `${pathname}${search}`;
   event.waitUntil(self.registration.showNotification(title, { body, tag, data: { url } }));
 });
 

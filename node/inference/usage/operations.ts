@@ -1,5 +1,6 @@
 /** What the operations on budgets, prices and quotas do, and those that show what was taken. */
 import {
+  acted,
   activityActor,
   changed,
   everybody,
@@ -15,8 +16,11 @@ import {
   type budgetOperations,
   type BudgetView,
   type HandlersOf,
+  type ReportsView,
   type Result,
   type usageOperations,
+  type UsageReport,
+  type UsageReportView,
   type UsageView,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
@@ -68,6 +72,29 @@ export const handleUsage = (ask: Ask): HandlersOf<typeof usageOperations> => ({
     ask(activityActor, { type: "days", days, ...(before !== undefined && { before }) }) as Promise<
       Result<ActivityView>
     >,
+  "reports.list": () => ask(activityActor, { type: "reports" }) as Promise<Result<ReportsView>>,
+  "reports.set": async (said, { by }) => {
+    const known = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
+    const before = known.ok ? known.value.reports.find(({ report }) => report === said.report) : undefined;
+    const set = (await ask(activityActor, { type: "setReport", ...said, by })) as Result<UsageReportView>;
+    return { result: set, ...(before && { before: ruleOf(before) }), after: ruleOf(said) };
+  },
+  "reports.remove": async ({ report }) => {
+    const gone = (await ask(activityActor, { type: "removeReport", report })) as Result<unknown>;
+    return acted(gone.ok ? ok({}) : gone);
+  },
+  "reports.send": async ({ report }, { by }) => {
+    const sent = (await ask(activityActor, { type: "sendReport", report, by })) as Result<{ readonly id: number }>;
+    return acted(sent.ok ? ok({ task: `report.${sent.value.id}` }) : sent);
+  },
+});
+
+/** A report as the audit keeps it: without addresses. */
+const ruleOf = ({ cron, days, formats, to }: Pick<UsageReport, "cron" | "days" | "formats" | "to">) => ({
+  cron,
+  days,
+  formats: formats.join(" "),
+  receivers: to.length,
 });
 
 const named = <Row extends { readonly name: string }>(rows: readonly Row[], name: string): Row | undefined =>
