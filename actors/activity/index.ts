@@ -8,7 +8,7 @@
  *  they are needed to count each once: for the month. docs/decisions/0102-usage-costs-and-reports.md has the
  *  invariants.
  *
- *  Read `state.ts`. */
+ *  Read `state.ts`, then `reports.ts`. */
 import {
   activityCommands,
   type ActivityDay,
@@ -20,6 +20,7 @@ import { messageCheckOf } from "../message-check.ts";
 import { decideBy, type Handlers } from "../handlers.ts";
 import { persist, reply, type ActorRecord, type Behavior, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
+import { reportHandlers, reportReminded, reportReminder } from "./reports.ts";
 import {
   at,
   daysRange,
@@ -41,6 +42,7 @@ interface DaysTag {
 }
 
 const handlers: Handlers<ActivityState, Incoming, Turn, Effects> = {
+  ...reportHandlers,
   tell(state, message, turn) {
     const known = Object.hasOwn(state.reporters, message.reporter) ? state.reporters[message.reporter] : undefined;
     // The answer was lost, or it overtook itself.
@@ -61,6 +63,7 @@ export const activity: Behavior<ActivityState, Incoming, ActivityChange> = {
   initial: () => initial,
   decide: decideBy(activityCommands, handlers, {
     records: (_state, { tag, records }) => onRecords(tag as DaysTag, records),
+    reminded: (state, { id }, turn) => (id === reportReminder ? reportReminded(state, turn) : [{ type: "forget", id }]),
   }),
   evolve,
   record,

@@ -8,6 +8,8 @@ import type {
   ActivityPeriod,
   ActivitySums,
   ActivityTeam,
+  ReportRun,
+  UsageReportView,
 } from "../../protocols/index.ts";
 import type { RecordOp, RecordRange } from "../behavior.ts";
 import { wireLimits } from "../../protocols/index.ts";
@@ -25,6 +27,13 @@ interface Reporter {
   readonly atMs: number;
 }
 
+/** The reports by mail, and what came of them; the newest last. */
+export interface Reports {
+  readonly reports: readonly UsageReportView[];
+  readonly runs: readonly ReportRun[];
+  readonly ids: number;
+}
+
 export interface ActivityState {
   readonly day: ActivityDay;
   /** The newest first, the current one included. */
@@ -33,6 +42,8 @@ export interface ActivityState {
   readonly seen: Readonly<Record<string, string>>;
   readonly stored: Readonly<Record<string, Stored>>;
   readonly reporters: Readonly<Record<string, Reporter>>;
+  /** Absent: there was never one. */
+  readonly reports?: Reports;
 }
 
 /** What is persisted of a node's words: what they come to. */
@@ -46,6 +57,8 @@ interface ToldChange {
   /** Those who are active for the first time that day. */
   readonly seen: readonly string[];
   readonly stored?: { readonly node: string; readonly bytes: number };
+  /** Nobody has told anything: these are the reports from now on. A version before leaves them aside. */
+  readonly reports?: Reports;
 }
 export type ActivityChange = ToldChange;
 
@@ -143,12 +156,20 @@ export function toldChange(
   return { type: "told", reporter, seq, atMs, day, month, seen: [...seen.keys()], ...(stored && { stored }) };
 }
 
+/** The same sums, and other reports. */
+export function reportsChange(state: ActivityState, reports: Reports, atMs: number): ActivityChange {
+  const { day, months } = at(state, atMs);
+  const month = months[0] ?? { month: dayOf(atMs).slice(0, 7), ...nothing, teams: [] };
+  return { type: "told", reporter: "reports", seq: 0, atMs, day, month, seen: [], reports };
+}
+
 const own = (record: Readonly<Record<string, string>>, key: string): string | undefined =>
   Object.hasOwn(record, key) ? record[key] : undefined;
 
 export function evolve(before: ActivityState, change: ActivityChange): ActivityState {
   const state = at(before, change.atMs);
-  const { day, month, seen, stored, reporter, seq, atMs } = change;
+  const { day, month, seen, stored, reporter, seq, atMs, reports } = change;
+  if (reports !== undefined) return { ...state, day, reports };
   const others = state.months.filter((one) => one.month !== month.month);
   const kept = Object.entries(state.reporters)
     .filter(([name, one]) => name !== reporter && atMs - one.atMs < limits.usageReporterMs)

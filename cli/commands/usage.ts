@@ -1,3 +1,5 @@
+import { Option, type Command } from "commander";
+import type { ReportFormat } from "../../protocols/index.ts";
 import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
@@ -56,4 +58,70 @@ export const define: Define = (command, { output, onExit }) => {
       const { showDays } = await import("../watching/usage-days.ts");
       onExit(await showDays(await adminFlags(options), { days, team, csv }, output));
     });
+  defineReports(usage, { output, onExit });
 };
+
+interface ReportOptions extends AdminOptions {
+  readonly cron: string;
+  readonly timeZone?: string;
+  readonly days: number;
+  readonly format: readonly ReportFormat[];
+  readonly to: readonly string[];
+}
+
+interface SaveOptions extends AdminOptions {
+  readonly format: ReportFormat;
+  readonly output?: string;
+}
+
+/** `plexus usage reports`. */
+function defineReports(usage: Command, { output, onExit }: Pick<Parameters<Define>[1], "output" | "onExit">): void {
+  const work = () => import("../watching/usage-reports.ts");
+  const show = async (options: AdminOptions) =>
+    onExit(await (await work()).showReports(await adminFlags(options), output));
+  const reports = withAdminFlags(
+    usage.command("reports").enablePositionalOptions().description("Show the reports that are sent by mail."),
+  )
+    .addHelpText("after", examples("plexus usage reports"))
+    .action(show);
+  withAdminFlags(
+    reports
+      .command("set")
+      .description("Send a report by mail, again and again.")
+      .argument("<name>")
+      .requiredOption("--cron <fields>", "when: minute, hour, day of the month, month, day of the week")
+      .option("--time-zone <name>", "by the clock of this zone (default: UTC)")
+      .requiredOption("--to <addresses...>", "mail addresses")
+      .option("--days <count>", "this many days back", wholeNumber("The number of days", 1, 366), 7)
+      .addOption(
+        new Option("--format <formats...>", "csv, pdf or both").choices(["csv", "pdf"]).default(["csv", "pdf"]),
+      ),
+  )
+    .addHelpText("after", examples("plexus usage reports set weekly --cron '0 7 * * 1' --to ada@example.org"))
+    .action(async (name: string, { cron, timeZone, days, format, to, ...options }: ReportOptions) => {
+      const said = { cron, days, formats: [...format], to: [...to], ...(timeZone !== undefined && { timeZone }) };
+      onExit(await (await work()).setReport(await adminFlags(options), name, said, output));
+    });
+  withAdminFlags(
+    reports
+      .command("save")
+      .description("Write a report as it would be sent now.")
+      .argument("<name>")
+      .addOption(new Option("--format <format>", "csv or pdf").choices(["csv", "pdf"]).default("csv"))
+      .option("--output <file>", "the file to write (default: CSV to standard output, PDF under its own name)"),
+  )
+    .addHelpText("after", examples("plexus usage reports save weekly", "plexus usage reports save weekly --format pdf"))
+    .action(async (report: string, { format, output: path, ...options }: SaveOptions) =>
+      onExit(await (await work()).saveReport(await adminFlags(options), { report, format, path }, output)),
+    );
+  withAdminFlags(reports.command("send").description("Send a report now.").argument("<name>"))
+    .addHelpText("after", examples("plexus usage reports send weekly"))
+    .action(async (name: string, options: AdminOptions) =>
+      onExit(await (await work()).sendReport(await adminFlags(options), name, output)),
+    );
+  withAdminFlags(reports.command("remove").description("Send a report no more.").argument("<name>"))
+    .addHelpText("after", examples("plexus usage reports remove weekly"))
+    .action(async (name: string, options: AdminOptions) =>
+      onExit(await (await work()).removeReport(await adminFlags(options), name, output)),
+    );
+}

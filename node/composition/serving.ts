@@ -111,7 +111,7 @@ export async function serveClients(
     ...(control !== undefined && { controlListen: control }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    operations: operationsOf(peer, { ...at, files, auditCopy, invitations, clock, random, limits, tickets }),
+    operations: operationsOf(peer, { ...at, brand: () => at.branding?.current().name ?? "Plexus", files, auditCopy, invitations, clock, random, limits, tickets }),
     ...guardsOf({ ...at, live }),
     quality: peer.quality,
     hub: peer.hub,

@@ -72,6 +72,11 @@ export const operationRoutes = {
   "secrets.remove": "DELETE /admin/secrets/:secret",
   "usage.list": "GET /admin/usage",
   "usage.days": "GET /admin/usage/days",
+  "reports.list": "GET /admin/reports",
+  "reports.file": "GET /admin/reports/:report/file",
+  "reports.set": "PUT /admin/reports/:report",
+  "reports.remove": "DELETE /admin/reports/:report",
+  "reports.send": "POST /admin/reports/:report/send",
 } as const;
 
 /** The name of an operation. */

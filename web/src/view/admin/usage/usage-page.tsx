@@ -16,6 +16,7 @@ import { Activity } from "./activity.tsx";
 import { spans } from "./days.ts";
 import { download } from "./download.ts";
 import { Prices } from "./prices.tsx";
+import { Reports } from "./reports.tsx";
 import {
   byDay,
   csvOfRows,
@@ -46,6 +47,7 @@ export function UsagePage() {
       <Activity />
       <Usage />
       <Prices />
+      <Reports />
     </AdminPage>
   );
 }
