@@ -339,6 +339,13 @@ export const actorLimits = {
   activityPeopleMax: 20_000,
   /** Days of what people did in one answer; the next page has the others. */
   activityDaysPage: 100,
+  /** Days of use that are kept; older ones are deleted. */
+  useDaysKept: 400,
+  /** Commands of which a day is counted how often they were used; others are left out. */
+  featuresKept: 512,
+  /** What people said to the admins that is kept: of those that are done the oldest goes; one more that waits is
+   *  refused with `LIMIT_REACHED`. */
+  feedbackKept: 100,
   /** Reports by mail that are over and still shown; the oldest go. */
   reportRunsKept: 50,
   /** How often one is tried whose mail server is away; then it has failed. */

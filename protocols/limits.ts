@@ -350,6 +350,12 @@ export const wireLimits = {
   activityTeamsMax: 64,
   /** Days of what people did that are kept; older ones are deleted. */
   activityDaysMax: 800,
+  /** Commands of which a node tells in one message how often they were used; others it tells with the next. */
+  featuresMax: 256,
+  /** Days of use in one answer; the next page has the others. */
+  useDaysMax: 100,
+  /** Characters of what somebody says to the admins: `BAD_REQUEST`. */
+  feedbackCharsMax: 1_000,
   /** Reports of usage that are sent by mail; one more is refused with `LIMIT_REACHED`. */
   reportsMax: 16,
   /** Addresses to which one is sent: `BAD_REQUEST`. */

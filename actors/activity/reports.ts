@@ -12,13 +12,14 @@ import {
   type ReportRun,
   type reportCommands,
   type ReportsView,
+  type UsageReport,
   type UsageReportView,
 } from "../../protocols/index.ts";
 import { timesAfter } from "../../protocols/backup-times/index.ts";
 import { persist, publish, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import type { Handlers } from "../handlers.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { reportsChange, type ActivityChange, type ActivityState, type Reports } from "./state.ts";
+import { besideChange, type ActivityChange, type ActivityState, type Reports } from "./state.ts";
 
 type Command = CommandOf<typeof reportCommands>;
 type Effects = readonly Effect<ActivityChange, never>[];
@@ -40,7 +41,7 @@ function set(state: ActivityState, reports: Reports, nowMs: number): Effects {
   const times = reports.reports.flatMap(({ nextMs }) => nextMs ?? []);
   const dueMs = Math.min(...times, isOpen ? nowMs + limits.reportRetryMs : Infinity);
   return [
-    persist(reportsChange(state, { ...reports, runs: kept }, nowMs)),
+    persist(besideChange(state, { reports: { ...reports, runs: kept } }, nowMs)),
     dueMs === Infinity ? { type: "forget", id: reportReminder } : { type: "remind", id: reportReminder, dueMs },
   ];
 }
@@ -84,7 +85,25 @@ const overdue = (run: ReportRun, nowMs: number): ReportRun =>
       }
     : run;
 
-/** With the time that comes next. Throws what is wrong with its schedule. */
+/** What is wrong with its schedule; undefined: nothing. */
+function wrongTime({ cron, timeZone }: Pick<UsageReport, "cron" | "timeZone">, nowMs: number) {
+  const fields = "five fields: minute, hour, day of the month, month, day of the week";
+  const next = (zone?: string): number | "none" | undefined => {
+    try {
+      return timesAfter({ cron, ...(zone !== undefined && { timeZone: zone }) }, nowMs, 1)[0] ?? "none";
+    } catch {
+      return undefined;
+    }
+  };
+  const found = next(timeZone);
+  if (found === "none") return { field: "cron", reason: "no date fits this time" };
+  if (found !== undefined) return undefined;
+  return next() === undefined
+    ? { field: "cron", reason: fields }
+    : { field: "timeZone", reason: "the name of a time zone, such as Europe/Vienna or UTC" };
+}
+
+/** With the time that comes next. Its schedule is right. */
 function timed({ nextMs: _before, ...report }: UsageReportView, nowMs: number): UsageReportView {
   const [nextMs] = timesAfter(report, nowMs, 1);
   return { ...report, ...(nextMs !== undefined && { nextMs }) };
@@ -108,12 +127,9 @@ export const reportHandlers: Handlers<ActivityState, Command, Turn, Effects> = {
     if (isNew === true && others.length < reports.reports.length)
       return [refuse("NAME_TAKEN", { reason: "there is a report of this name" })];
     if (others.length >= wireLimits.reportsMax) return [refuse("LIMIT_REACHED", { limit: "reportsMax" })];
-    let report: UsageReportView;
-    try {
-      report = timed(said, nowMs);
-    } catch (error) {
-      return [refuse("BAD_REQUEST", { field: "cron", reason: (error as Error).message })];
-    }
+    const wrong = wrongTime(said, nowMs);
+    if (wrong !== undefined) return [refuse("BAD_REQUEST", wrong)];
+    const report = timed(said, nowMs);
     return [...set(state, { ...reports, reports: [...others, report] }, nowMs), reply(report)];
   },
   removeReport(state, { report: name }, { nowMs }) {

@@ -59,6 +59,7 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await showDays(await adminFlags(options), { days, team, csv }, output));
     });
   defineReports(usage, { output, onExit });
+  defineFeatures(usage, { output, onExit });
 };
 
 interface ReportOptions extends AdminOptions {
@@ -123,5 +124,53 @@ function defineReports(usage: Command, { output, onExit }: Pick<Parameters<Defin
     .addHelpText("after", examples("plexus usage reports remove weekly"))
     .action(async (name: string, options: AdminOptions) =>
       onExit(await (await work()).removeReport(await adminFlags(options), name, output)),
+    );
+}
+
+interface FeaturesOptions extends AdminOptions {
+  readonly days: number;
+  readonly csv?: boolean;
+}
+
+/** `plexus usage features` and `plexus usage feedback`. */
+function defineFeatures(usage: Command, { output, onExit }: Pick<Parameters<Define>[1], "output" | "onExit">): void {
+  const work = () => import("../watching/features.ts");
+  const features = withAdminFlags(
+    usage
+      .command("features")
+      .enablePositionalOptions()
+      .description("Show which commands people use, and how long their sessions are.")
+      .option("--days <count>", "this many days back", wholeNumber("The number of days", 1, 400), 30)
+      .option("--csv", "as CSV, with a row for each command of each day"),
+  )
+    .addHelpText("after", examples("plexus usage features", "plexus usage features --days 90 --csv > use.csv"))
+    .action(async ({ days, csv = false, ...options }: FeaturesOptions) =>
+      onExit(await (await work()).showFeatures(await adminFlags(options), { days, csv }, output)),
+    );
+  for (const [name, isOn, says] of [
+    ["on", true, "Count use from now on, and take feedback."],
+    ["off", false, "Count nothing from now on, and take no feedback."],
+  ] as const)
+    withAdminFlags(features.command(name).description(says))
+      .addHelpText("after", examples(`plexus usage features ${name}`))
+      .action(async (options: AdminOptions) =>
+        onExit(await (await work()).setFeatures(await adminFlags(options), isOn, output)),
+      );
+  withAdminFlags(features.command("remove").description("Delete all counts of use, and all feedback."))
+    .addHelpText("after", examples("plexus usage features remove"))
+    .action(async (options: AdminOptions) =>
+      onExit(await (await work()).removeFeatures(await adminFlags(options), output)),
+    );
+  const feedback = withAdminFlags(
+    usage.command("feedback").enablePositionalOptions().description("Show what people said of the program."),
+  )
+    .addHelpText("after", examples("plexus usage feedback"))
+    .action(async (options: AdminOptions) =>
+      onExit(await (await work()).showFeedback(await adminFlags(options), output)),
+    );
+  withAdminFlags(feedback.command("done").description("Mark what somebody said as done.").argument("<id>"))
+    .addHelpText("after", examples("plexus usage feedback done 3"))
+    .action(async (id: string, options: AdminOptions) =>
+      onExit(await (await work()).endFeedback(await adminFlags(options), Number(id), output)),
     );
 }

@@ -6,6 +6,7 @@
  *  Names of people are known for a month, so that each counts once; a day that is over has sums alone. */
 import { Type, type Static } from "typebox";
 import { answer, command } from "../wire/command.ts";
+import { useCommands } from "./features.ts";
 import { reportCommands } from "./reports.ts";
 import type { ActorId } from "../ids.ts";
 import { wireLimits as limits } from "../limits.ts";
@@ -71,6 +72,7 @@ export const activityCommands = {
     answers: "list",
   }),
   ...reportCommands,
+  ...useCommands,
 } as const;
 
 /** Answer to `tell`. */

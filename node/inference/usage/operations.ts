@@ -16,6 +16,7 @@ import {
   type Budget,
   type budgetOperations,
   type BudgetView,
+  type FeedbackView,
   type HandlersOf,
   type ReportsView,
   type Result,
@@ -23,6 +24,7 @@ import {
   type UsageReport,
   type UsageReportView,
   type UsageView,
+  type UseView,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import type { Budgets } from "../../cluster/facts/budgets.ts";
@@ -77,6 +79,16 @@ export const handleUsage = (
     ask(activityActor, { type: "days", days, ...(before !== undefined && { before }) }) as Promise<
       Result<ActivityView>
     >,
+  "use.list": (asked) => ask(activityActor, { type: "use", ...asked }) as Promise<Result<UseView>>,
+  "use.set": async ({ isOn }) => {
+    const view = (await ask(activityActor, { type: "feedback" })) as Result<FeedbackView>;
+    const result = (await ask(activityActor, { type: "setUse", isOn })) as Result<{ readonly isOn: boolean }>;
+    return { result, ...(view.ok && { before: { isOn: view.value.isOn } }), after: { isOn } };
+  },
+  "use.remove": async () => acted(emptied(await ask(activityActor, { type: "removeUse" }))),
+  "feedback.give": async ({ text }) => acted(emptied(await ask(activityActor, { type: "giveFeedback", text }))),
+  "feedback.list": () => ask(activityActor, { type: "feedback" }) as Promise<Result<FeedbackView>>,
+  "feedback.end": async ({ id }) => acted(emptied(await ask(activityActor, { type: "endFeedback", id }))),
   "reports.list": () => ask(activityActor, { type: "reports" }) as Promise<Result<ReportsView>>,
   "reports.file": async ({ report: name, format }) => {
     const known = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
@@ -102,6 +114,8 @@ export const handleUsage = (
     return acted(sent.ok ? ok({ task: `report.${sent.value.id}` }) : sent);
   },
 });
+
+const emptied = (answer: Result<unknown>): Result<object> => (answer.ok ? ok({}) : answer);
 
 /** A report as the audit keeps it: without addresses. */
 const ruleOf = ({ cron, days, formats, to }: Pick<UsageReport, "cron" | "days" | "formats" | "to">) => ({

@@ -149,6 +149,11 @@ describe("reports by mail", () => {
       expect((await call("PUT", "/reports/weekly", { ...weekly, ...wrong })).status, JSON.stringify(wrong)).to.equal(
         400,
       );
+    const why = async (wrong: object) =>
+      (await call("PUT", "/reports/weekly", { ...weekly, ...wrong })).body.error.details;
+    expect(await why({ cron: "often" })).to.deep.include({ field: "cron" });
+    expect(await why({ timeZone: "Nowhere/Else" })).to.deep.include({ field: "timeZone" });
+    expect(await why({ cron: "0 0 30 2 *" })).to.deep.include({ field: "cron", reason: "no date fits this time" });
   });
 
   it("are made of a year with 64 teams, and of signs that no font of a reader has", async () => {

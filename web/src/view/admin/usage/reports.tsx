@@ -1,4 +1,4 @@
-import { Button, Checkbox, NumberInput, TextInput } from "@mantine/core";
+import { Button, NumberInput, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { ReportFormat, ReportRun, UsageReportView } from "../../../../../protocols/index.ts";
 import { notices } from "../../../live/index.ts";
@@ -72,44 +72,48 @@ function Report({
     download(bytes, made.value.name, made.value.type);
   };
   return (
-    <li>
-      <div className="grow">
-        <span className="line-title">{report}</span>
-        <span className="dim">
-          {days} days as {formats.join(" and ")}, at “{cron}” ({timeZone}), to {to.join(", ")}
-          {nextMs !== undefined && `; next ${momentOf(nextMs)}`}
-        </span>
-        {last !== undefined && (
-          <span className="dim">
-            The last one {states[last.state]}: {last.sent} of {last.sent + last.left.length + last.missed} mails
-            {last.error !== undefined && ` (${last.error.code})`}
-          </span>
-        )}
-      </div>
-      {formats.map((format) => (
+    <li className="model-row">
+      <span className="line-title break">{report}</span>
+      <p className="dim flush break">
+        {days} days as {formats.map((one) => one.toUpperCase()).join(" and ")}, at “{cron}” ({timeZone}), to{" "}
+        {to.join(", ")}
+        {nextMs !== undefined && `; next ${momentOf(nextMs)}`}
+      </p>
+      {last !== undefined && (
+        <p className="dim flush">
+          The last one {states[last.state]}: {last.sent} of {last.sent + last.left.length + last.missed} mails
+          {last.error !== undefined && ` (${last.error.code})`}
+        </p>
+      )}
+      <div className="row wrap">
+        {formats.map((format) => (
+          <Button
+            key={format}
+            variant="default"
+            size="xs"
+            aria-label={`Look at ${report} as ${format.toUpperCase()}`}
+            onClick={() => void save(format)}
+          >
+            {format.toUpperCase()}
+          </Button>
+        ))}
         <Button
-          key={format}
           variant="default"
-          aria-label={`Look at ${report} as ${format.toUpperCase()}`}
-          onClick={() => void save(format)}
+          size="xs"
+          aria-label={`Send ${report} now`}
+          onClick={() => void act("reports.send", "It is sent as a task.")}
         >
-          {format.toUpperCase()}
+          Send now
         </Button>
-      ))}
-      <Button
-        variant="default"
-        aria-label={`Send ${report} now`}
-        onClick={() => void act("reports.send", "It is sent as a task.")}
-      >
-        Send now
-      </Button>
-      <Button
-        variant="default"
-        aria-label={`Remove ${report}`}
-        onClick={() => void act("reports.remove", `${report} is sent no more.`)}
-      >
-        Remove
-      </Button>
+        <Button
+          variant="default"
+          size="xs"
+          aria-label={`Remove ${report}`}
+          onClick={() => void act("reports.remove", `${report} is sent no more.`)}
+        >
+          Remove
+        </Button>
+      </div>
     </li>
   );
 }
@@ -157,8 +161,12 @@ function NewReport({ onSet }: { readonly onSet: () => void }) {
         error={faults.of("to")}
       />
       <div className="row wrap">
-        <Checkbox name="csv" label="CSV" defaultChecked />
-        <Checkbox name="pdf" label="PDF" defaultChecked />
+        {bothFormats.map((format) => (
+          <label key={format} className="check">
+            <input type="checkbox" name={format} defaultChecked />
+            {format.toUpperCase()}
+          </label>
+        ))}
       </div>
       <div className="row">
         <Button type="submit">Send this report</Button>

@@ -14,6 +14,7 @@ import { Pager, usePaged } from "../pages.tsx";
 import { Table, type Column } from "../table.tsx";
 import { Activity } from "./activity.tsx";
 import { spans } from "./days.ts";
+import { Features } from "./features.tsx";
 import { download } from "./download.ts";
 import { Prices } from "./prices.tsx";
 import { Reports } from "./reports.tsx";
@@ -48,6 +49,7 @@ export function UsagePage() {
       <Usage />
       <Prices />
       <Reports />
+      <Features />
     </AdminPage>
   );
 }
