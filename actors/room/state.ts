@@ -6,6 +6,7 @@ import {
   settingsOf,
   unreachable,
   wireLimits,
+  withoutModeOf,
   withSettings,
   type LinkPreview,
   type RoomSettingEvent,
@@ -47,7 +48,7 @@ import {
   withUnread,
   type Thread,
 } from "./threads.ts";
-import { countedAfter, withoutModeOf } from "./agent-calls.ts";
+import { countedAfter } from "./agent-calls.ts";
 import { answeringOf, askedAfter, withoutAsked } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
@@ -292,10 +293,6 @@ function withPosted({ members, slowMs = 0 }: Room, { author, atMs }: RoomMessage
 const quietOf = ({ recent }: Room, root: number | undefined): readonly RoomMessage[] =>
   recent.filter((one) => one.replyTo === root && one.threadOnly === true);
 
-/** How many of them come after a position. */
-const quietBehind = (room: Room, root: number | undefined, seq: number): number =>
-  quietOf(room, root).filter((one) => one.seq > seq).length;
-
 const withThreads = (room: Room, threads: readonly Thread[] | undefined): Room =>
   threads === undefined ? room : { ...room, threads };
 
@@ -405,7 +402,8 @@ export function evolveMarked(room: Room, change: Marked): Room {
   const { calledSeq: _, ...looked } = member;
   if (thread !== undefined) {
     const moved = back === true ? withUnread : withRead;
-    const threads = moved(room.threads, thread, principal, seq, quietBehind(room, thread, seq));
+    const others = quietOf(room, thread).filter((one) => one.seq > seq && one.author !== principal);
+    const threads = moved(room.threads, thread, principal, seq, others.length);
     return withThreads({ ...room, members: withEntry(room.members, principal, looked) }, threads);
   }
   const all = room.quiet ?? 0;

@@ -5,7 +5,8 @@
  *  as read.
  *
  *  Invariant: `quiet` counts the answers that are in the thread only, and each reader's `read` is what it was at the
- *  reader's marker. So what is unread is a difference, and nothing counts it up and down. */
+ *  reader's marker, with the reader's own answers behind it. So what is unread is a difference, and nothing counts it up
+ *  and down. */
 import { cut, wireLimits, type RoomMessage, type RoomThread, type ThreadUnread } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 
@@ -54,7 +55,7 @@ export function withAnswer(threads: Threads, root: RoomMessage, message: RoomMes
   };
   follow(root.author, {});
   const told = message.threadOnly === true ? { mentionedSeq: message.seq } : {};
-  for (const principal of message.mentions ?? []) follow(principal, told);
+  for (const principal of message.mentions ?? []) if (principal !== message.author) follow(principal, told);
   follow(message.author, { readSeq: message.seq, read: quiet });
   const others = (threads ?? []).filter((thread) => thread !== known);
   const thread: Thread = {
@@ -97,7 +98,8 @@ export function withChanged(threads: Threads, message: RoomMessage, others: read
   });
 }
 
-/** The threads after somebody has read one up to an answer. `behind`: so many quiet ones come after it. */
+/** The threads after somebody has read one up to an answer. `behind`: so many quiet ones of others come after
+ *  it. */
 export const withRead = (threads: Threads, root: number, principal: string, seq: number, behind: number): Threads =>
   threads?.map((thread) => {
     const reader = thread.readers[principal];

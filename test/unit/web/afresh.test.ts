@@ -1,4 +1,5 @@
 /** The incremental rule: for every event, what a client has plus the event is what it would be told afresh. */
+import { expect } from "chai";
 import fc from "fast-check";
 import type { ActorId } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
@@ -7,7 +8,7 @@ import { depth, examples } from "../../depth.ts";
 import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 import { settled } from "../../world/index.ts";
 import { fixtureWith, type Fixture } from "../actors/fixture.ts";
-import { expectAgentAfresh, expectRoomAfresh, stores, Team, type Device } from "./afresh.ts";
+import { expectAgentAfresh, expectRoomAfresh, stores, Team, type Device, type Fault } from "./afresh.ts";
 
 const people = ["ada", "bob", "cleo"] as const;
 const rooms = ["one", "dm.ada.bob"] as const;
@@ -109,14 +110,14 @@ class Life {
   #files = 0;
   #recalls = 0;
 
-  constructor(travels: readonly number[]) {
+  constructor(travels: readonly number[], fault?: Fault) {
     const { fixture } = this;
     fixture.ok("user/ada", "room/one", { type: "create" });
     fixture.ok("user/bob", "room/one", { type: "join" });
     fixture.ok("user/ada", "room/dm.ada.bob", { type: "create", visibility: "direct", with: "user/bob" });
     fixture.ok("user/ada", "user/ada", { type: "createAgent", name: "helper" });
     fixture.ok("user/ada", "room/one", { type: "invite", member: `agent/${helper}` });
-    this.team = new Team(fixture);
+    this.team = new Team(fixture, fault);
     let packet = 0;
     this.team.cluster.travel = () => travels[packet++ % travels.length] ?? 1;
     this.team.eventsFirst = travels.length % 2 === 0;
@@ -156,7 +157,7 @@ class Life {
     else if ("file" in one) this.#file(one.file, one.room);
     else if ("recall" in one) this.#recall(one.recall);
     else if ("drop" in one) this.#device(one.drop).node.sessions.at(-1)?.drop();
-    else if ("crash" in one) fixture.crash(one.crash);
+    else if ("crash" in one) this.#crash(one.crash);
     else if ("place" in one) this.#place(this.#device(one.place), one.seq);
     else team.cluster.pass(one.pass);
     fixture.settle();
@@ -227,6 +228,11 @@ class Life {
     if (seqs.length === 2) this.fixture.do("node", "room/one", { type: "withdraw", recall });
   }
 
+  #crash(actor: ActorId): void {
+    this.team.crashed.add(actor);
+    this.fixture.crash(actor);
+  }
+
   #place(device: Device, seq: number): void {
     const room = device.rooms.get("one");
     if (room === undefined) return;
@@ -247,8 +253,8 @@ class Life {
 }
 
 /** Plays a history on a team, and compares after each part. */
-export async function play(parts: readonly (readonly Step[])[], travels: readonly number[]): Promise<void> {
-  const life = new Life(travels);
+async function play(parts: readonly (readonly Step[])[], travels: readonly number[], fault?: Fault): Promise<void> {
+  const life = new Life(travels, fault);
   try {
     await life.begin();
     for (const steps of parts) {
@@ -269,6 +275,14 @@ describe("what a device knows, whatever people do and however often its connecti
   after(() => delete page.document);
 
   it("is after every event what it would be told afresh", async () => {
-    await fc.assert(fc.asyncProperty(history, packets, play), { numRuns: depth(examples(90), 3_000) });
+    const property = fc.asyncProperty(history, packets, (parts, travels) => play(parts, travels));
+    await fc.assert(property, { numRuns: depth(examples(90), 3_000) });
   });
+
+  for (const fault of ["event lost", "late cursor", "deaf", "not caught up"] as const)
+    it(`is found to be another: ${fault}`, async () => {
+      const property = fc.asyncProperty(history, packets, (parts, travels) => play(parts, travels, fault));
+      const { failed, numRuns } = await fc.check(property, { numRuns: 90, endOnFailure: true });
+      expect(failed, `${numRuns} histories`).to.equal(true);
+    });
 });

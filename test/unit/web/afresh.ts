@@ -16,8 +16,9 @@ import {
   type RoomHistory,
   type RoomMessage,
   type RoomState,
+  type RoomSummary,
 } from "../../../protocols/index.ts";
-import { emptyAgent, emptyRoom, foldAgent, foldRoom, Kept } from "../../../web/src/model/index.ts";
+import { emptyAgent, emptyRoom, foldAgent, foldRoom, Kept, listAfterRoom } from "../../../web/src/model/index.ts";
 import type { AgentModel, RoomModel } from "../../../web/src/model/index.ts";
 import { settled } from "../../world/index.ts";
 import type { Fixture } from "../actors/fixture.ts";
@@ -91,11 +92,12 @@ export class Device {
   }
 
   /** Hears what the person does on other devices, as the page does. */
-  listen(): void {
+  listen(fault: Fault | undefined): void {
     let greeting: unknown;
     this.client.onLink((link) => {
       if (link.status !== "open" || link.hello === greeting) return;
       greeting = link.hello;
+      if (fault === "not caught up") return;
       for (const room of this.rooms.values()) void room.caughtUp();
     });
     this.client.follow(this.me, {
@@ -103,7 +105,7 @@ export class Device {
       event: () => undefined,
       signal: (signal) => {
         const { room = "", in: of = room } = signal as { readonly room?: string; readonly in?: string };
-        this.rooms.get(of)?.told(signal);
+        if (fault !== "deaf") this.rooms.get(of)?.told(signal);
       },
       refused: (reason) => expect.fail(reason.code),
     });
@@ -116,18 +118,28 @@ export class Device {
   }
 }
 
+/** What is wrong with the devices, to see that it is found: an event that does not arrive, a connection that goes on
+ *  one event too late, what the person did elsewhere is not heard, or not asked for after a while without a
+ *  connection. */
+export type Fault = "event lost" | "late cursor" | "deaf" | "not caught up";
+
 /** The actors, and the devices of people. */
 export class Team {
   readonly fixture: Fixture;
   readonly cluster = new ScriptedCluster();
   readonly devices: Device[] = [];
   readonly #following: Following = new Map();
+  /** The actors that lost their memory. */
+  readonly crashed = new Set<ActorId>();
   /** How many of the published events have been sent. */
   #sent = 0;
   /** Whether the events of a change come before its answer: nodes do both. */
   eventsFirst = false;
 
-  constructor(fixture: Fixture) {
+  readonly #fault: Fault | undefined;
+
+  constructor(fixture: Fixture, fault?: Fault) {
+    this.#fault = fault;
     this.fixture = fixture;
     this.#sent = fixture.published.length;
   }
@@ -136,7 +148,7 @@ export class Team {
     const device = new Device(this.cluster, name, made);
     device.node.onFrame = (frame, session) => this.#serve(device, frame, session);
     this.devices.push(device);
-    device.listen();
+    device.listen(this.#fault);
     return device;
   }
 
@@ -157,7 +169,7 @@ export class Team {
   #event(session: Session, topic: string, event: unknown, at: number): void {
     const topics = this.#following.get(session);
     topics?.set(topic, at);
-    session.say({ topic, at, event });
+    if (this.#fault !== "event lost" || at % 7 !== 0) session.say({ topic, at, event });
     const { type, member } = event as RoomEvent & { readonly member?: string };
     const isOwn = this.devices.some(({ me, node }) => me === member && node.sessions.includes(session));
     if (type !== "left" || !isOwn || !topic.startsWith("room/")) return;
@@ -187,7 +199,8 @@ export class Team {
       const asked: Message = { type: "resume", ...(after !== undefined && { after }) };
       const result = this.fixture.do(me, topic, asked);
       if (!result.ok) return session.say({ re: frame.id, error: result.error });
-      const { head, state, events = [], more, signals = [] } = result.value as Resumed<unknown, unknown>;
+      const { head, state, more, signals = [], events: all = [] } = result.value as Resumed<unknown, unknown>;
+      const events = this.#fault === "late cursor" ? all.slice(1) : all;
       if (!isAnswered) session.say({ re: frame.id, ok: { head, ...(state !== undefined && { state }) } });
       isAnswered = true;
       const topics = this.#following.get(session) ?? new Map<string, number>();
@@ -217,11 +230,11 @@ export class Team {
 
 const membersIn = ({ view }: RoomModel) =>
   view && Object.fromEntries(
-    Object.entries(view.members).map(([who, { readSeq: _, ...rest }]) => [who, rest]),
+    Object.entries(view.members).map(([who, { role, joinedAtMs }]) => [who, { role, joinedAtMs }]),
   ); // prettier-ignore
 
 /** All that a room shows, of which each reader knows the same. */
-const shown = (room: RoomModel, from: number) => {
+const shown = (room: RoomModel, from: number, hasMemory: boolean) => {
   const { status, view, messages, unread, threads, votes, drafts } = room;
   const { members: _members, ...settings } = view ?? { members: {} };
   return {
@@ -232,9 +245,17 @@ const shown = (room: RoomModel, from: number) => {
     unread,
     threads,
     votes,
-    drafts,
+    // How far an answer is, a room asks its agents once it is in memory anew; those that are gone do not say.
+    drafts: hasMemory ? drafts : Object.keys(drafts).toSorted(),
   };
 };
+
+function expectParts<Parts extends object>(known: Parts, told: Parts, where: string): void {
+  for (const part of Object.keys(told) as (keyof Parts & string)[]) {
+    const both = `knows ${JSON.stringify(known[part])}, is told ${JSON.stringify(told[part])}`;
+    expect(known[part], `${part} of ${where}: ${both}`).to.deep.equal(told[part]);
+  }
+}
 
 /** Compares a room of a device with the state that its node gives to somebody who knows nothing yet. */
 export function expectRoomAfresh(team: Team, device: Device, room: string): void {
@@ -243,15 +264,18 @@ export function expectRoomAfresh(team: Team, device: Device, room: string): void
   if (own === undefined) return;
   const topic = `room/${room}` as ActorId;
   const answer = fixture.do(device.me, topic, { type: "resume" });
-  if (!answer.ok) return expect(own.status, `${device.name} in ${room}`).to.equal("refused");
+  if (!answer.ok) return void expect(own.status, `${device.name} in ${room}`).to.equal("refused");
   if (own.status === "refused") return;
   const { state } = answer.value as { readonly state: RoomState };
   const afresh = foldRoom({ ...emptyRoom, me: device.me }, { type: "state", state });
   // A window that is elsewhere has no end to compare.
   const from = own.newer ? Infinity : Math.max(own.from, afresh.from);
-  const [known, told] = [shown(own, from), shown(afresh, from)];
-  for (const part of Object.keys(told) as (keyof typeof told)[])
-    expect(known[part], `${part} of ${device.name} in ${room}`).to.deep.equal(told[part]);
+  const hasMemory = !team.crashed.has(topic);
+  const [known, told] = [shown(own, from, hasMemory), shown(afresh, from, hasMemory)];
+  expectParts(known, told, `${device.name} in ${room}`);
+  const summary = fixture.ok<RoomSummary>(device.me, topic, { type: "summary" });
+  const stale: RoomSummary = { ...summary, messageSeq: -1, last: { author: "", text: "stale", atMs: 0 } };
+  if (!own.newer) expectParts(listAfterRoom([stale], own), [summary], `the list of ${device.name}`);
   const waits = own.pending.filter((post) => post.status !== "failed");
   expect(waits, "what was taken is shown").to.deep.equal([]);
   const { messages } = fixture.ok<RoomHistory>(device.me, topic, { type: "history", after: 0, limit: 200 });
@@ -269,7 +293,7 @@ export function expectAgentAfresh(team: Team, device: Device, agent: string): vo
   const own = device.agent?.store.latest;
   if (own === undefined) return;
   const answer = team.fixture.do(device.me, `agent/${agent}`, { type: "resume" });
-  if (!answer.ok) return expect(["refused", "deleted"]).to.include(own.status);
+  if (!answer.ok) return void expect(["refused", "deleted"]).to.include(own.status);
   const { state } = answer.value as { readonly state: AgentState };
   const afresh = foldAgent(emptyAgent, { type: "state", state });
   const from = Math.max(own.turns[0]?.turn ?? 0, afresh.turns[0]?.turn ?? 0);
@@ -279,13 +303,14 @@ export function expectAgentAfresh(team: Team, device: Device, agent: string): vo
     owed: owed.toSorted((one, other) => one - other),
     // How many turns there are, and whether it is at work for somebody else, is asked for.
     view: view && { ...view, turns: 0, busy: false },
-    branches,
+    // Of an empty conversation nothing is to be known.
+    branches: turns.length + branches.forks.length === 0 ? undefined : branches,
     conversations,
     turns: turns.filter(({ turn }) => turn >= from),
-    // How often it was tried is not told to those who come later.
-    draft: draft && { ...draft, attempt: 1 },
+    // How often it was tried is not told to those who come later. What was written is memory: after a crash it comes
+    // again, and until then is shown where it was heard.
+    draft: draft && (team.crashed.has(`agent/${agent}`) ? draft.generation : { ...draft, attempt: 1 }),
   });
   const [known, told] = [of(own), of(afresh)];
-  for (const part of Object.keys(told) as (keyof typeof told)[])
-    expect(known[part], `${part} of ${device.name} with ${agent}`).to.deep.equal(told[part]);
+  expectParts(known, told, `${device.name} with ${agent}`);
 }

@@ -327,7 +327,7 @@ describe("what happens in a room that the page follows", () => {
       signal: { type: "draft", agent: "agent/ada.helper", generation: "g", offset: 0, text: "x", ...change },
       nowMs: 0,
     });
-    expect(room(draft({ replyTo: 2 })).drafts["agent/ada.helper#2"]?.replyTo).to.equal(2);
+    expect(room(draft({ replyTo: 2 })).drafts["2 agent/ada.helper"]?.replyTo).to.equal(2);
     expect(room(draft({}), draft({ done: true })).drafts).to.deep.equal({});
     expect(room(draft({ done: true })).drafts).to.deep.equal({});
     // A message of an agent whose draft this page never saw.

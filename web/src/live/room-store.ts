@@ -112,6 +112,7 @@ export class RoomStore {
 
   #happened(event: RoomEvent, me: string): void {
     this.store.apply({ type: "event", event });
+    if (event.type === "edited" || event.type === "deleted" || event.type === "withdrawn") this.#askMentioned();
     if (event.type !== "voted" || event.by !== me) return;
     this.#votesTold += 1;
     this.store.apply({ type: "chose", seq: event.message.seq, choices: event.choices });
@@ -388,13 +389,19 @@ export class RoomStore {
         return this.store.apply({ type: "threadFollowed", root: signal.of, follow: signal.follow });
       case "threadRead": {
         const { of: root, seq, own } = signal;
-        return this.store.apply({ type: "threadSeen", root, seq, ...(own && { own }) });
+        this.store.apply({ type: "threadSeen", root, seq, ...(own && { own }) });
+        return this.#askMentioned();
       }
       case "roomRead":
         if (signal.unread === undefined)
           this.store.apply({ type: "seen", member: this.store.latest.me, seq: signal.seq });
         else this.counted(signal.unread);
     }
+  }
+
+  /** What was said to mention the person may do so no longer, and where the node alone knows what it was, it is asked. */
+  #askMentioned(): void {
+    if (this.store.latest.toldOf) void this.caughtUp();
   }
 
   /** The connection is a new one: the room's events come from where they were, but not what its person read on other
@@ -423,7 +430,7 @@ export class RoomStore {
     if (own === undefined || own.readSeq >= seq) return;
     this.#marks += 1;
     this.store.apply({ type: "threadSeen", root, seq }, "now");
-    void this.#client.call("room.markRead", this.room, { seq, thread: root });
+    void this.#client.call("room.markRead", this.room, { seq, thread: root }).then(() => this.#askMentioned());
   }
 
   /** Follows a thread, or mutes it. */

@@ -113,12 +113,13 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
         status: "ready",
         view,
         turns: conversation,
-        branches: branches ?? { forks: [], leaf: last, floor: 0, last },
+        // A conversation that was never branched is all turns up to its newest.
+        branches: branches ?? { forks: [], leaf: last, floor: Math.max(0, last - view.turns), last },
         ...(conversations && { conversations }),
         older: (conversation[0]?.turn ?? 1) > 1,
         draft: draft === undefined ? undefined : { ...draft, rounds: draft.rounds ?? [], attempt: 1 },
         behind: waiting?.[0],
-        owed: [...(draft ? [draft] : []), ...(waiting ?? [])].map(({ turn }) => turn),
+        owed: [draft, ...(waiting ?? [])].flatMap((one) => one?.turn ?? []),
         gap: false,
       });
     }
@@ -230,7 +231,11 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       return { ...agent, view: event.view, ...listedAfter(agent, event) };
     case "said": {
       const answer = event.turn.turn + 1;
-      const branches = { ...agent.branches, leaf: answer, last: answer };
+      const { turns, branches: before } = agent;
+      // The first turn of all, or after all were forgotten.
+      const isFirst = turns.length === 0 && before.forks.length === 0;
+      const floor = isFirst ? event.turn.turn - 1 : before.floor;
+      const branches = { ...before, floor, leaf: answer, last: answer };
       return owing({ ...agent, branches, turns: withTurn(agent.turns, event.turn) }, answer);
     }
     case "restored":

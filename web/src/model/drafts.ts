@@ -18,7 +18,8 @@ export interface RoomDraft extends AnswerStage {
 /** All of a room. */
 export type RoomDrafts = Readonly<Record<string, RoomDraft>>;
 
-const keyOf = (agent: string, seq: number): string => `${agent}#${seq}`;
+/** No name of a generation looks like it. */
+const keyOf = (agent: string, seq: number): string => `${seq} ${agent}`;
 
 /** Those of a state that was loaded. */
 export const draftsOf = (answering: readonly RoomAnswering[] = []): RoomDrafts =>

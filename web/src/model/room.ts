@@ -34,7 +34,7 @@ import type {
   RoomView,
   ThreadUnread,
 } from "../../../protocols/index.ts";
-import { withSettings, type RoomSettingEvent } from "../../../protocols/kinds/room-settings.ts";
+import { withoutModeOf, withSettings, type RoomSettingEvent } from "../../../protocols/kinds/room-settings.ts";
 
 export type RoomInput =
   | { readonly type: "state"; readonly state: RoomState }
@@ -139,12 +139,16 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
       return foldSeen(room, input.member, input.seq);
     case "counted":
       return foldCounted(room, input.unread);
-    case "threadSeen":
-      if (input.own !== undefined) return { ...room, threads: threadsAfterUnread(room.threads, input.root, input.own) };
-      return {
-        ...room,
-        threads: threadsAfterRead(room.threads, input.root, input.seq, apartOf(room, input.root, input.seq)),
-      };
+    case "threadSeen": {
+      const { root, seq, own } = input;
+      const here = { behind: apartOf(room, root, seq), me: room.me };
+      const threads =
+        own === undefined
+          ? threadsAfterRead(room.threads, { root, seq }, here)
+          : threadsAfterUnread(room.threads, root, own);
+      // A look at what one is called to.
+      return threads === room.threads ? room : withMentioned(uncalled({ ...room, threads }));
+    }
     case "threadsTold":
       return foldThreads(room, input.threads, input.to);
     case "threadFollowed":
@@ -191,7 +195,7 @@ function foldState(room: RoomModel, state: RoomState): RoomModel {
   const place = { from, to: page.at(-1)?.seq ?? 0, older: from > 1, newer: false, tail: [], droppedTo: 0 };
   const loaded = withApart(
     {
-      ...rest,
+      ...uncalled(rest as RoomModel),
       ...place,
       placed: room.placed + (room.newer ? 1 : 0),
       status: "ready",
@@ -224,8 +228,8 @@ export function stateOf(room: RoomModel): RoomState | undefined {
 const counts = (room: RoomModel, { author, restored }: RoomMessage): boolean =>
   author !== room.me && restored === undefined;
 
-const tells = (room: RoomModel, lines: readonly RoomMessage[]): boolean =>
-  lines.some((message) => counts(room, message) && message.mentions?.includes(room.me) === true);
+const tells = ({ me }: RoomModel, lines: readonly RoomMessage[]): boolean =>
+  lines.some(({ author, mentions }) => author !== me && mentions?.includes(me) === true);
 
 function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
   const { view, unread } = room;
@@ -347,7 +351,7 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
     }
     case "left": {
       const { [event.member]: _, ...members } = view.members;
-      return { ...room, view: { ...view, members } };
+      return { ...room, view: { ...view, members, ...withoutModeOf(view, event.member) } };
     }
     case "roleSet":
       return { ...room, view: changeMember(view, event.member, { role: event.role }) };
@@ -381,7 +385,7 @@ function foldChanged(room: RoomModel, event: Changed): RoomModel {
   const answers = Object.values(room.changed).filter(({ threadOnly }) => threadOnly === true);
   const changed = replaceMessage(
     {
-      ...(event.type === "deleted" ? withoutVote(room, message) : room),
+      ...(event.type === "deleted" ? unlisted(room, message) : room),
       threads: threadsAfterChange(room.threads, message, { me, before, answers }),
     },
     message,
@@ -389,6 +393,15 @@ function foldChanged(room: RoomModel, event: Changed): RoomModel {
   const isCalled = event.type === "edited" && event.told?.includes(me) === true && message.author !== me;
   const isTaken = room.called === message.seq && message.mentions?.includes(me) !== true;
   return withMentioned(isCalled ? { ...changed, called: message.seq } : isTaken ? uncalled(changed) : changed);
+}
+
+/** What is deleted takes no votes and is pinned no more. */
+function unlisted(room: RoomModel, { seq }: RoomMessage): RoomModel {
+  const { view } = room;
+  const rest = withoutVote(room, { seq });
+  return view?.pins.includes(seq) === true
+    ? { ...rest, view: { ...view, pins: view.pins.filter((pin) => pin !== seq) } }
+    : rest;
 }
 
 function uncalled(room: RoomModel): RoomModel {
@@ -403,11 +416,11 @@ function withMentioned(room: RoomModel): RoomModel {
 }
 
 /** What the node tells of mentions, of which some are known here. */
-const told = (room: RoomModel, unread: RoomUnread): RoomModel => ({
-  ...uncalled(room),
-  unread,
-  toldOf: unread.mentioned && !tells(room, linesAfter(room, unread.readSeq)),
-});
+function told(room: RoomModel, unread: RoomUnread): RoomModel {
+  const known = unread.mentioned ? room : uncalled(room);
+  const isKnown = known.called !== undefined || tells(room, linesAfter(room, unread.readSeq));
+  return { ...known, unread, toldOf: unread.mentioned && !isKnown };
+}
 
 /** The person's own vote. Of a poll that takes none any more nobody's is known. */
 function foldChoice(room: RoomModel, seq: number, choices: readonly number[]): RoomModel {
@@ -425,7 +438,9 @@ function withoutVote(room: RoomModel, { seq }: Pick<RoomMessage, "seq">): RoomMo
 
 function foldSet(room: RoomModel, before: RoomView, event: RoomSettingEvent): RoomModel {
   const view = withSettings(before, event);
-  const set = view === before ? room : { ...room, view };
+  const known = view === before ? room : { ...room, view };
+  // No answer is awaited after it.
+  const set = event.type === "agentsStopped" ? { ...known, drafts: {} } : known;
   return "message" in event ? replaceMessage(set, event.message) : set;
 }
 

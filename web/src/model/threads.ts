@@ -61,21 +61,33 @@ export function threadsAfterChange(
   if (thread === undefined) return threads;
   const last = thread.last.seq === message.seq ? lineOf(message) : thread.last;
   const { own } = thread;
-  if (own === undefined || message.threadOnly !== true) return { ...threads, [thread.root]: { ...thread, last } };
-  const tells = (one: RoomMessage): boolean => mentions(one, me) && one.author !== me && one.seq > own.readSeq;
   const others = answers.filter(({ seq, replyTo }) => replyTo === thread.root && seq !== message.seq);
+  const isOfMe = (one: RoomMessage): boolean => mentions(one, me) && one.author !== me;
+  if (message.threadOnly !== true || (own === undefined && !isOfMe(message)))
+    return { ...threads, [thread.root]: { ...thread, last } };
+  if (own === undefined) {
+    // Whom it mentions follows the thread from there on.
+    const unread = 1 + others.filter(({ seq }) => seq > message.seq).length;
+    const begun = { readSeq: message.seq - 1, unread, mentioned: true };
+    return { ...threads, [thread.root]: { ...thread, last, own: begun } };
+  }
+  const tells = (one: RoomMessage): boolean => isOfMe(one) && one.seq > own.readSeq;
   const isTaken = before !== undefined && tells(before) && !tells(message);
   const mentioned = tells(message) || (isTaken ? others.some(tells) : own.mentioned);
   return { ...threads, [thread.root]: { ...thread, last, own: { ...own, mentioned } } };
 }
 
 /** The threads after the person has read one up to a position. `behind`: what is known to come after it. */
-export function threadsAfterRead(threads: Threads, root: number, seq: number, behind: readonly RoomMessage[]): Threads {
+export function threadsAfterRead(
+  threads: Threads,
+  { root, seq }: { readonly root: number; readonly seq: number },
+  { behind, me }: { readonly behind: readonly RoomMessage[]; readonly me: string },
+): Threads {
   const thread = threads[root];
   if (thread?.own === undefined || thread.own.readSeq >= seq) return threads;
   const { own } = thread;
   const unread = Math.min(own.unread, behind.length);
-  const mentioned = own.mentioned && unread > 0;
+  const mentioned = own.mentioned && behind.some((one) => mentions(one, me));
   return { ...threads, [root]: { ...thread, own: { ...own, readSeq: seq, unread, mentioned } } };
 }
 
