@@ -55,7 +55,6 @@ describe("previews of links, on a node", function () {
           machine,
           peer,
           blobs,
-          opener,
           threats,
           stops,
           reach: pages.reach,
