@@ -20,6 +20,7 @@ import { isAnswer } from "./told.ts";
 import type { OpenedAnswer, OpenedTable, OpenedTask } from "./tasks.ts";
 
 export { openedLimits } from "./limits.ts";
+export { textOf } from "./plain-text.ts";
 export { pictureIn, sizeOfPicture, type Picture } from "./picture-head.ts";
 export type { SmallPicture } from "./tasks.ts";
 

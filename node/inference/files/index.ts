@@ -26,7 +26,7 @@ import {
 import type { BlobRange, Clock } from "../../ports/index.ts";
 import { fileReadingLimits, type FileReadingLimits } from "./limits.ts";
 import { createPdfReader, outOfTime } from "./pdf.ts";
-import { textOf } from "./text.ts";
+import { textOf } from "../../../runtimes/opened/index.ts";
 
 export { fileReadingLimits } from "./limits.ts";
 
