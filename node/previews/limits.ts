@@ -59,8 +59,6 @@ export const previewLimits = {
   textsWaitingPerPersonMax: 60,
   /** Files whose text is read at the same time. */
   textsReadMax: 2,
-  /** Bytes from the beginning of a file that are read for its text, where it is no document. */
-  textBytesMax: 256 * 1024,
   /** Rooms of which is known that they were asked for files that nobody has read; the oldest is asked again. */
   roomsAskedMax: 10_000,
   /** A room, or an account, has so long for an answer. */

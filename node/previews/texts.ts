@@ -10,7 +10,7 @@ import {
   type RoomMessage,
   type UnreadFiles,
 } from "../../protocols/index.ts";
-import { openedLimits, textOf } from "../../runtimes/opened/index.ts";
+import { textOfFile, type NoText } from "../../runtimes/opened/index.ts";
 import { FairQueue } from "../../runtimes/fair-queue.ts";
 import type { PreviewPorts } from "./ports.ts";
 
@@ -26,6 +26,9 @@ interface Wanted {
 const isDocument = ({ type }: RoomFile): boolean => type === "application/pdf";
 /** What is seen and heard has no words; of all else the bytes decide. */
 const hasNoWords = ({ type }: RoomFile): boolean => /^(?:image|audio|video|font)\//.test(type);
+
+/** What says nothing of the file: it is read when the room is next asked. */
+const later: ReadonlySet<NoText> = new Set(["full", "ended", "takenBack", "stopped"]);
 
 /** Makes it: hears of each message whose files anybody may fetch by now. */
 export function createFileTexts(ports: PreviewPorts): {
@@ -51,22 +54,23 @@ export function createFileTexts(ports: PreviewPorts): {
     !hasNoWords(file) &&
     (!isDocument(file) || settings().files);
 
-  /** Empty: there is nothing to be read. */
-  async function textIn({ file, author }: Wanted, kept: KeptFile): Promise<string> {
-    const bytesMax = isDocument(file) ? openedLimits.openedBytesMax : limits.textBytesMax;
-    if (isDocument(file) && file.bytes > bytesMax) return "";
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    for await (const part of ports.bytesOf(kept)) {
-      parts.push(part);
-      length += part.length;
-      if (length >= bytesMax) break;
-    }
-    const bytes = Buffer.concat(parts);
-    const text = isDocument(file)
-      ? (await ports.opener.open("words", { bytes }, author))?.text
-      : textOf(bytes.subarray(0, bytesMax), file.bytes <= bytesMax);
-    return (text ?? "").slice(0, wireLimits.fileTextCharsMax).toWellFormed();
+  /** Empty: there is nothing to be read. Undefined: it is not known yet. */
+  async function textIn({ file, author, room }: Wanted, kept: KeptFile): Promise<string | undefined> {
+    const read = async (end: number): Promise<Uint8Array> => {
+      const parts: Uint8Array[] = [];
+      let length = 0;
+      for await (const part of ports.bytesOf(kept)) {
+        parts.push(part);
+        length += part.length;
+        if (length >= end) break;
+      }
+      return Buffer.concat(parts).subarray(0, end);
+    };
+    const { type, bytes } = file;
+    const asked = { type, bytes, read, charsMax: wireLimits.fileTextCharsMax, person: author, lane: room };
+    const found = await textOfFile(ports.opener, asked);
+    if (found.type === "text") return found.text;
+    return later.has(found.why) ? undefined : "";
   }
 
   async function read(wanted: Wanted): Promise<Result<unknown>> {
@@ -80,8 +84,8 @@ export function createFileTexts(ports: PreviewPorts): {
     );
     if (!kept.ok) return kept;
     const text = await textIn(wanted, kept.value as KeptFile);
+    if (stopped || text === undefined) return ok(null);
     meter.count("file_texts_read", 1, { verdict: text === "" ? "nothing" : "read" });
-    if (stopped) return ok(null);
     return ports.ask(room, { type: "fileRead", id: file.id, seq, place, text }, limits.previewAskTimeoutMs);
   }
 

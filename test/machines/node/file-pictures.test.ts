@@ -65,7 +65,9 @@ describe("small pictures of files, on a node", function () {
       blobs,
       open(peer, { random, log, meter }) {
         const live = () => ({ linkPreviews: "off", filePreviews: "on" }) as const;
-        const machine = { clock, random, log, meter };
+        const opener = createOpener({ clock, log });
+        stops.add(() => opener.stop());
+        const machine = { clock, random, log, meter, opener };
         openPreviews({ live, machine, peer, blobs, threats: { hasDomain: () => false }, stops });
         return {};
       },

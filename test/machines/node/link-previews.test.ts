@@ -7,6 +7,7 @@ import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { previewLimits } from "../../../node/previews/index.ts";
 import { failure, ok, refused, type FileHeld, type LinkPreview, type RoomMessage } from "../../../protocols/index.ts";
 import { png } from "../../fixtures/pictures.ts";
+import { createOpener } from "../../../runtimes/opened/index.ts";
 import { leadsTo, says, startWebPages, type WebPages } from "../../fixtures/web-pages.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { until } from "../../waits.ts";
@@ -46,8 +47,19 @@ describe("previews of links, on a node", function () {
       open(peer, { random, log, meter }) {
         const threats = { hasDomain: (name: string) => listed.has(name) };
         const limits = { pagesPerPersonMax: 500, pagesPerRoomMax: 500 };
-        const machine = { clock, random, log, meter };
-        openPreviews({ live: () => settings, machine, peer, blobs, threats, stops, reach: pages.reach, limits });
+        const opener = createOpener({ clock, log });
+        stops.add(() => opener.stop());
+        const machine = { clock, random, log, meter, opener };
+        openPreviews({
+          live: () => settings,
+          machine,
+          peer,
+          blobs,
+          threats,
+          stops,
+          reach: pages.reach,
+          limits,
+        });
         return {};
       },
     });

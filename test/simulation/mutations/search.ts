@@ -55,6 +55,15 @@ export const ofSearch: readonly Mutation[] = [
     search: true,
   },
   {
+    name: "passes over entries that change records",
+    file: "node/storage/log-index.ts",
+    find: "while (this.#chunks[end]?.records === false && lastOf(end) <= throughSeq) end += 1;",
+    replace: "while (this.#chunks[end] !== undefined && lastOf(end) <= throughSeq) end += 1;",
+    caughtBy: ["search-is-scan", "search-erased"],
+    seeds: 20,
+    search: true,
+  },
+  {
     name: "does not make an index anew that was lost",
     file: "node/search/projection.ts",
     find: "for (const one of this.#slots.values()) [one.at, one.woken] = [undefined, true];",

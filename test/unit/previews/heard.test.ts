@@ -9,6 +9,8 @@ const flush = async (): Promise<void> => {
   for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
+const noText = async () => ({ type: "not", why: "refused" }) as const;
+
 describe("previews of what is heard", () => {
   const portsOf = (own: Pick<PreviewPorts, "ask" | "opener"> & Partial<PreviewPorts>): PreviewPorts => ({
     settings: () => ({ links: true, files: true }),
@@ -30,7 +32,7 @@ describe("previews of what is heard", () => {
     const said: string[][] = [];
     const previews = createPreviews(
       portsOf({
-        opener: { open: async () => ({ title: "A page" }) as never },
+        opener: { open: async () => ({ title: "A page" }) as never, tried: noText },
         async ask(to, message) {
           if (message.type === "linkPreviews") return ok({ own: true, shown: true });
           said.push((message as unknown as { previews: { url: string }[] }).previews.map(({ url }) => url));
@@ -64,9 +66,8 @@ describe("previews of what is heard", () => {
     const previews = createPreviews(
       portsOf({
         opener: {
-          async open(is, { bytes }) {
-            // Its text is read by itself.
-            if (is !== "document") return undefined;
+          tried: noText,
+          async open(_is, { bytes }) {
             const id = Buffer.from(bytes).toString();
             opened.push(id);
             return (Number(id.slice(1)) < 5 ? undefined : { bytes: Buffer.from(""), width: 1, height: 1 }) as never;
@@ -109,7 +110,11 @@ describe("previews of what is heard", () => {
         opener: {
           async open(is) {
             opened.push(is);
-            return (is === "words" ? { text: "of the document" } : undefined) as never;
+            return undefined;
+          },
+          async tried(is) {
+            opened.push(is);
+            return { type: "told", told: { text: "of the document", isCut: false, pages: 1, pagesRead: 1 } as never };
           },
         },
         async ask(_to, message) {
@@ -130,7 +135,7 @@ describe("previews of what is heard", () => {
       { type: "fileRead", id: "f1", seq: 1, place: 1, text: "f1" },
       { type: "fileRead", id: "older", seq: 9, place: 2, text: "older" },
     ]);
-    expect(opened.toSorted()).to.deep.equal(["document", "words"]);
+    expect(opened.toSorted()).to.deep.equal(["document", "text"]);
     previews.stop();
   });
 });
