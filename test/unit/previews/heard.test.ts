@@ -104,7 +104,7 @@ describe("previews of what is heard", () => {
       { id: "\u0001", name: "a.bin", bytes: 1, type: "application/octet-stream" },
     ] as const;
     const message = { seq: 1, author: "user/ada", text: "", files } as unknown as RoomMessage;
-    const unread = { ...files[1], id: "older", seq: 9, place: 2, author: "user/bob", atMs: 1 };
+    const unread = { ...files[1], id: "older", bytes: 5, seq: 9, place: 2, author: "user/bob", atMs: 1 };
     const previews = createPreviews(
       portsOf({
         opener: {
