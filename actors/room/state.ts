@@ -58,12 +58,14 @@ import {
   fileRecords,
   pictureRecords,
   stripingRecords,
+  textRecords,
   withoutUploads,
 } from "./uploads.ts";
 import { versionRecords } from "./kept-versions.ts";
 import { evolveLink, withoutLinksOf, withUse } from "./kept-links.ts";
 import type {
   Check,
+  FiledText,
   LinkChange,
   Room,
   RoomChange,
@@ -110,7 +112,7 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "readMarked" && "upload" in change) return state && evolveUpload(state, change.upload);
   if (change.type === "readMarked" && "striping" in change) return state;
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
-  if (change.type === "readMarked" && "forget" in change) return state;
+  if (change.type === "readMarked" && ("forget" in change || "filed" in change)) return state;
   if (change.type === "readMarked" && "people" in change) return state && { ...state, people: change.people };
   if (change.type === "readMarked" && "unasked" in change)
     return state && { ...state, asked: withoutAsked(state.asked, change.unasked) };
@@ -389,6 +391,7 @@ type Marked = Exclude<
   | { readonly forget: string }
   | { readonly unasked: UnaskedChange }
   | { readonly people: readonly string[] }
+  | { readonly filed: FiledText }
 >;
 
 /** The room after a marker has moved. */
@@ -474,6 +477,7 @@ export function asShown(message: RoomMessage): RoomMessage {
 /** What a change does to the records. */
 export function record(change: RoomChange): readonly RecordOp[] {
   if (change.type === "readMarked" && "striping" in change) return stripingRecords(change.striping);
+  if (change.type === "readMarked" && "filed" in change) return textRecords(change.filed);
   if (change.type !== "happened") return versionRecords(change);
   const { event } = change;
   const ops = [...eventRecords(change)];
