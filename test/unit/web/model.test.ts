@@ -696,7 +696,13 @@ describe("what happens in a conversation that the page follows", () => {
   it("begins a draft with its first piece when the page came in the middle, and with no later one", () => {
     const waits = { ...view, conversation: [], waiting: [{ generation: "g", turn: 7 }] };
     const said: AgentInput = { type: "state", state: waits };
-    expect(agent(said, signal({})).draft).to.deep.equal({ generation: "g", turn: 7, attempt: 1, rounds: [], text: "x" });
+    expect(agent(said, signal({})).draft).to.deep.equal({
+      generation: "g",
+      turn: 7,
+      attempt: 1,
+      rounds: [],
+      text: "x",
+    });
     expect(agent(said, signal({ offset: 3 })).draft).to.equal(undefined);
     // It is busy with something else.
     expect(agent(signal({})).draft).to.equal(undefined);
