@@ -12,7 +12,7 @@ const follows = [
   JSON.stringify({
     id: 3,
     do: "look",
-    with: { people: Array.from({ length: lookedAt }, (_, one) => `user/bench${one}`) },
+    with: { people: Array.from({ length: lookedAt }, (_, one) => `bench${one}`) },
   }),
   subscribe,
 ];
@@ -60,7 +60,8 @@ const socketIo = (connections: number) => async (): Promise<Target> => {
   // The opening of engine.io and of its namespace.
   const plan = { port: server.port, path: "/socket.io/?EIO=4&transport=websocket", greetings: 1, first: "40" };
   await load.call("read", { ...plan, members: [{ count: connections }] });
-  await load.call("post", { plan: { ...plan, members: [{ count: 1 }] }, text: `42["post",${eventOf("{n}")}]`, answered: false });
+  const poster = { ...plan, path: `${plan.path}&posts=1`, members: [{ count: 1 }] };
+  await load.call("post", { plan: poster, text: `42["post",${eventOf("{n}")}]`, answered: false });
   return {
     round: () => fanOutRound(server, load, burstOf(connections)),
     async stop() {

@@ -79,7 +79,8 @@ class Client {
       if (opcode === 9) this.socket.write(frameOf(bytes.toString("utf8", offset + header, end), 10));
       else if (opcode === 8)
         throw new Error(`closed by the server: ${bytes.toString("utf8", offset + header + 2, end)}`);
-      else {
+      // Presence comes beside what is counted: `{"presence":…`.
+      else if (bytes[offset + header + 2] !== 0x70) {
         this.frames += 1;
         this.bytes += length;
         received();

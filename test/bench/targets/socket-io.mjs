@@ -1,4 +1,4 @@
-/** The peer of the fan-out with presence: socket.io, WebSockets alone, one room that all are in. What comes in as `post`
+/** The peer of the fan-out with presence: socket.io, WebSockets alone, one room that all are in but the one who posts. What comes in as `post`
  *  goes to everybody in the room, as the chat in its documentation does. */
 import { createServer } from "node:http";
 import { Server } from "socket.io";
@@ -13,7 +13,7 @@ const io = new Server(server, {
   serveClient: false,
 });
 io.on("connection", (socket) => {
-  socket.join("bench");
+  if (socket.handshake.query.posts === undefined) socket.join("bench");
   socket.on("post", (event) => io.to("bench").emit("posted", event));
 });
 server.listen(0, "127.0.0.1", () => {
