@@ -13,6 +13,8 @@ export const wireLimits = {
   restoredPerEventMax: 50,
   /** A longer persona is refused with `BAD_REQUEST`. */
   personaCharsMax: 4_000,
+  /** The newest message of a room or a thread is cut to this where it stands in a list. */
+  summaryTextChars: 160,
   /** Longer titles and display names are refused with `BAD_REQUEST`. */
   titleCharsMax: 80,
   /** A longer topic is refused with `BAD_REQUEST`. */
