@@ -31,7 +31,7 @@ describe("diagrams in messages", function () {
   }
   const pictureIn = (message: Locator): Locator => message.locator("figure.diagram img");
   const width = (message: Locator): Promise<number> =>
-    pictureIn(message).evaluate((picture) => (picture as HTMLImageElement).naturalWidth);
+    pictureIn(message).evaluate((picture) => Number(Reflect.get(picture, "naturalWidth")));
 
   it("are loaded with the first one, drawn in a frame of no origin, and shown as a picture with its source", async () => {
     const { page } = ada;
@@ -89,7 +89,7 @@ describe("diagrams in messages", function () {
       expect(source).not.to.match(/<script|<[^>]*\son\w+=|href="javascript:/u);
     }
     expect(loaded.slice(before).filter((url) => url.includes("evil.example"))).to.deep.equal([]);
-    expect(await page.evaluate(() => Reflect.get(window, "evil"))).to.equal(undefined);
+    expect(await page.evaluate(() => Reflect.get(globalThis, "evil"))).to.equal(undefined);
     const answer = await page.request.get(`${fixture.node.url}/diagram.html`);
     const policy = answer.headers()["content-security-policy"] ?? "";
     expect(policy).to.match(/^sandbox allow-scripts; default-src 'none'; script-src 'sha256-[\w+/=]+';/u);
