@@ -235,7 +235,7 @@ async function start(
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
     search: searchIndex(config.data, identity),
-    ...shownToModels(kept.promise),
+    ...shownToModels(kept.promise, machine.opener),
     clock,
     random,
     log,

@@ -1,4 +1,5 @@
 import type { LogLevel } from "../../protocols/index.ts";
+import { createOpener, type Opener } from "../../runtimes/opened/index.ts";
 import { countRequests, keepHistory, keepLines, keepSpans, type OwnMemory } from "../observe/index.ts";
 import {
   createMemoryReading,
@@ -20,6 +21,8 @@ export interface Machine {
   readonly log: Log;
   readonly meter: Meter;
   readonly metrics: ReturnType<typeof createMetrics>;
+  /** Opens files of strangers, in a process of its own. */
+  readonly opener: Opener;
   /** What the node remembers of itself. */
   readonly memory: OwnMemory;
   memoryBytes(): number;
@@ -52,6 +55,8 @@ export function openMachine(at: {
     log.warn("node.core_dumps", { hint: "start it with bin/plexus, or with `ulimit -c 0` or LimitCORE=0" });
   const metrics = createMetrics();
   stops.add(() => metrics.stop());
+  const opener = createOpener({ clock, log });
+  stops.add(() => opener.stop());
   const memoryBytes = createMemoryReading();
   // Each look begins a new time: what was seen meanwhile is kept for the figures.
   let worstLagMs = 0;
@@ -78,6 +83,7 @@ export function openMachine(at: {
     log,
     meter: history.meter,
     metrics,
+    opener,
     memory: { lines, history, spans: keepSpans(), requests: countRequests(clock) },
     memoryBytes,
     lagMs,

@@ -75,7 +75,6 @@ import type { PublishedTap } from "../previews/index.ts";
 import { createSearch, type Index, type Search } from "../search/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/facts/slot-table.ts";
 import { advertise, type CallLimits, type Calls, type ReadAttachment } from "../inference/calls/index.ts";
-import type { FileReadingPorts } from "../inference/files/index.ts";
 import type { ModelCalls } from "../inference/index.ts";
 import type { Quality, QualityFile } from "../inference/quality/index.ts";
 import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
@@ -84,7 +83,7 @@ import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./parts/data-age.ts";
 import type { PushCalls } from "./parts/push-calls.ts";
-import { createModelPart } from "./models/model-calls.ts";
+import { createModelPart, type RoomFiles } from "./models/model-calls.ts";
 import { watchFacts, type ClusterFacts } from "./parts/facts.ts";
 import { openDirectory } from "./directory/place.ts";
 import { createSizeLook } from "./directory/size.ts";
@@ -107,8 +106,8 @@ export interface PeerOptions {
   readonly engines: Engines;
   /** The bytes of what agents show to models, or let them hear. Without it there are none. */
   readonly attachment?: ReadAttachment;
-  /** Bytes of rooms' files, for models. Absent: models are shown none. */
-  readonly fileBytes?: FileReadingPorts["bytes"];
+  /** How files of rooms are read for models. Absent: they are shown none. */
+  readonly roomFiles?: RoomFiles;
   /** What becomes of files that nobody can scan. Absent: they are let through. */
   readonly files?: () => FileSettings;
   readonly clock: Clock;
@@ -603,7 +602,6 @@ export function createPeer(options: PeerOptions): Peer {
       replication.stop();
       routing.stop();
       calls.stop();
-      models.files.stop();
       membership.stop();
       table.stop();
       watched.stop();

@@ -79,7 +79,7 @@ interface ReplicationPorts {
 }
 
 /** The log of a slot that is served here, as far as it is committed. */
-interface CommittedLog extends Pick<Ownership, "epoch" | "holds" | "read" | "confirm"> {
+interface CommittedLog extends Pick<Ownership, "epoch" | "holds" | "withoutRecords" | "read" | "confirm"> {
   readonly seq: number;
 }
 
@@ -418,6 +418,7 @@ function committedLog(ownership: Ownership | undefined): CommittedLog | undefine
     epoch,
     seq,
     holds: (at) => ownership.holds(at),
+    withoutRecords: (at) => ownership.withoutRecords(at),
     read: (at, bytesMax) => ownership.read(at, bytesMax),
     confirm: (done) => ownership.confirm(done),
   };

@@ -195,6 +195,10 @@ export class Ownership implements ServedLog {
   read(at: Position, bytesMax: number): Promise<Piece | undefined> {
     return this.#log.reader.read(at, bytesMax);
   }
+  /** See `SlotReader.withoutRecords`; of what is committed. */
+  withoutRecords(at: Position): Position | undefined {
+    return this.#log.reader.withoutRecords(at, this.committed);
+  }
   /** See `SlotLog.cut`. */
   cut(): Promise<Cut> {
     return this.#log.cut();

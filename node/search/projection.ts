@@ -23,6 +23,8 @@ export interface CommittedLog {
   readonly seq: number;
   /** Whether a log that ends there is the beginning of this one, and the entries behind it are still there. */
   holds(at: Position): boolean;
+  /** How far behind `at` there is nothing that could be in the index, known without reading; undefined: there may be. */
+  withoutRecords(at: Position): Position | undefined;
   read(at: Position, bytesMax: number): Promise<Piece | undefined>;
   /** Asks whether this node still owns the slot; undefined: it did after this call. */
   confirm(done: (error: unknown) => void): void;
@@ -357,6 +359,8 @@ export class Projection {
     const { log, from } = at;
     try {
       this.#needsRoom();
+      const to = log.withoutRecords(from);
+      if (to !== undefined) return await this.#ports.index.ask("pass", { slot, from, to });
       const piece = await log.read(from, this.#limits.pieceBytesMax);
       if (piece === undefined) return undefined;
       const asks = { slot, from, chunks: piece.chunks, through: log.seq };
@@ -455,11 +459,13 @@ const isIndexed = (slot: SlotId): boolean =>
   isRoleSlot(slot) ? slot.startsWith("chat/") : slot.startsWith("room/") || slot.startsWith("agent/");
 
 /** Records of rooms and of conversations that may be in an index, in pieces. */
-async function* recordsOf({ slot, view }: Cut, rowsMax: number): AsyncGenerator<Rows, void> {
+async function* recordsOf({ slot, view }: Cut, rows: number): AsyncGenerator<Rows, void> {
   const prefix = `side/record/${slot}/`;
-  for (const [kind, space] of [
-    ["room", "message"],
-    ["agent", "turn"],
+  for (const [kind, space, rowsMax] of [
+    ["room", "message", rows],
+    ["agent", "turn", rows],
+    // Behind the messages that have the files.
+    ["room", "text", searchLimits.textsAtOnce],
   ] as const) {
     // From each actor to the next, past what else it keeps.
     for (let gte = `${prefix}${kind}/`; ;) {

@@ -26,6 +26,11 @@ export interface Requests {
   /** Applies whole chunks, as far as `through`; answers with where the slot stands then. Undefined: it did not stand
    *  at `from`, or the first chunk cannot be read. */
   readonly apply: { readonly asks: Followed; readonly answer: Position | undefined };
+  /** There was nothing between: answers with `to`. Undefined: the slot did not stand at `from`. */
+  readonly pass: {
+    readonly asks: { readonly slot: SlotId; readonly from: Position; readonly to: Position };
+    readonly answer: Position | undefined;
+  };
   /** Where there is no room for what they say: removes what they change or delete, and the slot stands where it stood.
    *  Answers with where they end. */
   readonly forget: { readonly asks: Followed; readonly answer: Position };
@@ -120,6 +125,8 @@ export class IndexWorker {
         return table.slots();
       case "apply":
         return applied(table, request);
+      case "pass":
+        return table.apply(request.slot, request.from, [], request.to) ? request.to : undefined;
       case "forget": {
         const { changes, at } = read(request);
         table.forget(request.slot, changes);

@@ -9,6 +9,7 @@ import { assert, failure, ownSlot, PlexusError, type ActorId, type SlotId } from
 import type { Store, StoreOp } from "../ports/index.ts";
 import { seal, unseal } from "../data-folder/seal.ts";
 import {
+  changesRecords,
   actorKeys,
   decodeChunk,
   encodeChunk,
@@ -108,6 +109,7 @@ export class BatchDraft {
   /** Entries that are not a chunk yet. */
   #payloads: Uint8Array[] = [];
   #lastSeqs = new Map<ActorId, number>();
+  #records = false;
   #trimThrough = 0;
   /** The seq through which the owner trimmed. A copy trims only as far as its snapshots have arrived. */
   #trimWanted = 0;
@@ -138,6 +140,7 @@ export class BatchDraft {
           throw fenced(this.#slot, pending.epoch, this.head.fence);
         this.#payloads.push(pending.payload);
         this.#lastSeqs.set(pending.actor, pending.seq);
+        this.#records ||= changesRecords(pending.side);
         this.effects.push(this.#effectOf(pending));
         return;
       case "snapshot":
@@ -198,7 +201,8 @@ export class BatchDraft {
       const read = decodeChunk(bytes, firstSeq, lastChecksum);
       const last = read.entries.at(-1);
       if (read.damage || last === undefined) throw gap(read.damage?.reason ?? "an empty chunk");
-      const chunk = { firstSeq, before: lastChecksum, epoch: last.epoch, bytes: bytes.length };
+      const records = read.entries.some(({ side }) => changesRecords(side));
+      const chunk = { firstSeq, before: lastChecksum, epoch: last.epoch, bytes: bytes.length, records };
       added.push({ chunk, lastSeqs: new Map(read.entries.map((entry) => [entry.actor, entry.seq])) });
       for (const entry of read.entries) {
         const misfit = misfitOf(entry, this.#slot, epoch);
@@ -274,7 +278,7 @@ export class BatchDraft {
     this.ops.push({ type: "put", key: logKey(this.#slot, firstSeq), value: bytes });
     this.shipped.push([firstSeq, bytes]);
     this.chunks.push({
-      chunk: { firstSeq, before: head.lastChecksum, epoch: head.fence, bytes: bytes.length },
+      chunk: { firstSeq, before: head.lastChecksum, epoch: head.fence, bytes: bytes.length, records: this.#records },
       lastSeqs: this.#lastSeqs,
     });
     this.head = {
@@ -285,6 +289,7 @@ export class BatchDraft {
     };
     this.#payloads = [];
     this.#lastSeqs = new Map();
+    this.#records = false;
   }
 
   /** Returns the seq through which was trimmed; 0 when nothing was. */

@@ -82,6 +82,11 @@ export type SideOp =
   /** Deletes everything the actor has here: it lives in its own slot now. */
   | { readonly drop: ActorId };
 
+/** Whether operations change records, or take an actor with its records out of the slot. What is derived from records
+ *  has nothing to read in an entry that does neither. */
+export const changesRecords = (side: readonly SideOp[]): boolean =>
+  side.some((op) => "drop" in op || ("space" in op && op.space === "record"));
+
 /** One append: what one turn of one actor changed. */
 export interface Entry {
   readonly epoch: number;

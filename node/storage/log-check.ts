@@ -3,6 +3,7 @@ import { failure, PlexusError, type SlotId } from "../../protocols/index.ts";
 import { unseal } from "../data-folder/seal.ts";
 import type { StoreView } from "../ports/index.ts";
 import {
+  changesRecords,
   decodeChunk,
   logKey,
   logPrefix,
@@ -96,7 +97,8 @@ async function readChain(
     if (read.damage) throw damagedAt(place, read.damage.seq, read.damage.reason);
     const [first] = read.entries;
     if (first === undefined) throw damagedAt(place, firstSeq, "the chunk is empty");
-    each({ firstSeq, before: checksum, epoch: first.epoch, bytes: value.length }, read.entries);
+    const records = read.entries.some(({ side }) => changesRecords(side));
+    each({ firstSeq, before: checksum, epoch: first.epoch, bytes: value.length, records }, read.entries);
     seq += read.entries.length;
     checksum = read.checksum;
   });

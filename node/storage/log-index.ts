@@ -10,6 +10,8 @@ export interface Chunk {
   /** The epoch all its entries were appended in. */
   readonly epoch: number;
   readonly bytes: number;
+  /** See `changesRecords`: whether one of its entries does. */
+  readonly records: boolean;
 }
 
 /** An actor's share of a chunk: where the chunk begins, and the actor's last entry in it. */
@@ -77,6 +79,21 @@ export class LogIndex {
       bytes += chunk.bytes;
     }
     return found;
+  }
+
+  /** Of the chunks from the one that begins at `firstSeq` on, those before the first that changes records or reaches
+   *  beyond `throughSeq`: the last of them, and the chunk that follows it. Undefined: there are none. `lastSeq` is the
+   *  last entry of the log. */
+  withoutRecords(
+    firstSeq: number,
+    { throughSeq, lastSeq }: { readonly throughSeq: number; readonly lastSeq: number },
+  ): { readonly last: Chunk; readonly next: Chunk | undefined } | undefined {
+    const start = this.#indexOf(firstSeq);
+    let end = start;
+    const lastOf = (index: number): number => (this.#chunks[index + 1]?.firstSeq ?? lastSeq + 1) - 1;
+    while (this.#chunks[end]?.records === false && lastOf(end) <= throughSeq) end += 1;
+    const last = end > start ? this.#chunks[end - 1] : undefined;
+    return last && { last, next: this.#chunks[end] };
   }
 
   /** The chunks that hold an actor's entries after its snapshot. */

@@ -187,6 +187,18 @@ export class SlotReader {
     return { from: at, chunks, snapshots: [], trim: 0 };
   }
 
+  /** How far after `at` the log changes no records and takes no actor out of the slot, at most as far as `throughSeq`.
+   *  Undefined: the next entries do, or this log does not go on from `at`. In memory. */
+  withoutRecords(at: Position, throughSeq: number): Position | undefined {
+    if (!this.holds(at)) return undefined;
+    const { lastSeq, lastChecksum } = this.#log.head;
+    const found = this.#index.withoutRecords(at.seq + 1, { throughSeq, lastSeq });
+    if (found === undefined) return undefined;
+    const { last, next } = found;
+    if (next === undefined) return { epoch: last.epoch, seq: lastSeq, checksum: lastChecksum };
+    return { epoch: last.epoch, seq: next.firstSeq - 1, checksum: next.before };
+  }
+
   /** Where a log ends that had `piece` added to it, whose entries those are, and whether one of them splits an actor
    *  off. Error: DATA_DAMAGED. */
   inspect(piece: Piece): { readonly at: Position; readonly actors: ReadonlySet<ActorId>; readonly splits: boolean } {

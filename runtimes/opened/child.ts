@@ -13,8 +13,8 @@ async function answerTo(task: OpenedTask): Promise<OpenedAnswer["told"]> {
       return factsOfPage(task);
     case "document":
       return (await import("./document.ts")).drawDocument(task.bytes, task.box);
-    case "words":
-      return (await import("./document.ts")).wordsOfDocument(task.bytes);
+    case "text":
+      return (await import("./document-text.ts")).textOfDocument(task);
   }
 }
 

@@ -1,10 +1,10 @@
-/** Documents of strangers (PDF): their first page as a picture, and their text. No script of a document is run: the
- *  process allows no code to be made of texts. */
+/** Documents of strangers (PDF): their first page as a picture. No script of a document is run: the process allows no
+ *  code to be made of texts. */
 import { createCanvas, type Canvas } from "@napi-rs/canvas";
 import { createIsomorphicCanvasFactory, getDocumentProxy } from "unpdf";
 import { openedLimits as limits } from "./limits.ts";
 import { encoded, fitted } from "./small-picture.ts";
-import type { Box, DocumentWords, SmallPicture } from "./tasks.ts";
+import type { Box, SmallPicture } from "./tasks.ts";
 
 type Opened = Awaited<ReturnType<typeof getDocumentProxy>>;
 
@@ -24,22 +24,6 @@ async function firstPage(document: Opened, box: Box): Promise<SmallPicture | und
   return encoded(canvas);
 }
 
-/** The words of the first pages, up to a bound. */
-async function wordsOf(document: Opened): Promise<string> {
-  const pages: string[] = [];
-  let length = 0;
-  for (let number = 1; number <= Math.min(document.numPages, limits.documentPagesMax); number += 1) {
-    const page = await document.getPage(number);
-    const { items } = await page.getTextContent();
-    const words = items.map((item) => ("str" in item ? item.str + (item.hasEOL ? "\n" : "") : "")).join("");
-    pages.push(words);
-    length += words.length;
-    page.cleanup();
-    if (length > limits.textCharsMax) break;
-  }
-  return pages.join("\n").slice(0, limits.textCharsMax);
-}
-
 const opened = async (bytes: Uint8Array): Promise<Opened> =>
   getDocumentProxy(new Uint8Array(bytes), {
     CanvasFactory: await createIsomorphicCanvasFactory(() => import("@napi-rs/canvas")),
@@ -53,8 +37,3 @@ const opened = async (bytes: Uint8Array): Promise<Opened> =>
 /** The first page of a document. Nothing of the other pages is read. */
 export const drawDocument = async (bytes: Uint8Array, box: Box): Promise<SmallPicture | undefined> =>
   firstPage(await opened(bytes), box);
-
-/** What a document says. */
-export const wordsOfDocument = async (bytes: Uint8Array): Promise<DocumentWords> => ({
-  text: await wordsOf(await opened(bytes)),
-});

@@ -1,7 +1,7 @@
 /** What people send, opened in a process of its own. */
 export const openedLimits = {
   /** Files and pages that wait for the process; one more gives way, or takes the place of one of the person who has
-   *  most waiting. What gives way has no preview, and its text is not found. */
+   *  most waiting. What gives way has no preview, and no text. */
   openedWaitingMax: 256,
   /** The same of one person. */
   openedWaitingPerPersonMax: 32,
@@ -23,10 +23,14 @@ export const openedLimits = {
   openedBytesMax: 32 * 1024 * 1024,
   /** Bytes that a small picture may come to; what has more at the lowest quality is none. */
   smallBytesMax: 256 * 1024,
-  /** Characters of a text that are kept of a file, so that it is found. */
-  textCharsMax: 64 * 1024,
-  /** Pages of a document whose text is read. */
-  documentPagesMax: 200,
+  /** Characters of each text that a page says of itself. */
+  pageTextCharsMax: 64 * 1024,
+  /** Bytes from the beginning of a file that are looked at for its text; of a longer text only these are read. */
+  textBytesMax: 1024 * 1024,
+  /** A larger document has no text: all of it is needed to read any of it. */
+  documentTextBytesMax: 16 * 1024 * 1024,
+  /** Pages of a document whose text is read, from its beginning. */
+  documentPagesMax: 500,
   /** Names and values in the head of a page that are looked at. */
   pageTagsMax: 2_000,
 } as const;

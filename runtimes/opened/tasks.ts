@@ -1,4 +1,4 @@
-/** What the process that opens files is asked, and what it answers. */
+/** What can be asked of files of strangers, and what is answered. */
 
 /** A picture is at most so large afterwards. */
 export interface Box {
@@ -23,9 +23,17 @@ export interface PageFacts {
 }
 
 /** What a document says. */
-export interface DocumentWords {
-  readonly text: string;
-}
+export type DocumentText =
+  | {
+      /** No longer than was asked for. */
+      readonly text: string;
+      /** There is more of it on the pages that were read. */
+      readonly isCut: boolean;
+      readonly pages: number;
+      readonly pagesRead: number;
+    }
+  /** It wants a password. */
+  | { readonly isLocked: true };
 
 /** One row a task. */
 export interface OpenedTable {
@@ -36,7 +44,11 @@ export interface OpenedTable {
   };
   /** The first page of a document. */
   readonly document: { readonly asks: { readonly bytes: Uint8Array; readonly box: Box }; readonly tells: SmallPicture };
-  readonly words: { readonly asks: { readonly bytes: Uint8Array }; readonly tells: DocumentWords };
+  /** The text of a document's first pages. */
+  readonly text: {
+    readonly asks: { readonly bytes: Uint8Array; readonly charsMax: number; readonly pagesMax: number };
+    readonly tells: DocumentText;
+  };
 }
 
 /** What is asked. */
@@ -48,4 +60,54 @@ export type OpenedTask = {
 export interface OpenedAnswer {
   readonly run: number;
   readonly told?: OpenedTable[keyof OpenedTable]["tells"];
+}
+
+/** Why nothing can be told of a file. */
+export type NotOpened =
+  /** Too many wait. */
+  | "full"
+  | "time"
+  | "memory"
+  /** It is not what it should be, or is broken. */
+  | "refused"
+  /** The process ended by itself, or never began. */
+  | "ended"
+  /** Nobody asks for it any more. */
+  | "takenBack"
+  | "stopped";
+
+/** What came of a file. */
+export type Opened<Told = OpenedTable[keyof OpenedTable]["tells"]> =
+  | { readonly type: "told"; readonly told: Told }
+  | { readonly type: "not"; readonly why: NotOpened };
+
+/** Says why not. */
+export const notOpened = (why: NotOpened): Opened<never> => ({ type: "not", why });
+
+/** Whose turn it is, and how it ends early. */
+export interface OpenedTurn {
+  /** Those who sent files take turns. */
+  readonly person: string;
+  /** What of that person's takes turns with the rest of it. */
+  readonly lane: string;
+  /** Nobody asks for it any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Opens what it is given. */
+export interface Opener {
+  /** Undefined: nothing can be told of it, or there is no place. `person`: in whose turn. */
+  open<Name extends keyof OpenedTable>(
+    is: Name,
+    asks: OpenedTable[Name]["asks"],
+    person: string,
+  ): Promise<OpenedTable[Name]["tells"] | undefined>;
+  /** The same, and says why nothing can be told. `asks` is called when its turn has come: what it rejects with, this
+   *  does. */
+  tried<Name extends keyof OpenedTable>(
+    is: Name,
+    asks: () => Promise<OpenedTable[Name]["asks"]>,
+    turn: OpenedTurn,
+  ): Promise<Opened<OpenedTable[Name]["tells"]>>;
+  stop(): void;
 }

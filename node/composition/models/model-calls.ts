@@ -35,6 +35,9 @@ import { createPushCalls, type PushCalls } from "../parts/push-calls.ts";
 import { createLaterPosts } from "../parts/later-posts.ts";
 import { createRoleMemory } from "../parts/role-memory.ts";
 
+/** Bytes of rooms' files, and what opens them. */
+export type RoomFiles = Pick<FileReadingPorts, "bytes" | "opener">;
+
 /** What they need. */
 interface ModelPartPorts {
   readonly node: NodeId;
@@ -42,8 +45,8 @@ interface ModelPartPorts {
   /** This node's own. */
   readonly engines: Engines;
   readonly attachment?: ReadAttachment;
-  /** Bytes of a room's file. Absent: models are shown none. */
-  readonly fileBytes?: FileReadingPorts["bytes"];
+  /** How files of rooms are read. Absent: models are shown none. */
+  readonly roomFiles?: RoomFiles;
   /** What becomes of files that nobody can scan. Absent: they are let through. */
   readonly files?: () => FileSettings;
   readonly prefer?: Preference;
@@ -83,7 +86,6 @@ interface ModelPart extends Omit<ModelCalls, "ofActors"> {
     readonly pushCalls: PushCalls;
     readonly published: PublishedTap;
   };
-  readonly files: FileReading;
   readonly calls: Calls;
   readonly usage: Usage;
   readonly quality: Quality;
@@ -138,7 +140,6 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
     ...ordered,
     ofKernel: { engines: ofActors, before },
     ofPeer,
-    files,
     calls,
     usage,
     quality,
@@ -146,18 +147,23 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
   };
 }
 
+/** Of a node that shows models none. */
+const noFiles: RoomFiles = {
+  bytes() {
+    throw new PlexusError(failure("NOT_FOUND"));
+  },
+  opener: { tried: async () => ({ type: "not", why: "stopped" }) },
+};
+
 /** Files of rooms for models: the room is asked, as the gateway asks it for people. */
 function readingOf(ports: ModelPartPorts): FileReading {
-  const { fileBytes, clock } = ports;
+  const { roomFiles = noFiles, clock } = ports;
   return createFileReading({
     find: async ({ of, by, id }, timeoutMs) => {
       const message: Message = { type: "file", by, id };
       return (await ports.kernel().ask({ to: of, from: "gateway", message, timeoutMs })) as Result<KeptFile>;
     },
-    bytes: (file, range) => {
-      if (fileBytes === undefined) throw new PlexusError(failure("NOT_FOUND"));
-      return fileBytes(file, range);
-    },
+    ...roomFiles,
     clock,
   });
 }

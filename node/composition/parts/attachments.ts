@@ -2,6 +2,7 @@
 import { createAttachments } from "../../bulk/attachments/index.ts";
 import type { BlobCopies } from "../../bulk/blobs/index.ts";
 import { isHolder, type Shards } from "../../bulk/shards/index.ts";
+import type { Opener } from "../../../runtimes/opened/index.ts";
 import type { Pacing } from "../../backup/index.ts";
 import { ownsSlot, slotsOwned } from "../../cluster/facts/slot-owner.ts";
 import type { ActorBlobs, NodeId } from "../../ports/index.ts";
@@ -11,10 +12,16 @@ import type { Peer, PeerOptions } from "../peer.ts";
 import type { Stops } from "../stops.ts";
 
 /** What models are shown of them. */
-export const shownToModels = (blobs: Promise<ActorBlobs>): Pick<PeerOptions, "attachment" | "fileBytes"> => ({
+export const shownToModels = (
+  blobs: Promise<ActorBlobs>,
+  opener: Opener,
+): Pick<PeerOptions, "attachment" | "roomFiles"> => ({
   attachment: async (of, hash) => (await blobs).read(of, hash),
-  async *fileBytes(file, range) {
-    yield* bytesOfFile(await blobs, file, range);
+  roomFiles: {
+    async *bytes(file, range) {
+      yield* bytesOfFile(await blobs, file, range);
+    },
+    opener,
   },
 });
 

@@ -1,5 +1,4 @@
 /** Previews of what was posted in rooms of this node: how pages are reached, and where pictures go. */
-import { createOpener } from "../../../runtimes/opened/index.ts";
 import { bytesOfFile, newFileKey, sealPart } from "../../gateway/index.ts";
 import { readGuarded, type GuardedRead } from "../../platform/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
@@ -12,7 +11,7 @@ import type { Stops } from "../stops.ts";
 /** Opens them. `reach`: how tests reach pages of their own. */
 export function openPreviews(at: {
   readonly live: () => { readonly linkPreviews: "on" | "off"; readonly filePreviews: "on" | "off" };
-  readonly machine: Pick<Machine, "clock" | "log" | "meter" | "random">;
+  readonly machine: Pick<Machine, "clock" | "log" | "meter" | "random" | "opener">;
   readonly peer: Pick<Peer, "kernel" | "published">;
   readonly blobs: ActorBlobs;
   readonly threats: Pick<Threats, "hasDomain">;
@@ -20,8 +19,7 @@ export function openPreviews(at: {
   readonly limits?: Partial<PreviewPorts["limits"]>;
   readonly reach?: Pick<GuardedRead, "mayReach" | "resolve" | "ca" | "ports">;
 }): void {
-  const { clock, log, meter, random } = at.machine;
-  const opener = createOpener({ clock, log });
+  const { clock, log, meter, random, opener } = at.machine;
   const read: PreviewPorts["read"] = (url, how) =>
     readGuarded(url, {
       ...how,
@@ -55,6 +53,5 @@ export function openPreviews(at: {
   at.stops.add(async () => {
     unhear();
     previews.stop();
-    opener.stop();
   });
 }

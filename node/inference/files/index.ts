@@ -14,7 +14,6 @@
 import { createHash } from "node:crypto";
 import {
   asCode,
-  cleaned,
   failureOf,
   PlexusError,
   type ChatMessage,
@@ -23,12 +22,10 @@ import {
   type NamedFile,
   type Result,
 } from "../../../protocols/index.ts";
+import { textOfFile, type FileText, type NoText, type Opener } from "../../../runtimes/opened/index.ts";
 import type { BlobRange, Clock } from "../../ports/index.ts";
 import { fileReadingLimits, type FileReadingLimits } from "./limits.ts";
-import { createPdfReader, outOfTime } from "./pdf.ts";
-import { textOf } from "./text.ts";
-
-export { fileReadingLimits } from "./limits.ts";
+import { createUnreadable } from "./unreadable.ts";
 
 /** What they are read with. */
 export interface FileReadingPorts {
@@ -36,6 +33,8 @@ export interface FileReadingPorts {
   readonly find: (file: Pick<NamedFile, "of" | "by" | "id">, timeoutMs: number) => Promise<Result<KeptFile>>;
   /** Its bytes. Throws where they cannot be read. */
   readonly bytes: (file: KeptFile, range: BlobRange) => AsyncIterable<Uint8Array>;
+  /** Opens PDFs. */
+  readonly opener: Pick<Opener, "tried">;
   readonly clock: Clock;
   readonly limits?: Partial<FileReadingLimits>;
 }
@@ -44,7 +43,6 @@ export interface FileReadingPorts {
 export interface FileReading {
   /** The messages with what there is of their files, and what was left out. */
   shown(messages: readonly ChatMessage[], signal?: AbortSignal): Promise<Shown>;
-  stop(): void;
 }
 
 /** Messages with files in them. */
@@ -73,8 +71,7 @@ interface Within {
 /** Makes it. */
 export function createFileReading(ports: FileReadingPorts): FileReading {
   const limits: FileReadingLimits = { ...fileReadingLimits, ...ports.limits };
-  const pdfs = createPdfReader(ports.clock, limits);
-  const read = createReader(ports, pdfs, limits);
+  const read = createReader(ports, limits);
   return {
     async shown(messages, signal) {
       const untilMs = ports.clock.monotonicMs() + limits.requestReadMs;
@@ -85,7 +82,6 @@ export function createFileReading(ports: FileReadingPorts): FileReading {
       const has = messages.some(({ files }) => files !== undefined);
       return { messages: has ? withRule(all) : all, leftOut: out };
     },
-    stop: () => pdfs.stop(),
   };
 }
 
@@ -107,10 +103,10 @@ async function withFiles({ files = [], ...message }: ChatMessage, read: ReadFile
 }
 
 function createReader(
-  { find, bytes, clock }: FileReadingPorts,
-  pdfs: ReturnType<typeof createPdfReader>,
+  ports: FileReadingPorts,
   limits: FileReadingLimits,
 ): (file: NamedFile, within: Within) => Promise<Read> {
+  const { find, bytes, clock } = ports;
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
   const isOver = ({ untilMs, signal }: Within): boolean => signal?.aborted === true || clock.monotonicMs() >= untilMs;
   const found = async (file: NamedFile, within: Within): Promise<Result<KeptFile>> => {
@@ -122,57 +118,92 @@ function createReader(
       await pause(limits.checkLookMs);
     }
   };
-  const whole = async (file: KeptFile, end: number): Promise<Buffer> => {
+  const upTo = async (file: KeptFile, end: number): Promise<Buffer> => {
     const parts: Uint8Array[] = [];
     for await (const part of bytes(file, { start: 0, end })) parts.push(part);
     return Buffer.concat(parts);
   };
-  const readPdf = async (kept: KeptFile, file: NamedFile, { untilMs, signal }: Within): Promise<Read> => {
-    const { by, chars } = file;
-    if (kept.bytes > limits.pdfBytesMax) return leftOut("a PDF is read up to 16 MiB");
-    // It may have waited for its turn.
-    const now = async (): Promise<Uint8Array> => {
-      const again = await find(file, limits.findMs);
-      if (!again.ok) throw new PlexusError(again.error);
-      return whole(again.value, again.value.bytes);
-    };
-    const withinMs = untilMs - clock.monotonicMs();
-    const of = { id: `${file.of} ${file.id}`, sender: kept.author, person: by };
-    const asked = { ...of, charsMax: chars, bytes: now, withinMs, signal };
-    const pdf = await pdfs.read(asked);
-    if (pdf.type === "leftOut") return leftOut(pdf.why);
-    const text = cleaned(pdf.text, "lines");
-    if (text.trim() === "") return leftOut("there is no text in it, perhaps it is scanned pages");
-    return cutTo(text, chars, pdf.pagesRead < pdf.pages ? `${pdf.pagesRead} of ${pdf.pages} pages` : undefined);
-  };
+  const textFor = createTextReader(ports, limits, upTo);
   return async (file, within) => {
     if (file.leftOut !== undefined) return leftOut(file.leftOut);
     if (isOver(within)) return leftOut(outOfTime);
     const kept = await found(file, within);
     if (!kept.ok) return leftOut(whyNot(kept.error.code));
     try {
-      if (file.picture !== undefined)
-        return {
-          type: "picture",
-          media: { type: "image", mediaType: file.picture, bytes: await whole(kept.value, kept.value.bytes) },
-        };
-      if (kept.value.type === "application/pdf") return await readPdf(kept.value, file, within);
-      const end = Math.min(kept.value.bytes, limits.textBytesMax);
-      const text = textOf(await whole(kept.value, end), end === kept.value.bytes);
-      if (text === undefined) return leftOut("it is neither text nor a picture that a model is shown");
-      return cutTo(text, file.chars, end < kept.value.bytes ? "the first MiB" : undefined);
+      if (file.picture === undefined) return inPlace(await textFor(kept.value, file, within), file);
+      const whole = await upTo(kept.value, kept.value.bytes);
+      return { type: "picture", media: { type: "image", mediaType: file.picture, bytes: whole } };
     } catch (thrown) {
       return leftOut(whyNot(failureOf(thrown).code));
     }
   };
 }
 
-/** So much of a text as has a place. `part`: what of the file it is, where it is not all. */
-function cutTo(text: string, chars: number, part: string | undefined): Read {
-  if (text.length > chars)
-    return { type: "text", text: text.slice(0, chars).toWellFormed(), cut: `only the first ${chars} characters` };
-  return { type: "text", text, ...(part !== undefined && { cut: `only ${part}` }) };
+/** Texts of files. Nothing is read beyond the time of the request, and no PDF again that could not be. */
+function createTextReader(
+  { find, clock, opener }: FileReadingPorts,
+  limits: FileReadingLimits,
+  upTo: (file: KeptFile, end: number) => Promise<Uint8Array>,
+): (kept: KeptFile, file: NamedFile, within: Within) => Promise<FileText | "late"> {
+  const unreadable = createUnreadable(clock, limits);
+  return async (kept, file, { untilMs, signal }) => {
+    const { type, bytes, author } = kept;
+    const asked = { type, bytes, charsMax: file.chars, person: author, lane: file.by };
+    if (type !== "application/pdf") return textOfFile(opener, { ...asked, read: (end) => upTo(kept, end) });
+    const id = `${file.of} ${file.id}`;
+    const before = unreadable.get(id);
+    if (before !== undefined) return before;
+    // It may have waited for its turn.
+    const read = async (end: number): Promise<Uint8Array> => {
+      const now = await find(file, limits.findMs);
+      if (!now.ok) throw new PlexusError(now.error);
+      return upTo(now.value, end);
+    };
+    const late = new AbortController();
+    const cancel = clock.after(Math.max(0, untilMs - clock.monotonicMs()), () => late.abort());
+    const ends = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
+    try {
+      const text = await textOfFile(opener, { ...asked, read, signal: ends });
+      unreadable.note(id, text);
+      return late.signal.aborted ? "late" : text;
+    } finally {
+      cancel();
+    }
+  };
 }
+
+/** What the model is given of a text. */
+function inPlace(found: FileText | "late", { chars }: NamedFile): Read {
+  if (found === "late") return leftOut(outOfTime);
+  if (found.type === "none") return leftOut(whyNoText[found.why]);
+  const { text, part } = found;
+  if (part === undefined) return { type: "text", text };
+  switch (part.of) {
+    case "characters":
+      return { type: "text", text, cut: `only the first ${chars} characters` };
+    case "bytes":
+      return { type: "text", text, cut: "only the first MiB" };
+    case "pages":
+      return { type: "text", text, cut: `only ${part.pagesRead} of ${part.pages} pages` };
+  }
+}
+
+/** Of a file for which no time is left. */
+const outOfTime = "the files of the question took too long to read";
+
+const whyNoText: Readonly<Record<NoText, string>> = {
+  large: "a PDF is read up to 16 MiB",
+  notText: "it is neither text nor a picture that a model is shown",
+  silent: "there is no text in it, perhaps it is scanned pages",
+  time: "it took too long to read",
+  memory: "it needs too much memory to be read",
+  locked: "it is locked with a password",
+  refused: "it is not a PDF that can be read",
+  full: "too many PDFs are being read",
+  takenBack: "it is not asked for any more",
+  stopped: "the node stops",
+  ended: "it cannot be read here",
+};
 
 function whyNot(code: string): string {
   switch (code) {

@@ -31,14 +31,16 @@ describe("the process that opens files of strangers", function () {
     expect(status).to.equal(0);
   });
 
-  it("draws the first page of a document whatever the others say, and reads words where it is asked to", async () => {
+  it("draws the first page of a document whatever the others say, and reads text where it is asked to", async () => {
     const line = Buffer.from("BT /F1 12 Tf 72 700 Td (hello) Tj ET");
     const heavy = Buffer.from("BT /F1 1 Tf " + "0 0 Td () Tj ".repeat(1_500_000) + "ET");
     const opener = createOpener({ clock: createClock(), log: quietLog });
     const bytes = pdfOfStreams([line, ...Array.from({ length: 14 }, () => heavy)]);
     const told = await opener.open("document", { bytes, box: { width: 720, height: 520 } }, "user/ada");
     expect(told?.height).to.equal(520);
-    expect((await opener.open("words", { bytes: pdfOf(["One zebra."]) }, "user/ada"))?.text).to.equal("One zebra.");
+    const asks = { bytes: pdfOf(["One zebra."]), charsMax: 100, pagesMax: 10 };
+    const text = { text: "One zebra.", isCut: false, pages: 1, pagesRead: 1 };
+    expect(await opener.open("text", asks, "user/ada")).to.deep.equal(text);
     opener.stop();
   });
 
@@ -63,5 +65,20 @@ describe("the process that opens files of strangers", function () {
     expect(isAnswer(page, { title: "One" })).to.equal(true);
     for (const told of [{ title: 1 }, { title: "x".repeat(100_000) }, { other: "x" }])
       expect(isAnswer(page, told)).to.equal(false);
+    const text = { is: "text", bytes: Buffer.from(""), charsMax: 3, pagesMax: 2 } as const;
+    const read = { text: "abc", isCut: true, pages: 9, pagesRead: 2 };
+    expect(isAnswer(text, read)).to.equal(true);
+    expect(isAnswer(text, { isLocked: true })).to.equal(true);
+    for (const told of [
+      { ...read, text: "abcd" },
+      { ...read, text: 1 },
+      { ...read, isCut: undefined },
+      { ...read, pagesRead: 3 },
+      { ...read, pagesRead: -1 },
+      { ...read, pages: "9" },
+      { ...read, isLocked: true },
+      { ...read, other: "x" },
+    ])
+      expect(isAnswer(text, told), JSON.stringify(told)).to.equal(false);
   });
 });

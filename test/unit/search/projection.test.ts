@@ -27,6 +27,7 @@ describe("search: the index follows the logs", () => {
     epoch: 1,
     seq,
     holds: (at) => at.seq <= seq,
+    withoutRecords: () => undefined,
     read: () => Promise.reject(new Error("a damaged chunk")),
     confirm: (done) => done(undefined),
     ...more,
@@ -96,6 +97,18 @@ describe("search: the index follows the logs", () => {
     await world.pass(searchLimits.retryMs * 20);
     // After 0, 1, 3, 7 and 15 seconds, four slots at a time.
     expect(settles).to.be.at.most(5 * 4);
+  });
+
+  it("passes over entries without records, and reads none of them", async () => {
+    await stand({ epoch: 1, seq: 3, checksum: 7 });
+    const to = { epoch: 2, seq: 9, checksum: 8 };
+    const withoutRecords = (at: Position): Position | undefined => (at.seq === 3 ? to : undefined);
+    const projection = open({ committed: () => logAt(9, { withoutRecords }), cut: async () => emptyCut(9) });
+    projection.wake(slot);
+    await world.pass(searchLimits.feedDelayMs + 1);
+    expect(await world.settle(projection.reach(slot, 9, world.clock().monotonicMs() + 500))).to.deep.equal(to);
+    expect(asked).to.deep.equal(["open", "pass"]);
+    expect((await index.ask("open", {})).get(slot)).to.deep.equal(to);
   });
 
   it("does not say that it has a log which went another way", async () => {

@@ -224,6 +224,7 @@ describe("search in trouble", () => {
       epoch: 1,
       seq,
       holds: (at) => at.seq <= seq,
+      withoutRecords: () => undefined,
       read: () => Promise.reject(new Error("not to be read")),
       confirm: (done) => done(undefined),
       ...more,

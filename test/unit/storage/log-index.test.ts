@@ -25,6 +25,15 @@ class Model {
     return this.tail(actor)[0]?.firstSeq ?? Infinity;
   }
 
+  withoutRecords(firstSeq: number, throughSeq: number): object | undefined {
+    const from = this.chunks.filter((chunk) => chunk.firstSeq >= firstSeq);
+    const ends = (chunk: Chunk): number =>
+      Math.max(...this.entries.filter((entry) => entry.chunk === chunk).map(({ seq }) => seq));
+    const stop = from.findIndex((chunk) => chunk.records || ends(chunk) > throughSeq);
+    const passed = stop === -1 ? from : from.slice(0, stop);
+    return passed.length === 0 ? undefined : { last: passed.at(-1), next: from[passed.length] };
+  }
+
   /** A chunk is needed as a whole: while its last entry of the actor is. */
   #needs(chunk: Chunk, actor: ActorId): boolean {
     const own = this.entries.filter((entry) => entry.actor === actor && entry.chunk === chunk);
@@ -61,7 +70,13 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
 
 function perform(step: Step, index: LogIndex, model: Model): void {
   if (step.type === "add") {
-    const chunk: Chunk = { firstSeq: model.lastSeq + 1, before: model.lastSeq * 7, epoch: 1, bytes: step.bytes };
+    const chunk: Chunk = {
+      firstSeq: model.lastSeq + 1,
+      before: model.lastSeq * 7,
+      epoch: 1,
+      bytes: step.bytes,
+      records: step.bytes % 3 === 0,
+    };
     const lastSeqs = new Map<ActorId, number>();
     for (const actor of step.of) {
       model.lastSeq += 1;
@@ -97,6 +112,10 @@ function compare(index: LogIndex, model: Model): void {
   }
   expect(index.firstNeededByAny()).to.equal(Math.min(...actors.map((actor) => model.firstNeeded(actor))));
   for (let seq = 0; seq <= model.lastSeq + 2; seq += 1) {
+    for (const throughSeq of [seq, seq + 3, model.lastSeq])
+      expect(index.withoutRecords(seq, { throughSeq, lastSeq: model.lastSeq })).to.deep.equal(
+        model.withoutRecords(seq, throughSeq),
+      );
     expect(index.startingAt(seq)).to.equal(model.chunks.find(({ firstSeq }) => firstSeq === seq));
     expect(index.before(seq)).to.equal(model.chunks.findLast(({ firstSeq }) => firstSeq < seq));
     const below = actors.filter((actor) => model.firstNeeded(actor) <= seq);

@@ -19,9 +19,15 @@ const named: NamedFile = {
   chars: 1_000,
 };
 
+type Opened = Awaited<ReturnType<Parameters<typeof createFileReading>[0]["opener"]["tried"]>>;
+
+const notPdf: Opened = { type: "not", why: "refused" };
+
 /** A room with one file. */
 function withFile(bytes: Uint8Array, known: Partial<KeptFile> = {}, answers: (ErrorCode | "found")[] = []) {
   const asked: unknown[] = [];
+  /** What becomes of the next PDFs; after them each cannot be read. */
+  const opened: Opened[] = [];
   let parts = 0;
   let nowMs = 0;
   const reading = createFileReading({
@@ -40,6 +46,8 @@ function withFile(bytes: Uint8Array, known: Partial<KeptFile> = {}, answers: (Er
       };
       return ok({ ...kept, atMs: 1, type: "application/octet-stream", ...known });
     },
+    // Its turn has come.
+    opener: { tried: async (_is, asks) => asks().then(() => (opened.shift() ?? notPdf) as never) },
     async *bytes(_file, { start, end }) {
       parts += 1;
       yield bytes.subarray(start, end);
@@ -66,7 +74,7 @@ function withFile(bytes: Uint8Array, known: Partial<KeptFile> = {}, answers: (Er
     if (message === undefined) throw new Error("no message");
     return { message, leftOut };
   };
-  return { asked, show, showAll, parts: () => parts };
+  return { asked, opened, show, showAll, parts: () => parts };
 }
 
 const marksOf = (content: string): readonly string[] =>
@@ -120,6 +128,33 @@ describe("files of a room on their way to a model", () => {
     const { leftOut } = await room.show();
     expect(leftOut).to.deep.equal(["`notes.txt` (it is in quarantine)"]);
     expect(room.parts()).to.equal(0);
+  });
+
+  it("of which one is a PDF that cannot be read take their time once", async () => {
+    const room = withFile(Buffer.from("no"), { type: "application/pdf" });
+    room.opened.push({ type: "not", why: "ended" });
+    expect((await room.show()).leftOut).to.deep.equal(["`notes.txt` (it cannot be read here)"]);
+    for (const parts of [2, 2])
+      expect([(await room.show()).leftOut, room.parts()]).to.deep.equal([
+        ["`notes.txt` (it is not a PDF that can be read)"],
+        parts,
+      ]);
+  });
+
+  it("of which one is a PDF are shown by the text of its pages, and it is said what of them", async () => {
+    const room = withFile(Buffer.from("%PDF-1.7"), { type: "application/pdf" });
+    const pages = { isCut: false, pages: 9, pagesRead: 5 };
+    for (const told of [
+      { text: "One\u0000zebra.", ...pages },
+      { text: "abc", ...pages, isCut: true },
+      { isLocked: true as const },
+    ])
+      room.opened.push({ type: "told", told });
+    const first = await room.show();
+    expect(first.message.content).to.include("\nOne\ufffdzebra.\n");
+    expect(first.leftOut).to.deep.equal(["`notes.txt` (only 5 of 9 pages)"]);
+    expect((await room.show({ chars: 3 })).leftOut).to.deep.equal(["`notes.txt` (only the first 3 characters)"]);
+    expect((await room.show()).leftOut).to.deep.equal(["`notes.txt` (it is locked with a password)"]);
   });
 
   it("are waited for while they are checked, and no longer than for a while", async () => {
