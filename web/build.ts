@@ -78,7 +78,7 @@ async function buildDiagrams(bundle: typeof BuildOfVite, folder: string): Promis
     build: {
       write: false,
       copyPublicDir: false,
-      lib: { entry: join(web, "diagram/main.ts"), formats: ["iife"], name: "plexusDiagrams" },
+      lib: { entry: join(web, "src/view/parts/diagram-frame.ts"), formats: ["iife"], name: "plexusDiagrams" },
       rolldownOptions: { output: { codeSplitting: false } },
     },
   })) as Rolldown.RolldownOutput | readonly Rolldown.RolldownOutput[];
