@@ -3,6 +3,7 @@
 import type { Message } from "../../actors/behavior.ts";
 import {
   acted,
+  activityActor,
   backupActor,
   describeKept,
   describeStuck,
@@ -18,6 +19,7 @@ import {
   taskIdParts,
   taskOfBackup,
   taskOfDrain,
+  taskOfReport,
   wireLimits,
   withAdvice,
   type ActorId,
@@ -28,6 +30,7 @@ import {
   type HandlersOf,
   type NodeSilent,
   type Permission,
+  type ReportsView,
   type Result,
   type TaskKind,
   type taskOperations,
@@ -101,6 +104,23 @@ function rowsOf({ ask, cluster, tasks }: Parts): ReadonlyMap<TaskKind, TaskRow> 
         : { tasks: [], silent: [{ node: backupActor, error: answer.error }] };
     },
     cancel: (_id, rest, by) => askBackup<ClusterBackupTask>({ type: "cancel", task: rest, by }),
+  });
+  rows.set("report", {
+    needs: "cluster.administer",
+    async list() {
+      const answer = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
+      if (!answer.ok) return { tasks: [], silent: [{ node: activityActor, error: answer.error }] };
+      const { reports, runs } = answer.value;
+      return {
+        tasks: runs.map((run) =>
+          taskOfReport(
+            run,
+            reports.find(({ report }) => report === run.report),
+          ),
+        ),
+      };
+    },
+    cancel: (_id, rest) => ask(activityActor, { type: "cancelReport", id: Number(rest) } as Message),
   });
   rows.set("drain", {
     needs: "cluster.administer",

@@ -7,6 +7,7 @@
 import { Type, type Static } from "typebox";
 import type { BackupSort, ClusterBackupTask } from "../kinds/backup.ts";
 import type { BackupTask } from "./backups.ts";
+import type { ReportRun, UsageReport } from "./reports.ts";
 import type { ClusterNodeRow } from "./cluster.ts";
 import type { EndpointSearch } from "../engines/endpoints.ts";
 import type { Failure } from "../errors.ts";
@@ -21,8 +22,8 @@ export { isTaskOver } from "../words/task-words.ts";
 /** Where a task is kept, which its id begins with. `backup`: the cluster's backups; `folder`: backups in a folder of a
  *  node's machine; `pull`: a model that a node fetches; `drain`: a node that gives away what it holds; `search`: a node
  *  that looks for servers with models; `act`: what a request to a node does that takes long; `profile`: a node that
- *  looks at what it does. */
-export const taskKinds = ["backup", "folder", "pull", "drain", "search", "act", "profile"] as const;
+ *  looks at what it does; `report`: a report that is sent by mail. */
+export const taskKinds = ["backup", "folder", "pull", "drain", "search", "act", "profile", "report"] as const;
 export type TaskKind = (typeof taskKinds)[number];
 
 /** How a task stands. `waiting`: nobody has begun it. */
@@ -73,7 +74,7 @@ export interface AdminTasks {
 }
 
 const id = Type.String({
-  pattern: "^(backup|folder|pull|drain|search|act|profile)\\.[0-9A-Za-z._-]{1,150}$",
+  pattern: "^(backup|folder|pull|drain|search|act|profile|report)\\.[0-9A-Za-z._-]{1,150}$",
   description: "Like backup.12",
 });
 export const taskParams = object({ id });
@@ -337,3 +338,26 @@ export const inTaskOrder = (tasks: readonly AdminTask[]): readonly AdminTask[] =
       (other.endedAtMs ?? other.begunAtMs ?? 0) - (one.endedAtMs ?? one.begunAtMs ?? 0) ||
       (one.id < other.id ? -1 : 1),
   );
+
+/** A report that is sent by mail. */
+export function taskOfReport(run: ReportRun, report: Pick<UsageReport, "formats"> | undefined): AdminTask {
+  const { id: number, by, state, addedAtMs, endedAtMs, sent, left, missed, error } = run;
+  const all = sent + left.length + missed;
+  return {
+    id: `report.${number}`,
+    kind: "report",
+    what: `Report ${run.report} by mail${report === undefined ? "" : ` (${report.formats.join(", ")})`}`,
+    by,
+    state,
+    begunAtMs: addedAtMs,
+    ...(endedAtMs !== undefined && { endedAtMs }),
+    progress: { sent, of: all, missed },
+    ...(all > 0 && { share: sent / all }),
+    ...(error && state !== "done" && { error }),
+    canCancel: state === "waiting",
+    ...(state === "failed" &&
+      report !== undefined && {
+        again: { method: "POST", path: `/api/v1/admin/reports/${run.report}/send`, body: {} },
+      }),
+  };
+}
