@@ -464,6 +464,7 @@ async function start(
     peer,
     store: models.store,
     backups,
+    disk: disk.tasks,
     endpoints,
     clock,
     told,

@@ -39,7 +39,7 @@ import type { ClusterControl } from "../cluster/placement/api.ts";
 import type { TaskControl } from "../ports/index.ts";
 
 /** Kinds of tasks that nodes have: one question brings them all. */
-const ofNodes: ReadonlySet<TaskKind> = new Set(["pull", "folder", "search", "act", "profile"]);
+const ofNodes: ReadonlySet<TaskKind> = new Set(["pull", "folder", "search", "act", "profile", "disk"]);
 
 /** One kind of task: how it is listed, and ended. */
 interface TaskRow {
@@ -143,9 +143,13 @@ function rowsOf({ ask, cluster, tasks }: Parts): ReadonlyMap<TaskKind, TaskRow> 
     const nothing = () => Promise.resolve({ tasks: [] });
     for (const kind of ofNodes)
       rows.set(kind, {
-        needs: "cluster.administer",
+        needs: kind === "disk" ? "keys.manage" : "cluster.administer",
         list: kind === "pull" ? () => tasks.list() : nothing,
-        cancel: (id) => tasks.cancel(id),
+        // A disk's task under the name of another kind would need less than it does.
+        cancel: (id, rest) =>
+          (rest.split(".")[1] ?? "").startsWith("disk-") === (kind === "disk")
+            ? tasks.cancel(id)
+            : Promise.resolve(refused(failure("NOT_FOUND", { task: id }))),
       });
   }
   return rows;
