@@ -95,6 +95,7 @@ export const define: Define = (command, { output, onExit }) => {
       readonly nodes: number;
       readonly label?: readonly string[];
       readonly acceptLicence?: boolean;
+      readonly keepStripes?: boolean;
       readonly source?: string;
     }
   >({
@@ -104,17 +105,26 @@ export const define: Define = (command, { output, onExit }) => {
     examples: [
       "plexus models want qwen --source hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a " +
         "--accept-licence",
+      "plexus models want own-model --source /srv/models/own.gguf --keep-stripes",
     ],
     more: (inner) =>
       inner
         .requiredOption("--source <source>", "where to get it")
         .option("--nodes <count>", "on how many nodes", wholeNumber("The number of nodes", 1, 64), 1)
         .option("--label <name=value>", "only nodes with this label, repeatable", namedValue)
-        .option("--accept-licence", "accept its licence, which you have read"),
-    run: async (flags, { nodes, label = [], acceptLicence = false, source = "" }, model) =>
+        .option("--accept-licence", "accept its licence, which you have read")
+        .option("--keep-stripes", "keep it on the storage nodes, too: it outlives the nodes that serve it"),
+    run: async (flags, { nodes, label = [], acceptLicence = false, keepStripes = false, source = "" }, model) =>
       (await store()).wantModel(
         flags,
-        { name: model, source, nodes, labels: labelsFrom(label), acceptLicence },
+        {
+          name: model,
+          source,
+          nodes,
+          labels: labelsFrom(label),
+          acceptLicence,
+          ...(keepStripes && { keep: "stripes" as const }),
+        },
         output,
       ),
   });

@@ -69,6 +69,8 @@ import { withScanner } from "./parts/scanning.ts";
 import { openSecrets, secretsControl } from "./parts/secrets.ts";
 import { openSettings } from "./parts/settings.ts";
 import { openAttachments, shownToModels } from "./parts/attachments.ts";
+import { watchStripedModels } from "../cluster/facts/striped-models.ts";
+import { modelClass, ownersOfModels } from "../inference/models/index.ts";
 import { openPreviews } from "./parts/previews.ts";
 import { openShards } from "./parts/shards.ts";
 import { serveClients } from "./serving.ts";
@@ -285,14 +287,37 @@ async function start(
   loads.push(openedShards.load);
   beside.shards = ownShards;
   stops.add(() => ownShards.stop());
-  const blobs = openAttachments({ node, machine, peer, copies, shards: ownShards, pacing, stops });
+  const striped = watchStripedModels(peer.directory);
+  stops.add(async () => striped.stop());
+  const attachments = openAttachments({
+    node,
+    machine,
+    peer,
+    copies,
+    shards: ownShards,
+    pacing,
+    owners: [ownersOfModels(peer.directory)],
+    stops,
+  });
+  const { blobs } = attachments;
   kept.resolve(blobs);
   // Settings that have a secret may refer to one by its name.
   const sealed = openSecrets(config, { machine, identity, peer });
   stops.add(async () => sealed.stop());
   const secrets = watchSecrets(peer.directory, sealed.secrets);
   stops.add(async () => secrets.stop());
-  const { wanted, endpoints } = models.join(peer, inference, secrets);
+  const {
+    wanted,
+    endpoints,
+    striped: stripedModels,
+  } = models.join(peer, inference, {
+    named: secrets,
+    striped,
+    stripes: ownShards.stripes,
+    readStripe: attachments.readStripe,
+    canStripe: () => ownShards.canPlace(modelClass),
+    pacing: { part: pacing.put, bytes: pacing.syncedBytes },
+  });
   const { exchange, membership } = peer;
   joinAudit(ownAudit, { peer, secrets, name: config.name, version: platform.version });
   const keys = openKeys(config, { machine, identity, peer, audit: ownAudit }, known);
@@ -483,7 +508,7 @@ async function start(
     meshPort,
     firstAdmin,
     blobs,
-    models: { store: models.store, wanted },
+    models: { store: models.store, wanted, striped: stripedModels },
     endpoints,
     inference: control,
     observe,

@@ -5,6 +5,13 @@ import type { AttachmentLimits } from "./limits.ts";
 
 type Asked = CommandOf<typeof roomCommands> | CommandOf<typeof shardHolderCommands>;
 
+/** Owners of stripes that are no actors. */
+export interface StripeOwners {
+  isOf(owner: ActorId): boolean;
+  /** Whether an owner still refers to stripes; undefined: it cannot be known now. */
+  refersTo(owner: ActorId): Promise<boolean | undefined>;
+}
+
 export interface AttachmentPorts {
   readonly copies: ActorBlobs;
   /** The copies on this node's disk. */
@@ -18,6 +25,8 @@ export interface AttachmentPorts {
   copiesOf(actor: ActorId): number | undefined;
   /** Whether every member knows how to read stripes. */
   isReadByAll(): boolean;
+  /** Whose stripes are looked after beside those of rooms. */
+  readonly owners?: readonly StripeOwners[];
   /** The holders that this node owns. */
   readonly holders: () => readonly ActorId[];
   readonly pacing?: PutPacing;

@@ -1,5 +1,5 @@
 /** Files of rooms at this node: copies beside the rooms, and stripes on the storage nodes. */
-import { createAttachments } from "../../bulk/attachments/index.ts";
+import { createAttachments, type Attachments, type StripeOwners } from "../../bulk/attachments/index.ts";
 import type { BlobCopies } from "../../bulk/blobs/index.ts";
 import { isHolder, type Shards } from "../../bulk/shards/index.ts";
 import type { Opener } from "../../../runtimes/opened/index.ts";
@@ -33,8 +33,9 @@ export function openAttachments(at: {
   readonly copies: BlobCopies;
   readonly shards: Pick<Shards, "losses" | "stripes">;
   readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
+  readonly owners: readonly StripeOwners[];
   readonly stops: Stops;
-}): ActorBlobs {
+}): Pick<Attachments, "blobs" | "readStripe"> {
   const { node, copies, pacing } = at;
   const { clock, log, meter } = at.machine;
   const { kernel, table, membership } = at.peer;
@@ -52,6 +53,7 @@ export function openAttachments(at: {
       return Math.max(inSync.length, want?.replicas.length ?? 0);
     },
     isReadByAll: () => membership.members().members.every(({ readsStripes }) => readsStripes === true),
+    owners: at.owners,
     holders: () => slotsOwned(table, node).filter(isHolder),
     pacing: { part: pacing.put, bytes: pacing.syncedBytes },
     clock,
@@ -62,5 +64,5 @@ export function openAttachments(at: {
     attachments.stop();
     copies.stop();
   });
-  return attachments.blobs;
+  return attachments;
 }
