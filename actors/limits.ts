@@ -75,8 +75,6 @@ export const actorLimits = {
    *
    *  Clients repeat it about every 3 seconds while a person types. */
   typingMs: 5_000,
-  /** The last message in a room list is cut to this. */
-  summaryTextChars: 160,
   /** Mentions of one agent that a room still has to deliver; the next one is refused by a message in the agent's
    *  name. */
   roomMentionsPerAgentMax: 8,

@@ -8,6 +8,7 @@ export const harmless = {
   "room.summary": "reads",
   "room.history": "reads",
   "room.files": "reads",
+  "room.fileText": "reads",
   "room.links": "reads",
   "room.versions": "reads",
   "room.threads": "reads",

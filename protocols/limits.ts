@@ -13,6 +13,8 @@ export const wireLimits = {
   restoredPerEventMax: 50,
   /** A longer persona is refused with `BAD_REQUEST`. */
   personaCharsMax: 4_000,
+  /** The newest message of a room or a thread is cut to this where it stands in a list. */
+  summaryTextChars: 160,
   /** Longer titles and display names are refused with `BAD_REQUEST`. */
   titleCharsMax: 80,
   /** A longer topic is refused with `BAD_REQUEST`. */
@@ -251,6 +253,10 @@ export const wireLimits = {
    *
    *  It is in memory as a whole for that. */
   filePictureBytesMax: 32 * 1024 * 1024,
+  /** Characters of a file's text that are kept, so that it is found; what stands behind them is not.
+   *
+   *  They are a record of the room, written twice into its journal: 400 KB at most, of the 1 MiB of an entry. */
+  fileTextCharsMax: 64 * 1024,
   /** A longer name of what a scanner has found is cut. */
   signatureCharsMax: 200,
   /** A longer name of a file is cut, before its ending. */

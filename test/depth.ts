@@ -11,6 +11,10 @@ export const depth = <Value>(usual: Value, long: Value): Value => (isLong ? long
 /** Examples of a property that takes a processor second or more: a third of them in `npm test`, the first ones. */
 export const examples = (count: number): number => (isAll ? count : Math.ceil(count / 3));
 
+/** Members of a list that take long, a few of a second or one of a long row: a third of them in `npm test`. */
+export const third = <Item>(all: readonly Item[]): readonly Item[] =>
+  isAll ? all : all.filter((_one, at) => at % 3 === 0);
+
 /** A test of real processes that `npm run test:all` has and `npm test` does not: there another one shows the most of
  *  it. */
 export function further(title: string, test: () => Promise<void>): void {

@@ -114,7 +114,8 @@ async function compute(chosen: readonly Phase[], extent: Extent, withCoverage: b
       report.add("coverage", { ...(await checkCoverage()), skipped: 0 }, reportedMs);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(lanesMax, availableParallelism()) }, lane));
+  // One more than there are processors: tests wait now and then, for a thread or a socket of their own.
+  await Promise.all(Array.from({ length: Math.min(lanesMax, availableParallelism() + 1) }, lane));
 }
 
 /** Runs what starts real processes, one phase after the other. The tests that failed by themselves. */

@@ -37,13 +37,6 @@ export const takenOn = ({ agentTokens }: Room, atMs: number): number =>
  *  was further ahead was wrong. */
 const isStillDay = (day: number, atMs: number): boolean => day === dayOf(atMs) || day === dayOf(atMs) + 1;
 
-/** The rules without the mode of an agent that is gone. */
-export function withoutModeOf({ agentRules }: Pick<Room, "agentRules">, agent: string): Pick<Room, "agentRules"> {
-  if (agentRules === undefined || !Object.hasOwn(agentRules.modes, agent)) return {};
-  const { [agent]: _gone, ...modes } = agentRules.modes;
-  return { agentRules: { ...agentRules, modes } };
-}
-
 /** The person at whose word a message was said: its author, or the one to whom an agent answers, however many agents
  *  are between them. */
 export function personBehind(

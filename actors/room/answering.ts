@@ -97,8 +97,9 @@ function draft(
   };
   const { asked = [] } = room;
   const own = asked.find((one) => one.agent === agent && one.seq === replyTo);
-  // What is not owed any more has been told late, or the mention is from before such things were written down.
-  if (own === undefined) return [publish(signal)];
+  // A piece of what is not owed any more comes late: a page would show it until it is loaded anew. That it is over, or
+  // of a mention from before such things were written down, is told.
+  if (own === undefined) return done === true || room.asked === undefined ? [publish(signal)] : [];
   const { progress } = turn.notes;
   const known = progress[keyOf(own)];
   const before = known?.generation === generation ? known : undefined;

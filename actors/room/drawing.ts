@@ -5,7 +5,7 @@ import { roomOfFile } from "../../protocols/index.ts";
 import { refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { eventEffects, type Effects } from "./effects.ts";
 import type { Room } from "./shape.ts";
-import { keptKey, shownFile } from "./uploads.ts";
+import { isOpenFile, keptKey, shownFile } from "./uploads.ts";
 
 type Asked = Extract<CommandOf<typeof roomCommands>, { type: "fileDrawn" }>;
 
@@ -49,8 +49,7 @@ export function drawn(room: Room, { file, place, picture }: Drawn, message: Room
   if (message.deletedAtMs !== undefined || now === undefined)
     return [refuse("NOT_FOUND", { file: file.id }, turn.replyTo)];
   if (file.preview !== undefined) return [refuse("ALREADY_DONE", { file: file.id }, turn.replyTo)];
-  const isOpen = now.check === undefined || ["clean", "unscanned", "released"].includes(now.check);
-  if (now.check !== file.check || !isOpen)
+  if (now.check !== file.check || !isOpenFile(now))
     return [refuse("CHANGED_MEANWHILE", { file: file.id, now: now.check }, turn.replyTo)];
   const kept: KeptFile = { ...file, preview: picture };
   const next = { ...message, files: files.map((one) => (one.id === file.id ? shownFile(kept) : one)) };

@@ -28,6 +28,8 @@ type ForAll =
   | StripesOwn
   | "preview"
   | "fileDrawn"
+  | "fileRead"
+  | "filesUnread"
   | GatewaysLinks;
 
 /** What the gateway asks of files: `files.ts` answers it in the name of a person. */

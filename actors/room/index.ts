@@ -19,6 +19,7 @@ import { resumePage, type ResumeTag } from "../stream.ts";
 import { agentRuleHandlers } from "./agent-rules.ts";
 import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
 import type { MemberHandlers } from "./effects.ts";
+import { aboutText, fileText, onTextRead, unreadFiles, type Filed, type TextTag } from "./file-texts.ts";
 import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./drawing.ts";
 import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
@@ -148,6 +149,10 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
       return onMessage(state, message, message.seq, turn);
     case "fileDrawn":
       return aboutDrawing(message, turn);
+    case "fileRead":
+      return aboutText(message, turn);
+    case "filesUnread":
+      return unreadFiles(turn);
     case "filePiece":
     case "fileStriped":
     case "fileSettled":
@@ -178,6 +183,7 @@ const forMembers: MemberHandlers = {
   ...unreadHandlers,
   ...readingHandlers,
   files,
+  fileText,
   links,
 };
 
@@ -205,6 +211,7 @@ type ReadTag =
   | ScanTag
   | StripeTag
   | DrawingTag
+  | TextTag
   | VersionsTag
   | ForgetTag;
 
@@ -241,6 +248,12 @@ function onRecords(
       return onKeptRead(state, tag, records, turn);
     case "drawing":
       return withMessage(state, onDrawingRead(tag, records), turn);
+    case "reading":
+    case "textPlace":
+    case "text":
+    case "unreadFiles":
+    case "unreadTexts":
+      return withMessage(state, onTextRead(state, tag, records), turn);
     case "striping":
       return onStripingRead(state, tag, records, turn);
     case "files":
@@ -254,7 +267,7 @@ function onRecords(
 }
 
 /** What was read leads to effects, or to a change of a message. */
-function withMessage(state: Room, found: Decided | Checked | Drawn, turn: Here): Decided {
+function withMessage(state: Room, found: Decided | Checked | Drawn | Filed, turn: Here): Decided {
   if (!("type" in found)) return found;
   const { file, by = turn.from, to } = found;
   return onMessage(state, found, file.seq, { ...turn, from: by, ...(to && { replyTo: to }) });

@@ -36,6 +36,7 @@ import { counted, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { wasOf } from "./kept-versions.ts";
 import { drawn, type Drawn } from "./drawing.ts";
+import { filed, type Filed } from "./file-texts.ts";
 import { afterEdit, picturesOf, previewed, withoutPreviews, type Previewed } from "./previews.ts";
 import { keptOf, shownFile } from "./uploads.ts";
 import { versions } from "./versions.ts";
@@ -66,6 +67,7 @@ type Targeted =
   | Checked
   | Previewed
   | Drawn
+  | Filed
   | GroupsFound
   | Restore;
 
@@ -203,7 +205,15 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
 }
 
 /** What nobody in the room asks for. */
-const outside: ReadonlySet<Targeted["type"]> = new Set(["late", "restore", "called", "checked", "preview", "drawn"]);
+const outside: ReadonlySet<Targeted["type"]> = new Set([
+  "late",
+  "restore",
+  "called",
+  "checked",
+  "preview",
+  "drawn",
+  "filed",
+]);
 
 /** What changes a message, and is refused in an archived room. What is written there is still deleted. */
 const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll"]);
@@ -247,6 +257,8 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       return previewed(room, command, message, turn);
     case "drawn":
       return drawn(room, command, message, turn);
+    case "filed":
+      return filed(command, message, turn);
     case "removePreviews":
       return withoutPreviews(room, message, turn);
     default:

@@ -5,6 +5,7 @@ import {
   type RoomEvent,
   type RoomHistory,
   type RoomMessage,
+  type RoomThreads,
   type roomCommands,
 } from "../../protocols/index.ts";
 import { refuse, reply, type ActorRecord, type ReplyTo, type Turn } from "../behavior.ts";
@@ -22,6 +23,7 @@ import {
   snapshotOf,
   summaryOf,
   threadKey,
+  unreadFor,
 } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { threadsFor } from "./threads.ts";
@@ -169,7 +171,9 @@ export function eventsShown(room: Room): (event: unknown) => unknown {
 export const readingHandlers = {
   summary: (room, _command, turn) => [reply(summaryOf(room, turn.key, turn.from))],
   history,
-  threads: (room, _command, turn) => [reply({ threads: threadsFor(room.threads, turn.from) })],
+  threads: (room, _command, turn) => [
+    reply({ threads: threadsFor(room.threads, turn.from), unread: unreadFor(room, turn.from) } satisfies RoomThreads),
+  ],
   resume: (room, { after }, turn) =>
     resume(
       { head: room.head, floor: 0 },

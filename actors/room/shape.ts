@@ -2,6 +2,7 @@
 import type {
   AnswerStage,
   FileStripe,
+  FileText,
   FoundType,
   KeptFile,
   MessageVersion,
@@ -146,6 +147,8 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly people: readonly string[] }
   /** The same: an answer is not owed any more, and nothing is said of it. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly unasked: UnaskedChange }
+  /** The same: what stands in a file, a record alone. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly filed: FiledText }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
@@ -154,6 +157,12 @@ export type RoomChange =
 export interface Pictures {
   readonly made: readonly KeptFile[];
   readonly gone: readonly string[];
+}
+
+/** What stands in a file of a message. */
+export interface FiledText extends FileText {
+  readonly seq: number;
+  readonly place: number;
 }
 
 /** What a message said, and where that is kept: beyond the last place the oldest is written over. */

@@ -6,6 +6,7 @@ import {
   settingsOf,
   unreachable,
   wireLimits,
+  withoutModeOf,
   withSettings,
   type LinkPreview,
   type RoomSettingEvent,
@@ -47,7 +48,7 @@ import {
   withUnread,
   type Thread,
 } from "./threads.ts";
-import { countedAfter, withoutModeOf } from "./agent-calls.ts";
+import { countedAfter } from "./agent-calls.ts";
 import { answeringOf, askedAfter, withoutAsked } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
@@ -57,12 +58,14 @@ import {
   fileRecords,
   pictureRecords,
   stripingRecords,
+  textRecords,
   withoutUploads,
 } from "./uploads.ts";
 import { versionRecords } from "./kept-versions.ts";
 import { evolveLink, withoutLinksOf, withUse } from "./kept-links.ts";
 import type {
   Check,
+  FiledText,
   LinkChange,
   Room,
   RoomChange,
@@ -109,7 +112,7 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "readMarked" && "upload" in change) return state && evolveUpload(state, change.upload);
   if (change.type === "readMarked" && "striping" in change) return state;
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
-  if (change.type === "readMarked" && "forget" in change) return state;
+  if (change.type === "readMarked" && ("forget" in change || "filed" in change)) return state;
   if (change.type === "readMarked" && "people" in change) return state && { ...state, people: change.people };
   if (change.type === "readMarked" && "unasked" in change)
     return state && { ...state, asked: withoutAsked(state.asked, change.unasked) };
@@ -220,8 +223,8 @@ function evolveEdited(room: Room, { message, checked, told: newly }: Extract<Roo
   if (checked !== undefined) return replaceMessage(rest, message);
   const members = withCalled(withoutMentions(room, message), message, newly);
   const told = message.threadOnly === true ? members : withMentioned(members, message);
-  const behind = quietBehind(room, message.replyTo, message.seq - 1);
-  return replaceMessage({ ...withThreads(room, withChanged(room.threads, message, behind)), members: told }, message);
+  const threads = withChanged(room.threads, message, quietOf(room, message.replyTo));
+  return replaceMessage({ ...withThreads(room, threads), members: told }, message);
 }
 
 function evolveRole(room: Room, { member, role }: Extract<RoomEvent, { type: "roleSet" }>): Room {
@@ -288,9 +291,9 @@ function withPosted({ members, slowMs = 0 }: Room, { author, atMs }: RoomMessage
   return member === undefined ? members : withEntry(members, author, { ...member, postedAtMs: atMs });
 }
 
-/** How many answers that are in a thread only come after a position, of those in memory. */
-const quietBehind = ({ recent }: Room, root: number | undefined, seq: number): number =>
-  recent.filter((one) => one.seq > seq && one.replyTo === root && one.threadOnly === true).length;
+/** The answers in memory that are in one thread only. */
+const quietOf = ({ recent }: Room, root: number | undefined): readonly RoomMessage[] =>
+  recent.filter((one) => one.replyTo === root && one.threadOnly === true);
 
 const withThreads = (room: Room, threads: readonly Thread[] | undefined): Room =>
   threads === undefined ? room : { ...room, threads };
@@ -345,10 +348,7 @@ function evolveDeleted(room: Room, message: RoomMessage, at: number): Room {
   const kept = room.deletions.filter((deletion) => deletion.at > at - wireLimits.eventWindow);
   const rest = withoutChecks(room, ({ seq }) => seq === message.seq);
   return {
-    ...replaceMessage(
-      withThreads(rest, withChanged(room.threads, message, quietBehind(room, message.replyTo, message.seq - 1))),
-      message,
-    ),
+    ...replaceMessage(withThreads(rest, withChanged(room.threads, message, quietOf(room, message.replyTo))), message),
     members: withoutMentions(room, message),
     pins: room.pins.filter((seq) => seq !== message.seq),
     ...(room.polls !== undefined && { polls: withoutPoll(room.polls, message.seq) }),
@@ -391,6 +391,7 @@ type Marked = Exclude<
   | { readonly forget: string }
   | { readonly unasked: UnaskedChange }
   | { readonly people: readonly string[] }
+  | { readonly filed: FiledText }
 >;
 
 /** The room after a marker has moved. */
@@ -404,7 +405,8 @@ export function evolveMarked(room: Room, change: Marked): Room {
   const { calledSeq: _, ...looked } = member;
   if (thread !== undefined) {
     const moved = back === true ? withUnread : withRead;
-    const threads = moved(room.threads, thread, principal, seq, quietBehind(room, thread, seq));
+    const others = quietOf(room, thread).filter((one) => one.seq > seq && one.author !== principal);
+    const threads = moved(room.threads, thread, principal, seq, others.length);
     return withThreads({ ...room, members: withEntry(room.members, principal, looked) }, threads);
   }
   const all = room.quiet ?? 0;
@@ -475,6 +477,7 @@ export function asShown(message: RoomMessage): RoomMessage {
 /** What a change does to the records. */
 export function record(change: RoomChange): readonly RecordOp[] {
   if (change.type === "readMarked" && "striping" in change) return stripingRecords(change.striping);
+  if (change.type === "readMarked" && "filed" in change) return textRecords(change.filed);
   if (change.type !== "happened") return versionRecords(change);
   const { event } = change;
   const ops = [...eventRecords(change)];
@@ -540,7 +543,7 @@ export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
     mentioned: unread.mentioned || threads.some(({ mentioned }) => mentioned),
     ...(threads.length > 0 && { threads: threads.length }),
     ...(last !== undefined && {
-      last: { author: last.author, text: cut(lineOf(last), limits.summaryTextChars), atMs: last.atMs },
+      last: { author: last.author, text: cut(lineOf(last), wireLimits.summaryTextChars), atMs: last.atMs },
     }),
   };
 }

@@ -5,8 +5,9 @@
  *  as read.
  *
  *  Invariant: `quiet` counts the answers that are in the thread only, and each reader's `read` is what it was at the
- *  reader's marker. So what is unread is a difference, and nothing counts it up and down. */
-import { cut, type RoomMessage, type RoomThread, type ThreadUnread } from "../../protocols/index.ts";
+ *  reader's marker, with the reader's own answers behind it. So what is unread is a difference, and nothing counts it up
+ *  and down. */
+import { cut, wireLimits, type RoomMessage, type RoomThread, type ThreadUnread } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 
 /** How far somebody has read a thread. */
@@ -35,7 +36,7 @@ const isPerson = (principal: string): boolean => principal.startsWith("user/");
 const lineOf = ({ seq, author, text, atMs, threadOnly }: RoomMessage): RoomThread["last"] => ({
   seq,
   author,
-  text: cut(text, limits.summaryTextChars),
+  text: cut(text, wireLimits.summaryTextChars),
   atMs,
   ...(threadOnly !== true && { alsoInRoom: true }),
 });
@@ -54,7 +55,7 @@ export function withAnswer(threads: Threads, root: RoomMessage, message: RoomMes
   };
   follow(root.author, {});
   const told = message.threadOnly === true ? { mentionedSeq: message.seq } : {};
-  for (const principal of message.mentions ?? []) follow(principal, told);
+  for (const principal of message.mentions ?? []) if (principal !== message.author) follow(principal, told);
   follow(message.author, { readSeq: message.seq, read: quiet });
   const others = (threads ?? []).filter((thread) => thread !== known);
   const thread: Thread = {
@@ -68,8 +69,8 @@ export function withAnswer(threads: Threads, root: RoomMessage, message: RoomMes
 }
 
 /** The threads after an answer was changed or deleted: what is shown of it is what it says now, and whom it mentions is
- *  told. `behind`: so many quiet ones there are from it on. */
-export function withChanged(threads: Threads, message: RoomMessage, behind: number): Threads {
+ *  told. `others`: the answers in memory that are in this thread only. */
+export function withChanged(threads: Threads, message: RoomMessage, others: readonly RoomMessage[]): Threads {
   if (message.replyTo === undefined) return threads;
   return threads?.map((thread) => {
     if (thread.root !== message.replyTo) return thread;
@@ -77,8 +78,15 @@ export function withChanged(threads: Threads, message: RoomMessage, behind: numb
     const readers = new Map<string, ThreadReader>();
     for (const [principal, reader] of Object.entries(thread.readers)) {
       const { mentionedSeq, ...rest } = reader;
-      readers.set(principal, mentionedSeq === message.seq ? rest : reader);
+      if (mentionedSeq !== message.seq) {
+        readers.set(principal, reader);
+        continue;
+      }
+      // What mentioned them before still does.
+      const before = others.findLast(({ seq, mentions: said }) => seq !== message.seq && said?.includes(principal));
+      readers.set(principal, before === undefined ? rest : { ...rest, mentionedSeq: before.seq });
     }
+    const behind = others.filter(({ seq }) => seq >= message.seq).length;
     const unread: ThreadReader = { readSeq: message.seq - 1, read: Math.max(0, thread.quiet - behind) };
     for (const principal of message.threadOnly === true ? mentions : []) {
       const reader = readers.get(principal) ?? (readers.size < limits.threadReadersMax ? unread : undefined);
@@ -90,7 +98,8 @@ export function withChanged(threads: Threads, message: RoomMessage, behind: numb
   });
 }
 
-/** The threads after somebody has read one up to an answer. `behind`: so many quiet ones come after it. */
+/** The threads after somebody has read one up to an answer. `behind`: so many quiet ones of others come after
+ *  it. */
 export const withRead = (threads: Threads, root: number, principal: string, seq: number, behind: number): Threads =>
   threads?.map((thread) => {
     const reader = thread.readers[principal];

@@ -1,9 +1,9 @@
 /** Files as the room's state and records have them; what is done with them is in `files.ts`. */
-import { roomOfFile, wireLimits, type KeptFile, type RoomFile } from "../../protocols/index.ts";
+import { roomOfFile, wireLimits, type FileText, type KeptFile, type RoomFile } from "../../protocols/index.ts";
 import { persist, type Effect, type RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
-import type { Pictures, Room, RoomChange, StripingChange, Upload, UploadChange } from "./shape.ts";
+import type { FiledText, Pictures, Room, RoomChange, StripingChange, Upload, UploadChange } from "./shape.ts";
 
 type Happened = Extract<RoomChange, { type: "happened" }>;
 
@@ -18,6 +18,14 @@ export const keptOf = (seq: number) => ({
   to: `${keptPrefix}${padded(seq)}0`,
   limit: wireLimits.filesPerMessageMax,
 });
+/** The beginning of all texts of files. */
+export const textPrefix = "text/";
+/** Where the text of one file of a message is. */
+export const textKey = (seq: number, place: number): string =>
+  `${textPrefix}${padded(seq)}/${String(place).padStart(2, "0")}`;
+/** Whether anybody in the room may fetch a file. */
+export const isOpenFile = ({ check }: Pick<RoomFile, "check">): boolean =>
+  check === undefined || ["clean", "unscanned", "released"].includes(check);
 /** What leads from a file's id to it. */
 export const fileKey = (id: string): string => `file/${id}`;
 /** Records whose keys name blobs. */
@@ -98,6 +106,11 @@ export function withoutUploads(room: Room, isGone: (upload: Upload) => boolean):
 const blobsOf = ({ parts, preview }: KeptFile): readonly string[] =>
   preview === undefined ? parts : [...parts, preview.part];
 
+const allOf = (prefix: string, seq: number): RecordOp => ({
+  deleteFrom: `${prefix}${padded(seq)}/`,
+  deleteTo: `${prefix}${padded(seq)}0`,
+});
+
 /** What a post and a deletion do to the records. */
 export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptFile[] = []): readonly RecordOp[] {
   const [first] = gone;
@@ -107,7 +120,7 @@ export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptF
       { put: fileKey(file.id), value: { seq: file.seq, place } satisfies Place },
       ...file.parts.map((hash) => ({ put: partKey(hash), value: file.id })),
     ]),
-    ...(first === undefined ? [] : [{ deleteFrom: keptOf(first.seq).from, deleteTo: keptOf(first.seq).to }]),
+    ...(first === undefined ? [] : [keptPrefix, textPrefix].map((prefix) => allOf(prefix, first.seq))),
     ...gone.flatMap((file) => [fileKey(file.id), ...blobsOf(file).map(partKey)].map((key) => ({ delete: key }))),
   ];
 }
@@ -146,6 +159,12 @@ export const checkedRecords = ({ file, place, gone }: NonNullable<Happened["chec
   { put: keptKey(file.seq, place), value: file },
   ...(file.preview ? [{ put: partKey(file.preview.part), value: file.id }] : []),
   ...gone.map((hash) => ({ delete: partKey(hash) })),
+  ...(isOpenFile(file) ? [] : [{ delete: textKey(file.seq, place) }]),
+];
+
+/** What is written of the text of a file. */
+export const textRecords = ({ seq, place, id, text }: FiledText): readonly RecordOp[] => [
+  { put: textKey(seq, place), value: { id, text } satisfies FileText },
 ];
 
 /** Where a file is among the records. */

@@ -4,6 +4,8 @@
  *
  *      posted, checked ─ committed ─► files ─► read ─► opened apart: smaller, or the first page ─► the room
  *
+ *      posted, checked ─ committed ─► texts ─► read; documents are opened apart ─► the room, and so the index
+ *
  *  Nothing here is durable: where a node ends before the room has it, the message has no preview. What the room has is
  *  a fact, and lives and dies with the message. */
 import type { ActorId, RoomEvent } from "../../protocols/index.ts";
@@ -11,6 +13,7 @@ import type { Publisher } from "../ports/index.ts";
 import { previewLimits, type PreviewLimits } from "./limits.ts";
 import { createFilePictures } from "./files.ts";
 import { createLinkPreviews } from "./links.ts";
+import { createFileTexts } from "./texts.ts";
 import type { PreviewPorts } from "./ports.ts";
 
 export { previewLimits } from "./limits.ts";
@@ -29,6 +32,7 @@ export function createPreviews(
   const ports: PreviewPorts = { ...options, limits: { ...previewLimits, ...options.limits } };
   const links = createLinkPreviews(ports);
   const files = createFilePictures(ports);
+  const texts = createFileTexts(ports);
   return {
     heard(actor, event) {
       if (!actor.startsWith("room/")) return;
@@ -36,17 +40,24 @@ export function createPreviews(
       if (said.type === "posted") {
         links.heard(actor, said.message);
         files.heard(actor, said.message);
+        texts.heard(actor, said.message);
       }
       // Of `checked` and `groups` nobody has edited anything.
       if (said.type === "edited" && said.checked === undefined && said.groups === undefined)
         links.heard(actor, said.message);
       // A scanner has let a file through.
-      if (said.type === "edited" && said.checked !== undefined && said.checked !== "")
+      if (said.type === "edited" && said.checked !== undefined && said.checked !== "") {
         files.heard(actor, said.message, said.checked);
+        // That it has a picture by now is no news of its text.
+        const drawn = said.message.files?.some(({ id, preview }) => id === said.checked && preview !== undefined);
+        if (drawn !== true) texts.heard(actor, said.message, said.checked);
+      }
+      texts.noticed(actor);
     },
     stop() {
       links.stop();
       files.stop();
+      texts.stop();
     },
   };
 }

@@ -52,6 +52,15 @@ export const previewLimits = {
   filePictureWidth: 720,
   /** And so high. */
   filePictureHeight: 520,
+  /** Files whose text waits to be read; one more is read when the room is next looked through, or takes the place of one
+   *  of the person who has most waiting. */
+  textsWaitingMax: 512,
+  /** The same of one person. */
+  textsWaitingPerPersonMax: 60,
+  /** Files whose text is read at the same time. */
+  textsReadMax: 2,
+  /** Rooms of which is known that they were asked for files that nobody has read; the oldest is asked again. */
+  roomsAskedMax: 10_000,
   /** A room, or an account, has so long for an answer. */
   previewAskTimeoutMs: 10_000,
 } as const;

@@ -32,7 +32,7 @@ export interface PreviewPorts {
       readonly mayAsk: (host: string) => boolean;
     },
   ) => Promise<WebBody>;
-  readonly opener: Pick<Opener, "open">;
+  readonly opener: Pick<Opener, "open" | "tried">;
   /** Asks an actor, as this node itself or as a gateway does. */
   readonly ask: (to: ActorId, message: Asked, timeoutMs: number, as?: "gateway" | "node") => Promise<Result<unknown>>;
   /** Seals a picture and keeps it beside a room, once the room has said by `tell` that it has it. */

@@ -1,6 +1,13 @@
 /** What an entry of a log, or a record, does to the index. Pure: an index that was continued and one that was made anew
  *  from the records have the same rows, because both come from records. */
-import { agentOfKey, failureOf, type ActorId, type ConversationTurn, type RoomMessage } from "../../protocols/index.ts";
+import {
+  agentOfKey,
+  failureOf,
+  type ActorId,
+  type ConversationTurn,
+  type FileText,
+  type RoomMessage,
+} from "../../protocols/index.ts";
 import type { Entry } from "../storage/index.ts";
 import { hasFile, hasLink, hasReaction, searchedText } from "./query.ts";
 
@@ -29,11 +36,26 @@ export type Change =
   | { readonly type: "gone"; readonly actor: ActorId; readonly from: number; readonly to: number }
   /** The actor has left the slot. */
   | { readonly type: "left"; readonly actor: ActorId }
+  /** What stands in the file at a place of a message; empty: nothing, or not any more. */
+  | {
+      readonly type: "filed";
+      readonly actor: ActorId;
+      readonly seq: number;
+      readonly place: number;
+      readonly text: string;
+    }
   /** There is a message, and what it says cannot be read. */
   | { readonly type: "unread"; readonly actor: ActorId; readonly seq: number };
 
 const roomKey = /^message\/(\d+)$/;
 const turnKey = /^turn\/(\d+)$/;
+const textKey = /^text\/(\d+)\/(\d+)$/;
+
+/** The message and the place in a key of a text of a file; undefined: it is another. */
+function filedIn(actor: ActorId, key: string): { readonly seq: number; readonly place: number } | undefined {
+  const [, seq, place] = (actor.startsWith("room/") && textKey.exec(key)) || [];
+  return seq === undefined ? undefined : { seq: Number(seq), place: Number(place) };
+}
 
 /** The number in a key of a record that is indexed; undefined: it is another. */
 function numberIn(actor: ActorId, key: string): number | undefined {
@@ -44,6 +66,8 @@ function numberIn(actor: ActorId, key: string): number | undefined {
 
 /** What a record of an actor is in the index; undefined: nothing. `read` throws where its bytes are damaged. */
 export function changeOf(actor: ActorId, key: string, read: () => unknown): Change | undefined {
+  const filed = filedIn(actor, key);
+  if (filed !== undefined) return { type: "filed", actor, ...filed, text: textIn(read) };
   const seq = numberIn(actor, key);
   if (seq === undefined) return undefined;
   const value = saidIn(read);
@@ -79,6 +103,17 @@ function saidIn(read: () => unknown): object | undefined {
   }
 }
 
+/** Empty also where it cannot be read: the message is found all the same. */
+function textIn(read: () => unknown): string {
+  try {
+    const { text } = (read() ?? {}) as Partial<FileText>;
+    return typeof text === "string" ? text : "";
+  } catch (error) {
+    if (failureOf(error).code === "DATA_DAMAGED") return "";
+    throw error;
+  }
+}
+
 /** What an entry does to the index, in order. */
 export function changesOf({ actor, side }: Pick<Entry, "actor" | "side">): readonly Change[] {
   const changes: Change[] = [];
@@ -89,6 +124,8 @@ export function changesOf({ actor, side }: Pick<Entry, "actor" | "side">): reado
       const change = changeOf(actor, op.put, () => op.value);
       if (change !== undefined) changes.push(change);
     } else if ("delete" in op) {
+      const filed = filedIn(actor, op.delete);
+      if (filed !== undefined) changes.push({ type: "filed", actor, ...filed, text: "" });
       const seq = numberIn(actor, op.delete);
       if (seq !== undefined) changes.push({ type: "gone", actor, from: seq, to: seq + 1 });
     } else {

@@ -51,6 +51,8 @@ export const searchLimits = {
   pieceBytesMax: 256 * 1024,
   /** Records that go to the index at once when a slot is made anew. */
   rowsAtOnce: 250,
+  /** Texts of files, the same. */
+  textsAtOnce: 8,
   /** Slots whose entries are read for the index at the same time; others wait their turn. */
   feedsMax: 4,
   /** New entries wait so long for others before they go to the index; a search does not wait for that. */

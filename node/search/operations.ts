@@ -18,6 +18,7 @@ import {
   type ActorId,
   type AgentConversations,
   type AgentHistory,
+  type FileText,
   type FoundMessage,
   type HandlersOf,
   type MessageSearch,
@@ -225,7 +226,7 @@ type Said = FoundMessage | "refused" | "unreachable" | undefined;
 
 /** Asks for all hits at once, and looks at the texts one by one: they may be long, and others use this thread. */
 async function readHits(
-  { kernel, limits, clock }: SearchParts,
+  { kernel, limits, clock }: ReadingParts,
   hits: readonly Hit[],
   { query, reader }: Pick<Asked, "query" | "reader">,
 ): Promise<readonly Said[]> {
@@ -241,9 +242,36 @@ async function readHits(
   const said: Said[] = [];
   for (const [place, hit] of hits.entries()) {
     await new Promise<void>((resolve) => clock.soon(resolve));
-    said.push(saidOf(answers[place] as Result<unknown>, hit, { query, reader }));
+    const answer = answers[place] as Result<unknown>;
+    const asked = { query, reader };
+    said.push(saidOf(answer, hit, asked) ?? (await filedOf({ kernel, limits, clock }, { read: answer, hit }, asked)));
   }
   return said;
+}
+
+type AskedOf = Pick<Asked, "query" | "reader">;
+type ReadingParts = Omit<SearchParts, "find">;
+
+/** A message that does not say it itself: one of its files may. Each is asked of the room, in the person's name. */
+async function filedOf(
+  { kernel, limits, clock }: ReadingParts,
+  { read, hit }: { readonly read: Result<unknown>; readonly hit: Hit },
+  { query, reader }: AskedOf,
+): Promise<Said> {
+  const isRoom = read.ok && hit.actor.startsWith("room/");
+  const message = isRoom ? messageOf(read.value as RoomHistory, hit) : undefined;
+  if (message === undefined || query.terms.length === 0 || !fits(query, message)) return undefined;
+  for (const { id, name } of message.files ?? []) {
+    const asks = { to: hit.actor, from: reader, message: { type: "fileText", file: id } };
+    const answer = await kernel.ask({ ...asks, timeoutMs: limits.askTimeoutMs });
+    // It has no text, or not any more.
+    if (!answer.ok && answer.error.code === "NOT_FOUND") continue;
+    if (!answer.ok) return refusals.has(answer.error.code) ? "refused" : "unreachable";
+    const passage = shown((answer.value as FileText).text, query);
+    if (passage !== undefined) return { ...placeOf(message, hit), file: { id, name }, ...passage };
+    await new Promise<void>((resolve) => clock.soon(resolve));
+  }
+  return undefined;
 }
 
 function saidOf(read: Result<unknown>, hit: Hit, { query, reader }: Pick<Asked, "query" | "reader">): Said {
@@ -289,11 +317,18 @@ function shown(
   };
 }
 
-function roomMessageOf({ messages }: RoomHistory, { actor, seq }: Hit, query: Query): FoundMessage | undefined {
-  const message = messages.find((one) => one.seq === seq);
-  if (message === undefined || message.deletedAtMs !== undefined || !fits(query, message)) return undefined;
+/** The message of a hit; undefined: it is gone. */
+const messageOf = ({ messages }: RoomHistory, { seq }: Hit): RoomMessage | undefined =>
+  messages.find((one) => one.seq === seq && one.deletedAtMs === undefined);
+
+function roomMessageOf(history: RoomHistory, hit: Hit, query: Query): FoundMessage | undefined {
+  const message = messageOf(history, hit);
+  if (message === undefined || !fits(query, message)) return undefined;
   const passage = shown(searchedText(message.text, message.files), query);
-  if (passage === undefined) return undefined;
+  return passage && { ...placeOf(message, hit), ...passage };
+}
+
+function placeOf(message: RoomMessage, { actor, seq }: Hit): Omit<FoundMessage, "text" | "marks"> {
   const { author, atMs, editedAtMs, replyTo, threadOnly } = message;
   return {
     room: actor.slice("room/".length),
@@ -303,7 +338,6 @@ function roomMessageOf({ messages }: RoomHistory, { actor, seq }: Hit, query: Qu
     ...(editedAtMs !== undefined && { editedAtMs }),
     ...(replyTo !== undefined && { replyTo }),
     ...(threadOnly && { threadOnly }),
-    ...passage,
   };
 }
 

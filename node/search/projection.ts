@@ -459,11 +459,13 @@ const isIndexed = (slot: SlotId): boolean =>
   isRoleSlot(slot) ? slot.startsWith("chat/") : slot.startsWith("room/") || slot.startsWith("agent/");
 
 /** Records of rooms and of conversations that may be in an index, in pieces. */
-async function* recordsOf({ slot, view }: Cut, rowsMax: number): AsyncGenerator<Rows, void> {
+async function* recordsOf({ slot, view }: Cut, rows: number): AsyncGenerator<Rows, void> {
   const prefix = `side/record/${slot}/`;
-  for (const [kind, space] of [
-    ["room", "message"],
-    ["agent", "turn"],
+  for (const [kind, space, rowsMax] of [
+    ["room", "message", rows],
+    ["agent", "turn", rows],
+    // Behind the messages that have the files.
+    ["room", "text", searchLimits.textsAtOnce],
   ] as const) {
     // From each actor to the next, past what else it keeps.
     for (let gte = `${prefix}${kind}/`; ;) {

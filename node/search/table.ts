@@ -2,7 +2,8 @@
  *
  *      slot     where each log stood when its rows were written, in the same transaction
  *      place    a room or a conversation in a slot
- *      message  (place, seq) ─► id: the time it was written, so that ids in order are messages in order
+ *      message  (place, seq, part) ─► id: the time it was written, so that ids in order are messages in order; part 0
+ *               is what the message says, and the others are the texts of its files, each with a row of its own
  *      author   a name ─► its number; `doubted`: those of which something went, and maybe all
  *      unread   messages that are there, and whose records cannot be read
  *      found    FTS5 by id: `said`, the words; `tags`, what narrows: place, author, thread, link, file,
@@ -28,7 +29,7 @@ import {
 } from "./query.ts";
 
 /** A file of another version is made anew. */
-const tableVersion = searchVersion * 1_000 + 3;
+const tableVersion = searchVersion * 1_000 + 4;
 /** What a file says that was closed whole (`application_id`): it need not be looked through when it is opened. */
 const closedWhole = 0x506c7853;
 const pageBytes = 4_096;
@@ -49,7 +50,7 @@ const tables = `
   CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
   CREATE TABLE doubted (author INTEGER PRIMARY KEY);
   CREATE TABLE unread (slot INTEGER, actor TEXT, seq INTEGER, PRIMARY KEY (slot, actor, seq)) WITHOUT ROWID;
-  CREATE TABLE message (id INTEGER PRIMARY KEY, place INTEGER, seq INTEGER, UNIQUE (place, seq));
+  CREATE TABLE message (id INTEGER PRIMARY KEY, place INTEGER, seq INTEGER, part INTEGER, UNIQUE (place, seq, part));
   CREATE VIRTUAL TABLE found USING fts5 (said, tags, tokenize = 'ascii', prefix = '3');
   CREATE VIRTUAL TABLE words USING fts5vocab (found, 'instance');
   INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
@@ -67,6 +68,20 @@ interface MessageRow {
   readonly id: number;
   readonly place: number;
   readonly seq: number;
+}
+
+/** What the index has for one row. */
+interface FoundRow {
+  readonly said: string;
+  readonly tags: string;
+}
+
+/** What is removed; `part`: only that of each message. */
+interface Span {
+  readonly actor: ActorId;
+  readonly from: number;
+  readonly to: number;
+  readonly part?: number;
 }
 
 /** Removes an index and what SQLite has beside it. */
@@ -238,7 +253,8 @@ export class SearchTable {
     const scored: Hit[] = [];
     for (const [at, hit] of found.hits.entries()) {
       step();
-      scored.push({ ...hit, score: this.#scoreOf(found.ids[at] as number, query) });
+      const scores = (found.rows[at] ?? []).map((id) => this.#scoreOf(id, query));
+      scored.push({ ...hit, score: Math.max(...scores) });
     }
     return { hits: scored.toSorted(inScoreOrder).slice(0, query.limit), more: end !== undefined, ...end };
   }
@@ -282,6 +298,10 @@ export class SearchTable {
 
   #change(slot: number, changes: readonly Change[]): void {
     for (const change of changes) {
+      if (change.type === "filed") {
+        this.#file(slot, change);
+        continue;
+      }
       const { actor, from, to } = spanOf(change);
       this.#run("DELETE FROM unread WHERE slot = ? AND actor = ? AND seq >= ? AND seq < ?", slot, actor, from, to);
       if (change.type === "said") {
@@ -290,16 +310,16 @@ export class SearchTable {
       }
       if (change.type === "unread")
         this.#run("INSERT OR IGNORE INTO unread (slot, actor, seq) VALUES (?, ?, ?)", slot, actor, from);
-      this.#remove(slot, { actor, from, to });
+      this.#remove(slot, spanOf(change));
     }
   }
 
   /** Messages of a place go, and with the last of them its name. */
-  #remove(slot: number, { actor, from, to }: { actor: ActorId; from: number; to: number }): void {
+  #remove(slot: number, { actor, from, to, part }: Span): void {
     const place = this.#knownPlace(slot, actor);
     if (place === undefined) return;
-    const rows = this.#all("SELECT id FROM message WHERE place = ? AND seq >= ? AND seq < ?", place, from, to);
-    for (const { id } of rows) this.#delete(id as number);
+    const rows = this.#all("SELECT id, part FROM message WHERE place = ? AND seq >= ? AND seq < ?", place, from, to);
+    for (const row of rows) if (part === undefined || row["part"] === part) this.#delete(row["id"] as number);
     if (this.#get("SELECT 1 FROM message WHERE place = ? LIMIT 1", place) !== undefined) return;
     this.#run("DELETE FROM place WHERE id = ?", place);
     this.#places.delete(`${slot} ${actor}`);
@@ -317,21 +337,52 @@ export class SearchTable {
       ...(said.reaction ? ["r"] : []),
       ...said.mentions.map((mentioned) => `m${this.#authorId(mentioned)}`),
     ].join(" ");
-    const row = { said: words.join(" "), tags };
-    const known = this.#get("SELECT id FROM message WHERE place = ? AND seq = ?", place, said.seq);
+    const at = { place, seq: said.seq, part: 0, atMs: said.atMs };
+    // A reaction, a pin or an answer writes the whole message again.
+    if (!this.#write(at, { said: words.join(" "), tags })) return;
+    const parts = this.#all("SELECT id, part FROM message WHERE place = ? AND seq = ? AND part > 0", place, said.seq);
+    for (const { id, part } of parts)
+      this.#write({ ...at, part: part as number }, { said: this.#row(id)?.said ?? "", tags });
+  }
+
+  /** The text of a file is found as its message is. Without one nobody could be told of it. */
+  #file(slot: number, { actor, seq, place: file, text }: Extract<Change, { type: "filed" }>): void {
+    if (text === "") return this.#remove(slot, { actor, from: seq, to: seq + 1, part: file + 1 });
+    const place = this.#knownPlace(slot, actor);
+    const message =
+      place === undefined
+        ? undefined
+        : this.#get("SELECT id FROM message WHERE place = ? AND seq = ? AND part = 0", place, seq);
+    const tags = this.#row(message?.["id"])?.tags;
+    if (place === undefined || tags === undefined) return;
+    const atMs = Math.floor((message?.["id"] as number) / idsPerMs);
+    const said = searchWords(text).map(({ word }) => word);
+    this.#write({ place, seq, part: file + 1, atMs }, { said: said.join(" "), tags });
+  }
+
+  #row(id: unknown): FoundRow | undefined {
+    return id === undefined
+      ? undefined
+      : (this.#get("SELECT said, tags FROM found WHERE rowid = ?", id as number) as FoundRow | undefined);
+  }
+
+  /** False: it is there already. */
+  #write(at: { place: number; seq: number; part: number; atMs: number }, row: FoundRow): boolean {
+    const { place, seq, part } = at;
+    const known = this.#get("SELECT id FROM message WHERE place = ? AND seq = ? AND part = ?", place, seq, part);
     if (known !== undefined) {
-      // A reaction, a pin or an answer writes the whole message again.
-      const before = this.#get("SELECT said, tags FROM found WHERE rowid = ?", known["id"] as number);
-      if (before?.["said"] === row.said && before["tags"] === row.tags) return;
+      const before = this.#row(known["id"]);
+      if (before?.said === row.said && before.tags === row.tags) return false;
       this.#delete(known["id"] as number);
     }
-    const id = (known?.["id"] as number | undefined) ?? this.#freeId(said, place);
-    this.#run("INSERT INTO message (id, place, seq) VALUES (?, ?, ?)", id, place, said.seq);
+    const id = (known?.["id"] as number | undefined) ?? this.#freeId(at);
+    this.#run("INSERT INTO message (id, place, seq, part) VALUES (?, ?, ?, ?)", id, place, seq, part);
     this.#run("INSERT INTO found (rowid, said, tags) VALUES (?, ?, ?)", id, row.said, row.tags);
+    return true;
   }
 
   /** An id of the time of the message. */
-  #freeId({ atMs, seq }: Said, place: number): number {
+  #freeId({ atMs, place, seq }: { readonly atMs: number; readonly place: number; readonly seq: number }): number {
     const ms = Math.min(Math.max(0, Math.floor(atMs)), Math.floor(Number.MAX_SAFE_INTEGER / idsPerMs) - 1);
     const first = (place * 31 + seq) % idsPerMs;
     for (let at = 0; ; at += 1) {
@@ -424,7 +475,11 @@ export class SearchTable {
     return this.#get("SELECT 1 FROM words WHERE term = ?", word) !== undefined;
   }
 
-  #newest(match: string, at: Looking & { readonly limit: number }): Found & { readonly ids: readonly number[] } {
+  /** With what the index has of each that it finds. */
+  #newest(
+    match: string,
+    at: Looking & { readonly limit: number },
+  ): Found & { readonly rows: readonly (readonly number[])[] } {
     const { query, places, limit, step } = at;
     const { afterMs = 0, beforeMs = Infinity, behind } = query;
     const lastMs = Math.min(beforeMs - 1, behind?.atMs ?? Infinity, Math.floor(Number.MAX_SAFE_INTEGER / idsPerMs) - 1);
@@ -434,7 +489,9 @@ export class SearchTable {
       "SELECT message.id, message.place, message.seq FROM found CROSS JOIN message ON message.id = found.rowid " +
         "WHERE found MATCH ? AND found.rowid <= ? AND found.rowid >= ? ORDER BY found.rowid DESC",
     ).iterate(match, lastMs * idsPerMs + idsPerMs - 1, afterMs * idsPerMs) as Iterable<unknown>;
-    const hits: (Hit & { readonly id: number })[] = [];
+    /** A message is found once, however many of its files have the words. */
+    const rowsOf = new Map<string, number[]>();
+    const hits: (Hit & { readonly rows: readonly number[] })[] = [];
     let looked = 0;
     let end: Hit | undefined;
     for (const row of rows as Iterable<MessageRow>) {
@@ -448,8 +505,16 @@ export class SearchTable {
         end = { actor: "room/0", seq: 0, atMs: atMs + 1 };
         break;
       }
+      const name = `${row.place} ${row.seq}`;
       if (actor === undefined || (isPartly && this.#scoreOf(row.id, query) === 0)) continue;
-      const hit = { actor, seq: row.seq, atMs, id: row.id };
+      const known = rowsOf.get(name);
+      if (known !== undefined) {
+        known.push(row.id);
+        continue;
+      }
+      const own = [row.id];
+      rowsOf.set(name, own);
+      const hit = { actor, seq: row.seq, atMs, rows: own };
       if (behind === undefined || inTimeOrder(hit, behind) > 0) hits.push(hit);
     }
     hits.sort(inTimeOrder);
@@ -457,7 +522,7 @@ export class SearchTable {
     const more = hits.length > limit || end !== undefined;
     return {
       hits: shown.map(({ actor, seq, atMs }) => ({ actor, seq, atMs })),
-      ids: shown.map(({ id }) => id),
+      rows: shown.map(({ rows: own }) => own),
       more,
       ...(end && hits.length <= limit && { end }),
     };
@@ -502,12 +567,12 @@ export class SearchTable {
   }
 }
 
-/** Which messages a change is about. */
-function spanOf(change: Change): { readonly actor: ActorId; readonly from: number; readonly to: number } {
+/** Which messages a change is about, or of one message what it says, or one of its files. */
+function spanOf(change: Change): Span {
   if (change.type === "gone") return change;
   if (change.type === "left") return { actor: change.actor, from: 0, to: Number.MAX_SAFE_INTEGER };
   const { actor, seq } = change.type === "said" ? change.said : change;
-  return { actor, from: seq, to: seq + 1 };
+  return { actor, from: seq, to: seq + 1, part: change.type === "filed" ? change.place + 1 : 0 };
 }
 
 /** Keeps the newest names. */

@@ -186,6 +186,35 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Says that there is a small picture of a file",
   }),
+  /** The room's node has read a file's text, so that it is found. Without one: there is none that can be read. Errors:
+   *  NOT_FOUND, CHANGED_MEANWHILE (nobody may fetch it by now). */
+  fileRead: command({
+    params: { id: fileId, seq: position, place: position, text: Type.String({ maxLength: limits.fileTextCharsMax }) },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says what the text of a file is",
+  }),
+  /** What is found of a file. Errors: NOT_A_MEMBER, NOT_FOUND (the file is gone, or has no text). */
+  fileText: command({
+    params: { file: fileId },
+    result: answer<FileText>("FileText"),
+    from: ["client", "agent"],
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/files/:file/text"],
+    summary: "The text of a file, as it is searched",
+    answers: "page",
+  }),
+  /** Files of the newest messages whose text nobody has read yet: the room's node asks when it hears of the room. */
+  filesUnread: command({
+    params: {},
+    result: answer<UnreadFiles>("UnreadFiles"),
+    from: ["node"],
+    effect: "reads",
+    summary: "Files whose text is not read yet",
+    answers: "page",
+  }),
   /** Whether the room refers to a blob. Nodes that have one ask now and then, so uploads that have expired are written
    *  off with the answer. */
   fileHeld: command({
@@ -289,6 +318,20 @@ export interface RoomFileRow extends RoomFile {
 export interface RoomFiles {
   readonly files: readonly RoomFileRow[];
   readonly more: boolean;
+}
+
+/** Answer to `fileText`: its beginning, where it is longer. */
+export interface FileText {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** Answer to `filesUnread`, newest first. */
+export interface UnreadFiles {
+  readonly files: readonly (RoomFileRow & {
+    /** Which of the files of its message it is. */
+    readonly place: number;
+  })[];
 }
 
 /** Answer to `fileHeld`. */

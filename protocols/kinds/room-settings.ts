@@ -152,5 +152,15 @@ export function withSettings<Room extends RoomSettings>(room: Room, event: RoomS
   return after === undefined ? room : { ...room, ...after(event, room) };
 }
 
+/** What is set of agents after one has left: nothing of it. */
+export function withoutModeOf(
+  { agentRules }: Pick<RoomSettings, "agentRules">,
+  agent: string,
+): Pick<RoomSettings, "agentRules"> {
+  if (agentRules === undefined || !Object.hasOwn(agentRules.modes, agent)) return {};
+  const { [agent]: _gone, ...modes } = agentRules.modes;
+  return { agentRules: { ...agentRules, modes } };
+}
+
 /** A line about an event that sets something, behind the name of the one who did it. */
 export const settingText = (event: RoomSettingEvent, words: Words): string => rowOf(event).says(event, words);

@@ -844,6 +844,8 @@ export interface RoomThread {
 /** Answer to `threads`, the one that was written in last at the end. */
 export interface RoomThreads {
   readonly threads: readonly RoomThread[];
+  /** What the asker has to read of the room itself, at the same moment. Absent: the node is older. */
+  readonly unread?: RoomUnread;
 }
 
 /** What one person has to read of a thread. */

@@ -57,6 +57,8 @@ export interface FoundMessage {
   readonly replyTo?: number;
   /** It is shown in its thread only. */
   readonly threadOnly?: true;
+  /** It stands in this file of the message, and the passage is of the file's text. Absent: the message says it. */
+  readonly file?: { readonly id: string; readonly name: string };
   /** Its text and behind it, in lines of their own, the names of its files; or the passage around what was found
    *  first. */
   readonly text: string;

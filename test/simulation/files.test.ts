@@ -1,8 +1,8 @@
 import { expect } from "chai";
-import { depth } from "../depth.ts";
+import { depth, isAll } from "../depth.ts";
 import { runFilesSeed } from "./files.ts";
 
-const seeds = depth(5, 1_000);
+const seeds = depth(isAll ? 5 : 3, 1_000);
 
 describe("files of a room in copies and stripes, simulated", () => {
   it("can be read whatever dies, lie in stripes in the end, and leave nothing when they are deleted", async () => {

@@ -4,7 +4,7 @@ import { runModelsSeed } from "./models.ts";
 
 describe("the simulation of a node's models", () => {
   it("replays a seed exactly", async function () {
-    for (const seed of [1, 2, 3]) {
+    for (const seed of isAll ? [1, 2, 3] : [1]) {
       const first = await runModelsSeed(seed, { trace: true });
       expect(first.trace.length).to.be.greaterThan(10);
       expect((await runModelsSeed(seed, { trace: true })).trace).to.deep.equal(first.trace);

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { depth } from "../depth.ts";
+import { depth, isAll } from "../depth.ts";
 import { runQuotasSeed } from "./quotas.ts";
 
 describe("the simulation of nodes that count calls and hold budgets", () => {
@@ -10,7 +10,7 @@ describe("the simulation of nodes that count calls and hold budgets", () => {
   });
 
   it("keeps budgets, counts each call once, and loses none that it said it has, with nodes that die and ledgers that are away", async function () {
-    const seeds = depth(20, 2_000);
+    const seeds = depth(isAll ? 20 : 10, 2_000);
     for (let seed = 1; seed <= seeds; seed += 1) {
       const { violations } = await runQuotasSeed(seed);
       const found = violations.map(

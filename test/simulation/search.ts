@@ -28,6 +28,7 @@ import {
   type UserView,
 } from "../../protocols/index.ts";
 import { everyEngine } from "../../runtimes/index.ts";
+import { postFiled } from "../fixtures/filed.ts";
 import { says } from "../fixtures/linear-scan.ts";
 import { memberRecord, ownRecord } from "../fixtures/members.ts";
 import { quickLimits } from "../fixtures/peers.ts";
@@ -72,6 +73,8 @@ interface Written {
   readonly by: string;
   /** Undefined: it was deleted. */
   text: string | undefined;
+  /** What stands in its file. Absent: it has none. */
+  readonly filed?: string;
 }
 
 class SearchLife implements Simulated {
@@ -85,6 +88,7 @@ class SearchLife implements Simulated {
   readonly #written: Written[] = [];
   readonly #members = new Map(rooms.map((room) => [room, new Set(["ada"])]));
   #operations = 0;
+  #files = 0;
   #faulty = false;
 
   constructor(world: World) {
@@ -303,7 +307,8 @@ class SearchLife implements Simulated {
       return void (await this.#search(by, dice.pick(searches)));
     }
     const text = Array.from({ length: 1 + dice.below(3) }, () => dice.pick(words)).join(" ");
-    if (does === "post") return this.#post(by, room, text);
+    const filed = dice.chance(0.3) ? dice.pick(words) : undefined;
+    if (does === "post") return this.#post({ by, room, text, ...(filed !== undefined && { filed }) });
     const message = this.#written.length === 0 ? undefined : dice.pick(this.#written);
     if (message?.text === undefined || this.#members.get(message.room)?.has(message.by) !== true) return;
     const fields = does === "edit" ? { seq: message.seq, text } : { seq: message.seq };
@@ -311,9 +316,17 @@ class SearchLife implements Simulated {
     if (changed.ok) message.text = does === "edit" ? text : undefined;
   }
 
-  async #post(by: string, room: string, text: string): Promise<void> {
+  async #post(message: Omit<Written, "seq">): Promise<void> {
+    const { by, room, text = "", filed } = message;
+    if (filed !== undefined) {
+      const ask = (from: string, asked: Message) => this.#ask(from, `room/${room}`, asked);
+      this.#files += 1;
+      const seq = await postFiled(ask, { number: this.#files, by, room, text, words: filed });
+      if (seq !== undefined) this.#written.push({ ...message, seq });
+      return;
+    }
     const posted = await this.#ask(`user/${by}`, `room/${room}`, { type: "post", text });
-    if (posted.ok) this.#written.push({ room, seq: (posted.value as { seq: number }).seq, by, text });
+    if (posted.ok) this.#written.push({ ...message, seq: (posted.value as { seq: number }).seq });
   }
 
   // --- searches ------------------------------------------------------------------------------------------------------
@@ -324,7 +337,10 @@ class SearchLife implements Simulated {
     if (!view.ok) throw new Error(JSON.stringify(view.error));
     const viewed = (view.value as UserView).rooms.map((one) => one.replace(/^room\//, ""));
     const mayRead = (room: string): boolean => this.#members.get(room)?.has(by) === true;
-    const scan = this.#written.filter((one) => mayRead(one.room) && one.text !== undefined && says(one.text, text));
+    const saysIt = ({ text: said, filed }: Written): boolean =>
+      said !== undefined &&
+      (says(filed === undefined ? said : `${said}\nnotes.txt`, text) || (filed !== undefined && says(filed, text)));
+    const scan = this.#written.filter((one) => mayRead(one.room) && saysIt(one));
     const machine = this.#open.length === 0 ? undefined : this.#world.dice.pick(this.#open);
     const found: string[] = [];
     const notSearched = new Set<string>();
@@ -382,8 +398,12 @@ class SearchLife implements Simulated {
 
   /** Words that were deleted, and those that an edit replaced, are in no file of any node a while later. */
   async #erase(): Promise<void> {
-    const tokens = [`xyzzy${this.#world.seed}`, `plugh${this.#world.seed}`] as const;
-    for (const token of tokens) await this.#post("ada", "den", `zebra ${token}`);
+    const { seed } = this.#world;
+    const tokens = [`xyzzy${seed}`, `plugh${seed}`, `frotz${seed}`] as const;
+    const [said, replacing, filed] = tokens;
+    const of = { by: "ada", room: "den" };
+    for (const token of [said, replacing]) await this.#post({ ...of, text: `zebra ${token}` });
+    await this.#post({ ...of, text: "grün", filed: `zebra ${filed}` });
     for (const token of tokens) await this.#until(`${token} is not found`, () => this.#search("ada", token));
     for (const token of tokens)
       if (!this.#machines.some((machine) => this.#bytes(machine).includes(token)))
@@ -397,10 +417,10 @@ class SearchLife implements Simulated {
       return moved?.ok === true;
     });
     for (const token of tokens) await this.#until(`${token} is not found`, () => this.#search("ada", token));
-    const [gone, replaced] = this.#written.slice(-2) as [Written, Written];
-    await this.#ask("user/ada", "room/den", { type: "delete", seq: gone.seq });
+    const [gone, replaced, withFile] = this.#written.slice(-3) as [Written, Written, Written];
+    for (const { seq } of [gone, withFile]) await this.#ask("user/ada", "room/den", { type: "delete", seq });
     await this.#ask("user/ada", "room/den", { type: "edit", seq: replaced.seq, text: "zebra" });
-    [gone.text, replaced.text] = [undefined, "zebra"];
+    [gone.text, replaced.text, withFile.text] = [undefined, "zebra", undefined];
     await this.#world.sleep(erasedMs);
     for (const machine of this.#machines)
       for (const token of tokens)

@@ -1,8 +1,8 @@
 import { expect } from "chai";
-import { depth } from "../depth.ts";
+import { depth, isAll } from "../depth.ts";
 import { runShardsSeed } from "./shards.ts";
 
-const seeds = depth(6, 1_000);
+const seeds = depth(isAll ? 6 : 3, 1_000);
 
 describe("stripes and their holders, simulated", () => {
   it("are kept, moved, made good and collected as promised, whatever the seed", async () => {

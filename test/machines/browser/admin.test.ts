@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
+import { shotsOf } from "../../fixtures/page/looks.ts";
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
 
@@ -18,6 +19,8 @@ async function asIfLater(page: Page, path: string): Promise<void> {
     await route.fulfill({ response });
   });
 }
+
+const shoot = shotsOf("admin");
 
 describe("the administration", function () {
   let fixture: Fixture;
@@ -370,11 +373,5 @@ describe("the administration", function () {
       await at.keyboard.press("Tab");
     }
     throw new Error("Tab does not lead there");
-  }
-
-  /** A picture of the page, where somebody wants to look at it. */
-  async function shoot(at: Page, name: string): Promise<void> {
-    const folder = process.env["PLEXUS_TEST_SHOTS"];
-    if (folder !== undefined) await at.screenshot({ path: `${folder}/${name}.png` });
   }
 });

@@ -1,11 +1,10 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import type { AgentView } from "../../../protocols/index.ts";
+import { answers, field } from "../../fixtures/page/conversation.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 import { untilTrue } from "../../waits.ts";
 
-const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message helper" });
-const answers = (page: Page): Locator => page.locator("article.answer[data-turn]");
 const draft = (page: Page): Locator => page.locator('article[aria-busy="true"]');
 
 async function say(page: Page, text: string): Promise<void> {

@@ -1,24 +1,14 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
-import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
-import { looks } from "../../fixtures/page/looks.ts";
+import { answers, field, openConversation, say } from "../../fixtures/page/conversation.ts";
+import type { Fixture, Person } from "../../fixtures/page/index.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
 
-async function shoot(page: Page, name: string): Promise<void> {
-  const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/branches-${name.replaceAll(" ", "-")}.png` });
-}
+const shoot = shotsOf("branches");
 
-const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message helper" });
 const said = (page: Page): Locator => page.locator("article.said[data-turn]");
-const answers = (page: Page): Locator => page.locator("article.answer[data-turn]");
 const versions = (row: Locator): Locator => row.getByRole("group", { name: "Versions" });
-
-async function say(page: Page, text: string): Promise<void> {
-  await field(page).fill(text);
-  await field(page).press("Enter");
-  await answers(page).last().getByText(`You said: ${text}`).waitFor();
-}
 
 /** Changes something that was said, from its button to the key that sends it. */
 async function edit(page: Page, row: Locator, text: string): Promise<void> {
@@ -32,10 +22,7 @@ describe("branches of a conversation with an agent", function () {
   let fixture: Fixture;
   let ada: Person;
   before(async () => {
-    fixture = await openPages();
-    ada = await fixture.person("ada");
-    await ada.api("POST", "/api/v1/agents", { name: "helper" });
-    await ada.page.goto(`${fixture.node.url}/agent/ada.helper`);
+    ({ fixture, ada } = await openConversation());
   });
   after(() => fixture.close());
 

@@ -1,33 +1,20 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
-import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
-import { looks } from "../../fixtures/page/looks.ts";
+import { answers, openConversation, say } from "../../fixtures/page/conversation.ts";
+import type { Fixture, Person } from "../../fixtures/page/index.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
 
-async function shoot(page: Page, name: string): Promise<void> {
-  const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/conversations-${name.replaceAll(" ", "-")}.png` });
-}
+const shoot = shotsOf("conversations");
 
-const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message helper" });
-const answers = (page: Page): Locator => page.locator("article.answer[data-turn]");
 const list = (page: Page): Locator => page.getByRole("region", { name: "List of conversations" });
 const row = (page: Page, title: string): Locator => list(page).getByRole("link", { name: title });
-
-async function say(page: Page, text: string): Promise<void> {
-  await field(page).fill(text);
-  await field(page).press("Enter");
-  await answers(page).last().getByText(`You said: ${text}`).waitFor();
-}
 
 describe("conversations with an agent", function () {
   let fixture: Fixture;
   let ada: Person;
   before(async () => {
-    fixture = await openPages();
-    ada = await fixture.person("ada");
-    await ada.api("POST", "/api/v1/agents", { name: "helper" });
-    await ada.page.goto(`${fixture.node.url}/agent/ada.helper`);
+    ({ fixture, ada } = await openConversation());
   });
   after(() => fixture.close());
 

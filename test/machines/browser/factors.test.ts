@@ -3,6 +3,7 @@ import type { CDPSession, Page } from "playwright-core";
 import { codeOf, stepAt } from "../../../node/gateway/identity/totp.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
+import { shotsOf } from "../../fixtures/page/looks.ts";
 
 /** The seed as people type it, back to bytes. */
 function seedOf(typed: string): Buffer {
@@ -13,6 +14,8 @@ function seedOf(typed: string): Buffer {
     .map((one) => letters.indexOf(one).toString(2).padStart(5, "0"));
   return Buffer.from((bits.join("").match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
 }
+
+const shoot = shotsOf("factors");
 
 describe("second factors in the page", function () {
   let fixture: Fixture;
@@ -171,10 +174,4 @@ describe("second factors in the page", function () {
     await page.getByRole("button", { name: "Load it again" }).click();
     await page.getByRole("heading", { name: "A new password for eve" }).waitFor();
   });
-
-  /** A picture of the page, where somebody wants to look at it. */
-  async function shoot(page: Page, name: string): Promise<void> {
-    const folder = process.env["PLEXUS_TEST_SHOTS"];
-    if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png` });
-  }
 });

@@ -6,7 +6,7 @@ import type { Locator, Page, Route } from "playwright-core";
 import { pcmOf, wavHead } from "../../../runtimes/onnx/sound.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
-import { looks } from "../../fixtures/page/looks.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
 import { png } from "../../fixtures/pictures.ts";
 import { until, untilTrue } from "../../waits.ts";
 
@@ -98,11 +98,7 @@ async function hold(page: Page, what: RegExp, method: "GET" | "PATCH") {
 }
 const holdPieces = async (page: Page) => (await hold(page, pieces, "PATCH")).release;
 
-/** A picture of what is tested, where `PLEXUS_TEST_SHOTS` names a folder. */
-async function shot(page: Page, name: string): Promise<void> {
-  const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/files-${name.replaceAll(" ", "-")}.png` });
-}
+const shot = shotsOf("files");
 
 describe("files in rooms", () => {
   let fixture: Fixture;

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPagesForTwo, type Fixture, type Person } from "../../fixtures/page/index.ts";
-import { looks } from "../../fixtures/page/looks.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
 import { until } from "../../waits.ts";
 
 const panel = (page: Page): Locator => page.getByRole("complementary", { name: "Search messages" });
@@ -13,10 +13,7 @@ const inFeed = (page: Page, text: string): Locator => page.locator(".feed articl
 const focused = (page: Page, text: string): Promise<unknown> =>
   until(`${text} has the focus`, async () => expect(await page.locator(":focus").textContent()).to.include(text));
 
-async function shot(page: Page, name: string): Promise<void> {
-  const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/finding-${name.replaceAll(" ", "-")}.png` });
-}
+const shot = shotsOf("finding");
 
 describe("finding messages in the page", function () {
   let fixture: Fixture, ada: Person, bob: Person;

@@ -4,7 +4,7 @@ import type { Locator, Page } from "playwright-core";
 import { pdf } from "../../fixtures/documents.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
-import { looks } from "../../fixtures/page/looks.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
 import { loading } from "../../fixtures/processes/node-process.ts";
 import { until } from "../../waits.ts";
 import { says, startWebPages, type WebPages } from "../../fixtures/web-pages.ts";
@@ -31,11 +31,7 @@ async function photo(width: number, height: number): Promise<Buffer> {
   return canvas.encode("jpeg", 92);
 }
 
-/** A picture of what is tested, where `PLEXUS_TEST_SHOTS` names a folder. */
-async function shot(page: Page, name: string): Promise<void> {
-  const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/previews-${name.replaceAll(" ", "-")}.png` });
-}
+const shot = shotsOf("previews");
 
 describe("previews of links and files", () => {
   let web: WebPages;

@@ -2,15 +2,12 @@ import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPagesForTwo, type Fixture, type Person } from "../../fixtures/page/index.ts";
-import { looks } from "../../fixtures/page/looks.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
 
 const said = (page: Page, text: string): Locator => page.locator(".feed article").filter({ hasText: text });
 const item = (page: Page, text: string): Locator => page.getByRole("listitem").filter({ hasText: text });
 
-async function shot(page: Page, name: string): Promise<void> {
-  const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/saved-${name.replaceAll(" ", "-")}.png` });
-}
+const shot = shotsOf("saved");
 
 /** Chooses in the menu of a message, by keyboard alone. */
 async function choose(page: Page, text: string, entry: string): Promise<void> {

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPagesForTwo, type Fixture, type Person } from "../../fixtures/page/index.ts";
-import { looks } from "../../fixtures/page/looks.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
 import { until } from "../../waits.ts";
 
 const composer = (page: Page): Locator => page.getByRole("textbox", { name: "Message #Lobby" });
@@ -10,10 +10,7 @@ const part = (page: Page, name: string): Locator => page.getByRole("region", { n
 const item = (page: Page, text: string): Locator => page.getByRole("listitem").filter({ hasText: text });
 const said = (page: Page, text: string): Locator => page.locator(".feed article").filter({ hasText: text });
 
-async function shot(page: Page, name: string): Promise<void> {
-  const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/scheduled-${name.replaceAll(" ", "-")}.png` });
-}
+const shot = shotsOf("scheduled");
 
 describe("messages that are sent later, and reminders", function () {
   let fixture: Fixture, ada: Person, bob: Person;

@@ -2,12 +2,9 @@ import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
-import { looks } from "../../fixtures/page/looks.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
 
-async function shoot(page: Page, name: string): Promise<void> {
-  const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/side-${name.replaceAll(" ", "-")}.png` });
-}
+const shoot = shotsOf("side");
 
 const more = async (page: Page, item: string): Promise<void> => {
   await page.getByRole("button", { name: "More", exact: true }).click();

@@ -2,6 +2,9 @@ import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
+import { shotsOf } from "../../fixtures/page/looks.ts";
+
+const shot = shotsOf("terminal");
 
 describe("the terminal and the looks of the administration", function () {
   let fixture: Fixture;
@@ -16,10 +19,6 @@ describe("the terminal and the looks of the administration", function () {
 
   const screen = (at: Page) => at.locator(".terminal-screen .xterm-rows");
   const says = (text: string | RegExp, at = page) => screen(at).filter({ hasText: text }).waitFor();
-  async function shot(at: Page, name: string): Promise<void> {
-    const folder = process.env["PLEXUS_TEST_SHOTS"];
-    if (folder !== undefined) await at.screenshot({ path: `${folder}/${name}.png` });
-  }
   async function open(at: Page, search = ""): Promise<void> {
     await at.goto(`${fixture.node.url}/admin/terminal${search}`);
     await says(/Commands of plexus/, at);

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
-import { looks } from "../../fixtures/page/looks.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
 import { until } from "../../waits.ts";
 
 const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message #Tea room" });
@@ -12,11 +12,7 @@ const message = (page: Page, text: string): Locator => page.locator("main articl
 const holds = (place: Locator, text: string): Promise<unknown> =>
   until(`the field has ${text}`, async () => expect(await place.inputValue()).to.equal(text));
 
-/** A picture of what is tested, where `PLEXUS_TEST_SHOTS` names a folder. */
-async function shot(page: Page, name: string): Promise<void> {
-  const folder = process.env["PLEXUS_TEST_SHOTS"];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/writing-${name.replaceAll(" ", "-")}.png` });
-}
+const shot = shotsOf("writing");
 
 describe("what one writes with", () => {
   let fixture: Fixture;

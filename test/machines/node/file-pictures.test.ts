@@ -1,13 +1,12 @@
 import { createCanvas } from "@napi-rs/canvas";
 import { expect } from "chai";
-import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import { openPreviews } from "../../../node/composition/parts/previews.ts";
 import { Stops } from "../../../node/composition/stops.ts";
 import { createClock } from "../../../node/platform/index.ts";
-import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { createOpener, type Opener } from "../../../runtimes/opened/index.ts";
-import { failure, ok, refused, type FileHeld, type RoomFile, type RoomMessage } from "../../../protocols/index.ts";
+import type { FileHeld, RoomFile, RoomMessage } from "../../../protocols/index.ts";
 import { pdf } from "../../fixtures/documents.ts";
+import { heldBlobs } from "../../fixtures/held-blobs.ts";
 import { png } from "../../fixtures/pictures.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { until } from "../../waits.ts";
@@ -43,18 +42,7 @@ const base64 = (words: string): string => Buffer.from(words).toString("base64");
 
 describe("small pictures of files, on a node", function () {
   this.timeout(60_000);
-  const held = new Map<string, Buffer>();
-  const blobs: ActorBlobs = {
-    async put(_actor, bytes, commit) {
-      held.set(hashOf(bytes), Buffer.from(bytes));
-      return commit(hashOf(bytes));
-    },
-    async read(_actor, hash) {
-      const bytes = held.get(hash);
-      return bytes === undefined ? refused(failure("NOT_FOUND", { blob: hash })) : ok(bytes);
-    },
-    forget: async () => undefined,
-  };
+  const { held, blobs } = heldBlobs();
   const clock = createClock();
   const stops = new Stops({ clock, log: quietLog });
   let fixture: Fixture;

@@ -1,11 +1,10 @@
 import { expect } from "chai";
-import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import { openPreviews } from "../../../node/composition/parts/previews.ts";
 import { Stops } from "../../../node/composition/stops.ts";
 import { createClock } from "../../../node/platform/index.ts";
-import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { previewLimits } from "../../../node/previews/index.ts";
-import { failure, ok, refused, type FileHeld, type LinkPreview, type RoomMessage } from "../../../protocols/index.ts";
+import type { FileHeld, LinkPreview, RoomMessage } from "../../../protocols/index.ts";
+import { heldBlobs } from "../../fixtures/held-blobs.ts";
 import { png } from "../../fixtures/pictures.ts";
 import { createOpener } from "../../../runtimes/opened/index.ts";
 import { leadsTo, says, startWebPages, type WebPages } from "../../fixtures/web-pages.ts";
@@ -15,18 +14,7 @@ import { startFixture, type Fixture } from "../../unit/gateway/fixture.ts";
 
 describe("previews of links, on a node", function () {
   this.timeout(60_000);
-  const held = new Map<string, Buffer>();
-  const blobs: ActorBlobs = {
-    async put(_actor, bytes, commit) {
-      held.set(hashOf(bytes), Buffer.from(bytes));
-      return commit(hashOf(bytes));
-    },
-    async read(_actor, hash) {
-      const bytes = held.get(hash);
-      return bytes === undefined ? refused(failure("NOT_FOUND", { blob: hash })) : ok(bytes);
-    },
-    forget: async () => undefined,
-  };
+  const { held, blobs } = heldBlobs();
   const settings: { linkPreviews: "on" | "off"; filePreviews: "on" | "off" } = {
     linkPreviews: "on",
     filePreviews: "on",

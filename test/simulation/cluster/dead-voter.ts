@@ -8,7 +8,15 @@ import type { Machine } from "./machine.ts";
 import type { Operator } from "./operator.ts";
 import type { ClusterWatch } from "./watch.ts";
 
-type Until = (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
+/** What a fault has of the cluster it comes to. */
+export interface FaultGround {
+  readonly world: World;
+  readonly watch: ClusterWatch;
+  readonly gates: () => readonly Machine[];
+  readonly until: (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
+  /** Copies that a write waits for. */
+  readonly minInSync: number;
+}
 
 const roleOf = ({ slot, splitFrom }: SlotRecord): Role => (splitFrom ?? slot).split("/")[0] as Role;
 
@@ -55,16 +63,10 @@ export async function withoutVoter({
   join,
   until,
   minInSync,
-}: {
-  readonly world: World;
-  readonly watch: ClusterWatch;
+}: FaultGround & {
   readonly operator: Operator;
-  readonly gates: () => readonly Machine[];
   /** Lets one more machine in. */
   readonly join: () => Machine;
-  readonly until: Until;
-  /** Copies that a write waits for. */
-  readonly minInSync: number;
 }): Promise<void> {
   const { dice } = world;
   const votersAreWell = votersWell(operator, gates);

@@ -2,23 +2,16 @@
  *  dead one is replaced and taken out, another drains, a node starts again, and what is deleted makes room. */
 import { failureOf } from "../../../protocols/index.ts";
 import type { NodeId } from "../../../node/ports/index.ts";
-import type { World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 import type { Operator } from "./operator.ts";
-import { mayGo, votersWell } from "./dead-voter.ts";
+import { mayGo, votersWell, type FaultGround } from "./dead-voter.ts";
 import type { ClusterWatch } from "./watch.ts";
 
 /** So small that a life fills it; there are some 60,000 bytes of members and slots. */
 export const smallDirectory = { rowsBytesMax: 300_000, growthBytesMax: 60_000 };
 
-interface Parts {
-  readonly world: World;
-  readonly watch: ClusterWatch;
+interface Parts extends FaultGround {
   readonly operator: Operator;
-  readonly gates: () => readonly Machine[];
-  readonly until: (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
-  /** Copies that a write waits for. */
-  readonly minInSync: number;
 }
 
 export async function withFullDirectory({ world, watch, operator, gates, until, minInSync }: Parts): Promise<void> {

@@ -1,20 +1,12 @@
 /** An etcd uses up its space while a node dies. Each node says why nothing changes, and what to type; who had slots
  *  stays written down as their owner; and once there is room the death is repaired by itself. */
 import { failureOf, type ActorId } from "../../../protocols/index.ts";
-import type { World } from "../../world/index.ts";
-import { mayGo } from "./dead-voter.ts";
+import { mayGo, type FaultGround } from "./dead-voter.ts";
 import type { ExternalEtcd } from "./external-etcd.ts";
 import type { Machine } from "./machine.ts";
-import type { ClusterWatch } from "./watch.ts";
 
-interface Parts {
-  readonly world: World;
-  readonly watch: ClusterWatch;
+interface Parts extends FaultGround {
   readonly etcd: ExternalEtcd;
-  readonly gates: () => readonly Machine[];
-  readonly until: (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
-  /** Copies that a write waits for. */
-  readonly minInSync: number;
   /** Ledgers whose owner and copies are up. */
   readonly ledgers: readonly ActorId[];
   readonly append: (ledger: ActorId) => Promise<void>;

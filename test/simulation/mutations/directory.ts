@@ -64,6 +64,7 @@ export const ofDirectory: readonly Mutation[] = [
     find: "quietUntilMs = clock.monotonicMs() + pauseMs;",
     replace: "quietUntilMs = Infinity;",
     caughtBy: ["liveness"],
+    from: 2,
     seeds: 4,
     cluster: true,
     plan: inEtcd,

@@ -11,7 +11,7 @@ export const ofSearch: readonly Mutation[] = [
       const rooms = [...new Set([...(past[reader] ?? []), ...view.value.rooms])];
       past[reader] = rooms;
       const { kernel } = at;
-      const nameOf = ({ from, message }) => (message.type === "history" ? "user/ada" : from);
+      const nameOf = ({ from, message }) => (["history", "fileText"].includes(message.type) ? "user/ada" : from);
       at = { ...at, kernel: { ask: (asked) => kernel.ask({ ...asked, from: nameOf(asked) }) } };
       const places = placesOf({ ...view.value, rooms }, own, input);`,
     caughtBy: ["search-is-scan"],
@@ -21,10 +21,28 @@ export const ofSearch: readonly Mutation[] = [
   {
     name: "forgets what an edit has made of a message",
     file: "node/search/table.ts",
-    find: 'if (before?.["said"] === row.said && before["tags"] === row.tags) return;',
-    replace: "if (before !== undefined) return;",
-    caughtBy: ["search-is-scan"],
+    find: "if (before?.said === row.said && before.tags === row.tags) return false;",
+    replace: "if (before !== undefined) return false;",
+    caughtBy: ["search-is-scan", "search-erased"],
     seeds: 40,
+    search: true,
+  },
+  {
+    name: "keeps the text of a file whose message was deleted",
+    file: "node/search/table.ts",
+    find: 'if (change.type === "gone") return change;',
+    replace: 'if (change.type === "gone") return { ...change, part: 0 };',
+    caughtBy: ["search-erased"],
+    seeds: 20,
+    search: true,
+  },
+  {
+    name: "does not read texts of files again where an index is made anew",
+    file: "node/search/projection.ts",
+    find: '["room", "text", searchLimits.textsAtOnce],',
+    replace: "",
+    caughtBy: ["search-is-scan", "search-comes-back"],
+    seeds: 20,
     search: true,
   },
   {

@@ -82,7 +82,7 @@ describe("a room's read markers", () => {
     post(fixture, "ada", "x".repeat(500));
     post(fixture, "ada", "secret");
     fixture.ok("user/ada", lobby, { type: "delete", seq: 2 });
-    expect(summary(fixture, "bob").last?.text).to.equal("x".repeat(actorLimits.summaryTextChars));
+    expect(summary(fixture, "bob").last?.text).to.equal("x".repeat(wireLimits.summaryTextChars));
   });
 });
 

@@ -64,6 +64,7 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   bans: {},
   links: {},
   versions: { seq: 1 },
+  fileText: { file: `${"0".repeat(32)}.lobby` },
   removePreviews: { seq: 1 },
   followThread: { seq: 3, follow: true },
   setArchived: { archived: true },

@@ -109,7 +109,7 @@ describe("gateway: what is another's", () => {
   /** Ids of things of Ada's, by the part of a path before them. */
   let ids: Readonly<Record<string, string>>;
   let calls: readonly Call[];
-  const samples: Samples = { room: "den", member: "user/ada", with: "user/ada", successor: "user/ada", user: "ada", seq: 1, emoji: "👍", agent: "ada.helper", provider: "nobody", atMs: 0, secret: "0".repeat(43) }; // prettier-ignore
+  const samples: Samples = { room: "den", member: "user/ada", with: "user/ada", successor: "user/ada", user: "ada", seq: 1, emoji: "👍", agent: "ada.helper", provider: "nobody", file: `${"0".repeat(32)}.den`, atMs: 0, secret: "0".repeat(43) }; // prettier-ignore
 
   const made = async (method: string, path: string, token: string, body?: unknown) => {
     const { status, body: answer } = await fixture.request(method, path, {

@@ -23,6 +23,7 @@ import type { NodeId, Store, StoreOp, StoreView } from "../../../node/ports/inde
 import { seal } from "../../../node/data-folder/seal.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import { failureOf, type SlotId } from "../../../protocols/index.ts";
+import { isAll } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { collected } from "../cli/fixture.ts";
 import { append, draft, identity, must, openAs } from "../storage/fixture.ts";
@@ -210,7 +211,7 @@ describe("the files of a Level store", () => {
     const table = await tidied(folder);
     const { length } = readFileSync(table);
     const without = new Set<number>();
-    await flips(table, 7, (offset, found) => {
+    await flips(table, isAll ? 7 : 23, (offset, found) => {
       if (found.length === 0) without.add(offset);
       for (const block of found) {
         if (block.rows === undefined) continue;

@@ -24,7 +24,10 @@ describe("pages that are read for previews", () => {
         asked.push(url);
         return read(url, how);
       },
-      opener: { open: async () => ({ title: "A page" }) as never },
+      opener: {
+        open: async () => ({ title: "A page" }) as never,
+        tried: async () => ({ type: "not", why: "refused" }),
+      },
       ask: () => Promise.reject(new Error("nobody is asked")),
       keepPicture: () => Promise.reject(new Error("nothing is kept")),
       bytesOf: () => (async function* none() {})(),

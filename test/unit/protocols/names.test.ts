@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { assert as property, property as forAll, string } from "fast-check";
 import { finder, folded, namesFound, sought } from "../../../protocols/index.ts";
+import { isAll } from "../../depth.ts";
 import { anyCharacter } from "../../fixtures/any-character.ts";
 
 describe("a name that is looked for", () => {
@@ -44,7 +45,9 @@ describe("a name that is looked for", () => {
         expect(finder(`@${name}`)(name), "with the sign").to.equal(true);
       }),
     );
-    for (let code = 0; code < 0x110000; code += code === 0xd7ff ? 0x801 : 1) {
+    // Behind these planes almost nothing is assigned.
+    const end = isAll ? 0x110000 : 0x33480;
+    for (let code = 0; code < end; code += code === 0xd7ff ? 0x801 : 1) {
       const once = folded(String.fromCodePoint(code));
       if (folded(once) !== once) expect.fail(`U+${code.toString(16)} has two forms`);
     }

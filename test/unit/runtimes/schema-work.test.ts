@@ -11,7 +11,7 @@ import { fits } from "../../../runtimes/schema.ts";
 import { faultsOf } from "../../../runtimes/schema-check.ts";
 import { allowanceOf, understand } from "../../../runtimes/schema-reader.ts";
 import { Steps } from "../../../runtimes/steps.ts";
-import { examples } from "../../depth.ts";
+import { examples, isAll } from "../../depth.ts";
 import { readGbnf } from "../../fixtures/gbnf.ts";
 import { stepsOf } from "../../fixtures/steps.ts";
 
@@ -245,8 +245,11 @@ const made = fc.record({
 /** Each keyword by itself, and in what else may hold it; and some of other sizes. The counting thread draws the
  *  same. */
 const drawn = [
-  ...Object.keys(widened).flatMap((keyword) =>
-    Object.keys(around).map((holder) => ({ keyword, holder, count: 256, by: 3 })),
+  ...Object.keys(widened).flatMap((keyword, first) =>
+    Object.keys(around)
+      // In `npm test` each keyword in a third of the holders, and each holder with a third of the keywords.
+      .filter((_holder, second) => isAll || (first + second) % 3 === 0)
+      .map((holder) => ({ keyword, holder, count: 256, by: 3 })),
   ),
   ...fc.sample(made, { seed: 1, numRuns: examples(60) }),
 ];

@@ -20,6 +20,7 @@ import {
 import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { examples } from "../../depth.ts";
 import { startAlone } from "../../fixtures/alone.ts";
+import { postFiled } from "../../fixtures/filed.ts";
 import { says } from "../../fixtures/linear-scan.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Disk } from "../../world/index.ts";
@@ -38,6 +39,8 @@ type Step =
       readonly room: string;
       readonly text: string;
       readonly answers: boolean;
+      /** What stands in its file. Absent: it has none. */
+      readonly filed?: string;
     }
   | { readonly does: "edit" | "delete"; readonly of: number; readonly text: string }
   | { readonly does: "join" | "leave" | "remove"; readonly by: string; readonly room: string }
@@ -56,13 +59,10 @@ const searched = fc.oneof(
   fc.constantFrom(...words, "zebra*", "z*", '"zebra grün"', "京", "都", "서울", "cd grun", "nothing", "ab"),
   texts,
 );
-const post = fc.record({
-  does: fc.constant("post" as const),
-  by: who,
-  room: where,
-  text: texts,
-  answers: fc.boolean(),
-});
+const post = fc.record(
+  { does: fc.constant("post" as const), by: who, room: where, text: texts, answers: fc.boolean(), filed: texts },
+  { requiredKeys: ["does", "by", "room", "text", "answers"] },
+);
 const search = fc.record(
   { does: fc.constant("search" as const), by: who, text: searched, from: who, limit: fc.integer({ min: 1, max: 3 }) },
   { requiredKeys: ["does", "by", "text", "limit"] },
@@ -80,6 +80,7 @@ interface Written {
   readonly seq: number;
   readonly by: string;
   text: string | undefined;
+  readonly filed?: string | undefined;
 }
 
 /** What is put in the place of a part, to see that the property notices. */
@@ -133,12 +134,17 @@ async function openNode(faults: Faults) {
   search.start();
   const ask = async (by: string, to: string, message: { readonly type: string; readonly [field: string]: unknown }) =>
     peer.kernel.ask({ to: to as ActorId, from: `user/${by}`, message, timeoutMs: 60_000 });
+  const file = (to: string, post: Parameters<typeof postFiled>[1]) =>
+    postFiled((from, message) => {
+      const asked = { to: to as ActorId, from: from as "gateway", message, timeoutMs: 60_000 };
+      return peer.kernel.ask(asked);
+    }, post);
   const turns = { count: 0 };
   const everIn = new Set<string>();
   const { "search.messages": find } = handleSearch({
     kernel: {
       async ask(request) {
-        const isHistory = request.message.type === "history";
+        const isHistory = ["history", "fileText"].includes(request.message.type);
         const from = faults.forgetsWhoReads && isHistory ? ("user/ada" as const) : request.from;
         const answer = await peer.kernel.ask({ ...request, from });
         if (!faults.remembersRooms || request.message.type !== "describe" || !answer.ok) return answer;
@@ -157,6 +163,7 @@ async function openNode(faults: Faults) {
   });
   return {
     ask,
+    file,
     turns,
     find: (by: string, fields: object) => find(fields, { actor: `user/${by}` } as unknown as Asker),
     async signUp(name: string) {
@@ -202,6 +209,12 @@ async function take(
   const { one, written, members } = at;
   if (one.does === "lose") return node.lose();
   if (one.does === "post") {
+    if (one.filed !== undefined) {
+      const seq = await node.file(`room/${one.room}`, { ...one, words: one.filed, number: written.length + 1 });
+      expect(seq !== undefined).to.equal(members.get(one.room)?.has(one.by));
+      if (seq !== undefined) written.push({ ...one, seq });
+      return;
+    }
     const root = written.find((other) => other.room === one.room && other.text !== undefined);
     const replyTo = one.answers && root !== undefined ? { replyTo: root.seq } : {};
     const posted = await node.ask(one.by, `room/${one.room}`, { type: "post", text: one.text, ...replyTo });
@@ -231,8 +244,11 @@ async function take(
   }
   if (one.does !== "search") return;
   const expected = written
-    .filter(({ room: name, text, by }) =>
-      text !== undefined && members.get(name)?.has(one.by) && (one.from ?? by) === by ? says(text, one.text) : false,
+    .filter(({ room: name, text, by, filed }) =>
+      text !== undefined && members.get(name)?.has(one.by) && (one.from ?? by) === by
+        ? says(filed === undefined ? text : `${text}\nnotes.txt`, one.text) ||
+          (filed !== undefined && says(filed, one.text))
+        : false,
     )
     .map(({ room: name, seq }) => `${name} ${seq}`);
   const found: string[] = [];

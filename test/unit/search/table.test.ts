@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { changeOf } from "../../../node/search/changes.ts";
+import { changeOf, changesOf } from "../../../node/search/changes.ts";
 import { textExpression } from "../../../node/search/expression.ts";
 import { mergeHits, type Hit } from "../../../node/search/query.ts";
 import { inMemory, openTable } from "../../../node/search/table.ts";
@@ -96,6 +96,36 @@ describe("search: the table of an index", () => {
     expect(seqs({ terms: searchTerms("budget") })).to.deep.equal([4, 2]);
     expect(seqs({ terms: searchTerms("zebra budget pdf") }), "the text and a name").to.deep.equal([2]);
     expect(seqs({ hasLink: true }), "a link is what the author wrote").to.deep.equal([]);
+    table.close();
+  });
+
+  it("finds a message once by the texts of its files, narrowed as the message is, and forgets them with it", () => {
+    const table = openTable(inMemory);
+    table.begin(slot);
+    const room = place(1);
+    const record = (key: string, value: object) => changeOf(room, key, () => value) ?? [];
+    const message = { seq: 1, author: "user/ada", text: "notes", atMs: 1, files: [{ id: "f1", name: "a.txt" }] };
+    const texts = [0, 1].map((at) => record(`text/0001/0${at}`, { id: `f${at}`, text: `zebra number${at}` }));
+    table.add(slot, [record("message/0001", message), ...texts].flat());
+    const seqs = (text: string, fields: object = {}): readonly number[] =>
+      table.find({ terms: searchTerms(text), limit: 9, ...fields }, [[slot, [room]]]).hits.map(({ seq }) => seq);
+    expect(seqs("zebra"), "two files, one message").to.deep.equal([1]);
+    expect(seqs("zebra number1")).to.deep.equal([1]);
+    expect(seqs("notes zebra"), "a file says all of it, or the message").to.deep.equal([]);
+    expect(seqs("zebra", { hasFile: true, author: "user/ada" })).to.deep.equal([1]);
+    expect(seqs("zebra", { hasReaction: true })).to.deep.equal([]);
+    table.add(slot, [record("message/0001", { ...message, reactions: { "👍": ["user/bob"] } })].flat());
+    expect(seqs("zebra", { hasReaction: true })).to.deep.equal([1]);
+    // Without room an edit leaves the texts of files where they are: nobody writes them again.
+    table.forget(slot, [record("message/0001", { ...message, text: "other" })].flat());
+    expect(seqs("notes")).to.deep.equal([]);
+    expect(seqs("zebra")).to.deep.equal([1]);
+    table.add(slot, changesOf({ actor: room, side: [{ space: "record", delete: "text/0001/00" }] }));
+    expect(seqs("number0")).to.deep.equal([]);
+    table.add(slot, [record("message/0001", { ...message, text: "", deletedAtMs: 2 })].flat());
+    expect(seqs("zebra")).to.deep.equal([]);
+    table.add(slot, texts.flat());
+    expect(seqs("zebra"), "of no message").to.deep.equal([]);
     table.close();
   });
 });

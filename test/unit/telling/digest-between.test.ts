@@ -14,30 +14,23 @@ import {
   type DigestState,
   type Result,
 } from "../../../protocols/index.ts";
-import { controlToken, createWorld, password, startFixture, type Fixture } from "../gateway/fixture.ts";
+import { controlToken, password } from "../gateway/fixture.ts";
+import { startLater, type LaterFixture } from "./later.ts";
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 
 describe("mail to people who were away, and what happens meanwhile", () => {
-  let fixture: Fixture;
-  let ada: string;
-  let shiftMs = 0;
+  let clocked: LaterFixture;
   let count = 0;
-
   before(async () => {
-    const world = createWorld();
-    const real = world.clock();
-    fixture = await startFixture({ world, clock: { ...real, nowMs: () => real.nowMs() + shiftMs } });
-    ada = (await fixture.signUp("ada")).token;
+    clocked = await startLater();
   });
-  after(() => fixture.stop());
-
-  const asked = (token: string, method: string, path: string, body?: object) =>
-    fixture.request(method, `/api/v1${path}`, { token, ...(body && { body }) });
+  after(() => clocked.fixture.stop());
 
   /** A person with two rooms, and a node that looks for them. */
   async function life() {
+    const { fixture, ada, asked } = clocked;
     count += 1;
     const name = `bob${count}`;
     const { token } = await fixture.signUp(name);
@@ -88,7 +81,7 @@ describe("mail to people who were away, and what happens meanwhile", () => {
     };
     const digests = createDigests(ports, () => false);
     const look = async (minutes = 40): Promise<void> => {
-      shiftMs += minutes * minuteMs;
+      clocked.shiftMs += minutes * minuteMs;
       await digests.look(name);
     };
     await look(0);
@@ -126,6 +119,7 @@ describe("mail to people who were away, and what happens meanwhile", () => {
   });
 
   it("has nothing that was deleted while the names of authors were asked", async () => {
+    const { ada, asked } = clocked;
     const { post, at, look, own, sent } = await life();
     const { seq } = (await post("den", "secret")).body;
     at.named = async () => void (await asked(ada, "DELETE", `/rooms/${own("den")}/messages/${seq}`));
@@ -134,6 +128,7 @@ describe("mail to people who were away, and what happens meanwhile", () => {
   });
 
   it("goes to nobody who is suspended, wants none any more, or has no such address, since it was taken", async () => {
+    const { fixture, asked } = clocked;
     const ends: readonly ((one: Awaited<ReturnType<typeof life>>) => Promise<unknown>)[] = [
       ({ name }) =>
         fixture.request("PUT", `/api/v1/admin/users/${name}/suspended`, {
@@ -162,6 +157,7 @@ describe("mail to people who were away, and what happens meanwhile", () => {
   });
 
   it("gives notices back where settings change while the mail server is away, or are wrong", async () => {
+    const { asked } = clocked;
     const { post, at, look, later, token, texts } = await life();
     await post("den", "one");
     at.taken = async () => void (await asked(token, "PUT", "/me/digest", { afterMinutes: 30 }));
@@ -177,6 +173,7 @@ describe("mail to people who were away, and what happens meanwhile", () => {
   });
 
   it("leaves an address that is refused three times in a row alone for a day", async () => {
+    const { fixture } = clocked;
     const { post, at, look, sent, state } = await life();
     at.result = refused(failure("MAIL_REFUSED", { reason: "no such mailbox", at: "letter" }));
     for (let nth = 0; nth < 3; nth += 1) {
@@ -190,6 +187,7 @@ describe("mail to people who were away, and what happens meanwhile", () => {
   });
 
   it("is not tried again while the mail server takes nothing, by one who looks for another", async () => {
+    const { fixture } = clocked;
     const { post, at, look, sent, tell, state } = await life();
     at.result = refused(failure("MAIL_AWAY", { at: "server" }));
     await post("den", "one");

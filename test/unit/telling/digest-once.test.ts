@@ -4,7 +4,7 @@ import { createDigests, type DigestPorts } from "../../../node/telling/index.ts"
 import type { MailRequest } from "../../../node/ports/index.ts";
 import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
-import { createWorld, startFixture, type Fixture } from "../gateway/fixture.ts";
+import { startLater, type LaterFixture } from "./later.ts";
 
 type Fate = "take" | "away" | "refuse" | "unknown" | "dieAfter";
 /** Something that happens after a mail was taken and before it is written. */
@@ -58,24 +58,16 @@ const results: Readonly<Record<Exclude<Fate, "dieAfter">, Result<unknown>>> = {
 };
 
 describe("mail to people who were away, whatever happens", () => {
-  let fixture: Fixture;
-  let shiftMs = 0;
+  let clocked: LaterFixture;
   let count = 0;
-  let ada: string;
-
   before(async () => {
-    const world = createWorld();
-    const real = world.clock();
-    fixture = await startFixture({ world, clock: { ...real, nowMs: () => real.nowMs() + shiftMs } });
-    ada = (await fixture.signUp("ada")).token;
+    clocked = await startLater();
   });
-  after(() => fixture.stop());
-
-  const asked = (token: string, method: string, path: string, body?: object) =>
-    fixture.request(method, `/api/v1${path}`, { token, ...(body && { body }) });
+  after(() => clocked.fixture.stop());
 
   /** One person with rooms of their own, and what is known of every message. */
   async function life() {
+    const { fixture, ada, asked } = clocked;
     count += 1;
     const user = `bob${count}`;
     const { token } = await fixture.signUp(user);
@@ -203,7 +195,7 @@ describe("mail to people who were away, whatever happens", () => {
       fc.asyncProperty(steps, async (all) => {
         const { does, posted, hidden, reached, shownTooLate, node } = await life();
         const look = async (fate: Fate, between: Between, twice: boolean) => {
-          shiftMs += 31 * 60_000;
+          clocked.shiftMs += 31 * 60_000;
           let isFirst = true;
           const first = node(fate, async () => {
             if (!isFirst) return;

@@ -327,7 +327,7 @@ describe("what happens in a room that the page follows", () => {
       signal: { type: "draft", agent: "agent/ada.helper", generation: "g", offset: 0, text: "x", ...change },
       nowMs: 0,
     });
-    expect(room(draft({ replyTo: 2 })).drafts["agent/ada.helper#2"]?.replyTo).to.equal(2);
+    expect(room(draft({ replyTo: 2 })).drafts["2 agent/ada.helper"]?.replyTo).to.equal(2);
     expect(room(draft({}), draft({ done: true })).drafts).to.deep.equal({});
     expect(room(draft({ done: true })).drafts).to.deep.equal({});
     // A message of an agent whose draft this page never saw.
@@ -694,13 +694,22 @@ describe("what happens in a conversation that the page follows", () => {
   });
 
   it("begins a draft with its first piece when the page came in the middle, and with no later one", () => {
-    expect(agent(signal({})).draft).to.deep.equal({ generation: "g", turn: 7, attempt: 1, rounds: [], text: "x" });
-    expect(agent(signal({ offset: 3 })).draft).to.equal(undefined);
-    const idle = agent(event({ type: "updated", view: { ...view, busy: false } } as never), signal({}));
-    expect(idle.draft).to.equal(undefined);
+    const waits = { ...view, conversation: [], waiting: [{ generation: "g", turn: 7 }] };
+    const said: AgentInput = { type: "state", state: waits };
+    expect(agent(said, signal({})).draft).to.deep.equal({
+      generation: "g",
+      turn: 7,
+      attempt: 1,
+      rounds: [],
+      text: "x",
+    });
+    expect(agent(said, signal({ offset: 3 })).draft).to.equal(undefined);
+    // It is busy with something else.
+    expect(agent(signal({})).draft).to.equal(undefined);
+    expect(isWriting(agent(signal({})))).to.equal(false);
     // A piece of an earlier answer than the one that is being written.
-    expect(agent(signal({}), signal({ generation: "old", text: "late" })).draft?.text).to.equal("x");
-    const gap = agent(signal({}), signal({ offset: 9 }));
+    expect(agent(said, signal({}), signal({ generation: "old", text: "late" })).draft?.text).to.equal("x");
+    const gap = agent(said, signal({}), signal({ offset: 9 }));
     expect(foldAgent(gap, signal({ offset: 12 }))).to.equal(gap);
     expect(isWriting(foldAgent(emptyAgent, event({ type: "cleared" } as never)))).to.equal(false);
   });

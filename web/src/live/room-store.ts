@@ -2,6 +2,7 @@ import type {
   AnswerOf,
   CommandsOf,
   Failure,
+  FollowSignal,
   ParametersOf,
   PollResults,
   Result,
@@ -10,6 +11,8 @@ import type {
   RoomHistory,
   RoomMessage,
   RoomUnread,
+  ThreadSignal,
+  UserSignal,
 } from "../../../protocols/index.ts";
 import { cleaned, cut } from "../../../protocols/text/text.ts";
 import {
@@ -61,6 +64,8 @@ export class RoomStore {
   #typedAtMs = 0;
   /** Where the node said last that the marker stands. */
   #toldSeq = 0;
+  /** How often a thread was read or followed here. */
+  #marks = 0;
   /** How many votes of the person the room has told. */
   #votesTold = 0;
 
@@ -107,6 +112,7 @@ export class RoomStore {
 
   #happened(event: RoomEvent, me: string): void {
     this.store.apply({ type: "event", event });
+    if (event.type === "edited" || event.type === "deleted" || event.type === "withdrawn") this.#askMentioned();
     if (event.type !== "voted" || event.by !== me) return;
     this.#votesTold += 1;
     this.store.apply({ type: "chose", seq: event.message.seq, choices: event.choices });
@@ -376,6 +382,43 @@ export class RoomStore {
     this.store.apply({ type: "counted", unread: { readSeq, messageSeq, unread: count, mentioned } }, "now");
   }
 
+  /** Takes what the person did here on another device. */
+  told(signal: UserSignal | ThreadSignal | FollowSignal): void {
+    switch (signal.type) {
+      case "threadFollowed":
+        return this.store.apply({ type: "threadFollowed", root: signal.of, follow: signal.follow });
+      case "threadRead": {
+        const { of: root, seq, own } = signal;
+        this.store.apply({ type: "threadSeen", root, seq, ...(own && { own }) });
+        return this.#askMentioned();
+      }
+      case "roomRead":
+        if (signal.unread === undefined)
+          this.store.apply({ type: "seen", member: this.store.latest.me, seq: signal.seq });
+        else this.counted(signal.unread);
+    }
+  }
+
+  /** What was said to mention the person may do so no longer, and where the node alone knows what it was, it is asked. */
+  #askMentioned(): void {
+    if (this.store.latest.toldOf) void this.caughtUp();
+  }
+
+  /** The connection is a new one: the room's events come from where they were, but not what its person read on other
+   *  devices meanwhile. That is asked for, again where something is read here meanwhile. */
+  async caughtUp(): Promise<void> {
+    if (this.store.latest.status !== "ready") return;
+    for (let marks = -1; marks !== this.#marks;) {
+      marks = this.#marks;
+      const told = await this.#client.call("room.threads", this.room, {});
+      if (!told.ok || told.value.unread === undefined) return;
+      const { threads, unread } = told.value;
+      if (marks !== this.#marks) continue;
+      this.counted(unread);
+      this.store.apply({ type: "threadsTold", threads, to: unread.messageSeq }, "now");
+    }
+  }
+
   /** The person has come to the room: what is seen from now on is read. */
   opened(): void {
     this.#isHeld = false;
@@ -385,13 +428,15 @@ export class RoomStore {
   markThread(root: number, seq: number): void {
     const own = this.store.latest.threads[root]?.own;
     if (own === undefined || own.readSeq >= seq) return;
+    this.#marks += 1;
     this.store.apply({ type: "threadSeen", root, seq }, "now");
-    void this.#client.call("room.markRead", this.room, { seq, thread: root });
+    void this.#client.call("room.markRead", this.room, { seq, thread: root }).then(() => this.#askMentioned());
   }
 
   /** Follows a thread, or mutes it. */
   async followThread(root: number, follow: boolean): Promise<void> {
     const result = await this.change("followThread", { seq: root, follow });
+    this.#marks += 1;
     if (result.ok) this.store.apply({ type: "threadFollowed", root, follow }, "now");
   }
 

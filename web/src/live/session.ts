@@ -155,6 +155,7 @@ export class Session {
       void queries.invalidateQueries({ queryKey: queryKeys.rooms });
       void queries.invalidateQueries({ queryKey: queryKeys.later });
       void queries.invalidateQueries({ queryKey: queryKeys.saved });
+      for (const room of this.#rooms.values()) void room.caughtUp();
     });
     this.client.onActivity((news) => {
       const nowMs = Date.now();
@@ -311,24 +312,12 @@ export class Session {
 
   /** What was read on another device is read here, too. */
   #onUserSignal(signal: UserSignal | ThreadSignal | FollowSignal): void {
-    if (signal.type === "threadFollowed") {
-      const { in: room, of: root, follow } = signal;
-      this.#rooms.get(room)?.store.apply({ type: "threadFollowed", root, follow });
-      if (!this.#rooms.has(room)) void this.#recount(room);
-      return;
-    }
-    if (signal.type === "threadRead") {
-      const { in: room, of: root, seq, own } = signal;
-      this.#rooms.get(room)?.store.apply({ type: "threadSeen", root, seq, ...(own && { own }) });
-      if (!this.#rooms.has(room)) void this.#recount(room);
-      return;
-    }
-    const { room, seq, unread } = signal;
+    const room = signal.type === "roomRead" ? signal.room : signal.in;
     const store = this.#rooms.get(room);
-    if (unread === undefined) store?.store.apply({ type: "seen", member: this.me, seq });
-    else store?.counted(unread);
     // The list follows what the page follows.
-    if (store === undefined) this.#tellRooms((rooms) => listAfterRead(rooms, signal));
+    if (store !== undefined) store.told(signal);
+    else if (signal.type === "roomRead") this.#tellRooms((rooms) => listAfterRead(rooms, signal));
+    else void this.#recount(room);
   }
 
   /** Asks the node what is unread in a room that this page does not follow; what comes meanwhile is answered

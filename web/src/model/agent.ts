@@ -56,6 +56,9 @@ export interface AgentModel {
   readonly draft: (Draft & { readonly attempt: number; readonly rounds: readonly ToolRound[] }) | undefined;
   /** The first of the conversation's answers that wait behind others of the agent. */
   readonly behind: AnswerStage | undefined;
+  /** The turns that will be answers of this conversation. That the agent is busy may as well be for a room, which says
+   *  nothing here. */
+  readonly owed: readonly number[];
   /** A piece of the draft was missed, or a path is shown that this page does not have: the state must be loaded
    *  anew. */
   readonly gap: boolean;
@@ -89,6 +92,7 @@ export const emptyAgent: AgentModel = {
   pending: [],
   draft: undefined,
   behind: undefined,
+  owed: [],
   gap: false,
 };
 
@@ -109,11 +113,13 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
         status: "ready",
         view,
         turns: conversation,
-        branches: branches ?? { forks: [], leaf: last, floor: 0, last },
+        // A conversation that was never branched is all turns up to its newest.
+        branches: branches ?? { forks: [], leaf: last, floor: Math.max(0, last - view.turns), last },
         ...(conversations && { conversations }),
         older: (conversation[0]?.turn ?? 1) > 1,
         draft: draft === undefined ? undefined : { ...draft, rounds: draft.rounds ?? [], attempt: 1 },
         behind: waiting?.[0],
+        owed: [draft, ...(waiting ?? [])].flatMap((one) => one?.turn ?? []),
         gap: false,
       });
     }
@@ -163,7 +169,7 @@ export const stageOf = ({ draft, behind }: AgentModel): string => {
 };
 
 /** True while an answer is being written or about to be. */
-export const isWriting = (agent: AgentModel): boolean => agent.draft !== undefined || agent.view?.busy === true;
+export const isWriting = ({ draft, owed }: AgentModel): boolean => draft !== undefined || owed.length > 0;
 
 /** What this page shows of the conversation. */
 export const readHere = (agent: AgentModel): Pick<AgentModel, "turns" | "older"> => agent.look ?? agent;
@@ -225,8 +231,12 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       return { ...agent, view: event.view, ...listedAfter(agent, event) };
     case "said": {
       const answer = event.turn.turn + 1;
-      const branches = { ...agent.branches, leaf: answer, last: answer };
-      return { ...agent, branches, turns: withTurn(agent.turns, event.turn) };
+      const { turns, branches: before } = agent;
+      // The first turn of all, or after all were forgotten.
+      const isFirst = turns.length === 0 && before.forks.length === 0;
+      const floor = isFirst ? event.turn.turn - 1 : before.floor;
+      const branches = { ...before, floor, leaf: answer, last: answer };
+      return owing({ ...agent, branches, turns: withTurn(agent.turns, event.turn) }, answer);
     }
     case "restored":
       return cameBack(agent, event);
@@ -239,31 +249,23 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       if (turn === undefined) return agent;
       const before = agent.draft?.generation === generation ? agent.draft.rounds : [];
       const rounds = round === undefined ? before : [...before, round];
-      return busy(
+      return owing(
         { ...agent, draft: { generation, turn, attempt, rounds, text: "" }, behind: undefined, gap: false },
-        true,
+        turn,
       );
     }
     case "answered":
-      // One that waited behind the answer that is being written has ended.
-      if (agent.draft !== undefined && event.generation !== "" && event.generation !== agent.draft.generation)
-        return { ...agent, turns: withTurn(agent.turns, event.turn) };
-      // An answer that was rated comes once more, perhaps while another one is being written, or of before the window.
-      return event.generation === ""
-        ? {
-            ...agent,
-            turns: event.turn.turn < (agent.turns[0]?.turn ?? 0) ? agent.turns : withTurn(agent.turns, event.turn),
-          }
-        : busy({ ...agent, turns: withTurn(agent.turns, event.turn), draft: undefined, gap: false }, false);
+      return answered(agent, event);
     case "roomAnswered":
       return agent;
     case "cleared": {
       const { last } = agent.branches;
       const branches = { forks: [], leaf: last, floor: last, last };
-      return busy(withoutSummary({ ...agent, turns: [], branches, older: false, draft: undefined, gap: false }), false);
+      const none = { turns: [], branches, older: false, draft: undefined, behind: undefined, owed: [], gap: false };
+      return withoutSummary({ ...agent, ...none });
     }
     case "deleted":
-      return { ...agent, status: "deleted", draft: undefined };
+      return { ...agent, status: "deleted", draft: undefined, behind: undefined, owed: [] };
   }
 }
 
@@ -306,8 +308,20 @@ function cameBack(agent: AgentModel, { turns, leaf }: Extract<AgentEvent, { type
   };
 }
 
-const busy = (agent: AgentModel, value: boolean): AgentModel =>
-  agent.view === undefined ? agent : { ...agent, view: { ...agent.view, busy: value } };
+function answered(agent: AgentModel, { generation, turn }: Extract<AgentEvent, { type: "answered" }>): AgentModel {
+  // An answer that was rated comes once more, perhaps while another one is being written, or of before the window.
+  if (generation === "" && turn.turn < (agent.turns[0]?.turn ?? 0)) return agent;
+  const told = { ...agent, turns: withTurn(agent.turns, turn) };
+  if (generation === "") return told;
+  const owed = agent.owed.filter((one) => one !== turn.turn);
+  // One that waited behind the answer that is being written has ended.
+  const isOther = agent.draft !== undefined && agent.draft.generation !== generation;
+  return isOther ? { ...told, owed } : { ...told, owed, draft: undefined, gap: false };
+}
+
+/** One more answer is awaited, if it was not. */
+const owing = (agent: AgentModel, turn: number): AgentModel =>
+  agent.owed.includes(turn) ? agent : { ...agent, owed: [...agent.owed, turn] };
 
 function withoutSummary(agent: AgentModel): AgentModel {
   if (agent.view?.summary === undefined) return agent;
@@ -329,10 +343,10 @@ function foldSignal(agent: AgentModel, signal: AgentSignal): AgentModel {
   const place: AnswerStage = { ...(stage !== undefined && { stage }), ...(ahead !== undefined && { ahead }) };
   // It waits behind others: its own beginning is an event.
   const isBehind = stage === "queued" && draft?.generation !== signal.generation && (ahead ?? 0) > 0;
-  if (isBehind) return draft === undefined ? { ...agent, behind: place } : agent;
+  if (isBehind) return owing(draft === undefined ? { ...agent, behind: place } : agent, signal.turn);
   if (draft === undefined || draft.generation !== signal.generation) {
     // The event that starts the draft is durable and comes first; a signal without it is late, or this page missed it.
-    return signal.offset === 0 && draft === undefined && agent.view?.busy === true
+    return signal.offset === 0 && draft === undefined && agent.owed.includes(signal.turn)
       ? {
           ...agent,
           draft: {

@@ -18,7 +18,8 @@ export interface RoomDraft extends AnswerStage {
 /** All of a room. */
 export type RoomDrafts = Readonly<Record<string, RoomDraft>>;
 
-const keyOf = (agent: string, seq: number): string => `${agent}#${seq}`;
+/** No name of a generation looks like it. */
+const keyOf = (agent: string, seq: number): string => `${seq} ${agent}`;
 
 /** Those of a state that was loaded. */
 export const draftsOf = (answering: readonly RoomAnswering[] = []): RoomDrafts =>
@@ -48,18 +49,23 @@ export function draftsAfter(drafts: RoomDrafts, message: RoomMessage): RoomDraft
   return Object.fromEntries([...left, ...begun]) as RoomDrafts;
 }
 
-/** After one more piece. */
-export function draftsAfterPiece(drafts: RoomDrafts, signal: Extract<RoomSignal, { type: "draft" }>): RoomDrafts {
+/** After one more piece. `asker`: the author of what it answers, where that is known. */
+export function draftsAfterPiece(
+  drafts: RoomDrafts,
+  signal: Extract<RoomSignal, { type: "draft" }>,
+  asker?: string,
+): RoomDrafts {
   const { agent, generation, replyTo, offset, text, rounds, stage, ahead } = signal;
   const key = replyTo === undefined ? generation : keyOf(agent, replyTo);
   const known = drafts[key];
   if (signal.done === true) return draftsWithout(drafts, key);
   const before = known?.generation === generation ? known : undefined;
+  const by = known?.by ?? asker;
   const draft: RoomDraft = {
     agent,
     generation,
     ...(replyTo === undefined ? {} : { replyTo }),
-    ...(known?.by !== undefined && { by: known.by }),
+    ...(by !== undefined && { by }),
     text: appendPiece(before?.text, offset, text),
     // Said at the beginning of the text; what goes on behind it keeps them.
     rounds: rounds ?? before?.rounds ?? [],

@@ -1,7 +1,8 @@
+import { wireLimits } from "../../../protocols/limits.ts";
+import { cut } from "../../../protocols/text/text.ts";
 import type { NodeFrame, RoomSummary, ThreadSignal, UserSignal } from "../../../protocols/index.ts";
 import type { RoomModel } from "./room-model.ts";
 import { threadsToRead } from "./threads.ts";
-import { newestLine } from "./window.ts";
 
 /** News of a room that this page does not follow. */
 type RoomNews = Extract<NodeFrame, { readonly activity: unknown }>["activity"];
@@ -80,9 +81,9 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): r
   const index = list.findIndex((room) => room.room === view?.room);
   const old = list[index];
   if (view === undefined || old === undefined) return list;
-  const newest = newestLine(model);
+  const last = lastOf(model, old);
   const toRead = threadsToRead(model.threads);
-  const { threads: _threads, archived: _archived, ...rest } = old;
+  const { threads: _threads, archived: _archived, last: _last, ...rest } = old;
   const next: RoomSummary = {
     ...rest,
     title: view.title,
@@ -94,7 +95,7 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): r
     unread: unread.unread,
     mentioned: unread.mentioned || toRead.some(({ own }) => own?.mentioned === true),
     ...(toRead.length > 0 && { threads: toRead.length }),
-    ...(newest === undefined ? {} : { last: { author: newest.author, text: newest.text, atMs: newest.atMs } }),
+    ...(last && { last }),
   };
   const same =
     old.unread === next.unread &&
@@ -104,8 +105,21 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): r
     old.memberCount === next.memberCount &&
     old.visibility === next.visibility &&
     old.archived === next.archived &&
-    old.messageSeq === next.messageSeq;
+    old.messageSeq === next.messageSeq &&
+    old.last?.text === last?.text &&
+    old.last?.atMs === last?.atMs;
   return same ? list : list.with(index, next);
+}
+
+/** What was said last and is not deleted, as the node says it in a list: without a text it is its files. */
+function lastOf(model: RoomModel, old: RoomSummary): RoomSummary["last"] {
+  const known = [...(model.newer ? [] : model.messages), ...model.tail];
+  const line = known.findLast(({ deletedAtMs }) => deletedAtMs === undefined);
+  // Of what lies before the window nothing is known.
+  if (line === undefined) return model.older || model.newer ? old.last : undefined;
+  const { author, text, files = [], atMs } = line;
+  const said = text || files.map(({ name }) => name).join(", ");
+  return { author, text: cut(said, wireLimits.summaryTextChars), atMs };
 }
 
 export interface RoomGroups {

@@ -59,8 +59,14 @@ export interface RoomModel {
   /** Messages that are known and no lines of the window: those of threads, and older ones that have changed. */
   readonly changed: Readonly<Record<number, RoomMessage>>;
   readonly unread: RoomUnread;
+  /** The message that an edit has made mention the person, wherever their marker is. */
+  readonly called?: number;
+  /** The node says that the person is mentioned, by something that this page does not know. */
+  readonly toldOf: boolean;
   /** The threads that were written in last, by the message that they answer. */
   readonly threads: Readonly<Record<number, RoomThread>>;
+  /** The node has said what is unread in threads up to this message: none of those counts once more. */
+  readonly threadsTo: number;
   /** The person's own votes in open polls, by message. */
   readonly votes: Readonly<Record<string, readonly number[]>>;
   readonly pending: readonly PendingPost[];

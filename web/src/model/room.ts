@@ -19,6 +19,7 @@ import {
   threadsAfterFollow,
   threadsAfterRead,
   threadsAfterUnread,
+  threadsTold,
 } from "./threads.ts";
 import type {
   Failure,
@@ -28,11 +29,12 @@ import type {
   RoomMessage,
   RoomSignal,
   RoomState,
+  RoomThread,
   RoomUnread,
   RoomView,
   ThreadUnread,
 } from "../../../protocols/index.ts";
-import { withSettings, type RoomSettingEvent } from "../../../protocols/kinds/room-settings.ts";
+import { withoutModeOf, withSettings, type RoomSettingEvent } from "../../../protocols/kinds/room-settings.ts";
 
 export type RoomInput =
   | { readonly type: "state"; readonly state: RoomState }
@@ -65,6 +67,8 @@ export type RoomInput =
       /** The marker went back. */
       readonly own?: ThreadUnread;
     }
+  /** The threads, and what is unread in them, as the node knows them up to the message `to`. */
+  | { readonly type: "threadsTold"; readonly threads: readonly RoomThread[]; readonly to: number }
   | { readonly type: "threadFollowed"; readonly root: number; readonly follow: boolean }
   | { readonly type: "refused"; readonly reason: Failure };
 
@@ -82,7 +86,9 @@ export const emptyRoom: RoomModel = {
   droppedTo: 0,
   changed: {},
   unread: { messageSeq: 0, readSeq: 0, unread: 0, mentioned: false },
+  toldOf: false,
   threads: {},
+  threadsTo: 0,
   votes: {},
   pending: [],
   drafts: {},
@@ -128,17 +134,23 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
       return foldRoom({ ...room, pending: before }, { type: "posting", post: input.post });
     }
     case "chose":
-      return { ...room, votes: { ...room.votes, [input.seq]: input.choices } };
+      return foldChoice(room, input.seq, input.choices);
     case "seen":
       return foldSeen(room, input.member, input.seq);
     case "counted":
       return foldCounted(room, input.unread);
-    case "threadSeen":
-      if (input.own !== undefined) return { ...room, threads: threadsAfterUnread(room.threads, input.root, input.own) };
-      return {
-        ...room,
-        threads: threadsAfterRead(room.threads, input.root, input.seq, apartOf(room, input.root, input.seq)),
-      };
+    case "threadSeen": {
+      const { root, seq, own } = input;
+      const here = { behind: apartOf(room, root, seq), me: room.me };
+      const threads =
+        own === undefined
+          ? threadsAfterRead(room.threads, { root, seq }, here)
+          : threadsAfterUnread(room.threads, root, own);
+      // A look at what one is called to.
+      return threads === room.threads ? room : withMentioned(uncalled({ ...room, threads }));
+    }
+    case "threadsTold":
+      return foldThreads(room, input.threads, input.to);
     case "threadFollowed":
       return { ...room, threads: threadsAfterFollow(room.threads, input.root, input.follow) };
     case "refused":
@@ -181,23 +193,24 @@ function foldState(room: RoomModel, state: RoomState): RoomModel {
   };
   const from = page[0]?.seq ?? 1;
   const place = { from, to: page.at(-1)?.seq ?? 0, older: from > 1, newer: false, tail: [], droppedTo: 0 };
-  return withApart(
+  const loaded = withApart(
     {
-      ...rest,
+      ...uncalled(rest as RoomModel),
       ...place,
       placed: room.placed + (room.newer ? 1 : 0),
       status: "ready",
       view,
       messages: page.filter(isLine),
       changed: {},
-      unread: unread ?? before,
       threads: Object.fromEntries(threads.map((thread) => [thread.root, thread])),
+      threadsTo: 0,
       votes,
       drafts: draftsOf(answering),
       typing: {},
     },
     page,
   );
+  return told(loaded, unread ?? before);
 }
 
 /** Messages of a room that are kept of it. */
@@ -215,8 +228,8 @@ export function stateOf(room: RoomModel): RoomState | undefined {
 const counts = (room: RoomModel, { author, restored }: RoomMessage): boolean =>
   author !== room.me && restored === undefined;
 
-const tells = (room: RoomModel, lines: readonly RoomMessage[]): boolean =>
-  lines.some((message) => counts(room, message) && message.mentions?.includes(room.me) === true);
+const tells = ({ me }: RoomModel, lines: readonly RoomMessage[]): boolean =>
+  lines.some(({ author, mentions }) => author !== me && mentions?.includes(me) === true);
 
 function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
   const { view, unread } = room;
@@ -229,7 +242,11 @@ function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
   const passed = linesAfter(room, unread.readSeq).filter((line) => line.seq <= seq && counts(room, line)).length;
   const left = seq >= view.messageSeq ? 0 : Math.max(0, unread.unread - passed);
   const mentioned = seq < view.messageSeq && (tells(room, behind) || (room.newer && unread.mentioned));
-  return { ...seen, unread: { ...unread, readSeq: seq, unread: left, mentioned } };
+  return {
+    ...uncalled(seen),
+    toldOf: room.newer && mentioned,
+    unread: { ...unread, readSeq: seq, unread: left, mentioned },
+  };
 }
 
 function foldCounted(room: RoomModel, unread: RoomUnread): RoomModel {
@@ -237,16 +254,23 @@ function foldCounted(room: RoomModel, unread: RoomUnread): RoomModel {
   // What came meanwhile, the node will count next time.
   const later = linesAfter(room, unread.messageSeq).filter((line) => counts(room, line));
   const { messageSeq } = room.view;
-  return {
-    ...room,
-    view: changeMember(room.view, room.me, { readSeq: unread.readSeq }),
-    unread: {
+  return told(
+    { ...room, view: changeMember(room.view, room.me, { readSeq: unread.readSeq }) },
+    {
       messageSeq: Math.max(messageSeq, unread.messageSeq),
       readSeq: unread.readSeq,
       unread: unread.unread + later.length,
       mentioned: unread.mentioned || tells(room, later),
     },
-  };
+  );
+}
+
+/** Of all threads, what their person has read may have been told elsewhere. */
+function foldThreads(room: RoomModel, told: readonly RoomThread[], to: number): RoomModel {
+  if (to < room.threadsTo) return room;
+  const known = [...linesAfter(room, to), ...Object.values(room.changed).filter(({ seq }) => seq > to)];
+  const later = known.toSorted((one, other) => one.seq - other.seq);
+  return { ...room, threads: threadsTold(room.threads, told, { to, later, me: room.me }), threadsTo: to };
 }
 
 /** What is known of a thread behind a position: answers of others that are in it only. */
@@ -327,7 +351,7 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
     }
     case "left": {
       const { [event.member]: _, ...members } = view.members;
-      return { ...room, view: { ...view, members } };
+      return { ...room, view: { ...view, members, ...withoutModeOf(view, event.member) } };
     }
     case "roleSet":
       return { ...room, view: changeMember(view, event.member, { role: event.role }) };
@@ -336,29 +360,87 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
     case "restored":
       return event.messages.reduce(foldRestored, event.root === undefined ? room : replaceMessage(room, event.root));
     case "withdrawn":
-      return event.messages.reduce(replaceMessage, room);
+      return event.messages.reduce((one, message) => foldChanged(one, { type: "deleted", message }), room);
     case "edited":
     case "deleted":
-      return replaceMessage(
-        {
-          ...room,
-          ...(event.type === "edited" &&
-            event.told?.includes(room.me) === true && { unread: { ...room.unread, mentioned: true } }),
-          threads: threadsAfterChange(room.threads, event.message, room.me),
-        },
-        event.message,
-      );
+      return foldChanged(room, event);
     case "voted":
-    case "pollClosed":
       return replaceMessage(room, event.message);
+    case "pollClosed":
+      return replaceMessage(withoutVote(room, event.message), event.message);
     default:
       return foldSet(room, view, event);
   }
 }
 
+type Changed =
+  | Pick<Extract<RoomEvent, { type: "edited" }>, "type" | "message" | "told">
+  | Pick<Extract<RoomEvent, { type: "deleted" }>, "type" | "message">;
+
+/** A message says something else, or nothing any more: so it may mention the person, or do so no longer. */
+function foldChanged(room: RoomModel, event: Changed): RoomModel {
+  const { message } = event;
+  const before = messageAt(room, message.seq);
+  const { me } = room;
+  const answers = Object.values(room.changed).filter(({ threadOnly }) => threadOnly === true);
+  const changed = replaceMessage(
+    {
+      ...(event.type === "deleted" ? unlisted(room, message) : room),
+      threads: threadsAfterChange(room.threads, message, { me, before, answers }),
+    },
+    message,
+  );
+  const isCalled = event.type === "edited" && event.told?.includes(me) === true && message.author !== me;
+  const isTaken = room.called === message.seq && message.mentions?.includes(me) !== true;
+  return withMentioned(isCalled ? { ...changed, called: message.seq } : isTaken ? uncalled(changed) : changed);
+}
+
+/** What is deleted takes no votes and is pinned no more. */
+function unlisted(room: RoomModel, { seq }: RoomMessage): RoomModel {
+  const { view } = room;
+  const rest = withoutVote(room, { seq });
+  return view?.pins.includes(seq) === true
+    ? { ...rest, view: { ...view, pins: view.pins.filter((pin) => pin !== seq) } }
+    : rest;
+}
+
+function uncalled(room: RoomModel): RoomModel {
+  const { called: _, ...rest } = room;
+  return rest;
+}
+
+/** Whether the person is mentioned, by what is known and by what the node has told. */
+function withMentioned(room: RoomModel): RoomModel {
+  const mentioned = room.toldOf || room.called !== undefined || tells(room, linesAfter(room, room.unread.readSeq));
+  return mentioned === room.unread.mentioned ? room : { ...room, unread: { ...room.unread, mentioned } };
+}
+
+/** What the node tells of mentions, of which some are known here. */
+function told(room: RoomModel, unread: RoomUnread): RoomModel {
+  const known = unread.mentioned ? room : uncalled(room);
+  const isKnown = known.called !== undefined || tells(room, linesAfter(room, unread.readSeq));
+  return { ...known, unread, toldOf: unread.mentioned && !isKnown };
+}
+
+/** The person's own vote. Of a poll that takes none any more nobody's is known. */
+function foldChoice(room: RoomModel, seq: number, choices: readonly number[]): RoomModel {
+  const message = messageAt(room, seq);
+  const isOver = message !== undefined && (message.poll === undefined || message.poll.closedAtMs !== undefined);
+  if (isOver || choices.length === 0) return withoutVote(room, { seq });
+  return { ...room, votes: { ...room.votes, [seq]: choices } };
+}
+
+function withoutVote(room: RoomModel, { seq }: Pick<RoomMessage, "seq">): RoomModel {
+  if (!(seq in room.votes)) return room;
+  const { [seq]: _, ...votes } = room.votes;
+  return { ...room, votes };
+}
+
 function foldSet(room: RoomModel, before: RoomView, event: RoomSettingEvent): RoomModel {
   const view = withSettings(before, event);
-  const set = view === before ? room : { ...room, view };
+  const known = view === before ? room : { ...room, view };
+  // No answer is awaited after it.
+  const set = event.type === "agentsStopped" ? { ...known, drafts: {} } : known;
   return "message" in event ? replaceMessage(set, event.message) : set;
 }
 
@@ -378,18 +460,21 @@ function foldPosted(room: RoomModel, view: RoomView, message: RoomMessage, root:
     ...withRoot,
     typing: message.author in room.typing ? typing : room.typing,
     view: { ...changeMember(view, message.author, read), messageSeq: message.seq },
-    unread: { ...room.unread, messageSeq: message.seq },
+    unread: { ...room.unread, messageSeq: Math.max(room.unread.messageSeq, message.seq) },
     drafts: draftsAfter(withRoot.drafts, message),
-    ...(root !== undefined && { threads: threadsAfter(room.threads, root, message, room.me) }),
+    ...(root !== undefined &&
+      message.seq > room.threadsTo && { threads: threadsAfter(room.threads, root, message, room.me) }),
   };
   if (!isLine(message)) return { ...said, changed: keptApart(said.changed, [message]) };
-  const unread = counts(room, message)
-    ? {
-        ...said.unread,
-        unread: said.unread.unread + 1,
-        mentioned: said.unread.mentioned || message.mentions?.includes(room.me) === true,
-      }
-    : said.unread;
+  // The node may have counted it before it was heard of here.
+  const unread =
+    counts(room, message) && message.seq > room.unread.messageSeq
+      ? {
+          ...said.unread,
+          unread: said.unread.unread + 1,
+          mentioned: said.unread.mentioned || message.mentions?.includes(room.me) === true,
+        }
+      : said.unread;
   return withLine({ ...said, unread }, message);
 }
 
@@ -398,7 +483,8 @@ function foldRestored(room: RoomModel, message: RoomMessage): RoomModel {
   const { view } = room;
   if (view === undefined || message.seq <= view.messageSeq) return replaceMessage(room, message);
   const { seq } = message;
-  const grown = { ...room, view: { ...view, messageSeq: seq }, unread: { ...room.unread, messageSeq: seq } };
+  const unread = { ...room.unread, messageSeq: Math.max(room.unread.messageSeq, seq) };
+  const grown = { ...room, view: { ...view, messageSeq: seq }, unread };
   return isLine(message) ? withLine(grown, message) : { ...grown, changed: keptApart(grown.changed, [message]) };
 }
 
@@ -410,7 +496,9 @@ function foldSignal(room: RoomModel, signal: RoomSignal, nowMs: number): RoomMod
       // A draft that comes after its own message is late, not new.
       const newest = [...room.messages.slice(-50), ...room.tail, ...Object.values(room.changed)];
       const posted = newest.some((message) => message.generation === signal.generation);
-      return posted ? room : { ...room, drafts: draftsAfterPiece(room.drafts, signal) };
+      if (posted) return room;
+      const asker = signal.replyTo === undefined ? undefined : messageAt(room, signal.replyTo)?.author;
+      return { ...room, drafts: draftsAfterPiece(room.drafts, signal, asker) };
     }
   }
 }

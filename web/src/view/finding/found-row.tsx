@@ -49,6 +49,7 @@ export function FoundRow(props: {
             {momentOf(atMs)}
           </time>
         </div>
+        {message.file && <bdi className="found-file dim ellipsis">in the file {message.file.name}</bdi>}
         <p dir="auto" className="found-text">
           {message.cutFrom !== undefined && "… "}
           {message.text === "" ? <em className="dim">{isOfRoom ? "a file" : "no text"}</em> : marked(message)}
