@@ -24,6 +24,9 @@ export const pageBudgetKiB = {
   toTerminal: 520,
 } as const;
 
+/** KiB of brotli of the frame that draws diagrams, which is loaded with the first one. */
+export const diagramsBudgetKiB = 900;
+
 /** The same names as in `pageBudgetKiB`, with what was built. */
 type PageSizeKiB = { readonly [Step in keyof typeof pageBudgetKiB]: number };
 

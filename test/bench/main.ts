@@ -34,6 +34,8 @@ import { disk } from "./benchmarks/disk.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
+import { crowd, crowdMemory, largeCrowd } from "./benchmarks/crowd.ts";
+import { files } from "./benchmarks/files.ts";
 import { encoding, generate, generating, reading } from "./benchmarks/inference.ts";
 import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
@@ -66,6 +68,10 @@ const benchmarks: readonly Benchmark[] = [
   volatileTell,
   fanOut,
   idleMemory,
+  crowd,
+  largeCrowd,
+  crowdMemory,
+  files,
   start,
   openAi,
   rest,

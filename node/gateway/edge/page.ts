@@ -1,5 +1,6 @@
 /** The page: its files, and its first one at every address that is nobody else's. */
-import { readFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import statics from "@fastify/static";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -21,6 +22,24 @@ function createBelow(webFolder: string): (mount: string) => Promise<string> {
       };
     return last.text;
   };
+}
+
+/** The document that draws diagrams, and what a browser lets it do: run its own program, wherever it is opened. What
+ *  that makes of a text has no origin, loads nothing and reaches nobody (docs/decisions/0244-diagrams.md). */
+const diagramFile = "diagram.html";
+async function diagramPolicy(webFolder: string): Promise<string> {
+  const text = await readFile(join(webFolder, diagramFile), "utf8");
+  const program = text.slice(text.indexOf("<script>") + "<script>".length, text.lastIndexOf("</script>"));
+  const hash = createHash("sha256").update(program).digest("base64");
+  return [
+    "sandbox allow-scripts",
+    "default-src 'none'",
+    `script-src 'sha256-${hash}'`,
+    "style-src 'unsafe-inline'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'self'",
+  ].join("; ");
 }
 
 /** Serves the page of a folder, and `missing` for all that is not there. */
@@ -56,6 +75,14 @@ export async function servePage(
           .header("cache-control", "no-cache")
           .send(await below(mount));
   for (const path of ["/", "/index.html"]) app.get(path, { schema: { hide: true } }, sendPage);
+  let known: { readonly ofMs: number; readonly policy: string } | undefined;
+  app.get(`/${diagramFile}`, { schema: { hide: true } }, async (request, reply) => {
+    const built = await stat(join(webFolder, diagramFile)).catch(() => undefined);
+    if (built === undefined) return missing(request, reply);
+    // The page may have been built anew.
+    if (known?.ofMs !== built.mtimeMs) known = { ofMs: built.mtimeMs, policy: await diagramPolicy(webFolder) };
+    return reply.header("content-security-policy", known.policy).sendFile(diagramFile);
+  });
   app.setNotFoundHandler((request, reply) => {
     const [path = ""] = request.url.split("?", 1);
     const isPage =
