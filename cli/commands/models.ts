@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { modelOrderNames, modelOrders } from "../../protocols/engines/model-orders.ts";
+import type { WantedModel } from "../../protocols/index.ts";
 import { dataFolderOf } from "../settings/folders.ts";
 import {
   adminCommands,
@@ -90,15 +91,7 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus models verify qwen2.5-0.5b"],
     run: async (flags, _, model) => (await store()).verifyModel(flags, model, output),
   });
-  add<
-    AdminOptions & {
-      readonly nodes: number;
-      readonly label?: readonly string[];
-      readonly acceptLicence?: boolean;
-      readonly keepStripes?: boolean;
-      readonly source?: string;
-    }
-  >({
+  add<WantOptions>({
     name: "want",
     says: "Keep a model on nodes of the cluster; they download it by themselves.",
     argument: ["<name>", "its name here"],
@@ -117,14 +110,7 @@ export const define: Define = (command, { output, onExit }) => {
     run: async (flags, { nodes, label = [], acceptLicence = false, keepStripes = false, source = "" }, model) =>
       (await store()).wantModel(
         flags,
-        {
-          name: model,
-          source,
-          nodes,
-          labels: labelsFrom(label),
-          acceptLicence,
-          ...(keepStripes && { keep: "stripes" as const }),
-        },
+        { name: model, source, nodes, labels: labelsFrom(label), acceptLicence, ...keptBy(keepStripes) },
         output,
       ),
   });
@@ -244,3 +230,14 @@ function addLocal(
     .addHelpText("after", examples(...row.examples))
     .action((path: string, options: LocalOptions) => row.run(path, options));
 }
+
+interface WantOptions extends AdminOptions {
+  readonly nodes: number;
+  readonly label?: readonly string[];
+  readonly acceptLicence?: boolean;
+  readonly keepStripes?: boolean;
+  readonly source?: string;
+}
+
+/** Where a wanted model lies beside the nodes that serve it. */
+const keptBy = (stripes: boolean): Pick<WantedModel, "keep"> => (stripes ? { keep: "stripes" } : {});

@@ -69,8 +69,6 @@ import { withScanner } from "./parts/scanning.ts";
 import { openSecrets, secretsControl } from "./parts/secrets.ts";
 import { openSettings } from "./parts/settings.ts";
 import { openAttachments, shownToModels } from "./parts/attachments.ts";
-import { watchStripedModels } from "../cluster/facts/striped-models.ts";
-import { modelClass, ownersOfModels } from "../inference/models/index.ts";
 import { openPreviews } from "./parts/previews.ts";
 import { openShards } from "./parts/shards.ts";
 import { serveClients } from "./serving.ts";
@@ -287,37 +285,15 @@ async function start(
   loads.push(openedShards.load);
   beside.shards = ownShards;
   stops.add(() => ownShards.stop());
-  const striped = watchStripedModels(peer.directory);
-  stops.add(async () => striped.stop());
-  const attachments = openAttachments({
-    node,
-    machine,
-    peer,
-    copies,
-    shards: ownShards,
-    pacing,
-    owners: [ownersOfModels(peer.directory)],
-    stops,
-  });
-  const { blobs } = attachments;
+  const { blobs, readStripe } = openAttachments({ node, machine, peer, copies, shards: ownShards, pacing, stops });
   kept.resolve(blobs);
   // Settings that have a secret may refer to one by its name.
   const sealed = openSecrets(config, { machine, identity, peer });
   stops.add(async () => sealed.stop());
   const secrets = watchSecrets(peer.directory, sealed.secrets);
   stops.add(async () => secrets.stop());
-  const {
-    wanted,
-    endpoints,
-    striped: stripedModels,
-  } = models.join(peer, inference, {
-    named: secrets,
-    striped,
-    stripes: ownShards.stripes,
-    readStripe: attachments.readStripe,
-    canStripe: () => ownShards.canPlace(modelClass),
-    pacing: { part: pacing.put, bytes: pacing.syncedBytes },
-  });
+  const ofStorage = { shards: ownShards, readStripe, pacing };
+  const { wanted, endpoints, striped } = models.join(peer, inference, { named: secrets, ...ofStorage });
   const { exchange, membership } = peer;
   joinAudit(ownAudit, { peer, secrets, name: config.name, version: platform.version });
   const keys = openKeys(config, { machine, identity, peer, audit: ownAudit }, known);
@@ -508,7 +484,7 @@ async function start(
     meshPort,
     firstAdmin,
     blobs,
-    models: { store: models.store, wanted, striped: stripedModels },
+    models: { store: models.store, wanted, striped },
     endpoints,
     inference: control,
     observe,

@@ -47,6 +47,7 @@ export type {
   OwnedBlobs,
   ActorBlobs,
   PutPacing,
+  StripeOwners,
   Stripes,
 } from "./bulk.ts";
 export type {

@@ -1,5 +1,5 @@
-/** Stripes as three holders keep them, whole copies each, which are away at times and are told late: the port, for lives
- *  that are not about the coding. */
+/** Stripes as three holders keep them, whole copies each, which are away at times and are told late: the port, for
+ *  lives that are not about the coding. */
 import { createHash } from "node:crypto";
 import { failure, ok, refused, type ActorId, type Result, type StripeRef } from "../../protocols/index.ts";
 import type { Stripes } from "../../node/ports/index.ts";

@@ -1,6 +1,6 @@
 /** The life of models that lie in stripes: several nodes with the real plan and its carrying out, one directory, and
- *  three holders (`simulated-stripes.ts`). Nodes die and lose their disks, holders are away, the directory's answers are
- *  lost; an admin wants other things, and nodes pull newer files of the same name.
+ *  three holders (`simulated-stripes.ts`). Nodes die and lose their disks, holders are away, the directory
+ *  loses answers; an admin wants other things, and nodes pull newer files of the same name.
  *
  *      faults ─► calm ─► audit: what is wanted can be read from the storage nodes alone, and nothing else is kept there
  */
@@ -42,6 +42,17 @@ const names = ["m1", "m2", "m3"];
 /** Runs one seed. */
 export const runStripedModelsSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
   judge(seed, options, (world) => new StripedLife(world));
+
+/** What a node says of each model that it has. */
+const offer = {
+  engine: "generate",
+  runtime: "llama",
+  capabilities: ["chat"],
+  contextTokens: 0,
+  sizeBytes: 0,
+  demonstration: false,
+  state: "idle",
+} as const;
 
 interface Node {
   readonly id: string;
@@ -108,7 +119,7 @@ class StripedLife implements Simulated {
     });
   }
 
-  // --- what people do, and what goes wrong ----------------------------------------------------------------------------
+  // --- what people do, and what goes wrong ---------------------------------------------------------------------------
 
   #act(): void {
     const { dice } = this.#world;
@@ -160,7 +171,7 @@ class StripedLife implements Simulated {
     else if (act === "there") for (const one of this.#stripes.holders) one.up = true;
   }
 
-  // --- nodes ----------------------------------------------------------------------------------------------------------
+  // --- nodes ---------------------------------------------------------------------------------------------------------
 
   #start(node: Node): void {
     this.lives += 1;
@@ -232,7 +243,7 @@ class StripedLife implements Simulated {
 
   #membershipOf(node: Node): Membership {
     const memberOf = ({ id, disk }: Node): MemberRecord => {
-      const offers = [...disk.keys()].map((model) => ({ engine: "generate", model, runtime: "llama", capabilities: ["chat"] as const, contextTokens: 0, sizeBytes: 0, demonstration: false, state: "idle" as const })); // prettier-ignore
+      const offers = [...disk.keys()].map((model) => ({ ...offer, model }));
       return memberRecord(id, { roles: ["ai"], offers });
     };
     return {
@@ -259,7 +270,7 @@ class StripedLife implements Simulated {
     return ok({ shards });
   }
 
-  // --- the directory --------------------------------------------------------------------------------------------------
+  // --- the directory -------------------------------------------------------------------------------------------------
 
   /** Answers late, or not at all; then a change may have been made. */
   #directoryOf(alive: () => boolean): Directory {
@@ -310,10 +321,8 @@ class StripedLife implements Simulated {
     else this.#rows.set(key, { key, value, revision: this.#revision });
     for (const told of this.#watching) told(key);
     const row = value as StripedModel | undefined;
-    this.#world.note(
-      () =>
-        `${key.slice(0, 14)} ${row === undefined ? "gone" : `${row.by} ${row.attempt} ${row.index?.id.slice(0, 8)} ${row.whole}`}`,
-    );
+    const said = row === undefined ? "gone" : `${row.by} ${row.attempt} ${row.index?.id.slice(0, 8)} ${row.whole}`;
+    this.#world.note(() => `${key.slice(0, 14)} ${said}`);
     if (row?.index === undefined) return;
     this.replies += 1;
     for (const { id } of this.#stripesIn(row) ?? [])
@@ -327,29 +336,35 @@ class StripedLife implements Simulated {
     return read?.ok === true ? [index!, ...stripesOf(read.value)] : undefined;
   }
 
-  // --- in the end -----------------------------------------------------------------------------------------------------
+  // --- in the end ----------------------------------------------------------------------------------------------------
 
   async #audit(): Promise<void> {
     this.#stripes.expire();
     const rows = [...this.#rows.values()].map(({ value }) => value as StripedModel);
+    const isWanted = (model: string): boolean => this.#wanted.some(({ name }) => name === model);
     const needed = new Map<string, Set<string>>();
     for (const row of rows) {
-      const all = row.index && this.#stripesIn(row);
-      if (row.index !== undefined && all === undefined) this.#world.violate("striped-kept", `${row.model} has no index`);
-      needed.set(ownerOfModel(row), new Set(all?.map(({ id }) => id)));
-      for (const { id } of all ?? [])
-        if (this.#stripes.keepers(id, ownerOfModel(row)) < 3)
-          this.#world.violate("striped-kept", `${row.model}: a holder does not keep ${id.slice(0, 8)}`);
+      needed.set(ownerOfModel(row), this.#auditRow(row));
+      if (!isWanted(row.model)) this.#world.violate("striped-needed", `${row.model} is not wanted`);
     }
     for (const { inventory } of this.#stripes.holders)
       for (const [id, { owners }] of inventory)
-        for (const [owner, { untilMs }] of owners)
-          if (untilMs === Infinity && needed.get(owner)?.has(id) !== true)
-            this.#world.violate("striped-needed", `${id.slice(0, 8)} is kept for ${owner.slice(0, 16)}, and nobody needs it`);
+        for (const [owner, { untilMs }] of owners) {
+          if (untilMs !== Infinity || needed.get(owner)?.has(id) === true) continue;
+          this.#world.violate("striped-needed", `nobody needs ${id.slice(0, 8)} of ${owner.slice(0, 16)}`);
+        }
     for (const { name } of this.#wanted) await this.#auditWanted(name, rows);
-    for (const { model } of rows)
-      if (!this.#wanted.some(({ name }) => name === model)) this.#world.violate("striped-needed", `${model} is not wanted`);
-  } // prettier-ignore
+  }
+
+  /** The stripes of a row, each of which all holders keep. */
+  #auditRow(row: StripedModel): Set<string> {
+    const all = row.index === undefined ? [] : this.#stripesIn(row);
+    if (all === undefined) this.#world.violate("striped-kept", `${row.model} has no index`);
+    for (const { id } of all ?? [])
+      if (this.#stripes.keepers(id, ownerOfModel(row)) < 3)
+        this.#world.violate("striped-kept", `${row.model}: a holder does not keep ${id.slice(0, 8)}`);
+    return new Set(all?.map(({ id }) => id));
+  }
 
   async #auditWanted(name: string, rows: readonly StripedModel[]): Promise<void> {
     const have = this.#nodes.flatMap(({ disk }) => disk.get(name) ?? []);

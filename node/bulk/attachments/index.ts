@@ -19,8 +19,6 @@ import type { AttachmentPorts } from "./ports.ts";
 import { createReading } from "./reading.ts";
 import { createReleasing } from "./releasing.ts";
 
-export type { StripeOwners } from "./ports.ts";
-
 export interface Attachments {
   /** The blobs of actors, wherever they lie. */
   readonly blobs: ActorBlobs;

@@ -1,16 +1,9 @@
 /** What a node brings for files of rooms in stripes. */
 import type { ActorId, CommandOf, Result, roomCommands, shardHolderCommands } from "../../../protocols/index.ts";
-import type { ActorBlobs, Clock, Log, Meter, OwnedBlobs, PutPacing, Stripes } from "../../ports/index.ts";
+import type { ActorBlobs, Clock, Log, Meter, OwnedBlobs, PutPacing, StripeOwners, Stripes } from "../../ports/index.ts";
 import type { AttachmentLimits } from "./limits.ts";
 
 type Asked = CommandOf<typeof roomCommands> | CommandOf<typeof shardHolderCommands>;
-
-/** Owners of stripes that are no actors. */
-export interface StripeOwners {
-  isOf(owner: ActorId): boolean;
-  /** Whether an owner still refers to stripes; undefined: it cannot be known now. */
-  refersTo(owner: ActorId): Promise<boolean | undefined>;
-}
 
 export interface AttachmentPorts {
   readonly copies: ActorBlobs;

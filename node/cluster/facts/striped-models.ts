@@ -25,6 +25,11 @@ export interface StripedModel {
   readonly whole?: boolean;
 }
 
+export { withoutName } from "./named-rows.ts";
+
+/** All of them. */
+export type StripedModels = NamedRows<StripedModel>;
+
 export const stripedModelPrefix = "model/";
 
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -52,7 +57,7 @@ const read = ({ key, value }: DirectoryRow): StripedModel | undefined =>
 const stripedModelsMax = 256;
 
 /** Begins to watch the rows. */
-export const watchStripedModels = (directory: Directory): NamedRows<StripedModel> =>
+export const watchStripedModels = (directory: Directory): StripedModels =>
   watchNamedRows<StripedModel>(directory, {
     one: "model",
     prefix: stripedModelPrefix,

@@ -16,15 +16,16 @@ import { watchWantedModels, type StoreParts, type WantedModels } from "../../clu
 import { modelFolder } from "../../data-folder/index.ts";
 import {
   createFromStripes,
+  modelClass,
   createModelPeers,
   keepWanted,
   serveModels,
   stripedViews,
   stripeModels,
 } from "../../inference/models/index.ts";
-import type { NamedRows } from "../../cluster/facts/named-rows.ts";
-import type { StripedModel } from "../../cluster/facts/striped-models.ts";
-import type { PutPacing, Stripes } from "../../ports/index.ts";
+import { watchStripedModels } from "../../cluster/facts/striped-models.ts";
+import type { Shards } from "../../bulk/shards/index.ts";
+import type { Pacing } from "../../backup/index.ts";
 import { openFiles } from "../../platform/index.ts";
 import type { NamedSecrets } from "../../cluster/facts/secrets.ts";
 import { holdEndpointKeys } from "./endpoint-keys.ts";
@@ -56,12 +57,9 @@ export interface NodeModels {
 
 /** What the storage nodes bring for models. */
 interface ModelStripes {
-  readonly striped: NamedRows<StripedModel>;
-  readonly stripes: Stripes;
+  readonly shards: Pick<Shards, "stripes" | "canPlace">;
   readonly readStripe: (stripe: StripeRef) => Promise<Result<Uint8Array>>;
-  /** Whether any could be put there now. Errors: HOLDERS_TOO_FEW, DISK_FULL. */
-  canStripe(): Result<null>;
-  readonly pacing: PutPacing;
+  readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
 }
 
 /** Opens the store. Errors: the system's. */
@@ -96,27 +94,22 @@ export async function openModels(
   return {
     store,
     specs,
-    join(peer, inference, { named, striped, ...bulk }) {
+    join(peer, inference, { named, shards, readStripe, pacing }) {
       const { exchange, membership, directory } = peer;
-      others.resolve(
-        createModelPeers({
-          node,
-          exchange,
-          membership,
-          tree: contentTree,
-          stripes: createFromStripes({ rows: striped, read: bulk.readStripe, tree: contentTree }),
-        }),
-      );
+      const rows = watchStripedModels(directory);
+      const tree = contentTree;
+      const inStripes = createFromStripes({ rows, read: readStripe, tree });
+      others.resolve(createModelPeers({ node, exchange, membership, tree, stripes: inStripes }));
       serveModels({ exchange, store });
       const wanted = watchWantedModels(directory);
       const world = { node, store, wanted, membership, clock, log, meter };
-      const stopKeeping = keepWanted({ ...world, striped });
+      const stopKeeping = keepWanted({ ...world, striped: rows });
       const stopStriping = stripeModels({
         ...world,
         random,
-        rows: striped,
-        stripes: bulk.stripes,
-        pacing: bulk.pacing,
+        rows,
+        stripes: shards.stripes,
+        pacing: { part: pacing.put, bytes: () => pacing.syncedBytes() },
       });
       let served = JSON.stringify(specs());
       const look = (): void => {
@@ -136,11 +129,12 @@ export async function openModels(
         stopWatching();
         stopKeeping();
         stopStriping();
+        rows.stop();
         wanted.stop();
       });
       const views = (): readonly StripedView[] =>
-        stripedViews(wanted.current(), { rows: striped.current(), canStripe: bulk.canStripe });
-      return { wanted, endpoints: control, striped: { views, onChange: striped.onChange } };
+        stripedViews(wanted.current(), { rows: rows.current(), canStripe: () => shards.canPlace(modelClass) });
+      return { wanted, endpoints: control, striped: { views, onChange: (listener) => rows.onChange(listener) } };
     },
   };
 }

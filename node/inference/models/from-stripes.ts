@@ -5,8 +5,7 @@
  *  What comes from there is believed no more than what comes from any node. */
 import { failure, ok, refused, type Result, type StripeRef } from "../../../protocols/index.ts";
 import type { ContentTree, ModelPeers } from "../../../runtimes/store/port.ts";
-import type { NamedRows } from "../../cluster/facts/named-rows.ts";
-import type { StripedModel } from "../../cluster/facts/striped-models.ts";
+import type { StripedModel, StripedModels } from "../../cluster/facts/striped-models.ts";
 import { decodeIndex, type FileStripes, type ModelIndex } from "./in-stripes.ts";
 import { modelLimits } from "./limits.ts";
 
@@ -14,7 +13,7 @@ import { modelLimits } from "./limits.ts";
 export const inStripes = "stripes";
 
 interface FromStripesPorts {
-  readonly rows: Pick<NamedRows<StripedModel>, "current">;
+  readonly rows: Pick<StripedModels, "current">;
   /** Reads a stripe; the same one soon again costs nothing. */
   readonly read: (stripe: StripeRef) => Promise<Result<Uint8Array>>;
   readonly tree: ContentTree;

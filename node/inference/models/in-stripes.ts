@@ -14,9 +14,8 @@ import {
   type WantedModel,
 } from "../../../protocols/index.ts";
 import { checkOf } from "../../../protocols/wire/check.ts";
-import type { StripeOwners } from "../../bulk/attachments/index.ts";
 import { stripedModelPrefix, type StripedModel } from "../../cluster/facts/striped-models.ts";
-import type { Directory } from "../../ports/index.ts";
+import type { Directory, StripeOwners } from "../../ports/index.ts";
 import { isModel } from "./stored-model.ts";
 
 /** What stripes of models are coded by. */

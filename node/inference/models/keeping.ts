@@ -2,8 +2,7 @@
  *  after a failure waits longer each time. */
 import { withoutSecrets, type StoredModel, type WantedModel } from "../../../protocols/index.ts";
 import type { ModelStore } from "../../../runtimes/store/port.ts";
-import type { NamedRows } from "../../cluster/facts/named-rows.ts";
-import type { StripedModel } from "../../cluster/facts/striped-models.ts";
+import type { StripedModels } from "../../cluster/facts/striped-models.ts";
 import type { WantedModels } from "../../cluster/facts/wanted-models.ts";
 import type { Clock, Log, MemberRecord, Membership, Meter, NodeId } from "../../ports/index.ts";
 import { keeperOf } from "./keepers.ts";
@@ -27,7 +26,7 @@ export function keepWanted(ports: {
   readonly store: Pick<ModelStore, "pull" | "ended" | "get" | "damaged" | "list" | "watch">;
   readonly wanted: WantedModels;
   /** Models in stripes; absent: this node knows of none. */
-  readonly striped?: Pick<NamedRows<StripedModel>, "current" | "onChange">;
+  readonly striped?: Pick<StripedModels, "current" | "onChange">;
   readonly membership: Membership;
   readonly clock: Clock;
   readonly log: Log;

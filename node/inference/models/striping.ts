@@ -5,7 +5,7 @@
  *      drop    row removed ─► its stripes released; what that misses, the holders' nodes find (`refersTo`)
  *
  *  Whatever is killed in between: before the index is in the row the pieces have an end, or their holders' nodes find no
- *  row. A model is in stripes when its row has an index, and no sooner: then all are kept. */
+ *  no row. A model is in stripes when its row has an index, and no sooner: then all are kept. */
 import {
   assert,
   failure,
@@ -18,8 +18,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import type { ModelStore } from "../../../runtimes/store/port.ts";
-import { withoutName, type NamedRows } from "../../cluster/facts/named-rows.ts";
-import type { StripedModel } from "../../cluster/facts/striped-models.ts";
+import { withoutName, type StripedModel, type StripedModels } from "../../cluster/facts/striped-models.ts";
 import type { WantedModels } from "../../cluster/facts/wanted-models.ts";
 import type { Clock, Log, Membership, Meter, NodeId, PutPacing, Random, Stripes } from "../../ports/index.ts";
 import { backoffMs } from "../../waiting.ts";
@@ -32,7 +31,7 @@ interface StripingPorts {
   readonly node: NodeId;
   readonly store: Pick<ModelStore, "get" | "list" | "damaged" | "leavesOf" | "chunkOf" | "watch">;
   readonly wanted: Pick<WantedModels, "current" | "onChange">;
-  readonly rows: Pick<NamedRows<StripedModel>, "current" | "onChange" | "set" | "remove">;
+  readonly rows: Pick<StripedModels, "current" | "onChange" | "set" | "remove">;
   readonly stripes: Pick<Stripes, "put" | "keep" | "isKept" | "read" | "release">;
   readonly pacing?: PutPacing;
   readonly membership: Membership;
