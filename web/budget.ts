@@ -17,10 +17,10 @@ export interface BuiltFile {
  *  together, and for its terminal, which brings the commands of `plexus`. A little above the newest measurement, so
  *  that a change that makes the page heavier is noticed. A person who chats loads nothing of the last three. */
 export const pageBudgetKiB = {
-  toSignIn: 144,
+  toSignIn: 146,
   toFirstMessage: 244,
-  toOverview: 256,
-  allOfAdministration: 464,
+  toOverview: 258,
+  allOfAdministration: 467,
   toTerminal: 520,
 } as const;
 

@@ -78,14 +78,15 @@ async function buildDiagrams(bundle: typeof BuildOfVite, folder: string): Promis
     build: {
       write: false,
       copyPublicDir: false,
-      lib: { entry: join(web, "diagram/main.ts"), formats: ["iife"], name: "plexusDiagrams" },
+      lib: { entry: join(web, "src/view/parts/diagram-frame.ts"), formats: ["iife"], name: "plexusDiagrams" },
       rolldownOptions: { output: { codeSplitting: false } },
     },
   })) as Rolldown.RolldownOutput | readonly Rolldown.RolldownOutput[];
   const { output } = "output" in built ? built : (built[0] as Rolldown.RolldownOutput);
   // In a document, these would end the program or hide it.
   const program = output[0].code.replaceAll(/<(?=\/script|!--)/gi, "\\x3c");
-  const document = `<!doctype html>\n<meta charset="utf-8" />\n<title>Diagrams</title>\n<body><script>${program}</script></body>\n`;
+  const head = '<!doctype html>\n<meta charset="utf-8" />\n<title>Diagrams</title>';
+  const document = `${head}\n<body><script>${program}</script></body>\n`;
   writeFileSync(join(folder, "diagram.html"), document);
   return Math.ceil(brotliCompressSync(Buffer.from(document)).length / 1024);
 }

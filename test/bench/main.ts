@@ -41,6 +41,7 @@ import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
 import { grpc } from "./benchmarks/grpc.ts";
+import { heldPeople, heldReads } from "./benchmarks/held.ts";
 import { rest, tracing } from "./benchmarks/rest.ts";
 import { serving } from "./benchmarks/serving.ts";
 import { serveModel } from "./benchmarks/serve.ts";
@@ -116,6 +117,8 @@ const timings: readonly Timing[] = [
   underCostlyRequests,
   signInStorm,
   dashboard,
+  heldReads,
+  heldPeople,
   fanOutNodes,
   leaderKilled,
   leaderAndOwnerKilled,

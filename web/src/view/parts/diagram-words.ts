@@ -5,12 +5,12 @@ export const drawingCharsMax = 20_000;
 /** Lines between things in one diagram. */
 export const drawingEdgesMax = 300;
 /** A larger picture is not shown. */
-export const drawnCharsMax = 1_000_000;
+const drawnCharsMax = 1_000_000;
 /** Pixels of a side of a diagram; one that is larger is not shown. */
-export const drawnSideMax = 8_000;
+const drawnSideMax = 8_000;
 
 /** A diagram that is to be drawn. */
-export interface Wanted {
+interface Wanted {
   readonly number: number;
   readonly text: string;
   readonly dark: boolean;

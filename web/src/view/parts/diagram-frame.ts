@@ -5,7 +5,7 @@
  *
  *  The page shows what it is given as a picture, in which a browser runs and loads nothing. */
 import mermaid from "mermaid";
-import { drawingEdgesMax, drawingCharsMax, isWanted, type Drawn } from "../src/view/parts/diagram-words.ts";
+import { drawingEdgesMax, drawingCharsMax, isWanted, type Drawn } from "./diagram-words.ts";
 
 /** What a text may not set for itself. */
 const secure = [
