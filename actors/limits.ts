@@ -337,6 +337,21 @@ export const actorLimits = {
   activityPeopleMax: 20_000,
   /** Days of what people did in one answer; the next page has the others. */
   activityDaysPage: 100,
+  /** Days of use that are kept; older ones are deleted. */
+  useDaysKept: 400,
+  /** Commands of which a day is counted how often they were used; others are left out. */
+  featuresKept: 512,
+  /** What people said to the admins that is kept: of those that are done the oldest goes; one more that waits is
+   *  refused with `LIMIT_REACHED`. */
+  feedbackKept: 100,
+  /** Reports by mail that are over and still shown; the oldest go. */
+  reportRunsKept: 50,
+  /** How often one is tried whose mail server is away; then it has failed. */
+  reportTriesMax: 6,
+  /** The pause before the next try. */
+  reportRetryMs: 15 * 60_000,
+  /** One whose node says nothing for so long has failed, and nobody knows who got it. */
+  reportSilentMs: 30 * 60_000,
   /** Months of what people did that are kept. */
   activityMonthsKept: 26,
   /** Nodes of which is remembered what they keep; one that has said nothing for so long counts no more. */

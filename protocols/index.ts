@@ -81,6 +81,8 @@ export { plexusMark, readAnswer } from "./wire/plexus-answer.ts";
 export { withoutControls } from "./text/printable.ts";
 export * from "./engines/quality.ts";
 export * from "./admin/mail.ts";
+export * from "./admin/features.ts";
+export * from "./admin/reports.ts";
 export * from "./authority/registration.ts";
 export * from "./admin/secrets.ts";
 export * from "./authority/roles.ts";

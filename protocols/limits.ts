@@ -356,6 +356,18 @@ export const wireLimits = {
   activityTeamsMax: 64,
   /** Days of what people did that are kept; older ones are deleted. */
   activityDaysMax: 800,
+  /** Commands of which a node tells in one message how often they were used; others it tells with the next. */
+  featuresMax: 256,
+  /** Days of use in one answer; the next page has the others. */
+  useDaysMax: 100,
+  /** Characters of what somebody says to the admins: `BAD_REQUEST`. */
+  feedbackCharsMax: 1_000,
+  /** Reports of usage that are sent by mail; one more is refused with `LIMIT_REACHED`. */
+  reportsMax: 16,
+  /** Addresses to which one is sent: `BAD_REQUEST`. */
+  reportReceiversMax: 8,
+  /** Days that one goes back: `BAD_REQUEST`. */
+  reportDaysMax: 366,
   /** Rows of what detectors remember that one message of the watcher brings; it sends the others with the next. */
   watchRowsPage: 200,
   /** Characters of such a row; a detector keeps the newest that fits. */

@@ -11,8 +11,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import type { Rolldown } from "vite";
-import { overBudget, pageSizeKiB, type BuiltFile } from "./budget.ts";
+import type { build as BuildOfVite, Rolldown } from "vite";
+import { diagramsBudgetKiB, overBudget, pageSizeKiB, type BuiltFile } from "./budget.ts";
 import { commandsOfPlexus } from "./commands.ts";
 import { emojiOfPlexus } from "./emoji.ts";
 
@@ -66,6 +66,30 @@ const groups = together.map(({ name, module }, index) => ({
 }));
 const moduleOf = ({ name, facadeModuleId }: Rolldown.OutputChunk): string | undefined =>
   facadeModuleId ?? together.find((file) => file.name === name)?.module;
+
+/** The frame that draws diagrams: one document with its program in it, because a frame without an origin loads nothing.
+ *  The node names the program by its hash (`node/gateway/edge/page.ts`). Answers with its size. */
+async function buildDiagrams(bundle: typeof BuildOfVite, folder: string): Promise<number> {
+  const built = (await bundle({
+    root: web,
+    configFile: false,
+    logLevel: "warn",
+    define: { "process.env.NODE_ENV": '"production"' },
+    build: {
+      write: false,
+      copyPublicDir: false,
+      lib: { entry: join(web, "src/view/parts/diagram-frame.ts"), formats: ["iife"], name: "plexusDiagrams" },
+      rolldownOptions: { output: { codeSplitting: false } },
+    },
+  })) as Rolldown.RolldownOutput | readonly Rolldown.RolldownOutput[];
+  const { output } = "output" in built ? built : (built[0] as Rolldown.RolldownOutput);
+  // In a document, these would end the program or hide it.
+  const program = output[0].code.replaceAll(/<(?=\/script|!--)/gi, "\\x3c");
+  const head = '<!doctype html>\n<meta charset="utf-8" />\n<title>Diagrams</title>';
+  const document = `${head}\n<body><script>${program}</script></body>\n`;
+  writeFileSync(join(folder, "diagram.html"), document);
+  return Math.ceil(brotliCompressSync(Buffer.from(document)).length / 1024);
+}
 
 /** What the bundler made, as far as the size of the page is concerned. */
 function builtFiles(output: readonly (Rolldown.OutputChunk | Rolldown.OutputAsset)[]): readonly BuiltFile[] {
@@ -127,12 +151,14 @@ async function build(): Promise<void> {
     const size = pageSizeKiB(builtFiles(output));
     const over = overBudget(size);
     if (over.length > 0) throw new Error(`the page is too heavy: ${over.join("; ")}`);
+    const diagramsKiB = await buildDiagrams(bundle, aside);
+    if (diagramsKiB > diagramsBudgetKiB) throw new Error(`what draws diagrams is too heavy: ${diagramsKiB} KiB`);
     compress(aside);
     rmSync(dist, { recursive: true, force: true });
     renameSync(aside, dist);
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
     console.log(
-      `web: built in ${seconds} s (brotli: ${size.toSignIn} KiB to sign in, ${size.toFirstMessage} KiB to the first message, ${size.toOverview} KiB to the overview of the cluster, ${size.allOfAdministration} KiB with all of the administration, ${size.toTerminal} KiB to its terminal)`,
+      `web: built in ${seconds} s (brotli: ${size.toSignIn} KiB to sign in, ${size.toFirstMessage} KiB to the first message, ${size.toOverview} KiB to the overview of the cluster, ${size.allOfAdministration} KiB with all of the administration, ${size.toTerminal} KiB to its terminal, ${diagramsKiB} KiB with the first diagram)`,
     );
   } finally {
     rmSync(aside, { recursive: true, force: true });

@@ -8,7 +8,7 @@
  *  they are needed to count each once: for the month. docs/decisions/0102-usage-costs-and-reports.md has the
  *  invariants.
  *
- *  Read `state.ts`. */
+ *  Read `state.ts`, then `reports.ts` and `use.ts`. */
 import {
   activityCommands,
   type ActivityDay,
@@ -20,6 +20,8 @@ import { messageCheckOf } from "../message-check.ts";
 import { decideBy, type Handlers } from "../handlers.ts";
 import { persist, reply, type ActorRecord, type Behavior, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
+import { onUseRecords, useHandlers, type UseTag } from "./use.ts";
+import { reportHandlers, reportReminded, reportReminder } from "./reports.ts";
 import {
   at,
   daysRange,
@@ -41,6 +43,8 @@ interface DaysTag {
 }
 
 const handlers: Handlers<ActivityState, Incoming, Turn, Effects> = {
+  ...reportHandlers,
+  ...useHandlers,
   tell(state, message, turn) {
     const known = Object.hasOwn(state.reporters, message.reporter) ? state.reporters[message.reporter] : undefined;
     // The answer was lost, or it overtook itself.
@@ -60,12 +64,19 @@ export const activity: Behavior<ActivityState, Incoming, ActivityChange> = {
   accepts: messageCheckOf(activityCommands),
   initial: () => initial,
   decide: decideBy(activityCommands, handlers, {
-    records: (_state, { tag, records }) => onRecords(tag as DaysTag, records),
+    records: (_state, { tag, records }) =>
+      "use" in (tag as DaysTag | UseTag) ? onUseRecords(tag as UseTag, records) : onRecords(tag as DaysTag, records),
+    reminded: (state, { id }, turn) => (id === reportReminder ? reportReminded(state, turn) : [{ type: "forget", id }]),
   }),
   evolve,
   record,
   // The nodes of before tell no more.
-  restored: (state) => ({ ...state, reporters: {}, stored: {} }),
+  restored: (state) => ({
+    ...state,
+    reporters: {},
+    stored: {},
+    ...(state.use && { use: { ...state.use, reporters: {} } }),
+  }),
 };
 
 function onRecords({ to, months }: DaysTag, records: readonly ActorRecord[]): Effects {

@@ -8,6 +8,10 @@ import type {
   ActivityPeriod,
   ActivitySums,
   ActivityTeam,
+  Feedback,
+  ReportRun,
+  UseDay,
+  UsageReportView,
 } from "../../protocols/index.ts";
 import type { RecordOp, RecordRange } from "../behavior.ts";
 import { wireLimits } from "../../protocols/index.ts";
@@ -25,6 +29,23 @@ interface Reporter {
   readonly atMs: number;
 }
 
+/** The reports by mail, and what came of them; the newest last. */
+export interface Reports {
+  readonly reports: readonly UsageReportView[];
+  readonly runs: readonly ReportRun[];
+  readonly ids: number;
+}
+
+/** What is used, on the day that is not over, and what people said. */
+export interface Use {
+  readonly isOn: boolean;
+  readonly day: UseDay;
+  readonly reporters: ActivityState["reporters"];
+  /** The newest last. */
+  readonly feedback: readonly Feedback[];
+  readonly ids: number;
+}
+
 export interface ActivityState {
   readonly day: ActivityDay;
   /** The newest first, the current one included. */
@@ -33,6 +54,10 @@ export interface ActivityState {
   readonly seen: Readonly<Record<string, string>>;
   readonly stored: Readonly<Record<string, Stored>>;
   readonly reporters: Readonly<Record<string, Reporter>>;
+  /** Absent: there was never one. */
+  readonly reports?: Reports;
+  /** Absent: nothing was told yet, and it is on. */
+  readonly use?: Use;
 }
 
 /** What is persisted of a node's words: what they come to. */
@@ -46,6 +71,11 @@ interface ToldChange {
   /** Those who are active for the first time that day. */
   readonly seen: readonly string[];
   readonly stored?: { readonly node: string; readonly bytes: number };
+  /** Nobody has told anything: these are the reports from now on. A version before leaves them aside. */
+  readonly reports?: Reports;
+  /** Likewise: what is used from now on. `deleted`: the days of before are gone. */
+  readonly use?: Use;
+  readonly deleted?: true;
 }
 export type ActivityChange = ToldChange;
 
@@ -61,7 +91,7 @@ export const initial: ActivityState = {
 };
 
 const dayMs = 24 * 3_600_000;
-const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
+export const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 
 /** The state at this time: a new day begins, and a new month. A clock that was set back begins none. */
 export function at(state: ActivityState, atMs: number): ActivityState {
@@ -143,12 +173,25 @@ export function toldChange(
   return { type: "told", reporter, seq, atMs, day, month, seen: [...seen.keys()], ...(stored && { stored }) };
 }
 
+/** The same sums, and something else beside them. */
+export function besideChange(
+  state: ActivityState,
+  beside: Pick<ToldChange, "reports" | "use" | "deleted">,
+  atMs: number,
+): ActivityChange {
+  const { day, months } = at(state, atMs);
+  const month = months[0] ?? { month: dayOf(atMs).slice(0, 7), ...nothing, teams: [] };
+  return { type: "told", reporter: "reports", seq: 0, atMs, day, month, seen: [], ...beside };
+}
+
 const own = (record: Readonly<Record<string, string>>, key: string): string | undefined =>
   Object.hasOwn(record, key) ? record[key] : undefined;
 
 export function evolve(before: ActivityState, change: ActivityChange): ActivityState {
   const state = at(before, change.atMs);
-  const { day, month, seen, stored, reporter, seq, atMs } = change;
+  const { day, month, seen, stored, reporter, seq, atMs, reports, use } = change;
+  if (reports !== undefined) return { ...state, day, reports };
+  if (use !== undefined) return { ...state, day, use };
   const others = state.months.filter((one) => one.month !== month.month);
   const kept = Object.entries(state.reporters)
     .filter(([name, one]) => name !== reporter && atMs - one.atMs < limits.usageReporterMs)
@@ -164,9 +207,25 @@ export function evolve(before: ActivityState, change: ActivityChange): ActivityS
 }
 
 const dayKey = (day: string): string => `day/${day}`;
+const useKey = (day: string): string => `use/${day}`;
+
+/** The day as it is now, and none that is too old; or none of before at all. */
+const useRecords = ({ day }: Use, atMs: number, deleted: boolean): readonly RecordOp[] => [
+  { deleteFrom: "use/", deleteTo: deleted ? "use0" : useKey(dayOf(atMs - limits.useDaysKept * dayMs)) },
+  ...(deleted ? [] : [{ put: useKey(day.day), value: day } satisfies RecordOp]),
+];
+
+/** The newest first. */
+export const useRange = (days: number, atMs: number, before: string | undefined): RecordRange => ({
+  from: useKey(dayOf(atMs - (limits.useDaysKept - 1) * dayMs)),
+  to: before === undefined ? "use0" : useKey(before),
+  limit: days + 1,
+  reverse: true,
+});
 
 /** The day as it is now, and none that is too old. */
-export const record = ({ day, atMs }: ActivityChange): readonly RecordOp[] => [
+export const record = ({ day, atMs, use, deleted }: ActivityChange): readonly RecordOp[] => [
+  ...(use === undefined ? [] : useRecords(use, atMs, deleted === true)),
   { put: dayKey(day.day), value: day },
   { deleteFrom: "day/", deleteTo: dayKey(dayOf(atMs - wireLimits.activityDaysMax * dayMs)) },
 ];

@@ -65,8 +65,9 @@ function describeFound(number: number, found: FoundMessage, look: Look): string 
   // In a room that is a message with files; what these are, its place says.
   const bare = paint(color, "dim", kind === "room" ? "(a file)" : "(no text)");
   const said = found.text === "" ? bare : passageText(found, color);
-  const file = found.file === undefined ? "" : `${paint(color, "dim", `in ${withoutControls(found.file.name)}:`)} `;
-  return `${number}. ${paint(color, "dim", `${place}, ${minuteText(found.atMs)}`)} ${who(found.author)}: ${file}${said}`;
+  const file = found.file && paint(color, "dim", `in ${withoutControls(found.file.name)}:`);
+  const head = `${number}. ${paint(color, "dim", `${place}, ${minuteText(found.atMs)}`)} ${who(found.author)}:`;
+  return [head, file, said].filter((part) => part !== undefined).join(" ");
 }
 
 function passageText(found: FoundMessage, color: boolean): string {

@@ -1,3 +1,5 @@
+import { Option, type Command } from "commander";
+import type { ReportFormat } from "../../protocols/index.ts";
 import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
@@ -56,4 +58,119 @@ export const define: Define = (command, { output, onExit }) => {
       const { showDays } = await import("../watching/usage-days.ts");
       onExit(await showDays(await adminFlags(options), { days, team, csv }, output));
     });
+  defineReports(usage, { output, onExit });
+  defineFeatures(usage, { output, onExit });
 };
+
+interface ReportOptions extends AdminOptions {
+  readonly cron: string;
+  readonly timeZone?: string;
+  readonly days: number;
+  readonly format: readonly ReportFormat[];
+  readonly to: readonly string[];
+}
+
+interface SaveOptions extends AdminOptions {
+  readonly format: ReportFormat;
+  readonly output?: string;
+}
+
+/** `plexus usage reports`. */
+function defineReports(usage: Command, { output, onExit }: Pick<Parameters<Define>[1], "output" | "onExit">): void {
+  const work = () => import("../watching/usage-reports.ts");
+  const show = async (options: AdminOptions) =>
+    onExit(await (await work()).showReports(await adminFlags(options), output));
+  const reports = withAdminFlags(
+    usage.command("reports").enablePositionalOptions().description("Show the reports that are sent by mail."),
+  )
+    .addHelpText("after", examples("plexus usage reports"))
+    .action(show);
+  withAdminFlags(
+    reports
+      .command("set")
+      .description("Send a report by mail, again and again.")
+      .argument("<name>")
+      .requiredOption("--cron <fields>", "when: minute, hour, day of the month, month, day of the week")
+      .option("--time-zone <name>", "by the clock of this zone (default: UTC)")
+      .requiredOption("--to <addresses...>", "mail addresses")
+      .option("--days <count>", "this many days back", wholeNumber("The number of days", 1, 366), 7)
+      .addOption(
+        new Option("--format <formats...>", "csv, pdf or both").choices(["csv", "pdf"]).default(["csv", "pdf"]),
+      ),
+  )
+    .addHelpText("after", examples("plexus usage reports set weekly --cron '0 7 * * 1' --to ada@example.org"))
+    .action(async (name: string, { cron, timeZone, days, format, to, ...options }: ReportOptions) => {
+      const said = { cron, days, formats: [...format], to: [...to], ...(timeZone !== undefined && { timeZone }) };
+      onExit(await (await work()).setReport(await adminFlags(options), name, said, output));
+    });
+  withAdminFlags(
+    reports
+      .command("save")
+      .description("Write a report as it would be sent now.")
+      .argument("<name>")
+      .addOption(new Option("--format <format>", "csv or pdf").choices(["csv", "pdf"]).default("csv"))
+      .option("--output <file>", "the file to write (default: CSV to standard output, PDF under its own name)"),
+  )
+    .addHelpText("after", examples("plexus usage reports save weekly", "plexus usage reports save weekly --format pdf"))
+    .action(async (report: string, { format, output: path, ...options }: SaveOptions) =>
+      onExit(await (await work()).saveReport(await adminFlags(options), { report, format, path }, output)),
+    );
+  withAdminFlags(reports.command("send").description("Send a report now.").argument("<name>"))
+    .addHelpText("after", examples("plexus usage reports send weekly"))
+    .action(async (name: string, options: AdminOptions) =>
+      onExit(await (await work()).sendReport(await adminFlags(options), name, output)),
+    );
+  withAdminFlags(reports.command("remove").description("Send a report no more.").argument("<name>"))
+    .addHelpText("after", examples("plexus usage reports remove weekly"))
+    .action(async (name: string, options: AdminOptions) =>
+      onExit(await (await work()).removeReport(await adminFlags(options), name, output)),
+    );
+}
+
+interface FeaturesOptions extends AdminOptions {
+  readonly days: number;
+  readonly csv?: boolean;
+}
+
+/** `plexus usage features` and `plexus usage feedback`. */
+function defineFeatures(usage: Command, { output, onExit }: Pick<Parameters<Define>[1], "output" | "onExit">): void {
+  const work = () => import("../watching/features.ts");
+  const features = withAdminFlags(
+    usage
+      .command("features")
+      .enablePositionalOptions()
+      .description("Show which commands people use, and how long their sessions are.")
+      .option("--days <count>", "this many days back", wholeNumber("The number of days", 1, 400), 30)
+      .option("--csv", "as CSV, with a row for each command of each day"),
+  )
+    .addHelpText("after", examples("plexus usage features", "plexus usage features --days 90 --csv > use.csv"))
+    .action(async ({ days, csv = false, ...options }: FeaturesOptions) =>
+      onExit(await (await work()).showFeatures(await adminFlags(options), { days, csv }, output)),
+    );
+  for (const [name, isOn, says] of [
+    ["on", true, "Count use from now on, and take feedback."],
+    ["off", false, "Count nothing from now on, and take no feedback."],
+  ] as const)
+    withAdminFlags(features.command(name).description(says))
+      .addHelpText("after", examples(`plexus usage features ${name}`))
+      .action(async (options: AdminOptions) =>
+        onExit(await (await work()).setFeatures(await adminFlags(options), isOn, output)),
+      );
+  withAdminFlags(features.command("remove").description("Delete all counts of use, and all feedback."))
+    .addHelpText("after", examples("plexus usage features remove"))
+    .action(async (options: AdminOptions) =>
+      onExit(await (await work()).removeFeatures(await adminFlags(options), output)),
+    );
+  const feedback = withAdminFlags(
+    usage.command("feedback").enablePositionalOptions().description("Show what people said of the program."),
+  )
+    .addHelpText("after", examples("plexus usage feedback"))
+    .action(async (options: AdminOptions) =>
+      onExit(await (await work()).showFeedback(await adminFlags(options), output)),
+    );
+  withAdminFlags(feedback.command("done").description("Mark what somebody said as done.").argument("<id>"))
+    .addHelpText("after", examples("plexus usage feedback done 3"))
+    .action(async (id: string, options: AdminOptions) =>
+      onExit(await (await work()).endFeedback(await adminFlags(options), Number(id), output)),
+    );
+}

@@ -36,7 +36,8 @@ import { watchSecrets } from "../cluster/facts/secrets.ts";
 import { shareLists, watchThreats, type Threats } from "../threats/index.ts";
 import { isHolder, type Shards } from "../bulk/shards/index.ts";
 import { qualityLimits } from "../inference/quality/index.ts";
-import { usageLimits } from "../inference/usage/index.ts";
+import { createReports, usageLimits } from "../inference/usage/index.ts";
+import { gatewayLimits } from "../gateway/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports/index.ts";
 import { within } from "../waiting.ts";
 import { createPacing, type Pacing } from "../backup/index.ts";
@@ -428,6 +429,17 @@ async function start(
   stops.add(() => branding.stop());
   const mail = openMail(live, { brand: () => branding.current().name, machine, peer, secrets, name: member.name });
   stops.add(() => mail.stop());
+  const reports = createReports({
+    kernel: peer.kernel,
+    clock,
+    log,
+    meter,
+    askTimeoutMs: gatewayLimits.askTimeoutMs,
+    brand: () => branding.current().name ?? "Plexus",
+    onDue: (listener) => peer.pushCalls.onReport(listener),
+    send: (request) => mail.outbound.send(request),
+  });
+  stops.add(() => reports.stop());
   const watcher = openWatch(config, {
     machine,
     node,
@@ -452,6 +464,7 @@ async function start(
     peer,
     store: models.store,
     backups,
+    disk: disk.tasks,
     endpoints,
     clock,
     told,

@@ -86,6 +86,8 @@ export interface OperationParts {
   /** What the cluster calls this node. */
   readonly name: string;
   readonly clock: Pick<Clock, "nowMs" | "soon">;
+  /** What the cluster is called. Absent: as the program. */
+  readonly brand?: () => string;
   readonly random: Pick<Random, "bytes">;
   /** How long answers may take, and how much is looked at for one. */
   readonly limits: GatewayLimits;
@@ -185,7 +187,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
       scanners: () => peer.calls.explain(["scan"]),
     }),
     ...handleThreats(auditRules.lists, () => at.threatStates?.() ?? []),
-    ...handleUsage(ask),
+    ...handleUsage(ask, { nowMs: () => at.clock.nowMs(), brand: at.brand ?? (() => "Plexus") }),
     ...(at.observe && handleObserve(at.observe)),
     ...(at.profiles && handleProfiles(at.profiles)),
     ...(peer.search && handleSearch({ kernel, clock: at.clock, limits, find: peer.search.find })),

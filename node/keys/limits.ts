@@ -14,6 +14,8 @@ export const keyLimits = {
   rewriteRowsMax: 1_024,
   /** Bytes that are rewritten at a time, about: the journal's writes wait meanwhile. */
   rewriteBytes: 512 * 1024,
+  /** Tasks with its disk that a node remembers; the oldest goes. */
+  diskTasksKept: 8,
   /** A disk that cannot be rewritten is tried again after this. */
   sealingRetryMs: 30_000,
   /** From the beginning of a recovery kit to its end; later it is refused with `KEY_REFUSED`, and made again. */

@@ -6,15 +6,15 @@ export interface DiskControl {
   status(): DiskStatus;
   /** Begins to encrypt it, or to decrypt. Resolves when what is written from now on is so. Errors: KEY_MISSING; the
    *  system's, of the key's file. */
-  set(encrypted: boolean): Promise<Result<DiskStatus>>;
+  set(encrypted: boolean, by?: string): Promise<Result<DiskStatus>>;
 }
 
 /** The handlers. */
 export const handleDisk = (disk: DiskControl): HandlersOf<typeof diskOperations> => ({
   "disk.show": () => ok(disk.status()),
-  "disk.set": async ({ encrypted }) => {
+  "disk.set": async ({ encrypted }, { by }) => {
     const { state } = disk.status();
-    const result = await disk.set(encrypted);
+    const result = await disk.set(encrypted, by);
     return { result, before: { state }, after: result.ok ? { state: result.value.state } : undefined };
   },
 });

@@ -2,7 +2,7 @@
  *  is loaded from anywhere. */
 
 import { apiPrefix, withoutControls } from "../../protocols/index.ts";
-import type { DigestCounts, DigestLine, MailRequest } from "../ports/index.ts";
+import type { DigestCounts, DigestLine, MailAttachment, MailRequest } from "../ports/index.ts";
 
 /** One message. */
 export interface Letter {
@@ -14,6 +14,7 @@ export interface Letter {
   readonly html: string;
   /** Headers of this letter. */
   readonly headers?: Readonly<Record<string, string>>;
+  readonly attachments?: readonly MailAttachment[];
 }
 
 const escapes: Readonly<Record<string, string>> = {
@@ -138,6 +139,12 @@ const texts: {
       { link: linkTo(publicUrl, `unsubscribe=${token}`), says: "No more of these mails" },
     ];
   },
+  report: ({ report, from, until }, { publicUrl, host, node }) => [
+    `Usage of ${host === "" ? node : host}: ${withoutControls(report)}`,
+    from === "" ? "Nobody has done anything in these days." : `What people did from ${from} to ${until} is attached.`,
+    ...(publicUrl === "" ? [] : [{ link: `${publicUrl}/admin/usage`, says: "Look at it" }]),
+    `An admin has set that you get this report. “plexus usage reports remove ${withoutControls(report)}” ends it.`,
+  ],
   test: (_request, { node, brand }) => [
     `A test from ${withoutControls(brand ?? "Plexus")}`,
     `The node ${node} can send mail to you. Nothing needs to be done.`,
@@ -188,6 +195,7 @@ export function letterOf(request: MailRequest, at: LetterPlace): Letter {
     text: `${text}\n`,
     html: `<!doctype html>\n<html lang="en"><body>\n${html}\n</body></html>\n`,
     ...headersOf(request, at.publicUrl),
+    ...(request.what === "report" && { attachments: request.attachments }),
   };
 }
 

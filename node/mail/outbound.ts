@@ -31,7 +31,7 @@ interface Waiting {
 }
 
 /** Letters that need no link. */
-const withoutLinks: ReadonlySet<MailRequest["what"]> = new Set(["test", "alert"]);
+const withoutLinks: ReadonlySet<MailRequest["what"]> = new Set(["test", "alert", "report"]);
 
 type Outcome = "sent" | "refused" | "unknown" | "givenUp" | "dropped";
 

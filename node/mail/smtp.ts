@@ -72,6 +72,13 @@ export const sendBySmtp =
         subject: letter.subject,
         text: letter.text,
         html: letter.html,
+        ...(letter.attachments && {
+          attachments: letter.attachments.map(({ name, type, bytes }) => ({
+            filename: name,
+            contentType: type,
+            content: Buffer.from(bytes),
+          })),
+        }),
         messageId: `<${id}@${from.slice(from.lastIndexOf("@") + 1)}>`,
         headers: { ...letter.headers, "Auto-Submitted": "auto-generated" },
       });

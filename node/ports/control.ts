@@ -40,6 +40,10 @@ export interface ActivityPort {
   active(person: string): void;
   /** Somebody posted a message. */
   posted(person: string): void;
+  /** A command was done: `room.post`. Whose it was is not kept. */
+  used(feature: string): void;
+  /** Somebody was connected for so long. */
+  stayed(lengthMs: number): void;
 }
 
 /** How a request ended: as it was asked, without a body because the asker had the answer, by the asker's own doing,

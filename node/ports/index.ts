@@ -19,6 +19,7 @@ export type {
   MailRequest,
   DigestCounts,
   DigestLine,
+  MailAttachment,
   Outbound,
 } from "./world.ts";
 export type {

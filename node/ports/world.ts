@@ -190,7 +190,23 @@ export type MailRequest =
       /** Ends these mails, and does nothing else. */
       readonly token: string;
     }
+  | {
+      readonly what: "report";
+      readonly to: string;
+      readonly report: string;
+      /** The first and the last day; empty: nobody has done anything. */
+      readonly from: string;
+      readonly until: string;
+      readonly attachments: readonly MailAttachment[];
+    }
   | { readonly what: "test"; readonly to: string };
+
+/** A file that goes with a mail. */
+export interface MailAttachment {
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: Uint8Array;
+}
 
 /** How many messages concern somebody, by why. */
 export type DigestCounts = Readonly<Partial<Record<MissedConcern["why"], number>>>;

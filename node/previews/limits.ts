@@ -52,8 +52,8 @@ export const previewLimits = {
   filePictureWidth: 720,
   /** And so high. */
   filePictureHeight: 520,
-  /** Files whose text waits to be read; one more is read when the room is next looked through, or takes the place of one
-   *  of the person who has most waiting. */
+  /** Files whose text waits to be read; one more is read when the room is next looked through, or takes the place of
+   *  one of the person who has most waiting. */
   textsWaitingMax: 512,
   /** The same of one person. */
   textsWaitingPerPersonMax: 60,

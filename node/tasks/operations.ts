@@ -3,6 +3,7 @@
 import type { Message } from "../../actors/behavior.ts";
 import {
   acted,
+  activityActor,
   backupActor,
   describeKept,
   describeStuck,
@@ -18,6 +19,7 @@ import {
   taskIdParts,
   taskOfBackup,
   taskOfDrain,
+  taskOfReport,
   wireLimits,
   withAdvice,
   type ActorId,
@@ -28,6 +30,7 @@ import {
   type HandlersOf,
   type NodeSilent,
   type Permission,
+  type ReportsView,
   type Result,
   type TaskKind,
   type taskOperations,
@@ -36,7 +39,7 @@ import type { ClusterControl } from "../cluster/placement/api.ts";
 import type { TaskControl } from "../ports/index.ts";
 
 /** Kinds of tasks that nodes have: one question brings them all. */
-const ofNodes: ReadonlySet<TaskKind> = new Set(["pull", "folder", "search", "act", "profile"]);
+const ofNodes: ReadonlySet<TaskKind> = new Set(["pull", "folder", "search", "act", "profile", "disk"]);
 
 /** One kind of task: how it is listed, and ended. */
 interface TaskRow {
@@ -102,6 +105,23 @@ function rowsOf({ ask, cluster, tasks }: Parts): ReadonlyMap<TaskKind, TaskRow> 
     },
     cancel: (_id, rest, by) => askBackup<ClusterBackupTask>({ type: "cancel", task: rest, by }),
   });
+  rows.set("report", {
+    needs: "cluster.administer",
+    async list() {
+      const answer = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
+      if (!answer.ok) return { tasks: [], silent: [{ node: activityActor, error: answer.error }] };
+      const { reports, runs } = answer.value;
+      return {
+        tasks: runs.map((run) =>
+          taskOfReport(
+            run,
+            reports.find(({ report }) => report === run.report),
+          ),
+        ),
+      };
+    },
+    cancel: (_id, rest) => ask(activityActor, { type: "cancelReport", id: Number(rest) } as Message),
+  });
   rows.set("drain", {
     needs: "cluster.administer",
     async list() {
@@ -123,9 +143,13 @@ function rowsOf({ ask, cluster, tasks }: Parts): ReadonlyMap<TaskKind, TaskRow> 
     const nothing = () => Promise.resolve({ tasks: [] });
     for (const kind of ofNodes)
       rows.set(kind, {
-        needs: "cluster.administer",
+        needs: kind === "disk" ? "keys.manage" : "cluster.administer",
         list: kind === "pull" ? () => tasks.list() : nothing,
-        cancel: (id) => tasks.cancel(id),
+        // A disk's task under the name of another kind would need less than it does.
+        cancel: (id, rest) =>
+          (rest.split(".")[1] ?? "").startsWith("disk-") === (kind === "disk")
+            ? tasks.cancel(id)
+            : Promise.resolve(refused(failure("NOT_FOUND", { task: id }))),
       });
   }
   return rows;

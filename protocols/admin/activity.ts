@@ -6,6 +6,8 @@
  *  Names of people are known for a month, so that each counts once; a day that is over has sums alone. */
 import { Type, type Static } from "typebox";
 import { answer, command } from "../wire/command.ts";
+import { useCommands } from "./features.ts";
+import { reportCommands } from "./reports.ts";
 import type { ActorId } from "../ids.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { object, position } from "../wire/schema.ts";
@@ -69,6 +71,8 @@ export const activityCommands = {
     summary: "What people did, by day",
     answers: "list",
   }),
+  ...reportCommands,
+  ...useCommands,
 } as const;
 
 /** Answer to `tell`. */

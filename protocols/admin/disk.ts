@@ -19,3 +19,15 @@ export interface DiskStatus {
   /** Why it does not get on; it is tried again. */
   readonly fault?: Failure;
 }
+
+/** A disk that is encrypted or opened, as its node remembers it. */
+export interface DiskTask {
+  readonly id: string;
+  readonly to: "sealed" | "plain";
+  readonly by?: string;
+  readonly state: "running" | "done" | "cancelled";
+  readonly begunAtMs: number;
+  readonly endedAtMs?: number;
+  readonly parts?: { readonly done: number; readonly total: number };
+  readonly fault?: Failure;
+}

@@ -7,6 +7,8 @@
 import { Type, type Static } from "typebox";
 import type { BackupSort, ClusterBackupTask } from "../kinds/backup.ts";
 import type { BackupTask } from "./backups.ts";
+import type { ReportRun, UsageReport } from "./reports.ts";
+import type { DiskTask } from "./disk.ts";
 import type { ClusterNodeRow } from "./cluster.ts";
 import type { EndpointSearch } from "../engines/endpoints.ts";
 import type { Failure } from "../errors.ts";
@@ -21,8 +23,8 @@ export { isTaskOver } from "../words/task-words.ts";
 /** Where a task is kept, which its id begins with. `backup`: the cluster's backups; `folder`: backups in a folder of a
  *  node's machine; `pull`: a model that a node fetches; `drain`: a node that gives away what it holds; `search`: a node
  *  that looks for servers with models; `act`: what a request to a node does that takes long; `profile`: a node that
- *  looks at what it does. */
-export const taskKinds = ["backup", "folder", "pull", "drain", "search", "act", "profile"] as const;
+ *  looks at what it does; `report`: a report that is sent by mail; `disk`: a node whose disk is encrypted or opened. */
+export const taskKinds = ["backup", "folder", "pull", "drain", "search", "act", "profile", "report", "disk"] as const;
 export type TaskKind = (typeof taskKinds)[number];
 
 /** How a task stands. `waiting`: nobody has begun it. */
@@ -73,7 +75,7 @@ export interface AdminTasks {
 }
 
 const id = Type.String({
-  pattern: "^(backup|folder|pull|drain|search|act|profile)\\.[0-9A-Za-z._-]{1,150}$",
+  pattern: "^(backup|folder|pull|drain|search|act|profile|report|disk)\\.[0-9A-Za-z._-]{1,150}$",
   description: "Like backup.12",
 });
 export const taskParams = object({ id });
@@ -292,6 +294,21 @@ export function taskOfProfile({ id: own, of, seconds, error, ...view }: ProfileV
   };
 }
 
+/** A disk that is encrypted or opened. To cancel it is to turn it round: what was rewritten is rewritten again. */
+export function taskOfDisk({ id: own, to, parts, fault, ...task }: DiskTask, at: TaskPlace): AdminTask {
+  return {
+    id: `disk.${at.node}.${own}`,
+    kind: "disk",
+    what: to === "sealed" ? `Encryption of the disk of ${at.name}` : `Decryption of the disk of ${at.name}`,
+    ...task,
+    node: at.name,
+    progress: parts === undefined ? {} : { parts: parts.done, of: parts.total },
+    ...(parts !== undefined && parts.total > 0 && { share: parts.done / parts.total }),
+    ...(fault && { error: fault, advice: "It is tried again by itself once that is gone." }),
+    canCancel: task.state === "running",
+  };
+}
+
 /** A search for servers with models. */
 export function taskOfSearch(search: EndpointSearch, at: TaskPlace): AdminTask {
   const { id: own, range, state, asked, total, found, startedAtMs, problems } = search;
@@ -337,3 +354,26 @@ export const inTaskOrder = (tasks: readonly AdminTask[]): readonly AdminTask[] =
       (other.endedAtMs ?? other.begunAtMs ?? 0) - (one.endedAtMs ?? one.begunAtMs ?? 0) ||
       (one.id < other.id ? -1 : 1),
   );
+
+/** A report that is sent by mail. */
+export function taskOfReport(run: ReportRun, report: Pick<UsageReport, "formats"> | undefined): AdminTask {
+  const { id: number, by, state, addedAtMs, endedAtMs, sent, left, missed, error } = run;
+  const all = sent + left.length + missed;
+  return {
+    id: `report.${number}`,
+    kind: "report",
+    what: `Report ${run.report} by mail${report === undefined ? "" : ` (${report.formats.join(", ")})`}`,
+    by,
+    state,
+    begunAtMs: addedAtMs,
+    ...(endedAtMs !== undefined && { endedAtMs }),
+    progress: { sent, of: all, missed },
+    ...(all > 0 && { share: sent / all }),
+    ...(error && state !== "done" && { error }),
+    canCancel: state === "waiting",
+    ...(state === "failed" &&
+      report !== undefined && {
+        again: { method: "POST", path: `/api/v1/admin/reports/${run.report}/send`, body: {} },
+      }),
+  };
+}

@@ -69,7 +69,7 @@ const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: Se
     says: ({ visibility }) =>
       visibility === "public"
         ? "made the room public: everybody can find, join and read it"
-        : "made the room private: only people who are invited can join it",
+        : "made the room private: nobody joins it without being let in",
   },
   archiveSet: {
     after: ({ archived }) => ({ archived }),

@@ -17,7 +17,7 @@ import type { WithShown } from "../power/shown.ts";
 import type { Grant } from "../authority/roles.ts";
 
 /** Limits of the gateway on how often a person may ask for one thing. */
-type OperationRate = "catchUp" | "ruleTrial";
+type OperationRate = "catchUp" | "feedback" | "ruleTrial";
 
 /** What every row says. */
 interface Said {

@@ -72,6 +72,17 @@ export const operationRoutes = {
   "secrets.remove": "DELETE /admin/secrets/:secret",
   "usage.list": "GET /admin/usage",
   "usage.days": "GET /admin/usage/days",
+  "use.list": "GET /admin/use",
+  "use.set": "PUT /admin/use",
+  "use.remove": "DELETE /admin/use",
+  "feedback.give": "POST /me/feedback",
+  "feedback.list": "GET /admin/feedback",
+  "feedback.end": "POST /admin/feedback/:id/end",
+  "reports.list": "GET /admin/reports",
+  "reports.file": "GET /admin/reports/:report/file",
+  "reports.set": "PUT /admin/reports/:report",
+  "reports.remove": "DELETE /admin/reports/:report",
+  "reports.send": "POST /admin/reports/:report/send",
 } as const;
 
 /** The name of an operation. */

@@ -34,11 +34,14 @@ import { disk } from "./benchmarks/disk.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
+import { crowd, crowdMemory, largeCrowd } from "./benchmarks/crowd.ts";
+import { files } from "./benchmarks/files.ts";
 import { encoding, generate, generating, reading } from "./benchmarks/inference.ts";
 import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
 import { grpc } from "./benchmarks/grpc.ts";
+import { heldPeople, heldReads } from "./benchmarks/held.ts";
 import { rest, tracing } from "./benchmarks/rest.ts";
 import { serving } from "./benchmarks/serving.ts";
 import { serveModel } from "./benchmarks/serve.ts";
@@ -66,6 +69,10 @@ const benchmarks: readonly Benchmark[] = [
   volatileTell,
   fanOut,
   idleMemory,
+  crowd,
+  largeCrowd,
+  crowdMemory,
+  files,
   start,
   openAi,
   rest,
@@ -110,6 +117,8 @@ const timings: readonly Timing[] = [
   underCostlyRequests,
   signInStorm,
   dashboard,
+  heldReads,
+  heldPeople,
   fanOutNodes,
   leaderKilled,
   leaderAndOwnerKilled,

@@ -1,8 +1,9 @@
 /** The node's disk, encrypted where an admin has said so: the journal and the blobs. */
 import type { Config } from "../../../config/index.ts";
-import { failure, ok, refused, type DiskStatus, type Result } from "../../../protocols/index.ts";
+import { failure, ok, refused, type DiskStatus, type DiskTask, type Result } from "../../../protocols/index.ts";
 import { blobFolder, diskKeyFile, escrowFile } from "../../data-folder/index.ts";
 import {
+  createDiskTasks,
   createSealing,
   opensEpochKeys,
   readDiskKey,
@@ -57,6 +58,16 @@ interface Disk {
   /** The folder of the blobs, as it is without encryption. */
   readonly blobs: Files;
   readonly control: DiskControl;
+  readonly tasks: DiskTaskSource;
+}
+
+/** What this node does with its disk. */
+export interface DiskTaskSource {
+  list(): readonly DiskTask[];
+  /** Turns it round. Undefined: there is no such task. Error: ALREADY_DONE. */
+  cancel(id: string): Result<unknown> | undefined;
+  /** Calls back with each that is over. */
+  onEnded(listener: (task: DiskTask) => void): void;
 }
 
 /** Begins with what was under way when the process ended. */
@@ -72,6 +83,8 @@ export async function openDisk(
     (await raw.names("")).filter((name) => /^[0-9a-f]{2}$/.test(name));
   const sealing = createSealing({ store, files: blobs, parts: () => partsOf(journal), folders, clock, log });
   at.stops.add(() => sealing.stop());
+  let ended = (_task: DiskTask): void => undefined;
+  const tasks = createDiskTasks({ sealing, clock, ended: (task) => ended(task) });
   const keyFile = config.diskKey ?? diskKeyFile(config.data);
   const sealedFile = escrowFile(config.data);
   const status = (): DiskStatus => {
@@ -91,7 +104,7 @@ export async function openDisk(
     }
   };
   /** Resolves when it is under way, with when it is begun. */
-  const change = async (encrypted: boolean): Promise<Result<{ readonly begun?: Promise<void> }>> => {
+  const change = async (encrypted: boolean, by?: string): Promise<Result<{ readonly begun?: Promise<void> }>> => {
     const to = encrypted ? "sealed" : "plain";
     if (sealing.wanted === to) return ok({});
     // The key is on the disk before anything is encrypted with it.
@@ -101,7 +114,9 @@ export async function openDisk(
     const key = store.key ?? own?.value ?? (await readDiskKey(keyFile));
     if (key === undefined) return refused(failure("KEY_MISSING", { file: keyFile }));
     await escrow();
-    return ok({ begun: sealing.begin(to, key) });
+    const begun = sealing.begin(to, key);
+    tasks.begun(by);
+    return ok({ begun });
   };
   let changing: Promise<unknown> = Promise.resolve();
   return {
@@ -109,15 +124,27 @@ export async function openDisk(
     escrow,
     control: {
       status,
-      async set(encrypted) {
+      async set(encrypted, by) {
         // In the order in which they ask: the last one has its way.
-        const mine = changing.then(() => change(encrypted));
+        const mine = changing.then(() => change(encrypted, by));
         changing = mine.catch(() => undefined);
         const changed = await mine;
         if (!changed.ok) return changed;
         await changed.value.begun;
         return ok(status());
       },
+    },
+    tasks: {
+      list: tasks.list,
+      cancel(id) {
+        const task = tasks.list().find((one) => one.id === id);
+        if (task === undefined) return undefined;
+        if (task.state !== "running") return refused(failure("ALREADY_DONE", { task: id }));
+        const turned = changing.then(() => change(task.to === "plain"));
+        changing = turned.catch((error: unknown) => log.error("disk.task.uncancelled", { error }));
+        return ok({});
+      },
+      onEnded: (listener) => void (ended = listener),
     },
   };
 }

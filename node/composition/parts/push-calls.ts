@@ -1,4 +1,5 @@
 /** Whom a node follows for those who are told while away. */
+import { activityActor } from "../../../protocols/index.ts";
 import type { Publisher } from "../../ports/index.ts";
 
 /** What accounts say to their node, and nobody else hears: they have somebody to tell while away; it is time to look
@@ -10,6 +11,8 @@ export interface PushCalls {
   follow(listener: (user: string) => void): () => void;
   /** Accounts whose time for mail has come. */
   onDigest(listener: (user: string) => void): () => void;
+  /** A report waits to be sent by mail. */
+  onReport(listener: () => void): () => void;
 }
 
 /** Makes it. */
@@ -17,10 +20,15 @@ export function createPushCalls(): PushCalls {
   const known = new Set<string>();
   const listeners = new Set<(user: string) => void>();
   const ofDigests = new Set<(user: string) => void>();
+  const ofReports = new Set<() => void>();
   return {
     over: (publisher) => ({
       publish(actor, event, ...where) {
         const { type } = event as { readonly type?: unknown };
+        if (type === "reportDue" && actor === activityActor) {
+          for (const listener of ofReports) listener();
+          return undefined;
+        }
         if (type !== "pushWatched" && type !== "digestDue") return publisher.publish(actor, event, ...where);
         const user = actor.slice("user/".length);
         // Nobody listens yet: the account says it again.
@@ -40,6 +48,10 @@ export function createPushCalls(): PushCalls {
     onDigest(listener) {
       ofDigests.add(listener);
       return () => void ofDigests.delete(listener);
+    },
+    onReport(listener) {
+      ofReports.add(listener);
+      return () => void ofReports.delete(listener);
     },
   };
 }

@@ -4,6 +4,7 @@ import {
   backupActor,
   isTaskOver,
   taskOfBackup,
+  taskOfDisk,
   taskOfFolder,
   taskOfPull,
   taskOfSearch,
@@ -19,6 +20,7 @@ import { createProfiles, type Profiles } from "../../observe/index.ts";
 import type { Clock, NodeId } from "../../ports/index.ts";
 import type { Backups } from "../backup/backups.ts";
 import type { EndpointControl } from "../models/endpoints.ts";
+import type { DiskTaskSource } from "./disk.ts";
 import { watchDrains } from "./drains.ts";
 import { commandLimits } from "../limits.ts";
 import type { Peer } from "../peer.ts";
@@ -60,6 +62,7 @@ export function openTasks(at: {
   readonly peer: Peer;
   readonly store: ModelStore;
   readonly backups: Pick<Backups, "tasks">;
+  readonly disk: DiskTaskSource;
   readonly endpoints: Pick<EndpointControl, "view" | "cancel">;
   readonly clock: Clock;
   readonly told: Told;
@@ -81,6 +84,7 @@ export function openTasks(at: {
     const known = new Set(ended.map(({ id }) => id));
     for (const id of over) if (!known.has(id)) over.delete(id);
   });
+  at.disk.onEnded((task) => tellEnded(taskOfDisk(task, place), told));
   const acts = createActs({ clock: at.clock, place, ended: (task) => tellEnded(task, told) });
   const drains = watchDrains({
     node: at.node,
@@ -113,6 +117,10 @@ export function openTasks(at: {
           return search === undefined ? [] : [taskOfSearch(search, here)];
         },
         cancel: (id) => (at.endpoints.view().search?.id === id ? at.endpoints.cancel(id) : undefined),
+      },
+      {
+        list: (here) => at.disk.list().map((task) => taskOfDisk(task, here)),
+        cancel: (id) => at.disk.cancel(id),
       },
       acts,
       profiles,

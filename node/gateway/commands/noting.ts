@@ -21,6 +21,7 @@ export function noteDone(
   const { user, to, message } = asked;
   const kind = parseActorId(to)?.kind;
   at.activity?.active(user);
+  at.activity?.used(`${kind}.${message.type}`);
   if (messages.has(`${kind}.${message.type}`)) at.activity?.posted(user);
   if (kind === "agent" && message.type === "rate") noteRating(at, asked, result.value as AgentRated);
 }

@@ -1,6 +1,8 @@
 /** The page: its files, and its first one at every address that is nobody else's. */
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import statics from "@fastify/static";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
@@ -23,6 +25,34 @@ function createBelow(webFolder: string): (mount: string) => Promise<string> {
   };
 }
 
+/** The document that draws diagrams, and what a browser lets it do: run its own program, wherever it is opened. What
+ *  that makes of a text has no origin, loads nothing and reaches nobody (docs/decisions/0244-diagrams.md). */
+const diagramFile = "diagram.html";
+function createDiagramPolicy(webFolder: string): () => string {
+  const path = join(webFolder, diagramFile);
+  let known: { readonly ofMs: number; readonly policy: string } | undefined;
+  return () => {
+    const { mtimeMs: ofMs } = statSync(path);
+    // The page may have been built anew.
+    if (known?.ofMs !== ofMs) known = { ofMs, policy: diagramPolicy(readFileSync(path, "utf8")) };
+    return known.policy;
+  };
+}
+
+function diagramPolicy(text: string): string {
+  const program = text.slice(text.indexOf("<script>") + "<script>".length, text.lastIndexOf("</script>"));
+  const hash = createHash("sha256").update(program).digest("base64");
+  return [
+    "sandbox allow-scripts",
+    "default-src 'none'",
+    `script-src 'sha256-${hash}'`,
+    "style-src 'unsafe-inline'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'self'",
+  ].join("; ");
+}
+
 /** Serves the page of a folder, and `missing` for all that is not there. */
 export async function servePage(
   app: FastifyInstance,
@@ -34,6 +64,7 @@ export async function servePage(
     return;
   }
   const below = createBelow(webFolder);
+  const policyOf = createDiagramPolicy(webFolder);
   await app.register(statics, {
     root: webFolder,
     wildcard: true,
@@ -45,6 +76,8 @@ export async function servePage(
     setHeaders(reply, path) {
       // Vite names what lies in assets/ by its content, so it never changes under its name.
       const hashed = /[\\/]assets[\\/]/.test(path);
+      // Beside it lie its smaller forms.
+      if (basename(path).startsWith(diagramFile)) reply.header("content-security-policy", policyOf());
       reply.header("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
     },
   });

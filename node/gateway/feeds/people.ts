@@ -13,7 +13,7 @@ import {
   type UserView,
 } from "../../../protocols/index.ts";
 import { backoffMs } from "../../waiting.ts";
-import type { Clock, Hub, Log } from "../../ports/index.ts";
+import type { ActivityPort, Clock, Hub, Log } from "../../ports/index.ts";
 import { activityOf, toldBy, toldByView, untold } from "./activity.ts";
 import type { Feeds } from "./feeds.ts";
 import type { GatewayLimits } from "../limits.ts";
@@ -65,6 +65,7 @@ export function createPeople(
     readonly log: Log;
     readonly limits: GatewayLimits;
     readonly presence: Pick<PresencePart, "says">;
+    readonly activity?: Pick<ActivityPort, "stayed">;
   },
   feeds: Feeds,
   ask: Questions,
@@ -229,6 +230,7 @@ export function createPeople(
     if (person.connections.size > 0 || person.arriving > 0) return;
     person.stop();
     people.delete(person.user);
+    if (person.sinceMs !== undefined) at.activity?.stayed(clock.monotonicMs() - person.sinceMs);
   }
 
   return {
@@ -254,6 +256,7 @@ export function createPeople(
         const created: Person = {
           user,
           connections,
+          sinceMs: undefined,
           arriving: 0,
           revoked: new Set(),
           noted: undefined,
@@ -298,6 +301,7 @@ export function createPeople(
       person.arriving -= 1;
       if (connection !== undefined) {
         person.connections.add(connection);
+        person.sinceMs ??= clock.monotonicMs();
         if (person.revoked.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"));
         if (person.missed) onGap(person);
       }

@@ -265,6 +265,8 @@ export interface Item {
 export interface Person {
   readonly user: string;
   readonly connections: Set<Subscriber>;
+  /** When the first connection was there. */
+  sinceMs: number | undefined;
   /** Upgrades under way; the entry is kept for them. */
   arriving: number;
   /** Sessions that ended while an upgrade was under way: its check may have been older. */

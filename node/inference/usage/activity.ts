@@ -9,6 +9,7 @@
 import { wireLimits, type ActivityOf, type ActivitySums, type Budget, type Result } from "../../../protocols/index.ts";
 import type { ActivityPort, Clock, Log, Meter } from "../../ports/index.ts";
 import { usageLimits, type UsageLimits } from "./limits.ts";
+import { createUse } from "./use.ts";
 
 /** What it needs. */
 interface ActivityPorts {
@@ -151,6 +152,7 @@ export function createActivity(ports: ActivityPorts): Activity {
       });
   }
   let measuredDay = 0;
+  const use = createUse(ports);
 
   return {
     active(person) {
@@ -158,14 +160,18 @@ export function createActivity(ports: ActivityPorts): Activity {
     },
     posted: (person) => add(person, { messages: 1 }),
     took: (person, { calls, tokens, cost }) => add(person, { calls, tokens, cost }),
+    used: (feature) => use.used(feature),
+    stayed: (lengthMs) => use.stayed(lengthMs),
     start: measure,
-    flush,
+    async flush() {
+      await Promise.all([flush(), use.flush()]);
+    },
     async stop() {
       stopped = true;
       cancelTimer?.();
       cancelMeasure?.();
       await telling;
-      await flush();
+      await Promise.all([flush(), use.stop()]);
     },
   };
 }

@@ -65,6 +65,7 @@ import { LedgerClient, type Standing } from "./ledger-client.ts";
 export { budgetsOf, priceOf, type Counted } from "./counting.ts";
 export { handleBudgets, handleUsage } from "./operations.ts";
 export { createActivity, type Activity } from "./activity.ts";
+export { createReports } from "./reports.ts";
 export { usageLimits } from "./limits.ts";
 export type { UsageLimits } from "./limits.ts";
 

@@ -47,6 +47,10 @@ export const usageLimits = {
   storedChangeShare: 0.01,
   /** Files that are looked at for it, at most: beyond that it says less than there is. */
   storedFilesMax: 500_000,
+  /** How often a node tells which commands were used. */
+  useTellMs: 10_000,
+  /** Rows of teams in the PDF of a report; the last days have them, the CSV has all. */
+  reportTeamRowsMax: 2_000,
   /** After a budget was found used up, its ledger is asked again after so long. */
   stoppedRetryMs: 3_000,
 } as const;

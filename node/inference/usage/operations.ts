@@ -1,5 +1,6 @@
 /** What the operations on budgets, prices and quotas do, and those that show what was taken. */
 import {
+  acted,
   activityActor,
   changed,
   everybody,
@@ -8,19 +9,26 @@ import {
   ok,
   PlexusError,
   quotaName,
+  refused,
   removed,
   type ActivityView,
   type ActorId,
   type Budget,
   type budgetOperations,
   type BudgetView,
+  type FeedbackView,
   type HandlersOf,
+  type ReportsView,
   type Result,
   type usageOperations,
+  type UsageReport,
+  type UsageReportView,
   type UsageView,
+  type UseView,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import type { Budgets } from "../../cluster/facts/budgets.ts";
+import { daysOf, fileOf, type ReportSource } from "./report-files.ts";
 
 /** What is known of budgets beside what admins set. */
 interface Standings {
@@ -61,13 +69,60 @@ export function handleBudgets(
 type Ask = (to: ActorId, message: Message) => Promise<Result<unknown>>;
 
 /** The handlers that show what people took and did. What the actors answer is of their own rows. */
-export const handleUsage = (ask: Ask): HandlersOf<typeof usageOperations> => ({
+export const handleUsage = (
+  ask: Ask,
+  source: Pick<ReportSource, "nowMs" | "brand">,
+): HandlersOf<typeof usageOperations> => ({
   "usage.list": ({ person, ...asked }) =>
     ask(ledgerOf(person ?? everybody), { type: "usage", ...asked }) as Promise<Result<UsageView>>,
   "usage.days": ({ days = 30, before }) =>
     ask(activityActor, { type: "days", days, ...(before !== undefined && { before }) }) as Promise<
       Result<ActivityView>
     >,
+  "use.list": (asked) => ask(activityActor, { type: "use", ...asked }) as Promise<Result<UseView>>,
+  "use.set": async ({ isOn }) => {
+    const view = (await ask(activityActor, { type: "feedback" })) as Result<FeedbackView>;
+    const result = (await ask(activityActor, { type: "setUse", isOn })) as Result<{ readonly isOn: boolean }>;
+    return { result, ...(view.ok && { before: { isOn: view.value.isOn } }), after: { isOn } };
+  },
+  "use.remove": async () => acted(emptied(await ask(activityActor, { type: "removeUse" }))),
+  "feedback.give": async ({ text }) => acted(emptied(await ask(activityActor, { type: "giveFeedback", text }))),
+  "feedback.list": () => ask(activityActor, { type: "feedback" }) as Promise<Result<FeedbackView>>,
+  "feedback.end": async ({ id }) => acted(emptied(await ask(activityActor, { type: "endFeedback", id }))),
+  "reports.list": () => ask(activityActor, { type: "reports" }) as Promise<Result<ReportsView>>,
+  "reports.file": async ({ report: name, format }) => {
+    const known = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
+    if (!known.ok) return known;
+    const report = known.value.reports.find((one) => one.report === name);
+    if (report === undefined) return refused(failure("NOT_FOUND", { report: name }));
+    const days = await daysOf({ ...source, ask: (message) => ask(activityActor, message) }, report.days);
+    const { bytes, ...said } = fileOf(format, report, { days, brand: source.brand() });
+    return ok({ ...said, base64: Buffer.from(bytes).toString("base64") });
+  },
+  "reports.set": async (said, { by }) => {
+    const known = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
+    const before = known.ok ? known.value.reports.find(({ report }) => report === said.report) : undefined;
+    const set = (await ask(activityActor, { type: "setReport", ...said, by })) as Result<UsageReportView>;
+    return { result: set, ...(before && { before: ruleOf(before) }), after: ruleOf(said) };
+  },
+  "reports.remove": async ({ report }) => {
+    const gone = (await ask(activityActor, { type: "removeReport", report })) as Result<unknown>;
+    return acted(gone.ok ? ok({}) : gone);
+  },
+  "reports.send": async ({ report }, { by }) => {
+    const sent = (await ask(activityActor, { type: "sendReport", report, by })) as Result<{ readonly id: number }>;
+    return acted(sent.ok ? ok({ task: `report.${sent.value.id}` }) : sent);
+  },
+});
+
+const emptied = (answer: Result<unknown>): Result<object> => (answer.ok ? ok({}) : answer);
+
+/** A report as the audit keeps it: without addresses. */
+const ruleOf = ({ cron, days, formats, to }: Pick<UsageReport, "cron" | "days" | "formats" | "to">) => ({
+  cron,
+  days,
+  formats: formats.join(" "),
+  receivers: to.length,
 });
 
 const named = <Row extends { readonly name: string }>(rows: readonly Row[], name: string): Row | undefined =>

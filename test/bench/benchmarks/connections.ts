@@ -2,36 +2,45 @@
 import { perSecond, startServed, type Target, type Benchmark, type Figures, type Served } from "../benchmark.ts";
 import { createNodeFolder, signUpPeople, startServer, watched, type Server } from "../server.ts";
 
-const room = "bench";
-const connectionsPerPerson = 63;
+/** The room that all follow. */
+export const room = "bench";
+export const connectionsPerPerson = 63;
 const readers = 1_000;
 const postsAtOnce = 8;
 const posts = 80;
 const postsAlone = 20;
 
 /** A burst with several posts under way, then posts one by one. */
-async function fanOutRound(server: Server, load: Served): Promise<Figures> {
+export async function fanOutRound(
+  server: Server,
+  load: Served,
+  burst = { posts, alone: postsAlone },
+): Promise<Figures> {
   const before = await server.watch("cpu");
-  const crowd = (await load.call("round", { posts, atOnce: postsAtOnce })) as { elapsedMs: number; deliveries: number };
+  const crowd = (await load.call("round", { posts: burst.posts, atOnce: postsAtOnce })) as {
+    elapsedMs: number;
+    deliveries: number;
+  };
   const after = await server.watch("cpu");
-  const alone = (await load.call("round", { posts: postsAlone, atOnce: 1 })) as { elapsedMs: number };
+  const alone = (await load.call("round", { posts: burst.alone, atOnce: 1 })) as { elapsedMs: number };
   return {
     perSecond: (crowd.deliveries / crowd.elapsedMs) * 1_000,
     cpuUs: (after - before) / crowd.deliveries,
-    aloneMs: alone.elapsedMs / postsAlone,
+    aloneMs: alone.elapsedMs / burst.alone,
   };
 }
 
 /** Members for so many connections, spread over the people. */
-function membersFor(tokens: readonly string[], connections: number): { token: string; count: number }[] {
+export function membersFor(tokens: readonly string[], connections: number): { token: string; count: number }[] {
   const share = Math.ceil(connections / tokens.length);
   return tokens.map((token, index) => ({ token, count: Math.max(0, Math.min(share, connections - index * share)) }));
 }
 
-const subscribe = JSON.stringify({ id: 1, do: "subscribe", to: `room/${room}` });
+/** What follows it. */
+export const subscribe = JSON.stringify({ id: 1, do: "subscribe", to: `room/${room}` });
 
 /** What an event frame looks like, so that the peer broadcasts the same bytes. */
-const eventOf = (seq: string): string =>
+export const eventOf = (seq: string): string =>
   JSON.stringify({
     topic: `room/${room}`,
     at: "{n}",

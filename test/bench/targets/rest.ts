@@ -144,5 +144,10 @@ serve({
     stop = () => server.stop();
     return { url: server.url, token: server.token, ...("grpc" in server && { grpc: server.grpc }) };
   },
+  /** Microseconds of a processor that this process has taken. */
+  cpu() {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  },
   stop: () => stop(),
 });

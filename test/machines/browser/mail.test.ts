@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -6,6 +6,7 @@ import { readControlFile } from "../../../cli/cluster/control.ts";
 import { linkIn, startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture } from "../../fixtures/page/index.ts";
+import { looks } from "../../fixtures/page/looks.ts";
 
 const signUpFile =
   "signUp: domain\nsignUpDomains: [example.org]\npublicUrl: https://chat.example.org\nmailDigest: text\n";
@@ -108,4 +109,39 @@ describe("mail on the page", function () {
     await stranger.getByRole("button", { name: "No more of them" }).click();
     await stranger.getByText("Ask for a new one").waitFor();
   });
+
+  for (const [name, options] of looks)
+    it(`sends reports of usage, again and again, and shows them before, ${name}`, async () => {
+      const { page, close } = await fixture.person("root", options);
+      await page.goto(`${fixture.node.url}/admin/usage`);
+      const part = page.getByRole("region", { name: "Reports by mail" });
+      const report = `weekly-${name.replaceAll(" ", "-")}`;
+      await part.getByRole("textbox", { name: "Name" }).fill(report);
+      await part.getByRole("textbox", { name: "When (cron)" }).fill("often");
+      await part.getByRole("textbox", { name: "To", exact: true }).fill("boss@example.org, ada@example.org");
+      await part.getByRole("button", { name: "Send this report" }).click();
+      await part.getByText("Five fields:").waitFor();
+      await part.getByRole("textbox", { name: "When (cron)" }).fill("0 7 * * 1");
+      await page.keyboard.press("Enter");
+      const row = part.getByRole("listitem").filter({ hasText: report });
+      await row.getByText("7 days as CSV and PDF").waitFor();
+      const [file] = await Promise.all([
+        page.waitForEvent("download"),
+        row.getByRole("button", { name: `Look at ${report} as PDF` }).click(),
+      ]);
+      expect((await readFile(await file.path())).subarray(0, 5).toString()).to.equal("%PDF-");
+      await row.getByRole("button", { name: `Send ${report} now` }).click();
+      for (const to of ["boss@example.org", "ada@example.org"]) {
+        const mail = await server.next((one) => one.to === to && one.text.includes(`: ${report}`));
+        expect(mail.raw).to.include("application/pdf").and.include("text/csv");
+      }
+      await page.reload();
+      await row.getByText("The last one was sent: 2 of 2 mails").waitFor();
+      expect(await axeFaults(page, { within: "main" })).to.deep.equal([]);
+      const folder = process.env["PLEXUS_TEST_SHOTS"];
+      if (folder !== undefined) await part.screenshot({ path: `${folder}/reports-${name.replaceAll(" ", "-")}.png` });
+      await row.getByRole("button", { name: `Remove ${report}` }).click();
+      await row.waitFor({ state: "detached" });
+      await close();
+    });
 });

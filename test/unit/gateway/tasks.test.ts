@@ -218,6 +218,13 @@ describe("gateway: tasks", () => {
     expect((await end("pull.n2.a1", ada)).status).to.equal(200);
     expect((await end("pull.n2.zz", controlToken)).status).to.equal(404);
     expect(cancelled).to.deep.equal(["pull.n2.a1", "pull.n2.zz"]);
+    // That of a disk needs more than others: no other kind's name leads to it.
+    expect((await end("act.n2.disk-1", ada)).status).to.equal(404);
+    expect((await end("disk.n2.a1", ada)).status).to.equal(404);
+    expect(cancelled).to.have.length(2);
+    expect((await end("disk.n2.disk-1", bob)).status).to.equal(403);
+    await end("disk.n2.disk-1", ada);
+    expect(cancelled.splice(2)).to.deep.equal(["disk.n2.disk-1"]);
     expect((await end("backup.1", ada)).status).to.equal(200);
     const { body } = (await get("/backup.1", ada)) as { body: AdminTask };
     expect(body).to.deep.include({ state: "cancelled", canCancel: false });

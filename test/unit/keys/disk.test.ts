@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import {
+  createDiskTasks,
   createSealing,
   demandEscrow,
   diskKeyOf,
@@ -207,6 +208,40 @@ describe("a disk that is encrypted while the node runs", () => {
     await sealing.begin("plain", key);
     await sealing.settled();
     expect([store.state, holds(memory, said)]).to.deep.equal(["plain", true]);
+  });
+
+  it("is a task while it is rewritten: with its author, turned round by another, over when it is", async () => {
+    const { store, sealing } = await onDisk();
+    const ended: string[] = [];
+    let nowMs = 1_000;
+    const clock = { nowMs: () => nowMs };
+    const tasks = createDiskTasks({ sealing, clock, ended: ({ to, state, by }) => ended.push(`${to} ${state} ${by}`) });
+    const states = () => tasks.list().map(({ to, state, by }) => `${to} ${state} ${by}`);
+    expect(tasks.list()).to.deep.equal([]);
+    const begun = sealing.begin("sealed", key);
+    tasks.begun("ada");
+    // Asked for twice it is one task.
+    tasks.begun("eve");
+    expect(states()).to.deep.equal(["sealed running ada"]);
+    await begun;
+    nowMs += 500;
+    const back = sealing.begin("plain", key);
+    tasks.begun("eve");
+    expect(states()).to.deep.equal(["sealed cancelled ada", "plain running eve"]);
+    await back;
+    await sealing.settled();
+    expect(states()).to.deep.equal(["sealed cancelled ada", "plain done eve"]);
+    expect(ended).to.deep.equal(["sealed cancelled ada", "plain done eve"]);
+    expect(tasks.list()[0]).to.deep.include({ begunAtMs: 1_000, endedAtMs: 1_500 });
+    expect(store.state).to.equal("plain");
+    // What was under way when a process ended is there again in the next.
+    await sealing.begin("sealed", key);
+    const next = createDiskTasks({ sealing, clock, ended: () => undefined });
+    expect(
+      next.list().map(({ to, state, by, parts }) => ({ to, state, by, isPart: parts !== undefined })),
+    ).to.deep.equal([{ to: "sealed", state: "running", by: undefined, isPart: true }]);
+    await sealing.settled();
+    expect(next.list()[0]?.state).to.equal("done");
   });
 
   it("takes another key once it is plain, and what was read before it opens with the first", async () => {

@@ -6,9 +6,10 @@ import type { Message } from "../../../actors/behavior.ts";
 import { failure } from "../../../protocols/index.ts";
 import { depth, examples } from "../../depth.ts";
 import { ended, failed, text } from "../../fixtures/engine-answers.ts";
+import { stores, type Device, type Fault } from "../../fixtures/page-device.ts";
 import { settled } from "../../world/index.ts";
 import { fixtureWith, type Fixture } from "../actors/fixture.ts";
-import { expectAgentAfresh, expectRoomAfresh, stores, Team, type Device, type Fault } from "./afresh.ts";
+import { expectAgentAfresh, expectRoomAfresh, Team } from "./afresh.ts";
 
 const people = ["ada", "bob", "cleo"] as const;
 const rooms = ["one", "dm.ada.bob"] as const;
@@ -156,7 +157,7 @@ class Life {
     else if ("model" in one) this.#model(one.model);
     else if ("file" in one) this.#file(one.file, one.room);
     else if ("recall" in one) this.#recall(one.recall);
-    else if ("drop" in one) this.#device(one.drop).node.sessions.at(-1)?.drop();
+    else if ("drop" in one) team.drop(this.#device(one.drop));
     else if ("crash" in one) this.#crash(one.crash);
     else if ("place" in one) this.#place(this.#device(one.place), one.seq);
     else team.cluster.pass(one.pass);

@@ -4,7 +4,6 @@
  *      commands ──► actors ──► events, signals ──► client library ──► the page's stores   ─┐
  *                     └─────────► the state, asked for by somebody who knows nothing yet  ─┴─► are the same */
 import { expect } from "chai";
-import type { Client } from "../../../client/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import {
   failure,
@@ -18,116 +17,22 @@ import {
   type RoomState,
   type RoomSummary,
 } from "../../../protocols/index.ts";
-import { emptyAgent, emptyRoom, foldAgent, foldRoom, Kept, listAfterRoom } from "../../../web/src/model/index.ts";
+import { emptyAgent, emptyRoom, foldAgent, foldRoom, listAfterRoom } from "../../../web/src/model/index.ts";
 import type { AgentModel, RoomModel } from "../../../web/src/model/index.ts";
+import { Device, type Fault, type Stores } from "../../fixtures/page-device.ts";
 import { settled } from "../../world/index.ts";
 import type { Fixture } from "../actors/fixture.ts";
 import { ScriptedCluster, type ScriptedNode, type Session } from "../client/scripted-cluster.ts";
 
-/** What is used here of the page's stores. They are loaded by their addresses, since their types are those of a
- *  browser. */
-interface Store<Model> {
-  readonly store: { readonly latest: Model };
-  close(): void;
-}
-interface OwnRoom extends Store<RoomModel> {
-  told(signal: unknown): void;
-  caughtUp(): Promise<void>;
-  load(end: "older" | "newer"): Promise<void>;
-  reach(seq: number): Promise<boolean>;
-  toLatest(): Promise<void>;
-  markRead(me: string, seq: number): void;
-  markUnread(seq: number): Promise<void>;
-  markThread(root: number, seq: number): void;
-  followThread(root: number, follow: boolean): Promise<void>;
-  vote(seq: number, choices: readonly number[]): Promise<unknown>;
-  post(text: string, replyTo?: number, alsoInRoom?: boolean): unknown;
-}
-type Made<Made> = new (...given: readonly unknown[]) => Made;
-
-const addressOf = (name: string): string => new URL(`../../../web/src/live/${name}.ts`, import.meta.url).href;
-
-/** The stores of the page. */
-export async function stores() {
-  const { RoomStore } = (await import(addressOf("room-store"))) as { RoomStore: Made<OwnRoom> };
-  const { AgentStore } = (await import(addressOf("agent-store"))) as { AgentStore: Made<Store<AgentModel>> };
-  return { RoomStore, AgentStore };
-}
-
-const shelf = { read: () => undefined, write() {}, remove() {}, names: () => [] };
-
 /** Where a topic's next event belongs, by session. */
 type Following = Map<Session, Map<string, number>>;
-
-/** One device of one person. */
-export class Device {
-  readonly name: string;
-  readonly me: `user/${string}`;
-  readonly node: ScriptedNode;
-  readonly client: Client;
-  readonly rooms = new Map<string, OwnRoom>();
-  agent: Store<AgentModel> | undefined;
-  readonly #stores: Awaited<ReturnType<typeof stores>>;
-
-  constructor(cluster: ScriptedCluster, name: string, made: Awaited<ReturnType<typeof stores>>) {
-    this.name = name;
-    this.me = `user/${name}`;
-    this.#stores = made;
-    this.node = cluster.node(`of ${name}`);
-    Object.assign(this.node.hello, { user: name });
-    this.client = cluster.client({ urls: [this.node.place.url] });
-  }
-
-  /** Follows what the page follows; what was refused is tried anew. */
-  follow(rooms: readonly string[], agent: string | undefined): void {
-    const kept = new Kept(shelf, this.name, () => 0);
-    for (const room of rooms) {
-      const known = this.rooms.get(room);
-      if (known !== undefined && known.store.latest.status !== "refused") continue;
-      known?.close();
-      this.rooms.set(room, new this.#stores.RoomStore(this.client, room, this.me, kept, () => undefined));
-    }
-    if (agent !== undefined && this.agent === undefined)
-      this.agent = new this.#stores.AgentStore(this.client, agent, kept);
-  }
-
-  /** Hears what the person does on other devices, as the page does. */
-  listen(fault: Fault | undefined): void {
-    let greeting: unknown;
-    this.client.onLink((link) => {
-      if (link.status !== "open" || link.hello === greeting) return;
-      greeting = link.hello;
-      if (fault === "not caught up") return;
-      for (const room of this.rooms.values()) void room.caughtUp();
-    });
-    this.client.follow(this.me, {
-      state: () => undefined,
-      event: () => undefined,
-      signal: (signal) => {
-        const { room = "", in: of = room } = signal as { readonly room?: string; readonly in?: string };
-        if (fault !== "deaf") this.rooms.get(of)?.told(signal);
-      },
-      refused: (reason) => expect.fail(reason.code),
-    });
-  }
-
-  close(): void {
-    for (const room of this.rooms.values()) room.close();
-    this.agent?.close();
-    this.client.close();
-  }
-}
-
-/** What is wrong with the devices, to see that it is found: an event that does not arrive, a connection that goes on
- *  one event too late, what the person did elsewhere is not heard, or not asked for after a while without a
- *  connection. */
-export type Fault = "event lost" | "late cursor" | "deaf" | "not caught up";
 
 /** The actors, and the devices of people. */
 export class Team {
   readonly fixture: Fixture;
   readonly cluster = new ScriptedCluster();
   readonly devices: Device[] = [];
+  readonly #nodes = new Map<Device, ScriptedNode>();
   readonly #following: Following = new Map();
   /** The actors that lost their memory. */
   readonly crashed = new Set<ActorId>();
@@ -144,12 +49,20 @@ export class Team {
     this.#sent = fixture.published.length;
   }
 
-  add(name: string, made: Awaited<ReturnType<typeof stores>>): Device {
-    const device = new Device(this.cluster, name, made);
-    device.node.onFrame = (frame, session) => this.#serve(device, frame, session);
+  add(name: string, made: Stores): Device {
+    const node = this.cluster.node(`of ${name}`);
+    Object.assign(node.hello, { user: name });
+    const device = new Device(name, this.cluster.client({ urls: [node.place.url] }), made);
+    node.onFrame = (frame, session) => this.#serve(device, frame, session);
+    this.#nodes.set(device, node);
     this.devices.push(device);
     device.listen(this.#fault);
     return device;
+  }
+
+  /** Ends the connection of a device, which comes back. */
+  drop(device: Device): void {
+    this.#nodes.get(device)?.sessions.at(-1)?.drop();
   }
 
   /** Sends what was published to those who follow it. */
@@ -171,7 +84,7 @@ export class Team {
     topics?.set(topic, at);
     if (this.#fault !== "event lost" || at % 7 !== 0) session.say({ topic, at, event });
     const { type, member } = event as RoomEvent & { readonly member?: string };
-    const isOwn = this.devices.some(({ me, node }) => me === member && node.sessions.includes(session));
+    const isOwn = [...this.#nodes].some(([{ me }, { sessions }]) => me === member && sessions.includes(session));
     if (type !== "left" || !isOwn || !topic.startsWith("room/")) return;
     topics?.delete(topic);
     session.say({ topic, lost: failure("NOT_A_MEMBER") });

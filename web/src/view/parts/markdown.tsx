@@ -11,6 +11,7 @@ import {
 import { namedIn, type Calling, type Named } from "../../model/index.ts";
 import { readGrowing } from "../../model/growing.ts";
 import { useCopy } from "./clipboard.ts";
+import { drawingCharsMax } from "./diagram-words.ts";
 import { Icon } from "./icons.tsx";
 import { InLink, Words } from "./words.tsx";
 
@@ -102,7 +103,7 @@ const BlockView = memo(function BlockView({
       return block.info === "math" && block.text.length <= formulaCharsMax ? (
         <FormulaView text={block.text} formula="block" />
       ) : (
-        <CodeBlock info={block.info} text={block.text} />
+        <Code info={block.info} text={block.text} />
       );
     case "table":
       return (
@@ -243,6 +244,28 @@ function useHighlighted(word: string, text: string): ReturnType<Highlighter["hig
     );
   }, [wanted, loaded]);
   return useMemo(() => (wanted ? loaded?.highlighted(word, text) : undefined), [wanted, loaded, word, text]);
+}
+
+const loadDiagrams = () => import("./diagram.tsx");
+let diagrams: Awaited<ReturnType<typeof loadDiagrams>> | undefined;
+
+/** Code; a diagram is drawn once all of it is there. */
+function Code(props: { readonly info: string; readonly text: string }) {
+  const isGrowing = useContext(Growing);
+  const wanted = props.info === "mermaid" && !isGrowing && props.text.length <= drawingCharsMax;
+  const [loaded, setLoaded] = useState(diagrams);
+  useEffect(() => {
+    if (!wanted || loaded !== undefined) return;
+    loadDiagrams().then(
+      (module) => {
+        diagrams = module;
+        setLoaded(module);
+      },
+      () => undefined,
+    );
+  }, [wanted, loaded]);
+  const source = <CodeBlock {...props} />;
+  return wanted && loaded !== undefined ? <loaded.Diagram text={props.text} source={source} /> : source;
 }
 
 /** Code is read from left to right, whatever it is about. */

@@ -11,6 +11,7 @@ import { Form } from "../parts/form.tsx";
 import { formText } from "../parts/form-text.ts";
 import { Note } from "../parts/note.tsx";
 import { dateOf } from "../parts/time.ts";
+import { GiveFeedback } from "./feedback.tsx";
 import { Part } from "./part.tsx";
 
 /** What all here hangs on. */
@@ -38,6 +39,7 @@ export function AccountSettings() {
       >
         <Download />
       </Part>
+      <GiveFeedback />
       <Part
         title="Delete the account"
         about={

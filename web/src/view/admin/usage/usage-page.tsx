@@ -14,8 +14,10 @@ import { Pager, usePaged } from "../pages.tsx";
 import { Table, type Column } from "../table.tsx";
 import { Activity } from "./activity.tsx";
 import { spans } from "./days.ts";
+import { Features } from "./features.tsx";
 import { download } from "./download.ts";
 import { Prices } from "./prices.tsx";
+import { Reports } from "./reports.tsx";
 import {
   byDay,
   csvOfRows,
@@ -46,6 +48,8 @@ export function UsagePage() {
       <Activity />
       <Usage />
       <Prices />
+      <Reports />
+      <Features />
     </AdminPage>
   );
 }

@@ -1,0 +1,114 @@
+/** Which commands people use, how long their sessions are, and what they say of the program.
+ *
+ *  Invariant: while it is off, nothing is added, whoever tells it. What is deleted is gone from memory and records at
+ *  once. */
+import {
+  sessionMinutes,
+  type CommandOf,
+  type FeedbackView,
+  type useCommands,
+  type UseDay,
+  type UseTold,
+  type UseView,
+} from "../../protocols/index.ts";
+import { persist, refuse, reply, type ActorRecord, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
+import type { Handlers } from "../handlers.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { besideChange, dayOf, useRange, type ActivityChange, type ActivityState, type Use } from "./state.ts";
+
+type Command = CommandOf<typeof useCommands>;
+type Effects = readonly Effect<ActivityChange, never>[];
+
+/** What a read of days is for. */
+export interface UseTag {
+  readonly use: true;
+  readonly to: ReplyTo | undefined;
+  readonly isOn: boolean;
+  readonly days: number;
+}
+
+const emptyDay = (nowMs: number): UseDay => ({
+  day: dayOf(nowMs),
+  features: {},
+  sessions: Array.from({ length: sessionMinutes.length + 1 }, () => 0),
+});
+
+/** As it is today. */
+function of({ use }: ActivityState, nowMs: number): Use {
+  if (use === undefined) return { isOn: true, day: emptyDay(nowMs), reporters: {}, feedback: [], ids: 0 };
+  return use.day.day === dayOf(nowMs) ? use : { ...use, day: emptyDay(nowMs) };
+}
+
+function added(
+  day: UseDay,
+  { features, sessions }: Pick<Extract<Command, { type: "tellUse" }>, "features" | "sessions">,
+) {
+  const sums = new Map(Object.entries(day.features));
+  for (const { feature, count } of features)
+    if (sums.has(feature) || sums.size < limits.featuresKept) sums.set(feature, (sums.get(feature) ?? 0) + count);
+  return {
+    ...day,
+    features: Object.fromEntries(sums),
+    sessions: day.sessions.map((count, at) => count + (sessions[at] ?? 0)),
+  };
+}
+
+const changed = (state: ActivityState, use: Use, nowMs: number): Effects => [
+  persist(besideChange(state, { use }, nowMs)),
+];
+
+/** What the gateway and the nodes ask. */
+export const useHandlers: Handlers<ActivityState, Command, Turn, Effects> = {
+  tellUse(state, { reporter, seq, ...told }, { nowMs }) {
+    const use = of(state, nowMs);
+    const answer = reply({ seq, isOn: use.isOn } satisfies UseTold);
+    const isEmpty = told.features.length === 0 && told.sessions.every((count) => count === 0);
+    const known = Object.hasOwn(use.reporters, reporter) ? use.reporters[reporter] : undefined;
+    // The answer was lost, or it overtook itself; a node that only asks whether it is on changes nothing.
+    if (!use.isOn || isEmpty || (known !== undefined && seq <= known.seq)) return [answer];
+    const others = Object.entries(use.reporters)
+      .filter(([name, one]) => name !== reporter && nowMs - one.atMs < limits.usageReporterMs)
+      .slice(1 - limits.usageReportersMax);
+    const reporters = { ...Object.fromEntries(others), [reporter]: { seq, atMs: nowMs } };
+    return [...changed(state, { ...use, day: added(use.day, told), reporters }, nowMs), answer];
+  },
+  use(state, { days, before }, { nowMs, replyTo }) {
+    const tag: UseTag = { use: true, to: replyTo, isOn: of(state, nowMs).isOn, days };
+    return [{ type: "read", range: useRange(days, nowMs, before), tag }];
+  },
+  setUse(state, { isOn }, { nowMs }) {
+    return [...changed(state, { ...of(state, nowMs), isOn }, nowMs), reply({ isOn })];
+  },
+  removeUse(state, _, { nowMs }) {
+    const use: Use = { ...of(state, nowMs), day: emptyDay(nowMs), feedback: [] };
+    return [persist(besideChange(state, { use, deleted: true }, nowMs)), reply({})];
+  },
+  giveFeedback(state, { text }, { nowMs }) {
+    const use = of(state, nowMs);
+    if (!use.isOn) return [refuse("FORBIDDEN", { reason: "an admin has switched feedback off" })];
+    const waiting = use.feedback.filter(({ done }) => done !== true);
+    if (waiting.length >= limits.feedbackKept) return [refuse("LIMIT_REACHED", { limit: "feedbackKept" })];
+    const done = use.feedback.filter((one) => one.done === true);
+    // Of those that are done the newest stay, as many as there is room for.
+    const gone = new Set(done.slice(0, Math.max(0, use.feedback.length + 1 - limits.feedbackKept)));
+    const feedback = [...use.feedback.filter((one) => !gone.has(one)), { id: use.ids + 1, text, atMs: nowMs }];
+    return [...changed(state, { ...use, feedback, ids: use.ids + 1 }, nowMs), reply({})];
+  },
+  feedback(state, _, { nowMs }) {
+    const { isOn, feedback } = of(state, nowMs);
+    return [reply({ isOn, feedback: feedback.toReversed() } satisfies FeedbackView)];
+  },
+  endFeedback(state, { id }, { nowMs }) {
+    const use = of(state, nowMs);
+    if (!use.feedback.some((one) => one.id === id)) return [refuse("NOT_FOUND", { id })];
+    const feedback = use.feedback.map((one) => (one.id === id ? { ...one, done: true as const } : one));
+    return [...changed(state, { ...use, feedback }, nowMs), reply({})];
+  },
+};
+
+/** What was read of the days. */
+export function onUseRecords({ to, isOn, days: wanted }: UseTag, records: readonly ActorRecord[]): Effects {
+  const days = records.slice(0, wanted).map(({ value }) => value as UseDay);
+  const next = records.length > days.length ? days.at(-1)?.day : undefined;
+  return [reply({ isOn, days, ...(next !== undefined && { next }) } satisfies UseView, to)];
+}
