@@ -17,9 +17,9 @@ export interface BuiltFile {
  *  together, and for its terminal, which brings the commands of `plexus`. A little above the newest measurement, so
  *  that a change that makes the page heavier is noticed. A person who chats loads nothing of the last three. */
 export const pageBudgetKiB = {
-  toSignIn: 145,
+  toSignIn: 146,
   toFirstMessage: 244,
-  toOverview: 257,
+  toOverview: 258,
   allOfAdministration: 467,
   toTerminal: 520,
 } as const;

@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { modelOrderNames, modelOrders } from "../../protocols/engines/model-orders.ts";
+import type { WantedModel } from "../../protocols/index.ts";
 import { dataFolderOf } from "../settings/folders.ts";
 import {
   adminCommands,
@@ -90,31 +91,26 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus models verify qwen2.5-0.5b"],
     run: async (flags, _, model) => (await store()).verifyModel(flags, model, output),
   });
-  add<
-    AdminOptions & {
-      readonly nodes: number;
-      readonly label?: readonly string[];
-      readonly acceptLicence?: boolean;
-      readonly source?: string;
-    }
-  >({
+  add<WantOptions>({
     name: "want",
     says: "Keep a model on nodes of the cluster; they download it by themselves.",
     argument: ["<name>", "its name here"],
     examples: [
       "plexus models want qwen --source hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a " +
         "--accept-licence",
+      "plexus models want own-model --source /srv/models/own.gguf --keep-stripes",
     ],
     more: (inner) =>
       inner
         .requiredOption("--source <source>", "where to get it")
         .option("--nodes <count>", "on how many nodes", wholeNumber("The number of nodes", 1, 64), 1)
         .option("--label <name=value>", "only nodes with this label, repeatable", namedValue)
-        .option("--accept-licence", "accept its licence, which you have read"),
-    run: async (flags, { nodes, label = [], acceptLicence = false, source = "" }, model) =>
+        .option("--accept-licence", "accept its licence, which you have read")
+        .option("--keep-stripes", "keep it on the storage nodes, too: it outlives the nodes that serve it"),
+    run: async (flags, { nodes, label = [], acceptLicence = false, keepStripes = false, source = "" }, model) =>
       (await store()).wantModel(
         flags,
-        { name: model, source, nodes, labels: labelsFrom(label), acceptLicence },
+        { name: model, source, nodes, labels: labelsFrom(label), acceptLicence, ...keptBy(keepStripes) },
         output,
       ),
   });
@@ -234,3 +230,14 @@ function addLocal(
     .addHelpText("after", examples(...row.examples))
     .action((path: string, options: LocalOptions) => row.run(path, options));
 }
+
+interface WantOptions extends AdminOptions {
+  readonly nodes: number;
+  readonly label?: readonly string[];
+  readonly acceptLicence?: boolean;
+  readonly keepStripes?: boolean;
+  readonly source?: string;
+}
+
+/** Where a wanted model lies beside the nodes that serve it. */
+const keptBy = (stripes: boolean): Pick<WantedModel, "keep"> => (stripes ? { keep: "stripes" } : {});

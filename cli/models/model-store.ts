@@ -2,13 +2,13 @@ import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
-import type { ModelsView, PullView, ServingRow, StoredModel, WantedModel } from "../../protocols/index.ts";
+import type { ModelsView, PullView, ServingRow, StoredModel, StripedView, WantedModel } from "../../protocols/index.ts";
 import { callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
 import type { Strikes } from "../../runtimes/index.ts";
 import { cliLimits } from "../limits.ts";
 import { forLook } from "../node/node-client.ts";
 import type { Target } from "../node/target.ts";
-import { describeBytes, describeDuration, exitCodes, paint, type Output } from "../terminal/output.ts";
+import { describeBytes, describeDuration, describeFailure, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, printable, withoutControls } from "../terminal/printable.ts";
 import { isConfirmed } from "../terminal/confirm.ts";
 import { renderTable, type Column } from "../terminal/table.ts";
@@ -54,7 +54,7 @@ export function describeServed({ models }: ModelsView, serving: readonly Serving
 
 /** What a node's store has, as a person reads it. */
 export function describeStore(view: ModelsView, color: boolean, width = Infinity): string {
-  const { models, pulls, damaged, refused, wanted, node } = view;
+  const { models, pulls, damaged, refused, wanted, striped = [], node } = view;
   const parts: string[] = [];
   if (models.length === 0)
     parts.push(`No pulled models on ${withoutControls(node)}. \`plexus models suggest\` says which fit this machine.`);
@@ -81,10 +81,20 @@ export function describeStore(view: ModelsView, color: boolean, width = Infinity
       .join(", ");
     parts.push(
       `wanted ${withoutControls(name)} on ${nodes} ` +
-        `node${nodes === 1 ? "" : "s"}${where === "" ? "" : ` with ${withoutControls(where)}`}`,
+        `node${nodes === 1 ? "" : "s"}${where === "" ? "" : ` with ${withoutControls(where)}`}` +
+        describeStripes(striped.find((one) => one.name === name)),
     );
   }
   return parts.join("\n");
+}
+
+/** How a wanted model stands on the storage nodes, behind what else is said of it. */
+function describeStripes(one: StripedView | undefined): string {
+  if (one === undefined) return "";
+  if (one.state === "whole") return `, and on the storage nodes (${describeBytes(one.sizeBytes ?? 0)})`;
+  if (one.state === "stored") return ", and on the storage nodes, some of which have not answered yet";
+  const why = one.error === undefined ? "" : `: ${describeFailure(one.error, false)}`;
+  return one.state === "storing" ? `, on its way to the storage nodes${why}` : `, not on the storage nodes yet${why}`;
 }
 
 const isOver = (state: PullView["state"]): boolean => ["done", "failed", "cancelled"].includes(state);

@@ -12,12 +12,13 @@ type Models = NonNullable<GatewayOptions["models"]>;
 export function addStoreStream(
   app: FastifyInstance,
   at: GatewayContext,
-  { store, wanted, accounts }: Models & { readonly accounts: Pick<Accounts, "authenticate"> },
+  { accounts, ...parts }: Models & { readonly accounts: Pick<Accounts, "authenticate"> },
 ): void {
   const { limits, clock } = at;
   const config = { access: "admin" } as const;
   const tags = ["models"];
-  const view = () => viewOfStore({ store, wanted }, at.name ?? at.node);
+  const { store, wanted, striped } = parts;
+  const view = () => viewOfStore(parts, at.name ?? at.node);
   const streams = new Set<ServerResponse>();
   app.get(
     "/admin/models/events",
@@ -57,6 +58,7 @@ export function addStoreStream(
       const ends = [
         store.watch(send),
         wanted.onChange(send),
+        ...(striped ? [striped.onChange(send)] : []),
         whileAdmin({ at, accounts }, request, () => stream.end()),
       ];
       streams.add(stream);

@@ -149,3 +149,10 @@ export interface Stripes {
   /** What an owner refers to without an end, each stripe once; holders that do not answer are left out. */
   referred(owner: ActorId): AsyncIterable<StripeRef>;
 }
+
+/** Owners of stripes that are no actors. */
+export interface StripeOwners {
+  isOf(owner: ActorId): boolean;
+  /** Whether an owner still refers to stripes; undefined: it cannot be known now. */
+  refersTo(owner: ActorId): Promise<boolean | undefined>;
+}

@@ -48,6 +48,7 @@ export type {
   OwnedBlobs,
   ActorBlobs,
   PutPacing,
+  StripeOwners,
   Stripes,
 } from "./bulk.ts";
 export type {

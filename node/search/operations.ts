@@ -264,8 +264,8 @@ async function filedOf(
   for (const { id, name } of message.files ?? []) {
     const asks = { to: hit.actor, from: reader, message: { type: "fileText", file: id } };
     const answer = await kernel.ask({ ...asks, timeoutMs: limits.askTimeoutMs });
-    // It has no text, or not any more.
-    if (!answer.ok && answer.error.code === "NOT_FOUND") continue;
+    // It has no text, or not any more; a node of the version before knows no such question.
+    if (!answer.ok && ["NOT_FOUND", "BAD_REQUEST"].includes(answer.error.code)) continue;
     if (!answer.ok) return refusals.has(answer.error.code) ? "refused" : "unreachable";
     const passage = shown((answer.value as FileText).text, query);
     if (passage !== undefined) return { ...placeOf(message, hit), file: { id, name }, ...passage };

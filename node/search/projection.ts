@@ -23,7 +23,7 @@ export interface CommittedLog {
   readonly seq: number;
   /** Whether a log that ends there is the beginning of this one, and the entries behind it are still there. */
   holds(at: Position): boolean;
-  /** How far behind `at` there is nothing that could be in the index, known without reading; undefined: there may be. */
+  /** How far behind `at` there is nothing that could be in the index, known unread; undefined: there may be. */
   withoutRecords(at: Position): Position | undefined;
   read(at: Position, bytesMax: number): Promise<Piece | undefined>;
   /** Asks whether this node still owns the slot; undefined: it did after this call. */

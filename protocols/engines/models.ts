@@ -39,6 +39,8 @@ export const wantedModel = object({
   ),
   digest: Type.Optional(digest),
   acceptLicence: Type.Optional(Type.Boolean({ default: false })),
+  /** `stripes`: the storage nodes keep it, too, so it outlives every node that serves it. They can read it. */
+  keep: Type.Optional(Type.Literal("stripes")),
 });
 export type WantedModel = Static<typeof wantedModel>;
 export const wantedModels = object({ models: Type.Array(wantedModel, { maxItems: 64 }) });
@@ -116,6 +118,16 @@ export interface PullView {
   readonly error?: Failure;
 }
 
+/** How a model stands that is to lie on the storage nodes. */
+export interface StripedView {
+  readonly name: string;
+  /** `stored`: it can be had from there. `whole`: every holder was seen to have its part. */
+  readonly state: "waiting" | "storing" | "stored" | "whole";
+  readonly sizeBytes?: number;
+  /** Why no storage nodes take it now. */
+  readonly error?: Failure;
+}
+
 /** `GET /api/v1/admin/models`. */
 export interface ModelsView {
   readonly node: string;
@@ -123,6 +135,8 @@ export interface ModelsView {
   readonly pulls: readonly PullView[];
   readonly refused: readonly RefusedModel[];
   readonly wanted: readonly WantedModel[];
+  /** Of the wanted models that are to lie on the storage nodes: how that stands. Absent: none is. */
+  readonly striped?: readonly StripedView[];
   /** Names whose manifest cannot be read. */
   readonly damaged: readonly string[];
 }

@@ -26,6 +26,28 @@ export * from "./ledger.ts";
 export * from "./quarantine.ts";
 export * from "./role-manager.ts";
 export * from "./room-settings.ts";
+export type { AdminRoomPage, AdminRoomRow, RoomFacts } from "./room-admin.ts";
+export { agentMode, type AgentMode, type AgentRules, type RoomAgents, type RoomAgentsStopped } from "./room-agents.ts";
+export {
+  poll,
+  recalledMessage,
+  roomMessage,
+  type Poll,
+  type Posted,
+  type RecalledMessage,
+  type RoomMessage,
+} from "./room-message.ts";
+export type { PollResults } from "./room-polls.ts";
+export type { RoomRestored, RoomWithdrawn } from "./room-recall.ts";
+export {
+  memberRole,
+  roomPosting,
+  visibility,
+  type MemberRole,
+  type RoomPosting,
+  type Visibility,
+} from "./room-rules.ts";
+export type { RoomRead, RoomThread, RoomThreads, RoomUnread, ThreadUnread } from "./room-unread.ts";
 export * from "./room.ts";
 export * from "./room-files.ts";
 export * from "./room-group.ts";
@@ -36,6 +58,17 @@ export * from "./shared-links.ts";
 
 export * from "./shard-holder.ts";
 export * from "./user.ts";
+export {
+  avatar,
+  passkey,
+  roleNames,
+  sidebar,
+  type Avatar,
+  type LinkPreviewChoice,
+  type Passkey,
+  type Sidebar,
+} from "./user-shape.ts";
+export * from "./user-views.ts";
 export * from "./user-digest.ts";
 export * from "./user-later.ts";
 

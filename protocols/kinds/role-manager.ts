@@ -5,7 +5,7 @@ import { wireLimits } from "../limits.ts";
 import { noticed } from "../admin/notice.ts";
 import { shownField } from "../power/shown.ts";
 import { nothing, userName } from "../wire/schema.ts";
-import { roleNames } from "./user.ts";
+import { roleNames } from "./user-shape.ts";
 
 const role = Type.Union(roles.map((name) => Type.Literal(name)));
 

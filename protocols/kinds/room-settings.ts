@@ -1,7 +1,9 @@
 /** What people set of a room or of a message in it, described once for the room, the page and the terminal. It loads no
  *  schema. */
 import { describeDuration } from "../words/amounts.ts";
-import type { AgentMode, AgentRules, RoomEvent, RoomPosting, RoomView } from "./room.ts";
+import type { AgentMode, AgentRules } from "./room-agents.ts";
+import type { RoomPosting } from "./room-rules.ts";
+import type { RoomEvent, RoomView } from "./room.ts";
 
 const settingNames = [
   "title",

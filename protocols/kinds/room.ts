@@ -1,90 +1,27 @@
-import { Type, type Static } from "typebox";
-import { answerStage, toolRound, type AnswerStage, type ToolRound } from "./agent.ts";
+import { Type } from "typebox";
+import { answerStage, type AnswerStage, type ToolRound } from "./agent.ts";
 import { answer, command, follow } from "../wire/command.ts";
-import type { Failure } from "../errors.ts";
 import { wireLimits as limits } from "../limits.ts";
-import { fileId, roomFileCommands, roomFiles } from "./room-files.ts";
-import { userGroupName } from "./groups.ts";
+import { roomAdminCommands } from "./room-admin.ts";
+import { agentRulesChange, roomAgentCommands, type AgentRules } from "./room-agents.ts";
+import { fileId, roomFileCommands } from "./room-files.ts";
 import { linkHash, roomLinkCommands } from "./room-links.ts";
-import { roomPreviewCommands, roomPreviews } from "./room-previews.ts";
+import { emoji, messageText, postedText, rounds, type Posted, type RoomMessage } from "./room-message.ts";
+import { roomPollCommands } from "./room-polls.ts";
+import { roomPreviewCommands } from "./room-previews.ts";
+import { roomRecallCommands } from "./room-recall.ts";
+import {
+  memberRole,
+  openOrPrivate,
+  roomRules,
+  visibility,
+  type MemberRole,
+  type RoomPosting,
+  type Visibility,
+} from "./room-rules.ts";
+import type { RoomRead, RoomThread, RoomThreads, RoomUnread } from "./room-unread.ts";
 import { roomVersionCommands } from "./room-versions.ts";
-import { recallId as recall, restoredFrom } from "../admin/restored.ts";
-import { limit, line, nothing, object, position, principal, text, timeMs, type Resumed } from "../wire/schema.ts";
-
-/** Rank of a member: an owner may do all, a moderator may delete, pin, invite and remove, a member may talk. */
-export const memberRole = Type.Union([Type.Literal("owner"), Type.Literal("moderator"), Type.Literal("member")]);
-export type MemberRole = Static<typeof memberRole>;
-
-export const visibility = Type.Union([Type.Literal("public"), Type.Literal("private"), Type.Literal("direct")]);
-export type Visibility = Static<typeof visibility>;
-const openOrPrivate = Type.Union([Type.Literal("public"), Type.Literal("private")]);
-
-/** Who posts lines of a room. `threads`: moderators do, and members answer them in threads; `moderators`: members read
- *  and react. */
-export const roomPosting = Type.Union([Type.Literal("members"), Type.Literal("threads"), Type.Literal("moderators")]);
-export type RoomPosting = Static<typeof roomPosting>;
-
-const rules = {
-  posting: Type.Optional(roomPosting),
-  /** How long a member waits between two messages; 0: not at all. Moderators do not wait. */
-  slowMs: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.slowMsMax })),
-  /** Whether members can read what edited messages said before. What was kept is forgotten when it ends. */
-  keepsVersions: Type.Optional(Type.Boolean()),
-} as const;
-
-/** When an agent of a room answers, beyond mentions by everybody: every message of a person, or only mentions by
- *  moderators. */
-export const agentMode = Type.Union([Type.Literal("always"), Type.Literal("moderators")]);
-export type AgentMode = Static<typeof agentMode>;
-
-const agentRules = {
-  /** How often agents call each other between two messages of people; 0: never. */
-  turns: Type.Integer({ minimum: 0, maximum: limits.agentTurnsMax }),
-  /** Tokens that answers of agents take here in a day (UTC), until nobody is called any more; 0: without limit. */
-  dayTokens: Type.Integer({ minimum: 0, maximum: 2 ** 40 }),
-  /** Of agents that answer everybody's mentions there is none. */
-  modes: Type.Record(principal, agentMode),
-} as const;
-const agentRulesObject = object(agentRules);
-export type AgentRules = Static<typeof agentRulesObject>;
-
-const emojiText = "^\\S+$";
-const emoji = line(32, 1, emojiText);
-const messageText = text(limits.messageCharsMax);
-/** A message with files needs no text. */
-const postedText = text(limits.messageCharsMax, 0);
-
-/** A poll stands in the message that asks its question. */
-export const poll = object({
-  options: Type.Array(object({ text: Type.String({ maxLength: limits.pollOptionCharsMax }), votes: position }), {
-    minItems: 2,
-    maxItems: limits.pollOptionsMax,
-  }),
-  /** Several options may be chosen. */
-  multiple: Type.Optional(Type.Literal(true)),
-  /** How many people have voted. */
-  voters: position,
-  /** No more votes are taken since then. */
-  closedAtMs: Type.Optional(timeMs),
-});
-export type Poll = Static<typeof poll>;
-
-/** The tools that an agent called for a message, as of a turn of its conversation. */
-const rounds = Type.Optional(Type.Array(toolRound, { maxItems: limits.toolRoundsPerMessageMax }));
-
-/** A message as a backup has it, to come back. */
-export const recalledMessage = object({
-  seq: position,
-  author: principal,
-  text: Type.String({ maxLength: limits.messageCharsMax }),
-  atMs: timeMs,
-  editedAtMs: Type.Optional(timeMs),
-  poll: Type.Optional(poll),
-  rounds,
-  /** Of what answers a message: it was shown in the thread only. */
-  threadOnly: Type.Optional(Type.Literal(true)),
-});
-export type RecalledMessage = Static<typeof recalledMessage>;
+import { limit, line, nothing, object, position, principal, timeMs, type Resumed } from "../wire/schema.ts";
 
 /** The state of a message that an edit rests on: its `editedAtMs` as the author saw it, 0 where there was none. If the
  *  message was edited since then, nothing is done: CHANGED_MEANWHILE. Without it, an edit takes the place of whatever
@@ -93,51 +30,6 @@ const seenState = Type.Optional(Type.Integer({ minimum: 0 }));
 /** The text that the writer has seen. If it is another by now, nothing is done: CHANGED_MEANWHILE, with the text of
  *  now. */
 const seenText = (maxLength: number) => Type.Optional(line(maxLength, 0));
-
-/** One message as every reader sees it. `seq` counts a room's messages from 1 and never changes. */
-export const roomMessage = object({
-  seq: position,
-  author: principal,
-  text: Type.String({ maxLength: limits.messageCharsMax }),
-  atMs: timeMs,
-  editedAtMs: Type.Optional(timeMs),
-  /** How often it was edited while the room kept what it said before. */
-  versions: Type.Optional(position),
-  /** A deleted message stays as a place holder with empty text. */
-  deletedAtMs: Type.Optional(timeMs),
-  /** The message this one answers; its thread is that message and all that answer it. */
-  replyTo: Type.Optional(position),
-  replies: Type.Optional(object({ count: position, lastAtMs: timeMs })),
-  /** An answer that is shown in its thread only: in the room it is neither a line nor unread. */
-  threadOnly: Type.Optional(Type.Literal(true)),
-  reactions: Type.Optional(
-    Type.Record(Type.String({ minLength: 1, maxLength: 32, pattern: emojiText }), Type.Array(principal)),
-  ),
-  mentions: Type.Optional(Type.Array(principal)),
-  /** The groups that it mentions. Those of them who are in the room are among `mentions`. */
-  groups: Type.Optional(Type.Array(userGroupName)),
-  /** Of an edited message: whom it mentioned and does no more. They were told once, and are not told again. */
-  mentionedBefore: Type.Optional(Type.Array(principal)),
-  pinned: Type.Optional(Type.Literal(true)),
-  poll: Type.Optional(poll),
-  /** An agent's message: the mention that it answers, or refuses. In a thread that is not the message that `replyTo`
-   *  names. */
-  answers: Type.Optional(position),
-  /** The agent did not take the mention, or could not answer: the code of the reason, which the text tells in words. */
-  refused: Type.Optional(Type.String({ maxLength: 64 })),
-  /** The generation that wrote it, when an agent did: lets a page replace the draft by the answer. */
-  generation: Type.Optional(Type.String()),
-  /** An agent's message: somebody stopped the answer, and this is what was written until then. */
-  stopped: Type.Optional(Type.Literal(true)),
-  /** An agent's message: the tools that were called for it, and what came of them. */
-  rounds,
-  /** It came back from a backup, as a new entry: `atMs` is when. */
-  restored: Type.Optional(restoredFrom),
-  files: Type.Optional(roomFiles),
-  /** What the pages are that it links to. */
-  previews: Type.Optional(roomPreviews),
-});
-export type RoomMessage = Static<typeof roomMessage>;
 
 const members = ["client", "agent"] as const;
 const view = answer<RoomView>("RoomView");
@@ -273,7 +165,7 @@ export const roomCommands = {
   /** What is not named stays. `seen` is what the writer has seen: if what is changed is something else by now, nothing
    *  is done. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
   setRules: command({
-    params: { ...rules, seen: Type.Optional(object(rules)) },
+    params: { ...roomRules, seen: Type.Optional(object(roomRules)) },
     result: view,
     from: ["client"],
     effect: "changes",
@@ -284,12 +176,7 @@ export const roomCommands = {
   /** What is not named stays. `seen` is what the writer has seen, as of `setRules`. Not of direct rooms. Errors:
    *  FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
   setAgents: command({
-    params: {
-      turns: Type.Optional(agentRules.turns),
-      dayTokens: Type.Optional(agentRules.dayTokens),
-      modes: Type.Optional(Type.Record(principal, agentMode, { maxProperties: limits.agentModesMax })),
-      seen: Type.Optional(Type.Partial(agentRulesObject)),
-    },
+    params: agentRulesChange,
     result: view,
     from: ["client"],
     effect: "changes",
@@ -297,25 +184,7 @@ export const roomCommands = {
     http: ["PATCH", "/rooms/:room/agents"],
     summary: "Sets which agents answer whom in a room, how often they call each other, and what they may take in a day",
   }),
-  /** At every node, also what waits; what was written stays. Error: FORBIDDEN. */
-  stopAgents: command({
-    params: {},
-    result: answer<RoomAgentsStopped>("RoomAgentsStopped"),
-    from: ["client"],
-    effect: "changes",
-    permission: "room.agents",
-    http: ["POST", "/rooms/:room/agents/stop"],
-    summary: "Stops everything that agents write, or will write, for a room",
-  }),
-  agents: command({
-    params: {},
-    result: answer<RoomAgents>("RoomAgents"),
-    from: members,
-    effect: "reads",
-    permission: "room.read",
-    http: ["GET", "/rooms/:room/agents"],
-    summary: "What agents may do in a room, what they took today, and whose answers are owed",
-  }),
+  ...roomAgentCommands,
   setTitle: command({
     params: { title: line(limits.titleCharsMax), seen: seenText(limits.titleCharsMax) },
     result: view,
@@ -429,63 +298,7 @@ export const roomCommands = {
     ],
     summary: "Pins a message, or unpins it",
   }),
-  /** Posts a message with a poll. Errors: LIMIT_REACHED. */
-  poll: command({
-    params: {
-      question: line(limits.pollQuestionCharsMax),
-      options: Type.Array(line(limits.pollOptionCharsMax), {
-        minItems: 2,
-        maxItems: limits.pollOptionsMax,
-        uniqueItems: true,
-      }),
-      /** Several options may be chosen. */
-      multiple: Type.Optional(Type.Boolean()),
-    },
-    result: answer<Posted>("Posted"),
-    from: ["client"],
-    effect: "changes",
-    permission: "room.post",
-    http: ["POST", "/rooms/:room/polls"],
-    summary: "Asks the room a question with options to choose from",
-  }),
-  /** `choices` are places in the list of options, from 0, and replace an earlier vote; none takes it back. Members see
-   *  who votes for what; once the poll is closed, only the counts are kept. Errors: NOT_FOUND, FORBIDDEN,
-   *  LIMIT_REACHED. */
-  vote: command({
-    params: {
-      seq: position,
-      choices: Type.Array(Type.Integer({ minimum: 0, maximum: limits.pollOptionsMax - 1 }), {
-        maxItems: limits.pollOptionsMax,
-        uniqueItems: true,
-      }),
-    },
-    result: message,
-    from: ["client"],
-    effect: "changes",
-    permission: "room.post",
-    http: ["PUT", "/rooms/:room/polls/:seq/vote"],
-    summary: "Votes in a poll, changes the vote or takes it back",
-  }),
-  /** For good. Errors: NOT_FOUND, FORBIDDEN. */
-  closePoll: command({
-    params: { seq: position },
-    result: message,
-    from: ["client"],
-    effect: "changes",
-    permission: "room.close",
-    http: ["POST", "/rooms/:room/polls/:seq/close"],
-    summary: "Closes a poll: it takes no more votes",
-  }),
-  /** Errors: NOT_FOUND. */
-  pollResults: command({
-    params: { seq: position },
-    result: answer<PollResults>("PollResults"),
-    from: ["client"],
-    effect: "reads",
-    permission: "room.read",
-    http: ["GET", "/rooms/:room/polls/:seq"],
-    summary: "The counts of a poll, the caller's own vote, and while it is open who votes for what",
-  }),
+  ...roomPollCommands,
   /** Only the reader hears of it: on the own topic, as `roomRead`. With `thread`, the marker is that of the thread, and
    *  the reader hears `threadRead`. */
   markRead: command({
@@ -595,14 +408,7 @@ export const roomCommands = {
     summary: "The threads that were written in last, and what is unread in them",
     answers: "list",
   }),
-  /** For admins: what a room is, and nothing of what is said in it. Error: NOT_FOUND. */
-  inspect: command({
-    params: {},
-    result: answer<RoomFacts>("RoomFacts"),
-    from: ["gateway"],
-    effect: "reads",
-    summary: "What a room is, for admins",
-  }),
+  ...roomAdminCommands,
   /** `by`: who wants a guest to come in, who then has to be somebody who may invite; without it the operator, for
    *  public rooms. Error: FORBIDDEN. */
   guestWanted: command({
@@ -637,7 +443,7 @@ export const roomCommands = {
       visibility,
       createdAtMs: timeMs,
       archived: Type.Optional(Type.Boolean()),
-      ...rules,
+      ...roomRules,
       members: Type.Record(principal, memberRole, { maxProperties: limits.roomMembersMax }),
     },
     result: view,
@@ -661,32 +467,7 @@ export const roomCommands = {
     summary: "Messages by their positions",
     answers: "page",
   }),
-  /** Adds messages of a backup as new entries, without those that the same recall has brought. Errors: LIMIT_REACHED,
-   *  BAD_REQUEST (it was taken back), NOT_FOUND (`root`). */
-  restore: command({
-    params: {
-      recall,
-      snapshot: position,
-      backupAtMs: timeMs,
-      /** Nothing that had a position before it comes any more. */
-      from: position,
-      /** The message that all of them answer. */
-      root: Type.Optional(position),
-      messages: Type.Array(recalledMessage, { minItems: 1, maxItems: limits.restoredPerEventMax }),
-    },
-    result: answer<RoomRestored>("RoomRestored"),
-    from: ["node"],
-    effect: "changes",
-    summary: "Adds messages of a backup as new entries",
-  }),
-  /** Deletes what a recall brought, some of it at a time. Error: NOT_FOUND. */
-  withdraw: command({
-    params: { recall },
-    result: answer<RoomWithdrawn>("RoomWithdrawn"),
-    from: ["node"],
-    effect: "changes",
-    summary: "Deletes what a recall brought",
-  }),
+  ...roomRecallCommands,
   /** A piece of an agent's answer while it is written, told to the room that asked; see the signal `draft`. */
   draft: command({
     params: {
@@ -735,62 +516,6 @@ export interface RoomView {
   readonly people?: readonly string[];
 }
 
-/** Answer to `agents`. */
-export interface RoomAgents {
-  readonly rules: AgentRules;
-  /** Turns of agents that agents called, since a person has said something. */
-  readonly turnsTaken: number;
-  /** What their answers took today (UTC). */
-  readonly tokensToday: number;
-  /** Answers that run or wait, the one that was asked for first at the beginning. */
-  readonly owed: readonly {
-    readonly agent: string;
-    readonly seq: number;
-    readonly by: string;
-    readonly atMs: number;
-  }[];
-}
-
-/** Answer to `stopAgents`: how many answers ran or waited. */
-export interface RoomAgentsStopped {
-  readonly stopped: number;
-}
-
-/** What admins see of a room. Of a direct room the title is empty. */
-export interface RoomFacts {
-  readonly room: string;
-  readonly title: string;
-  readonly visibility: Visibility;
-  readonly createdAtMs: number;
-  readonly memberCount: number;
-  /** Some of its owners. */
-  readonly owners: readonly string[];
-  /** Messages that were ever posted. */
-  readonly messageSeq: number;
-  /** Of the newest message. */
-  readonly lastAtMs?: number;
-}
-
-/** A line of the list of rooms for admins. */
-export interface AdminRoomRow extends Partial<RoomFacts> {
-  readonly room: string;
-  /** The name of the node that has it. */
-  readonly node?: string;
-  readonly status: "active" | "idle" | "quarantined";
-  /** Why no more is known of it now. */
-  readonly failure?: Failure;
-}
-
-/** A page of rooms of the whole cluster, by name. */
-export interface AdminRoomPage {
-  readonly rooms: readonly AdminRoomRow[];
-  /** Where the next page begins; absent: this is the last. A page that found less than it was asked for need not be the
-   *  last. */
-  readonly next?: string;
-  /** Nodes that have rooms and did not answer: theirs are missing. */
-  readonly unanswered?: readonly string[];
-}
-
 /** What `leave` and `remove` answer: the room afterwards, and who went. Agents go with the person they belong to. */
 export interface RoomLeft extends RoomView {
   readonly left: readonly string[];
@@ -808,53 +533,6 @@ export interface RoomBan {
 /** Answer to `bans`. */
 export interface RoomBans {
   readonly bans: readonly RoomBan[];
-}
-
-/** How much a member has to read: messages of others behind the marker, without the answers that are in their threads
- *  only. */
-export interface RoomUnread {
-  readonly messageSeq: number;
-  readonly readSeq: number;
-  readonly unread: number;
-  readonly mentioned: boolean;
-}
-
-/** Answer to `markRead` and `markUnread`; after a thread's was moved, `readSeq` is of the thread. */
-export interface RoomRead extends RoomUnread {
-  readonly thread?: number;
-}
-
-/** A thread that was written in lately. */
-export interface RoomThread {
-  /** The message that it answers. */
-  readonly root: number;
-  readonly count: number;
-  readonly last: {
-    readonly seq: number;
-    readonly author: string;
-    readonly text: string;
-    readonly atMs: number;
-    /** It is a line of the room, too. */
-    readonly alsoInRoom?: true;
-  };
-  /** Of the asker: absent for people who neither wrote in it nor are mentioned in it. */
-  readonly own?: ThreadUnread;
-}
-
-/** Answer to `threads`, the one that was written in last at the end. */
-export interface RoomThreads {
-  readonly threads: readonly RoomThread[];
-  /** What the asker has to read of the room itself, at the same moment. Absent: the node is older. */
-  readonly unread?: RoomUnread;
-}
-
-/** What one person has to read of a thread. */
-export interface ThreadUnread {
-  readonly readSeq: number;
-  readonly unread: number;
-  readonly mentioned: boolean;
-  /** The person does not follow it any more: nothing of it is unread but mentions. */
-  readonly muted?: true;
 }
 
 /** A line of the room list. */
@@ -896,18 +574,6 @@ export interface RoomAnswering extends AnswerStage {
   readonly rounds?: readonly ToolRound[];
 }
 
-/** Answer to `pollResults`. */
-export interface PollResults {
-  readonly seq: number;
-  readonly question: string;
-  readonly poll: Poll;
-  /** The asker's own vote; empty: none, or the poll is closed. */
-  readonly choices: readonly number[];
-  /** The members and their votes, so many of them (`pollVotesNamedMax`). Absent: the poll is closed, or an older node
-   *  answers. */
-  readonly votes?: readonly { readonly member: string; readonly choices: readonly number[] }[];
-}
-
 /** A page. `more`: there are more messages in the direction that was asked for; of a page around a message, older
  *  ones. */
 export interface RoomHistory {
@@ -915,23 +581,6 @@ export interface RoomHistory {
   readonly more: boolean;
   /** Of a page around a message: there are newer ones. */
   readonly newer?: boolean;
-}
-
-export interface Posted {
-  readonly seq: number;
-  readonly at: number;
-  readonly atMs: number;
-}
-
-/** Answer to `restore`: what came now, by the positions that it had and has. */
-export interface RoomRestored {
-  readonly restored: readonly (readonly [was: number, seq: number])[];
-}
-
-/** Answer to `withdraw`. `more`: it must be sent again. */
-export interface RoomWithdrawn {
-  readonly removed: number;
-  readonly more: boolean;
 }
 
 /** Durable events of a room, in the order of its stream. Changes to a message carry the whole message. */

@@ -26,7 +26,7 @@ import type { DirectoryVoters } from "../admin/directory-info.ts";
 import { actorId, ownSlot } from "../ids.ts";
 import { wireLimits as limits } from "../limits.ts";
 import type { ClusterView } from "../kinds/role-manager.ts";
-import type { AdminRoomPage } from "../kinds/room.ts";
+import type { AdminRoomPage } from "../kinds/room-admin.ts";
 import { key, object } from "../wire/schema.ts";
 import type { TrustState } from "../admin/shards.ts";
 import type { SlotPage } from "../words/slot-list.ts";

@@ -8,7 +8,7 @@ import type { AgentView } from "../kinds/agent.ts";
 import { groupFields, userGroupName, type UserGroup } from "../kinds/groups.ts";
 import { linkSecret, linkTerms, type RoomBehindLink, type RoomLink, type RoomLinkMade } from "../kinds/room-links.ts";
 import type { RoomView } from "../kinds/room.ts";
-import type { Session } from "../kinds/user.ts";
+import type { Session } from "../kinds/user-views.ts";
 import { createApiKey, credentials, signUp, type ApiKeyMade, type OwnAccount } from "../wire/client.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { answer } from "../wire/command.ts";

@@ -13,7 +13,8 @@ import { wireLimits } from "../limits.ts";
 import type { PeoplePage, PersonRoles } from "../kinds/role-manager.ts";
 import { roleName, setRole, type ClusterRole, type RolesView } from "../authority/roles.ts";
 import { key, object, userName } from "../wire/schema.ts";
-import { roleNames, type PersonView } from "../kinds/user.ts";
+import { roleNames } from "../kinds/user-shape.ts";
+import type { PersonView } from "../kinds/user-views.ts";
 import { changes, fieldsOf, listOf, ofActors, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];

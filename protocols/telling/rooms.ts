@@ -1,6 +1,6 @@
 /** What a person has said of their rooms: as much as the list of rooms needs. */
 import type { RoomSummary } from "../kinds/room.ts";
-import type { Sidebar } from "../kinds/user.ts";
+import type { Sidebar } from "../kinds/user-shape.ts";
 import type { NotificationLevel, NotificationRules, RoomNotifications } from "../wire/notifications.ts";
 import type { PersonStatus } from "../wire/presence.ts";
 

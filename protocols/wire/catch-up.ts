@@ -1,6 +1,7 @@
 /** What somebody has missed: what is behind their read markers, so it is the same on every device. */
 import { Type } from "typebox";
-import type { RoomThread, Visibility } from "../kinds/room.ts";
+import type { Visibility } from "../kinds/room-rules.ts";
+import type { RoomThread } from "../kinds/room-unread.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { object } from "./schema.ts";
 

@@ -1,4 +1,4 @@
-import type { Session, UserView } from "../kinds/user.ts";
+import type { Session, UserView } from "../kinds/user-views.ts";
 import { Type, type Static } from "typebox";
 import type { DirectoryAway } from "../admin/cluster.ts";
 import type { Failure } from "../errors.ts";

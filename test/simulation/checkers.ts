@@ -78,6 +78,9 @@ export const checkerNames = [
   "search-comes-back", // after the faults, a room was not searched again
   "search-erased", // after its time, what was deleted was in the files of an index
   "wanted-kept", // after the faults, a wanted model is on fewer nodes than it can be, or not in memory there
+  "striped-there", // after the faults, a model that is wanted in stripes cannot be read from the storage nodes alone
+  "striped-kept", // a model is said to be in stripes, some of which have an end
+  "striped-needed", // after the faults, holders keep stripes of models that nobody needs
   "wanted-no-more", // a node pulled a model that nobody wants, that it may not keep, or that enough nodes keep
   "source-asked-once", // the source of a model was asked although another node was known to have it
   "answer-of-its-person", // a kept answer reached another than the person it was written for

@@ -28,6 +28,7 @@ interface Options {
   readonly plan?: object;
   readonly models: boolean;
   readonly wanted: boolean;
+  readonly striped: boolean;
   readonly quotas: boolean;
   readonly raft: boolean;
   readonly explore?: string | true;
@@ -54,6 +55,7 @@ const command = new Command("npm run simulate --")
   .option("--durability", "no seeds: how likely a stripe is lost, computed and simulated", false)
   .option("--plan <json>", "parts of the plan that no seed draws", parts)
   .option("--models", "a seed is the life of a node's models, not of the node", false)
+  .option("--striped", "a seed is the life of models in stripes", false)
   .option("--wanted", "a seed is the life of models that a cluster wants", false)
   .option("--quotas", "a seed is the life of nodes that count calls and hold budgets", false)
   .option("--raft", "a seed is the life of a replicated directory's voters", false)
@@ -88,6 +90,7 @@ const partLives = {
   raft: async (): Promise<Life> => (await import("./raft/run.ts")).runRaftSeed,
   search: async (): Promise<Life> => (await import("./search.ts")).runSearchSeed,
   shards: async (): Promise<Life> => (await import("./shards.ts")).runShardsSeed,
+  striped: async (): Promise<Life> => (await import("./striped-models.ts")).runStripedModelsSeed,
   wanted: async (): Promise<Life> => (await import("./wanted-models.ts")).runWantedModelsSeed,
 } as const;
 const part = (Object.keys(partLives) as (keyof typeof partLives)[]).find((name) => values[name]);
@@ -104,7 +107,7 @@ const run = async (seed: number, options: { readonly trace?: boolean } = {}): Pr
 
 /** What the seeds are lives of. */
 const lifeFlags = (
-  ["cluster", "backups", "blobs", "files", "models", "quotas", "raft", "search", "shards", "wanted"] as const
+  ["cluster", "backups", "blobs", "files", "models", "quotas", "raft", "search", "shards", "striped", "wanted"] as const
 )
   .filter((name) => values[name])
   .map((name) => `--${name}`);

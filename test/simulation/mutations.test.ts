@@ -30,6 +30,7 @@ function simulate(
     blobs = false,
     models = false,
     wanted = false,
+    striped = false,
     quotas = false,
     files = false,
     shards = false,
@@ -53,6 +54,7 @@ function simulate(
   if (blobs) args.push("--blobs");
   if (models) args.push("--models");
   if (wanted) args.push("--wanted");
+  if (striped) args.push("--striped");
   if (quotas) args.push("--quotas");
   if (files) args.push("--files");
   if (shards) args.push("--shards");

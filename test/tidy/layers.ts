@@ -66,6 +66,7 @@ const clusterFacts = [
   "trust",
   "reach",
   "wanted-models",
+  "striped-models",
   "sign-up-invitations",
   "audit-rules",
   "settings",

@@ -138,7 +138,7 @@ export class Network {
   }
 
   isCut(from: NodeId, to: NodeId): boolean {
-    return this.#cut.has(`${from}>${to}`);
+    return this.#cut.size > 0 && this.#cut.has(`${from}>${to}`);
   }
 
   /** Breaks one connection; both ends hear of it soon. */

@@ -11,7 +11,7 @@
  *
  *  Nothing goes into stripes where that would bear fewer losses than the copies do, nor before every member can read
  *  it. Decision 0229. */
-import { failureOf } from "../../../protocols/index.ts";
+import { failureOf, type Result, type StripeRef } from "../../../protocols/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import { attachmentLimits, type AttachmentLimits } from "./limits.ts";
 import { createMoving } from "./moving.ts";
@@ -22,6 +22,8 @@ import { createReleasing } from "./releasing.ts";
 export interface Attachments {
   /** The blobs of actors, wherever they lie. */
   readonly blobs: ActorBlobs;
+  /** Reads a stripe, in turn with all that is read here; what was just read is in memory. */
+  readStripe(stripe: StripeRef): Promise<Result<Uint8Array>>;
   /** Looks once for what may go into stripes. */
   move(): Promise<void>;
   /** Looks once for what may be released. */
@@ -56,6 +58,7 @@ export function createAttachments(
   repeat("sweep", limits.sweepEveryMs, sweep);
   return {
     blobs: { ...copies, read: reading.read },
+    readStripe: reading.whole,
     move,
     sweep,
     stop() {

@@ -1,6 +1,6 @@
 /** What a node brings for files of rooms in stripes. */
 import type { ActorId, CommandOf, Result, roomCommands, shardHolderCommands } from "../../../protocols/index.ts";
-import type { ActorBlobs, Clock, Log, Meter, OwnedBlobs, PutPacing, Stripes } from "../../ports/index.ts";
+import type { ActorBlobs, Clock, Log, Meter, OwnedBlobs, PutPacing, StripeOwners, Stripes } from "../../ports/index.ts";
 import type { AttachmentLimits } from "./limits.ts";
 
 type Asked = CommandOf<typeof roomCommands> | CommandOf<typeof shardHolderCommands>;
@@ -18,6 +18,8 @@ export interface AttachmentPorts {
   copiesOf(actor: ActorId): number | undefined;
   /** Whether every member knows how to read stripes. */
   isReadByAll(): boolean;
+  /** Whose stripes are looked after beside those of rooms. */
+  readonly owners?: readonly StripeOwners[];
   /** The holders that this node owns. */
   readonly holders: () => readonly ActorId[];
   readonly pacing?: PutPacing;

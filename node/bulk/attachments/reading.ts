@@ -19,6 +19,8 @@ const isStriped = (piece: FilePiece | undefined): piece is Striped => piece?.str
 /** Makes it. */
 export function createReading({ copies, owned, stripes, ask, clock, limits }: AttachmentPorts): {
   readonly read: ActorBlobs["read"];
+  /** See `Attachments.readStripe`. */
+  readonly whole: (stripe: StripeRef) => Promise<Result<Uint8Array>>;
   stop(): void;
 } {
   /** Where blobs are of which that does not change: their stripes are settled, or they are all of their piece. */
@@ -108,6 +110,7 @@ export function createReading({ copies, owned, stripes, ask, clock, limits }: At
   }
 
   return {
+    whole,
     async read(actor, hash) {
       if (!isRoom(actor) || owned.isFor(hash, actor)) {
         const here = await copies.read(actor, hash);

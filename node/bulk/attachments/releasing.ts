@@ -1,4 +1,5 @@
-/** Finds stripes that holders of this node keep for rooms which do not refer to them any more. */
+/** Finds stripes that holders of this node keep for rooms, and for others that say so, which do not refer to them any
+ *  more. */
 import {
   wireLimits,
   type ActorId,
@@ -6,24 +7,36 @@ import {
   type HeldShard,
   type HeldShards,
   type ShardPage,
+  type StripeRef,
 } from "../../../protocols/index.ts";
 import { isRoom, type AttachmentPorts } from "./ports.ts";
 
+/** What it needs of them. */
+export type ReleasingPorts = Pick<AttachmentPorts, "ask" | "owners" | "holders" | "log" | "meter" | "limits"> & {
+  readonly stripes: Pick<AttachmentPorts["stripes"], "release">;
+};
+
 /** Gives the round: the next part of each inventory. */
 export function createReleasing(
-  { stripes, ask, holders, log, meter, limits }: AttachmentPorts,
+  { stripes, ask, owners = [], holders, log, meter, limits }: ReleasingPorts,
   isStopped: () => boolean,
 ): () => Promise<void> {
   /** Where the walk of each holder is. */
   const walks = new Map<ActorId, string>();
 
+  /** Undefined: nobody says. */
+  async function isNeeded(owner: ActorId, stripe: StripeRef): Promise<boolean | undefined> {
+    if (!isRoom(owner)) return owners.find((one) => one.isOf(owner))?.refersTo(owner);
+    const answer = await ask(owner, { type: "stripeHeld", stripe }, limits.askTimeoutMs);
+    return answer.ok ? (answer.value as FileHeld).held : undefined;
+  }
+
   async function look({ stripe, references }: HeldShard): Promise<void> {
     for (const { owner, expiresAtMs } of references) {
-      // What has an end is a put that no room has taken for a fact: it ends by itself.
-      if (expiresAtMs !== undefined || !isRoom(owner)) continue;
-      const answer = await ask(owner, { type: "stripeHeld", stripe }, limits.askTimeoutMs);
+      // What has an end is a put that nobody has taken for a fact: it ends by itself.
+      if (expiresAtMs !== undefined) continue;
       // Without an answer it may be needed.
-      if (!answer.ok || (answer.value as FileHeld).held) continue;
+      if ((await isNeeded(owner, stripe)) !== false) continue;
       const released = await stripes.release(stripe, owner);
       if (released.ok) meter.count("file_pieces_released");
       else log.debug("attachment.not.released", { stripe: stripe.id, owner, failure: released.error });

@@ -2,6 +2,7 @@
  *  prices, quotas, groups of holders, trust in nodes. The only place that knows under which key each lies. */
 import { Type, type Static } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
+import { isStripedModelRow, stripedModelPrefix } from "./striped-models.ts";
 import {
   addressText,
   assert,
@@ -185,6 +186,7 @@ const isWanted = checkOf(
         labels: Type.Optional(labels),
         digest: Type.Optional(word),
         acceptLicence: Type.Optional(Type.Boolean()),
+        keep: Type.Optional(word),
       }),
       { maxItems: 256 },
     ),
@@ -410,6 +412,7 @@ export function isRow(key: string, value: unknown): boolean {
       tokenKeysKey(value.node) === key &&
       value.keys.every(({ kid }) => kid.startsWith(`${value.node}.`))
     );
+  if (key.startsWith(stripedModelPrefix)) return isStripedModelRow(key, value);
   if (key.startsWith(pricePrefix)) return isPrice.Check(value) && `${pricePrefix}${value.name}` === key;
   return true;
 }

@@ -1,5 +1,5 @@
 /** The models that the cluster keeps on its nodes: one row of the directory, written by admins. */
-import { ok, PlexusError, type ModelsView, type WantedModel } from "../../../protocols/index.ts";
+import { ok, PlexusError, type ModelsView, type StripedView, type WantedModel } from "../../../protocols/index.ts";
 import type { ModelStore } from "../../../runtimes/store/port.ts";
 import type { Directory } from "../../ports/index.ts";
 import { changeRow, watchRow } from "./one-row.ts";
@@ -17,16 +17,19 @@ export interface WantedModels {
 export interface StoreParts {
   readonly store: ModelStore;
   readonly wanted: Pick<WantedModels, "current" | "set" | "onChange">;
+  /** How those stand that are to lie on the storage nodes. */
+  readonly striped?: { views(): readonly StripedView[]; onChange(listener: () => void): () => void };
 }
 
 /** How a node's models stand. */
-export const viewOfStore = ({ store, wanted }: StoreParts, node: string): ModelsView => ({
+export const viewOfStore = ({ store, wanted, striped }: StoreParts, node: string): ModelsView => ({
   node,
   models: store.list(),
   pulls: store.pulls(),
   refused: store.refused(),
   wanted: wanted.current(),
   damaged: store.damaged(),
+  ...(striped && { striped: striped.views() }),
 });
 
 /** Begins to watch the row. */

@@ -1,14 +1,31 @@
 /** The models of this node: those of the configuration, and those of its store. What is pulled is served without a
  *  restart, and what other nodes lack they may have from here. */
 import type { Config } from "../../../config/index.ts";
-import { everyModel, type StoredModel } from "../../../protocols/index.ts";
+import {
+  everyModel,
+  type Result,
+  type StoredModel,
+  type StripedView,
+  type StripeRef,
+} from "../../../protocols/index.ts";
 import { modelSpec, type ModelSpec } from "../../../runtimes/index.ts";
 import { openModelStore } from "../../../runtimes/store/index.ts";
 import type { ModelPeers, ModelStore } from "../../../runtimes/store/port.ts";
 import { contentTree } from "../../bulk/blobs/index.ts";
-import { watchWantedModels, type WantedModels } from "../../cluster/facts/wanted-models.ts";
+import { watchWantedModels, type StoreParts, type WantedModels } from "../../cluster/facts/wanted-models.ts";
 import { modelFolder } from "../../data-folder/index.ts";
-import { createModelPeers, keepWanted, serveModels } from "../../inference/models/index.ts";
+import {
+  createFromStripes,
+  modelClass,
+  createModelPeers,
+  keepWanted,
+  serveModels,
+  stripedViews,
+  stripeModels,
+} from "../../inference/models/index.ts";
+import { watchStripedModels } from "../../cluster/facts/striped-models.ts";
+import type { Shards } from "../../bulk/shards/index.ts";
+import type { Pacing } from "../../backup/index.ts";
 import { openFiles } from "../../platform/index.ts";
 import type { NamedSecrets } from "../../cluster/facts/secrets.ts";
 import { holdEndpointKeys } from "./endpoint-keys.ts";
@@ -29,8 +46,20 @@ export interface NodeModels {
   join(
     peer: Peer,
     inference: Inference,
-    named: NamedSecrets,
-  ): { readonly wanted: WantedModels; readonly endpoints: EndpointControl };
+    at: ModelStripes & { readonly named: NamedSecrets },
+  ): {
+    readonly wanted: WantedModels;
+    readonly endpoints: EndpointControl;
+    /** How the models stand that are to lie on the storage nodes. */
+    readonly striped: NonNullable<StoreParts["striped"]>;
+  };
+}
+
+/** What the storage nodes bring for models. */
+interface ModelStripes {
+  readonly shards: Pick<Shards, "stripes" | "canPlace">;
+  readonly readStripe: (stripe: StripeRef) => Promise<Result<Uint8Array>>;
+  readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
 }
 
 /** Opens the store. Errors: the system's. */
@@ -39,7 +68,7 @@ export async function openModels(
   at: { readonly machine: Machine; readonly stops: Stops; readonly node: string },
 ): Promise<NodeModels> {
   const { machine, stops, node } = at;
-  const { clock, log, meter } = machine;
+  const { clock, random, log, meter } = machine;
   const folder = modelFolder(config.data);
   const files = await openFiles(folder);
   const others = Promise.withResolvers<ModelPeers>();
@@ -65,12 +94,23 @@ export async function openModels(
   return {
     store,
     specs,
-    join(peer, inference, named) {
+    join(peer, inference, { named, shards, readStripe, pacing }) {
       const { exchange, membership, directory } = peer;
-      others.resolve(createModelPeers({ node, exchange, membership, tree: contentTree }));
+      const rows = watchStripedModels(directory);
+      const tree = contentTree;
+      const inStripes = createFromStripes({ rows, read: readStripe, tree });
+      others.resolve(createModelPeers({ node, exchange, membership, tree, stripes: inStripes }));
       serveModels({ exchange, store });
       const wanted = watchWantedModels(directory);
-      const stopKeeping = keepWanted({ node, store, wanted, membership, clock, log, meter });
+      const world = { node, store, wanted, membership, clock, log, meter };
+      const stopKeeping = keepWanted({ ...world, striped: rows });
+      const stopStriping = stripeModels({
+        ...world,
+        random,
+        rows,
+        stripes: shards.stripes,
+        pacing: { part: pacing.put, bytes: () => pacing.syncedBytes() },
+      });
       let served = JSON.stringify(specs());
       const look = (): void => {
         const next = JSON.stringify(specs());
@@ -88,9 +128,13 @@ export async function openModels(
       stops.add(() => {
         stopWatching();
         stopKeeping();
+        stopStriping();
+        rows.stop();
         wanted.stop();
       });
-      return { wanted, endpoints: control };
+      const views = (): readonly StripedView[] =>
+        stripedViews(wanted.current(), { rows: rows.current(), canStripe: () => shards.canPlace(modelClass) });
+      return { wanted, endpoints: control, striped: { views, onChange: (listener) => rows.onChange(listener) } };
     },
   };
 }

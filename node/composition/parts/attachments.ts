@@ -1,11 +1,12 @@
 /** Files of rooms at this node: copies beside the rooms, and stripes on the storage nodes. */
-import { createAttachments } from "../../bulk/attachments/index.ts";
+import { createAttachments, type Attachments } from "../../bulk/attachments/index.ts";
 import type { BlobCopies } from "../../bulk/blobs/index.ts";
 import { isHolder, type Shards } from "../../bulk/shards/index.ts";
 import type { Opener } from "../../../runtimes/opened/index.ts";
 import type { Pacing } from "../../backup/index.ts";
 import { ownsSlot, slotsOwned } from "../../cluster/facts/slot-owner.ts";
 import type { ActorBlobs, NodeId } from "../../ports/index.ts";
+import { ownersOfModels } from "../../inference/models/index.ts";
 import type { Machine } from "../machine.ts";
 import { bytesOfFile } from "../../gateway/index.ts";
 import type { Peer, PeerOptions } from "../peer.ts";
@@ -29,12 +30,12 @@ export const shownToModels = (
 export function openAttachments(at: {
   readonly node: NodeId;
   readonly machine: Pick<Machine, "clock" | "log" | "meter">;
-  readonly peer: Pick<Peer, "kernel" | "table" | "membership">;
+  readonly peer: Pick<Peer, "kernel" | "table" | "membership" | "directory">;
   readonly copies: BlobCopies;
   readonly shards: Pick<Shards, "losses" | "stripes">;
   readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
   readonly stops: Stops;
-}): ActorBlobs {
+}): Pick<Attachments, "blobs" | "readStripe"> {
   const { node, copies, pacing } = at;
   const { clock, log, meter } = at.machine;
   const { kernel, table, membership } = at.peer;
@@ -52,6 +53,7 @@ export function openAttachments(at: {
       return Math.max(inSync.length, want?.replicas.length ?? 0);
     },
     isReadByAll: () => membership.members().members.every(({ readsStripes }) => readsStripes === true),
+    owners: [ownersOfModels(at.peer.directory)],
     holders: () => slotsOwned(table, node).filter(isHolder),
     pacing: { part: pacing.put, bytes: pacing.syncedBytes },
     clock,
@@ -62,5 +64,5 @@ export function openAttachments(at: {
     attachments.stop();
     copies.stop();
   });
-  return attachments.blobs;
+  return attachments;
 }

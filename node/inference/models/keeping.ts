@@ -2,8 +2,10 @@
  *  after a failure waits longer each time. */
 import { withoutSecrets, type StoredModel, type WantedModel } from "../../../protocols/index.ts";
 import type { ModelStore } from "../../../runtimes/store/port.ts";
+import type { StripedModels } from "../../cluster/facts/striped-models.ts";
 import type { WantedModels } from "../../cluster/facts/wanted-models.ts";
 import type { Clock, Log, MemberRecord, Membership, Meter, NodeId } from "../../ports/index.ts";
+import { keeperOf } from "./keepers.ts";
 import { modelLimits, type ModelLimits } from "./limits.ts";
 import { planWanted, type Keeper, type Task } from "./plan.ts";
 
@@ -23,13 +25,15 @@ export function keepWanted(ports: {
   readonly node: NodeId;
   readonly store: Pick<ModelStore, "pull" | "ended" | "get" | "damaged" | "list" | "watch">;
   readonly wanted: WantedModels;
+  /** Models in stripes; absent: this node knows of none. */
+  readonly striped?: Pick<StripedModels, "current" | "onChange">;
   readonly membership: Membership;
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
   readonly limits?: Partial<ModelLimits>;
 }): () => void {
-  const { node, store, wanted, membership, clock, log, meter } = ports;
+  const { node, store, wanted, striped, membership, clock, log, meter } = ports;
   const limits: ModelLimits = { ...modelLimits, ...ports.limits };
   const attempts = new Map<string, Attempt>();
   const downSinceMs = new Map<NodeId, number>();
@@ -55,20 +59,23 @@ export function keepWanted(ports: {
     );
   };
 
-  const keeperOf = (member: MemberRecord): Keeper => {
+  const asKeeper = (member: MemberRecord): Keeper => {
     const up = membership.isUp(member.node);
     const nowMs = clock.monotonicMs();
     if (up) downSinceMs.delete(member.node);
     else if (!downSinceMs.has(member.node)) downSinceMs.set(member.node, nowMs);
     const there = up || nowMs - (downSinceMs.get(member.node) ?? nowMs) < limits.downGraceMs;
-    const has = member.node === node ? own() : new Set((member.offers ?? []).map(({ model }) => model));
-    return { member, there, up, has };
+    return keeperOf(member, { up, there, ...(member.node === node && { has: own() }) });
   };
 
   const look = (): void => {
     dueMs = Infinity;
-    const keepers = membership.members().members.map(keeperOf);
-    const tasks = planWanted(wanted.current(), keepers, node);
+    const keepers = membership.members().members.map(asKeeper);
+    const inStripes = (striped?.current() ?? []).filter(({ index }) => index !== undefined);
+    const tasks = planWanted(wanted.current(), keepers, {
+      self: node,
+      striped: new Set(inStripes.map(({ model }) => model)),
+    });
     const names = new Set(wanted.current().map(({ name }) => name));
     for (const name of attempts.keys()) if (!names.has(name)) attempts.delete(name);
     meter.gauge("models_wanted_missing", tasks.length);
@@ -125,11 +132,16 @@ export function keepWanted(ports: {
   };
 
   const soon = (): void => lookIn(limits.settleMs);
-  const ends = [wanted.onChange(soon), membership.onChange(soon), store.watch((what) => what === "models" && soon())];
+  const ends = [
+    wanted.onChange(soon),
+    striped?.onChange(soon),
+    membership.onChange(soon),
+    store.watch((what) => what === "models" && soon()),
+  ];
   soon();
   return () => {
     stopped = true;
     cancelLook();
-    for (const end of ends) end();
+    for (const end of ends) end?.();
   };
 }

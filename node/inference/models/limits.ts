@@ -36,6 +36,22 @@ export const modelLimits = {
   retryMsMin: 60_000,
   /** Longest such pause. */
   retryMsMax: 60 * 60_000,
+  /** Bytes of a file in one stripe. A shard has 8 MiB at most, and where there are few nodes a shard is all of it. */
+  pieceBytes: 8 * 1024 * 1024,
+  /** Bytes of the list of a model's stripes: some 10,000 of them, which is 80 GB. Larger models stay out of stripes. */
+  indexBytesMax: 8 * 1024 * 1024,
+  /** How often a node looks whether it should bring a wanted model into stripes, beside when something changes. */
+  stripesLookMs: 60_000,
+  /** A node gives so much time to each that is before it in line to bring a model there. */
+  stripesPatienceMs: 30 * 60_000,
+  /** How long stripes of a model are kept that is on its way there: what a crash leaves is collected then. */
+  unfinishedMs: 24 * 3_600_000,
+  /** Looks at a stripe until every holder keeps it; then a later round goes on. */
+  wholeTriesMax: 20,
+  /** Pause before each of them. */
+  wholePauseMs: 500,
+  /** Lists of models' stripes that are remembered. */
+  indexesKept: 4,
 } as const;
 
 /** The same, where a test has smaller ones. */

@@ -17,6 +17,8 @@ import type { ContentTree, ModelPeers, ModelStore } from "../../../runtimes/stor
 import type { Exchange } from "../../cluster/exchange/index.ts";
 import type { Membership, NodeId } from "../../ports/index.ts";
 import { modelLimits } from "./limits.ts";
+import { inStripes } from "./from-stripes.ts";
+import { isModel } from "./stored-model.ts";
 
 /** Serves this node's store to the others. */
 export function serveModels({ exchange, store }: { readonly exchange: Exchange; readonly store: ModelStore }): void {
@@ -60,8 +62,10 @@ export function createModelPeers(ports: {
   readonly exchange: Exchange;
   readonly membership: Membership;
   readonly tree: ContentTree;
+  /** The storage nodes, as one more node that is asked last. */
+  readonly stripes?: ModelPeers;
 }): ModelPeers {
-  const { node, exchange, membership, tree } = ports;
+  const { node, exchange, membership, tree, stripes } = ports;
   return {
     async find(name) {
       const others = membership
@@ -80,13 +84,16 @@ export function createModelPeers(ports: {
       }
       const best = mostCommon(found.map(({ model }) => model.digest));
       const [first] = found.filter(({ model }) => model.digest === best);
-      if (first === undefined) return refused(failure("NOT_FOUND", { model: name, reason: "no other node has it" }));
+      if (first === undefined)
+        return stripes?.find(name) ?? refused(failure("NOT_FOUND", { model: name, reason: "no other node has it" }));
       return ok({
         model: first.model,
         nodes: found.filter(({ model }) => model.digest === best).map((one) => one.node),
       });
     },
-    async leaves(other, { digest, tree: expected, size }, signal) {
+    async leaves(other, file, signal) {
+      if (other === inStripes) return stripes?.leaves(other, file, signal) ?? gone();
+      const { digest, tree: expected, size } = file;
       const count = Math.max(1, Math.ceil(size / tree.leafBytes));
       const leaves: Uint8Array[] = [];
       while (leaves.length < count) {
@@ -107,11 +114,14 @@ export function createModelPeers(ports: {
         : refused(lied(other, "its hashes are of another file"));
     },
     async chunk(other, at) {
+      if (other === inStripes) return stripes?.chunk(other, at) ?? gone();
       const answer = await exchange.call(other, "model.chunk", at, modelLimits.chunkTimeoutMs);
       return answer.ok ? ok(answer.value.bytes) : answer;
     },
   };
 }
+
+const gone = () => refused(failure("NOT_FOUND", { node: inStripes }));
 
 const lied = (node: NodeId, reason: string): Failure => failure("SOURCE_FAILED", { node, reason });
 
@@ -121,24 +131,4 @@ function mostCommon(digests: readonly string[]): string | undefined {
   for (const digest of digests) counts.set(digest, (counts.get(digest) ?? 0) + 1);
   const order = [...counts].toSorted(([one, many], [other, more]) => more - many || (one < other ? -1 : 1));
   return order[0]?.[0];
-}
-
-/** Enough to ask for its files: what comes is checked like all that is pulled. */
-function isModel(model: StoredModel, name: string): boolean {
-  const isDigest = (text: unknown): boolean => typeof text === "string" && /^[0-9a-f]{64}$/.test(text);
-  const { files, card } = model as Partial<StoredModel>;
-  return (
-    model.name === name &&
-    Array.isArray(files) &&
-    files.length > 0 &&
-    files.every(
-      (file) =>
-        typeof file.path === "string" &&
-        Number.isSafeInteger(file.size) &&
-        file.size >= 0 &&
-        isDigest(file.digest) &&
-        isDigest(file.tree),
-    ) &&
-    typeof card === "object"
-  );
 }

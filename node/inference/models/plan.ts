@@ -5,7 +5,8 @@
  *      those that have it first, then by rendezvous hashing of (model, node): the first `nodes` of them keep it
  *
  *  A node never removes a model by itself: too many copies are a waste, a lost one is an outage. */
-import { hash32, type WantedModel } from "../../../protocols/index.ts";
+import { hash32, type StoredModel, type WantedModel } from "../../../protocols/index.ts";
+import type { StripedModel } from "../../cluster/facts/striped-models.ts";
 import type { MemberRecord, NodeId } from "../../ports/index.ts";
 
 /** A member as the plan sees it. */
@@ -57,13 +58,87 @@ export function placeWanted(wanted: readonly WantedModel[], keepers: readonly Ke
   });
 }
 
-/** What `self` should pull. */
-export function planWanted(wanted: readonly WantedModel[], keepers: readonly Keeper[], self: NodeId): readonly Task[] {
+/** What `self` should pull. `striped`: names of models that can be had from the storage nodes. */
+export function planWanted(
+  wanted: readonly WantedModel[],
+  keepers: readonly Keeper[],
+  { self, striped }: { readonly self: NodeId; readonly striped: ReadonlySet<string> },
+): readonly Task[] {
   const own = keepers.find(({ member }) => member.node === self);
   return placeWanted(wanted, keepers).flatMap(({ wanted: one, nodes }): readonly Task[] => {
     if (own === undefined || own.has.has(one.name) || !nodes.includes(self)) return [];
-    const isThere = keepers.some(({ up, has, member }) => up && member.node !== self && has.has(one.name));
+    const isCopied = keepers.some(({ up, has, member }) => up && member.node !== self && has.has(one.name));
     const first = nodes.find((node) => !keepers.some(({ member, has }) => member.node === node && has.has(one.name)));
+    const isThere = isCopied || striped.has(one.name);
     return [{ wanted: one, from: isThere ? "cluster" : first === self ? "source" : "wait" }];
   });
+}
+
+/** What `self` should do for models in stripes now. */
+export type StripesTask =
+  /** After those before it in line have had their time: they may have an older one of this name, or no luck. */
+  | { readonly type: "put"; readonly model: Own; readonly place: number }
+  /** It can be had from there, and not every holder was seen to keep its shards. */
+  | { readonly type: "settle"; readonly row: StripedModel }
+  /** `later`: its node may come back soon enough. */
+  | { readonly type: "drop"; readonly row: StripedModel; readonly later: boolean };
+
+/** A model on this node's disk. */
+type Own = Pick<StoredModel, "name" | "digest" | "addedAtMs">;
+
+/** The order of some nodes for a task: the same at every node. */
+const lineFor = (task: string, nodes: readonly NodeId[]): readonly NodeId[] =>
+  nodes.toSorted((one, other) => hash32(`${task}\n${other}`) - hash32(`${task}\n${one}`) || (one < other ? -1 : 1));
+
+/** Of two of one name the one that was pulled later is newer. */
+const isNewer = (one: Pick<StripedModel, "addedAtMs" | "name">, than: StripedModel): boolean =>
+  one.addedAtMs > than.addedAtMs || (one.addedAtMs === than.addedAtMs && one.name > than.name);
+
+/** Who brings which model into stripes, and takes out what nobody wants there any more. One node that is up and has the
+ *  model puts it; any one that is up takes it out. */
+export function planStripes(
+  { wanted, rows }: { readonly wanted: readonly WantedModel[]; readonly rows: readonly StripedModel[] },
+  keepers: readonly Keeper[],
+  { self, own }: { readonly self: NodeId; readonly own: readonly Own[] },
+): readonly StripesTask[] {
+  const up = keepers.filter((keeper) => keeper.up);
+  const kept = wanted.filter(({ keep }) => keep === "stripes");
+  const newestOf = (model: string): StripedModel | undefined =>
+    rows
+      .filter((row) => row.model === model && row.index !== undefined)
+      .toSorted((one, other) => (isNewer(one, other) ? -1 : 1))[0];
+  const nodes = up.map(({ member }) => member.node);
+  const isFirst = (task: string): boolean => lineFor(task, nodes)[0] === self;
+  /** It was on its way, and its node is gone or does not have it any more. */
+  const isLeftBehind = ({ name, by }: StripedModel): boolean =>
+    by === self ? !own.some(({ digest }) => digest === name) : !nodes.includes(by);
+  const tasks = kept.flatMap(({ name }): readonly StripesTask[] => {
+    const model = own.find((one) => one.name === name);
+    const row = newestOf(name);
+    const isThere = rows.some((one) => one.name === model?.digest && one.index !== undefined);
+    if (model !== undefined && !isThere && (row === undefined || isNewer({ ...model, name: model.digest }, row))) {
+      const having = up.filter(({ has, member }) => has.has(name) || member.node === self);
+      return [
+        {
+          type: "put",
+          model,
+          place: lineFor(
+            name,
+            having.map(({ member }) => member.node),
+          ).indexOf(self),
+        },
+      ];
+    }
+    return row !== undefined && row.whole !== true && isFirst(name) ? [{ type: "settle", row }] : [];
+  });
+  const drops = rows.flatMap((row): readonly StripesTask[] => {
+    const isWanted = kept.some(({ name }) => name === row.model);
+    const newest = newestOf(row.model);
+    const isReplaced = newest?.whole === true && isNewer(newest, row);
+    const isLeft = row.index === undefined && isLeftBehind(row);
+    if (isWanted && !isReplaced && !isLeft) return [];
+    const isOwn = row.by === self && isLeft;
+    return isOwn || isFirst(row.name) ? [{ type: "drop", row, later: isWanted && !isOwn }] : [];
+  });
+  return [...tasks, ...drops];
 }

@@ -103,9 +103,15 @@ function received(): void {
   if (total >= wanted) reached();
 }
 
+const addresses = 16;
+let opened = 0;
+
 function open(plan: Plan, member: Member): Promise<Client> {
   return new Promise((resolve, reject) => {
-    const socket = connectSocket({ host: "127.0.0.1", port: plan.port, noDelay: true });
+    // A node gives one address a share of its connections.
+    opened += 1;
+    const localAddress = `127.0.0.${1 + (opened % addresses)}`;
+    const socket = connectSocket({ host: "127.0.0.1", port: plan.port, noDelay: true, localAddress });
     const client = new Client(socket, () => resolve(client));
     socket.once("error", reject);
     const authorization = member.token === undefined ? "" : `Authorization: Bearer ${member.token}\r\n`;

@@ -43,8 +43,8 @@ export const ofFiles: readonly Mutation[] = [
   {
     name: "never looks for stripes of files that are gone",
     file: "node/bulk/attachments/releasing.ts",
-    find: "if (!answer.ok || (answer.value as FileHeld).held) continue;",
-    replace: "if (answer.ok) continue;",
+    find: "return answer.ok ? (answer.value as FileHeld).held : undefined;",
+    replace: "return answer.ok ? true : undefined;",
     caughtBy: ["file-left"],
     seeds: 5,
     files: true,
@@ -53,8 +53,8 @@ export const ofFiles: readonly Mutation[] = [
   {
     name: "releases stripes of files whose room does not answer",
     file: "node/bulk/attachments/releasing.ts",
-    find: "if (!answer.ok || (answer.value as FileHeld).held) continue;",
-    replace: "if (answer.ok && (answer.value as FileHeld).held) continue;",
+    find: "return answer.ok ? (answer.value as FileHeld).held : undefined;",
+    replace: "return answer.ok ? (answer.value as FileHeld).held : false;",
     caughtBy: ["file-kept"],
     seeds: 20,
     files: true,

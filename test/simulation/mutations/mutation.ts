@@ -28,6 +28,8 @@ export interface Mutation {
   readonly models?: boolean;
   /** Seeds of models that a cluster wants. */
   readonly wanted?: boolean;
+  /** Seeds of models in stripes. */
+  readonly striped?: boolean;
   /** Seeds of nodes that count calls and hold budgets. */
   readonly quotas?: boolean;
   /** Seeds of a room's files in copies and stripes. */

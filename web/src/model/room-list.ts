@@ -1,5 +1,4 @@
-import { wireLimits } from "../../../protocols/limits.ts";
-import { cut } from "../../../protocols/text/text.ts";
+import { summaryText } from "./summary-text.ts";
 import type { NodeFrame, RoomSummary, ThreadSignal, UserSignal } from "../../../protocols/index.ts";
 import type { RoomModel } from "./room-model.ts";
 import { threadsToRead } from "./threads.ts";
@@ -119,7 +118,7 @@ function lastOf(model: RoomModel, old: RoomSummary): RoomSummary["last"] {
   if (line === undefined) return model.older || model.newer ? old.last : undefined;
   const { author, text, files = [], atMs } = line;
   const said = text || files.map(({ name }) => name).join(", ");
-  return { author, text: cut(said, wireLimits.summaryTextChars), atMs };
+  return { author, text: summaryText(said), atMs };
 }
 
 export interface RoomGroups {

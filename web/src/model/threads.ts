@@ -1,5 +1,4 @@
-import { wireLimits } from "../../../protocols/limits.ts";
-import { cut } from "../../../protocols/text/text.ts";
+import { summaryText } from "./summary-text.ts";
 import type { RoomMessage, RoomThread, ThreadUnread } from "../../../protocols/index.ts";
 
 /** The threads of a room as the page knows them, by the message that they answer. */
@@ -11,7 +10,7 @@ const threadsMax = 100;
 const lineOf = ({ seq, author, text, atMs, threadOnly }: RoomMessage): RoomThread["last"] => ({
   seq,
   author,
-  text: cut(text, wireLimits.summaryTextChars),
+  text: summaryText(text),
   atMs,
   ...(threadOnly !== true && { alsoInRoom: true }),
 });

@@ -14,6 +14,8 @@ const wanted = (nodes: number, labels?: Record<string, string>): WantedModel => 
   ...(labels && { labels }),
 });
 
+const at = (self: string) => ({ self, striped: new Set<string>() });
+
 const anyKeeper = fc.record({
   node: fc.string({ minLength: 1, maxLength: 6 }),
   roles: fc.constantFrom<["ai"] | ["chat"]>(["ai"], ["chat"]),
@@ -77,7 +79,7 @@ describe("the plan of wanted models", () => {
   it("lets one node ask the source, and the others ask that node", () => {
     fc.assert(
       fc.property(anyWanted, anyKeepers, (one, keepers) => {
-        const tasks = keepers.flatMap(({ member }) => planWanted([one], keepers, member.node));
+        const tasks = keepers.flatMap(({ member }) => planWanted([one], keepers, at(member.node)));
         const nodes = placeWanted([one], keepers)[0]?.nodes ?? [];
         const lacking = keepers.filter(({ member, has }) => nodes.includes(member.node) && !has.has("m"));
         expect(tasks).to.have.length(lacking.length);
@@ -99,10 +101,10 @@ describe("the plan of wanted models", () => {
     expect(placed?.nodes).to.have.length(2);
     expect(placed?.nodes).to.not.include("n4");
     const [first = "", second = ""] = placed?.nodes ?? [];
-    expect(planWanted([wanted(2, zone)], all, first)[0]).to.include({ from: "source" });
-    expect(planWanted([wanted(2, zone)], all, second)[0]).to.include({ from: "wait" });
+    expect(planWanted([wanted(2, zone)], all, at(first))[0]).to.include({ from: "source" });
+    expect(planWanted([wanted(2, zone)], all, at(second))[0]).to.include({ from: "wait" });
     const later = all.map((one) => (one.member.node === first ? { ...one, has: new Set(["m"]) } : one));
-    expect(planWanted([wanted(2, zone)], later, second)[0]).to.include({ from: "cluster" });
-    expect(planWanted([wanted(2, zone)], later, first)).to.deep.equal([]);
+    expect(planWanted([wanted(2, zone)], later, at(second))[0]).to.include({ from: "cluster" });
+    expect(planWanted([wanted(2, zone)], later, at(first))).to.deep.equal([]);
   });
 });

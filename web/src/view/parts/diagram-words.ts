@@ -10,7 +10,7 @@ const drawnCharsMax = 1_000_000;
 const drawnSideMax = 8_000;
 
 /** A diagram that is to be drawn. */
-export interface Wanted {
+interface Wanted {
   readonly number: number;
   readonly text: string;
   readonly dark: boolean;
