@@ -73,12 +73,14 @@ async function gather(server: Server, load: Served) {
   }
   // Each account is in every room: its connections are spread over them.
   for (const token of tokens.slice(1))
-    for (const room of names)
-      await fetch(`${server.url}/api/v1/rooms/${room}/join`, {
+    for (const room of names) {
+      const joined = await fetch(`${server.url}/api/v1/rooms/${room}/join`, {
         method: "POST",
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
         body: "{}",
       });
+      if (!joined.ok) throw new Error(`${room}: ${await joined.text()}`);
+    }
   const members = Array.from({ length: persons }, (_, at) => ({
     token: tokens[at % tokens.length] ?? "",
     room: names[Math.floor(at / tokens.length) % rooms] ?? "",

@@ -80,6 +80,7 @@ function openLane(port: number, request: string, onAnswer: (lane: { ask(): void 
 
 let people: readonly WebSocket[] = [];
 let heard = 0;
+const enteringAtOnce = 20;
 
 serve({
   /** Reads by REST, at a pace. */
@@ -93,7 +94,7 @@ serve({
       const asked = new Map<object, number>();
       const next = (): void => {
         while (due.length > 0 && idle.length > 0) {
-          const [dueMs = 0, lane] = [due.shift(), idle.pop()];
+          const [dueMs = 0, lane] = [due.shift(), idle.shift()];
           if (lane === undefined) return;
           asked.set(lane, dueMs);
           lane.ask();
@@ -131,19 +132,21 @@ serve({
     readonly members: readonly { readonly token: string; readonly room: string }[];
   }) {
     const all: WebSocket[] = [];
-    for (const { token, room } of members) {
+    const enter = async ({ token, room }: (typeof members)[number]): Promise<void> => {
       const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, { headers: { authorization: `Bearer ${token}` } });
       await new Promise<void>((resolve, reject) => {
         socket.on("error", reject);
+        socket.on("close", (code, why) => reject(new Error(`closed: ${code} ${why.toString()}`)));
         socket.on("message", (data: Buffer) => {
           heard += 1;
-          const text = data.toString();
-          if (text.includes('"id":1,') || text.includes('"id":1}')) resolve();
+          if (/^\{"re":1,"ok"/.test(data.toString())) resolve();
         });
         socket.once("open", () => socket.send(JSON.stringify({ id: 1, do: "subscribe", to: `room/${room}` })));
       });
       all.push(socket);
-    }
+    };
+    for (let at = 0; at < members.length; at += enteringAtOnce)
+      await Promise.all(members.slice(at, at + enteringAtOnce).map(enter));
     people = all;
   },
 
@@ -153,7 +156,9 @@ serve({
       const open = new Map<number, number>();
       const stops = people.map((socket) => {
         const hear = (data: Buffer): void => {
-          const id = /"id":(\d+)/.exec(data.toString().slice(0, 200))?.[1];
+          const text = data.toString("utf8", 0, 512);
+          const [, id, how] = /^\{"re":(\d+),"(\w+)"/.exec(text) ?? [];
+          if (id !== undefined && how !== "ok") throw new Error(text);
           const dueMs = open.get(Number(id));
           if (dueMs === undefined) return;
           open.delete(Number(id));
@@ -170,7 +175,7 @@ serve({
           id += 1;
           open.set(id, dueMs);
           const at = id % people.length;
-          const to = `room/${plan.rooms[at] ?? ""}`;
+          const to = plan.rooms[at] ?? "";
           const text = "A message of some length, as people write them in a room.";
           people[at]?.send(JSON.stringify({ id, do: "room.post", to, with: { text }, operationId: `held${id}` }));
         },
