@@ -4,7 +4,7 @@
  *      settle  every holder is seen to keep each of them ─► row: whole
  *      drop    row removed ─► its stripes released; what that misses, the holders' nodes find (`refersTo`)
  *
- *  Whatever is killed in between: before the index is in the row the pieces have an end, or their holders' nodes find no
+ *  Whatever is killed in between: before the index is in the row the pieces have an end, or their holders' nodes find
  *  no row. A model is in stripes when its row has an index, and no sooner: then all are kept. */
 import {
   assert,
