@@ -44,6 +44,7 @@ import { grpc } from "./benchmarks/grpc.ts";
 import { heldPeople, heldReads } from "./benchmarks/held.ts";
 import { rest, tracing } from "./benchmarks/rest.ts";
 import { serving } from "./benchmarks/serving.ts";
+import { scroll } from "./benchmarks/scroll.ts";
 import { serveModel } from "./benchmarks/serve.ts";
 import { search, searchPosts } from "./benchmarks/search.ts";
 import { start } from "./benchmarks/start.ts";
@@ -117,6 +118,7 @@ const timings: readonly Timing[] = [
   underCostlyRequests,
   signInStorm,
   dashboard,
+  scroll,
   heldReads,
   heldPeople,
   fanOutNodes,

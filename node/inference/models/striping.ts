@@ -5,7 +5,7 @@
  *      check   one cannot be read any more, and a node has the model ─► put again, in a try of its own
  *      drop    row removed ─► its stripes released; what that misses, the holders' nodes find (`refersTo`)
  *
- *  Whatever is killed in between: before the index is in the row the pieces have an end, or their holders' nodes find no
+ *  Whatever is killed in between: before the index is in the row the pieces have an end, or their holders' nodes find
  *  no row. A model is in stripes when its row has an index, and no sooner: then all are kept. */
 import {
   assert,

@@ -3,7 +3,7 @@ import { wireLimits } from "../../../protocols/index.ts";
 import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentState } from "../../../actors/agent/shape.ts";
-import { ada, helper, withHelper, inRoom, say, turns, types, busy, messagesIn } from "./helper.ts";
+import { ada, helper, withHelper, inRoom, say, turns, types, busy, messagesIn } from "./adas-agent.ts";
 import { ended } from "../../fixtures/engine-answers.ts";
 
 describe("an agent in a room", () => {

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { failure } from "../../../protocols/index.ts";
 import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { ada, helper, withHelper, say, turns, lines, busy } from "./helper.ts";
+import { ada, helper, withHelper, say, turns, lines, busy } from "./adas-agent.ts";
 import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 
 describe("an agent's context", () => {

@@ -12,7 +12,7 @@ import { outlineOf } from "../../../protocols/answering/outline.ts";
 import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/shape.ts";
-import { ada, helper, withHelper, say, turns, lines, types, rows, busy } from "./helper.ts";
+import { ada, helper, withHelper, say, turns, lines, types, rows, busy } from "./adas-agent.ts";
 import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 
 describe("an agent", () => {
