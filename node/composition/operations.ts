@@ -188,7 +188,11 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
       scanners: () => peer.calls.explain(["scan"]),
     }),
     ...handleThreats(auditRules.lists, () => at.threatStates?.() ?? []),
-    ...handleUsage(ask, { nowMs: () => at.clock.nowMs(), brand: () => at.branding?.current().name ?? "Plexus" }),
+    ...handleUsage(ask, {
+      nowMs: () => at.clock.nowMs(),
+      brand: () => at.branding?.current().name ?? "Plexus",
+      random: at.random,
+    }),
     ...(at.observe && handleObserve(at.observe)),
     ...(at.profiles && handleProfiles(at.profiles)),
     ...(peer.search && handleSearch({ kernel, clock: at.clock, limits, find: peer.search.find })),
