@@ -54,7 +54,17 @@ const added = (reports: Reports, report: UsageReportView, by: string, nowMs: num
   ids: reports.ids + 1,
   runs: [
     ...reports.runs,
-    { id: reports.ids + 1, report: report.report, by, state: "waiting", addedAtMs: nowMs, left: report.to, sent: 0, missed: 0, tries: 0 }, // prettier-ignore
+    {
+      id: reports.ids + 1,
+      report: report.report,
+      by,
+      state: "waiting",
+      addedAtMs: nowMs,
+      left: report.to,
+      sent: 0,
+      missed: 0,
+      tries: 0,
+    },
   ],
 });
 

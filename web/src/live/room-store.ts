@@ -399,7 +399,8 @@ export class RoomStore {
     }
   }
 
-  /** What was said to mention the person may do so no longer, and where the node alone knows what it was, it is asked. */
+  /** What was said to mention the person may do so no longer, and where the node alone knows what it was, it is
+   *  asked. */
   #askMentioned(): void {
     if (this.store.latest.toldOf) void this.caughtUp();
   }
