@@ -20,7 +20,17 @@ import type { Effects } from "./effects.ts";
 import { entryOf } from "./members.ts";
 import type { FiledText, Room } from "./shape.ts";
 import { messageInMemory } from "./state.ts";
-import { fileKey, isOpenFile, keptKey, keptPrefix, shownFile, textKey, textMarkPrefix, type Place, type TextMark } from "./uploads.ts";
+import {
+  fileKey,
+  isOpenFile,
+  keptKey,
+  keptPrefix,
+  shownFile,
+  textKey,
+  textMarkPrefix,
+  type Place,
+  type TextMark,
+} from "./uploads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;

@@ -113,7 +113,17 @@ const rows: readonly (readonly [key: string, value: object, optional: readonly s
   [
     "member/a",
     member,
-    ["rolesConfigured", "labelsConfigured", "offers", "drain", "leaving", "storage", "vouches", "readsStripes", "deletesTexts"],
+    [
+      "rolesConfigured",
+      "labelsConfigured",
+      "offers",
+      "drain",
+      "leaving",
+      "storage",
+      "vouches",
+      "readsStripes",
+      "deletesTexts",
+    ],
   ],
   ["invitation/0123456789ab", invitation, ["storage", "used"]],
   ["policy", policy, []],
