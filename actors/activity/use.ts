@@ -1,7 +1,7 @@
 /** Which commands people use, how long their sessions are, and what they say of the program.
  *
- *  Invariant: while it is off, nothing is added, whoever tells it. What is deleted is gone from memory and records at
- *  once. */
+ *  Invariant: while it is off, nothing is added, whichever node tells it. What is deleted is gone from memory and
+ *  records at once. */
 import {
   sessionMinutes,
   type CommandOf,

@@ -5,8 +5,8 @@
  *  as read.
  *
  *  Invariant: `quiet` counts the answers that are in the thread only, and each reader's `read` is what it was at the
- *  reader's marker, with the reader's own answers behind it. So what is unread is a difference, and nothing counts it up
- *  and down. */
+ *  reader's marker, with the reader's own answers behind it. So what is unread is a difference, and nothing counts it
+ *  up and down. */
 import { cut, wireLimits, type RoomMessage, type RoomThread, type ThreadUnread } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 

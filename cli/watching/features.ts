@@ -1,5 +1,5 @@
-/** `plexus usage features` and `plexus usage feedback`: which commands people use, how long their sessions are, and what
- *  they say of the program. */
+/** `plexus usage features` and `plexus usage feedback`: which commands people use, how long their sessions are, and
+ *  what they say of the program. */
 import { csvOfUse, sessionClasses, type FeedbackView, type UseDay, type UseView } from "../../protocols/index.ts";
 import { operate, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
@@ -31,7 +31,7 @@ export async function showFeatures(
 }
 
 /** What `plexus usage features` prints. */
-export function describeUse(
+function describeUse(
   { isOn, days }: Pick<UseView, "isOn" | "days">,
   { color, columns }: Pick<Output, "color" | "columns">,
 ): string {
@@ -80,7 +80,7 @@ export async function showFeedback(flags: AdminFlags, output: Output): Promise<n
 }
 
 /** What `plexus usage feedback` prints. */
-export function describeFeedback({ isOn, feedback }: FeedbackView): string {
+function describeFeedback({ isOn, feedback }: FeedbackView): string {
   if (feedback.length === 0)
     return isOn ? "Nobody has said anything." : "Feedback is switched off: `plexus usage features on`.";
   return feedback

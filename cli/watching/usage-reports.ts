@@ -22,7 +22,7 @@ const states: Readonly<Record<ReportRun["state"], string>> = {
 };
 
 /** What `plexus usage reports` prints. */
-export function describeReports({ reports, runs }: ReportsView): string {
+function describeReports({ reports, runs }: ReportsView): string {
   if (reports.length === 0)
     return "No report is sent: `plexus usage reports set NAME --cron '0 7 * * 1' --to ADDRESS`.";
   return reports

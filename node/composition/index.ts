@@ -36,8 +36,7 @@ import { watchSecrets } from "../cluster/facts/secrets.ts";
 import { shareLists, watchThreats, type Threats } from "../threats/index.ts";
 import { isHolder, type Shards } from "../bulk/shards/index.ts";
 import { qualityLimits } from "../inference/quality/index.ts";
-import { createReports, usageLimits } from "../inference/usage/index.ts";
-import { gatewayLimits } from "../gateway/index.ts";
+import { usageLimits } from "../inference/usage/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports/index.ts";
 import { within } from "../waiting.ts";
 import { createPacing, type Pacing } from "../backup/index.ts";
@@ -427,20 +426,8 @@ async function start(
   const firstAdmin = await register(parts, { config, member, adminCodeHash: codeHash, alone: ownMemory, stops });
 
   const branding = openBranding(peer.directory);
-  stops.add(() => branding.stop());
   const mail = openMail(live, { brand: () => branding.current().name, machine, peer, secrets, name: member.name });
-  stops.add(() => mail.stop());
-  const reports = createReports({
-    kernel: peer.kernel,
-    clock,
-    log,
-    meter,
-    askTimeoutMs: gatewayLimits.askTimeoutMs,
-    brand: () => branding.current().name ?? "Plexus",
-    onDue: (listener) => peer.pushCalls.onReport(listener),
-    send: (request) => mail.outbound.send(request),
-  });
-  stops.add(() => reports.stop());
+  stops.add(() => [mail, branding].forEach((one) => one.stop()));
   const watcher = openWatch(config, {
     machine,
     node,
@@ -465,8 +452,7 @@ async function start(
     peer,
     store: models.store,
     backups,
-    disk: disk.tasks,
-    endpoints,
+    ...{ disk: disk.tasks, endpoints },
     clock,
     told,
     codeFolder: resolve(import.meta.dirname, "../.."),

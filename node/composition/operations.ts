@@ -60,6 +60,7 @@ import { handleModelRoutes, type ModelRouteParts } from "../inference/routes/ind
 import { handleHolders, handleStripes } from "../bulk/shards/index.ts";
 import { handleScanning, type FileSettings } from "../scanning/index.ts";
 import { handleThreats } from "../threats/index.ts";
+import type { Branding } from "../cluster/facts/branding.ts";
 import { handleBudgets, handleUsage } from "../inference/usage/index.ts";
 import { handleSearch, type Search } from "../search/index.ts";
 import { handleTasks } from "../tasks/index.ts";
@@ -87,7 +88,7 @@ export interface OperationParts {
   readonly name: string;
   readonly clock: Pick<Clock, "nowMs" | "soon">;
   /** What the cluster is called. Absent: as the program. */
-  readonly brand?: () => string;
+  readonly branding?: Branding;
   readonly random: Pick<Random, "bytes">;
   /** How long answers may take, and how much is looked at for one. */
   readonly limits: GatewayLimits;
@@ -187,7 +188,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
       scanners: () => peer.calls.explain(["scan"]),
     }),
     ...handleThreats(auditRules.lists, () => at.threatStates?.() ?? []),
-    ...handleUsage(ask, { nowMs: () => at.clock.nowMs(), brand: at.brand ?? (() => "Plexus") }),
+    ...handleUsage(ask, { nowMs: () => at.clock.nowMs(), brand: () => at.branding?.current().name ?? "Plexus" }),
     ...(at.observe && handleObserve(at.observe)),
     ...(at.profiles && handleProfiles(at.profiles)),
     ...(peer.search && handleSearch({ kernel, clock: at.clock, limits, find: peer.search.find })),

@@ -7,7 +7,7 @@ import { keyLimits } from "./limits.ts";
 import type { DiskSealing } from "./sealing.ts";
 
 /** The tasks with this node's disk. */
-export interface DiskTasks {
+interface DiskTasks {
   /** The newest last. */
   list(): readonly DiskTask[];
   /** It was begun just now. */
@@ -42,7 +42,14 @@ export function createDiskTasks(ports: {
     if (before !== undefined) end(before, "cancelled");
     if (state === to) return;
     last += 1;
-    const task: DiskTask = { id: `disk-${last.toString(36)}`, to, state: "running", begunAtMs: clock.nowMs(), ...(by !== undefined && { by }) }; // prettier-ignore
+    const id = `disk-${last.toString(36)}`;
+    const task: DiskTask = {
+      id,
+      to,
+      state: "running",
+      begunAtMs: clock.nowMs(),
+      ...(by !== undefined && { by }),
+    };
     set(task);
     void sealing.settled().then(() => {
       // One that was turned round is over already; a node that stops goes on with it when it is started again.

@@ -41,7 +41,7 @@ export {
 export { deriveKey, sealerOf, type Sealer } from "./cipher.ts";
 export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
 export { keyLimits } from "./limits.ts";
-export { createDiskTasks, type DiskTasks } from "./disk-tasks.ts";
+export { createDiskTasks } from "./disk-tasks.ts";
 export { createSealing, type DiskSealing, type SealingStatus } from "./sealing.ts";
 export { demandEscrow, openEscrow, readEscrow, writeEscrow, type Escrow } from "./escrow.ts";
 export { epochKeysRow, opensEpochKeys, type DiskKeySource } from "./own-keys.ts";

@@ -360,7 +360,11 @@ export class Projection {
     try {
       this.#needsRoom();
       const to = log.withoutRecords(from);
-      if (to !== undefined) return await this.#ports.index.ask("pass", { slot, from, to });
+      if (to !== undefined) {
+        const passed = await this.#ports.index.ask("pass", { slot, from, to });
+        this.#goesOn();
+        return passed;
+      }
       const piece = await log.read(from, this.#limits.pieceBytesMax);
       if (piece === undefined) return undefined;
       const asks = { slot, from, chunks: piece.chunks, through: log.seq };

@@ -84,6 +84,7 @@ export interface StoredModel {
   readonly card: ModelCard;
   /** Where it came from, without secrets. */
   readonly source: string;
+  /** When it came from its source: also of a model that another node gave. */
   readonly addedAtMs: number;
   /** The person who accepted its licence. */
   readonly acceptedBy?: string;

@@ -291,7 +291,7 @@ class Store implements ModelStore {
         main: plan.main,
         card: { ...plan.card, ...(named !== undefined && { licence: named.slice(0, 500) }) },
         source: withoutSecrets(request.source),
-        addedAtMs: clock.nowMs(),
+        addedAtMs: offered.addedAtMs ?? clock.nowMs(),
         ...(named !== undefined && { acceptedBy: offered.accepted ?? by }),
       };
       await this.#disk.publish(model);

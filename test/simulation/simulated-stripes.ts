@@ -57,7 +57,7 @@ export class SimulatedStripes {
             holder.inventory.set(id, { ...kept, owners: new Map(kept.owners) });
   }
 
-  portOf(alive: () => boolean): Pick<Stripes, "put" | "keep" | "isKept" | "read" | "release"> {
+  portOf(alive: () => boolean): Pick<Stripes, "put" | "keep" | "isKept" | "read" | "release" | "standing"> {
     const world = this.#world;
     const pause = (maxMs: number): Promise<void> => world.sleep(world.dice.between(1, maxMs));
     const tooFew = () => refused(failure("HOLDERS_TOO_FEW", { holders: 0, needed: enough }));
@@ -109,11 +109,20 @@ export class SimulatedStripes {
         await pause(200);
         return this.holders.every((holder) => holder.up && holder.keeps(id, owner));
       },
+      standing: async (refs) => {
+        await pause(200);
+        const up = this.holders.filter((one) => one.up);
+        const isThere = ({ id }: StripeRef): boolean => up.some(({ inventory }) => inventory.has(id));
+        return new Set(refs.filter(isThere).map(({ id }) => id));
+      },
       read: async ({ id }) => {
         await pause(200);
         const holder = this.holders.find((one) => one.up && one.inventory.has(id));
         const bytes = holder?.inventory.get(id)?.bytes;
-        return bytes === undefined ? refused(failure("STRIPE_LOST", { stripe: id })) : ok(bytes);
+        if (bytes !== undefined) return ok(bytes);
+        // One that does not answer may have it.
+        const isLost = this.holders.every(({ up }) => up);
+        return refused(failure(isLost ? "STRIPE_LOST" : "SLOT_UNAVAILABLE", { stripe: id }));
       },
     };
   }

@@ -33,6 +33,7 @@ const limits: Partial<ModelLimits> = {
   retryMsMax: 20_000,
   unfinishedMs: 4 * 60_000,
   wholeTriesMax: 3,
+  stripesCheckMs: 60_000,
   pieceBytes: 40,
 };
 /** Nodes that have an older file of the name have had their time in line, and what was put last has come to its end. */
@@ -162,12 +163,13 @@ class StripedLife implements Simulated {
     this.faults += 1;
     const node = dice.pick(this.#nodes);
     const holder = dice.pick(this.#stripes.holders);
-    const act = dice.weighted({ die: 4, back: 5, wipe: 1, away: 3, there: 4 });
+    const act = dice.weighted({ die: 4, back: 5, wipe: 1, away: 3, there: 4, rot: 1 });
     this.#world.note(() => `${node.id}: ${act}`);
     if (act === "die" && node.pulse.alive) this.#end(node);
     else if (act === "back" && !node.pulse.alive) this.#start(node);
     else if (act === "wipe" && !node.pulse.alive) node.disk.clear();
     else if (act === "away" && this.#stripes.holders.every(({ up }) => up)) holder.up = false;
+    else if (act === "rot") for (const { inventory } of this.#stripes.holders) inventory.clear();
     else if (act === "there") for (const one of this.#stripes.holders) one.up = true;
   }
 
@@ -192,7 +194,7 @@ class StripedLife implements Simulated {
         chunkOf: async (digest, { start, end }) => this.#files.get(digest)?.subarray(start, end),
         watch: (heard) => this.#hears(node.stored, () => heard("models")),
       },
-      wanted: { current: () => this.#wanted, onChange: (heard) => this.#hears(node.changed, heard) },
+      wanted: this.#wantedOf(node, pulse),
       rows,
       stripes,
       membership: this.#membershipOf(node),
@@ -229,6 +231,29 @@ class StripedLife implements Simulated {
     node.changed.clear();
     node.stored.clear();
     for (const one of this.#nodes) for (const heard of one.changed) heard();
+  }
+
+  /** The list as a node knows it: none at first, and what was changed a while later. */
+  #wantedOf(node: Node, pulse: Pulse) {
+    let known: readonly WantedModel[] = [];
+    const hear = (): void => {
+      const now = this.#wanted;
+      this.#world.after(this.#world.dice.between(10, 6_000), () => {
+        if (!pulse.alive) return;
+        known = now;
+        for (const heard of node.stored) heard();
+      });
+    };
+    node.changed.add(hear);
+    hear();
+    return {
+      current: () => known,
+      onChange: (heard: () => void) => this.#hears(node.changed, heard),
+      read: async () => {
+        await this.#world.sleep(this.#world.dice.between(5, 400));
+        return this.#wanted;
+      },
+    };
   }
 
   #hears(all: Set<() => void>, heard: () => void): () => void {
@@ -344,7 +369,7 @@ class StripedLife implements Simulated {
     const isWanted = (model: string): boolean => this.#wanted.some(({ name }) => name === model);
     const needed = new Map<string, Set<string>>();
     for (const row of rows) {
-      needed.set(ownerOfModel(row), this.#auditRow(row));
+      needed.set(ownerOfModel(row), this.#isGone(row) ? new Set() : this.#auditRow(row));
       if (!isWanted(row.model)) this.#world.violate("striped-needed", `${row.model} is not wanted`);
     }
     for (const { inventory } of this.#stripes.holders)
@@ -354,6 +379,13 @@ class StripedLife implements Simulated {
           this.#world.violate("striped-needed", `nobody needs ${id.slice(0, 8)} of ${owner.slice(0, 16)}`);
         }
     for (const { name } of this.#wanted) await this.#auditWanted(name, rows);
+  }
+
+  /** The disks of all holders were lost, and no node has it or another one of its name. */
+  #isGone(row: StripedModel): boolean {
+    const ids = row.index && this.#stripesIn(row)?.map(({ id }) => id);
+    const isLost = ids?.every((id) => this.#stripes.holders.some(({ inventory }) => inventory.has(id))) !== true;
+    return row.index !== undefined && isLost && this.#nodes.every(({ disk }) => !disk.has(row.model));
   }
 
   /** The stripes of a row, each of which all holders keep. */
@@ -368,7 +400,7 @@ class StripedLife implements Simulated {
 
   async #auditWanted(name: string, rows: readonly StripedModel[]): Promise<void> {
     const have = this.#nodes.flatMap(({ disk }) => disk.get(name) ?? []);
-    const own = rows.filter(({ model, whole }) => model === name && whole === true);
+    const own = rows.filter((row) => row.model === name && row.whole === true && !this.#isGone(row));
     if (have.length === 0 && own.length === 0) return;
     if (own.length === 0) return this.#world.violate("striped-there", `${name} is on ${have.length} nodes alone`);
     const newest = Math.max(...own.map(({ addedAtMs }) => addedAtMs));

@@ -291,6 +291,7 @@ class WantedLife implements Simulated {
     return {
       current: () => this.#wanted,
       onChange: (listener) => (node.changed.add(listener), () => node.changed.delete(listener)),
+      read: async () => this.#wanted,
       set: () => Promise.resolve(),
       stop: () => undefined,
     };

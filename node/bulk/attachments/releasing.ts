@@ -12,7 +12,7 @@ import {
 import { isRoom, type AttachmentPorts } from "./ports.ts";
 
 /** What it needs of them. */
-export type ReleasingPorts = Pick<AttachmentPorts, "ask" | "owners" | "holders" | "log" | "meter" | "limits"> & {
+type ReleasingPorts = Pick<AttachmentPorts, "ask" | "owners" | "holders" | "log" | "meter" | "limits"> & {
   readonly stripes: Pick<AttachmentPorts["stripes"], "release">;
 };
 

@@ -12,8 +12,8 @@ export interface NamedRows<Row extends { readonly name: string }> {
    *  where it is something else by now, nothing is written. Errors: those of `fault`, LIMIT_REACHED,
    *  CHANGED_MEANWHILE, OVERLOADED when others keep writing it. Rejects with DIRECTORY_UNAVAILABLE. */
   set(row: Row, seen?: SeenRow<Row>): Promise<Result<Row>>;
-  /** Gives it as it was. Errors: NOT_FOUND, OVERLOADED. */
-  remove(name: string): Promise<Result<Row>>;
+  /** Gives it as it was. `seen`: as with `set`. Errors: NOT_FOUND, CHANGED_MEANWHILE, OVERLOADED. */
+  remove(name: string, seen?: SeenRow<Row>): Promise<Result<Row>>;
   stop(): void;
 }
 
@@ -106,11 +106,13 @@ export function watchNamedRows<Row extends { readonly name: string }>(
       const written = await change(row.name, (now) => instead(now, { one, row, seen }));
       return written.ok ? ok(row) : written;
     },
-    async remove(name) {
+    async remove(name, seen) {
       let before: Row | undefined;
       const removed = await change(name, (row) => {
         before = row;
-        return row === undefined ? missing(name) : ok(undefined);
+        if (row === undefined) return missing(name);
+        if (seen === undefined || sameJson(seen, withoutName(row))) return ok(undefined);
+        return refused(failure("CHANGED_MEANWHILE", { [one]: name, now: withoutName(row) }));
       });
       if (!removed.ok) return removed;
       return before === undefined ? missing(name) : ok(before);

@@ -8,6 +8,8 @@ import { asWanted, wantedKey } from "./records.ts";
 export interface WantedModels {
   current(): readonly WantedModel[];
   onChange(listener: () => void): () => void;
+  /** As the directory has them now. Rejects with DIRECTORY_UNAVAILABLE. */
+  read(): Promise<readonly WantedModel[]>;
   /** Replaces the list. Rejects with DIRECTORY_UNAVAILABLE, or OVERLOADED when others keep writing it. */
   set(models: readonly WantedModel[]): Promise<void>;
   stop(): void;
@@ -48,6 +50,10 @@ export function watchWantedModels(directory: Directory): WantedModels {
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    async read() {
+      const row = await directory.read(wantedKey);
+      return (row && asWanted(row)) ?? [];
     },
     async set(models) {
       const set = await changeRow(directory, wantedKey, { make: () => ok({ models }) });

@@ -19,8 +19,9 @@ export const settingsActor: ActorId = "directory/settings";
 export const settingsSlot = settingsActor as SlotId;
 
 /** What is a node's, or of one life of the cluster: who is a member and who owns what; keys are carried apart
- *  (`keys/backup-keys.ts`); the head of backups is where the backup itself is. */
-const nodeBound = ["slot/", "member/", "invitation/", "group/", "keys/", "backup/"] as const;
+ *  (`keys/backup-keys.ts`); the head of backups is where the backup itself is; stripes of models are at holders that
+ *  another cluster does not have. */
+const nodeBound = ["slot/", "member/", "invitation/", "group/", "keys/", "backup/", "model/"] as const;
 
 const isSetting = ({ key }: DirectoryRow): boolean => !nodeBound.some((prefix) => key.startsWith(prefix));
 const typeOf = (key: string): string => key.split("/", 1)[0] as string;

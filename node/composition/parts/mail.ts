@@ -1,7 +1,9 @@
-/** Mail of a node: the settings of its cluster, what waits to be sent, and where links lead to. */
+/** Mail of a node: the settings of its cluster, what waits to be sent, reports that are due, and where links
+ *  lead to. */
 import type { Config } from "../../../config/index.ts";
 import { mailSettings } from "../../cluster/facts/mail.ts";
-import type { createGateway } from "../../gateway/index.ts";
+import { gatewayLimits, type createGateway } from "../../gateway/index.ts";
+import { createReports } from "../../inference/usage/index.ts";
 import type { Seals } from "../../cluster/facts/secrets.ts";
 import { createOutbound, sendBySmtp } from "../../mail/index.ts";
 import type { Machine } from "../machine.ts";
@@ -20,7 +22,7 @@ export function openMail(
     brand,
   }: {
     readonly machine: Machine;
-    readonly peer: Pick<Peer, "directory">;
+    readonly peer: Pick<Peer, "directory" | "kernel" | "pushCalls">;
     readonly secrets: Seals;
     readonly name: string;
     /** What the cluster is called. */
@@ -39,6 +41,16 @@ export function openMail(
   const outbound = createOutbound(
     Object.assign(link, { server, send: sendBySmtp(), brand, node: name, clock, random, log, meter }),
   );
+  const reports = createReports({
+    kernel: peer.kernel,
+    clock,
+    log,
+    meter,
+    askTimeoutMs: gatewayLimits.askTimeoutMs,
+    brand: () => brand() ?? "Plexus",
+    onDue: (listener) => peer.pushCalls.onReport(listener),
+    send: (request) => outbound.send(request),
+  });
   return {
     settings,
     outbound,
@@ -46,6 +58,7 @@ export function openMail(
       return link.publicUrl;
     },
     stop() {
+      reports.stop();
       outbound.stop();
       settings.stop();
     },

@@ -21,17 +21,17 @@ interface FromStripesPorts {
 
 /** Makes it. */
 export function createFromStripes({ rows, read, tree }: FromStripesPorts): ModelPeers {
-  /** By digest of the model, the last ones that were read. */
+  /** By the try of the model that they are of: the last ones that were read. */
   const indexes = new Map<string, ModelIndex>();
 
-  async function indexOf({ name, index }: StripedModel): Promise<Result<ModelIndex>> {
-    const known = indexes.get(name);
+  async function indexOf({ name, attempt, index }: StripedModel): Promise<Result<ModelIndex>> {
+    const known = indexes.get(attempt);
     if (known !== undefined) return ok(known);
     if (index === undefined) return refused(failure("NOT_FOUND", { model: name }));
     const bytes = await read(index);
     const decoded = bytes.ok ? decodeIndex(bytes.value) : bytes;
     if (!decoded.ok) return decoded;
-    indexes.set(name, decoded.value);
+    indexes.set(attempt, decoded.value);
     const [oldest = ""] = indexes.keys();
     if (indexes.size > modelLimits.indexesKept) indexes.delete(oldest);
     return decoded;
@@ -39,7 +39,7 @@ export function createFromStripes({ rows, read, tree }: FromStripesPorts): Model
 
   /** Where a file is: in a model of which somebody has just asked for the files. */
   function placeOf(digest: string): (FileStripes & { readonly pieceBytes: number }) | undefined {
-    for (const { files, pieceBytes } of indexes.values()) {
+    for (const { files, pieceBytes } of [...indexes.values()].toReversed()) {
       const file = files.find((one) => one.digest === digest);
       if (file !== undefined) return { ...file, pieceBytes };
     }

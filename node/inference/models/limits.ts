@@ -42,6 +42,8 @@ export const modelLimits = {
   indexBytesMax: 8 * 1024 * 1024,
   /** How often a node looks whether it should bring a wanted model into stripes, beside when something changes. */
   stripesLookMs: 60_000,
+  /** How often a node that has a model in stripes looks whether it can be read there. */
+  stripesCheckMs: 6 * 3_600_000,
   /** A node gives so much time to each that is before it in line to bring a model there. */
   stripesPatienceMs: 30 * 60_000,
   /** How long stripes of a model are kept that is on its way there: what a crash leaves is collected then. */

@@ -74,14 +74,16 @@ export function planWanted(
   });
 }
 
-/** What `self` should do for models in stripes now. */
-export type StripesTask =
-  /** After those before it in line have had their time: they may have an older one of this name, or no luck. */
-  | { readonly type: "put"; readonly model: Own; readonly place: number }
+/** What `self` should do for models in stripes now. `place`: after those before it in line have had their time; they may
+ *  know nothing of it, or have no luck. */
+export type StripesTask = { readonly place: number } & (
+  | { readonly type: "put"; readonly model: Own }
   /** It can be had from there, and not every holder was seen to keep its shards. */
   | { readonly type: "settle"; readonly row: StripedModel }
-  /** `later`: its node may come back soon enough. */
-  | { readonly type: "drop"; readonly row: StripedModel; readonly later: boolean };
+  /** It is there, and this node has one of its name, which could take its place if it is lost there. */
+  | { readonly type: "check"; readonly row: StripedModel; readonly model: Own }
+  | { readonly type: "drop"; readonly row: StripedModel; readonly because: "unwanted" | "replaced" | "left" }
+);
 
 /** A model on this node's disk. */
 type Own = Pick<StoredModel, "name" | "digest" | "addedAtMs">;
@@ -108,15 +110,15 @@ export function planStripes(
       .filter((row) => row.model === model && row.index !== undefined)
       .toSorted((one, other) => (isNewer(one, other) ? -1 : 1))[0];
   const nodes = up.map(({ member }) => member.node);
-  const isFirst = (task: string): boolean => lineFor(task, nodes)[0] === self;
+  const placeFor = (task: string): number => lineFor(task, nodes).indexOf(self);
   /** It was on its way, and its node is gone or does not have it any more. */
   const isLeftBehind = ({ name, by }: StripedModel): boolean =>
     by === self ? !own.some(({ digest }) => digest === name) : !nodes.includes(by);
   const tasks = kept.flatMap(({ name }): readonly StripesTask[] => {
     const model = own.find((one) => one.name === name);
     const row = newestOf(name);
-    const isThere = rows.some((one) => one.name === model?.digest && one.index !== undefined);
-    if (model !== undefined && !isThere && (row === undefined || isNewer({ ...model, name: model.digest }, row))) {
+    const there = rows.find((one) => one.name === model?.digest && one.index !== undefined);
+    if (model !== undefined && !there && (row === undefined || isNewer({ ...model, name: model.digest }, row))) {
       const having = up.filter(({ has, member }) => has.has(name) || member.node === self);
       return [
         {
@@ -129,16 +131,18 @@ export function planStripes(
         },
       ];
     }
-    return row !== undefined && row.whole !== true && isFirst(name) ? [{ type: "settle", row }] : [];
+    if (row === undefined) return [];
+    const settle: StripesTask[] = row.whole === true ? [] : [{ type: "settle", row, place: placeFor(name) }];
+    return model === undefined ? settle : [...settle, { type: "check", row, model, place: 0 }];
   });
   const drops = rows.flatMap((row): readonly StripesTask[] => {
-    const isWanted = kept.some(({ name }) => name === row.model);
     const newest = newestOf(row.model);
-    const isReplaced = newest?.whole === true && isNewer(newest, row);
-    const isLeft = row.index === undefined && isLeftBehind(row);
-    if (isWanted && !isReplaced && !isLeft) return [];
-    const isOwn = row.by === self && isLeft;
-    return isOwn || isFirst(row.name) ? [{ type: "drop", row, later: isWanted && !isOwn }] : [];
+    const drop = { type: "drop", row, place: placeFor(row.name) } as const;
+    if (!kept.some(({ name }) => name === row.model)) return [{ ...drop, because: "unwanted" }];
+    if (newest?.whole === true && isNewer(newest, row)) return [{ ...drop, because: "replaced" }];
+    if (row.index !== undefined || !isLeftBehind(row)) return [];
+    // Another node may come back soon enough.
+    return [{ ...drop, because: "left", place: row.by === self ? 0 : 1 + drop.place }];
   });
   return [...tasks, ...drops];
 }

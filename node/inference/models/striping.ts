@@ -2,9 +2,10 @@
  *
  *      put     row without an index ─► pieces, for a day ─► index ─► all of them kept for good ─► row with the index
  *      settle  every holder is seen to keep each of them ─► row: whole
+ *      check   one cannot be read any more, and a node has the model ─► put again, in a try of its own
  *      drop    row removed ─► its stripes released; what that misses, the holders' nodes find (`refersTo`)
  *
- *  Whatever is killed in between: before the index is in the row the pieces have an end, or their holders' nodes find no
+ *  Whatever is killed in between: before the index is in the row the pieces have an end, or their holders' nodes find
  *  no row. A model is in stripes when its row has an index, and no sooner: then all are kept. */
 import {
   assert,
@@ -13,6 +14,7 @@ import {
   ok,
   refused,
   type ActorId,
+  type Failure,
   type Result,
   type StoredModel,
   type StripeRef,
@@ -30,9 +32,9 @@ import { planStripes, type StripesTask } from "./plan.ts";
 interface StripingPorts {
   readonly node: NodeId;
   readonly store: Pick<ModelStore, "get" | "list" | "damaged" | "leavesOf" | "chunkOf" | "watch">;
-  readonly wanted: Pick<WantedModels, "current" | "onChange">;
+  readonly wanted: Pick<WantedModels, "current" | "onChange" | "read">;
   readonly rows: Pick<StripedModels, "current" | "onChange" | "set" | "remove">;
-  readonly stripes: Pick<Stripes, "put" | "keep" | "isKept" | "read" | "release">;
+  readonly stripes: Pick<Stripes, "put" | "keep" | "isKept" | "read" | "release" | "standing">;
   readonly pacing?: PutPacing;
   readonly membership: Membership;
   readonly clock: Clock;
@@ -45,6 +47,8 @@ interface StripingPorts {
 /** A model that is on its way: what has been put of it, for a round that goes on after a failure. */
 interface Underway {
   readonly row: StripedModel;
+  /** The try in whose place it is: this node may hear of its own row later than of that one. */
+  readonly before: string | undefined;
   readonly sinceMs: number;
   readonly put: Map<string, StripeRef>;
 }
@@ -102,51 +106,63 @@ export function stripeModels(ports: StripingPorts): () => void {
     const names = new Set(tasks.map(nameOf));
     for (const name of tries.keys()) if (!names.has(name)) tries.delete(name);
     meter.gauge("models_stripes_missing", tasks.filter(({ type }) => type === "put").length);
-    for (const task of tasks) if (!stopped) await attempt(task);
+    // What was done changes what is to be done, and takes hours at times: then it is planned anew.
+    for (const task of tasks) if (!stopped && (await attempt(task))) return;
   }
 
-  async function attempt(task: StripesTask): Promise<void> {
+  /** Tries and waiting are for one try of a model. */
+  function nameOf(task: StripesTask): string {
+    const digest = task.type === "put" ? task.model.digest : task.row.name;
+    const row = task.type === "put" ? rowOf(digest) : task.row;
+    return `${task.type} ${digest} ${row?.attempt ?? ""}`;
+  }
+
+  /** Whether anything was done. */
+  async function attempt(task: StripesTask): Promise<boolean> {
     const name = nameOf(task);
     const nowMs = clock.monotonicMs();
     const one = tries.get(name) ?? { failures: 0, notBeforeMs: 0, sinceMs: nowMs };
     tries.set(name, one);
-    if (nowMs < one.notBeforeMs) return;
-    if (nowMs - one.sinceMs < waitFor(task)) return;
+    if (nowMs < one.notBeforeMs || nowMs - one.sinceMs < waitFor(task)) return false;
     const done = await carryOut(task).catch((thrown: unknown) => refused(failureOf(thrown)));
-    if (stopped) return;
+    if (stopped) return true;
+    const isChecked = task.type === "check" && done.ok;
+    if (done.ok && !isChecked) tries.delete(name);
+    if (isChecked) one.notBeforeMs = clock.monotonicMs() + limits.stripesCheckMs;
     if (done.ok) {
-      tries.delete(name);
-      log.info("models.stripes.done", { task: task.type, model: name });
-      return;
+      one.failures = 0;
+      log.debug("models.stripes.done", { task: task.type, model: name });
+      return true;
     }
     one.failures += 1;
     const waitMs = backoffMs(one.failures - 1, { firstMs: limits.retryMsMin, maxMs: limits.retryMsMax });
     one.notBeforeMs = clock.monotonicMs() + waitMs;
     log.warn("models.stripes.failed", { task: task.type, model: name, failure: done.error, againInMs: waitMs });
+    return true;
   }
 
   /** Others are before this node in line, or one is at it. */
   function waitFor(task: StripesTask): number {
-    if (task.type === "settle") return 0;
-    if (task.type === "drop") return task.later ? limits.stripesPatienceMs : 0;
-    const row = rowOf(task.model.digest);
+    const row = task.type === "put" ? rowOf(task.model.digest) : undefined;
     const isUnderway = row !== undefined && row.by !== node && membership.isUp(row.by);
     return isUnderway ? limits.unfinishedMs / 2 : task.place * limits.stripesPatienceMs;
   }
 
   function carryOut(task: StripesTask): Promise<Result<null>> {
     if (task.type === "put") return put(task.model.name);
-    return task.type === "settle" ? settle(task.row) : drop(task.row);
+    if (task.type === "check") return check(task);
+    return task.type === "settle" ? settle(task.row) : drop(task);
   }
 
   // --- there ---------------------------------------------------------------------------------------------------------
 
-  async function put(name: string): Promise<Result<null>> {
+  /** `lost`: the try whose stripes cannot be read any more. */
+  async function put(name: string, lost?: string): Promise<Result<null>> {
     const model = store.get(name);
     if (model === undefined) return refused(failure("NOT_FOUND", { model: name }));
     const { digest } = model;
     const row = rowOf(digest);
-    if (row?.index !== undefined) return ok(null);
+    if (row?.index !== undefined && row.attempt !== lost) return ok(null);
     const isFresh = clock.monotonicMs() - (underway?.sinceMs ?? 0) < limits.unfinishedMs / 2;
     const goesOn = isFresh && row !== undefined && row.attempt === underway?.row.attempt;
     const begun = goesOn ? ok(row) : await begin(model, row);
@@ -179,7 +195,7 @@ export function stripeModels(ports: StripingPorts): () => void {
     const row: StripedModel = { name, model: called, addedAtMs, sizeBytes, by: node, attempt };
     const begun = await rows.set(row, withoutName(before));
     // What was put in another try has an end, or is found by its holders' nodes.
-    if (begun.ok) underway = { row, sinceMs: clock.monotonicMs(), put: new Map() };
+    if (begun.ok) underway = { row, before: before?.attempt, sinceMs: clock.monotonicMs(), put: new Map() };
     return begun;
   }
 
@@ -219,7 +235,9 @@ export function stripeModels(ports: StripingPorts): () => void {
     const there = into.put.get(key);
     if (there !== undefined) return ok(there);
     if (isStopped()) return refused(failure("STOPPING"));
-    if (!isWanted(name)) return refused(failure("CHANGED_MEANWHILE", { model: name }));
+    const row = rowOf(into.row.name);
+    const isOther = row !== undefined && row.attempt !== into.row.attempt && row.attempt !== into.before;
+    if (!isWanted(name) || isOther) return refused(failure("CHANGED_MEANWHILE", { model: name }));
     const put = await stripes.put(bytes ?? new Uint8Array(), {
       class: modelClass,
       owner: ownerOfModel(into.row),
@@ -269,14 +287,45 @@ export function stripeModels(ports: StripingPorts): () => void {
 
   // --- gone ----------------------------------------------------------------------------------------------------------
 
-  /** The row first: nobody reads from there any more. What is not released now is found later. */
-  async function drop({ name }: StripedModel): Promise<Result<null>> {
-    const removed = await rows.remove(name);
+  /** The row first: nobody reads from there any more. What is not released now is found later. What is wanted is asked
+   *  of the directory: a node that has just begun does not know it yet. */
+  async function drop({ row, because }: Extract<StripesTask, { readonly type: "drop" }>): Promise<Result<null>> {
+    if (because === "unwanted") {
+      const now = await wanted.read();
+      if (now.some(({ name, keep }) => name === row.model && keep === "stripes"))
+        return refused(failure("CHANGED_MEANWHILE", { model: row.model }));
+    }
+    const removed = await rows.remove(row.name, withoutName(row));
     if (!removed.ok) return removed.error.code === "NOT_FOUND" ? ok(null) : removed;
-    const all = await stripesIn(removed.value);
-    if (all.ok) await releaseAll(removed.value, all.value);
-    else log.warn("models.stripes.unread", { model: removed.value.model, failure: all.error });
+    const all = await stripesIn(row);
+    if (all.ok) await releaseAll(row, all.value);
+    else log.warn("models.stripes.unread", { model: row.model, failure: all.error });
     return ok(null);
+  }
+
+  /** Where it cannot be read any more, because more holders were lost than it bears: puts it again, or makes room for
+   *  what this node has. */
+  async function check({ row, model }: Extract<StripesTask, { readonly type: "check" }>): Promise<Result<null>> {
+    const lost = await lostIn(row);
+    if (!lost.ok) return lost;
+    if (!lost.value) return ok(null);
+    log.warn("models.stripes.lost", { model: row.model });
+    if (model.digest === row.name) return put(model.name, row.attempt);
+    const removed = await rows.remove(row.name, withoutName(row));
+    return removed.ok ? ok(null) : removed;
+  }
+
+  async function lostIn(row: StripedModel): Promise<Result<boolean>> {
+    const isLost = (error: Failure): Result<boolean> => (error.code === "STRIPE_LOST" ? ok(true) : refused(error));
+    const all = await stripesIn(row);
+    if (!all.ok) return isLost(all.error);
+    const standing = await stripes.standing(all.value);
+    for (const one of all.value) {
+      if (standing.has(one.id)) continue;
+      const read = await stripes.read(one);
+      if (!read.ok) return isLost(read.error);
+    }
+    return ok(false);
   }
 
   async function releaseAll(row: StripedModel, all: readonly StripeRef[]): Promise<void> {
@@ -300,6 +349,3 @@ export function stripeModels(ports: StripingPorts): () => void {
     for (const end of ends) end();
   };
 }
-
-const nameOf = (task: StripesTask): string =>
-  task.type === "put" ? `${task.type} ${task.model.name}` : `${task.type} ${task.row.name}`;

@@ -16,16 +16,29 @@ export interface PdfSheet {
 }
 
 /** How wide Helvetica's signs from space to tilde are, in thousandths of the size (Adobe's metrics of its 14 fonts). */
-const widths =
-  "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 278 584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833 722 778 667 778 722 667 611 722 667 944 667 667 611 278 278 278 469 556 333 556 556 500 556 556 278 556 556 222 222 500 222 833 556 556 556 556 333 500 278 556 500 722 500 500 500 334 260 334 584"
-    .split(" ")
-    .map(Number);
+const widths = (
+  "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 278 " +
+  "584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833 722 778 667 778 722 667 611 722 667 944 " +
+  "667 667 611 278 278 278 469 556 333 556 556 500 556 556 278 556 556 222 222 500 222 833 556 556 556 556 333 500 " +
+  "278 556 500 722 500 500 500 334 260 334 584"
+)
+  .split(" ")
+  .map(Number);
 
 /** Signs of WinAnsiEncoding that are not where Latin-1 has them. */
-const placed: Readonly<Record<string, number>> = { "€": 0x80, "…": 0x85, "‘": 0x91, "’": 0x92, "“": 0x93, "”": 0x94, "–": 0x96, "—": 0x97 }; // prettier-ignore
+const placed: Readonly<Record<string, number>> = {
+  "€": 0x80,
+  "…": 0x85,
+  "‘": 0x91,
+  "’": 0x92,
+  "“": 0x93,
+  "”": 0x94,
+  "–": 0x96,
+  "—": 0x97,
+};
 
 /** A text in WinAnsiEncoding. Signs that the font lacks are written without their accents, or as “?”. */
-export function winAnsi(text: string): Buffer {
+function winAnsi(text: string): Buffer {
   const codeOf = (sign: string): number | undefined => {
     const code = sign.codePointAt(0) ?? 0;
     return placed[sign] ?? ((code >= 0x20 && code < 0x7f) || (code >= 0xa0 && code <= 0xff) ? code : undefined);
@@ -67,10 +80,11 @@ export function createPdf({
     bytes(): Buffer {
       const font = (name: string): string =>
         `<< /Type /Font /Subtype /Type1 /BaseFont /${name} /Encoding /WinAnsiEncoding >>`;
-      const first = 6;
+      // Those before are the catalog, the list of pages, two fonts and the title.
+      const kids = sheets.map((_, at) => `${6 + 2 * at} 0 R`).join(" ");
       const objects: Buffer[] = [
         "<< /Type /Catalog /Pages 2 0 R >>",
-        `<< /Type /Pages /Count ${sheets.length} /Kids [${sheets.map((_, at) => `${first + 2 * at} 0 R`).join(" ")}] >>`,
+        `<< /Type /Pages /Count ${sheets.length} /Kids [${kids}] >>`,
         font("Helvetica"),
         font("Helvetica-Bold"),
         // UTF-16 with its mark: a title may have any sign.

@@ -11,7 +11,7 @@ import type { Message } from "../../../actors/behavior.ts";
 import { pdfOfDays } from "./report-pdf.ts";
 
 /** Bytes with what they are called. */
-export interface ReportBytes {
+interface ReportBytes {
   readonly name: string;
   readonly type: string;
   readonly bytes: Uint8Array;

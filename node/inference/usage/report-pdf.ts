@@ -32,12 +32,18 @@ const rowOf = (name: string, one: ActivitySums & { readonly people?: number }, k
 ];
 
 function tablesOf(days: readonly ActivityDay[]): readonly ReportTable[] {
-  const all = { messages: sumOf(days, "messages"), calls: sumOf(days, "calls"), tokens: sumOf(days, "tokens"), cost: sumOf(days, "cost") }; // prettier-ignore
+  const all = {
+    messages: sumOf(days, "messages"),
+    calls: sumOf(days, "calls"),
+    tokens: sumOf(days, "tokens"),
+    cost: sumOf(days, "cost"),
+  };
   const teams = days.flatMap(({ day, teams: known }) =>
     known.map((one) => rowOf(`${day.slice(5)} ${one.team}`.slice(0, 24), one)),
   );
   const shown = teams.slice(-limits.reportTeamRowsMax);
-  const few = shown.length < teams.length ? ` (the last ${amount(shown.length)} of ${amount(teams.length)} rows; the CSV has all)` : ""; // prettier-ignore
+  const last = `the last ${amount(shown.length)} of ${amount(teams.length)} rows; the CSV has all`;
+  const few = shown.length < teams.length ? ` (${last})` : "";
   return [
     { title: "All days", rows: [rowOf(`${days.length} days`, all, mebibytes(days.at(-1)?.storedBytes ?? 0))] },
     { title: "By day", rows: days.map((one) => rowOf(one.day, one, mebibytes(one.storedBytes))) },

@@ -22,7 +22,7 @@ interface ReportPorts {
 }
 
 /** Reports at one node: one after the other. */
-export interface ReportSender {
+interface ReportSender {
   /** Sends all that wait. */
   look(): Promise<void>;
   stop(): void;

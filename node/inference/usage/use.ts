@@ -13,7 +13,7 @@ import type { Clock } from "../../ports/index.ts";
 import { usageLimits as limits } from "./limits.ts";
 
 /** Counts it. */
-export interface Use {
+interface Use {
   /** A command was done: `room.post`. */
   used(feature: string): void;
   /** Somebody was there for so long. */

@@ -18,6 +18,7 @@ export const cluster: Source = {
       name,
       // The person who pulled it there has seen the licence.
       accepted: model.acceptedBy ?? "cluster",
+      addedAtMs: model.addedAtMs,
       ...(licence !== undefined && { licence: { name: licence } }),
       files: model.files.map(({ path, size, digest, tree }) => ({
         path,

@@ -31,6 +31,8 @@ export interface OfferedModel {
   readonly licence?: Licence;
   /** Nobody has to accept a licence: the files are the operator's own, or somebody of the cluster has. */
   readonly accepted?: string;
+  /** When it came from its source into the cluster; absent: now. */
+  readonly addedAtMs?: number;
 }
 
 /** What a source may use. */

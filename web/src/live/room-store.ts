@@ -408,7 +408,8 @@ export class RoomStore {
     }
   }
 
-  /** What was said to mention the person may do so no longer, and where the node alone knows what it was, it is asked. */
+  /** What was said to mention the person may do so no longer, and where the node alone knows what it was, it is
+   *  asked. */
   async #askMentioned(): Promise<void> {
     this.#isAskWanted = this.store.latest.toldOf;
     if (this.#isAsking || !this.#isAskWanted) return;

@@ -27,6 +27,7 @@ function openFixture(
   const wanted: WantedModels = {
     current: () => models,
     onChange: (listener) => (listeners.add(listener), () => listeners.delete(listener)),
+    read: async () => models,
     set: () => Promise.resolve(),
     stop: () => undefined,
   };
