@@ -350,6 +350,10 @@ export const actorLimits = {
   reportTriesMax: 6,
   /** The pause before the next try. */
   reportRetryMs: 15 * 60_000,
+  /** Between two times of one report. */
+  reportEveryMs: 3_600_000,
+  /** How many of a schedule's next times are compared with one another. */
+  reportTimesChecked: 64,
   /** One whose node says nothing for so long has failed, and nobody knows who got it. */
   reportSilentMs: 30 * 60_000,
   /** Months of what people did that are kept. */

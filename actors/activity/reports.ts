@@ -3,7 +3,8 @@
  *      reminded ─► due: one more run waits ─► says `reportDue` ─► its node: takeReport ─► mails ─► settleReport
  *
  *  Invariant: a run that was taken is sent by no other node. One whose node says nothing for a time has failed, and
- *  nobody knows who got it; it is not sent again. */
+ *  nobody knows who got it; it is not sent again by itself. None waits without its report, or for an address that was
+ *  taken out of it. */
 import {
   failure,
   wireLimits,
@@ -31,8 +32,22 @@ const none: Reports = { reports: [], runs: [], ids: 0 };
 const of = ({ reports }: ActivityState): Reports => reports ?? none;
 const isOver = ({ state }: ReportRun): boolean => state === "done" || state === "failed" || state === "cancelled";
 
+/** A run that waits has a report, and what is left of it are receivers of that report; so it is with one that failed,
+ *  which may be begun again. */
+function swept(reports: Reports, nowMs: number): Reports {
+  const runs = reports.runs.map((run): ReportRun => {
+    if (run.left.length === 0 || (run.state !== "waiting" && run.state !== "failed")) return run;
+    const report = reports.reports.find((one) => one.report === run.report);
+    const left = run.left.filter((one) => report?.to.includes(one));
+    const isEnded = run.state === "waiting" && left.length === 0;
+    return { ...run, left, ...(isEnded && { state: "cancelled", endedAtMs: nowMs }) };
+  });
+  return { ...reports, runs };
+}
+
 /** Sets it, with the next time to be reminded. */
-function set(state: ActivityState, reports: Reports, nowMs: number): Effects {
+function set(state: ActivityState, wanted: Reports, nowMs: number): Effects {
+  const reports = swept(wanted, nowMs);
   const kept = [
     ...reports.runs.filter(isOver).slice(-limits.reportRunsKept),
     ...reports.runs.filter((one) => !isOver(one)),
@@ -49,7 +64,13 @@ function set(state: ActivityState, reports: Reports, nowMs: number): Effects {
 /** Has a node look for one that waits. */
 const due: Effect<never, never> = publish({ type: "reportDue" });
 
-const added = (reports: Reports, report: UsageReportView, by: string, nowMs: number): Reports => ({
+const added = (
+  reports: Reports,
+  report: UsageReportView,
+  by: string,
+  nowMs: number,
+  left: readonly string[] = report.to,
+): Reports => ({
   ...reports,
   ids: reports.ids + 1,
   runs: [
@@ -60,7 +81,7 @@ const added = (reports: Reports, report: UsageReportView, by: string, nowMs: num
       by,
       state: "waiting",
       addedAtMs: nowMs,
-      left: report.to,
+      left,
       sent: 0,
       missed: 0,
       tries: 0,
@@ -90,7 +111,6 @@ const overdue = (run: ReportRun, nowMs: number): ReportRun =>
         state: "failed",
         endedAtMs: nowMs,
         missed: run.missed + run.left.length,
-        left: [],
         error: failure("MAIL_UNKNOWN"),
       }
     : run;
@@ -107,10 +127,17 @@ function wrongTime({ cron, timeZone }: Pick<UsageReport, "cron" | "timeZone">, n
   };
   const found = next(timeZone);
   if (found === "none") return { field: "cron", reason: "no date fits this time" };
-  if (found !== undefined) return undefined;
+  if (found !== undefined)
+    return isTooOften(cron, nowMs) ? { field: "cron", reason: "once an hour at most" } : undefined;
   return next() === undefined
     ? { field: "cron", reason: fields }
     : { field: "timeZone", reason: "the name of a time zone, such as Europe/Vienna or UTC" };
+}
+
+/** Whether two of its next times lie too close together. Without its zone, so that a clock set back is no reason. */
+function isTooOften(cron: string, nowMs: number): boolean {
+  const times = timesAfter({ cron }, nowMs, limits.reportTimesChecked);
+  return times.some((time, at) => at > 0 && time - (times[at - 1] ?? 0) < limits.reportEveryMs);
 }
 
 /** With the time that comes next. Its schedule is right. */
@@ -145,18 +172,20 @@ export const reportHandlers: Handlers<ActivityState, Command, Turn, Effects> = {
   removeReport(state, { report: name }, { nowMs }) {
     const reports = of(state);
     if (!reports.reports.some(({ report }) => report === name)) return [refuse("NOT_FOUND", { report: name })];
-    const runs = reports.runs.map((run): ReportRun =>
-      run.report === name && run.state === "waiting" ? { ...run, state: "cancelled", endedAtMs: nowMs } : run,
-    );
     const left = reports.reports.filter(({ report }) => report !== name);
-    return [...set(state, { ...reports, reports: left, runs }, nowMs), reply({})];
+    return [...set(state, { ...reports, reports: left }, nowMs), reply({})];
   },
-  sendReport(state, { report: name, by }, { nowMs }) {
+  sendReport(state, { report: name, by, run: id }, { nowMs }) {
     const reports = of(state);
     const report = reports.reports.find((one) => one.report === name);
     if (report === undefined) return [refuse("NOT_FOUND", { report: name })];
     if (waits(reports, name)) return [refuse("LIMIT_REACHED", { reason: "this report is on its way" })];
-    const after = added(reports, report, by, nowMs);
+    const failed = reports.runs.find((run) => run.id === id && run.report === name && run.state === "failed");
+    const left = id === undefined ? report.to : (failed?.left.filter((one) => report.to.includes(one)) ?? []);
+    if (left.length === 0) return [refuse("NOT_FOUND", { report: name, run: id })];
+    // They are the new one's from now on.
+    const runs = reports.runs.map((run): ReportRun => (run === failed ? { ...run, left: [] } : run));
+    const after = added({ ...reports, runs }, report, by, nowMs, left);
     return [...set(state, after, nowMs), due, reply({ id: after.ids })];
   },
   cancelReport(state, { id }, { nowMs }) {
@@ -168,7 +197,7 @@ export const reportHandlers: Handlers<ActivityState, Command, Turn, Effects> = {
     return [...set(state, { ...reports, runs }, nowMs), reply({})];
   },
   takeReport(state, _, { nowMs }) {
-    const reports = of(state);
+    const reports = swept(of(state), nowMs);
     const run = reports.runs.find((one) => one.state === "waiting" && (one.atMs ?? 0) <= nowMs);
     const report = reports.reports.find((one) => one.report === run?.report);
     if (run === undefined || report === undefined) return [refuse("NOT_FOUND")];
@@ -186,7 +215,7 @@ export const reportHandlers: Handlers<ActivityState, Command, Turn, Effects> = {
     const settled: ReportRun = {
       ...rest,
       state: again ? "waiting" : missed > 0 ? "failed" : "done",
-      left: again ? left : [],
+      left,
       sent: run.sent + sent,
       missed,
       ...(again ? { atMs: nowMs + limits.reportRetryMs } : { endedAtMs: nowMs }),

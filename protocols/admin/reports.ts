@@ -51,7 +51,7 @@ export interface ReportRun {
   /** When it was taken; of one that is tried again, when. */
   readonly atMs?: number;
   readonly endedAtMs?: number;
-  /** Those to whom it is still to be sent. */
+  /** Those to whom it is still to be sent; of one that failed, those of the missed to whom it may be sent again. */
   readonly left: readonly string[];
   readonly sent: number;
   /** Those who did not get it, or of whom nobody knows. */
@@ -60,6 +60,10 @@ export interface ReportRun {
   /** Why it failed, or waits. */
   readonly error?: Failure;
 }
+
+/** How many mails it comes to. */
+export const mailsOf = ({ state, sent, left, missed }: ReportRun): number =>
+  sent + missed + (state === "failed" ? 0 : left.length);
 
 /** Answer to `reports`. */
 export interface ReportsView {
@@ -108,10 +112,10 @@ export const reportCommands = {
     result: nothing,
     summary: "Removes a report that is sent by mail",
   }),
-  /** Errors: NOT_FOUND, LIMIT_REACHED (it waits already). */
+  /** `run`: one that failed; to those alone who did not get it. Errors: NOT_FOUND, LIMIT_REACHED (it waits already). */
   sendReport: command({
     ...byGateway,
-    params: { report: key, by },
+    params: { report: key, by, run: Type.Optional(position) },
     result: object({ id: position }),
     summary: "Sends a report now",
   }),

@@ -7,7 +7,7 @@
 import { Type, type Static } from "typebox";
 import type { BackupSort, ClusterBackupTask } from "../kinds/backup.ts";
 import type { BackupTask } from "./backups.ts";
-import type { ReportRun, UsageReport } from "./reports.ts";
+import { mailsOf, type ReportRun, type UsageReport } from "./reports.ts";
 import type { DiskTask } from "./disk.ts";
 import type { ClusterNodeRow } from "./cluster.ts";
 import type { EndpointSearch } from "../engines/endpoints.ts";
@@ -358,7 +358,7 @@ export const inTaskOrder = (tasks: readonly AdminTask[]): readonly AdminTask[] =
 /** A report that is sent by mail. */
 export function taskOfReport(run: ReportRun, report: Pick<UsageReport, "formats"> | undefined): AdminTask {
   const { id: number, by, state, addedAtMs, endedAtMs, sent, left, missed, error } = run;
-  const all = sent + left.length + missed;
+  const all = mailsOf(run);
   return {
     id: `report.${number}`,
     kind: "report",
@@ -372,8 +372,9 @@ export function taskOfReport(run: ReportRun, report: Pick<UsageReport, "formats"
     ...(error && state !== "done" && { error }),
     canCancel: state === "waiting",
     ...(state === "failed" &&
+      left.length > 0 &&
       report !== undefined && {
-        again: { method: "POST", path: `/api/v1/admin/reports/${run.report}/send`, body: {} },
+        again: { method: "POST", path: `/api/v1/admin/reports/${run.report}/send`, body: { run: number } },
       }),
   };
 }

@@ -143,6 +143,7 @@ export const usageOperations = {
   }),
   "reports.send": changes({
     params,
+    fields: object({ run: Type.Optional(position) }),
     answer: fieldsOf({ task: Type.String() }),
     permission: "cluster.administer",
     errors: ["NOT_FOUND", "LIMIT_REACHED", ...ofActors],
@@ -150,6 +151,7 @@ export const usageOperations = {
     action: "sendReport",
     facts: named,
     summary: "Sends a report now",
+    description: "With `run`, of one that failed: to those alone who did not get it.",
     tags,
   }),
 };

@@ -109,8 +109,9 @@ export const handleUsage = (
     const gone = (await ask(activityActor, { type: "removeReport", report })) as Result<unknown>;
     return acted(gone.ok ? ok({}) : gone);
   },
-  "reports.send": async ({ report }, { by }) => {
-    const sent = (await ask(activityActor, { type: "sendReport", report, by })) as Result<{ readonly id: number }>;
+  "reports.send": async ({ report, run }, { by }) => {
+    const message = { type: "sendReport", report, by, ...(run !== undefined && { run }) };
+    const sent = (await ask(activityActor, message)) as Result<{ readonly id: number }>;
     return acted(sent.ok ? ok({ task: `report.${sent.value.id}` }) : sent);
   },
 });

@@ -3,7 +3,7 @@ import { extractText, getDocumentProxy } from "unpdf";
 import { createReports } from "../../../node/inference/usage/reports.ts";
 import { pdfOfDays } from "../../../node/inference/usage/report-pdf.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
-import type { ActivityDay, AdminTasks, ReportsView } from "../../../protocols/index.ts";
+import type { ActivityDay, AdminTasks, ReportTaken, ReportsView } from "../../../protocols/index.ts";
 import { startMailServer, type Arrived, type MailServerFixture } from "../../fixtures/mail-server.ts";
 import { controlToken, createWorld, startFixture, type Fixture, type Reply } from "../gateway/fixture.ts";
 
@@ -115,9 +115,40 @@ describe("reports by mail", () => {
       shiftMs += 16 * 60_000;
       await sender.look();
     }
-    expect((await view()).runs[0]).to.deep.include({ state: "failed", sent: 1, missed: 1, left: [] });
+    expect((await view()).runs[0]).to.deep.include({ state: "failed", sent: 1, missed: 1, left: ["bob@example.org"] });
     expect(server.arrived.map(({ to }) => to)).to.deep.equal(["ada@example.org"]);
-    expect((await done("GET", "/tasks?kind=report")).tasks[0].again.path).to.equal("/api/v1/admin/reports/weekly/send");
+    const [{ again, progress }] = (await done("GET", "/tasks?kind=report")).tasks;
+    expect(progress).to.deep.equal({ sent: 1, mails: 2, missed: 1 });
+    expect(again.path).to.equal("/api/v1/admin/reports/weekly/send");
+    // Begun again it goes to the one alone who did not get it, and once.
+    server.fates = ["take"];
+    await done("POST", "/reports/weekly/send", again.body);
+    await sender.look();
+    expect(server.arrived.map(({ to }) => to)).to.deep.equal(["ada@example.org", "bob@example.org"]);
+    expect((await call("POST", "/reports/weekly/send", again.body)).body.error.code).to.equal("NOT_FOUND");
+  });
+
+  it("go on though one was removed while it was being sent, and to nobody who was taken out", async () => {
+    const ask = async (message: { readonly type: string }) => {
+      const answer = await fixture.kernel.ask({ to: "activity/cluster", from: "node", message, timeoutMs: 5_000 });
+      return answer.ok ? (answer.value as ReportTaken) : answer.error.code;
+    };
+    const away = (taken: ReportTaken | string) =>
+      ask({ type: "settleReport", id: (taken as ReportTaken).run.id, sent: 0, left: ["ada@example.org"], code: "MAIL_AWAY" } as never); // prettier-ignore
+    await done("PUT", "/reports/weekly", weekly);
+    await done("POST", "/reports/weekly/send");
+    const taken = await ask({ type: "takeReport" });
+    await done("DELETE", "/reports/weekly");
+    await away(taken);
+    expect((await view()).runs[0]).to.deep.include({ state: "cancelled", left: [] });
+    await done("PUT", "/reports/weekly", { ...weekly, to: ["ada@example.org", "bob@example.org"] });
+    await done("PUT", "/reports/other", { ...weekly, to: ["eve@example.org"] });
+    await done("POST", "/reports/weekly/send");
+    await done("POST", "/reports/other/send");
+    await done("PUT", "/reports/weekly", { ...weekly, to: ["bob@example.org"] });
+    shiftMs += 16 * 60_000;
+    await sender.look();
+    expect(server.arrived.map(({ to }) => to)).to.deep.equal(["bob@example.org", "eve@example.org"]);
   });
 
   it("are sent by one node, and not again by another where nobody knows what became of the first", async () => {
@@ -153,6 +184,9 @@ describe("reports by mail", () => {
       (await call("PUT", "/reports/weekly", { ...weekly, ...wrong })).body.error.details;
     expect(await why({ cron: "often" })).to.deep.include({ field: "cron" });
     expect(await why({ timeZone: "Nowhere/Else" })).to.deep.include({ field: "timeZone" });
+    for (const cron of ["* * * * *", "0,59 7 * * 1"])
+      expect(await why({ cron }), cron).to.deep.include({ field: "cron" });
+    await done("PUT", "/reports/weekly", { ...weekly, cron: "0 * * * *" });
     expect(await why({ cron: "0 0 30 2 *" })).to.deep.include({ field: "cron", reason: "no date fits this time" });
   });
 

@@ -14,6 +14,7 @@ import { download } from "./download.ts";
 const key = ["use"];
 const days = 90;
 const dayMs = 86_400_000;
+const rowsShown = 30;
 const whole = (number: number): string => Math.round(number).toLocaleString("en-US");
 
 interface Sum {
@@ -115,10 +116,15 @@ export function Features() {
       <Table
         label="Commands that were used"
         columns={columns}
-        rows={sums.slice(0, 30)}
+        rows={sums.slice(0, rowsShown)}
         keyOf={({ name }) => name}
         nothing="No command was counted yet."
       />
+      {sums.length > rowsShown && (
+        <p className="dim">
+          The {rowsShown} that are used most, of {sums.length}. The file has all.
+        </p>
+      )}
       <FeedbackList />
     </Part>
   );

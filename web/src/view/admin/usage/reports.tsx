@@ -1,6 +1,12 @@
 import { Button, NumberInput, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import type { ReportFormat, ReportRun, UsageReportView } from "../../../../../protocols/index.ts";
+import {
+  mailsOf,
+  type ReportFormat,
+  type ReportRun,
+  type ReportsView,
+  type UsageReportView,
+} from "../../../../../protocols/admin/reports.ts";
 import { notices } from "../../../live/index.ts";
 import { call, seen } from "../../../wire/index.ts";
 import { useFaults } from "../../parts/faults.ts";
@@ -21,9 +27,18 @@ const states: Readonly<Record<ReportRun["state"], string>> = {
   cancelled: "was cancelled",
 };
 
+/** While one is on its way. */
+const lookAgainMs = 5_000;
+const isOpen = (view: ReportsView | undefined): boolean =>
+  view?.runs.some(({ state }) => state === "waiting" || state === "running") === true;
+
 /** Reports of usage that are sent by mail. */
 export function Reports() {
-  const { data } = useQuery({ queryKey: key, queryFn: () => seen("reports.list") });
+  const { data } = useQuery({
+    queryKey: key,
+    queryFn: () => seen("reports.list"),
+    refetchInterval: ({ state }) => isOpen(state.data) && lookAgainMs,
+  });
   const queries = useQueryClient();
   const again = () => void queries.invalidateQueries({ queryKey: key });
   if (data === undefined) return null;
@@ -81,7 +96,7 @@ function Report({
       </p>
       {last !== undefined && (
         <p className="dim flush">
-          The last one {states[last.state]}: {last.sent} of {last.sent + last.left.length + last.missed} mails
+          The last one {states[last.state]}: {last.sent} of {mailsOf(last)} mails
           {last.error !== undefined && ` (${last.error.code})`}
         </p>
       )}
