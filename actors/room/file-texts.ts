@@ -1,10 +1,10 @@
 /** Texts of files, so that they are found (docs/decisions/0243-text-in-files.md). The room's node reads a file that
  *  anybody here may fetch, and tells the room what stands in it:
  *
- *      posted, checked ─► node: reads the file ─► fileRead ─► record text/SEQ/PLACE
+ *      posted, checked ─► node: reads the file ─► fileRead ─► records text/SEQ/PLACE, texted/SEQ/PLACE
  *                                                               └── gone with the message, and with quarantine
  *
- *  A text is a record and nothing else: neither in memory nor in the stream. One that is empty says that there is
+ *  A text is a record and nothing else: neither in memory nor in the stream. A mark without one says that there is
  *  nothing to be read. */
 import {
   wireLimits,
@@ -20,7 +20,17 @@ import type { Effects } from "./effects.ts";
 import { entryOf } from "./members.ts";
 import type { FiledText, Room } from "./shape.ts";
 import { messageInMemory } from "./state.ts";
-import { fileKey, isOpenFile, keptKey, keptPrefix, shownFile, textKey, textPrefix, type Place } from "./uploads.ts";
+import {
+  fileKey,
+  isOpenFile,
+  keptKey,
+  keptPrefix,
+  shownFile,
+  textKey,
+  textMarkPrefix,
+  type Place,
+  type TextMark,
+} from "./uploads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -36,7 +46,7 @@ export type TextTag =
       readonly to: ReplyTo | undefined;
     }
   | {
-      readonly type: "unreadFiles" | "unreadTexts";
+      readonly type: "unreadFiles" | "unreadMarks";
       readonly kept: readonly KeptFile[];
       readonly places: readonly number[];
       readonly to: ReplyTo | undefined;
@@ -88,17 +98,17 @@ export function onTextRead(room: Room, tag: TextTag, records: readonly ActorReco
   const { to } = tag;
   switch (tag.type) {
     case "reading": {
-      const { id, seq, place, text } = tag.asked;
+      const { id, seq, place, text, tried } = tag.asked;
       const file = records[0]?.value as KeptFile | undefined;
       if (file?.id !== id) return [refuse("NOT_FOUND", { file: id }, to)];
-      return { type: "filed", file, text: { seq, place, id, text }, by: tag.by, to };
+      return { type: "filed", file, text: { seq, place, id, text, ...(tried && { tried }) }, by: tag.by, to };
     }
     case "unreadFiles": {
       const kept = records.map(({ value }) => value as KeptFile);
       const places = records.map(({ key }) => Number(key.slice(-2)));
-      return [{ type: "read", range: newest(textPrefix), tag: { ...tag, type: "unreadTexts", kept, places } }];
+      return [{ type: "read", range: newest(textMarkPrefix), tag: { ...tag, type: "unreadMarks", kept, places } }];
     }
-    case "unreadTexts":
+    case "unreadMarks":
       return [reply(unreadOf(tag, records), to)];
     case "textPlace": {
       const place = records[0]?.value as Place | undefined;
@@ -117,20 +127,21 @@ export function onTextRead(room: Room, tag: TextTag, records: readonly ActorReco
   }
 }
 
-/** Those that were kept and not read. Where there are more texts than were asked for, older ones may be among them:
+/** Those that were kept and not read. Where there are more marks than were asked for, older ones may be among them:
  *  these are left out. */
 function unreadOf(
   { kept, places }: Extract<TextTag, { readonly kept: unknown }>,
   records: readonly ActorRecord[],
 ): UnreadFiles {
-  const known = new Set(records.map(({ value }) => (value as FileText).id));
+  const marks = new Map(records.map(({ value }) => [(value as TextMark).id, value as TextMark]));
   const isFull = records.length >= wireLimits.pageEntriesDefault;
-  const oldest = isFull ? Number(records.at(-1)?.key.slice(textPrefix.length, -3)) : 0;
-  const left = kept.flatMap((file, at) =>
-    isOpenFile(file) && !known.has(file.id) && file.seq > oldest
-      ? [{ ...shownFile(file), seq: file.seq, author: file.author, atMs: file.atMs, place: places[at] ?? 0 }]
-      : [],
-  );
+  const oldest = isFull ? Number(records.at(-1)?.key.slice(textMarkPrefix.length, -3)) : 0;
+  const left = kept.flatMap((file, at) => {
+    const { id, seq, author, atMs } = file;
+    const tried = marks.get(id)?.tried;
+    if (!isOpenFile(file) || (marks.has(id) && tried !== true) || seq <= oldest) return [];
+    return [{ ...shownFile(file), seq, author, atMs, place: places[at] ?? 0, ...(tried && { tried }) }];
+  });
   return { files: left };
 }
 

@@ -274,7 +274,7 @@ function answeredFor(
   { id, by, to }: Extract<FileTag, { readonly by: Sender }>,
   kept: KeptFile | undefined,
 ): Effects {
-  if (entryOf(room.members, by) === undefined) return [refuse("NOT_A_MEMBER", undefined, to)];
+  if (by !== "node" && entryOf(room.members, by) === undefined) return [refuse("NOT_A_MEMBER", undefined, to)];
   const isGone = kept === undefined || messageInMemory(room, kept.seq)?.deletedAtMs !== undefined;
   if (isGone) return [refuse("NOT_FOUND", { file: id }, to)];
   return [refuseUnchecked(kept, to) ?? reply(kept, to)];
@@ -315,7 +315,8 @@ export function forGateway(room: Room, command: Of<GatewaysOwn>, here: Turn): Ef
     const tag: FileTag = { type: "filePlace", id, by: turn.from, as: command.as, to: here.replyTo };
     return [{ type: "read", range: one(fileKey(id)), tag }];
   }
-  if (entryOf(room.members, by) === undefined) return [refuse("NOT_A_MEMBER")];
+  // The room's node reads what stands in a file, also of a person who has left.
+  if (here.from !== "node" && entryOf(room.members, by) === undefined) return [refuse("NOT_A_MEMBER")];
   switch (command.type) {
     case "upload":
       return begin(room, command, turn);
@@ -326,7 +327,8 @@ export function forGateway(room: Room, command: Of<GatewaysOwn>, here: Turn): Ef
     case "uploadDrop":
       return drop(room, command, turn);
     default: {
-      const tag: FileTag = { type: "filePlace", id, by: turn.from, to: here.replyTo };
+      const asks = here.from === "node" ? here.from : turn.from;
+      const tag: FileTag = { type: "filePlace", id, by: asks, to: here.replyTo };
       return [{ type: "read", range: one(fileKey(id)), tag }];
     }
   }

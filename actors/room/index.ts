@@ -252,7 +252,7 @@ function onRecords(
     case "textPlace":
     case "text":
     case "unreadFiles":
-    case "unreadTexts":
+    case "unreadMarks":
       return withMessage(state, onTextRead(state, tag, records), turn);
     case "striping":
       return onStripingRead(state, tag, records, turn);

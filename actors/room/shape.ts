@@ -163,6 +163,8 @@ export interface Pictures {
 export interface FiledText extends FileText {
   readonly seq: number;
   readonly place: number;
+  /** It is tried once more. */
+  readonly tried?: true;
 }
 
 /** What a message said, and where that is kept: beyond the last place the oldest is written over. */

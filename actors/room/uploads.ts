@@ -19,10 +19,15 @@ export const keptOf = (seq: number) => ({
   limit: wireLimits.filesPerMessageMax,
 });
 /** The beginning of all texts of files. */
-export const textPrefix = "text/";
+const textPrefix = "text/";
 /** Where the text of one file of a message is. */
 export const textKey = (seq: number, place: number): string =>
   `${textPrefix}${padded(seq)}/${String(place).padStart(2, "0")}`;
+/** The beginning of all marks that a file was read. */
+export const textMarkPrefix = "texted/";
+/** Where the mark of one file is: it is beside the text, which may be long. */
+const textMarkKey = (seq: number, place: number): string =>
+  `${textMarkPrefix}${padded(seq)}/${String(place).padStart(2, "0")}`;
 /** Whether anybody in the room may fetch a file. */
 export const isOpenFile = ({ check }: Pick<RoomFile, "check">): boolean =>
   check === undefined || ["clean", "unscanned", "released"].includes(check);
@@ -120,7 +125,7 @@ export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptF
       { put: fileKey(file.id), value: { seq: file.seq, place } satisfies Place },
       ...file.parts.map((hash) => ({ put: partKey(hash), value: file.id })),
     ]),
-    ...(first === undefined ? [] : [keptPrefix, textPrefix].map((prefix) => allOf(prefix, first.seq))),
+    ...(first === undefined ? [] : [keptPrefix, textPrefix, textMarkPrefix].map((prefix) => allOf(prefix, first.seq))),
     ...gone.flatMap((file) => [fileKey(file.id), ...blobsOf(file).map(partKey)].map((key) => ({ delete: key }))),
   ];
 }
@@ -159,13 +164,20 @@ export const checkedRecords = ({ file, place, gone }: NonNullable<Happened["chec
   { put: keptKey(file.seq, place), value: file },
   ...(file.preview ? [{ put: partKey(file.preview.part), value: file.id }] : []),
   ...gone.map((hash) => ({ delete: partKey(hash) })),
-  ...(isOpenFile(file) ? [] : [{ delete: textKey(file.seq, place) }]),
+  ...(isOpenFile(file) ? [] : [textKey, textMarkKey].map((key) => ({ delete: key(file.seq, place) }))),
 ];
 
 /** What is written of the text of a file. */
-export const textRecords = ({ seq, place, id, text }: FiledText): readonly RecordOp[] => [
-  { put: textKey(seq, place), value: { id, text } satisfies FileText },
+export const textRecords = ({ seq, place, id, text, tried }: FiledText): readonly RecordOp[] => [
+  text === "" ? { delete: textKey(seq, place) } : { put: textKey(seq, place), value: { id, text } satisfies FileText },
+  { put: textMarkKey(seq, place), value: { id, ...(tried && { tried }) } satisfies TextMark },
 ];
+
+/** That a file was read; `tried`: there was no time, or no memory, for it. */
+export interface TextMark {
+  readonly id: string;
+  readonly tried?: true;
+}
 
 /** Where a file is among the records. */
 export interface Place {

@@ -292,8 +292,12 @@ async function start(
   stops.add(async () => sealed.stop());
   const secrets = watchSecrets(peer.directory, sealed.secrets);
   stops.add(async () => secrets.stop());
-  const ofStorage = { shards: ownShards, readStripe, pacing };
-  const { wanted, endpoints, striped } = models.join(peer, inference, { named: secrets, ...ofStorage });
+  const { wanted, endpoints, striped } = models.join(peer, inference, {
+    secrets,
+    shards: ownShards,
+    readStripe,
+    pacing,
+  });
   const { exchange, membership } = peer;
   joinAudit(ownAudit, { peer, secrets, name: config.name, version: platform.version });
   const keys = openKeys(config, { machine, identity, peer, audit: ownAudit }, known);
@@ -452,7 +456,8 @@ async function start(
     peer,
     store: models.store,
     backups,
-    ...{ disk: disk.tasks, endpoints },
+    disk: disk.tasks,
+    endpoints,
     clock,
     told,
     codeFolder: resolve(import.meta.dirname, "../.."),

@@ -74,6 +74,8 @@ export interface MemberRecord {
   readonly vouches?: true;
   /** It reads files of rooms from stripes. Absent: its version cannot. */
   readonly readsStripes?: true;
+  /** It deletes the texts of files with their messages. Absent: its version cannot. */
+  readonly deletesTexts?: true;
 }
 
 /** A row of the directory: any plain data under a key, with a revision that rises with each change. Keys in use:

@@ -20,8 +20,8 @@ export { previewLimits } from "./limits.ts";
 export type { PreviewPorts } from "./ports.ts";
 
 interface Previews {
-  /** An actor of this node has published something: it is committed. Cheap. */
-  heard(actor: ActorId, event: unknown): void;
+  /** An actor of this node, its owner since `epoch`, has published something: it is committed. Cheap. */
+  heard(actor: ActorId, event: unknown, epoch: number): void;
   stop(): void;
 }
 
@@ -34,7 +34,7 @@ export function createPreviews(
   const files = createFilePictures(ports);
   const texts = createFileTexts(ports);
   return {
-    heard(actor, event) {
+    heard(actor, event, epoch) {
       if (!actor.startsWith("room/")) return;
       const said = event as RoomEvent;
       if (said.type === "posted") {
@@ -52,7 +52,7 @@ export function createPreviews(
         const drawn = said.message.files?.some(({ id, preview }) => id === said.checked && preview !== undefined);
         if (drawn !== true) texts.heard(actor, said.message, said.checked);
       }
-      texts.noticed(actor);
+      texts.noticed(actor, epoch);
     },
     stop() {
       links.stop();
@@ -75,7 +75,7 @@ export function tapPublished(): PublishedTap {
     over: (publisher) => ({
       publish(actor, event, at, epoch) {
         publisher.publish(actor, event, at, epoch);
-        if (at !== undefined) heard?.(actor as ActorId, event);
+        if (at !== undefined) heard?.(actor as ActorId, event, epoch);
       },
     }),
     listen(listener) {

@@ -59,6 +59,15 @@ export const previewLimits = {
   textsWaitingPerPersonMax: 60,
   /** Files whose text is read at the same time. */
   textsReadMax: 2,
+  /** The bytes of a file have so long to come; then others are read, and it is read later. */
+  textReadMsMax: 30_000,
+  /** A room of whose files one was not read is asked for those at most so often. */
+  textsAgainMs: 5 * 60_000,
+  /** A file over which the process ended so often is not opened again in this life of the node. */
+  textTriesMax: 2,
+  /** Rooms that are asked for files that nobody has read at the same time; another is asked when something happens in
+   *  it again. */
+  roomsAskingMax: 4,
   /** Rooms of which is known that they were asked for files that nobody has read; the oldest is asked again. */
   roomsAskedMax: 10_000,
   /** A room, or an account, has so long for an answer. */

@@ -43,6 +43,8 @@ export interface PreviewPorts {
   ) => Promise<Result<unknown>>;
   /** The bytes of a file, opened. */
   readonly bytesOf: (file: KeptFile) => AsyncIterable<Uint8Array>;
+  /** Every node of the cluster deletes the texts of files with their messages. */
+  readonly isKnownToAll: () => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;

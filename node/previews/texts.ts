@@ -10,7 +10,7 @@ import {
   type RoomMessage,
   type UnreadFiles,
 } from "../../protocols/index.ts";
-import { textOfFile, type NoText } from "../../runtimes/opened/index.ts";
+import { openedLimits, textOfFile, type FileText, type NoText } from "../../runtimes/opened/index.ts";
 import { FairQueue } from "../../runtimes/fair-queue.ts";
 import type { PreviewPorts } from "./ports.ts";
 
@@ -21,6 +21,17 @@ interface Wanted {
   readonly seq: number;
   readonly place: number;
   readonly author: string;
+  /** An earlier life of a node had no time or no memory for it. */
+  readonly tried?: true | undefined;
+}
+
+/** That a room was asked what is not read. */
+interface AskedOf {
+  /** As whose owner, and with what setting. */
+  readonly epoch: number;
+  readonly files: boolean;
+  /** It is asked again from then on. */
+  readonly againMs: number;
 }
 
 const isDocument = ({ type }: RoomFile): boolean => type === "application/pdf";
@@ -29,22 +40,28 @@ const hasNoWords = ({ type }: RoomFile): boolean => /^(?:image|audio|video|font)
 
 /** What says nothing of the file: it is read when the room is next asked. */
 const later: ReadonlySet<NoText> = new Set(["full", "ended", "takenBack", "stopped"]);
+/** What may be the machine's fault or the file's. */
+const doubtful: ReadonlySet<NoText> = new Set(["time", "memory"]);
 
 /** Makes it: hears of each message whose files anybody may fetch by now. */
 export function createFileTexts(ports: PreviewPorts): {
   /** `only`: the one file that something has come to. */
   heard(room: ActorId, message: RoomMessage, only?: string): void;
-  /** Something happened in a room: what a node before did not read is read. Cheap. */
-  noticed(room: ActorId): void;
+  /** Something happened in a room, of which this node is the owner since `epoch`: what a node before did not read is
+   *  read. Cheap. */
+  noticed(room: ActorId, epoch: number): void;
   stop(): void;
 } {
-  const { limits, log, meter, settings } = ports;
+  const { limits, log, meter, settings, clock } = ports;
   const places = { max: limits.textsWaitingMax, perShareMax: limits.textsWaitingPerPersonMax };
   const queue = new FairQueue<Wanted>();
   /** Those that wait or are read: a message is heard of more than once. */
   const known = new Set<string>();
   /** Rooms that were asked what is not read, the oldest first. */
-  const asked = new Set<ActorId>();
+  const asked = new Map<ActorId, AskedOf>();
+  /** How often the process ended over a file, the oldest first: it is not opened without end. */
+  const failed = new Map<string, number>();
+  let asking = 0;
   let running = 0;
   let stopped = false;
 
@@ -52,41 +69,74 @@ export function createFileTexts(ports: PreviewPorts): {
   const isWanted = (file: RoomFile): boolean =>
     (file.check === undefined || ["clean", "unscanned", "released"].includes(file.check)) &&
     !hasNoWords(file) &&
-    (!isDocument(file) || settings().files);
+    (!isDocument(file) || settings().files) &&
+    (failed.get(file.id) ?? 0) < limits.textTriesMax;
 
-  /** Empty: there is nothing to be read. Undefined: it is not known yet. */
-  async function textIn({ file, author, room }: Wanted, kept: KeptFile): Promise<string | undefined> {
-    const read = async (end: number): Promise<Uint8Array> => {
+  /** Something of the room was not read: it is asked again, after a pause. */
+  const askAgain = (room: ActorId): void => {
+    const before = asked.get(room);
+    if (before === undefined) return;
+    const againMs = Math.min(before.againMs, clock.monotonicMs() + limits.textsAgainMs);
+    asked.set(room, { ...before, againMs });
+  };
+
+  const fail = (id: string, times: number): void => {
+    failed.set(id, (failed.get(id) ?? 0) + times);
+    for (const oldest of failed.keys()) if (failed.size > limits.filesFailedMax) failed.delete(oldest);
+  };
+
+  /** Its first bytes. Rejects when they do not come. */
+  async function bytesOf(kept: KeptFile, end: number): Promise<Uint8Array> {
+    let isLate = false;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const cancel = clock.after(limits.textReadMsMax, () => {
+      isLate = true;
+      reject(new Error("the bytes of a file do not come"));
+    });
+    const all = async (): Promise<Uint8Array> => {
       const parts: Uint8Array[] = [];
       let length = 0;
       for await (const part of ports.bytesOf(kept)) {
         parts.push(part);
         length += part.length;
-        if (length >= end) break;
+        if (length >= end || isLate) break;
       }
       return Buffer.concat(parts).subarray(0, end);
     };
+    try {
+      return await Promise.race([all(), late]);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** The bytes of a document are there before it waits for its turn: nobody else waits for them. */
+  async function textIn({ file, author, room }: Wanted, kept: KeptFile): Promise<FileText> {
     const { type, bytes } = file;
-    const asked = { type, bytes, read, charsMax: wireLimits.fileTextCharsMax, person: author, lane: room };
-    const found = await textOfFile(ports.opener, asked);
-    if (found.type === "text") return found.text;
-    return later.has(found.why) ? undefined : "";
+    const isRead = isDocument(file) && bytes <= openedLimits.documentTextBytesMax;
+    const whole = isRead ? await bytesOf(kept, bytes) : undefined;
+    const read = async (end: number): Promise<Uint8Array> => whole ?? bytesOf(kept, end);
+    const asks = { type, bytes, read, charsMax: wireLimits.fileTextCharsMax, person: author, lane: room };
+    return textOfFile(ports.opener, asks);
   }
 
   async function read(wanted: Wanted): Promise<Result<unknown>> {
     const { room, file, seq, place, author } = wanted;
-    // In the author's name, who may fetch it as everybody here may.
-    const kept = await ports.ask(
-      room,
-      { type: "file", by: author, id: file.id },
-      limits.previewAskTimeoutMs,
-      "gateway",
-    );
+    // The author may have left the room.
+    const kept = await ports.ask(room, { type: "file", by: author, id: file.id }, limits.previewAskTimeoutMs);
     if (!kept.ok) return kept;
-    const text = await textIn(wanted, kept.value as KeptFile);
-    if (stopped || text === undefined) return ok(null);
+    const found = await textIn(wanted, kept.value as KeptFile);
+    const why = found.type === "none" ? found.why : undefined;
+    if (why === "ended") fail(file.id, 1);
+    if (why !== undefined && later.has(why)) askAgain(room);
+    if (stopped || (why !== undefined && later.has(why))) return ok(null);
+    const tried = why !== undefined && doubtful.has(why) && wanted.tried !== true;
+    // Not again in this life.
+    if (tried) fail(file.id, limits.textTriesMax);
+    const text = found.type === "text" ? found.text : "";
     meter.count("file_texts_read", 1, { verdict: text === "" ? "nothing" : "read" });
-    return ports.ask(room, { type: "fileRead", id: file.id, seq, place, text }, limits.previewAskTimeoutMs);
+    const tells = { type: "fileRead", id: file.id, seq, place, text, ...(tried && { tried }) };
+    return ports.ask(room, tells, limits.previewAskTimeoutMs);
   }
 
   const next = (): void => {
@@ -96,9 +146,14 @@ export function createFileTexts(ports: PreviewPorts): {
       running += 1;
       read(wanted)
         .then((done) => {
-          if (!done.ok) log.debug("file.text.not.told", { room: wanted.room, failure: done.error });
+          if (done.ok) return;
+          askAgain(wanted.room);
+          log.debug("file.text.not.told", { room: wanted.room, failure: done.error });
         })
-        .catch((error: unknown) => log.warn("file.text.failed", { error }))
+        .catch((error: unknown) => {
+          askAgain(wanted.room);
+          log.warn("file.text.failed", { error });
+        })
         .finally(() => {
           running -= 1;
           known.delete(wanted.file.id);
@@ -110,31 +165,47 @@ export function createFileTexts(ports: PreviewPorts): {
   const join = (wanted: Wanted): void => {
     if (!isWanted(wanted.file) || known.has(wanted.file.id)) return;
     const joined = queue.join(wanted.author, wanted.room, wanted, places);
-    if (joined.type === "displaced") known.delete(joined.item.file.id);
-    if (joined.type !== "full") known.add(wanted.file.id);
+    if (joined.type === "displaced") {
+      known.delete(joined.item.file.id);
+      askAgain(joined.item.room);
+    }
+    if (joined.type === "full") askAgain(wanted.room);
+    else known.add(wanted.file.id);
   };
 
   return {
     heard(room, { seq, author, files = [], deletedAtMs }, only) {
-      if (stopped || deletedAtMs !== undefined) return;
+      if (stopped || deletedAtMs !== undefined || !ports.isKnownToAll()) return;
       for (const [place, file] of files.entries())
         if (only === undefined || file.id === only) join({ room, file, seq, place, author });
       next();
     },
-    noticed(room) {
-      if (stopped || asked.has(room)) return;
-      asked.add(room);
-      for (const oldest of asked) if (asked.size > limits.roomsAskedMax) asked.delete(oldest);
+    noticed(room, epoch) {
+      if (stopped || !ports.isKnownToAll()) return;
+      const { files } = settings();
+      const before = asked.get(room);
+      const isSame = before?.epoch === epoch && before.files === files;
+      if (isSame && clock.monotonicMs() < before.againMs) return;
+      // After a start all rooms are new: the next that happens in this one asks.
+      if (asking >= limits.roomsAskingMax) return;
+      asking += 1;
+      asked.delete(room);
+      asked.set(room, { epoch, files, againMs: Infinity });
+      for (const oldest of asked.keys()) if (asked.size > limits.roomsAskedMax) asked.delete(oldest);
       ports
         .ask(room, { type: "filesUnread" }, limits.previewAskTimeoutMs)
         .then((answer) => {
-          if (!answer.ok) asked.delete(room);
+          if (!answer.ok) askAgain(room);
           if (!answer.ok || stopped) return;
-          for (const { seq, place, author, atMs: _, ...file } of (answer.value as UnreadFiles).files)
-            join({ room, file, seq, place, author });
+          for (const { seq, place, author, tried, atMs: _, ...file } of (answer.value as UnreadFiles).files)
+            join({ room, file, seq, place, author, tried });
           next();
         })
-        .catch((error: unknown) => log.warn("file.text.failed", { error }));
+        .catch((error: unknown) => {
+          askAgain(room);
+          log.warn("file.text.failed", { error });
+        })
+        .finally(() => (asking -= 1));
     },
     stop() {
       stopped = true;

@@ -7,7 +7,8 @@
  *      author   a name ─► its number; `doubted`: those of which something went, and maybe all
  *      unread   messages that are there, and whose records cannot be read
  *      found    FTS5 by id: `said`, the words; `tags`, what narrows: place, author, thread, link, file,
- *               reaction, mentions
+ *               reaction, mentions. The text of a file has those that stay (`x`: it is one); of the others its
+ *               message's row is asked, so that no reaction writes long texts again
  *
  *  One file and not one a slot: one transaction for what many slots did, one search for all rooms of a person, and
  *  no hundreds of open files. The words are stored, not left out: only so does FTS5 take them off the disk with a
@@ -29,7 +30,7 @@ import {
 } from "./query.ts";
 
 /** A file of another version is made anew. */
-const tableVersion = searchVersion * 1_000 + 4;
+const tableVersion = searchVersion * 1_000 + 5;
 /** What a file says that was closed whole (`application_id`): it need not be looked through when it is opened. */
 const closedWhole = 0x506c7853;
 const pageBytes = 4_096;
@@ -68,6 +69,7 @@ interface MessageRow {
   readonly id: number;
   readonly place: number;
   readonly seq: number;
+  readonly part: number;
 }
 
 /** What the index has for one row. */
@@ -338,26 +340,29 @@ export class SearchTable {
       ...said.mentions.map((mentioned) => `m${this.#authorId(mentioned)}`),
     ].join(" ");
     const at = { place, seq: said.seq, part: 0, atMs: said.atMs };
+    const before = this.#row(this.#messageId(place, said.seq))?.tags;
     // A reaction, a pin or an answer writes the whole message again.
     if (!this.#write(at, { said: words.join(" "), tags })) return;
+    if (before !== undefined && tagsOfFile(before) === tagsOfFile(tags)) return;
     const parts = this.#all("SELECT id, part FROM message WHERE place = ? AND seq = ? AND part > 0", place, said.seq);
     for (const { id, part } of parts)
-      this.#write({ ...at, part: part as number }, { said: this.#row(id)?.said ?? "", tags });
+      this.#write({ ...at, part: part as number }, { said: this.#row(id)?.said ?? "", tags: tagsOfFile(tags) });
+  }
+
+  #messageId(place: number, seq: number): unknown {
+    return this.#get("SELECT id FROM message WHERE place = ? AND seq = ? AND part = 0", place, seq)?.["id"];
   }
 
   /** The text of a file is found as its message is. Without one nobody could be told of it. */
   #file(slot: number, { actor, seq, place: file, text }: Extract<Change, { type: "filed" }>): void {
     if (text === "") return this.#remove(slot, { actor, from: seq, to: seq + 1, part: file + 1 });
     const place = this.#knownPlace(slot, actor);
-    const message =
-      place === undefined
-        ? undefined
-        : this.#get("SELECT id FROM message WHERE place = ? AND seq = ? AND part = 0", place, seq);
-    const tags = this.#row(message?.["id"])?.tags;
+    const message = place === undefined ? undefined : this.#messageId(place, seq);
+    const tags = this.#row(message)?.tags;
     if (place === undefined || tags === undefined) return;
-    const atMs = Math.floor((message?.["id"] as number) / idsPerMs);
+    const atMs = Math.floor((message as number) / idsPerMs);
     const said = searchWords(text).map(({ word }) => word);
-    this.#write({ place, seq, part: file + 1, atMs }, { said: said.join(" "), tags });
+    this.#write({ place, seq, part: file + 1, atMs }, { said: said.join(" "), tags: tagsOfFile(tags) });
   }
 
   #row(id: unknown): FoundRow | undefined {
@@ -449,17 +454,15 @@ export class SearchTable {
 
   /** `narrowed`: the places are in it, however many these are. Undefined: nothing can be found. */
   #expression({ query, places, step, narrowed = false }: Looking & { narrowed?: boolean }): string | undefined {
-    const { terms, typos, author, hasLink: link, hasFile, hasReaction, mentions, thread } = query;
+    const { terms, typos, author, hasFile, thread } = query;
     const knows = (word: string): boolean => (step(), this.#knows(word));
     const tags: string[] = [];
-    const idOf = (name: string) =>
-      this.#get("SELECT id FROM author WHERE name = ?", name)?.["id"] as number | undefined;
-    if (author !== undefined) tags.push(`a${idOf(author) ?? 0}`);
-    if (mentions !== undefined) tags.push(`m${idOf(mentions) ?? 0}`);
+    if (author !== undefined) tags.push(`a${this.#idOf(author)}`);
     if (thread !== undefined) tags.push(`t${thread}`);
-    if (link === true) tags.push("l");
     if (hasFile === true) tags.push("f");
-    if (hasReaction === true) tags.push("r");
+    // Without words each message that fits is found by itself.
+    const orFile = (tag: string): string => (terms.length === 0 ? tag : `(${tag} OR x)`);
+    tags.push(...this.#changing(query).map(orFile));
     // What narrows most is in the index; of many places it costs less to look whether each hit is in one.
     const inIndex = narrowed || places.size <= this.#placesInIndex || (terms.length === 0 && tags.length === 0);
     const said = terms.length === 0 ? "" : textExpression(terms, typos === true, knows);
@@ -469,6 +472,25 @@ export class SearchTable {
       ...tags.map((tag) => `tags : ${tag}`),
       ...(inIndex ? [`tags : (${[...places.keys()].map((place) => `p${place}`).join(" OR ")})`] : []),
     ].join(" AND ");
+  }
+
+  #idOf(author: string): number {
+    return (this.#get("SELECT id FROM author WHERE name = ?", author)?.["id"] as number | undefined) ?? 0;
+  }
+
+  /** Tags of a query that the texts of files do not have. */
+  #changing({ hasLink: link, hasReaction, mentions }: Query): readonly string[] {
+    return [
+      ...(mentions === undefined ? [] : [`m${this.#idOf(mentions)}`]),
+      ...(link === true ? ["l"] : []),
+      ...(hasReaction === true ? ["r"] : []),
+    ];
+  }
+
+  /** Whether the message of a file's text has them. */
+  #hasTags({ place, seq }: MessageRow, wanted: readonly string[]): boolean {
+    const own = new Set(this.#row(this.#messageId(place, seq))?.tags.split(" "));
+    return wanted.every((tag) => own.has(tag));
   }
 
   #knows(word: string): boolean {
@@ -484,9 +506,11 @@ export class SearchTable {
     const { afterMs = 0, beforeMs = Infinity, behind } = query;
     const lastMs = Math.min(beforeMs - 1, behind?.atMs ?? Infinity, Math.floor(Number.MAX_SAFE_INTEGER / idsPerMs) - 1);
     const isPartly = leavesSomeOut(query.terms);
+    const changing = this.#changing(query);
     const lookedMax = isPartly ? limits.rankedMax : limits.lookedMax;
     const rows = this.#prepared(
-      "SELECT message.id, message.place, message.seq FROM found CROSS JOIN message ON message.id = found.rowid " +
+      "SELECT message.id, message.place, message.seq, message.part " +
+        "FROM found CROSS JOIN message ON message.id = found.rowid " +
         "WHERE found MATCH ? AND found.rowid <= ? AND found.rowid >= ? ORDER BY found.rowid DESC",
     ).iterate(match, lastMs * idsPerMs + idsPerMs - 1, afterMs * idsPerMs) as Iterable<unknown>;
     /** A message is found once, however many of its files have the words. */
@@ -506,6 +530,7 @@ export class SearchTable {
         break;
       }
       const name = `${row.place} ${row.seq}`;
+      if (row.part > 0 && changing.length > 0 && !this.#hasTags(row, changing)) continue;
       if (actor === undefined || (isPartly && this.#scoreOf(row.id, query) === 0)) continue;
       const known = rowsOf.get(name);
       if (known !== undefined) {
@@ -566,6 +591,9 @@ export class SearchTable {
     }
   }
 }
+
+/** Of the tags of a message those that the texts of its files have, too. */
+const tagsOfFile = (tags: string): string => [...tags.split(" ").filter((tag) => /^[patf]/.test(tag)), "x"].join(" ");
 
 /** Which messages a change is about, or of one message what it says, or one of its files. */
 function spanOf(change: Change): Span {

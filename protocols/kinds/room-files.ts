@@ -143,11 +143,12 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Gives up an upload",
   }),
-  /** Where the bytes of a message's file are. Errors: NOT_A_MEMBER, NOT_FOUND, FILE_BEING_CHECKED, FILE_QUARANTINED. */
+  /** Where the bytes of a message's file are. The room's node is told, whether `by` is here or not. Errors:
+   *  NOT_A_MEMBER, NOT_FOUND, FILE_BEING_CHECKED, FILE_QUARANTINED. */
   file: command({
     params: { by, id: fileId },
     result: answer<KeptFile>("KeptFile"),
-    from: ["gateway"],
+    from: ["gateway", "node"],
     effect: "reads",
     summary: "Where the bytes of a file are",
   }),
@@ -189,7 +190,14 @@ export const roomFileCommands = {
   /** The room's node has read a file's text, so that it is found. Without one: there is none that can be read. Errors:
    *  NOT_FOUND, CHANGED_MEANWHILE (nobody may fetch it by now). */
   fileRead: command({
-    params: { id: fileId, seq: position, place: position, text: Type.String({ maxLength: limits.fileTextCharsMax }) },
+    params: {
+      id: fileId,
+      seq: position,
+      place: position,
+      text: Type.String({ maxLength: limits.fileTextCharsMax }),
+      /** There was no time, or no memory, for it: it is tried once more. */
+      tried: Type.Optional(Type.Literal(true)),
+    },
     result: nothing,
     from: ["node"],
     effect: "changes",
@@ -331,6 +339,8 @@ export interface UnreadFiles {
   readonly files: readonly (RoomFileRow & {
     /** Which of the files of its message it is. */
     readonly place: number;
+    /** There was no time, or no memory, for it. */
+    readonly tried?: true;
   })[];
 }
 

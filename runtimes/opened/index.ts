@@ -43,8 +43,23 @@ export function createOpener({ clock, log, ...ports }: OpenerPorts): Opener {
   let busy = false;
   let stopped = false;
 
-  const openNow = async ({ task, signal }: Job): Promise<Opened> => {
-    const asked = await task();
+  /** What is asked; a reason: its bytes did not come, or nobody asks any more. Others wait for the process. */
+  const askedOf = async ({ task, signal }: Job): Promise<OpenedTask | Opened<never>> => {
+    const { promise, resolve } = Promise.withResolvers<Opened<never>>();
+    const onAbort = (): void => resolve(notOpened("takenBack"));
+    const cancel = clock.after(limits.openedReadMsMax, () => resolve(notOpened("ended")));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await Promise.race([task(), promise]);
+    } finally {
+      cancel();
+      signal?.removeEventListener("abort", onAbort);
+    }
+  };
+  const openNow = async (job: Job): Promise<Opened> => {
+    const { signal } = job;
+    const asked = await askedOf(job);
+    if (!("is" in asked)) return asked;
     if (stopped) return notOpened("stopped");
     if (signal?.aborted === true) return notOpened("takenBack");
     return asked.bytes.length > limits.openedBytesMax ? notOpened("refused") : process.ask(asked, signal);

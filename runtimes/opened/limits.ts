@@ -7,6 +7,8 @@ export const openedLimits = {
   openedWaitingPerPersonMax: 32,
   /** A file that takes longer has no preview, and the process is ended. */
   openedMsMax: 20_000,
+  /** The bytes of a file whose turn has come have so long to come; then the next one has its turn. */
+  openedReadMsMax: 20_000,
   /** A process that has more memory while it works is ended: the file has no preview.
    *
    *  A picture of the most pixels has 200 MB, and a program of JavaScript with its libraries 150. */

@@ -92,8 +92,8 @@ export class OpenedProcess {
       this.#work?.end(notOpened(why));
     };
     child.on("error", () => over("ended"));
-    // V8 that finds no memory aborts; the system's own helper kills.
-    child.on("close", (code, signal) => over(signal === null && code !== 134 ? "ended" : "memory"));
+    // V8 that finds no memory aborts. Any other signal is from outside: it says nothing of the file.
+    child.on("close", (code, signal) => over(signal === "SIGABRT" || code === 134 ? "memory" : "ended"));
     return child;
   }
 }

@@ -134,6 +134,7 @@ const isMemberRecord = checkOf(
     storage: Type.Optional(storageTerms),
     vouches: Type.Optional(Type.Boolean()),
     readsStripes: Type.Optional(Type.Boolean()),
+    deletesTexts: Type.Optional(Type.Boolean()),
   }),
 );
 

@@ -46,7 +46,7 @@ export interface NodeModels {
   join(
     peer: Peer,
     inference: Inference,
-    at: ModelStripes & { readonly named: NamedSecrets },
+    at: ModelStripes & { readonly secrets: NamedSecrets },
   ): {
     readonly wanted: WantedModels;
     readonly endpoints: EndpointControl;
@@ -94,7 +94,7 @@ export async function openModels(
   return {
     store,
     specs,
-    join(peer, inference, { named, shards, readStripe, pacing }) {
+    join(peer, inference, { secrets: named, shards, readStripe, pacing }) {
       const { exchange, membership, directory } = peer;
       const rows = watchStripedModels(directory);
       const tree = contentTree;

@@ -12,7 +12,7 @@ import type { Stops } from "../stops.ts";
 export function openPreviews(at: {
   readonly live: () => { readonly linkPreviews: "on" | "off"; readonly filePreviews: "on" | "off" };
   readonly machine: Pick<Machine, "clock" | "log" | "meter" | "random" | "opener">;
-  readonly peer: Pick<Peer, "kernel" | "published">;
+  readonly peer: Pick<Peer, "kernel" | "published" | "membership">;
   readonly blobs: ActorBlobs;
   readonly threats: Pick<Threats, "hasDomain">;
   readonly stops: Stops;
@@ -45,11 +45,12 @@ export function openPreviews(at: {
     },
     ...(at.limits && { limits: at.limits }),
     bytesOf: (file) => bytesOfFile(at.blobs, file),
+    isKnownToAll: () => at.peer.membership.members().members.every(({ deletesTexts }) => deletesTexts === true),
     clock,
     log,
     meter,
   });
-  const unhear = at.peer.published.listen((actor, event) => previews.heard(actor, event));
+  const unhear = at.peer.published.listen((actor, event, epoch) => previews.heard(actor, event, epoch));
   at.stops.add(async () => {
     unhear();
     previews.stop();

@@ -163,6 +163,7 @@ const ownRecord = (
   url: known?.url ?? "",
   vouches: true,
   readsStripes: true,
+  deletesTexts: true,
 });
 
 const firstHome = (format: { readonly cluster: string; readonly node: string }, config: Config): Home => ({

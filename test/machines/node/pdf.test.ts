@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "chai";
 import { createClock } from "../../../node/platform/index.ts";
 import { createOpener, textOfFile, type FileText, type Opener } from "../../../runtimes/opened/index.ts";
@@ -97,6 +98,41 @@ describe("PDFs of strangers", () => {
     const other = text(pdfOf(["Hello."]), {}, opener);
     expect(await gone.catch((error: unknown) => (error as Error).message)).to.equal("gone");
     expect(await other).to.include({ text: "Hello." });
+  });
+
+  it("whose bytes do not come let the next one have its turn, and so does a question that is over", async () => {
+    const opener = open({ openedReadMsMax: 50 });
+    const never = () => new Promise<Uint8Array>(() => undefined);
+    const late = text(Buffer.from(""), { read: never }, opener);
+    expect(await text(pdfOf(["Hello."]), {}, opener)).to.include({ text: "Hello." });
+    expect(await late).to.deep.equal(none("ended"));
+    const question = new AbortController();
+    const patient = open();
+    const over = text(Buffer.from(""), { read: never, signal: question.signal }, patient);
+    const other = text(pdfOf(["Hello."]), {}, patient);
+    question.abort();
+    expect(await over).to.deep.equal(none("takenBack"));
+    expect(await other).to.include({ text: "Hello." });
+  });
+
+  it("say nothing of themselves where something else ends the process", async () => {
+    const opener = open();
+    const bytes = slow();
+    const reading = text(bytes, {}, opener);
+    const childOf = (): number | undefined => {
+      const task = `/proc/${process.pid}/task`;
+      const all = readdirSync(task).flatMap((thread) => readFileSync(`${task}/${thread}/children`, "utf8").split(" "));
+      const isOurs = (id: string) => readFileSync(`/proc/${id}/cmdline`, "utf8").includes("opened/child");
+      return all.filter((id) => id !== "" && isOurs(id)).map(Number)[0];
+    };
+    let child = childOf();
+    for (let turn = 0; turn < 1_000 && child === undefined; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      child = childOf();
+    }
+    if (child === undefined) throw new Error("no process began");
+    process.kill(child, "SIGTERM");
+    expect(await reading).to.deep.equal(none("ended"));
   });
 
   it("are given up when the question is, waiting or being read", async () => {

@@ -57,6 +57,32 @@ describe("texts of files in a room", () => {
     expect(fixture.code(cleo, lobby, { type: "fileText", file: other })).to.equal("NOT_FOUND");
   });
 
+  it("are read by its node of a person who has left, too", () => {
+    const fixture = inLobby();
+    posted(fixture);
+    fixture.ok(ada, lobby, { type: "setRole", member: cleo, role: "owner" });
+    fixture.ok(ada, lobby, { type: "leave" });
+    const asks = { type: "file", by: ada, id };
+    expect(fixture.do("node", lobby, asks)).to.deep.include({ ok: true });
+    expect(fixture.do("gateway", lobby, asks)).to.nested.include({ "error.code": "NOT_A_MEMBER" });
+  });
+
+  it("that were tried in vain are offered once more, and known by marks that no text is read for", () => {
+    const fixture = inLobby();
+    const seq = posted(fixture);
+    const tell = (fields: object) =>
+      fixture.do("node", lobby, { type: "fileRead", id, seq, place: 0, text: "", ...fields });
+    expect(tell({ tried: true }).ok).to.equal(true);
+    const answer = fixture.do("node", lobby, { type: "filesUnread" });
+    expect(answer).to.nested.include({ "value.files[0].id": id, "value.files[0].tried": true });
+    expect(tell({}).ok).to.equal(true);
+    expect(unread(fixture)).to.deep.equal([]);
+    expect(texts(fixture)).to.deep.equal([]);
+    expect(fixture.records(lobby, "texted/")).to.have.length(1);
+    fixture.ok(ada, lobby, { type: "delete", seq });
+    expect(fixture.records(lobby, "texted/")).to.deep.equal([]);
+  });
+
   for (const first of ["delete", "read"])
     for (let steps = 0; steps < 6; steps += 1)
       it(`go with a message that is deleted meanwhile: ${first} first, by ${steps} steps`, () => {

@@ -14,6 +14,7 @@ const noText = async () => ({ type: "not", why: "refused" }) as const;
 describe("previews of what is heard", () => {
   const portsOf = (own: Pick<PreviewPorts, "ask" | "opener"> & Partial<PreviewPorts>): PreviewPorts => ({
     settings: () => ({ links: true, files: true }),
+    isKnownToAll: () => true,
     read: async (url) => ({ url, type: "text/html", bytes: Buffer.from(""), isCut: false }),
     keepPicture: () => Promise.reject(new Error("nothing is kept")),
     bytesOf: (file) =>
@@ -43,11 +44,11 @@ describe("previews of what is heard", () => {
     const at = (seq: number) =>
       fixture.ok<Page>("user/cleo", lobby, { type: "history", after: seq - 1, limit: 1 }).messages[0] as RoomMessage;
     const { seq } = post(fixture, "bob", "https://b.example/");
-    previews.heard(lobby, { type: "posted", message: at(seq) });
+    previews.heard(lobby, { type: "posted", message: at(seq) }, 1);
     await flush();
     fixture.pass(1);
     fixture.ok("user/bob", lobby, { type: "edit", seq, text: "https://a.example/ https://b.example/" });
-    previews.heard(lobby, { type: "edited", message: at(seq) });
+    previews.heard(lobby, { type: "edited", message: at(seq) }, 1);
     await flush();
     expect(at(seq).previews?.map(({ url }) => url)).to.deep.equal(["https://a.example/", "https://b.example/"]);
     expect(said.slice(1).every((urls) => urls.includes("https://b.example/"))).to.equal(true);
@@ -78,16 +79,16 @@ describe("previews of what is heard", () => {
           if (type !== "fileDrawn") return ok({ files: [] });
           const at = place as number;
           files[at] = { ...(files[at] as RoomFile), preview: { width: 1, height: 1 } };
-          previews.heard(lobby, { type: "edited", checked: id, message: message() });
+          previews.heard(lobby, { type: "edited", checked: id, message: message() }, 1);
           return ok({});
         },
         keepPicture: (_room, _picture, tell) => tell({} as never),
       }),
     );
-    previews.heard(lobby, { type: "posted", message: message() });
+    previews.heard(lobby, { type: "posted", message: message() }, 1);
     await flush();
     // A scanner says so again.
-    previews.heard(lobby, { type: "edited", checked: "f0", message: message() });
+    previews.heard(lobby, { type: "edited", checked: "f0", message: message() }, 1);
     await flush();
     expect(opened.toSorted()).to.deep.equal(files.map(({ id }) => id));
     previews.stop();
@@ -125,9 +126,9 @@ describe("previews of what is heard", () => {
         },
       }),
     );
-    previews.heard(lobby, { type: "posted", message });
+    previews.heard(lobby, { type: "posted", message }, 1);
     await flush();
-    previews.heard(lobby, { type: "reacted", message });
+    previews.heard(lobby, { type: "reacted", message }, 1);
     await flush();
     expect(told.toSorted((one, other) => (String(one["id"]) < String(other["id"]) ? -1 : 1))).to.deep.equal([
       { type: "fileRead", id: "\u0001", seq: 1, place: 4, text: "" },
@@ -136,6 +137,145 @@ describe("previews of what is heard", () => {
       { type: "fileRead", id: "older", seq: 9, place: 2, text: "older" },
     ]);
     expect(opened.toSorted()).to.deep.equal(["document", "text"]);
+    previews.stop();
+  });
+
+  /** Texts of one file that is a PDF, told by the process as the test says; `unread`: so often the room was asked. */
+  function textsWhere(own: Partial<PreviewPorts>, said: () => unknown = () => ({ type: "not", why: "ended" })) {
+    const world = createWorld();
+    const told: Record<string, unknown>[] = [];
+    const count = { unread: 0, tried: 0 };
+    const file = { id: "f0", name: "a.pdf", bytes: 100, type: "application/pdf" };
+    const row = { ...file, seq: 1, place: 0, author: "user/ada", atMs: 1 };
+    const at = { row: row as Record<string, unknown>, asked: [] as string[] };
+    const previews = createPreviews(
+      portsOf({
+        opener: {
+          open: async () => undefined,
+          tried: async (_is, asks) => {
+            await asks();
+            count.tried += 1;
+            return said() as never;
+          },
+        },
+        async ask(_to, message, _timeoutMs, as = "node") {
+          if (message.type === "file") at.asked.push(as);
+          if (message.type === "file") return ok({ id: "f0", bytes: 1 });
+          if (message.type === "fileRead") told.push({ ...message });
+          if (message.type === "filesUnread") count.unread += 1;
+          return ok(message.type === "filesUnread" ? { files: told.length > 0 ? [] : [at.row] } : {});
+        },
+        clock: world.clock(),
+        ...own,
+      }),
+    );
+    const hear = async (epoch = 1): Promise<void> => {
+      previews.heard(lobby, { type: "reacted" }, epoch);
+      await flush();
+    };
+    return { world, told, count, at, hear, previews };
+  }
+  const words = () => ({ type: "told", told: { text: "zebra", isCut: false, pages: 1, pagesRead: 1 } });
+
+  it("a file over which the process ended is read after a pause, and not without end", async () => {
+    const { world, told, count, hear, previews } = textsWhere({});
+    for (let time = 0; time < 3; time += 1) await hear();
+    expect(count, "within the pause").to.deep.equal({ unread: 1, tried: 1 });
+    for (let time = 0; time < 3; time += 1) {
+      await world.pass(previewLimits.textsAgainMs);
+      await hear();
+    }
+    expect(count).to.deep.equal({ unread: 3, tried: previewLimits.textTriesMax });
+    expect(told).to.deep.equal([]);
+    previews.stop();
+  });
+
+  it("a room that comes back, and a setting that changes, are asked at once what is not read", async () => {
+    let files = false;
+    const { told, count, hear, previews } = textsWhere({ settings: () => ({ links: true, files }) }, words);
+    await hear(1);
+    await hear(1);
+    expect(count.unread).to.equal(1);
+    await hear(2);
+    expect(count.unread, "another owner was in between").to.equal(2);
+    files = true;
+    await hear(2);
+    expect(count).to.deep.equal({ unread: 3, tried: 1 });
+    expect(told).to.have.length(1);
+    previews.stop();
+  });
+
+  it("a file for which there is no time counts as empty in the next life only", async () => {
+    for (const why of ["time", "memory"]) {
+      const first = textsWhere({}, () => ({ type: "not", why }));
+      await first.hear();
+      const empty = { type: "fileRead", id: "f0", seq: 1, place: 0, text: "" };
+      expect(first.told).to.deep.equal([{ ...empty, tried: true }]);
+      first.previews.stop();
+      const next = textsWhere({}, () => ({ type: "not", why }));
+      next.at.row["tried"] = true;
+      await next.hear();
+      expect(next.told).to.deep.equal([empty]);
+      next.previews.stop();
+    }
+  });
+
+  it("no text is made before every node deletes texts with their messages, and all are afterwards", async () => {
+    let isKnown = false;
+    const { told, count, hear, at, previews } = textsWhere({ isKnownToAll: () => isKnown }, words);
+    const message = { seq: 1, author: "user/ada", text: "", files: [at.row] } as unknown as RoomMessage;
+    previews.heard(lobby, { type: "posted", message }, 1);
+    await hear();
+    expect(told).to.deep.equal([]);
+    expect(count).to.deep.equal({ unread: 0, tried: 0 });
+    isKnown = true;
+    await hear();
+    expect(told).to.have.length(1);
+    expect(at.asked, "as the node: the author may have left").to.include("node");
+    previews.stop();
+  });
+
+  it("bytes that do not come keep neither the process nor the other files waiting", async () => {
+    const { promise: never } = Promise.withResolvers<void>();
+    let isSlow = true;
+    const { world, told, count, hear, previews } = textsWhere(
+      {
+        async *bytesOf() {
+          if (isSlow) await never;
+          yield Buffer.from("x");
+        },
+      },
+      words,
+    );
+    await hear();
+    expect(count.tried, "it has no turn before its bytes are there").to.equal(0);
+    await world.pass(previewLimits.textReadMsMax);
+    await flush();
+    isSlow = false;
+    await world.pass(previewLimits.textsAgainMs);
+    await hear();
+    expect(told).to.have.length(1);
+    previews.stop();
+  });
+
+  it("a few rooms are asked at a time what is not read, and each in the end", async () => {
+    const rooms: string[] = [];
+    const waiting: (() => void)[] = [];
+    const { previews } = textsWhere({
+      async ask(to) {
+        rooms.push(to);
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return ok({ files: [] });
+      },
+    });
+    const all = Array.from({ length: previewLimits.roomsAskingMax + 3 }, (_, room) => `room/r${room}` as const);
+    const hear = (): void => all.forEach((room) => previews.heard(room, { type: "reacted" }, 1));
+    hear();
+    expect(rooms).to.have.length(previewLimits.roomsAskingMax);
+    for (const answer of waiting.splice(0)) answer();
+    await flush();
+    hear();
+    expect(rooms.toSorted()).to.deep.equal(all.toSorted());
     previews.stop();
   });
 });

@@ -20,6 +20,7 @@ describe("pages that are read for previews", () => {
     const asked: string[] = [];
     const pages = createPages({
       settings: () => ({ links: true, files: true }),
+      isKnownToAll: () => true,
       read(url, how) {
         asked.push(url);
         return read(url, how);

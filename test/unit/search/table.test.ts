@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import { changeOf, changesOf } from "../../../node/search/changes.ts";
 import { textExpression } from "../../../node/search/expression.ts";
@@ -116,6 +119,7 @@ describe("search: the table of an index", () => {
     expect(seqs("zebra", { hasReaction: true })).to.deep.equal([]);
     table.add(slot, [record("message/0001", { ...message, reactions: { "👍": ["user/bob"] } })].flat());
     expect(seqs("zebra", { hasReaction: true })).to.deep.equal([1]);
+    expect(seqs("zebra", { hasReaction: true, hasLink: true })).to.deep.equal([]);
     // Without room an edit leaves the texts of files where they are: nobody writes them again.
     table.forget(slot, [record("message/0001", { ...message, text: "other" })].flat());
     expect(seqs("notes")).to.deep.equal([]);
@@ -127,5 +131,25 @@ describe("search: the table of an index", () => {
     table.add(slot, texts.flat());
     expect(seqs("zebra"), "of no message").to.deep.equal([]);
     table.close();
+  });
+
+  it("does not write the texts of files again when a reaction comes or goes", () => {
+    const folder = mkdtempSync(join(tmpdir(), "plexus-search-"));
+    const table = openTable(join(folder, "index"));
+    table.begin(slot);
+    const room = place(1);
+    const record = (key: string, value: object) => changeOf(room, key, () => value) ?? [];
+    const message = { seq: 1, author: "user/ada", text: "notes", atMs: 1, files: [{ id: "f0", name: "a.txt" }] };
+    const long = Array.from({ length: 20_000 }, (_, at) => `zebra${at}`).join(" ");
+    table.add(slot, [record("message/0001", message), record("text/0001/00", { id: "f0", text: long })].flat());
+    while (table.clean());
+    const written = (): number => statSync(join(folder, "index-wal")).size;
+    for (let time = 0; time < 10; time += 1) {
+      const reactions = time % 2 === 0 ? { "👍": ["user/bob"] } : {};
+      table.add(slot, [record("message/0001", { ...message, reactions })].flat());
+    }
+    expect(written()).to.be.below(1024 * 1024);
+    table.close();
+    rmSync(folder, { recursive: true });
   });
 });

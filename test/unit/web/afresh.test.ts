@@ -87,6 +87,10 @@ type Step =
   | { readonly drop: number }
   | { readonly crash: ActorId }
   | { readonly place: number; readonly seq: number }
+  /** A device lets lines go at an end, as a long window does. */
+  | { readonly trim: number; readonly end: "older" | "newer"; readonly count: number }
+  /** So many lines at once. */
+  | { readonly burst: number; readonly room: string }
   | { readonly pass: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -98,6 +102,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ drop: index }) },
   { weight: 2, arbitrary: fc.record({ crash: fc.constantFrom<ActorId[]>("room/one", "room/dm.ada.bob", `agent/${helper}`) }) },
   { weight: 3, arbitrary: fc.record({ place: index, seq: index }) },
+  { weight: 6, arbitrary: fc.record({ trim: index, end: fc.constantFrom("older", "newer"), count: fc.integer({ min: 1, max: 40 }) }) },
+  { weight: 1, arbitrary: fc.record({ burst: fc.constantFrom(5, 30, 205), room }) },
   { weight: 4, arbitrary: fc.record({ pass: fc.nat(30) }) },
 ) as fc.Arbitrary<Step>; // prettier-ignore
 
@@ -160,6 +166,8 @@ class Life {
     else if ("drop" in one) team.drop(this.#device(one.drop));
     else if ("crash" in one) this.#crash(one.crash);
     else if ("place" in one) this.#place(this.#device(one.place), one.seq);
+    else if ("trim" in one) this.#trim(this.#device(one.trim), one.end, one.count);
+    else if ("burst" in one) this.#burst(one.burst, one.room);
     else team.cluster.pass(one.pass);
     fixture.settle();
     team.flush();
@@ -241,6 +249,16 @@ class Life {
     else void room.reach(Math.max(1, this.#newest("one") - 3 * seq));
   }
 
+  #trim(device: Device, end: "older" | "newer", count: number): void {
+    const { store } = device.rooms.get("one") ?? {};
+    if (store?.latest.status !== "ready") return;
+    store.apply({ type: "trimmed", end, count: Math.min(count, store.latest.messages.length - 1) });
+  }
+
+  #burst(count: number, room: string): void {
+    for (let one = 0; one < count; one += 1) this.fixture.do("user/bob", `room/${room}`, { type: "post", text: "hi" });
+  }
+
   async compare(): Promise<void> {
     const { team } = this;
     await team.quiet();
@@ -277,7 +295,7 @@ describe("what a device knows, whatever people do and however often its connecti
 
   it("is after every event what it would be told afresh", async () => {
     const property = fc.asyncProperty(history, packets, (parts, travels) => play(parts, travels));
-    await fc.assert(property, { numRuns: depth(examples(90), 3_000) });
+    await fc.assert(property, { numRuns: depth(examples(240), 3_000) });
   });
 
   for (const fault of ["event lost", "late cursor", "deaf", "not caught up"] as const)

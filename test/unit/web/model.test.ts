@@ -560,6 +560,24 @@ describe("a conversation as the page knows it", () => {
     expect(done.turns.map(({ text }) => text)).to.deep.equal(["Hello!"]);
   });
 
+  it("awaits nothing because of what comes late of an answer that ended, or was forgotten", () => {
+    const late: AgentInput = {
+      type: "signal",
+      signal: { type: "draft", generation: "g", turn: 2, offset: 0, text: "", stage: "queued", ahead: 1 },
+    };
+    expect(isWriting(agent(late)), "it waits").to.equal(true);
+    const said = event({ type: "said", turn: turn(1, "user", "hi") });
+    for (const inputs of [
+      [said, late, begun, answered("Hello!"), late],
+      [said, event({ type: "cleared" }), late],
+    ])
+      expect(isWriting(agent(...inputs))).to.equal(false);
+    const many = Array.from({ length: 200 }, (_, at) =>
+      event({ type: "answered", generation: `g${at}`, turn: turn(2 * at + 2, "assistant", "x") }),
+    );
+    expect(agent(...many).ended.length).to.be.at.most(64);
+  });
+
   it("notices a gap once, and is whole again with the state", () => {
     const gap = agent(begun, piece(0, "Hel"), piece(7, "x"));
     expect(gap.gap).to.equal(true);

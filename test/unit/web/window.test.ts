@@ -236,6 +236,28 @@ describe("the window of a room", () => {
     expect(seqs(model).at(-1)).to.equal(room.messages.length);
   });
 
+  it("still says that its person is mentioned when the line was let go and another one is edited", () => {
+    const lettingGo: Readonly<Record<string, (model: RoomModel, room: Room) => RoomModel>> = {
+      behind: (model, room) => {
+        let after = foldRoom(model, { type: "trimmed", end: "newer", count: 3 });
+        for (let count = 0; count < tailMax + 5; count += 1) after = foldRoom(after, room.post());
+        return after;
+      },
+      older: (model) => foldRoom(model, { type: "trimmed", end: "older", count: 4 }),
+      placed: (model, room) => foldRoom(model, { type: "placed", history: room.history({ around: 2 }) }),
+    };
+    for (const [name, letGo] of Object.entries(lettingGo)) {
+      const room = new Room();
+      for (let count = 0; count < 16; count += 1) room.post();
+      let model = foldRoom(start(room), room.post({ mentions: [ada] }));
+      for (let count = 0; count < 3; count += 1) model = foldRoom(model, room.post());
+      model = letGo(model, room);
+      const message = { ...(model.messages[0] as RoomMessage), text: "anything else" };
+      model = foldRoom(model, { type: "event", event: { type: "edited", message, by: bob } });
+      expect(model.unread, name).to.deep.equal(room.unread);
+    }
+  });
+
   it("is bounded, and knows that it was", () => {
     const room = new Room();
     let model = start(room);

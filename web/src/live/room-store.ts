@@ -37,6 +37,9 @@ import { UnsentStore } from "./unsent-store.ts";
 const historyPage = 50;
 const typingEveryMs = 3_000;
 const markReadDelayMs = 1_000;
+/** All pages that are told of the same change do not ask at the same moment. */
+const askPauseMs = 3_000;
+const askPause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * askPauseMs));
 /** Of a message that can be taken back, as much as says which it is. */
 const saidChars = 40;
 
@@ -66,6 +69,9 @@ export class RoomStore {
   #toldSeq = 0;
   /** How often a thread was read or followed here. */
   #marks = 0;
+  readonly #pause: () => Promise<void>;
+  #isAsking = false;
+  #isAskWanted = false;
   /** How many votes of the person the room has told. */
   #votesTold = 0;
 
@@ -76,7 +82,9 @@ export class RoomStore {
     me: string,
     kept: Kept,
     onNews: (type: RoomEvent["type"] | "state", event?: RoomEvent) => void,
+    pause = askPause,
   ) {
+    this.#pause = pause;
     this.#client = client;
     this.#kept = kept;
     this.room = room;
@@ -107,12 +115,13 @@ export class RoomStore {
   }
 
   close(): void {
+    this.#isAskWanted = false;
     this.#unfollow();
   }
 
   #happened(event: RoomEvent, me: string): void {
     this.store.apply({ type: "event", event });
-    if (event.type === "edited" || event.type === "deleted" || event.type === "withdrawn") this.#askMentioned();
+    if (event.type === "edited" || event.type === "deleted" || event.type === "withdrawn") void this.#askMentioned();
     if (event.type !== "voted" || event.by !== me) return;
     this.#votesTold += 1;
     this.store.apply({ type: "chose", seq: event.message.seq, choices: event.choices });
@@ -390,7 +399,7 @@ export class RoomStore {
       case "threadRead": {
         const { of: root, seq, own } = signal;
         this.store.apply({ type: "threadSeen", root, seq, ...(own && { own }) });
-        return this.#askMentioned();
+        return void this.#askMentioned();
       }
       case "roomRead":
         if (signal.unread === undefined)
@@ -401,8 +410,17 @@ export class RoomStore {
 
   /** What was said to mention the person may do so no longer, and where the node alone knows what it was, it is
    *  asked. */
-  #askMentioned(): void {
-    if (this.store.latest.toldOf) void this.caughtUp();
+  async #askMentioned(): Promise<void> {
+    this.#isAskWanted = this.store.latest.toldOf;
+    if (this.#isAsking || !this.#isAskWanted) return;
+    this.#isAsking = true;
+    // One question at a time: what happens before it, it answers, and for all that happens meanwhile there is one more.
+    while (this.#isAskWanted) {
+      await this.#pause();
+      this.#isAskWanted = false;
+      if (this.store.latest.toldOf) await this.caughtUp();
+    }
+    this.#isAsking = false;
   }
 
   /** The connection is a new one: the room's events come from where they were, but not what its person read on other

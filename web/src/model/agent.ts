@@ -59,6 +59,8 @@ export interface AgentModel {
   /** The turns that will be answers of this conversation. That the agent is busy may as well be for a room, which says
    *  nothing here. */
   readonly owed: readonly number[];
+  /** Answers that ended, the newest of them: a piece of one may come late. */
+  readonly ended: readonly string[];
   /** A piece of the draft was missed, or a path is shown that this page does not have: the state must be loaded
    *  anew. */
   readonly gap: boolean;
@@ -93,8 +95,12 @@ export const emptyAgent: AgentModel = {
   draft: undefined,
   behind: undefined,
   owed: [],
+  ended: [],
   gap: false,
 };
+
+/** Answers that wait are fewer than this. */
+const endedMax = 64;
 
 /** What the conversation looks like after one more input. Pure. */
 export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
@@ -250,7 +256,13 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       const before = agent.draft?.generation === generation ? agent.draft.rounds : [];
       const rounds = round === undefined ? before : [...before, round];
       return owing(
-        { ...agent, draft: { generation, turn, attempt, rounds, text: "" }, behind: undefined, gap: false },
+        {
+          ...agent,
+          draft: { generation, turn, attempt, rounds, text: "" },
+          behind: undefined,
+          ended: agent.ended.filter((one) => one !== generation),
+          gap: false,
+        },
         turn,
       );
     }
@@ -314,9 +326,10 @@ function answered(agent: AgentModel, { generation, turn }: Extract<AgentEvent, {
   const told = { ...agent, turns: withTurn(agent.turns, turn) };
   if (generation === "") return told;
   const owed = agent.owed.filter((one) => one !== turn.turn);
+  const ended = [...agent.ended, generation].slice(-endedMax);
   // One that waited behind the answer that is being written has ended.
   const isOther = agent.draft !== undefined && agent.draft.generation !== generation;
-  return isOther ? { ...told, owed } : { ...told, owed, draft: undefined, gap: false };
+  return { ...told, owed, ended, ...(!isOther && { draft: undefined, gap: false }) };
 }
 
 /** One more answer is awaited, if it was not. */
@@ -339,6 +352,9 @@ function withTurn(turns: readonly ConversationTurn[], turn: ConversationTurn): r
 function foldSignal(agent: AgentModel, signal: AgentSignal): AgentModel {
   const { draft } = agent;
   if (signal.turn === undefined) return agent;
+  // It is late: its answer is there, or was forgotten.
+  const isAwaited = draft?.generation === signal.generation || agent.owed.includes(signal.turn);
+  if (agent.ended.includes(signal.generation) || (!isAwaited && signal.turn <= agent.branches.floor)) return agent;
   const { stage, ahead } = signal;
   const place: AnswerStage = { ...(stage !== undefined && { stage }), ...(ahead !== undefined && { ahead }) };
   // It waits behind others: its own beginning is an event.

@@ -3,9 +3,11 @@ import {
   isLine,
   joined,
   keptApart,
+  letGo,
   linesAfter,
   messageAt,
   replaceMessage,
+  tells,
   trimmed,
   withApart,
   withLine,
@@ -177,7 +179,12 @@ function foldPage(room: RoomModel, end: "older" | "newer" | "placed", history: R
     return joined({ ...known, messages, to: Math.max(room.to, last ?? 0), newer: isMore }, room);
   }
   const place = { from: first ?? 1, to: last ?? 0, older: more, newer, placed: room.placed + 1 };
-  return joined({ ...known, ...place, messages: lines }, room);
+  const there = joined({ ...known, ...place, messages: lines }, room);
+  const here = new Set([...there.messages, ...there.tail].map(({ seq }) => seq));
+  return letGo(
+    there,
+    room.messages.filter(({ seq }) => !here.has(seq)),
+  );
 }
 
 function foldState(room: RoomModel, state: RoomState): RoomModel {
@@ -228,9 +235,6 @@ export function stateOf(room: RoomModel): RoomState | undefined {
 const counts = (room: RoomModel, { author, restored }: RoomMessage): boolean =>
   author !== room.me && restored === undefined;
 
-const tells = ({ me }: RoomModel, lines: readonly RoomMessage[]): boolean =>
-  lines.some(({ author, mentions }) => author !== me && mentions?.includes(me) === true);
-
 function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
   const { view, unread } = room;
   // One's own messages are read with all before them, but the node's marker does not move by them.
@@ -241,10 +245,12 @@ function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
   const behind = linesAfter(room, seq);
   const passed = linesAfter(room, unread.readSeq).filter((line) => line.seq <= seq && counts(room, line)).length;
   const left = seq >= view.messageSeq ? 0 : Math.max(0, unread.unread - passed);
-  const mentioned = seq < view.messageSeq && (tells(room, behind) || (room.newer && unread.mentioned));
+  // Lines behind the position are known only if the window reaches from it to the end.
+  const isPart = room.newer || (room.older && room.from > seq + 1);
+  const mentioned = seq < view.messageSeq && (tells(room, behind) || (isPart && unread.mentioned));
   return {
     ...uncalled(seen),
-    toldOf: room.newer && mentioned,
+    toldOf: isPart && mentioned,
     unread: { ...unread, readSeq: seq, unread: left, mentioned },
   };
 }

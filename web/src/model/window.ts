@@ -63,20 +63,37 @@ export function joined(room: RoomModel, before: RoomModel): RoomModel {
   return { ...room, messages, to: Math.max(room.to, missing.at(-1)?.seq ?? 0), tail: [], droppedTo: 0 };
 }
 
+/** Whether lines mention the person. */
+export const tells = ({ me }: RoomModel, lines: readonly RoomMessage[]): boolean =>
+  lines.some(({ author, mentions }) => author !== me && mentions?.includes(me) === true);
+
+/** Lines are known no more: that one behind the marker mentions the person is kept, as if the node had said it. */
+export function letGo(room: RoomModel, gone: readonly RoomMessage[]): RoomModel {
+  const { toldOf, unread } = room;
+  if (toldOf || !unread.mentioned) return room;
+  const behind = gone.filter(({ seq }) => seq > unread.readSeq);
+  return tells(room, behind) ? { ...room, toldOf: true } : room;
+}
+
 export function trimmed(room: RoomModel, end: "older" | "newer", count: number): RoomModel {
   const { messages } = room;
   const left = end === "older" ? messages.slice(count) : messages.slice(0, -count);
   const [first, last] = [left[0], left.at(-1)];
   if (count <= 0 || first === undefined || last === undefined) return room;
-  if (end === "older") return { ...room, messages: left, from: first.seq, older: true };
-  const gone = room.newer ? room.tail : messages.slice(-count);
-  return { ...withTail(room, gone), messages: left, to: last.seq, newer: true };
+  if (end === "older") {
+    const fewer = { ...room, messages: left, from: first.seq, older: true };
+    return letGo(fewer, messages.slice(0, count));
+  }
+  const gone = messages.slice(-count);
+  const kept = room.newer ? letGo(room, gone) : withTail(room, gone);
+  return { ...kept, messages: left, to: last.seq, newer: true };
 }
 
 /** Keeps the newest lines behind the window. */
 function withTail(room: RoomModel, tail: readonly RoomMessage[]): RoomModel {
-  const dropped = tail.at(-tailMax - 1)?.seq;
-  return { ...room, tail: tail.slice(-tailMax), droppedTo: Math.max(room.droppedTo, dropped ?? 0) };
+  const gone = tail.slice(0, -tailMax);
+  const dropped = gone.at(-1)?.seq ?? 0;
+  return letGo({ ...room, tail: tail.slice(-tailMax), droppedTo: Math.max(room.droppedTo, dropped) }, gone);
 }
 
 /** All lines that are known from a position on. */

@@ -55,6 +55,7 @@ const member: Required<MemberRecord> = {
   storage: { quotaBytes: 200e9, classes: ["backup"] },
   vouches: true,
   readsStripes: true,
+  deletesTexts: true,
 };
 const invitation: Required<InvitationRecord> = {
   id: "0123456789ab",
@@ -112,7 +113,17 @@ const rows: readonly (readonly [key: string, value: object, optional: readonly s
   [
     "member/a",
     member,
-    ["rolesConfigured", "labelsConfigured", "offers", "drain", "leaving", "storage", "vouches", "readsStripes"],
+    [
+      "rolesConfigured",
+      "labelsConfigured",
+      "offers",
+      "drain",
+      "leaving",
+      "storage",
+      "vouches",
+      "readsStripes",
+      "deletesTexts",
+    ],
   ],
   ["invitation/0123456789ab", invitation, ["storage", "used"]],
   ["policy", policy, []],
