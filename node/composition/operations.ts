@@ -86,7 +86,7 @@ export interface PeerParts extends ModelRouteParts {
 export interface OperationParts {
   /** What the cluster calls this node. */
   readonly name: string;
-  readonly clock: Pick<Clock, "nowMs" | "soon">;
+  readonly clock: Pick<Clock, "nowMs" | "monotonicMs" | "soon">;
   /** What the cluster is called. Absent: as the program. */
   readonly branding?: Branding;
   readonly random: Pick<Random, "bytes">;
