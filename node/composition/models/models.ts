@@ -46,7 +46,7 @@ export interface NodeModels {
   join(
     peer: Peer,
     inference: Inference,
-    at: ModelStripes & { readonly secrets: NamedSecrets },
+    at: ModelStorage & { readonly secrets: NamedSecrets },
   ): {
     readonly wanted: WantedModels;
     readonly endpoints: EndpointControl;
@@ -56,7 +56,7 @@ export interface NodeModels {
 }
 
 /** What the storage nodes bring for models. */
-interface ModelStripes {
+export interface ModelStorage {
   readonly shards: Pick<Shards, "stripes" | "canPlace">;
   readonly readStripe: (stripe: StripeRef) => Promise<Result<Uint8Array>>;
   readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
