@@ -133,7 +133,7 @@ export const changes = <Answer extends TSchema, Params extends TSchema = None, F
   audit: { action, facts, ...(remembers && { remembers }), ...(quiet && { quiet }), ...(about && { about }) },
 });
 
-/** Declares an operation that changes something of which the audit says nothing, since nobody is to know by whom it is. */
+/** Declares an operation that changes something of which the audit says nothing: nobody is to know by whom it is. */
 export const changesUnnoted = <Answer extends TSchema, Params extends TSchema = None, Fields extends TSchema = None>(
   row: Declared<Params, Fields, Answer>,
 ): Operation<Params, Fields, Answer, "changes"> => ({ ...taking(row), does: "changes" });

@@ -171,7 +171,7 @@ describe("reports by mail", () => {
     // Addresses are for those alone who may set them.
     const handlers = handleUsage(
       (to, message) => fixture.kernel.ask({ to, from: "gateway", message, timeoutMs: 5_000 }) as never,
-      { nowMs: Date.now, brand: () => "Plexus", random: { bytes: (count) => new Uint8Array(count) } },
+      { nowMs: () => 0, brand: () => "Plexus", random: { bytes: (count) => new Uint8Array(count) } },
     );
     const may = (needed: string) => (needed === "cluster.see" ? undefined : failure("FORBIDDEN"));
     const seen = await handlers["reports.list"]({}, { by: "eve", may } as never);
