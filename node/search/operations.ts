@@ -250,7 +250,7 @@ async function readHits(at: ReadingParts, hits: readonly Hit[], reading: Reading
   const { kernel, limits } = at;
   const { reader, silent } = reading;
   const answers = await Promise.all(
-    hits.map(({ actor, seq }) => {
+    hits.map(async ({ actor, seq }): Promise<Result<unknown>> => {
       if (silent.has(actor)) return refused(failure("UNREACHABLE", { actor }));
       const isRoom = actor.startsWith("room/");
       const message = isRoom

@@ -23,7 +23,7 @@ export interface Attachments {
   /** The blobs of actors, wherever they lie. */
   readonly blobs: ActorBlobs;
   /** Reads a stripe, in turn with all that is read here; what was just read is in memory. */
-  readStripe(stripe: StripeRef): Promise<Result<Uint8Array>>;
+  readonly readStripe: (stripe: StripeRef) => Promise<Result<Uint8Array>>;
   /** Looks once for what may go into stripes. */
   move(): Promise<void>;
   /** Looks once for what may be released. */

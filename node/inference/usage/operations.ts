@@ -91,9 +91,9 @@ export const handleUsage = (
     acted(emptied(await ask(activityActor, { type: "giveFeedback", text, id: lot(source.random) }))),
   "feedback.list": () => ask(activityActor, { type: "feedback" }) as Promise<Result<FeedbackView>>,
   "feedback.end": async ({ id }) => acted(emptied(await ask(activityActor, { type: "endFeedback", id }))),
-  "reports.list": async (_, { may }) => {
+  "reports.list": async (_, asker) => {
     const known = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
-    return known.ok && may("cluster.administer") !== undefined ? ok(withoutAddresses(known.value)) : known;
+    return known.ok && asker.may("cluster.administer") !== undefined ? ok(withoutAddresses(known.value)) : known;
   },
   "reports.file": async ({ report: name, format }) => {
     const known = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
