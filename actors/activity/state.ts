@@ -41,10 +41,11 @@ export interface Use {
   readonly isOn: boolean;
   readonly day: UseDay;
   readonly reporters: ActivityState["reporters"];
-  /** The newest last. */
+  /** By its ids, which say nothing of its order. */
   readonly feedback: readonly Feedback[];
-  readonly ids: number;
 }
+/** What is persisted of it: no feedback where none changed. */
+type UseChange = Omit<Use, "feedback"> & Partial<Pick<Use, "feedback">>;
 
 export interface ActivityState {
   readonly day: ActivityDay;
@@ -74,7 +75,7 @@ interface ToldChange {
   /** Nobody has told anything: these are the reports from now on. A version before leaves them aside. */
   readonly reports?: Reports;
   /** Likewise: what is used from now on. `deleted`: the days of before are gone. */
-  readonly use?: Use;
+  readonly use?: UseChange;
   readonly deleted?: true;
 }
 export type ActivityChange = ToldChange;
@@ -191,7 +192,7 @@ export function evolve(before: ActivityState, change: ActivityChange): ActivityS
   const state = at(before, change.atMs);
   const { day, month, seen, stored, reporter, seq, atMs, reports, use } = change;
   if (reports !== undefined) return { ...state, day, reports };
-  if (use !== undefined) return { ...state, day, use };
+  if (use !== undefined) return { ...state, day, use: { feedback: state.use?.feedback ?? [], ...use } };
   const others = state.months.filter((one) => one.month !== month.month);
   const kept = Object.entries(state.reporters)
     .filter(([name, one]) => name !== reporter && atMs - one.atMs < limits.usageReporterMs)
@@ -210,7 +211,7 @@ const dayKey = (day: string): string => `day/${day}`;
 const useKey = (day: string): string => `use/${day}`;
 
 /** The day as it is now, and none that is too old; or none of before at all. */
-const useRecords = ({ day }: Use, atMs: number, deleted: boolean): readonly RecordOp[] => [
+const useRecords = ({ day }: UseChange, atMs: number, deleted: boolean): readonly RecordOp[] => [
   { deleteFrom: "use/", deleteTo: deleted ? "use0" : useKey(dayOf(atMs - limits.useDaysKept * dayMs)) },
   ...(deleted ? [] : [{ put: useKey(day.day), value: day } satisfies RecordOp]),
 ];

@@ -35,7 +35,7 @@ const emptyDay = (nowMs: number): UseDay => ({
 
 /** As it is today. */
 function of({ use }: ActivityState, nowMs: number): Use {
-  if (use === undefined) return { isOn: true, day: emptyDay(nowMs), reporters: {}, feedback: [], ids: 0 };
+  if (use === undefined) return { isOn: true, day: emptyDay(nowMs), reporters: {}, feedback: [] };
   return use.day.day === dayOf(nowMs) ? use : { ...use, day: emptyDay(nowMs) };
 }
 
@@ -57,6 +57,22 @@ const changed = (state: ActivityState, use: Use, nowMs: number): Effects => [
   persist(besideChange(state, { use }, nowMs)),
 ];
 
+/** All but the feedback, which is large and stays as it is. */
+function counted(state: ActivityState, { isOn, day, reporters }: Omit<Use, "feedback">, nowMs: number): Effects {
+  return [persist(besideChange(state, { use: { isOn, day, reporters } }, nowMs))];
+}
+
+/** When a day began: more of a time is kept of no feedback, or it would say by whom it is. */
+const dayBegin = (atMs: number): number => Date.parse(dayOf(atMs));
+
+/** The id that was drawn for it, or the next that is free. */
+function freeId({ feedback }: Use, drawn: number): number {
+  const taken = new Set(feedback.map(({ id }) => id));
+  let id = drawn;
+  while (taken.has(id)) id += 1;
+  return id;
+}
+
 /** What the gateway and the nodes ask. */
 export const useHandlers: Handlers<ActivityState, Command, Turn, Effects> = {
   tellUse(state, { reporter, seq, ...told }, { nowMs }) {
@@ -70,33 +86,38 @@ export const useHandlers: Handlers<ActivityState, Command, Turn, Effects> = {
       .filter(([name, one]) => name !== reporter && nowMs - one.atMs < limits.usageReporterMs)
       .slice(1 - limits.usageReportersMax);
     const reporters = { ...Object.fromEntries(others), [reporter]: { seq, atMs: nowMs } };
-    return [...changed(state, { ...use, day: added(use.day, told), reporters }, nowMs), answer];
+    return [...counted(state, { ...use, day: added(use.day, told), reporters }, nowMs), answer];
   },
   use(state, { days, before }, { nowMs, replyTo }) {
     const tag: UseTag = { use: true, to: replyTo, isOn: of(state, nowMs).isOn, days };
     return [{ type: "read", range: useRange(days, nowMs, before), tag }];
   },
   setUse(state, { isOn }, { nowMs }) {
-    return [...changed(state, { ...of(state, nowMs), isOn }, nowMs), reply({ isOn })];
+    return [...counted(state, { ...of(state, nowMs), isOn }, nowMs), reply({ isOn })];
   },
   removeUse(state, _, { nowMs }) {
     const use: Use = { ...of(state, nowMs), day: emptyDay(nowMs), feedback: [] };
     return [persist(besideChange(state, { use, deleted: true }, nowMs)), reply({})];
   },
-  giveFeedback(state, { text }, { nowMs }) {
+  giveFeedback(state, { text, id: drawn }, { nowMs }) {
     const use = of(state, nowMs);
     if (!use.isOn) return [refuse("FORBIDDEN", { reason: "an admin has switched feedback off" })];
     const waiting = use.feedback.filter(({ done }) => done !== true);
     if (waiting.length >= limits.feedbackKept) return [refuse("LIMIT_REACHED", { limit: "feedbackKept" })];
-    const done = use.feedback.filter((one) => one.done === true);
+    const done = use.feedback.filter((one) => one.done === true).toSorted((one, other) => one.atMs - other.atMs);
     // Of those that are done the newest stay, as many as there is room for.
     const gone = new Set(done.slice(0, Math.max(0, use.feedback.length + 1 - limits.feedbackKept)));
-    const feedback = [...use.feedback.filter((one) => !gone.has(one)), { id: use.ids + 1, text, atMs: nowMs }];
-    return [...changed(state, { ...use, feedback, ids: use.ids + 1 }, nowMs), reply({})];
+    const given = { id: freeId(use, drawn), text, atMs: dayBegin(nowMs) };
+    const feedback = [...use.feedback.filter((one) => !gone.has(one)), given].toSorted(
+      (one, other) => one.id - other.id,
+    );
+    return [...changed(state, { ...use, feedback }, nowMs), reply({})];
   },
   feedback(state, _, { nowMs }) {
     const { isOn, feedback } = of(state, nowMs);
-    return [reply({ isOn, feedback: feedback.toReversed() } satisfies FeedbackView)];
+    const days = feedback.map((one) => ({ ...one, atMs: dayBegin(one.atMs) }));
+    const sorted = days.toSorted((one, other) => other.atMs - one.atMs || one.id - other.id);
+    return [reply({ isOn, feedback: sorted } satisfies FeedbackView)];
   },
   endFeedback(state, { id }, { nowMs }) {
     const use = of(state, nowMs);

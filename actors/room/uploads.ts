@@ -19,14 +19,14 @@ export const keptOf = (seq: number) => ({
   limit: wireLimits.filesPerMessageMax,
 });
 /** The beginning of all texts of files. */
-export const textPrefix = "text/";
+const textPrefix = "text/";
 /** Where the text of one file of a message is. */
 export const textKey = (seq: number, place: number): string =>
   `${textPrefix}${padded(seq)}/${String(place).padStart(2, "0")}`;
 /** The beginning of all marks that a file was read. */
 export const textMarkPrefix = "texted/";
 /** Where the mark of one file is: it is beside the text, which may be long. */
-export const textMarkKey = (seq: number, place: number): string =>
+const textMarkKey = (seq: number, place: number): string =>
   `${textMarkPrefix}${padded(seq)}/${String(place).padStart(2, "0")}`;
 /** Whether anybody in the room may fetch a file. */
 export const isOpenFile = ({ check }: Pick<RoomFile, "check">): boolean =>

@@ -169,7 +169,7 @@ function defineFeatures(usage: Command, { output, onExit }: Pick<Parameters<Defi
       onExit(await (await work()).showFeedback(await adminFlags(options), output)),
     );
   withAdminFlags(feedback.command("done").description("Mark what somebody said as done.").argument("<id>"))
-    .addHelpText("after", examples("plexus usage feedback done 3"))
+    .addHelpText("after", examples("plexus usage feedback done 481516"))
     .action(async (id: string, options: AdminOptions) =>
       onExit(await (await work()).endFeedback(await adminFlags(options), Number(id), output)),
     );

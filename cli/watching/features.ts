@@ -85,9 +85,10 @@ function describeFeedback({ isOn, feedback }: FeedbackView): string {
     return isOn ? "Nobody has said anything." : "Feedback is switched off: `plexus usage features on`.";
   return feedback
     .map(({ id, text, atMs, done }) =>
-      [`${id}  ${new Date(atMs).toISOString()}${done === true ? "  done" : ""}`, `  ${withoutControls(text)}`].join(
-        "\n",
-      ),
+      [
+        `${id}  ${new Date(atMs).toISOString().slice(0, 10)}${done === true ? "  done" : ""}`,
+        `  ${withoutControls(text)}`,
+      ].join("\n"),
     )
     .join("\n");
 }

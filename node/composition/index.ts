@@ -285,15 +285,14 @@ async function start(
   loads.push(openedShards.load);
   beside.shards = ownShards;
   stops.add(() => ownShards.stop());
-  const { blobs, readStripe } = openAttachments({ node, machine, peer, copies, shards: ownShards, pacing, stops });
+  const { blobs, forModels } = openAttachments({ node, machine, peer, copies, shards: ownShards, pacing, stops });
   kept.resolve(blobs);
   // Settings that have a secret may refer to one by its name.
   const sealed = openSecrets(config, { machine, identity, peer });
   stops.add(async () => sealed.stop());
   const secrets = watchSecrets(peer.directory, sealed.secrets);
   stops.add(async () => secrets.stop());
-  const ofStorage = { shards: ownShards, readStripe, pacing };
-  const { wanted, endpoints, striped } = models.join(peer, inference, { named: secrets, ...ofStorage });
+  const { wanted, endpoints, striped } = models.join(peer, inference, { secrets, ...forModels });
   const { exchange, membership } = peer;
   joinAudit(ownAudit, { peer, secrets, name: config.name, version: platform.version });
   const keys = openKeys(config, { machine, identity, peer, audit: ownAudit }, known);
@@ -452,7 +451,8 @@ async function start(
     peer,
     store: models.store,
     backups,
-    ...{ disk: disk.tasks, endpoints },
+    disk: disk.tasks,
+    endpoints,
     clock,
     told,
     codeFolder: resolve(import.meta.dirname, "../.."),

@@ -86,7 +86,7 @@ export interface PeerParts extends ModelRouteParts {
 export interface OperationParts {
   /** What the cluster calls this node. */
   readonly name: string;
-  readonly clock: Pick<Clock, "nowMs" | "soon">;
+  readonly clock: Pick<Clock, "nowMs" | "monotonicMs" | "soon">;
   /** What the cluster is called. Absent: as the program. */
   readonly branding?: Branding;
   readonly random: Pick<Random, "bytes">;
@@ -188,7 +188,11 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
       scanners: () => peer.calls.explain(["scan"]),
     }),
     ...handleThreats(auditRules.lists, () => at.threatStates?.() ?? []),
-    ...handleUsage(ask, { nowMs: () => at.clock.nowMs(), brand: () => at.branding?.current().name ?? "Plexus" }),
+    ...handleUsage(ask, {
+      nowMs: () => at.clock.nowMs(),
+      brand: () => at.branding?.current().name ?? "Plexus",
+      random: at.random,
+    }),
     ...(at.observe && handleObserve(at.observe)),
     ...(at.profiles && handleProfiles(at.profiles)),
     ...(peer.search && handleSearch({ kernel, clock: at.clock, limits, find: peer.search.find })),

@@ -158,7 +158,7 @@ export const gatewayLimits = {
    *  mail programs of many people press them from a few addresses. */
   unsubscribeRate: { count: 30, windowMs: 60_000 },
   /** How often one person says something to the admins about the program; more get `RATE_LIMITED`. */
-  feedbackRate: { count: 5, windowMs: 10 * 60_000 },
+  feedbackRate: { count: 5, windowMs: 24 * 3_600_000 },
   /** Rules over events that one person tries on the past; more get `RATE_LIMITED`, before an entry is read. */
   ruleTrialRate: { count: 6, windowMs: 60_000 },
   /** Such trials at once at a node, of everybody; one more gets `OVERLOADED`, before an entry is read. */

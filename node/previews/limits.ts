@@ -65,8 +65,8 @@ export const previewLimits = {
   textsAgainMs: 5 * 60_000,
   /** A file over which the process ended so often is not opened again in this life of the node. */
   textTriesMax: 2,
-  /** Rooms that are asked for files that nobody has read at the same time; another is asked when something happens in it
-   *  again. */
+  /** Rooms that are asked for files that nobody has read at the same time; another is asked when something happens in
+   *  it again. */
   roomsAskingMax: 4,
   /** Rooms of which is known that they were asked for files that nobody has read; the oldest is asked again. */
   roomsAskedMax: 10_000,

@@ -116,11 +116,8 @@ export function createFileTexts(ports: PreviewPorts): {
     const isRead = isDocument(file) && bytes <= openedLimits.documentTextBytesMax;
     const whole = isRead ? await bytesOf(kept, bytes) : undefined;
     const read = async (end: number): Promise<Uint8Array> => whole ?? bytesOf(kept, end);
-    return textOfFile(ports.opener, {
-      ...{ type, bytes, read, charsMax: wireLimits.fileTextCharsMax },
-      person: author,
-      lane: room,
-    });
+    const asks = { type, bytes, read, charsMax: wireLimits.fileTextCharsMax, person: author, lane: room };
+    return textOfFile(ports.opener, asks);
   }
 
   async function read(wanted: Wanted): Promise<Result<unknown>> {

@@ -9,6 +9,10 @@ export const searchLimits = {
   /** A search waits so long for the index to have what was committed when it was asked; then it is answered with
    *  `behind`. */
   waitMs: 500,
+  /** Rooms whose files' texts are read for a page at the same time. */
+  placesReadMax: 8,
+  /** What was not read of files for a page after this long is not read: its rooms are `unreachable`. */
+  textsReadMsMax: 5_000,
   /** A node that has not answered a search after this long does not answer: its rooms are `unreachable`. */
   findTimeoutMs: 4_000,
   /** Messages that have the words and are looked at for one page: beyond that the index itself is asked for those in

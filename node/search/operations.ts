@@ -184,6 +184,7 @@ async function search(at: SearchParts, { query, places, reader }: Asked): Promis
   const unreachable = new Set<ActorId>();
   const refusing = new Set<ActorId>();
   const covered = new Map<string, SearchedSlot>();
+  const reading: Reading = { query, reader, silent: new Set(), nextTurn: Promise.resolve() };
   let behind = query.behind;
   let more = true;
   let rounds = 0;
@@ -196,7 +197,7 @@ async function search(at: SearchParts, { query, places, reader }: Asked): Promis
     for (const place of said.unreachable) unreachable.add(place);
     // What a later round covers, an earlier one has passed over.
     for (const slot of said.covered) if (!covered.has(slot.slot)) covered.set(slot.slot, slot);
-    const read = await readHits(at, hits, { query, reader });
+    const read = await readHits(at, hits, reading);
     const refusedBefore = refusing.size;
     for (const [place, hit] of hits.entries()) {
       const one = read[place];
@@ -224,14 +225,33 @@ async function search(at: SearchParts, { query, places, reader }: Asked): Promis
 /** What a hit says now; `refused`: this person may not read there. Undefined: it is gone, or says something else. */
 type Said = FoundMessage | "refused" | "unreachable" | undefined;
 
-/** Asks for all hits at once, and looks at the texts one by one: they may be long, and others use this thread. */
-async function readHits(
-  { kernel, limits, clock }: ReadingParts,
-  hits: readonly Hit[],
-  { query, reader }: Pick<Asked, "query" | "reader">,
-): Promise<readonly Said[]> {
+/** What one page has read so far. */
+interface Reading {
+  readonly query: Query;
+  readonly reader: ActorId;
+  /** Places that did not answer: they are not asked again. */
+  readonly silent: Set<ActorId>;
+  /** Until when texts of files are asked for; absent: none was yet. */
+  untilMs?: number;
+  /** Texts may be long, and others use this thread: they are looked at one by one. */
+  nextTurn: Promise<void>;
+}
+
+type ReadingParts = Omit<SearchParts, "find">;
+
+function inTurn({ clock }: ReadingParts, reading: Reading): Promise<void> {
+  const before = reading.nextTurn;
+  reading.nextTurn = before.then(() => new Promise((resolve) => clock.soon(resolve)));
+  return reading.nextTurn;
+}
+
+/** Asks for all hits at once. What is read of files is read place by place, a few places at a time. */
+async function readHits(at: ReadingParts, hits: readonly Hit[], reading: Reading): Promise<readonly Said[]> {
+  const { kernel, limits } = at;
+  const { reader, silent } = reading;
   const answers = await Promise.all(
     hits.map(({ actor, seq }) => {
+      if (silent.has(actor)) return refused(failure("UNREACHABLE", { actor }));
       const isRoom = actor.startsWith("room/");
       const message = isRoom
         ? { type: "history", after: seq - 1, limit: 1 }
@@ -240,41 +260,51 @@ async function readHits(
     }),
   );
   const said: Said[] = [];
-  for (const [place, hit] of hits.entries()) {
-    await new Promise<void>((resolve) => clock.soon(resolve));
-    const answer = answers[place] as Result<unknown>;
-    const asked = { query, reader };
-    said.push(saidOf(answer, hit, asked) ?? (await filedOf({ kernel, limits, clock }, { read: answer, hit }, asked)));
-  }
+  const places = [...Map.groupBy(hits.keys(), (place) => hits[place]?.actor).values()].values();
+  const readPlaces = async (): Promise<void> => {
+    // They share the iterator.
+    for (const of of places)
+      for (const place of of) {
+        const hit = hits[place] as Hit;
+        const answer = answers[place] as Result<unknown>;
+        await inTurn(at, reading);
+        const one = saidOf(answer, hit, reading) ?? (await filedOf(at, { read: answer, hit }, reading));
+        if (one === "unreachable") silent.add(hit.actor);
+        said[place] = one;
+      }
+  };
+  await Promise.all(Array.from({ length: searchLimits.placesReadMax }, readPlaces));
   return said;
 }
 
-type AskedOf = Pick<Asked, "query" | "reader">;
-type ReadingParts = Omit<SearchParts, "find">;
-
 /** A message that does not say it itself: one of its files may. Each is asked of the room, in the person's name. */
 async function filedOf(
-  { kernel, limits, clock }: ReadingParts,
+  at: ReadingParts,
   { read, hit }: { readonly read: Result<unknown>; readonly hit: Hit },
-  { query, reader }: AskedOf,
+  reading: Reading,
 ): Promise<Said> {
+  const { kernel, limits, clock } = at;
+  const { query, reader, silent } = reading;
   const isRoom = read.ok && hit.actor.startsWith("room/");
   const message = isRoom ? messageOf(read.value as RoomHistory, hit) : undefined;
   if (message === undefined || query.terms.length === 0 || !fits(query, message)) return undefined;
   for (const { id, name } of message.files ?? []) {
+    reading.untilMs ??= clock.monotonicMs() + searchLimits.textsReadMsMax;
+    const timeoutMs = Math.min(limits.askTimeoutMs, reading.untilMs - clock.monotonicMs());
+    if (timeoutMs <= 0 || silent.has(hit.actor)) return "unreachable";
     const asks = { to: hit.actor, from: reader, message: { type: "fileText", file: id } };
-    const answer = await kernel.ask({ ...asks, timeoutMs: limits.askTimeoutMs });
+    const answer = await kernel.ask({ ...asks, timeoutMs });
     // It has no text, or not any more; a node of the version before knows no such question.
     if (!answer.ok && ["NOT_FOUND", "BAD_REQUEST"].includes(answer.error.code)) continue;
     if (!answer.ok) return refusals.has(answer.error.code) ? "refused" : "unreachable";
+    await inTurn(at, reading);
     const passage = shown((answer.value as FileText).text, query);
     if (passage !== undefined) return { ...placeOf(message, hit), file: { id, name }, ...passage };
-    await new Promise<void>((resolve) => clock.soon(resolve));
   }
   return undefined;
 }
 
-function saidOf(read: Result<unknown>, hit: Hit, { query, reader }: Pick<Asked, "query" | "reader">): Said {
+function saidOf(read: Result<unknown>, hit: Hit, { query, reader }: Reading): Said {
   if (!read.ok) return refusals.has(read.error.code) ? "refused" : "unreachable";
   return hit.actor.startsWith("room/")
     ? roomMessageOf(read.value as RoomHistory, hit, query)

@@ -17,7 +17,7 @@ export type Find = (query: Query, places: readonly ActorId[]) => Promise<Hits>;
 /** What the handler needs. */
 export interface SearchParts {
   readonly kernel: Pick<Kernel, "ask">;
-  readonly clock: Pick<Clock, "soon">;
+  readonly clock: Pick<Clock, "soon" | "monotonicMs">;
   readonly limits: { readonly askTimeoutMs: number };
   readonly find: Find;
 }

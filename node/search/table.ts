@@ -509,7 +509,8 @@ export class SearchTable {
     const changing = this.#changing(query);
     const lookedMax = isPartly ? limits.rankedMax : limits.lookedMax;
     const rows = this.#prepared(
-      "SELECT message.id, message.place, message.seq, message.part FROM found CROSS JOIN message ON message.id = found.rowid " +
+      "SELECT message.id, message.place, message.seq, message.part " +
+        "FROM found CROSS JOIN message ON message.id = found.rowid " +
         "WHERE found MATCH ? AND found.rowid <= ? AND found.rowid >= ? ORDER BY found.rowid DESC",
     ).iterate(match, lastMs * idsPerMs + idsPerMs - 1, afterMs * idsPerMs) as Iterable<unknown>;
     /** A message is found once, however many of its files have the words. */

@@ -17,7 +17,7 @@ import {
 import { askEach, type Exchange } from "../cluster/exchange/index.ts";
 import type { Membership, NodeId } from "../ports/index.ts";
 import { taskLimits } from "./limits.ts";
-import type { TaskSource } from "./source.ts";
+import { isOfDisk, type TaskSource } from "./source.ts";
 
 export { taskLimits } from "./limits.ts";
 export { createActs, type Acts } from "./acts.ts";
@@ -51,10 +51,13 @@ export function createNodeTasks(ports: {
     );
   };
   exchange.on("task.list", () => ok({ tasks: [...own()] }));
-  exchange.on("task.cancel", ({ id }) => {
-    const cancelled = cancelOwn(id);
+  const ends = (isDisk: boolean) => (asked: { readonly id: string }) => {
+    if (isOfDisk(asked.id) !== isDisk) return refused(failure("NOT_FOUND", { task: asked.id }));
+    const cancelled = cancelOwn(asked.id);
     return cancelled.ok ? ok(null) : cancelled;
-  });
+  };
+  exchange.on("task.cancel", ends(false));
+  exchange.on("task.turnDisk", ends(true));
 
   return {
     async list() {
@@ -74,7 +77,8 @@ export function createNodeTasks(ports: {
       if (node === place.node) return cancelOwn(rest);
       const isMember = membership.members().members.some((one) => one.node === node);
       if (!isMember) return refused(failure("NOT_FOUND", { task: id }));
-      return exchange.call(node as NodeId, "task.cancel", { id: rest }, taskLimits.callTimeoutMs);
+      const name = isOfDisk(rest) ? "task.turnDisk" : "task.cancel";
+      return exchange.call(node as NodeId, name, { id: rest }, taskLimits.callTimeoutMs);
     },
   };
 }

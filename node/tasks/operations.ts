@@ -36,6 +36,7 @@ import {
   type taskOperations,
 } from "../../protocols/index.ts";
 import type { ClusterControl } from "../cluster/placement/api.ts";
+import { isOfDisk } from "./source.ts";
 import type { TaskControl } from "../ports/index.ts";
 
 /** Kinds of tasks that nodes have: one question brings them all. */
@@ -147,7 +148,7 @@ function rowsOf({ ask, cluster, tasks }: Parts): ReadonlyMap<TaskKind, TaskRow> 
         list: kind === "pull" ? () => tasks.list() : nothing,
         // A disk's task under the name of another kind would need less than it does.
         cancel: (id, rest) =>
-          (rest.split(".")[1] ?? "").startsWith("disk-") === (kind === "disk")
+          isOfDisk(rest.split(".")[1] ?? "") === (kind === "disk")
             ? tasks.cancel(id)
             : Promise.resolve(refused(failure("NOT_FOUND", { task: id }))),
       });

@@ -7,3 +7,6 @@ export interface TaskSource {
   /** Ends one of its own, by what comes after the node in its id; undefined: it has no such task. Error: FORBIDDEN. */
   readonly cancel?: (own: string) => Result<unknown> | undefined;
 }
+
+/** What a node calls a task of its disk, and no other. */
+export const isOfDisk = (rest: string): boolean => rest.startsWith("disk-");

@@ -58,7 +58,12 @@ export const auditActions = {
   removePush: row("settings", "info", "none", "A browser takes no more notices"),
   setUse: change("settings", "notice", "none", "Use of commands is counted from now on, or not"),
   removeUse: row("settings", "notice", "none", "All counts of use and all feedback are deleted"),
-  giveFeedback: row("settings", "info", "none", "Somebody says something to the admins about the program"),
+  giveFeedback: row(
+    "settings",
+    "info",
+    "none",
+    "Somebody said something to the admins (of old entries: it is written no more)",
+  ),
   endFeedback: row("settings", "info", "none", "What somebody said is marked as done"),
   setReport: change("settings", "notice", "none", "A report of usage is sent by mail from now on"),
   removeReport: change("settings", "info", "none", "A report of usage is sent no more"),

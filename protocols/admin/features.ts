@@ -6,7 +6,7 @@
 import { Type } from "typebox";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
-import { line, nothing, object, position } from "../wire/schema.ts";
+import { line, nothing, object, position, text } from "../wire/schema.ts";
 
 /** Where the classes of lengths of sessions end, in minutes; the last class has no end. */
 export const sessionMinutes = [1, 5, 15, 60, 240] as const;
@@ -27,8 +27,10 @@ export interface UseDay {
 
 /** What somebody said. */
 export interface Feedback {
+  /** Drawn by lot, so that it says nothing of the order. */
   readonly id: number;
   readonly text: string;
+  /** When the day (of UTC) began on which it was said. */
   readonly atMs: number;
   /** An admin has seen to it. */
   readonly done?: true;
@@ -46,7 +48,7 @@ export interface UseView {
 /** Answer to `feedback`. */
 export interface FeedbackView {
   readonly isOn: boolean;
-  /** The newest first. */
+  /** The newest day first; those of one day in no order. */
   readonly feedback: readonly Feedback[];
 }
 
@@ -57,7 +59,7 @@ export interface UseTold {
   readonly isOn: boolean;
 }
 
-export const feedbackText = Type.String({ minLength: 1, maxLength: limits.feedbackCharsMax });
+export const feedbackText = text(limits.feedbackCharsMax);
 export const useQuery = {
   days: Type.Integer({ minimum: 1, maximum: limits.useDaysMax }),
   before: Type.Optional(day),
@@ -102,10 +104,10 @@ export const useCommands = {
     permission: "cluster.administer",
     summary: "Deletes all counts of use, and all feedback",
   }),
-  /** Errors: FORBIDDEN (it is off), LIMIT_REACHED (nobody has seen to those that are there). */
+  /** `id`: drawn by lot. Errors: FORBIDDEN (it is off), LIMIT_REACHED (nobody has seen to those that are there). */
   giveFeedback: command({
     ...byGateway,
-    params: { text: feedbackText },
+    params: { text: feedbackText, id: Type.Integer({ minimum: 1, maximum: 999_999_999 }) },
     result: nothing,
     permission: "account.use",
     summary: "Says something to the admins about the program, without a name",

@@ -143,7 +143,8 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Gives up an upload",
   }),
-  /** Where the bytes of a message's file are. The room's node is told, whether `by` is here or not. Errors: NOT_A_MEMBER, NOT_FOUND, FILE_BEING_CHECKED, FILE_QUARANTINED. */
+  /** Where the bytes of a message's file are. The room's node is told, whether `by` is here or not. Errors:
+   *  NOT_A_MEMBER, NOT_FOUND, FILE_BEING_CHECKED, FILE_QUARANTINED. */
   file: command({
     params: { by, id: fileId },
     result: answer<KeptFile>("KeptFile"),

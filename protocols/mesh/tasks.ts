@@ -19,4 +19,7 @@ export const taskMessages = {
   "task.list": call("control", {}, closed({ tasks: Type.Array(task, { maxItems: 256 }) })),
   /** Ends a task of the asked node. Errors: NOT_FOUND, FORBIDDEN. */
   "task.cancel": call("control", { id: Type.String({ maxLength: 160 }) }, done),
+  /** Likewise one of its disk, for somebody with `keys.manage`: `task.cancel`, which a gateway of the version before
+   *  sends for less, ends none of those. */
+  "task.turnDisk": call("control", { id: Type.String({ maxLength: 160 }) }, done),
 } as const;

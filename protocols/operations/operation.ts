@@ -133,6 +133,11 @@ export const changes = <Answer extends TSchema, Params extends TSchema = None, F
   audit: { action, facts, ...(remembers && { remembers }), ...(quiet && { quiet }), ...(about && { about }) },
 });
 
+/** Declares an operation that changes something of which the audit says nothing: nobody is to know by whom it is. */
+export const changesUnnoted = <Answer extends TSchema, Params extends TSchema = None, Fields extends TSchema = None>(
+  row: Declared<Params, Fields, Answer>,
+): Operation<Params, Fields, Answer, "changes"> => ({ ...taking(row), does: "changes" });
+
 /** Of a row that changes the account of the person who asks. */
 export const ofOwnAccount = { about: "account", facts: (): Readonly<Record<string, unknown>> => ({}) } as const;
 

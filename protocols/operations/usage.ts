@@ -13,7 +13,7 @@ import {
   type UsageReportView,
 } from "../admin/reports.ts";
 import { feedbackText, useQuery, type FeedbackView, type UseView } from "../admin/features.ts";
-import { changes, fieldsOf, ofActors, reads } from "./operation.ts";
+import { changes, changesUnnoted, fieldsOf, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const params = object({ report: usageReport.properties.report });
@@ -75,14 +75,12 @@ export const usageOperations = {
     summary: "Deletes all counts of use, and all feedback",
     tags,
   }),
-  "feedback.give": changes({
+  "feedback.give": changesUnnoted({
     fields: object({ text: feedbackText }),
     answer: fieldsOf({}),
     permission: "account.use",
     errors: ["FORBIDDEN", "LIMIT_REACHED", "RATE_LIMITED", ...ofActors],
     rate: { of: "feedback", act: (count) => `say something ${count} times` },
-    action: "giveFeedback",
-    facts: () => ({}),
     summary: "Says something to the admins about the program, without a name",
     tags: ["account"],
   }),

@@ -46,7 +46,7 @@ export interface NodeModels {
   join(
     peer: Peer,
     inference: Inference,
-    at: ModelStripes & { readonly named: NamedSecrets },
+    at: ModelStorage & { readonly secrets: NamedSecrets },
   ): {
     readonly wanted: WantedModels;
     readonly endpoints: EndpointControl;
@@ -56,7 +56,7 @@ export interface NodeModels {
 }
 
 /** What the storage nodes bring for models. */
-interface ModelStripes {
+export interface ModelStorage {
   readonly shards: Pick<Shards, "stripes" | "canPlace">;
   readonly readStripe: (stripe: StripeRef) => Promise<Result<Uint8Array>>;
   readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
@@ -94,7 +94,7 @@ export async function openModels(
   return {
     store,
     specs,
-    join(peer, inference, { named, shards, readStripe, pacing }) {
+    join(peer, inference, { secrets: named, shards, readStripe, pacing }) {
       const { exchange, membership, directory } = peer;
       const rows = watchStripedModels(directory);
       const tree = contentTree;

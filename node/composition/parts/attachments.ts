@@ -7,6 +7,7 @@ import type { Pacing } from "../../backup/index.ts";
 import { ownsSlot, slotsOwned } from "../../cluster/facts/slot-owner.ts";
 import type { ActorBlobs, NodeId } from "../../ports/index.ts";
 import { ownersOfModels } from "../../inference/models/index.ts";
+import type { ModelStorage } from "../models/models.ts";
 import type { Machine } from "../machine.ts";
 import { bytesOfFile } from "../../gateway/index.ts";
 import type { Peer, PeerOptions } from "../peer.ts";
@@ -32,10 +33,10 @@ export function openAttachments(at: {
   readonly machine: Pick<Machine, "clock" | "log" | "meter">;
   readonly peer: Pick<Peer, "kernel" | "table" | "membership" | "directory">;
   readonly copies: BlobCopies;
-  readonly shards: Pick<Shards, "losses" | "stripes">;
+  readonly shards: Pick<Shards, "losses" | "stripes" | "canPlace">;
   readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
   readonly stops: Stops;
-}): Pick<Attachments, "blobs" | "readStripe"> {
+}): Pick<Attachments, "blobs"> & { readonly forModels: ModelStorage } {
   const { node, copies, pacing } = at;
   const { clock, log, meter } = at.machine;
   const { kernel, table, membership } = at.peer;
@@ -64,5 +65,6 @@ export function openAttachments(at: {
     attachments.stop();
     copies.stop();
   });
-  return attachments;
+  const { blobs, readStripe } = attachments;
+  return { blobs, forModels: { shards: at.shards, readStripe, pacing } };
 }

@@ -135,7 +135,7 @@ export async function openDisk(
       },
     },
     tasks: {
-      list: tasks.list,
+      list: () => tasks.list(),
       cancel(id) {
         const task = tasks.list().find((one) => one.id === id);
         if (task === undefined) return undefined;

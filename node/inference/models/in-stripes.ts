@@ -80,7 +80,7 @@ export const stripesOf = ({ files }: Pick<ModelIndex, "files">): readonly Stripe
 /** How the wanted models stand that are to lie on the storage nodes. */
 export const stripedViews = (
   wanted: readonly WantedModel[],
-  { rows, canStripe }: { readonly rows: readonly StripedModel[]; canStripe(): Result<null> },
+  { rows, canStripe }: { readonly rows: readonly StripedModel[]; readonly canStripe: () => Result<null> },
 ): readonly StripedView[] =>
   wanted.flatMap(({ name, keep }): readonly StripedView[] => {
     if (keep !== "stripes") return [];

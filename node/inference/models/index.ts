@@ -8,8 +8,8 @@
  *  is computed at every node: there is no controller of models, and nothing to fail over. Those that are wanted with
  *  `keep: "stripes"` lie on the storage nodes, too: striping.ts brings them there, from-stripes.ts reads them.
  *
- *  Read plan.ts, keeping.ts, peers.ts, in-stripes.ts, striping.ts, from-stripes.ts; control.ts, which stands alone,
- *  shows and orders models in memory. */
+ *  Read plan.ts, keeping.ts, peers.ts, in-stripes.ts, striping.ts, putting.ts, from-stripes.ts; control.ts, which
+ *  stands alone, shows and orders models in memory. */
 export { handleEndpoints, handleInference, type EndpointsPort } from "./operations.ts";
 export { handleEngines, handleStore } from "./store-operations.ts";
 export { keepWanted } from "./keeping.ts";

@@ -74,8 +74,8 @@ export function planWanted(
   });
 }
 
-/** What `self` should do for models in stripes now. `place`: after those before it in line have had their time; they may
- *  know nothing of it, or have no luck. */
+/** What `self` should do for models in stripes now. `place`: after those before it in line have had their time; they
+ *  may know nothing of it, or have no luck. */
 export type StripesTask = { readonly place: number } & (
   | { readonly type: "put"; readonly model: Own }
   /** It can be had from there, and not every holder was seen to keep its shards. */

@@ -27,6 +27,7 @@ import {
   type UseView,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
+import type { Random } from "../../ports/index.ts";
 import type { Budgets } from "../../cluster/facts/budgets.ts";
 import { daysOf, fileOf, type ReportSource } from "./report-files.ts";
 
@@ -71,7 +72,7 @@ type Ask = (to: ActorId, message: Message) => Promise<Result<unknown>>;
 /** The handlers that show what people took and did. What the actors answer is of their own rows. */
 export const handleUsage = (
   ask: Ask,
-  source: Pick<ReportSource, "nowMs" | "brand">,
+  source: Pick<ReportSource, "nowMs" | "brand"> & { readonly random: Pick<Random, "bytes"> },
 ): HandlersOf<typeof usageOperations> => ({
   "usage.list": ({ person, ...asked }) =>
     ask(ledgerOf(person ?? everybody), { type: "usage", ...asked }) as Promise<Result<UsageView>>,
@@ -86,10 +87,14 @@ export const handleUsage = (
     return { result, ...(view.ok && { before: { isOn: view.value.isOn } }), after: { isOn } };
   },
   "use.remove": async () => acted(emptied(await ask(activityActor, { type: "removeUse" }))),
-  "feedback.give": async ({ text }) => acted(emptied(await ask(activityActor, { type: "giveFeedback", text }))),
+  "feedback.give": async ({ text }) =>
+    acted(emptied(await ask(activityActor, { type: "giveFeedback", text, id: lot(source.random) }))),
   "feedback.list": () => ask(activityActor, { type: "feedback" }) as Promise<Result<FeedbackView>>,
   "feedback.end": async ({ id }) => acted(emptied(await ask(activityActor, { type: "endFeedback", id }))),
-  "reports.list": () => ask(activityActor, { type: "reports" }) as Promise<Result<ReportsView>>,
+  "reports.list": async (_, { may }) => {
+    const known = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
+    return known.ok && may("cluster.administer") !== undefined ? ok(withoutAddresses(known.value)) : known;
+  },
   "reports.file": async ({ report: name, format }) => {
     const known = (await ask(activityActor, { type: "reports" })) as Result<ReportsView>;
     if (!known.ok) return known;
@@ -114,6 +119,17 @@ export const handleUsage = (
     const sent = (await ask(activityActor, message)) as Result<{ readonly id: number }>;
     return acted(sent.ok ? ok({ task: `report.${sent.value.id}` }) : sent);
   },
+});
+
+/** Of six digits, so that it can be typed. */
+const lot = (random: Pick<Random, "bytes">): number =>
+  100_000 + (Buffer.from(random.bytes(4)).readUInt32BE() % 900_000);
+
+/** As many as there are, but not which. */
+const hidden = (addresses: readonly string[]): string[] => addresses.map(() => "…");
+const withoutAddresses = ({ reports, runs }: ReportsView): ReportsView => ({
+  reports: reports.map((one) => ({ ...one, to: hidden(one.to) })),
+  runs: runs.map((one) => ({ ...one, left: hidden(one.left) })),
 });
 
 const emptied = (answer: Result<unknown>): Result<object> => (answer.ok ? ok({}) : answer);

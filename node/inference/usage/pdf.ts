@@ -44,7 +44,7 @@ function winAnsi(text: string): Buffer {
     return placed[sign] ?? ((code >= 0x20 && code < 0x7f) || (code >= 0xa0 && code <= 0xff) ? code : undefined);
   };
   const plain = (sign: string): string => sign.normalize("NFD").replaceAll(/\p{M}/gu, "");
-  return Buffer.from([...text.normalize("NFC")].map((sign) => codeOf(sign) ?? codeOf(plain(sign)) ?? 0x3f));
+  return Buffer.from(Array.from(text.normalize("NFC"), (sign) => codeOf(sign) ?? codeOf(plain(sign)) ?? 0x3f));
 }
 
 const widthOf = (codes: Buffer, size: number): number =>

@@ -112,7 +112,8 @@ describe("mail on the page", function () {
 
   for (const [name, options] of looks)
     it(`sends reports of usage, again and again, and shows them before, ${name}`, async () => {
-      const { page, close } = await fixture.person("root", options);
+      const root = await fixture.person("root", options);
+      const { page } = root;
       await page.goto(`${fixture.node.url}/admin/usage`);
       const part = page.getByRole("region", { name: "Reports by mail" });
       const report = `weekly-${name.replaceAll(" ", "-")}`;
@@ -142,6 +143,6 @@ describe("mail on the page", function () {
       if (folder !== undefined) await part.screenshot({ path: `${folder}/reports-${name.replaceAll(" ", "-")}.png` });
       await row.getByRole("button", { name: `Remove ${report}` }).click();
       await row.waitFor({ state: "detached" });
-      await close();
+      await root.close();
     });
 });

@@ -16,7 +16,8 @@ describe("use of the program on the page", () => {
   after(() => fixture.close());
 
   it("takes feedback of people, once it is on", async () => {
-    const { page, close } = await fixture.person("root");
+    const root = await fixture.person("root");
+    const { page } = root;
     await page.goto(`${fixture.node.url}/settings/account`);
     const part = page.getByRole("region", { name: "Feedback" });
     await part.getByRole("textbox").fill("The search finds what I look for.");
@@ -34,12 +35,13 @@ describe("use of the program on the page", () => {
     await page.goto(`${fixture.node.url}/admin/usage`);
     await use.getByRole("button", { name: "Switch it on" }).click();
     await use.getByRole("button", { name: "Switch it off" }).waitFor();
-    await close();
+    await root.close();
   });
 
   for (const [name, options] of looks)
     it(`shows what is used and what people say, ${name}`, async () => {
-      const { page, close } = await fixture.person("root", options);
+      const root = await fixture.person("root", options);
+      const { page } = root;
       await page.goto(`${fixture.node.url}/admin/usage`);
       const use = page.getByRole("region", { name: "Use of the program" });
       await use.getByText("The search finds what I look for.").waitFor();
@@ -49,11 +51,12 @@ describe("use of the program on the page", () => {
         await use.getByText("The search finds what I look for.").scrollIntoViewIfNeeded();
         await page.screenshot({ path: `${folder}/use-${name.replaceAll(" ", "-")}.png` });
       }
-      await close();
+      await root.close();
     });
 
   it("counts commands, gives them as CSV, and deletes all", async () => {
-    const { page, close } = await fixture.person("root");
+    const root = await fixture.person("root");
+    const { page } = root;
     const use = page.getByRole("region", { name: "Use of the program" });
     await untilTrue("the node has told what was used", async () => {
       await page.goto(`${fixture.node.url}/admin/usage`);
@@ -73,6 +76,6 @@ describe("use of the program on the page", () => {
     await page.getByRole("dialog").getByRole("button", { name: "Delete them" }).click();
     await use.getByText("No command was counted yet.").waitFor();
     await use.getByText("Nobody has said anything.").waitFor();
-    await close();
+    await root.close();
   });
 });

@@ -105,7 +105,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "says that a model is in stripes before they are kept for good",
-    file: "node/inference/models/striping.ts",
+    file: "node/inference/models/putting.ts",
     find: "const kept = await keepAll(all, ownerOfModel(into.row));",
     replace: "const kept = ok(null);",
     caughtBy: ["striped-kept"],
@@ -114,7 +114,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "takes a model in stripes for whole that some holders have not heard of",
-    file: "node/inference/models/striping.ts",
+    file: "node/inference/models/putting.ts",
     find: "let isKept = await stripes.isKept(one, owner);",
     replace: "let isKept = true;",
     caughtBy: ["striped-kept"],

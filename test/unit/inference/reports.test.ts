@@ -3,6 +3,8 @@ import { extractText, getDocumentProxy } from "unpdf";
 import { createReports } from "../../../node/inference/usage/reports.ts";
 import { pdfOfDays } from "../../../node/inference/usage/report-pdf.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
+import { handleUsage } from "../../../node/inference/usage/index.ts";
+import { failure } from "../../../protocols/index.ts";
 import type { ActivityDay, AdminTasks, ReportTaken, ReportsView } from "../../../protocols/index.ts";
 import { startMailServer, type Arrived, type MailServerFixture } from "../../fixtures/mail-server.ts";
 import { controlToken, createWorld, startFixture, type Fixture, type Reply } from "../gateway/fixture.ts";
@@ -166,6 +168,17 @@ describe("reports by mail", () => {
   it("are cancelled as a task, removed with what waits, and refused with a schedule that is none", async () => {
     await done("PUT", "/reports/weekly", weekly);
     const { task } = await done("POST", "/reports/weekly/send");
+    // Addresses are for those alone who may set them.
+    const handlers = handleUsage(
+      (to, message) => fixture.kernel.ask({ to, from: "gateway", message, timeoutMs: 5_000 }) as never,
+      { nowMs: () => 0, brand: () => "Plexus", random: { bytes: (count) => new Uint8Array(count) } },
+    );
+    const may = (needed: string) => (needed === "cluster.see" ? undefined : failure("FORBIDDEN"));
+    const seen = await handlers["reports.list"]({}, { by: "eve", may } as never);
+    if (!seen.ok) throw new Error(seen.error.code);
+    expect(JSON.stringify(seen.value)).not.to.include("ada@");
+    expect([seen.value.reports[0]?.to, seen.value.runs[0]?.left]).to.deep.equal([["…"], ["…"]]);
+    expect((await view()).reports[0]?.to).to.deep.equal(weekly.to);
     await done("DELETE", `/tasks/${task}`);
     await sender.look();
     expect((await view()).runs[0]?.state).to.equal("cancelled");

@@ -1,6 +1,8 @@
 import { expect } from "chai";
+import { activity } from "../../../actors/activity/index.ts";
+import { useHandlers } from "../../../actors/activity/use.ts";
 import { createUse } from "../../../node/inference/usage/use.ts";
-import type { FeedbackView, UseView } from "../../../protocols/index.ts";
+import type { AuditEvent, FeedbackView, UseView } from "../../../protocols/index.ts";
 import { controlToken, createWorld, startFixture, type Fixture, type Reply } from "../gateway/fixture.ts";
 
 const dayMs = 24 * 3_600_000;
@@ -11,6 +13,7 @@ describe("use of the program, and what people say of it", () => {
   let use: ReturnType<typeof createUse>;
   /** Answers that are lost on their way. */
   let lost: number;
+  let written: AuditEvent[];
 
   const admin = (method: string, path: string, body?: object): Promise<Reply> =>
     fixture.request(method, `/api/v1/admin${path}`, { token: controlToken, ...(body && { body }) });
@@ -26,10 +29,11 @@ describe("use of the program, and what people say of it", () => {
   beforeEach(async () => {
     shiftMs = 0;
     lost = 0;
+    written = [];
     const world = createWorld();
     const real = world.clock();
     const clock = { ...real, nowMs: () => real.nowMs() + shiftMs };
-    fixture = await startFixture({ world, clock });
+    fixture = await startFixture({ world, clock, audit: { write: async (event) => void written.push(event) } });
     use = createUse({
       reporter: "n1",
       clock,
@@ -114,13 +118,21 @@ describe("use of the program, and what people say of it", () => {
     expect((await fixture.request("GET", "/api/v1/admin/feedback", { token })).status).to.equal(403);
     const { feedback } = (await fixture.request("GET", "/api/v1/admin/feedback", { token: root.token }))
       .body as FeedbackView;
-    expect(feedback.map(({ text }) => text)).to.deep.equal([4, 3, 2, 1, 0].map((at) => `thing ${at}`));
+    // Nothing says in which order or when it was said, and the audit not by whom.
+    expect(feedback.map(({ text }) => text)).to.have.members([0, 1, 2, 3, 4].map((at) => `thing ${at}`));
+    expect(feedback.map(({ id }) => id)).to.deep.equal(
+      feedback.map(({ id }) => id).toSorted((one, other) => one - other),
+    );
+    expect(feedback.every(({ id, atMs }) => id >= 100_000 && atMs % dayMs === 0)).to.equal(true);
     expect(JSON.stringify(feedback)).not.to.include("ada");
+    expect(written.map(({ action }) => action)).not.to.include("giveFeedback");
+    shiftMs += dayMs;
+    for (const wrong of ["\ud800", "\u200b", "a\u0000"]) expect((await say(token, wrong)).status, wrong).to.equal(400);
+    expect((await say(root.token, "a day later")).status).to.equal(200);
+    expect(((await done("GET", "/feedback")) as FeedbackView).feedback[0]?.text).to.equal("a day later");
     await done("POST", `/feedback/${feedback[0]?.id}/end`);
-    expect(((await done("GET", "/feedback")) as FeedbackView).feedback[0]).to.deep.include({
-      text: "thing 4",
-      done: true,
-    });
+    const ended = ((await done("GET", "/feedback")) as FeedbackView).feedback.filter((one) => one.done);
+    expect(ended).to.deep.equal([{ ...feedback[0], done: true }]);
     expect((await admin("POST", "/feedback/999/end")).body.error.code).to.equal("NOT_FOUND");
   });
 
@@ -129,19 +141,36 @@ describe("use of the program, and what people say of it", () => {
       fixture.kernel.ask({
         to: "activity/cluster",
         from: "gateway",
-        message: { type: "giveFeedback", text },
+        message: { type: "giveFeedback", text, id: 7 } as never,
         timeoutMs: 5_000,
       });
     for (let at = 0; at < 100; at += 1) expect((await give(`thing ${at}`)).ok).to.equal(true);
     const full = await give("one more");
     expect(full.ok ? "" : full.error.code).to.equal("LIMIT_REACHED");
     const list = async () => ((await done("GET", "/feedback")) as FeedbackView).feedback;
-    const [, second] = (await list()).toReversed();
+    const [, second] = await list();
     await done("POST", `/feedback/${second?.id}/end`);
     expect((await give("one more")).ok).to.equal(true);
     const kept = await list();
     expect(kept).to.have.length(100);
-    expect(kept.some(({ id }) => id === second?.id)).to.equal(false);
-    expect(kept.at(-1)?.text).to.equal("thing 0");
+    expect(kept.some(({ text }) => text === second?.text)).to.equal(false);
+    expect(kept.filter(({ done: isDone }) => isDone)).to.deep.equal([]);
+  });
+
+  it("are written without the feedback where it stays as it is", () => {
+    const nowMs = dayMs * 20_000;
+    const feedback = Array.from({ length: 100 }, (_, at) => ({ id: at + 1, text: "x".repeat(1_000), atMs: nowMs }));
+    const day = { day: new Date(nowMs).toISOString().slice(0, 10), features: {}, sessions: [0, 0, 0, 0, 0, 0] };
+    const state = {
+      ...activity.initial("activity/cluster" as never),
+      use: { isOn: true, day, reporters: {}, feedback },
+    };
+    const message = { type: "tellUse" as const, reporter: "n1", seq: 1, features: [{ feature: "room.post", count: 1 }], sessions: [0, 0, 0, 0, 0, 0] }; // prettier-ignore
+    const [effect] = useHandlers.tellUse(state, message, { nowMs } as never);
+    if (effect?.type !== "persist") throw new Error("it is persisted first");
+    expect(JSON.stringify(effect).length).to.be.below(2_000);
+    const { use: after } = activity.evolve(state, effect.event);
+    expect(after?.feedback).to.deep.equal(feedback);
+    expect(after?.day.features).to.deep.equal({ "room.post": 1 });
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { handleSearch } from "../../../node/search/operations.ts";
 import type { SearchParts } from "../../../node/search/ports.ts";
-import { failure, ok, refused, type ErrorCode } from "../../../protocols/index.ts";
+import { failure, ok, refused, type ActorId, type ErrorCode } from "../../../protocols/index.ts";
 
 /** A search of somebody with one agent, which refuses to tell its conversations so. */
 async function searchWhere(code: ErrorCode) {
@@ -31,5 +31,66 @@ describe("a search beside a node of the version before", () => {
     const away = await searchWhere("UNREACHABLE");
     expect(away.page).to.deep.include({ ok: true });
     expect(JSON.stringify(away.page)).to.include('"unreachable":["agent/ada.helper"]');
+  });
+});
+
+describe("a page of a search in files", () => {
+  /** Two messages each in some rooms, whose files have the words; `text`: what a room answers for one. */
+  async function searchIn(rooms: number, text: (room: string, timeoutMs: number) => Promise<unknown>) {
+    const names = Array.from({ length: rooms }, (_, at) => `room/r${at}` as ActorId);
+    const asked: string[] = [];
+    const now = { ms: 0 };
+    const hits = names.flatMap((actor) => [1, 2].map((seq) => ({ actor, seq, atMs: seq })));
+    const parts = {
+      kernel: {
+        async ask({ to, message, timeoutMs }: { to: string; message: Record<string, unknown>; timeoutMs: number }) {
+          if (message["type"] === "describe") return ok({ rooms: names, agents: [] });
+          if (message["type"] === "fileText") asked.push(to);
+          if (message["type"] === "fileText") return text(to, timeoutMs);
+          const seq = (message["after"] as number) + 1;
+          const files = [{ id: `f${seq}`, name: "a.txt" }];
+          return ok({ messages: [{ seq, author: "user/ada", atMs: seq, text: "", files }] });
+        },
+      },
+      clock: { soon: setImmediate, monotonicMs: () => now.ms },
+      limits: { askTimeoutMs: 60_000 },
+      find: async () => ({ hits, more: false, covered: [], unreachable: [] }),
+    } as unknown as SearchParts;
+    const page = handleSearch(parts)["search.messages"]({ text: "zebra" }, { actor: "user/ada" } as never);
+    return { page, asked, now };
+  }
+
+  it("asks a few rooms at a time, and keeps the order of what was found", async () => {
+    const waiting: (() => void)[] = [];
+    const { page, asked } = await searchIn(10, async () => {
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return ok({ id: "f", text: "a zebra" });
+    });
+    const settle = async (): Promise<void> => {
+      for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await settle();
+    expect(asked).to.have.length(8);
+    for (let round = 0; round < 10; round += 1) {
+      for (const answer of waiting.splice(0)) answer();
+      await settle();
+    }
+    const found = (await page) as { value: { found: readonly { room: string; seq: number }[] } };
+    const expected = Array.from({ length: 10 }, (_, at) => [`r${at} 1`, `r${at} 2`]).flat();
+    expect(found.value.found.map(({ room, seq }) => `${room} ${seq}`)).to.deep.equal(expected);
+  });
+
+  it("asks no room again that did not answer, and none after its time", async () => {
+    const away = await searchIn(2, async (room) =>
+      room === "room/r0" ? refused(failure("UNREACHABLE")) : ok({ id: "f", text: "a zebra" }),
+    );
+    expect(await away.page).to.nested.include({ "value.unreachable[0]": "room/r0", "value.found.length": 2 });
+    expect(away.asked.toSorted()).to.deep.equal(["room/r0", "room/r1", "room/r1"]);
+    const late = await searchIn(1, async (_room, timeoutMs) => {
+      late.now.ms += timeoutMs;
+      return ok({ id: "f", text: "a zebra" });
+    });
+    expect(await late.page).to.nested.include({ "value.unreachable[0]": "room/r0", "value.found.length": 1 });
+    expect(late.asked).to.have.length(1);
   });
 });

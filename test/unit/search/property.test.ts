@@ -153,7 +153,10 @@ async function openNode(faults: Faults) {
         return ok({ ...(answer.value as object), rooms: known });
       },
     },
-    clock: { soon: (callback) => clock.soon(() => ((turns.count += 1), callback())) },
+    clock: {
+      monotonicMs: () => clock.monotonicMs(),
+      soon: (callback) => clock.soon(() => ((turns.count += 1), callback())),
+    },
     limits: { askTimeoutMs: 60_000 },
     async find(query, places) {
       const said = await search.find(query, places);

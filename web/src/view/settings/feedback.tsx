@@ -19,10 +19,7 @@ export function GiveFeedback() {
   return (
     <Part
       title="Feedback"
-      about={
-        "What is good here, and what is in your way? Admins read it without your name; " +
-        "the audit notes that you gave some."
-      }
+      about="What is good here, and what is in your way? Admins read it with the day, without your name."
     >
       <Form id="feedback" faults={faults} className="stack narrow" onSubmit={send}>
         <Textarea

@@ -4,7 +4,6 @@ import { useMemo } from "react";
 import { csvOfUse, sessionClasses, type UseDay } from "../../../../../protocols/admin/features.ts";
 import { notices } from "../../../live/index.ts";
 import { call, seen } from "../../../wire/index.ts";
-import { momentOf } from "../../parts/time.ts";
 import { Part } from "../../settings/part.tsx";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { Chart } from "../metrics/chart.tsx";
@@ -151,7 +150,7 @@ function FeedbackList() {
             <p className="flush break">{text}</p>
             <div className="row">
               <span className="dim grow">
-                {momentOf(atMs)}
+                {new Date(atMs).toISOString().slice(0, 10)}
                 {done === true && ", done"}
               </span>
               {done !== true && (
