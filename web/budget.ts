@@ -20,7 +20,7 @@ export const pageBudgetKiB = {
   toSignIn: 146,
   toFirstMessage: 244,
   toOverview: 258,
-  allOfAdministration: 467,
+  allOfAdministration: 468,
   toTerminal: 520,
 } as const;
 
