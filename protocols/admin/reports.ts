@@ -61,10 +61,6 @@ export interface ReportRun {
   readonly error?: Failure;
 }
 
-/** How many mails it comes to. */
-export const mailsOf = ({ state, sent, left, missed }: ReportRun): number =>
-  sent + missed + (state === "failed" ? 0 : left.length);
-
 /** Answer to `reports`. */
 export interface ReportsView {
   readonly reports: readonly UsageReportView[];

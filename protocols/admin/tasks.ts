@@ -7,7 +7,7 @@
 import { Type, type Static } from "typebox";
 import type { BackupSort, ClusterBackupTask } from "../kinds/backup.ts";
 import type { BackupTask } from "./backups.ts";
-import { mailsOf, type ReportRun, type UsageReport } from "./reports.ts";
+import type { ReportRun, UsageReport } from "./reports.ts";
 import type { DiskTask } from "./disk.ts";
 import type { ClusterNodeRow } from "./cluster.ts";
 import type { EndpointSearch } from "../engines/endpoints.ts";
@@ -16,7 +16,7 @@ import type { PullView } from "../engines/models.ts";
 import type { ProfileKind } from "./profiles.ts";
 import type { NodeSilent } from "./observe.ts";
 import { limit, object } from "../wire/schema.ts";
-import { isTaskOver } from "../words/task-words.ts";
+import { isTaskOver, mailsOf } from "../words/task-words.ts";
 
 export { isTaskOver } from "../words/task-words.ts";
 

@@ -1,4 +1,5 @@
 /** Words of tasks, for the page and the terminal. Pure, and without schemas. */
+import type { ReportRun } from "../admin/reports.ts";
 import { describeBytes } from "./amounts.ts";
 
 /** Whether nothing more comes of it. */
@@ -24,3 +25,7 @@ export function progressWords({
   );
   return [...(share === undefined ? [] : [`${Math.floor(share * 100)} %`]), ...parts].join(", ");
 }
+
+/** How many mails a run of a report comes to. */
+export const mailsOf = ({ state, sent, left, missed }: ReportRun): number =>
+  sent + missed + (state === "failed" ? 0 : left.length);

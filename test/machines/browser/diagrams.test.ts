@@ -73,6 +73,34 @@ describe("diagrams in messages", function () {
     await message.getByRole("group", { name: "Code, mermaid" }).waitFor();
   });
 
+  it("are drawn when somebody asks where it may take long, and not again where it took too long", async () => {
+    const plan = "gantt\n  dateFormat YYYY-MM-DD\n  excludes weekends\n  section Tea\n  Boil :a1, 2026-01-01,";
+    const [slow, quick] = [await say(fenced(`${plan} 7000y`)), await say(fenced(`${plan} 3d`))];
+    await slow.getByRole("button", { name: "Draw the diagram" }).waitFor();
+    await shot(ada.page, "ask");
+    await quick.getByRole("button", { name: "Draw the diagram" }).click();
+    await pictureIn(quick).waitFor();
+    expect(await pictureIn(slow).count()).to.equal(0);
+    expect(await axeFaults(ada.page)).to.deep.equal([]);
+  });
+
+  it("do not move, and are printed with their source", async () => {
+    const { page } = ada;
+    const moving =
+      "flowchart LR\n  a e1@--> b\n  e1@{ animate: true }\n  c e2@--> d\n  classDef run animation: dash 1s linear infinite;\n  class e2 run";
+    const message = await say(fenced(moving));
+    await pictureIn(message).waitFor();
+    const source = decodeURIComponent((await pictureIn(message).getAttribute("src")) ?? "");
+    expect(source)
+      .to.include("animation: none !important")
+      .and.not.match(/style="[^"]*animation/u);
+    const code = message.locator(".rich-code");
+    expect(await code.isVisible()).to.equal(false);
+    await page.emulateMedia({ media: "print" });
+    expect(await code.isVisible()).to.equal(true);
+    await page.emulateMedia({ media: "screen" });
+  });
+
   it("run nothing and reach nothing, whatever is written in them", async () => {
     const { page } = ada;
     const before = loaded.length;

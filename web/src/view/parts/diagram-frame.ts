@@ -45,8 +45,18 @@ async function draw(number: number, text: string, dark: boolean): Promise<Drawn>
   root.setAttribute("width", String(Math.ceil(width)));
   root.setAttribute("height", String(Math.ceil(height)));
   root.style.removeProperty("max-width");
+  stand(root);
   const picture = new XMLSerializer().serializeToString(root);
   return { number, svg: picture, width: Math.ceil(width), height: Math.ceil(height) };
+}
+
+/** Nothing in a picture moves: nobody can stop it there. */
+function stand(root: Element): void {
+  const style = document.createElementNS("http://www.w3.org/2000/svg", "style");
+  style.textContent = "*, *::before, *::after { animation: none !important }";
+  root.append(style);
+  for (const own of root.querySelectorAll<SVGElement>("[style*=animation i]"))
+    for (const name of [...own.style].filter((one) => one.startsWith("animation"))) own.style.removeProperty(name);
 }
 
 window.addEventListener("message", ({ data, source }) => {

@@ -4,6 +4,8 @@
 export const drawingCharsMax = 20_000;
 /** Lines between things in one diagram. */
 export const drawingEdgesMax = 300;
+/** A longer one is drawn when its reader asks for it. */
+const drawnAtOnceCharsMax = 5_000;
 /** A larger picture is not shown. */
 const drawnCharsMax = 1_000_000;
 /** Pixels of a side of a diagram; one that is larger is not shown. */
@@ -20,6 +22,10 @@ interface Wanted {
 export type Drawn =
   | { readonly number: number; readonly svg: string; readonly width: number; readonly height: number }
   | { readonly number: number; readonly wrong: string };
+
+/** Whether a text may take long: by its length, or because Mermaid goes through the days of a plan one by one. */
+export const isCostly = (text: string): boolean =>
+  text.length > drawnAtOnceCharsMax || (/gantt/i.test(text) && /excludes|tickInterval/i.test(text));
 
 export const isWanted = (told: unknown): told is Wanted => {
   const { number, text, dark } = (told ?? {}) as Partial<Wanted>;

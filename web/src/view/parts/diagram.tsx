@@ -1,6 +1,7 @@
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useState, type ReactNode } from "react";
-import { draw, known, type Picture } from "./drawing.ts";
+import type { Picture } from "./drawing-queue.ts";
+import { drawings } from "./drawing.ts";
 import "./diagram.css";
 
 /** Loaded with the first diagram. */
@@ -8,15 +9,31 @@ import "./diagram.css";
 /** A diagram as a picture, with its source below it; `source` alone until it is drawn, and where it cannot be. */
 export function Diagram({ text, source }: { readonly text: string; readonly source: ReactNode }) {
   const dark = useComputedColorScheme("light") === "dark";
-  const [drawn, setDrawn] = useState<{ readonly of: string; readonly picture: Picture; readonly dark: boolean }>();
+  const [drawn, setDrawn] = useState<{ readonly of: string; readonly picture: Picture | "ask" }>();
+  const [pressed, setPressed] = useState<string>();
+  const isPressed = pressed === text;
   useEffect(() => {
-    let isOver = false;
-    void draw(text, dark).then((picture) => isOver || setDrawn({ of: text, picture, dark }));
-    return () => void (isOver = true);
-  }, [text, dark]);
-  const own = drawn?.of === text ? drawn : undefined;
-  const picture = known(text, dark) ?? own?.picture;
-  if (picture !== undefined && "svg" in picture)
+    const over = new AbortController();
+    const { signal } = over;
+    void drawings
+      .draw(text, dark, { pressed: isPressed, signal })
+      .then((picture) => picture === undefined || signal.aborted || setDrawn({ of: text, picture }));
+    return () => over.abort();
+  }, [text, dark, isPressed]);
+  const picture = drawings.known(text, dark) ?? (drawn?.of === text ? drawn.picture : undefined);
+  if (picture === "ask" && !isPressed)
+    return (
+      <>
+        {source}
+        <p className="diagram-wrong dim" role="note">
+          It may take long to draw.{" "}
+          <button type="button" className="link" onClick={() => setPressed(text)}>
+            Draw the diagram
+          </button>
+        </p>
+      </>
+    );
+  if (typeof picture === "object" && "svg" in picture)
     return (
       <figure className="diagram">
         <div className="diagram-place" tabIndex={0} role="group" aria-label="Diagram">
@@ -33,7 +50,7 @@ export function Diagram({ text, source }: { readonly text: string; readonly sour
         </details>
       </figure>
     );
-  const why = own && (own.picture !== undefined && "wrong" in own.picture ? firstLine(own.picture.wrong) : tooLong);
+  const why = typeof picture === "object" ? firstLine(picture.wrong) : undefined;
   return (
     <>
       {source}
@@ -46,7 +63,6 @@ export function Diagram({ text, source }: { readonly text: string; readonly sour
   );
 }
 
-const tooLong = "It took too long to draw.";
 /** All of it is in the source below. */
 const altCharsMax = 400;
 

@@ -1,16 +1,8 @@
 /** Diagrams are drawn one at a time, in a frame without an origin and without a network that begins with the first one.
  *  A text that takes too long ends the frame, and the next one gets a new frame. */
-import { at } from "../../wire/index.ts";
-import { isDrawn, type Drawn } from "./diagram-words.ts";
-
-/** What came of a text. Undefined: it took too long, or the program that draws is not here. */
-export type Picture = Exclude<Drawn, { wrong: string }> | { readonly wrong: string } | undefined;
-
-interface Waiting {
-  readonly text: string;
-  readonly dark: boolean;
-  readonly done: (picture: Picture) => void;
-}
+import { at, tabShelf } from "../../wire/index.ts";
+import { isDrawn } from "./diagram-words.ts";
+import { DrawingQueue, type Picture } from "./drawing-queue.ts";
 
 /** The program is loaded by then. */
 const loadMs = 20_000;
@@ -18,64 +10,34 @@ const loadMs = 20_000;
 const drawMs = 5_000;
 /** The frame goes when nothing came for so long. */
 const idleMs = 60_000;
-/** Further ones are not drawn. */
-const waitingMax = 100;
-/** Pictures that are kept, the oldest first. */
-const keptMax = 60;
-
-const waiting: Waiting[] = [];
-const kept = new Map<string, Picture>();
 let frame: { readonly element: HTMLIFrameElement; readonly ready: Promise<boolean> } | undefined;
 let numbers = 0;
-let busy = false;
 let idle = 0;
 
-const nameOf = (text: string, dark: boolean): string => `${dark ? "dark" : "light"} ${text}`;
+const noteName = "plexus.drawing";
 
-/** What is known of a text already. */
-export const known = (text: string, dark: boolean): Picture => kept.get(nameOf(text, dark));
-
-/** Draws a text in its turn. */
-export function draw(text: string, dark: boolean): Promise<Picture> {
-  const name = nameOf(text, dark);
-  if (kept.has(name)) return Promise.resolve(kept.get(name));
-  if (waiting.length >= waitingMax) return Promise.resolve(undefined);
-  return new Promise((resolve) => {
-    const done = (picture: Picture): void => {
-      if (picture !== undefined) kept.set(name, picture);
-      for (const oldest of kept.keys()) if (kept.size > keptMax) kept.delete(oldest);
-      resolve(picture);
-    };
-    waiting.push({ text, dark, done });
-    void next();
-  });
-}
-
-async function next(): Promise<void> {
-  const one = busy ? undefined : waiting.shift();
-  if (one === undefined) return;
-  busy = true;
-  window.clearTimeout(idle);
-  try {
-    one.done(kept.get(nameOf(one.text, one.dark)) ?? (await drawNow(one)));
-  } finally {
-    busy = false;
-    idle = window.setTimeout(end, idleMs);
-    void next();
-  }
-}
+/** All diagrams of the page. */
+export const drawings = new DrawingQueue({
+  draw: drawNow,
+  note: {
+    read: () => tabShelf.read(noteName),
+    write: () => tabShelf.write(noteName, "1"),
+    remove: () => tabShelf.remove(noteName),
+  },
+});
 
 function end(): void {
   frame?.element.remove();
   frame = undefined;
 }
 
-async function drawNow({ text, dark }: Waiting): Promise<Picture> {
+async function drawNow(text: string, dark: boolean): Promise<Picture | "late" | "unloaded"> {
+  window.clearTimeout(idle);
   frame ??= begin();
   const { element, ready } = frame;
   if (!(await ready)) {
     end();
-    return undefined;
+    return "unloaded";
   }
   numbers += 1;
   const number = numbers;
@@ -84,7 +46,8 @@ async function drawNow({ text, dark }: Waiting): Promise<Picture> {
   const told = await drawn;
   // It is still at work, or tells what it may not.
   if (told === undefined) end();
-  return told;
+  else idle = window.setTimeout(end, idleMs);
+  return told ?? "late";
 }
 
 function begin(): { readonly element: HTMLIFrameElement; readonly ready: Promise<boolean> } {

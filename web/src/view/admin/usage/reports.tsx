@@ -1,12 +1,7 @@
 import { Button, NumberInput, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import {
-  mailsOf,
-  type ReportFormat,
-  type ReportRun,
-  type ReportsView,
-  type UsageReportView,
-} from "../../../../../protocols/admin/reports.ts";
+import type { ReportFormat, ReportRun, ReportsView, UsageReportView } from "../../../../../protocols/index.ts";
+import { mailsOf } from "../../../../../protocols/words/task-words.ts";
 import { notices } from "../../../live/index.ts";
 import { call, seen } from "../../../wire/index.ts";
 import { useFaults } from "../../parts/faults.ts";
