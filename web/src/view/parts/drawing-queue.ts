@@ -10,14 +10,14 @@ import { isCostly, type Drawn } from "./diagram-words.ts";
 export type Picture = Exclude<Drawn, { wrong: string }> | { readonly wrong: string };
 
 /** What draws: one text at a time. */
-export interface Drawing {
+interface Drawing {
   draw(text: string, dark: boolean): Promise<Picture | "late" | "unloaded">;
   /** What is kept in the tab, also when the page is loaded anew. */
   readonly note: { read(): string | undefined; write(): void; remove(): void };
 }
 
 /** How a diagram is asked for. */
-export interface Asked {
+interface Asked {
   /** Its reader wants it, whatever it takes. */
   readonly pressed?: boolean;
   /** It is shown no more. */
