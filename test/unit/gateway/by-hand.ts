@@ -23,8 +23,6 @@ export const byHand: Readonly<Record<string, readonly string[]>> = {
   ],
   "of tus, in its headers": [
     "POST /api/v1/files/uploads",
-    // An entry with its author would lead to who gave it.
-    "POST /api/v1/me/feedback",
     "DELETE /api/v1/files/uploads/:id",
     "PATCH /api/v1/files/uploads/:id",
   ],

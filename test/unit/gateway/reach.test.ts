@@ -46,6 +46,8 @@ const harmless = [
   "POST /api/v1/agents/:agent/pictures",
   "POST /api/v1/agents/:agent/sounds",
   "POST /api/v1/files/uploads",
+  // An entry with its author would lead from a text to a name.
+  "POST /api/v1/me/feedback",
   "POST /api/v1/me/identities/with/:provider",
   "POST /api/v1/me/passkeys/options",
   "POST /api/v1/me/session/confirm/options",
