@@ -154,6 +154,13 @@ async function useAll(call: Demanded, node: string): Promise<void> {
   const server = { host: "mail.example.org", port: 587, security: "starttls", user: "late" } as const;
   await call("mail.set", { ...server, from: "late@example.org", password: "late" });
   await call("secrets.adopt", { secret: "late", from: "mail" });
+  const weekly = { cron: "0 7 * * 1", days: 7, formats: ["csv"], to: ["late@example.org"] } as const;
+  await call("reports.set", { report: "late", ...weekly, formats: [...weekly.formats], to: [...weekly.to] });
+  await call("reports.file", { report: "late", format: "csv" });
+  await call("reports.send", { report: "late" });
+  await call("reports.remove", { report: "late" });
+  const { feedback } = await call("feedback.list");
+  await call("feedback.end", { id: feedback[0]?.id ?? 0 });
   await call("backups.setSchedule", { name: "late", cron: "0 3 * * *", wish: { sort: "run" } });
   await call("backups.removeSchedule", { name: "late" });
   const task = await call("backups.run", {});
@@ -229,6 +236,8 @@ describe("operations of a real node", function () {
       if (answer === undefined) undone.push(name);
       return answer ?? {};
     };
+    await call("use.set", { isOn: true });
+    await node.http("POST", "/api/v1/me/feedback", { text: "It is late." }, member);
     await useAll(call as Demanded, node.name);
     expect(undone, JSON.stringify(wrong)).to.deep.equal([]);
     for (const operation of ofAdmins) await ask(operation, member);
