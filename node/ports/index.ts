@@ -58,6 +58,7 @@ export type {
   RequestEnd,
   ProfileControl,
   TaskControl,
+  ActHold,
   InferenceControl,
   ObserveControl,
   ScanPolicy,
