@@ -483,6 +483,7 @@ async function start(
     ...openTelling({ live, machine, node, peer, secrets, mail }),
     branding,
     threats,
+    placeOf: watcher.placeOf,
     listed: scanning.listed,
     secrets,
     meshPort,

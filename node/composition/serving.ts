@@ -36,6 +36,7 @@ type TakenOver = Pick<
   | "audit"
   | "auditControl"
   | "threats"
+  | "placeOf"
   | "secrets"
   | "mail"
   | "push"
@@ -54,6 +55,7 @@ const takenOver = (at: TakenOver): TakenOver => ({
   ...(at.audit && { audit: at.audit }),
   ...(at.auditControl && { auditControl: at.auditControl }),
   ...(at.threats && { threats: at.threats }),
+  ...(at.placeOf && { placeOf: at.placeOf }),
   ...(at.secrets && { secrets: at.secrets }),
   ...(at.mail && { mail: at.mail }),
   ...(at.push && { push: at.push }),

@@ -130,7 +130,8 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
     quality,
     usage,
     routes,
-    scanning: (engine) => withPolicy(engine, ports.files ?? (() => ({ scan: true, withoutScanner: "allow" })), ports.listed),
+    scanning: (engine) =>
+      withPolicy(engine, ports.files ?? (() => ({ scan: true, withoutScanner: "allow" })), ports.listed),
     files,
     ...(ports.attachment && { attachment: ports.attachment }),
   });

@@ -20,7 +20,12 @@ import type { Stops } from "../stops.ts";
 export function withScanner(
   live: () => Pick<Config, "antivirus" | "files">,
   models: Parameters<typeof enginesOf>[0],
-  at: { readonly machine: Machine; readonly stops: Stops; readonly blobs: Promise<ActorBlobs>; readonly lists: Promise<FileLists> },
+  at: {
+    readonly machine: Machine;
+    readonly stops: Stops;
+    readonly blobs: Promise<ActorBlobs>;
+    readonly lists: Promise<FileLists>;
+  },
 ): { readonly engines: Engines; readonly files: () => FileSettings; readonly listed: ListedFiles } {
   const { antivirus } = live();
   const files = (): FileSettings => live().files;

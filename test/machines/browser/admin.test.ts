@@ -237,12 +237,17 @@ describe("the administration", function () {
     ]);
     expect(download.suggestedFilename()).to.match(/^audit/);
     const report = part(page, "Report");
+    await report.scrollIntoViewIfNeeded();
+    await shoot(page, "report");
     const [opened] = await Promise.all([
       page.context().waitForEvent("page"),
       report.getByRole("link", { name: "Open" }).click(),
     ]);
     await opened.getByRole("heading", { name: "People with power" }).waitFor();
-    await opened.getByRole("row", { name: /ada.*owner/ }).first().waitFor();
+    await opened
+      .getByRole("row", { name: /ada.*owner/ })
+      .first()
+      .waitFor();
     await opened.close();
     const [kept] = await Promise.all([
       page.waitForEvent("download"),
@@ -256,6 +261,8 @@ describe("the administration", function () {
     await small.goto(`${fixture.node.url}/admin/audit`);
     await part(small, "Entries").getByRole("button").first().click();
     await looked(small, "audit-phone");
+    await part(small, "Report").scrollIntoViewIfNeeded();
+    await shoot(small, "report-phone");
     await small.close();
   });
 

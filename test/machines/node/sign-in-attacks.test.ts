@@ -30,7 +30,13 @@ describe("attacks on sign-in at a real node", function () {
     oidc = await startOidcServer({ pages: [node.url], names: ["main", "linked"] });
     const server = { kind: "oidc", issuer: oidc.issuer, clientId };
     const row = { server, label: "Company", secret: clientSecret, registration: "create" };
-    const saml = { kind: "saml", issuer: samlIssuer, clientId: samlClient, entryPoint, certificates: [certificate.pem] };
+    const saml = {
+      kind: "saml",
+      issuer: samlIssuer,
+      clientId: samlClient,
+      entryPoint,
+      certificates: [certificate.pem],
+    };
     for (const [name, body] of Object.entries({
       main: row,
       linked: { ...row, registration: "link-only" },
@@ -51,7 +57,9 @@ describe("attacks on sign-in at a real node", function () {
     oidc.person = { sub: "1", preferred_username: "ada" };
   });
   afterEach(async () => {
-    expect((await node.http("POST", "/api/v1/rooms/lobby/messages", { text: "still here" }, root)).status).to.equal(200);
+    expect((await node.http("POST", "/api/v1/rooms/lobby/messages", { text: "still here" }, root)).status).to.equal(
+      200,
+    );
   });
 
   const from = (): Record<string, string> => ({ "x-forwarded-for": `198.51.100.${addresses}` });
@@ -133,15 +141,16 @@ describe("attacks on sign-in at a real node", function () {
 
   it("nobody is led to another site by a sign-in", async () => {
     for (const bad of ["//evil.example/x", "https://evil.example", "/\\evil.example", "/.//evil.example"]) {
-      const { url } = await newBrowser().go(
-        `${node.url}/api/v1/sign-in/with/main?return=${encodeURIComponent(bad)}`,
-      );
+      const { url } = await newBrowser().go(`${node.url}/api/v1/sign-in/with/main?return=${encodeURIComponent(bad)}`);
       expect(url.href, bad).to.equal(`${node.url}/`);
     }
   });
 
   /** Signs in by SAML with an answer that `change` has changed. */
-  async function bySaml(change: (xml: string) => string, more: { readonly signs?: "assertion" | "both"; readonly subject?: string } = {}) {
+  async function bySaml(
+    change: (xml: string) => string,
+    more: { readonly signs?: "assertion" | "both"; readonly subject?: string } = {},
+  ) {
     const browser = newBrowser();
     const begun = `${node.url}/api/v1/sign-in/with/school`;
     const { url } = await browser.go(begun, { until: ({ href }) => href.startsWith(entryPoint) });
@@ -189,7 +198,12 @@ describe("attacks on sign-in at a real node", function () {
   it("a passkey answers for its own page, question and count alone", async () => {
     const origin = `http://localhost:${new URL(node.url).port}`;
     const post = async (path: string, body: object, token?: string) => {
-      const headers = { ...from(), origin, "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+      const headers = {
+        ...from(),
+        origin,
+        "content-type": "application/json",
+        ...(token && { authorization: `Bearer ${token}` }),
+      };
       const response = await fetch(`${origin}/api/v1${path}`, { method: "POST", headers, body: JSON.stringify(body) });
       return (await response.json()) as { readonly attempt: string; readonly options: never; readonly user?: string };
     };
@@ -204,7 +218,12 @@ describe("attacks on sign-in at a real node", function () {
       return answer.user ?? codeOf(answer);
     };
     expect(await enter({})).to.equal("fay");
-    for (const wrong of [{ origin: "https://evil.example" }, { host: "evil.example" }, { challenge: "AAAA" }, { counter: 1 }])
+    for (const wrong of [
+      { origin: "https://evil.example" },
+      { host: "evil.example" },
+      { challenge: "AAAA" },
+      { counter: 1 },
+    ])
       expect(await enter(wrong), JSON.stringify(wrong)).to.equal("PASSKEY_REFUSED");
     expect(await enter({})).to.equal("fay");
   });

@@ -41,7 +41,10 @@ function listing(lists: FileLists | Promise<FileLists>, more: { readonly wait?: 
 const of = (...digests: readonly string[]): FileLists => {
   const { files } = readIndicators(digests.join("\n"), 0);
   const sorts = { 32: "md5", 40: "sha1", 64: "sha256", 128: "sha512" } as Readonly<Record<number, string>>;
-  return { fileSorts: () => [...new Set(files.map(({ length }) => sorts[length] ?? ""))], hasFile: (one) => files.includes(one) };
+  return {
+    fileSorts: () => [...new Set(files.map(({ length }) => sorts[length] ?? ""))],
+    hasFile: (one) => files.includes(one),
+  };
 };
 const never = new AbortController().signal;
 
