@@ -66,6 +66,7 @@ import { patientLimits } from "./patience.ts";
 import { checkPlaces } from "./start/places.ts";
 import { createPeer, type Peer, type PeerOptions } from "./peer.ts";
 import { withScanner } from "./parts/scanning.ts";
+import type { FileLists } from "../scanning/index.ts";
 import { openSecrets, secretsControl } from "./parts/secrets.ts";
 import { openSettings } from "./parts/settings.ts";
 import { openAttachments, shownToModels } from "./parts/attachments.ts";
@@ -218,6 +219,8 @@ async function start(
   const beside: { shards?: Shards } = {};
   // They need the peer, whose agents may want them at once.
   const kept = Promise.withResolvers<ActorBlobs>();
+  const lists = Promise.withResolvers<FileLists>();
+  const scanning = withScanner(live, inference, { machine, stops, blobs: kept.promise, lists: lists.promise });
   const tracer = await openTracing(config, { node, machine, stops });
   const peer = createPeer({
     node,
@@ -229,7 +232,7 @@ async function start(
     directory: identity.place,
     founding: identity.founder,
     behaviors,
-    ...withScanner(live, inference, { machine, stops, blobs: kept.promise }),
+    ...scanning,
     storedBytes: () => bytesIn(config.data, usageLimits.storedFilesMax),
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
@@ -445,6 +448,7 @@ async function start(
   });
   stops.add(() => watcher.stop());
   const threats = await openThreats(config, { ...machine, peer, stops });
+  lists.resolve(threats);
   openPreviews({ live, machine, peer, blobs, threats, stops });
   const tasks = openTasks({
     node,
@@ -481,6 +485,8 @@ async function start(
     ...openTelling({ live, machine, node, peer, secrets, mail }),
     branding,
     threats,
+    placeOf: watcher.placeOf,
+    listed: scanning.listed,
     secrets,
     meshPort,
     firstAdmin,

@@ -11,6 +11,7 @@ import type {
   ServingRow,
   ThreatListState,
   WatchRow,
+  PlaceOf,
 } from "../../protocols/index.ts";
 import { handleAudit, handleClusterAudit, type AuditViews, type MemoryAudit } from "../audit/index.ts";
 import { handleBackups, handleGuards, type BackupControl, type Tickets } from "../backup/index.ts";
@@ -121,6 +122,8 @@ export interface OperationParts {
   readonly files?: () => FileSettings;
   /** What this node has of each list of threats. */
   readonly threatStates?: () => readonly ThreatListState[];
+  /** Where addresses of people are. Absent: nobody says. */
+  readonly placeOf?: PlaceOf;
   /** Tries rules over events on the past. Absent: they cannot be tried here. */
   readonly watch?: {
     tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
@@ -152,6 +155,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     roles: clusterRoles,
     isRange,
     tell: (user, letter) => tellByMail({ kernel, limits, ...(at.mail && { mail: at.mail }) }, user, letter),
+    ...(at.placeOf && { placeOf: at.placeOf }),
     clock: at.clock,
     random: at.random,
     limits,
