@@ -59,6 +59,7 @@ export type {
   RequestEnd,
   ProfileControl,
   TaskControl,
+  ActHold,
   InferenceControl,
   ObserveControl,
   ScanPolicy,
