@@ -207,7 +207,8 @@ async function main(): Promise<number> {
   const timed = await measure<TimingPlan, Timing, TimingRow>(other ? [] : timings, (one, chosen) =>
     runTiming(one, chosen, rounds ?? one.rounds, say),
   );
-  if (!values.json) console.log(`Load of this machine (${availableParallelism()} processors): ${loadBefore} before, ${load()} after`);
+  if (!values.json)
+    console.log(`Load of this machine (${availableParallelism()} processors): ${loadBefore} before, ${load()} after`);
   if (!values.json && rows.length > 0) console.log(table(rows));
   if (!values.json && timed.length > 0) console.log(timingTable(timed));
   return failed === 0 ? 0 : 1;

@@ -133,11 +133,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
 
   /** Stores a blob at every node in sync with the actor's slot that is not among `have`, which grows. Undefined: all
    *  have it. */
-  async function cover(
-    actor: ActorId,
-    blob: HashedBytes,
-    have: Set<NodeId>,
-  ): Promise<Failure | undefined> {
+  async function cover(actor: ActorId, blob: HashedBytes, have: Set<NodeId>): Promise<Failure | undefined> {
     const endMs = clock.monotonicMs() + limits.keepTimeoutMs;
     for (;;) {
       const slot = options.slotOf(actor);

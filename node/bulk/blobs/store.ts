@@ -215,8 +215,7 @@ export async function openBlobStore(ports: {
           );
         return { size, bytes: read(hash, tree, { start, end }, reused) };
       }),
-    whole: (hash) =>
-      opened(hash, (reader) => readWhole(reader, hash, { bytesMax, damage: damageIn(hash) })),
+    whole: (hash) => opened(hash, (reader) => readWhole(reader, hash, { bytesMax, damage: damageIn(hash) })),
     prove: (hash, leaf) =>
       opened(hash, async (reader) => {
         const tree = await treeIn(reader, hash);
