@@ -43,7 +43,7 @@ import { createPacing, type Pacing } from "../backup/index.ts";
 import { runFolderTasks } from "./backup/folder-tasks.ts";
 import { restoredStarter, type Drills } from "./backup/copies.ts";
 import { createBackups } from "./backup/backups.ts";
-import { openTasks, tellBackupEnded, type tellEnded } from "./parts/tasks.ts";
+import { openActs, openTasks, tellBackupEnded, type tellEnded } from "./parts/tasks.ts";
 import { openClusterBackups } from "./backup/cluster.ts";
 import { audit } from "./parts/cluster-memory.ts";
 import { joinAudit, noteOwn, openAudit } from "./parts/audit.ts";
@@ -383,13 +383,14 @@ async function start(
   stops.add(() => folderTasks.stop());
   stops.add(() => pacing.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
+  const acts = openActs({ node, name: config.name, data: config.data, clock, log, told });
   const control = createInferenceControl({
     node,
     name: config.name,
     own: { ...inference, suggest },
     exchange,
     membership,
-    log,
+    follow: acts.follow,
   });
   const observe = createObserveControl({ node, name: config.name, own: machine.memory, exchange, membership, clock });
   const parts = { machine, identity, peer };
@@ -458,6 +459,7 @@ async function start(
     disk: disk.tasks,
     endpoints,
     clock,
+    acts,
     told,
     codeFolder: resolve(import.meta.dirname, "../.."),
   });

@@ -64,7 +64,7 @@ import { handleThreats } from "../threats/index.ts";
 import type { Branding } from "../cluster/facts/branding.ts";
 import { handleBudgets, handleUsage } from "../inference/usage/index.ts";
 import { handleSearch, type Search } from "../search/index.ts";
-import { handleTasks } from "../tasks/index.ts";
+import { asTasks, handleTasks } from "../tasks/index.ts";
 import { handleCatchUp } from "../telling/index.ts";
 import { handleAlerts, handlePlaybooks, handleWatch } from "../watch/index.ts";
 
@@ -160,7 +160,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     random: at.random,
     limits,
   };
-  return whole({
+  const handlers = whole({
     ...handleActors(actors),
     ...handleRooms(actors, kernel, limits),
     ...handleMemory(memory),
@@ -171,19 +171,19 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     }),
     ...handlePeople(people),
     ...(at.invitations && handleInvitations(people, at.invitations)),
-    ...handleCluster(control, { moveTimeoutMs: limits.moveTimeoutMs, tasks: at.tasks }),
+    ...handleCluster(control, limits),
     ...(at.auditViews && handleAudit({ ...at, views: at.auditViews, rules: auditRules })),
     ...(at.backups && handleBackups({ ...at, backups: at.backups, kernel, newId, shown })),
     ...handleGuards({ ask, newId, nowMs: () => at.clock.nowMs() }),
     ...handleHolders({ cluster: control, kernel, limits }),
-    ...(at.shards && handleStripes(at.shards, at.tasks)),
+    ...(at.shards && handleStripes(at.shards)),
     ...handleBudgets(peer.budgets, peer.usage),
     ...(at.disk && handleDisk(at.disk)),
     ...(at.endpoints && handleEndpoints(at.endpoints, at.name)),
     ...handleEngines(() => peer.calls.explain()),
     ...(at.inference && handleInference(at.inference, at.name)),
-    ...(at.keys && handleKeys(at.keys, ask, at.tasks)),
-    ...(at.models && handleStore(at.models, { node: at.name, tasks: at.tasks })),
+    ...(at.keys && handleKeys(at.keys, ask)),
+    ...(at.models && handleStore(at.models, at.name)),
     ...handleModelRoutes(peer),
     ...(at.namedSecrets && handleSecrets(at.namedSecrets, () => at.clock.nowMs())),
     ...handleScanning({
@@ -205,6 +205,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...settingsHandlers(peer, at),
     ...watchHandlers(peer, at, ask),
   });
+  return asTasks(handlers, at.tasks?.follow);
 }
 
 /** What admins set for the whole cluster. */
