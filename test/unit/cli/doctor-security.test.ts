@@ -76,7 +76,9 @@ describe("the doctor's checklist of security", () => {
   });
 
   it("finds what strangers may use up and guess on an address that others reach", () => {
-    const open = { ...config, host: "10.0.0.5", signUp: "open", tls: { cert: "/c", key: "/k" }, adminAddresses: ["10.0.0.0/24"] } as const; // prettier-ignore
+    const tls = { cert: "/c", key: "/k" };
+    const adminAddresses = ["10.0.0.0/24"];
+    const open: SecurityFacts["config"] = { ...config, host: "10.0.0.5", signUp: "open", tls, adminAddresses };
     const quotasOf = (...measures: readonly ("tokens" | "bytes" | "messages")[]) =>
       measures.map((measure) => ({ role: "member", measure }));
     const found = (change: Partial<SecurityFacts>) => findings({ config: open, ...change });
