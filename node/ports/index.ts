@@ -41,6 +41,7 @@ export type {
 export type {
   BlobHash,
   BlobRange,
+  HashedBytes,
   LeafProof,
   BlobStore,
   Pair,
