@@ -69,8 +69,6 @@ export const actorLimits = {
   scanBusyMs: 30_000,
   /** After how long a client that wants a file is told to ask again, while it is being checked. */
   scanShownMs: 2_000,
-  /** Files in quarantine that admins see in the list; of further ones only the number. */
-  quarantineListMax: 10_000,
   /** “Is typing” holds this long unless repeated.
    *
    *  Clients repeat it about every 3 seconds while a person types. */

@@ -176,18 +176,19 @@ async function notifyByMail(
 }
 
 /** Tells the person of a message in another room, as they have said. */
-function hear(
+async function hear(
   news: Activity,
   at: { readonly account: Account; readonly screen: Screen; readonly printer: Printer; readonly names: Names },
-): void {
+): Promise<void> {
   const { room, author, mentioned, edited } = news;
-  const { telling, any } = at.account.toldElsewhere(news);
+  const { telling, any } = await at.account.toldElsewhere(news);
   if (!at.screen.interactive || any === "nothing") return;
   if (telling === "notice") at.screen.ring();
   const did = edited === true ? "edited a message" : "wrote";
   const { remark, dim } = at.printer;
   const end = mentioned ? " and mentioned you" : "";
-  void at.names.ready(author).then(() => remark(dim(`* ${at.names.who(author)} ${did} in ${nameOf(room)}${end}`)));
+  await at.names.ready(author);
+  remark(dim(`* ${at.names.who(author)} ${did} in ${nameOf(room)}${end}`));
 }
 
 /** Goes to a room, by its name or a link into it. */
@@ -361,7 +362,8 @@ export function createConversation(options: ConversationOptions): Conversation {
     endTemporary();
     visit?.leave();
     const onRoom = (event: RoomEvent) => {
-      if (event.type === "posted" && account.toldHere(place.key, event) === "notice") screen.ring();
+      if (event.type !== "posted") return;
+      void account.toldHere(place.key, event).then((telling) => telling === "notice" && screen.ring());
     };
     const models = () => options.models();
     const next = new Visit(place, { user, client, screen, printer, names, models, onRoom });
@@ -663,7 +665,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     settled(follow) {
       return follow ? new Promise(() => {}) : (visit?.settled() ?? Promise.resolve());
     },
-    onActivity: (news) => hear(news, { account, screen, printer, names }),
+    onActivity: (news) => void hear(news, { account, screen, printer, names }),
     onLink(link) {
       const before = shown;
       // The node that was there last stays named until there is another.

@@ -21,10 +21,8 @@ import {
   schema,
   textFault,
   wireLimits,
-  type Failure,
   type RoomUpload,
 } from "../../../protocols/index.ts";
-import { Turns } from "../../../runtimes/turns.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import { callerOf } from "../edge/http.ts";
 import { whileItGoesOn } from "../edge/long-bodies.ts";
@@ -33,8 +31,9 @@ import { createReservations } from "../edge/rates.ts";
 import type { Rate } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { admitQuota } from "../quotas.ts";
+import { createKeeping } from "./keeping.ts";
 import { receive, tooLong, Writers, type Keeping } from "./receiving.ts";
-import { newFileKey, readPart, roomActor, sealPart } from "./sealed.ts";
+import { newFileKey, roomActor } from "./sealed.ts";
 
 const { fileBytesMax, fileNameCharsMax, filePartBytes } = wireLimits;
 const version = "1.0.0";
@@ -74,7 +73,6 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
   const { kernel, limits, random } = at;
   const said = (id: string, message: { readonly type: string }) =>
     kernel.ask({ to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs });
-  const scrubbing = new Turns(limits.filePicturesMax);
   const uploading: Uploading = {
     at,
     writers: new Writers(at),
@@ -82,25 +80,7 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
       const named = { ...message, id, by: callerOf(request).actor };
       return demand(await said(id, named)) as RoomUpload;
     },
-    keeping: (by, { id, epoch, key }) => ({
-      read: (file, index) => readPart(blobs, file, index),
-      scrub: (work) => scrubbing.take(work),
-      async keep(index, part, { found, replaced }) {
-        const sealed = sealPart({ id, key }, index, { bytes: part, random });
-        const fact = { type: "uploadPart", id, by, epoch, index, bytes: part.length, ...(found && { found }) };
-        let unneeded = replaced;
-        const kept = await blobs.put(roomActor(id), sealed, async (hash) => {
-          const named = { ...fact, part: hash };
-          const answer = await said(id, named);
-          // Of what failed otherwise it is not known whether the room has it.
-          if (!answer.ok) unneeded = isRefusal(answer.error) ? hash : undefined;
-          return answer;
-        });
-        // The part before is fact until the room has said that it has this one.
-        if (unneeded !== undefined && (kept.ok || unneeded !== replaced)) await blobs.forget(roomActor(id), [unneeded]);
-        return demand(kept) as RoomUpload;
-      },
-    }),
+    keeping: createKeeping({ blobs, said, random, limits }),
     own: async (request, agent) => {
       const { user, actor } = callerOf(request);
       if (agent.split(".", 1)[0] !== user)
@@ -121,10 +101,6 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
   };
   return [creation(uploading), state(uploading), writing(uploading), ending(uploading)];
 }
-
-/** Whether the room has said that a part is none of its own. */
-const isRefusal = ({ code }: Failure): boolean =>
-  ["CHANGED_MEANWHILE", "NOT_FOUND", "BAD_REQUEST", "NOT_A_MEMBER"].includes(code);
 
 /** Refuses people who come too often. */
 const limited = ({ rates }: GatewayContext, name: string, rate: Rate) => {
