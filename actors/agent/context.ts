@@ -148,6 +148,10 @@ export const toolChars = ({ tools }: Life): number => declaredChars(tools);
 export const contextTokensOf = ({ measure, model }: Life): number =>
   (measure?.model === model ? measure.contextTokens : undefined) ?? limits.contextTokensAssumed;
 
+/** About how many tokens so many characters are. */
+export const tokensIn = (chars: number, { measure, model }: Life): number =>
+  Math.ceil(chars * ((measure?.model === model ? measure.tokensPerChar : undefined) ?? limits.tokensPerCharAssumed));
+
 /** Characters that a prompt may have. */
 export function roomFor(life: Life): number {
   const { measure, model, sampling } = life;

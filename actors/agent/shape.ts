@@ -74,6 +74,8 @@ export interface Job {
 export interface SoFar {
   readonly text: string;
   readonly tokens: number;
+  /** About what runs had read of which no figures came. Absent: nothing, or it went with its node. */
+  readonly lost?: number;
 }
 
 /** What a person has uploaded for a conversation. */
