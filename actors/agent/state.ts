@@ -25,7 +25,18 @@ import { deliver, emptyOutbox, enqueue } from "../outbox.ts";
 import { eventKey, eventRecords, padded } from "../stream.ts";
 import { roundChars } from "./rounds.ts";
 import { addUsage, type Used } from "./usage.ts";
-import type { AgentChange, AgentState, Arranged, Job, Life, Rebased, RoomSummary, ShownFile, Span, Uploaded } from "./shape.ts";
+import type {
+  AgentChange,
+  AgentState,
+  Arranged,
+  Job,
+  Life,
+  Rebased,
+  RoomSummary,
+  ShownFile,
+  Span,
+  Uploaded,
+} from "./shape.ts";
 
 /** An agent nobody has created. */
 export const initial: AgentState = {

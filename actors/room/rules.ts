@@ -28,7 +28,9 @@ export const hasPlaceFor = (room: Room, isLine: boolean, { from }: Turn): boolea
 /** Why a message is not posted; undefined: it is. `isLine`: it is to stand in the room, and not in a thread alone. */
 export function refusePost(room: Room, { isLine }: { readonly isLine: boolean }, turn: Turn): Effects | undefined {
   if (isOwnRoom(turn.key))
-    return [refuse("FORBIDDEN", { reason: "it has files of conversations with agents, and nothing else" }, turn.replyTo)];
+    return [
+      refuse("FORBIDDEN", { reason: "it has files of conversations with agents, and nothing else" }, turn.replyTo),
+    ];
   const archived = refuseArchived(room, turn);
   if (archived !== undefined || hasByRank(room, turn.from, "room.rules")) return archived;
   if (!hasPlaceFor(room, isLine, turn)) {

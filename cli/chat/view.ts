@@ -139,7 +139,9 @@ const wordsOf = ({ text, pictures = [], sounds = [], files = [] }: ConversationT
   const beside = (what: string, all: readonly { readonly text: string }[]) =>
     all.map((one) => `[${what}${one.text === "" ? "" : `: ${one.text}`}]`);
   const shown = files.map(({ name }) => `[file: ${name}]`);
-  return [...beside("picture", pictures), ...beside("sound", sounds), ...shown, text].filter((one) => one !== "").join(" ");
+  return [...beside("picture", pictures), ...beside("sound", sounds), ...shown, text]
+    .filter((one) => one !== "")
+    .join(" ");
 };
 
 /** One turn of a conversation with an agent, with the tools that were called for it. */

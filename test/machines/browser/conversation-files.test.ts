@@ -93,7 +93,9 @@ for (const [device, options] of looks)
       await field.press("Enter");
       await page.locator("article.answer[data-turn]").waitFor();
       const [{ id }] = ((await bob.api("GET", "/api/v1/rooms/dm.bob.bob/files")) as { files: [{ id: string }] }).files;
-      const { path } = (await bob.api("POST", "/api/v1/agents/bob.helper/links", { lifeMs: 24 * 3_600_000 })) as { path?: string };
+      const { path } = (await bob.api("POST", "/api/v1/agents/bob.helper/links", { lifeMs: 24 * 3_600_000 })) as {
+        path?: string;
+      };
       const stranger = await fetch(`${fixture.node.url}/api/v1/rooms/dm.bob.bob/files/${id}`);
       expect(stranger.status).to.equal(401);
       const shared = await fetch(new URL(path ?? "", fixture.node.url));

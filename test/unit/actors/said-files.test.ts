@@ -108,9 +108,9 @@ describe("files in a conversation with an agent", () => {
     expect(kept(fixture).map(({ id }) => id)).to.deep.equal([third]);
     fixture.ok(ada, ada, { type: "deleteAgent", agent: "ada.helper" });
     expect(kept(fixture)).to.deep.equal([]);
-    expect(messages(fixture).every(({ deletedAtMs, text: words }) => deletedAtMs !== undefined && words === "")).to.equal(
-      true,
-    );
+    expect(
+      messages(fixture).every(({ deletedAtMs, text: words }) => deletedAtMs !== undefined && words === ""),
+    ).to.equal(true);
   });
 
   it("are in a room that nobody else comes into, and where nobody posts by hand", () => {
@@ -145,7 +145,11 @@ describe("files in a conversation with an agent", () => {
       const file = { id: idOf(index), name: `${index}.file`, bytes: 10, ...plain };
       return { turn: index * 2 + 1, role: "user", text: "see", atMs: 1, files: [file] };
     });
-    const placed = filesFor({ type: "conversation", turn: 24 }, "ada.helper", { chars: 100_000, sees: false, recent: said });
+    const placed = filesFor({ type: "conversation", turn: 24 }, "ada.helper", {
+      chars: 100_000,
+      sees: false,
+      recent: said,
+    });
     expect(placed.files.map(({ seq }) => seq)).to.deep.equal([23, 21, 19, 17, 15, 13, 11, 9]);
   });
 });

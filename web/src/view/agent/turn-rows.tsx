@@ -243,7 +243,12 @@ export function PendingSayRow({ say, store }: { readonly say: PendingSay; readon
           <AttachedFiles place={placeOfPost(say.operationId)} files={say.files} />
         </Suspense>
       )}
-      <Unsent pending={say} waits={waitsForFiles(say)} retry={() => store.retry(say.operationId)} discard={() => store.discard(say.operationId)} />
+      <Unsent
+        pending={say}
+        waits={waitsForFiles(say)}
+        retry={() => store.retry(say.operationId)}
+        discard={() => store.discard(say.operationId)}
+      />
     </article>
   );
 }
