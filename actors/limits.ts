@@ -69,8 +69,6 @@ export const actorLimits = {
   scanBusyMs: 30_000,
   /** After how long a client that wants a file is told to ask again, while it is being checked. */
   scanShownMs: 2_000,
-  /** Files in quarantine that admins see in the list; of further ones only the number. */
-  quarantineListMax: 10_000,
   /** “Is typing” holds this long unless repeated.
    *
    *  Clients repeat it about every 3 seconds while a person types. */
@@ -230,6 +228,8 @@ export const actorLimits = {
   noticesKept: 32,
   /** Pictures and sounds of a conversation that are kept; the oldest goes, and its message says so. */
   agentPicturesMax: 32,
+  /** Files that one conversation with an agent has at most. */
+  agentFilesMax: 200,
   /** Pictures and sounds that were uploaded and are in no message yet; the oldest goes. */
   agentUploadsMax: 8,
   /** Newest pictures and sounds of a conversation that a model is given. */

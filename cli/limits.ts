@@ -79,8 +79,6 @@ export const cliLimits = {
   modelLoadTimeoutMs: 120_000,
   /** `plexus doctor`: a member of etcd that does not answer by then is called bad. */
   etcdTimeoutMs: 3_000,
-  /** `plexus files quarantine list` shows so many pages; of what is behind them nothing. */
-  quarantinePagesMax: 100,
   /** `plexus doctor`: an address of a node that takes no connection by then is called silent. */
   addressTimeoutMs: 3_000,
   /** `plexus doctor`: nodes whose addresses are tried, this one first; of further ones it says nothing. */

@@ -1,17 +1,6 @@
 /** Waiting that ends, and waiting before what failed is tried again: the same rule for slots, actors, reminders,
  *  connections and messages. */
-import type { ActWish, Result } from "../protocols/index.ts";
-import type { Clock, Random, TaskControl } from "./ports/index.ts";
-
-/** What shows work that takes long in the list of tasks, until it is over. */
-export type Follows = Pick<TaskControl, "follow">;
-
-/** Gives work that takes long a place in the list of tasks, where there is one. */
-export const asTask = <Value>(
-  tasks: Follows | undefined,
-  act: ActWish,
-  work: Promise<Result<Value>>,
-): Promise<Result<Value>> => tasks?.follow?.(act, work) ?? work;
+import type { Clock, Random } from "./ports/index.ts";
 
 /** What `work` gives within the time; undefined when it takes longer, and goes on. Rejects as `work` does. */
 export async function within<Value>(clock: Clock, delayMs: number, work: Promise<Value>): Promise<Value | undefined> {

@@ -86,6 +86,7 @@ export * from "./admin/reports.ts";
 export * from "./authority/registration.ts";
 export * from "./admin/secrets.ts";
 export * from "./authority/roles.ts";
+export * from "./authority/session-places.ts";
 export * as schema from "./wire/schema.ts";
 export * from "./text/search.ts";
 export * from "./wire/catch-up.ts";

@@ -105,9 +105,8 @@ export interface Adapter<Found = unknown> {
   inspect(spec: ModelSpec): Inspection<Found>;
   /** Decides how the model is loaded, or why it is not. Pure. */
   plan(inquiry: LoadInquiry<Found>): LoadVerdict;
-  /** Loads it into this thread. What fails comes back as a reason, and nothing of it stays in memory. `known`: what an
-   *  earlier load of this adapter found out, in this process or in another one of the node. */
-  load(spec: ModelSpec, plan: LoadPlan, known?: string): Promise<Load>;
+  /** Loads it into this thread. What fails comes back as a reason, and nothing of it stays in memory. */
+  load(spec: ModelSpec, plan: LoadPlan, at?: LoadWatch): Promise<Load>;
   /** The models that an endpoint has. Of an adapter of models on other servers. Throws PlexusErrors. */
   list?(spec: ModelSpec): Promise<readonly Listed[]>;
   /** What people are told of a model that is not one to work with. */
@@ -168,6 +167,16 @@ export interface LoadPlan {
 
 /** A plan, or why there is none. */
 export type LoadVerdict = Readonly<{ type: "fine"; plan: LoadPlan } | { type: "refused"; reason: string }>;
+
+/** What goes along with a load. */
+export interface LoadWatch {
+  /** What an earlier load of this adapter found out, in this process or in another one of the node. */
+  readonly known?: string | undefined;
+  /** Told how much of the weights is read, from 0 to 1. */
+  readonly read?: (share: number) => void;
+  /** Nobody wants it any more. An adapter that can ends its load then, which fails; the others load to the end. */
+  readonly stopped?: AbortSignal;
+}
 
 /** What became of a load. */
 export type Load =

@@ -67,6 +67,9 @@ export interface LocalModels {
   load(name: string): Promise<Result<void>>;
   /** Takes a model out of memory when what it runs has ended; a call loads it again. Errors: MODEL_NOT_FOUND. */
   unload(name: string): Promise<Result<void>>;
+  /** Ends the way of a model into memory, and gives back what is read of it. Errors: MODEL_NOT_FOUND, ALREADY_DONE
+   *  (nobody loads it). */
+  stopLoad(name: string): Result<void>;
   /** Keeps a model in memory whatever else needs the room, and loads it; or no longer. Errors: MODEL_NOT_FOUND. */
   pin(name: string, pinned: boolean): Result<void>;
   /** As of `LocalEngine`. */

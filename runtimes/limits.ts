@@ -206,6 +206,8 @@ export const runtimeLimits = {
   disposeWaitMs: 3_000,
   /** A load that takes longer than this, and what its size adds, is stuck: the host is killed. */
   loadMsMax: 60_000,
+  /** A load says how much it has read each time when so much more is, as a share of all. */
+  loadShareStep: 0.01,
   /** Lowest expected reading speed of a load, per millisecond; the resulting time is added to `loadMsMax`.
    *
    *  20 MB a second is a slow disk. */

@@ -44,6 +44,8 @@ export interface Carrier extends Executor {
   inspect(spec: ModelSpec, mostBytes: number): void;
   /** `loaded`, or `failed`. */
   load(spec: ModelSpec, plan: LoadPlan): void;
+  /** Ends a load where that can be done: `stopped`; else it goes on to what it would have come to. */
+  stopLoad(model: string): void;
   /** `unloaded`. Nothing of the model runs. */
   unload(model: string): void;
   /** It does not do as it is told: ends it, which is reported as `lost`. */
@@ -198,6 +200,29 @@ export class Residency {
     return this.#outOfMemory(model).then(() => ok(undefined));
   }
 
+  /** Ends the way of a model into memory, wherever it is on it: what is read of it is given back, and the calls that
+   *  wait for it are refused. A later call brings it again. Errors: MODEL_NOT_FOUND, ALREADY_DONE. */
+  stopLoad(name: string): Result<void> {
+    const model = this.#known(name);
+    if (model === undefined) return refused(failure("MODEL_NOT_FOUND", { model: name }));
+    const { state } = model.phase;
+    if (!this.#line.includes(model))
+      return refused(failure("ALREADY_DONE", { model: name, reason: "nobody loads it" }));
+    const error = failure("MODEL_LOAD_FAILED", { model: name, reason: stoppedReason });
+    Object.assign(model, { ordered: false, unwanted: true });
+    this.#settleLoads(model, refused(failure("CANCELLED", { model: name, reason: stoppedReason })));
+    if (state === "wanted" || state === "fitting") {
+      this.#outOfLine(model);
+      this.#rests(model);
+    }
+    this.#admission.setDoor(name, { type: "closed", error });
+    this.#admission.setDoor(name, { type: "held" });
+    if (state === "loading") this.#carrier.stopLoad(name);
+    this.#toldOut(model);
+    this.#advance();
+    return ok(undefined);
+  }
+
   /** Keeps a model in memory whatever else needs the room, and loads it; or no longer. Errors: MODEL_NOT_FOUND. */
   pin(name: string, pinned: boolean): Result<void> {
     const model = this.#known(name);
@@ -289,6 +314,21 @@ export class Residency {
       this.#keepFor(model);
     }
     this.#shrink();
+    this.#advance();
+  }
+
+  /** So much of its weights is read, from 0 to 1. */
+  reading(name: string, share: number): void {
+    const model = this.#models.get(name);
+    if (model?.phase.state === "loading") this.#become(model, { ...model.phase, share });
+  }
+
+  /** Its load was ended, and nothing of it is in memory. */
+  stopped(name: string): void {
+    const model = this.#models.get(name);
+    if (model?.phase.state !== "loading") return;
+    this.#outOfLine(model);
+    this.#isOut(model);
     this.#advance();
   }
 
@@ -687,9 +727,12 @@ const isAtHost = ({ phase: { state } }: Model): boolean =>
 
 const isComing = ({ phase }: Model): boolean => phase.state === "inspecting" || phase.state === "loading";
 
+const stoppedReason = "its load was stopped by an admin";
+
 function noRoom(model: string, needBytes: number, mostBytes: number): Failure {
   const reason =
     `it needs about ${mebibytes(needBytes)} MiB, and at most ${mebibytes(mostBytes)} MiB can be free for it ` +
     `beside what is pinned; unpin a model, or use a smaller one`;
-  return failure("MODEL_LOAD_FAILED", { model, reason });
+  const hint = "`plexus models suggest` shows which models fit a node";
+  return failure("MODEL_LOAD_FAILED", { model, reason, hint });
 }

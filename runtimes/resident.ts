@@ -15,7 +15,12 @@ export type Phase =
       /** How room is made, as it was looked at last. */
       readonly room?: Room;
     }
-  | { readonly state: "loading"; readonly sinceMs: number }
+  | {
+      readonly state: "loading";
+      readonly sinceMs: number;
+      /** How much of it is read, from 0 to 1; absent: nobody has said. */
+      readonly share?: number;
+    }
   | { readonly state: "ready" | "draining" | "unloading"; readonly facts: LoadedFacts }
   | {
       readonly state: "failed";
@@ -84,6 +89,8 @@ export interface Resident extends MeasuredCalls {
   readonly strikes?: string;
   readonly error?: Failure;
   readonly sizeBytes?: number;
+  /** How much of it is read, from 0 to 1, while it is loaded and its adapter says so. */
+  readonly share?: number;
 }
 
 /** What a model is told by. */
@@ -110,6 +117,7 @@ export function residentOf(model: Model, { calls, nowMs, before }: Standing): Re
     leavesInMs: rests ? Math.max(0, model.usedMs + keepAliveMs - nowMs) : undefined,
     ...calls,
     ...("facts" in phase && { facts: phase.facts }),
+    ...("share" in phase && { share: phase.share }),
     ...(phase.state === "failed" && { error: phase.error, sizeBytes: phase.sizeBytes }),
   };
 }
@@ -137,7 +145,7 @@ const places = {
 } as const satisfies Record<Phase["state"], Resident["place"]>;
 
 /** Why a model is where it is, and what comes next. */
-function reasonOf({ phase, pinned, keepAliveMs }: Model, { calls, nowMs, before }: Standing): string {
+function reasonOf({ phase, pinned, keepAliveMs, unwanted }: Model, { calls, nowMs, before }: Standing): string {
   switch (phase.state) {
     case "idle":
       return pinned ? "it is pinned, and comes when its host is there" : "a call brings it into memory";
@@ -147,7 +155,9 @@ function reasonOf({ phase, pinned, keepAliveMs }: Model, { calls, nowMs, before 
     case "fitting":
       return waitReason(phase, before, nowMs);
     case "loading":
-      return `it is being read since ${seconds(nowMs - phase.sinceMs)}`;
+      return unwanted
+        ? "nobody wants it any more: it gives back what it has read"
+        : `it is being read since ${seconds(nowMs - phase.sinceMs)}`;
     case "ready":
       if (pinned) return "it is pinned: it stays whatever else needs the room";
       if (calls.running + calls.waiting > 0) return "it is called";

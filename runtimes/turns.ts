@@ -19,3 +19,17 @@ export class Turns {
     }
   }
 }
+
+/** One at a time for each key, in order. Gives what runs work in the turn of its key. */
+export function turnsByKey<Key>(): <T>(key: Key, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<Key, Promise<unknown>>();
+  return (key, work) => {
+    const mine = (last.get(key) ?? Promise.resolve()).then(work);
+    const quiet = mine.catch(() => undefined);
+    last.set(key, quiet);
+    void quiet.then(() => {
+      if (last.get(key) === quiet) last.delete(key);
+    });
+    return mine;
+  };
+}

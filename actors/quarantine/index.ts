@@ -9,30 +9,20 @@ import {
   type QuarantinedFile,
   type QuarantinePage,
 } from "../../protocols/index.ts";
-import {
-  persist,
-  refuse,
-  reply,
-  type ActorRecord,
-  type Behavior,
-  type Effect,
-  type ReplyTo,
-  type Turn,
-} from "../behavior.ts";
+import { persist, reply, type ActorRecord, type Behavior, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { decideBy, type Handlers } from "../handlers.ts";
-import { actorLimits as limits } from "../limits.ts";
 import { messageCheckOf } from "../message-check.ts";
 import { padded } from "../stream.ts";
 
 interface QuarantineState {
-  readonly count: number;
-  /** Files that were refused a place. */
+  /** Files that nodes of the version before refused a place: only their rooms know of them. */
   readonly unlisted: number;
 }
 
 type QuarantineChange =
   | { readonly type: "added"; readonly file: QuarantinedFile }
   | { readonly type: "dropped"; readonly id: string; readonly sinceMs: number }
+  /** Of nodes of the version before, whose list had an end. */
   | { readonly type: "refused" };
 
 type Incoming = CommandOf<typeof quarantineCommands>;
@@ -81,16 +71,13 @@ const handlers: Handlers<QuarantineState, Incoming, Turn, Effects> = {
   },
 };
 
-function settle(state: QuarantineState, { command, to }: Extract<Tag, { type: "known" }>, isKnown: boolean): Effects {
+function settle({ command, to }: Extract<Tag, { type: "known" }>, isKnown: boolean): Effects {
   if (command.type === "drop") {
     const { id, sinceMs } = command;
     return isKnown ? [persist({ type: "dropped", id, sinceMs }), reply({}, to)] : [reply({}, to)];
   }
   if (isKnown) return [reply({}, to)];
-  const { quarantineListMax } = limits;
-  return state.count >= quarantineListMax
-    ? [persist({ type: "refused" }), refuse("LIMIT_REACHED", { quarantineListMax }, to)]
-    : [persist({ type: "added", file: command.file }), reply({}, to)];
+  return [persist({ type: "added", file: command.file }), reply({}, to)];
 }
 
 function pageOf({ unlisted }: QuarantineState, read: readonly ActorRecord[], limit: number): QuarantinePage {
@@ -105,20 +92,17 @@ export const quarantine: Behavior<QuarantineState, Incoming, QuarantineChange> =
   kind: "quarantine",
   role: "manager",
   accepts: messageCheckOf(quarantineCommands),
-  initial: () => ({ count: 0, unlisted: 0 }),
+  initial: () => ({ unlisted: 0 }),
   decide: decideBy(quarantineCommands, handlers, {
     records(state, { tag, records }) {
       const asked = tag as Tag;
       if (asked.type === "find") return found(asked.id, records, asked.to);
       return asked.type === "list"
         ? [reply(pageOf(state, records, asked.limit), asked.to)]
-        : settle(state, asked, records.length > 0);
+        : settle(asked, records.length > 0);
     },
   }),
-  evolve(state, change) {
-    if (change.type === "refused") return { ...state, unlisted: state.unlisted + 1 };
-    return { ...state, count: Math.max(0, state.count + (change.type === "added" ? 1 : -1)) };
-  },
+  evolve: (state, change) => (change.type === "refused" ? { ...state, unlisted: state.unlisted + 1 } : state),
   record(change) {
     if (change.type === "added") return [{ put: keyOf(change.file), value: change.file }];
     return change.type === "dropped" ? [{ delete: keyOf(change) }] : [];

@@ -1,6 +1,13 @@
 import type { Activity, Client } from "../../client/index.ts";
 import type { Notice, RoomEvent, UserView } from "../../protocols/index.ts";
-import { plainNotifications, tell, type Telling, type ToldMessage } from "../../protocols/telling/index.ts";
+import {
+  isDirectNow,
+  mayBeRoomByNow,
+  plainNotifications,
+  tell,
+  type Telling,
+  type ToldMessage,
+} from "../../protocols/telling/index.ts";
 import { hasKeyword, keywordTerms } from "../../protocols/telling/keywords.ts";
 import { noticeText, peopleIn } from "../../protocols/words/notice-text.ts";
 import { withoutControls } from "../terminal/printable.ts";
@@ -16,12 +23,14 @@ export class Account {
   /** What is sent later, reminded of and saved. */
   readonly own: Own;
   readonly #user: string;
+  readonly #client: Pick<Client, "call">;
   #known: Known = {};
 
   /** Tells the person news of the cluster that concern them, with people by the names that they show. A person who
    *  cannot follow their own account is told so by all that they ask. */
   constructor(client: Pick<Client, "call" | "follow">, user: string, printer: Printer, names: Names) {
     this.#user = user;
+    this.#client = client;
     this.own = createOwn(user, client, { printer, names });
     const tellNotice = (notice: Notice): void => {
       const isOver = Date.parse(notice.facts["resets"] ?? "") <= Date.now();
@@ -57,9 +66,9 @@ export class Account {
 
   /** How the person is told of a message in another room. Who follows a thread, only its room knows: `any` is how they
    *  are told if they do. */
-  toldElsewhere(news: Activity): { readonly telling: Telling; readonly any: Telling } {
+  async toldElsewhere(news: Activity): Promise<{ readonly telling: Telling; readonly any: Telling }> {
     const { room, author, mentioned, reply = false, keyword = false, thread } = news;
-    const message = { room, author, mentioned, keyword };
+    const message = { room, author, mentioned, keyword, direct: await this.#isDirect(room) };
     return {
       telling: this.#told({ ...message, reply, threadOnly: thread !== undefined }),
       any: this.#told({ ...message, reply, threadOnly: false }),
@@ -67,12 +76,13 @@ export class Account {
   }
 
   /** How the person is told of a message in the room where they are. */
-  toldHere(room: string, { message, root }: Posted): Telling {
+  async toldHere(room: string, { message, root }: Posted): Promise<Telling> {
     const { author, text, mentions = [], threadOnly } = message;
     const me = `user/${this.#user}`;
     return this.#told({
       room,
       author,
+      direct: await this.#isDirect(room),
       mentioned: mentions.includes(me),
       keyword: hasKeyword(text, keywordTerms(this.rules.keywords)),
       reply: root?.author === me,
@@ -80,8 +90,13 @@ export class Account {
     });
   }
 
-  #told({ author, ...message }: Omit<ToldMessage, "isOwn" | "direct"> & { readonly author: string }): Telling {
-    const places = { isOwn: author === `user/${this.#user}`, direct: message.room.startsWith("dm.") };
-    return tell(this.#known, { ...message, ...places }, Date.now());
+  async #isDirect(room: string): Promise<boolean> {
+    if (!mayBeRoomByNow(room)) return isDirectNow(room, undefined);
+    const said = await this.#client.call("room.summary", room, {});
+    return isDirectNow(room, said.ok ? said.value.visibility : undefined);
+  }
+
+  #told({ author, ...message }: Omit<ToldMessage, "isOwn"> & { readonly author: string }): Telling {
+    return tell(this.#known, { ...message, isOwn: author === `user/${this.#user}` }, Date.now());
   }
 }

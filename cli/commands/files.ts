@@ -1,4 +1,4 @@
-import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 type Globals = { optsWithGlobals(): AdminOptions };
@@ -24,9 +24,11 @@ export const define: Define = (command, { output, onExit }) => {
     quarantine
       .command("list")
       .description("List them, newest first, each with its signature, sender and room.")
-      .addHelpText("after", examples("plexus files quarantine list")),
-  ).action(async (_options: unknown, self: Globals) =>
-    onExit(await (await load()).listQuarantine(await flagsOf(self), output)),
+      .option("--after <cursor>", "those that are older than a page ends, as that page says")
+      .option("--limit <number>", "at most this many", wholeNumber("The limit", 1, 200), 50)
+      .addHelpText("after", examples("plexus files quarantine list", "plexus files quarantine list --limit 200")),
+  ).action(async (wanted: { readonly after?: string; readonly limit?: number }, self: Globals) =>
+    onExit(await (await load()).listQuarantine(await flagsOf(self), wanted, output)),
   );
   const id = "20f1a3b94c5d6e7f8091.lobby";
   withAdminFlags(

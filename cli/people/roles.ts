@@ -1,6 +1,6 @@
 /** `plexus roles` and `plexus users`. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import type { GrantWhen, PersonRoles, RolesView } from "../../protocols/index.ts";
+import type { GrantWhen, PersonRoles, RolesView, Session } from "../../protocols/index.ts";
 import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
@@ -116,16 +116,17 @@ export async function listSessions(flags: AdminFlags, user: string, output: Outp
   if (flags.json) for (const session of sessions) output.print(jsonLine(session));
   else {
     const day = (ms: number | undefined): string => (ms === undefined ? "" : new Date(ms).toISOString().slice(0, 16));
-    const rows = sessions.map(({ id, kind, label, createdAtMs, expiresAtMs, usedAtMs, scopes }) => [
-      id,
-      kind,
-      withoutControls(label),
-      day(createdAtMs),
-      day(expiresAtMs),
-      day(usedAtMs),
-      withoutControls(scopes?.join(", ") ?? ""),
+    const rows = sessions.map((session) => [
+      session.id,
+      session.kind,
+      withoutControls(session.label),
+      day(session.createdAtMs),
+      day(session.expiresAtMs),
+      day(session.usedAtMs),
+      lastFrom(session),
+      withoutControls(session.scopes?.join(", ") ?? ""),
     ]);
-    const heads = columns("id", "kind", "label", "since", "until", "used", "only for");
+    const heads = columns("id", "kind", "label", "since", "until", "used", "from", "only for");
     output.print(rows.length === 0 ? "None." : renderTable(heads, rows, output));
     const name = withoutControls(user);
     if (suspended === true) output.print(`The account is suspended. \`plexus users restore ${name}\` ends that.`);
@@ -133,6 +134,12 @@ export async function listSessions(flags: AdminFlags, user: string, output: Outp
       output.print(`The account is deleted on ${day(deletesAtMs)}. \`plexus users restore ${name}\` calls it off.`);
   }
   return exitCodes.ok;
+}
+
+/** From where a session was used last, or opened. */
+function lastFrom({ address = "", place, usedFrom, usedPlace }: Session): string {
+  const [from, where] = usedFrom === undefined ? [address, place] : [usedFrom, usedPlace];
+  return withoutControls(where === undefined ? from : `${from} (${where})`);
 }
 
 /** `plexus users revoke`. */

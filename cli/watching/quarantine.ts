@@ -1,24 +1,23 @@
 /** `plexus files`: files in quarantine, and the scanners. */
-import type { QuarantinedFile } from "../../protocols/index.ts";
 import { describeBytes } from "../../protocols/words/amounts.ts";
-import { cliLimits } from "../limits.ts";
 import { operate, type AdminFlags } from "../node/admin.ts";
 import { counted, exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
 
-/** `plexus files quarantine list`. */
-export async function listQuarantine(flags: AdminFlags, output: Output): Promise<number> {
-  const files: QuarantinedFile[] = [];
-  let unlisted = 0;
-  for (let after: string | undefined, pages = 0; pages < cliLimits.quarantinePagesMax; pages += 1) {
-    const page = await operate(flags, "quarantine.list", after === undefined ? {} : { after });
-    files.push(...page.files);
-    unlisted = page.unlisted ?? 0;
-    after = page.next;
-    if (after === undefined) break;
-  }
-  if (flags.json) output.print(jsonLine({ files, ...(unlisted > 0 && { unlisted }) }));
+/** `plexus files quarantine list`: a page of them. */
+export async function listQuarantine(
+  flags: AdminFlags,
+  wanted: { readonly after?: string | undefined; readonly limit?: number | undefined },
+  output: Output,
+): Promise<number> {
+  const { after, limit } = wanted;
+  const page = await operate(flags, "quarantine.list", {
+    ...(after !== undefined && { after }),
+    ...(limit !== undefined && { limit }),
+  });
+  const { files, unlisted = 0, next } = page;
+  if (flags.json) output.print(jsonLine(page));
   else if (files.length === 0) output.print("No file is in quarantine.");
   else {
     const rows = files.map(({ id, name, bytes, room, seq, sender, sinceMs, signature = "(not checked)" }) => [
@@ -33,8 +32,9 @@ export async function listQuarantine(flags: AdminFlags, output: Output): Promise
     const heads = ["File", "Name", "Size", "Found", "Message", "Sender", "Since"].map((head) => ({ head }));
     output.print(renderTable(heads, rows, output));
   }
-  if (!flags.json && unlisted > 0)
-    output.print(`${counted(unlisted, "more file")} in quarantine had no room in the list.`);
+  if (flags.json) return exitCodes.ok;
+  if (next !== undefined) output.print(`Older ones: plexus files quarantine list --after ${next}`);
+  if (unlisted > 0) output.print(`${counted(unlisted, "more file")} in quarantine had no room in the list.`);
   return exitCodes.ok;
 }
 

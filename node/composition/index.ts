@@ -43,7 +43,7 @@ import { createPacing, type Pacing } from "../backup/index.ts";
 import { runFolderTasks } from "./backup/folder-tasks.ts";
 import { restoredStarter, type Drills } from "./backup/copies.ts";
 import { createBackups } from "./backup/backups.ts";
-import { openTasks, tellBackupEnded, type tellEnded } from "./parts/tasks.ts";
+import { openActs, openTasks, tellBackupEnded, type tellEnded } from "./parts/tasks.ts";
 import { openClusterBackups } from "./backup/cluster.ts";
 import { audit, type Changed } from "./parts/cluster-memory.ts";
 import { joinAudit, noteOwn, openAudit } from "./parts/audit.ts";
@@ -66,6 +66,7 @@ import { patientLimits } from "./patience.ts";
 import { checkPlaces } from "./start/places.ts";
 import { createPeer, type Peer, type PeerOptions } from "./peer.ts";
 import { withScanner } from "./parts/scanning.ts";
+import type { FileLists } from "../scanning/index.ts";
 import { openSecrets, secretsControl } from "./parts/secrets.ts";
 import { openSettings } from "./parts/settings.ts";
 import { openAttachments, shownToModels } from "./parts/attachments.ts";
@@ -218,6 +219,8 @@ async function start(
   const beside: { shards?: Shards } = {};
   // They need the peer, whose agents may want them at once.
   const kept = Promise.withResolvers<ActorBlobs>();
+  const lists = Promise.withResolvers<FileLists>();
+  const scanning = withScanner(live, inference, { machine, stops, blobs: kept.promise, lists: lists.promise });
   const tracer = await openTracing(config, { node, machine, stops });
   const peer = createPeer({
     node,
@@ -229,7 +232,7 @@ async function start(
     directory: identity.place,
     founding: identity.founder,
     behaviors,
-    ...withScanner(live, inference, { machine, stops, blobs: kept.promise }),
+    ...scanning,
     storedBytes: () => bytesIn(config.data, usageLimits.storedFilesMax),
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
@@ -380,13 +383,14 @@ async function start(
   stops.add(() => folderTasks.stop());
   stops.add(() => pacing.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
+  const acts = openActs({ node, name: config.name, data: config.data, clock, log, told });
   const control = createInferenceControl({
     node,
     name: config.name,
     own: { ...inference, suggest },
     exchange,
     membership,
-    log,
+    follow: acts.follow,
   });
   const observe = createObserveControl({ node, name: config.name, own: machine.memory, exchange, membership, clock });
   const parts = { machine, identity, peer };
@@ -444,6 +448,7 @@ async function start(
   });
   stops.add(() => watcher.stop());
   const threats = await openThreats(config, { ...machine, peer, stops });
+  lists.resolve(threats);
   openPreviews({ live, machine, peer, blobs, threats, stops });
   const tasks = openTasks({
     node,
@@ -454,6 +459,7 @@ async function start(
     disk: disk.tasks,
     endpoints,
     clock,
+    acts,
     told,
     codeFolder: resolve(import.meta.dirname, "../.."),
   });
@@ -479,6 +485,8 @@ async function start(
     ...openTelling({ live, machine, node, peer, secrets, mail }),
     branding,
     threats,
+    placeOf: watcher.placeOf,
+    listed: scanning.listed,
     secrets,
     meshPort,
     firstAdmin,

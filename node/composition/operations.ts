@@ -11,6 +11,7 @@ import type {
   ServingRow,
   ThreatListState,
   WatchRow,
+  PlaceOf,
 } from "../../protocols/index.ts";
 import { handleAudit, handleClusterAudit, type AuditViews, type MemoryAudit } from "../audit/index.ts";
 import { handleBackups, handleGuards, type BackupControl, type Tickets } from "../backup/index.ts";
@@ -63,7 +64,7 @@ import { handleThreats } from "../threats/index.ts";
 import type { Branding } from "../cluster/facts/branding.ts";
 import { handleBudgets, handleUsage } from "../inference/usage/index.ts";
 import { handleSearch, type Search } from "../search/index.ts";
-import { handleTasks } from "../tasks/index.ts";
+import { asTasks, handleTasks } from "../tasks/index.ts";
 import { handleCatchUp } from "../telling/index.ts";
 import { handleAlerts, handlePlaybooks, handleWatch } from "../watch/index.ts";
 
@@ -121,6 +122,8 @@ export interface OperationParts {
   readonly files?: () => FileSettings;
   /** What this node has of each list of threats. */
   readonly threatStates?: () => readonly ThreatListState[];
+  /** Where addresses of people are. Absent: nobody says. */
+  readonly placeOf?: PlaceOf;
   /** Tries rules over events on the past. Absent: they cannot be tried here. */
   readonly watch?: {
     tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
@@ -152,11 +155,12 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     roles: clusterRoles,
     isRange,
     tell: (user, letter) => tellByMail({ kernel, limits, ...(at.mail && { mail: at.mail }) }, user, letter),
+    ...(at.placeOf && { placeOf: at.placeOf }),
     clock: at.clock,
     random: at.random,
     limits,
   };
-  return whole({
+  const handlers = whole({
     ...handleActors(actors),
     ...handleRooms(actors, kernel, limits),
     ...handleMemory(memory),
@@ -167,19 +171,19 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     }),
     ...handlePeople(people),
     ...(at.invitations && handleInvitations(people, at.invitations)),
-    ...handleCluster(control, { moveTimeoutMs: limits.moveTimeoutMs, tasks: at.tasks }),
+    ...handleCluster(control, limits),
     ...(at.auditViews && handleAudit({ ...at, views: at.auditViews, rules: auditRules })),
     ...(at.backups && handleBackups({ ...at, backups: at.backups, kernel, newId, shown })),
     ...handleGuards({ ask, newId, nowMs: () => at.clock.nowMs() }),
     ...handleHolders({ cluster: control, kernel, limits }),
-    ...(at.shards && handleStripes(at.shards, at.tasks)),
+    ...(at.shards && handleStripes(at.shards)),
     ...handleBudgets(peer.budgets, peer.usage),
     ...(at.disk && handleDisk(at.disk)),
     ...(at.endpoints && handleEndpoints(at.endpoints, at.name)),
     ...handleEngines(() => peer.calls.explain()),
     ...(at.inference && handleInference(at.inference, at.name)),
-    ...(at.keys && handleKeys(at.keys, ask, at.tasks)),
-    ...(at.models && handleStore(at.models, { node: at.name, tasks: at.tasks })),
+    ...(at.keys && handleKeys(at.keys, ask)),
+    ...(at.models && handleStore(at.models, at.name)),
     ...handleModelRoutes(peer),
     ...(at.namedSecrets && handleSecrets(at.namedSecrets, () => at.clock.nowMs())),
     ...handleScanning({
@@ -201,6 +205,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...settingsHandlers(peer, at),
     ...watchHandlers(peer, at, ask),
   });
+  return asTasks(handlers, at.tasks?.follow);
 }
 
 /** What admins set for the whole cluster. */

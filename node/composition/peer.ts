@@ -78,7 +78,7 @@ import { advertise, type CallLimits, type Calls, type ReadAttachment } from "../
 import type { ModelCalls } from "../inference/index.ts";
 import type { Quality, QualityFile } from "../inference/quality/index.ts";
 import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
-import type { FileSettings } from "../scanning/index.ts";
+import type { FileSettings, ListedFiles } from "../scanning/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./parts/data-age.ts";
@@ -110,6 +110,8 @@ export interface PeerOptions {
   readonly roomFiles?: RoomFiles;
   /** What becomes of files that nobody can scan. Absent: they are let through. */
   readonly files?: () => FileSettings;
+  /** Files that lists of threats name. Absent: none is. */
+  readonly listed?: ListedFiles;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

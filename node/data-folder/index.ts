@@ -12,6 +12,7 @@
  *      settings.json   what the cluster has set of the configuration, for the next start
  *                      (`node/composition/parts/settings.ts`)
  *      quality.json    how good the answers of models were (`node/inference/quality`)
+ *      tasks.json      long acts, like loads of models, that this node does or has done lately
  *      trials.json     which files of models were tried in a process of their own, and the result
  *                      (`runtimes/host/tried.ts`)
  *      node.key        who the node is
@@ -39,6 +40,7 @@ export const keyFolder = (data: string): string => join(data, "keys");
 export const modelFolder = (data: string): string => join(data, "models");
 export const qualityFile = (data: string): string => join(data, "quality.json");
 export const trialsFile = (data: string): string => join(data, "trials.json");
+export const tasksFile = (data: string): string => join(data, "tasks.json");
 export const settingsFile = (data: string): string => join(data, "settings.json");
 /** The key of an encrypted disk, where the configuration names no other file. */
 export const diskKeyFile = (data: string): string => join(data, "disk.key");
@@ -111,7 +113,7 @@ export async function tracesOf(data: string): Promise<{ readonly creating: boole
 /** Names in a data folder that are a node's, or that an operator puts there before the first start. */
 const ownNames = new Set(
   (
-    "journal blobs shards models keys drill creating control.json settings.json quality.json trials.json " +
+    "journal blobs shards models keys drill creating control.json settings.json quality.json tasks.json trials.json " +
     "disk.key disk.key.sealed plexus.yaml lost+found"
   ).split(" "),
 );

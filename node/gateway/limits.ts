@@ -175,9 +175,13 @@ export const gatewayLimits = {
    *
    *  A client that sends 64 KiB at a time writes each byte eight times. */
   fileRewriteRate: { count: 256 * 1024 * 1024, windowMs: 60_000 },
-  /** Requests with bytes of files that a node reads at a time, each with 2 MiB of memory; one more gets
+  /** Requests with bytes of files that a node reads at a time, each with 1 MiB of memory; one more gets
    *  `OVERLOADED`, or the place of the slowest where that is slower than `fileSlowBytesPerS`. */
   fileWritersMax: 48,
+  /** Parts of files that such a request has on the way to the disks while it reads on, each with 1 MiB of memory. */
+  filePartsAheadMax: 4,
+  /** The same of all requests of a node. Where so many are on their way, each request has one. */
+  filePartsAheadOfAllMax: 16,
   /** A request that is slower than this may have to give its place to another one; what it brought is kept. */
   fileSlowBytesPerS: 32 * 1024,
   /** No request is slow before it had so much time; what came before half that time counts for less. */

@@ -13,6 +13,7 @@ import type {
   Result,
   SignInDemands,
   Thumb,
+  PlaceOf,
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
@@ -140,6 +141,8 @@ export interface GatewayOptions {
     isBlocked(address: string): boolean;
     onChange(listener: () => void): void;
   };
+  /** Where addresses of people are. Absent: nobody says. */
+  readonly placeOf?: PlaceOf;
   readonly node: string;
   /** What people call the node; its id when absent. */
   readonly name?: string;

@@ -18,7 +18,6 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { asTask, type Follows } from "../waiting.ts";
 
 /** What is asked of the cluster's keys. Keys cross it only sealed. */
 export interface KeysControl {
@@ -51,7 +50,6 @@ const saidBy = ({ root, epochs, here }: KeysStatus) => ({
 export function handleKeys(
   keys: KeysControl,
   ask: (to: ActorId, message: Message) => Promise<Result<unknown>>,
-  tasks: Follows | undefined,
 ): HandlersOf<typeof keyOperations> {
   /** How they stand before a change; undefined: nobody can say. While the directory does not answer nothing is tried,
    *  so nothing is in doubt. Error: DIRECTORY_AWAY. */
@@ -84,14 +82,14 @@ export function handleKeys(
     "keys.trustRoot": ({ words }, asker) => change(() => forOperator(asker, () => keys.trust(words), operatorAlone)),
     "keys.rotate": ({ compromised }) => change(() => keys.rotate({ compromised: compromised === true })),
     "keys.restore": (told) => change(() => keys.restore(told)),
-    "keys.erase": async ({ tenant }, { by, said }) => {
+    "keys.erase": async ({ tenant }, { said }) => {
       const { by: _by, ...shown } = said;
       const tell = (type: "mayErase" | "erased") => ask(backupActor, { type, tenant, ...shown } as Message);
       const was = await standing();
       if (!was.ok) return { result: was };
       const free = await tell("mayErase");
       if (!free.ok) return { result: free };
-      const done = await asTask(tasks, { what: `Destruction of the keys of ${tenant}`, by }, keys.erase(tenant));
+      const done = await keys.erase(tenant);
       // Where nobody knows whether it is done, it may still be under way.
       if (done.ok || done.error.outcome !== "unknown") await tell("erased");
       if (!done.ok) return { result: done };

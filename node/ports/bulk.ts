@@ -29,6 +29,9 @@ export interface BlobStore {
     stream: AsyncIterable<Uint8Array>,
     options?: { readonly bytesMax?: number; readonly expected?: BlobHash },
   ): Promise<{ readonly hash: BlobHash; readonly size: number }>;
+  /** Takes bytes that were hashed in this process: they are not hashed again. They get their name once `ready` resolves,
+   *  which goes on while they are written. Errors: those of `put` and of `ready`. */
+  putHashed(blob: HashedBytes, ready: Promise<unknown>): Promise<void>;
   /** Its size; undefined: it is not here. Says nothing of whether it can still be read: see `check`. */
   has(hash: BlobHash): Promise<number | undefined>;
   /** A blob or a part of it, read as it is asked for and compared leaf by leaf. With `reused` a piece is overwritten
@@ -39,6 +42,8 @@ export interface BlobStore {
     range?: BlobRange,
     options?: { readonly reused?: boolean },
   ): Promise<{ readonly size: number; readonly bytes: AsyncIterable<Uint8Array> }>;
+  /** All of a blob at once, compared with its name. Errors: NOT_FOUND, DATA_DAMAGED. */
+  whole(hash: BlobHash): Promise<Uint8Array>;
   /** Errors: NOT_FOUND (also of the leaf), DATA_DAMAGED. */
   prove(hash: BlobHash, leaf: number): Promise<LeafProof>;
   /** Reads all of it. False: it is damaged. Error: NOT_FOUND. */
@@ -49,6 +54,13 @@ export interface BlobStore {
   delete(hash: BlobHash): Promise<void>;
   /** Names after `after`, in order, a page at a time: an empty page ends it. */
   list(after?: BlobHash): Promise<readonly { readonly hash: BlobHash; readonly size: number }[]>;
+}
+
+/** Bytes in memory that are not changed any more, with what they were found to be called. */
+export interface HashedBytes {
+  readonly bytes: Uint8Array;
+  readonly leaves: readonly Uint8Array[];
+  readonly hash: BlobHash;
 }
 
 /** A blob, and an actor for which it is on this node's disk. */
@@ -75,6 +87,8 @@ export interface OwnedBlobs {
   /** Stores a blob for an actor; when it resolves, it is on the disk. Errors: LIMIT_REACHED, and those of
    *  `BlobStore.put`. */
   take(pair: Pair, stream: AsyncIterable<Uint8Array>, bytesMax: number): Promise<void>;
+  /** The same of bytes that were hashed in this process. */
+  takeHashed(actor: ActorId, blob: HashedBytes): Promise<void>;
   /** A blob that is here already is here for this actor, too. False: it is not here, or damaged. */
   adopt(pair: Pair): Promise<boolean>;
   /** The actor refers to it now, as is known, or will. False: it is not here for it. */

@@ -41,6 +41,7 @@ export type {
 export type {
   BlobHash,
   BlobRange,
+  HashedBytes,
   LeafProof,
   BlobStore,
   Pair,
@@ -58,6 +59,7 @@ export type {
   RequestEnd,
   ProfileControl,
   TaskControl,
+  ActHold,
   InferenceControl,
   ObserveControl,
   ScanPolicy,

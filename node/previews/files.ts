@@ -1,24 +1,8 @@
 /** Small pictures of files of messages, made by the node that owns the room. */
-import {
-  ok,
-  type ActorId,
-  type KeptFile,
-  type Result,
-  type RoomFile,
-  type RoomMessage,
-} from "../../protocols/index.ts";
+import { ok, type ActorId, type KeptFile, type Result, type RoomMessage } from "../../protocols/index.ts";
 import { openedLimits } from "../../runtimes/opened/index.ts";
-import { FairQueue } from "../../runtimes/fair-queue.ts";
+import { createFileQueue, type WantedFile } from "./file-queue.ts";
 import type { PreviewPorts } from "./ports.ts";
-
-/** A file that is to be drawn. */
-interface Wanted {
-  readonly room: ActorId;
-  readonly file: RoomFile;
-  readonly seq: number;
-  readonly place: number;
-  readonly author: string;
-}
 
 const isPicture = (type: string): boolean => /^image\/(?:png|jpeg|webp)$/.test(type);
 const isDocument = (type: string): boolean => type === "application/pdf";
@@ -29,75 +13,40 @@ export function createFilePictures(ports: PreviewPorts): {
   heard(room: ActorId, message: RoomMessage, only?: string): void;
   stop(): void;
 } {
-  const { limits, log, meter, settings } = ports;
-  const places = { max: limits.filesWaitingMax, perShareMax: limits.filesWaitingPerPersonMax };
-  const queue = new FairQueue<Wanted>();
-  /** Those that wait or are drawn: a message is heard of more than once. */
-  const known = new Set<string>();
+  const { limits, meter, settings } = ports;
   /** Those that there is no picture of, the oldest first: they are not opened again. */
   const failed = new Set<string>();
-  let running = 0;
-  let stopped = false;
+  const queue = createFileQueue(ports, {
+    places: { max: limits.filesWaitingMax, perShareMax: limits.filesWaitingPerPersonMax },
+    atOnceMax: limits.filesDrawnMax,
+    isWanted: ({ id, type, bytes, preview }) =>
+      preview === undefined &&
+      !failed.has(id) &&
+      bytes <= openedLimits.openedBytesMax &&
+      ((isPicture(type) && bytes >= limits.drawnBytesMin) || isDocument(type)),
+    open: draw,
+    events: { untold: "preview.not.told", failed: "preview.failed" },
+  });
 
-  const isWanted = ({ type, bytes, check, preview }: RoomFile): boolean =>
-    preview === undefined &&
-    (check === undefined || ["clean", "unscanned", "released"].includes(check)) &&
-    bytes <= openedLimits.openedBytesMax &&
-    ((isPicture(type) && bytes >= limits.drawnBytesMin) || isDocument(type));
-
-  async function draw(wanted: Wanted): Promise<Result<unknown>> {
-    const { room, file, seq, place, author } = wanted;
-    // In the author's name, who may fetch it as everybody here may.
-    const asks = { type: "file", by: author, id: file.id };
-    const kept = await ports.ask(room, asks, limits.previewAskTimeoutMs, "gateway");
-    if (!kept.ok) return kept;
+  async function draw({ room, file, seq, place, author }: WantedFile, kept: KeptFile): Promise<Result<unknown>> {
     const parts: Uint8Array[] = [];
-    for await (const part of ports.bytesOf(kept.value as KeptFile)) parts.push(part);
+    for await (const part of ports.bytesOf(kept)) parts.push(part);
     const bytes = Buffer.concat(parts);
     const box = { width: limits.filePictureWidth, height: limits.filePictureHeight };
     const picture = await ports.opener.open(isDocument(file.type) ? "document" : "picture", { bytes, box }, author);
     meter.count("file_pictures_made", 1, { verdict: picture === undefined ? "nothing" : "made" });
     if (picture === undefined) failed.add(file.id);
     for (const oldest of failed) if (failed.size > limits.filesFailedMax) failed.delete(oldest);
-    if (picture === undefined || stopped) return ok(null);
+    if (picture === undefined || queue.isStopped) return ok(null);
     return ports.keepPicture(room, picture, (made) =>
       ports.ask(room, { type: "fileDrawn", id: file.id, seq, place, picture: made }, limits.previewAskTimeoutMs),
     );
   }
 
-  const next = (): void => {
-    while (running < limits.filesDrawnMax && !stopped) {
-      const wanted = queue.next();
-      if (wanted === undefined) return;
-      running += 1;
-      draw(wanted)
-        .then((done) => {
-          if (!done.ok) log.debug("preview.not.told", { room: wanted.room, failure: done.error });
-        })
-        .catch((error: unknown) => log.warn("preview.failed", { error }))
-        .finally(() => {
-          running -= 1;
-          known.delete(wanted.file.id);
-          next();
-        });
-    }
-  };
-
   return {
-    heard(room, { seq, author, files = [], deletedAtMs }, only) {
-      if (stopped || deletedAtMs !== undefined || files.length === 0 || !settings().files) return;
-      for (const [place, file] of files.entries()) {
-        if (only !== undefined && file.id !== only) continue;
-        if (!isWanted(file) || known.has(file.id) || failed.has(file.id)) continue;
-        const joined = queue.join(author, room, { room, file, seq, place, author }, places);
-        if (joined.type === "displaced") known.delete(joined.item.file.id);
-        if (joined.type !== "full") known.add(file.id);
-      }
-      next();
+    heard(room, message, only) {
+      if (settings().files) queue.heard(room, message, only);
     },
-    stop() {
-      stopped = true;
-      queue.takeAll();
-    },
+    stop: () => queue.stop(),
   };
 }

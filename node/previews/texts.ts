@@ -11,19 +11,8 @@ import {
   type UnreadFiles,
 } from "../../protocols/index.ts";
 import { openedLimits, textOfFile, type FileText, type NoText } from "../../runtimes/opened/index.ts";
-import { FairQueue } from "../../runtimes/fair-queue.ts";
+import { createFileQueue, type WantedFile } from "./file-queue.ts";
 import type { PreviewPorts } from "./ports.ts";
-
-/** A file that is to be read. */
-interface Wanted {
-  readonly room: ActorId;
-  readonly file: RoomFile;
-  readonly seq: number;
-  readonly place: number;
-  readonly author: string;
-  /** An earlier life of a node had no time or no memory for it. */
-  readonly tried?: true | undefined;
-}
 
 /** That a room was asked what is not read. */
 interface AskedOf {
@@ -53,32 +42,29 @@ export function createFileTexts(ports: PreviewPorts): {
   stop(): void;
 } {
   const { limits, log, meter, settings, clock } = ports;
-  const places = { max: limits.textsWaitingMax, perShareMax: limits.textsWaitingPerPersonMax };
-  const queue = new FairQueue<Wanted>();
-  /** Those that wait or are read: a message is heard of more than once. */
-  const known = new Set<string>();
   /** Rooms that were asked what is not read, the oldest first. */
   const asked = new Map<ActorId, AskedOf>();
   /** How often the process ended over a file, the oldest first: it is not opened without end. */
   const failed = new Map<string, number>();
   let asking = 0;
-  let running = 0;
-  let stopped = false;
-
-  /** Where the cluster wants no pictures of files, no document is opened for its text either. */
-  const isWanted = (file: RoomFile): boolean =>
-    (file.check === undefined || ["clean", "unscanned", "released"].includes(file.check)) &&
-    !hasNoWords(file) &&
-    (!isDocument(file) || settings().files) &&
-    (failed.get(file.id) ?? 0) < limits.textTriesMax;
+  const queue = createFileQueue(ports, {
+    places: { max: limits.textsWaitingMax, perShareMax: limits.textsWaitingPerPersonMax },
+    atOnceMax: limits.textsReadMax,
+    // Where the cluster wants no pictures of files, no document is opened for its text either.
+    isWanted: (file) =>
+      !hasNoWords(file) && (!isDocument(file) || settings().files) && (failed.get(file.id) ?? 0) < limits.textTriesMax,
+    open: read,
+    left: askAgain,
+    events: { untold: "file.text.not.told", failed: "file.text.failed" },
+  });
 
   /** Something of the room was not read: it is asked again, after a pause. */
-  const askAgain = (room: ActorId): void => {
+  function askAgain(room: ActorId): void {
     const before = asked.get(room);
     if (before === undefined) return;
     const againMs = Math.min(before.againMs, clock.monotonicMs() + limits.textsAgainMs);
     asked.set(room, { ...before, againMs });
-  };
+  }
 
   const fail = (id: string, times: number): void => {
     failed.set(id, (failed.get(id) ?? 0) + times);
@@ -111,7 +97,7 @@ export function createFileTexts(ports: PreviewPorts): {
   }
 
   /** The bytes of a document are there before it waits for its turn: nobody else waits for them. */
-  async function textIn({ file, author, room }: Wanted, kept: KeptFile): Promise<FileText> {
+  async function textIn({ file, author, room }: WantedFile, kept: KeptFile): Promise<FileText> {
     const { type, bytes } = file;
     const isRead = isDocument(file) && bytes <= openedLimits.documentTextBytesMax;
     const whole = isRead ? await bytesOf(kept, bytes) : undefined;
@@ -120,16 +106,13 @@ export function createFileTexts(ports: PreviewPorts): {
     return textOfFile(ports.opener, asks);
   }
 
-  async function read(wanted: Wanted): Promise<Result<unknown>> {
-    const { room, file, seq, place, author } = wanted;
-    // The author may have left the room.
-    const kept = await ports.ask(room, { type: "file", by: author, id: file.id }, limits.previewAskTimeoutMs);
-    if (!kept.ok) return kept;
-    const found = await textIn(wanted, kept.value as KeptFile);
+  async function read(wanted: WantedFile, kept: KeptFile): Promise<Result<unknown>> {
+    const { room, file, seq, place } = wanted;
+    const found = await textIn(wanted, kept);
     const why = found.type === "none" ? found.why : undefined;
     if (why === "ended") fail(file.id, 1);
     if (why !== undefined && later.has(why)) askAgain(room);
-    if (stopped || (why !== undefined && later.has(why))) return ok(null);
+    if (queue.isStopped || (why !== undefined && later.has(why))) return ok(null);
     const tried = why !== undefined && doubtful.has(why) && wanted.tried !== true;
     // Not again in this life.
     if (tried) fail(file.id, limits.textTriesMax);
@@ -139,49 +122,12 @@ export function createFileTexts(ports: PreviewPorts): {
     return ports.ask(room, tells, limits.previewAskTimeoutMs);
   }
 
-  const next = (): void => {
-    while (running < limits.textsReadMax && !stopped) {
-      const wanted = queue.next();
-      if (wanted === undefined) return;
-      running += 1;
-      read(wanted)
-        .then((done) => {
-          if (done.ok) return;
-          askAgain(wanted.room);
-          log.debug("file.text.not.told", { room: wanted.room, failure: done.error });
-        })
-        .catch((error: unknown) => {
-          askAgain(wanted.room);
-          log.warn("file.text.failed", { error });
-        })
-        .finally(() => {
-          running -= 1;
-          known.delete(wanted.file.id);
-          next();
-        });
-    }
-  };
-
-  const join = (wanted: Wanted): void => {
-    if (!isWanted(wanted.file) || known.has(wanted.file.id)) return;
-    const joined = queue.join(wanted.author, wanted.room, wanted, places);
-    if (joined.type === "displaced") {
-      known.delete(joined.item.file.id);
-      askAgain(joined.item.room);
-    }
-    if (joined.type === "full") askAgain(wanted.room);
-    else known.add(wanted.file.id);
-  };
-
   return {
-    heard(room, { seq, author, files = [], deletedAtMs }, only) {
-      if (stopped || deletedAtMs !== undefined || !ports.isKnownToAll()) return;
-      for (const [place, file] of files.entries())
-        if (only === undefined || file.id === only) join({ room, file, seq, place, author });
-      next();
+    heard(room, message, only) {
+      if (ports.isKnownToAll()) queue.heard(room, message, only);
     },
     noticed(room, epoch) {
-      if (stopped || !ports.isKnownToAll()) return;
+      if (queue.isStopped || !ports.isKnownToAll()) return;
       const { files } = settings();
       const before = asked.get(room);
       const isSame = before?.epoch === epoch && before.files === files;
@@ -196,10 +142,18 @@ export function createFileTexts(ports: PreviewPorts): {
         .ask(room, { type: "filesUnread" }, limits.previewAskTimeoutMs)
         .then((answer) => {
           if (!answer.ok) askAgain(room);
-          if (!answer.ok || stopped) return;
-          for (const { seq, place, author, tried, atMs: _, ...file } of (answer.value as UnreadFiles).files)
-            join({ room, file, seq, place, author, tried });
-          next();
+          if (!answer.ok) return;
+          const { files: unread } = answer.value as UnreadFiles;
+          queue.join(
+            unread.map(({ seq, place, author, tried, atMs: _atMs, ...file }) => ({
+              room,
+              file,
+              seq,
+              place,
+              author,
+              tried,
+            })),
+          );
         })
         .catch((error: unknown) => {
           askAgain(room);
@@ -207,9 +161,6 @@ export function createFileTexts(ports: PreviewPorts): {
         })
         .finally(() => (asking -= 1));
     },
-    stop() {
-      stopped = true;
-      queue.takeAll();
-    },
+    stop: () => queue.stop(),
   };
 }

@@ -2,6 +2,7 @@
 import { failure, ok, refused, type Said, type WithoutScanner } from "../../protocols/index.ts";
 import type { Engine } from "../../runtimes/engine.ts";
 import type { ScanPolicy } from "../ports/index.ts";
+import type { ListedFiles } from "./listed.ts";
 
 /** The settings `files.scan` and `files.withoutScanner`. */
 export interface FileSettings {
@@ -9,20 +10,30 @@ export interface FileSettings {
   readonly withoutScanner: WithoutScanner;
 }
 
-/** Makes it. A cluster without any scanner that lets files through has them as they come. */
-export const createPolicy = (settings: () => FileSettings, engine: Pick<Engine<"scan">, "models">): ScanPolicy => ({
+/** Makes it. A cluster without any scanner that lets files through has them as they come, but where lists of threats
+ *  name files. */
+export const createPolicy = (
+  settings: () => FileSettings,
+  engine: Pick<Engine<"scan">, "models">,
+  listed: Pick<ListedFiles, "any">,
+): ScanPolicy => ({
   mustScan() {
     const { scan, withoutScanner } = settings();
     if (!scan) return ok(false);
     const scanners = engine.models();
     if (withoutScanner === "refuse" && scanners.every(({ state }) => state === "failed"))
       return refused(failure("SCANNER_MISSING"));
-    return ok(withoutScanner !== "allow" || scanners.length > 0);
+    return ok(withoutScanner !== "allow" || scanners.length > 0 || listed.any());
   },
 });
 
-/** The engine as rooms ask it: a failure says what becomes of the file when it was the last one. */
-export const withPolicy = (engine: Engine<"scan">, settings: () => FileSettings): Engine<"scan"> => ({
+/** The engine as rooms ask it: lists of threats are asked first, and a failure says what becomes of the file when it was
+ *  the last one. */
+export const withPolicy = (
+  engine: Engine<"scan">,
+  settings: () => FileSettings,
+  listed?: ListedFiles,
+): Engine<"scan"> => ({
   models: () => engine.models(),
   watch: (listener) => engine.watch(listener),
   call(request, hear) {
@@ -33,6 +44,18 @@ export const withPolicy = (engine: Engine<"scan">, settings: () => FileSettings)
       const details = { ...error.details, withoutScanner: scan ? withoutScanner : "allow" };
       hear({ type: "answered", result: refused({ ...error, details }) });
     };
-    return engine.call(request, tell);
+    if (listed === undefined || !settings().scan) return engine.call(request, tell);
+    const ended = new AbortController();
+    let cancel = (): void => ended.abort();
+    void listed.look(request, ended.signal).then((result) => {
+      const isLast = !result.ok || result.value.signature !== undefined || ended.signal.aborted;
+      // Lists alone look at files here: what none of them names is let through, as it would be without them.
+      const isAlone = listed.any() && engine.models().length === 0 && settings().withoutScanner === "allow";
+      if (isLast || isAlone) return tell({ type: "answered", result });
+      const running = engine.call(request, tell);
+      cancel = () => running.cancel();
+      return undefined;
+    });
+    return { cancel: () => cancel() };
   },
 });

@@ -21,6 +21,7 @@ import { isOfDisk, type TaskSource } from "./source.ts";
 
 export { taskLimits } from "./limits.ts";
 export { createActs, type Acts } from "./acts.ts";
+export { asTasks } from "./long-operations.ts";
 export { handleTasks } from "./operations.ts";
 
 /** Tasks of all nodes. */

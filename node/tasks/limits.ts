@@ -12,6 +12,11 @@ export const taskLimits = {
   /** The person who began a long act is told of its end by a notice when it took so long: they may have given up
    *  waiting. */
   actToldAfterMs: 10_000,
+  /** One that a person waited for so briefly is listed no more: they have the answer. One that was answered at once is
+   *  told of when it took so long. */
+  actListedFromMs: 1_000,
+  /** The file in which a node writes its long acts down. The oldest are left out of a larger one. */
+  actsFileBytesMax: 1024 * 1024,
   /** Ended tasks of the cluster's backups that a list shows. */
   endedMax: 100,
 } as const;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Clock, Log, Meter } from "../ports/index.ts";
 import { createAddressSet, parseRange, type AddressSet } from "./address-set.ts";
-import { readIndicators, type Indicators } from "./indicators.ts";
+import { digestSorts, readIndicators, type DigestSort, type Indicators } from "./indicators.ts";
 import { threatLimits } from "./limits.ts";
 import { packed, type SharedLists } from "./sharing.ts";
 import type { ThreatListState } from "../../protocols/index.ts";
@@ -19,6 +19,8 @@ export interface Threats {
   hasDomain(name: string): boolean;
   /** Whether a file is listed, by a digest in lower-case hex. */
   hasFile(digest: string): boolean;
+  /** The sorts of digests by which files are listed. Empty: no file is. */
+  fileSorts(): readonly DigestSort[];
   /** Calls back when other addresses are listed. */
   onChange(listener: () => void): void;
   /** What is in force of each list, and what failed last. */
@@ -66,6 +68,7 @@ export function watchThreats(at: {
   let addresses: AddressSet = createAddressSet([]);
   let domains: ReadonlySet<string> = new Set();
   let files: ReadonlySet<string> = new Set();
+  let sorts: readonly DigestSort[] = [];
   let stopped = false;
   let cancel: (() => void) | undefined;
 
@@ -79,6 +82,8 @@ export function watchThreats(at: {
     addresses = createAddressSet(blocked, allowed);
     domains = new Set(all.flatMap((one) => one.domains));
     files = new Set(all.flatMap((one) => one.files));
+    const lengths = new Set([...files].map(({ length }) => length));
+    sorts = digestSorts.filter(({ chars }) => lengths.has(chars)).map(({ sort }) => sort);
     meter.gauge("threat_entries", blocked.length, { sort: "addresses" });
     meter.gauge("threat_entries", domains.size, { sort: "domains" });
     meter.gauge("threat_entries", files.size, { sort: "files" });
@@ -172,6 +177,7 @@ export function watchThreats(at: {
       return false;
     },
     hasFile: (digest) => files.has(digest),
+    fileSorts: () => sorts,
     onChange: (listener) => void listeners.add(listener),
     states: () =>
       sources().map((source) => {

@@ -15,7 +15,7 @@
  *  says so. */
 export { createAddressSet, parseAddress, parseRange, type AddressSet, type Range } from "./address-set.ts";
 export { watchThreats, type Threats, type ThreatSource } from "./feeds.ts";
-export { readIndicators, type Indicators } from "./indicators.ts";
+export { readIndicators, type DigestSort, type Indicators } from "./indicators.ts";
 export { handleThreats } from "./operations.ts";
 export { shareLists, type SharedLists } from "./sharing.ts";
 export { readPlaces, type AddressPlace, type AddressPlaces } from "./places.ts";

@@ -13,6 +13,16 @@ export interface Indicators {
   readonly skipped: number;
 }
 
+/** The sorts of digests that are known, and how long each is in hex. */
+export const digestSorts = [
+  { sort: "md5", chars: 32 },
+  { sort: "sha1", chars: 40 },
+  { sort: "sha256", chars: 64 },
+  { sort: "sha512", chars: 128 },
+] as const;
+/** One of them, as Node calls it. */
+export type DigestSort = (typeof digestSorts)[number]["sort"];
+
 interface Draft {
   readonly blocked: Range[];
   readonly allowed: Range[];
@@ -22,14 +32,16 @@ interface Draft {
 }
 
 const domainPattern = /^(?=.{4,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/;
-const digestPattern = /^(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})$/;
+
+const isDigest = (text: string): boolean =>
+  digestSorts.some(({ chars }) => text.length === chars) && /^[0-9a-f]+$/.test(text);
 
 /** One entry, of whatever sort it is. False: of none. */
 function take(draft: Draft, text: string): boolean {
   const range = parseRange(text);
   const lower = text.toLowerCase();
   if (range !== undefined) draft.blocked.push(range);
-  else if (digestPattern.test(lower)) draft.files.push(lower);
+  else if (isDigest(lower)) draft.files.push(lower);
   else if (domainPattern.test(lower.replace(/\.$/, ""))) draft.domains.push(lower.replace(/\.$/, ""));
   else return false;
   return true;

@@ -237,7 +237,8 @@ export function taskOfDrain(
 export interface ActWish {
   /** In words, like `Move of the directory to etcd`. */
   readonly what: string;
-  readonly by: string;
+  /** Absent: the version of the node that was asked does not say. */
+  readonly by?: string;
   /** How it is begun again; absent: not from here. */
   readonly again?: TaskRequest;
 }
@@ -245,22 +246,33 @@ export interface ActWish {
 /** A long act of a node, as it remembers it. */
 export interface ActView extends ActWish {
   readonly id: string;
-  readonly state: "running" | "done" | "failed";
+  readonly state: "running" | "done" | "failed" | "cancelled";
   readonly begunAtMs: number;
   readonly endedAtMs?: number;
   readonly error?: Failure;
 }
 
-/** A long act of a node. Nothing ends it half-way: that would be neither done nor not done. */
-export function taskOfAct({ id: own, again, ...act }: ActView, at: TaskPlace): AdminTask {
+/** A long act of a node. Most are ended by nothing half-way: that would be neither done nor not done. `now`: how one
+ *  stands that is under way. */
+export function taskOfAct(
+  { id: own, what, by, again, state, begunAtMs, endedAtMs, error }: ActView,
+  at: TaskPlace,
+  now: Partial<Pick<AdminTask, "progress" | "share" | "advice" | "canCancel">> = {},
+): AdminTask {
   return {
     id: `act.${at.node}.${own}`,
     kind: "act",
-    ...act,
+    what,
+    ...(by !== undefined && { by }),
     node: at.name,
+    state,
+    begunAtMs,
+    ...(endedAtMs !== undefined && { endedAtMs }),
     progress: {},
+    ...(error && { error }),
     canCancel: false,
-    ...(act.state === "failed" && again !== undefined && { again }),
+    ...now,
+    ...((state === "failed" || state === "cancelled") && again !== undefined && { again }),
   };
 }
 

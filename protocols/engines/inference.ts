@@ -25,6 +25,8 @@ export const suggestModelsFor = object({
 export interface OrderRequest extends Static<typeof orderModel> {
   readonly model: string;
   readonly order: ModelOrder;
+  /** Who is told what came of it; absent: nobody. */
+  readonly by?: string;
 }
 
 /** A model of a node, and what it takes of the node. */

@@ -11,7 +11,7 @@ export const quarantineCursor = Type.String({ pattern: "^[0-9]{1,16}/[0-9a-z._-]
 
 /** Commands to the list. */
 export const quarantineCommands = {
-  /** Its room sends it. Error: LIMIT_REACHED: it is in quarantine all the same, and only counted here. */
+  /** Its room sends it. */
   add: command({
     params: { file: quarantinedFile },
     result: nothing,
@@ -48,6 +48,6 @@ export interface QuarantinePage {
   readonly files: readonly QuarantinedFile[];
   /** Where the next page begins. Absent: this is the last. */
   readonly next?: string;
-  /** Files for which the list had no room: only their rooms know of them. Absent: none. */
+  /** Files for which the list of a version before had no room: only their rooms know of them. Absent: none. */
   readonly unlisted?: number;
 }

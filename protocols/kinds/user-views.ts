@@ -26,6 +26,9 @@ export interface Session {
   /** When it was last used, to within an hour, and from where. */
   readonly usedAtMs?: number;
   readonly usedFrom?: string;
+  /** Where these addresses are, as the file of the node that was asked says (`addressPlaces`). */
+  readonly place?: string;
+  readonly usedPlace?: string;
 }
 
 /** Answer to `credentials`. */

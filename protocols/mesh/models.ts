@@ -49,6 +49,17 @@ export const modelMessages = {
     { model: Type.String({ minLength: 1, maxLength: 200 }), order, drain: Type.Boolean() },
     closed({ resident }),
   ),
+  /** The same, with the person who is told what came of it. Nodes of versions before take `inference.order` alone. */
+  "inference.begin": call(
+    "control",
+    {
+      model: Type.String({ minLength: 1, maxLength: 200 }),
+      order,
+      drain: Type.Boolean(),
+      by: Type.String({ maxLength: 200 }),
+    },
+    closed({ resident }),
+  ),
   /** What a node has counted of the models that it called (node/inference/quality). */
   "quality.read": call("control", {}, closed({ counts })),
 } as const;

@@ -91,6 +91,7 @@ export const auditOperations = {
     permission: "audit.manage",
     errors: ["NOT_FOUND", "UNREACHABLE"],
     action: "testSink",
+    task: { what: ({ sink }) => `Test of ${sink}` },
     facts: ({ sink }) => ({ sink }),
     summary: "Sends one message that stands for no entry, from this node, and waits until it is confirmed",
     tags,

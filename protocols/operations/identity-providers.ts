@@ -90,6 +90,7 @@ export const identityProviderOperations = {
       back,
     }),
     looks: true,
+    task: { what: ({ provider }) => `Test of ${provider}` },
     permission: "identity.manage",
     errors: ["NOT_FOUND", "IDENTITY_PROVIDER_AWAY", "DIRECTORY_UNAVAILABLE"],
     summary: "Asks a server what can be asked without a person",

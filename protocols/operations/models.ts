@@ -99,7 +99,8 @@ const ordered = (order: ModelOrder) =>
     remembers: ({ model }, { node }) => ({ model, node: String(node) }),
     summary: modelOrders[order].summary,
     description:
-      "Answers at once with the model as it is then; `GET /admin/inference` tells how it goes on. " +
+      "Answers at once with the model as it is then; it is a task of that node, which `GET /admin/tasks` shows, and " +
+      "`GET /admin/inference` tells where the model is. " +
       "`unload` of a model with calls is refused with MODEL_BUSY, unless it is to `drain`.",
     tags,
   });
@@ -116,6 +117,7 @@ export const inferenceOperations = {
   }),
   "inference.suggest": reads({
     fields: suggestModelsFor,
+    task: { what: ({ node = "the node" }) => `Measurement of ${node}` },
     answer: answer<Suggestions>("Suggestions"),
     permission: "cluster.see",
     errors: ["NOT_FOUND", "MODEL_UNAVAILABLE", ...ofOthers],
@@ -178,6 +180,7 @@ export const endpointOperations = {
     permission: "models.connect",
     errors: ["NOT_FOUND", "OVERLOADED"],
     action: "testEndpoint",
+    task: { what: ({ name = "a server" }) => `Test of ${name}` },
     facts: ({ name, endpoint }) => ({
       ...(name && { endpoint: name }),
       ...(endpoint && { url: withoutSecrets(endpoint.url) }),

@@ -56,6 +56,14 @@ interface Said {
   readonly also?: 202;
 }
 
+/** What an operation is called in the list of tasks, in which it is while it takes long. */
+interface Long<Input> {
+  /** In words, like `Move of the directory to etcd`. */
+  readonly what: (input: Input) => string;
+  /** The same request begins it again. */
+  readonly again?: true;
+}
+
 /** The fields of a request: those of the path, and those of the query (GET and DELETE) or of the body (PUT and
  *  POST). */
 interface Takes<Params extends TSchema, Fields extends TSchema> {
@@ -91,6 +99,8 @@ export interface Operation<
   readonly does: Does;
   readonly answer: Answer;
   readonly audit?: Audited<never>;
+  /** It may take longer than a second. */
+  readonly task?: Long<never>;
 }
 
 /** The rows of a topic. */
@@ -107,6 +117,7 @@ export const nothing: None = Type.Object({}, { additionalProperties: false });
 interface Declared<Params extends TSchema, Fields extends TSchema, Answer extends TSchema>
   extends Said, Partial<Takes<Params, Fields>> {
   readonly answer: Answer;
+  readonly task?: Long<Static<Params> & Static<Fields>>;
 }
 
 /** Declares an operation that leaves nothing behind. */

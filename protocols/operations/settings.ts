@@ -211,6 +211,7 @@ export const mailOperations = {
     permission: "cluster.administer",
     errors: ["MAIL_OFF", "MAIL_REFUSED", "MAIL_AWAY", "MAIL_UNKNOWN", "DIRECTORY_UNAVAILABLE"],
     action: "testMail",
+    task: { what: () => "Test of the mail server" },
     // Whom it went to is not written down: an address is in no log.
     facts: () => ({}),
     summary: "Sends a mail now, and says how the mail server answered",

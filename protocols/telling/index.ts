@@ -18,7 +18,7 @@ export interface ToldMessage {
   readonly room: string;
   /** It is their own. */
   readonly isOwn: boolean;
-  /** The room is a conversation of two. */
+  /** The room is a direct conversation now. */
   readonly direct: boolean;
   readonly mentioned: boolean;
   /** It has one of their words. */
@@ -28,6 +28,14 @@ export interface ToldMessage {
   /** It is shown in its thread only. */
   readonly threadOnly: boolean;
 }
+
+/** Whether a room is a direct conversation now. Its key says what it was begun as; what it is the room says, because one
+ *  of several people may have been made a room since. `visibility`: undefined where nobody has asked. */
+export const isDirectNow = (room: string, visibility: string | undefined): boolean =>
+  visibility === undefined ? room.startsWith("dm.") : visibility === "direct";
+
+/** Whether only the room itself can say that. */
+export const mayBeRoomByNow = (room: string): boolean => room.startsWith("dm.group.");
 
 /** What a notice of a message is called: only a conversation of two needs no title beside its author. */
 export const noticeTitle = (room: string, author: string, title: string): string =>

@@ -30,6 +30,8 @@ interface Pool {
   readonly runs: Set<number>;
   /** It is meant to end. */
   ending: boolean;
+  /** Ends its load. */
+  stopLoad: () => void;
 }
 
 /** Those of models in memory and on their way in. */
@@ -67,10 +69,15 @@ async function load({ spec, plan, variables, known }: Extract<ToHost, { type: "l
   const limitMs = runtimeLimits.loadMsMax + sizeBytes / runtimeLimits.loadBytesPerMs;
   const timer = setTimeout(() => lose(one, "its load does not end"), limitMs);
   try {
-    const task: LoadTask = { spec, plan, known };
+    const task: LoadTask = { spec, plan, known, port: watchLoad(one) };
     const before = resident();
-    const answer = (await one.pool.run(task, { name: "load" })) as LoadAnswer;
+    const transferList = [task.port] as never;
+    const answer = (await one.pool.run(task, { name: "load", transferList })) as LoadAnswer;
     if (one.ending) return;
+    if (answer.type === "stopped") {
+      await end(one);
+      return send({ type: "stopped", model: spec.name });
+    }
     if (answer.type === "failed") {
       await end(one); // Nothing of it runs: the load has ended.
       return refuse(spec, sizeBytes, answer.reason);
@@ -93,6 +100,19 @@ async function load({ spec, plan, variables, known }: Extract<ToHost, { type: "l
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The worker's end of the channel of a load. */
+function watchLoad(one: Pool): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  let said = 0;
+  port1.on("message", (share: number) => {
+    if (share < said + runtimeLimits.loadShareStep && share < 1) return;
+    said = share;
+    send({ type: "reading", model: one.model, share });
+  });
+  one.stopLoad = () => port1.postMessage("stop");
+  return port2;
 }
 
 /** What this process has in memory, and what of it is no file that is mapped; 0 where that cannot be read. */
@@ -135,7 +155,7 @@ function createPool(model: string, sequences: number, variables: Readonly<Record
     // Otherwise the idle thread sleeps in Atomics.wait and its channels and native callbacks with it.
     atomics: "disabled",
   });
-  const one: Pool = { model, pool, runs: new Set(), ending: false };
+  const one: Pool = { model, pool, runs: new Set(), ending: false, stopLoad: () => undefined };
   pool.on("error", (error: Error) => lose(one, error.message));
   // An idle thread that exits is no error to the pool, which starts another one: without the model.
   pool.on("workerDestroy", () => lose(one, "its worker exited"));
@@ -221,6 +241,8 @@ function take(message: ToHost): void {
     case "load":
       loading = loading.then(() => load(message));
       return;
+    case "stopLoad":
+      return pools.get(message.model)?.stopLoad();
     case "unload":
       unload(message.model).catch((error: unknown) => fault("unload failed", error));
       return;

@@ -105,6 +105,8 @@ class Host implements InferenceHost {
   readonly #loading = new Set<string>();
   /** How each model was loaded last. */
   readonly #plans = new Map<string, LoadPlan>();
+  /** Models whose files are read a second time, after their trial. */
+  readonly #readTwice = new Set<string>();
   /** What ends the trial of each model that is tried now. */
   readonly #trials = new Map<string, () => void>();
   /** What strikes of each native model are counted by. */
@@ -259,6 +261,7 @@ class Host implements InferenceHost {
     if (!this.#residency.residents().some(({ spec }) => spec.name === name)) {
       this.#kinds.delete(name);
       this.#plans.delete(name);
+      this.#readTwice.delete(name);
       this.#suspects.leave(name);
       this.#strikeKeys.delete(name);
       this.#strikes.delete(name);
@@ -281,6 +284,10 @@ class Host implements InferenceHost {
 
   unload(name: string): Promise<Result<void>> {
     return this.#residency.unload(name);
+  }
+
+  stopLoad(name: string): Result<void> {
+    return this.#residency.stopLoad(name);
   }
 
   pin(name: string, pinned: boolean): Result<void> {
@@ -322,9 +329,16 @@ class Host implements InferenceHost {
         this.#options.log.debug("model.loading", { model: spec.name });
         this.#threads.set(spec.name, plan.threads);
         this.#plans.set(spec.name, plan);
+        this.#readTwice.delete(spec.name);
         if (hostOf(spec) === "native") return this.#firstTried(spec, plan);
         const variables = keyVariables(spec, process.env);
         at(spec).send({ type: "load", spec, plan, variables, known: loadFindingsOf(spec) });
+      },
+      stopLoad: (model) => {
+        const endTrial = this.#trials.get(model);
+        if (endTrial === undefined) return of(model).send({ type: "stopLoad", model });
+        endTrial();
+        this.#residency.stopped(model);
       },
       unload: (model) => of(model).send({ type: "unload", model }),
       abandon: (model, reason) => {
@@ -365,6 +379,13 @@ class Host implements InferenceHost {
         this.#loading.delete(message.model);
         if (this.#otherDevice(message.model, message.error)) return undefined;
         return this.#residency.failed(message.model, message.error, message.sizeBytes);
+      case "reading": {
+        const { model, share } = message;
+        return this.#residency.reading(model, this.#readTwice.has(model) ? (1 + share) / 2 : share);
+      }
+      case "stopped":
+        this.#loading.delete(message.model);
+        return this.#residency.stopped(message.model);
       case "unloaded":
         return this.#residency.unloaded(message.model);
       case "lost":
@@ -502,7 +523,9 @@ class Host implements InferenceHost {
   #try(spec: ModelSpec, plan: LoadPlan, subject: Subject, decide: (verdict: TrialVerdict) => void): () => void {
     const { clock, log } = this.#options;
     const known = { subject, found: (content: string) => this.#tried.identified(subject, content) };
-    return tryModel({ spec, plan, clock, known }, (verdict) => {
+    this.#readTwice.add(spec.name);
+    const read = (share: number): void => this.#residency.reading(spec.name, share / 2);
+    return tryModel({ spec, plan, clock, known, read }, (verdict) => {
       const { type, content } = verdict;
       if (content !== undefined && type === "passed") log.debug("model.tried", { model: spec.name });
       // What ended for another reason, as for want of memory, may pass another time.

@@ -44,6 +44,8 @@ export type ToHost =
       readonly variables: Readonly<Record<string, string>>;
       readonly known: string | undefined;
     }
+  /** Nobody wants it any more. Answered by `stopped`, or by what the load came to. */
+  | { readonly type: "stopLoad"; readonly model: string }
   /** Nothing of it runs. Answered by `unloaded`. */
   | { readonly type: "unload"; readonly model: string }
   /** Ends the model's worker whatever it does; in the host of native code, the host. Answered by `lost`, or the
@@ -71,6 +73,10 @@ export type FromHost =
   /** A load found this out, for the later loads of its adapter. */
   | { readonly type: "known"; readonly adapter: string; readonly said: string }
   | { readonly type: "loadFailed"; readonly model: string; readonly sizeBytes: number; readonly error: Failure }
+  /** How much of its weights is read, from 0 to 1. */
+  | { readonly type: "reading"; readonly model: string; readonly share: number }
+  /** Its load was ended, and nothing of it is in memory. */
+  | { readonly type: "stopped"; readonly model: string }
   | { readonly type: "unloaded"; readonly model: string }
   /** Absent: they cannot be read. */
   | { readonly type: "identified"; readonly content?: string }

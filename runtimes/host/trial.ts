@@ -41,6 +41,8 @@ interface TrialOptions {
   readonly clock: RuntimeClock;
   /** What is known of such content already; absent: the files are not read through. */
   readonly known?: { readonly subject: Subject; found(content: string): Found | undefined };
+  /** Told how much of it is read, from 0 to 1. */
+  readonly read?: (share: number) => void;
   /** What it is asked, at once. Default: a question for what it can do. */
   readonly ask?: readonly Question[];
 }
@@ -118,6 +120,9 @@ class Steps {
         return this.#ask(message.facts);
       case "known":
         keepLoadFindings(message);
+        return undefined;
+      case "reading":
+        this.#options.read?.(message.share);
         return undefined;
       case "loadFailed":
         return this.#failed(message.error, false);

@@ -11,7 +11,13 @@ import { adapterOf } from "../adapters.ts";
 import { PortFlow } from "./flow.ts";
 import type { LoadedFacts } from "./messages.ts";
 
-export type LoadTask = { readonly spec: ModelSpec; readonly plan: LoadPlan; readonly known: string | undefined };
+export interface LoadTask {
+  readonly spec: ModelSpec;
+  readonly plan: LoadPlan;
+  readonly known: string | undefined;
+  /** Says how much is read; whatever comes by it ends the load. */
+  readonly port: MessagePort;
+}
 export type LoadAnswer =
   | {
       readonly type: "loaded";
@@ -19,7 +25,9 @@ export type LoadAnswer =
       readonly known: string | undefined;
       readonly warnings: readonly string[];
     }
-  | { readonly type: "failed"; readonly reason: string };
+  | { readonly type: "failed"; readonly reason: string }
+  /** It was ended before it was over, and nothing of it is in memory. */
+  | { readonly type: "stopped" };
 export interface CallTask {
   readonly engine: EngineName;
   readonly request: EngineRequest;
@@ -28,8 +36,15 @@ export interface CallTask {
 
 let loaded: LoadedModel | undefined;
 
-export async function load({ spec, plan, known }: LoadTask): Promise<LoadAnswer> {
-  const result = await adapterOf(spec).load(spec, plan, known);
+export async function load({ spec, plan, known, port }: LoadTask): Promise<LoadAnswer> {
+  const stop = new AbortController();
+  port.on("message", () => stop.abort());
+  const read = (share: number): void => port.postMessage(share);
+  const at = { known, read, stopped: stop.signal };
+  const result = await adapterOf(spec)
+    .load(spec, plan, at)
+    .finally(() => port.close());
+  if (result.type === "failed" && stop.signal.aborted) return { type: "stopped" };
   // This thread is ended by a signal, which would leave nothing of what was compiled for the next one.
   flushCompileCache();
   if (result.type === "failed") return result;

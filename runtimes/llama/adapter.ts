@@ -40,11 +40,11 @@ export const llama: Adapter<LlamaFound> = {
   },
   inspect: inspectFiles,
   plan: planLoad,
-  async load(spec, plan, known) {
+  async load(spec, plan, at) {
     // The native library takes a while to read, and only the thread that runs the model may have it.
     const { loadLlama } = await import("./llama.ts");
     // So small a model wanders when it is given room; a little keeps "regenerate" worth a click.
-    const load = await loadLlama(spec, plan, isDemonstration(spec) ? 0.3 : usualTemperature, known);
+    const load = await loadLlama(spec, plan, isDemonstration(spec) ? 0.3 : usualTemperature, at);
     if (load.type === "failed") return load;
     return { ...load, model: { ...load.model, capabilities: asFarAsItGoes(spec, load.model.capabilities) } };
   },

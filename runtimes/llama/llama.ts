@@ -16,7 +16,7 @@ import {
 import * as library from "node-llama-cpp";
 import { failure, ok, refused } from "../../protocols/errors.ts";
 import type { TokenizeRequest } from "../../protocols/index.ts";
-import type { Ended, Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
+import type { Ended, Load, LoadedModel, LoadPlan, LoadWatch, ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { purposeOf, type Purpose } from "../gguf.ts";
 import { Batches } from "./batches.ts";
@@ -44,8 +44,13 @@ const noBuild =
   "node use models of another server (`plexus endpoints add`)";
 
 /** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. `temperature`
- *  is for those who name none; `known` is what an earlier load found out about the library. */
-export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: number, known?: string): Promise<Load> {
+ *  is for those who name none; `at.known` is what an earlier load found out about the library. */
+export async function loadLlama(
+  spec: ModelSpec,
+  plan: LoadPlan,
+  temperature: number,
+  at: LoadWatch = {},
+): Promise<Load> {
   // The library says only "Failed to load model"; the reason is in its log.
   const errors: string[] = [];
   const warnings: string[] = [];
@@ -68,13 +73,14 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
         if (gpu !== false && level !== LlamaLogLevel.warn) writeSync(2, message.trimEnd() + "\n");
       },
     } as const;
-    const opened = await openLibrary(options, known).catch((error: unknown) => {
+    const opened = await openLibrary(options, at.known).catch((error: unknown) => {
       throw error instanceof NoBinaryFoundError ? new Error(noBuild, { cause: error }) : error;
     });
     ({ llama } = opened);
     if (llama.gpu !== false && spec.gpuMemoryBytes !== undefined) await llama.setVramCap(spec.gpuMemoryBytes);
     const cardUsedBytes = llama.gpu === false ? 0 : (await llama.getVramState()).used;
-    const { model, draft, served } = await fitting({ llama, spec, plan, temperature }, (text) => keep(warnings, text));
+    const loading = { llama, spec, plan, temperature, at };
+    const { model, draft, served } = await fitting(loading, (text) => keep(warnings, text));
     // A card without room for a single layer is found, and not used.
     const device = llama.gpu === false || model.gpuLayers === 0 ? "cpu" : llama.gpu;
     const onCard =
@@ -95,7 +101,8 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
     return { type: "loaded", model: { ...served, device, ...found, useThreads, unload }, warnings };
   } catch (thrown) {
     // Lines come in from another thread; those of the failure may still be on their way.
-    for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)
+    const linesMs = at.stopped?.aborted === true ? 0 : runtimeLimits.loadLogWaitMs;
+    for (let waitedMs = 0; errors.length === 0 && waitedMs < linesMs; waitedMs += logStepMs)
       await setTimeout(logStepMs);
     // Waits until the model that failed releases the library, which it never does once it was garbage collected.
     await Promise.race([llama?.dispose(), setTimeout(runtimeLimits.disposeWaitMs)]);
@@ -114,6 +121,7 @@ interface Loading {
   readonly spec: ModelSpec;
   readonly plan: LoadPlan;
   readonly temperature: number;
+  readonly at: LoadWatch;
 }
 
 /** What is in memory then. */
@@ -138,18 +146,25 @@ async function fitting(loading: Loading, onWarning: (text: string) => void): Pro
 }
 
 async function loadWith(
-  { llama, spec, plan, temperature }: Loading,
+  { llama, spec, plan, temperature, at }: Loading,
   gpuLayers: Awaited<LayersWanted>,
   onWarning: (text: string) => void,
 ): Promise<Fitted> {
-  const model = await llama.loadModel({ modelPath: spec.path, gpuLayers });
+  const watched = {
+    ...(at.read && { onLoadProgress: at.read }),
+    ...(at.stopped && { loadSignal: at.stopped }),
+  };
+  const model = await llama.loadModel({ modelPath: spec.path, gpuLayers, ...watched });
   let draft: LlamaModel | undefined;
   try {
     if (spec.draft !== undefined)
       draft = await llama.loadModel({ modelPath: spec.draft, gpuLayers: gpuLayers === 0 ? 0 : "auto" });
     if (draft !== undefined && !isSameVocabulary(model, draft))
       throw new Error("the model that guesses ahead has another vocabulary");
-    return { model, draft, served: await serving({ spec, plan, model, draft, temperature }, onWarning) };
+    const served = await serving({ spec, plan, model, draft, temperature, at }, onWarning);
+    // Contexts that were made all the same go with their model.
+    at.stopped?.throwIfAborted();
+    return { model, draft, served };
   } catch (thrown) {
     await draft?.dispose();
     await model.dispose();
@@ -188,17 +203,18 @@ interface InMemory {
   readonly model: LlamaModel;
   readonly draft: LlamaModel | undefined;
   readonly temperature: number;
+  readonly at: LoadWatch;
 }
 
 /** Makes the context that the model is for: one to write, to embed, or to rank. */
 async function serving(
-  { spec, plan, model, draft, temperature }: InMemory,
+  { spec, plan, model, draft, temperature, at }: InMemory,
   onWarning: (text: string) => void,
 ): Promise<Serving> {
   const { contextTokens, threads, sequences: count } = plan;
   const tokenize = (request: TokenizeRequest): Promise<Ended<"tokenize">> => tokensOf(request, model);
   // A model that reads sees a text whole: all of it is one batch.
-  const size = { contextSize: contextTokens, threads };
+  const size = { contextSize: contextTokens, threads, ...(at.stopped && { createSignal: at.stopped }) };
   const purpose = purposeIn(model);
   const capabilities = capabilitiesBy[purpose];
   switch (purpose) {

@@ -12,6 +12,7 @@
  *
  *  Read `benchmark.ts` (how it runs), `benchmarks/` (what is compared), `targets/` (what runs in the processes),
  *  `statistics.ts` (the arithmetic). docs/develop/benchmarks/README.md says what the rows mean. */
+import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { runBenchmark, type Benchmark, type Row, type RowPlan } from "./benchmark.ts";
 import {
@@ -35,7 +36,7 @@ import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
 import { crowd, crowdMemory, largeCrowd } from "./benchmarks/crowd.ts";
-import { files } from "./benchmarks/files.ts";
+import { files, filesCrowd } from "./benchmarks/files.ts";
 import { encoding, generate, generating, reading } from "./benchmarks/inference.ts";
 import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
@@ -74,6 +75,7 @@ const benchmarks: readonly Benchmark[] = [
   largeCrowd,
   crowdMemory,
   files,
+  filesCrowd,
   start,
   openAi,
   rest,
@@ -169,6 +171,7 @@ async function main(): Promise<number> {
   }
 
   const say = progress();
+  const loadBefore = load();
   const other = values.against === undefined ? undefined : await layOut(values.against);
   if (other === undefined) await installPeers(say);
   let failed = 0;
@@ -204,10 +207,15 @@ async function main(): Promise<number> {
   const timed = await measure<TimingPlan, Timing, TimingRow>(other ? [] : timings, (one, chosen) =>
     runTiming(one, chosen, rounds ?? one.rounds, say),
   );
+  if (!values.json)
+    console.log(`Load of this machine (${availableParallelism()} processors): ${loadBefore} before, ${load()} after`);
   if (!values.json && rows.length > 0) console.log(table(rows));
   if (!values.json && timed.length > 0) console.log(timingTable(timed));
   return failed === 0 ? 0 : 1;
 }
+
+/** How many wanted a processor in the last minute, as the system says. */
+const load = (): string => (loadavg()[0] ?? NaN).toFixed(1);
 
 /** One line that is written over, on a terminal; nothing elsewhere. */
 function progress(): (text: string) => void {

@@ -1,7 +1,7 @@
 /** The processes of a run and the folder they write to. Whatever way the run ends, nothing of them is left. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { fork, type ChildProcess } from "node:child_process";
-import { existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,11 @@ process.on("exit", () => {
   rmSync(workspace, { recursive: true, force: true, maxRetries: 3 });
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+
+const [, launched = ""] =
+  /^exec "\$node" (.*) "\$home/m.exec(readFileSync(new URL("../../bin/plexus", import.meta.url), "utf8")) ?? [];
+/** What `bin/plexus` gives Node: ours is started as a node is. */
+export const nodeFlags: readonly string[] = launched.split(" ");
 
 /** With BENCH_PROFILE=FOLDER the processes that are ours write CPU profiles there. */
 const profileFolder = process.env["BENCH_PROFILE"];

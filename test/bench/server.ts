@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { startProcess, workspace } from "./processes.ts";
+import { nodeFlags, startProcess, workspace } from "./processes.ts";
 
 export interface Server {
   readonly url: string;
@@ -92,7 +92,7 @@ export async function createNodeFolder(options: { readonly models: boolean }): P
       startServer(
         "../../cli/main.ts",
         ["up", "--data", data, "--config", config, "--port", "0", "--json", ...flags],
-        execArgv,
+        [...nodeFlags, ...execArgv],
         descriptorsMax,
       ),
     remove: () => rm(folder, { recursive: true, force: true }),

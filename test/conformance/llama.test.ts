@@ -396,6 +396,31 @@ describe("llama.cpp", function () {
       expect(host.models()[0]?.reason).to.match(/another vocabulary/u);
     });
 
+    it("no further when somebody stops it, in its trial and behind it, and by the next call all the same", async () => {
+      const host = await started(tiny({ name: "stopped" }));
+      await host.unload("stopped");
+      const now = () => host.residents().find(({ spec }) => spec.name === "stopped")!;
+      const once = (isSo: () => boolean): Promise<void> =>
+        new Promise((resolve) => {
+          const look = (): void => {
+            if (!isSo()) return;
+            end();
+            resolve();
+          };
+          const end = host.watch(look);
+          look();
+        });
+      for (const from of [0, 0.5]) {
+        const load = host.load("stopped");
+        await once(() => now().place === "loading" && (now().share ?? 0) >= from);
+        expect(host.stopLoad("stopped").ok, `from ${from}`).to.equal(true);
+        expect(await load).to.have.nested.property("error.code", "CANCELLED");
+        await once(() => now().place === "idle");
+        expect(now().memoryBytes).to.equal(0);
+      }
+      expect((await whole(ask(host, { ...question, model: "stopped" }))).text).to.not.equal("");
+    });
+
     it("with keys and values in blocks", async () => {
       const base = chain("cache");
       const host = await started(

@@ -343,7 +343,7 @@ class ModelsLife implements Simulated {
         for (const { spec } of residents) this.#residency.pin(spec.name, false);
         return;
       }
-      const act = dice.weighted({ add: 2, remove: 1, load: 3, unload: 3, pin: 1, unpin: 3, share: 2 });
+      const act = dice.weighted({ add: 2, remove: 1, load: 3, stop: 3, unload: 3, pin: 1, unpin: 3, share: 2 });
       this.#world.note(() => `admin: ${act} ${name}`);
       if (act === "share") this.#share(dice.pick([0.9, 0.95, 1]));
       else if (act === "add") this.#residency.add(this.#newModel());
@@ -352,6 +352,7 @@ class ModelsLife implements Simulated {
         if (residents.length > 1) void this.#residency.remove(name);
       } else if (act === "load") void this.#residency.load(name);
       else if (act === "unload") void this.#residency.unload(name);
+      else if (act === "stop") this.#residency.stopLoad(name);
       else this.#residency.pin(name, act === "pin" && !residents.some(({ pinned }) => pinned));
       this.#world.after(dice.between(0, 20_000), next);
     };
@@ -442,6 +443,17 @@ class ModelsLife implements Simulated {
         });
       },
       load: (spec, plan) => this.#load(spec, plan, hostOf(spec), later, bad),
+      // As an adapter that cannot end a load, or one that can, a moment later.
+      stopLoad: (model) => {
+        const one = this.#loaded.get(model);
+        this.#world.note(() => `the load of ${model} is ended`);
+        if (one?.state !== "loading" || dice.chance(0.5)) return;
+        later(this.#hostOf.get(model)!, 0, 20, () => {
+          if (this.#loaded.get(model) !== one || one.state !== "loading") return;
+          this.#loaded.delete(model);
+          this.#residency.stopped(model);
+        });
+      },
       unload: (model) => {
         const one = this.#loaded.get(model);
         this.#world.note(() => `${model} is unloaded`);

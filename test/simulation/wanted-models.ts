@@ -379,6 +379,7 @@ class WantedLife implements Simulated {
         load: ({ name }) =>
           later(() => residency.loaded(name, { contextTokens: 1, sequences: 1, sizeBytes: 1, threads: 1, device: "cpu", capabilities: ["chat"] })), // prettier-ignore
         unload: (name) => later(() => residency.unloaded(name)),
+        stopLoad: () => undefined,
         abandon: () => undefined,
         begin: () => undefined,
         cancel: () => undefined,

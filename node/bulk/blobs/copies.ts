@@ -15,7 +15,6 @@ import {
   failure,
   failureOf,
   ok,
-  PlexusError,
   refused,
   type ActorId,
   type Failure,
@@ -28,6 +27,7 @@ import type {
   BlobHash,
   BlobStore,
   Clock,
+  HashedBytes,
   Log,
   Membership,
   Meter,
@@ -41,7 +41,7 @@ import type { SlotTable } from "../../cluster/facts/slot-table.ts";
 import { forgetting } from "./forgetting.ts";
 import { blobLimits, type BlobLimits } from "./limits.ts";
 import { openOwnedBlobs } from "./owned.ts";
-import { hashOf } from "./tree.ts";
+import { hashed, hashOf } from "./tree.ts";
 
 /** Of the rows that say for which actor a blob is here. */
 export const actorBlobPrefix = "blob/";
@@ -97,39 +97,35 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   };
 
   /** Stores a blob here, for an actor. */
-  const take = (actor: ActorId, hash: BlobHash, bytes: Uint8Array): Promise<Result<null>> =>
+  const take = (actor: ActorId, blob: HashedBytes): Promise<Result<null>> =>
     attempt(async () => {
-      if (bytes.length > limits.copyBytesMax)
-        throw new PlexusError(failure("TOO_LARGE", { limitBytes: limits.copyBytesMax }));
-      await owned.take([hash, actor], once(bytes), limits.copyBytesMax);
+      await owned.takeHashed(actor, blob);
       return null;
     });
+
+  /** The same of bytes from elsewhere. */
+  const takeNamed = async (actor: ActorId, hash: BlobHash, bytes: Uint8Array): Promise<Result<null>> => {
+    if (bytes.length > limits.copyBytesMax) return refused(failure("TOO_LARGE", { limitBytes: limits.copyBytesMax }));
+    const blob = hashed(bytes);
+    if (blob.hash === hash) return take(actor, blob);
+    return refused(failure("BAD_REQUEST", { path: "", problem: `these bytes are not ${hash}` }));
+  };
 
   const drop = async (pair: Pair, reference: Reference): Promise<void> => {
     if (await owned.drop(pair, reference)) meter.count("blobs_dropped");
   };
 
   /** What is here, from the disk. */
-  const own = (hash: BlobHash): Promise<Result<Uint8Array>> =>
-    attempt(async () => {
-      // Pieces are read into the same memory again and again: new memory for each costs more than this one copy.
-      const { size, bytes } = await blobs.open(hash, undefined, { reused: true });
-      const whole = Buffer.allocUnsafe(size);
-      let at = 0;
-      for await (const piece of bytes) {
-        whole.set(piece, at);
-        at += piece.length;
-      }
-      return whole;
-    });
+  const own = (hash: BlobHash): Promise<Result<Uint8Array>> => attempt(() => blobs.whole(hash));
 
   // --- putting -------------------------------------------------------------------------------------------------------
 
+  /** Sends a blob to another node. */
+  const sendTo = (to: NodeId, actor: ActorId, blob: Pick<HashedBytes, "hash" | "bytes">): Promise<Result<null>> =>
+    exchange.call(to, "blob.put", { for: actor, hash: blob.hash, bytes: blob.bytes }, limits.callTimeoutMs);
   /** Stores a blob at one node. */
-  const storeAt = (to: NodeId, actor: ActorId, hash: BlobHash, bytes: Uint8Array): Promise<Result<null>> =>
-    to === node
-      ? take(actor, hash, bytes)
-      : exchange.call(to, "blob.put", { for: actor, hash, bytes }, limits.callTimeoutMs);
+  const storeAt = (to: NodeId, actor: ActorId, blob: HashedBytes): Promise<Result<null>> =>
+    to === node ? take(actor, blob) : sendTo(to, actor, blob);
 
   /** Failures that another try does not mend. */
   const lasting = (reason: Failure): boolean =>
@@ -137,18 +133,14 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
 
   /** Stores a blob at every node in sync with the actor's slot that is not among `have`, which grows. Undefined: all
    *  have it. */
-  async function cover(
-    actor: ActorId,
-    blob: { readonly hash: BlobHash; readonly bytes: Uint8Array; readonly have: Set<NodeId> },
-  ): Promise<Failure | undefined> {
-    const { hash, bytes, have } = blob;
+  async function cover(actor: ActorId, blob: HashedBytes, have: Set<NodeId>): Promise<Failure | undefined> {
     const endMs = clock.monotonicMs() + limits.keepTimeoutMs;
     for (;;) {
       const slot = options.slotOf(actor);
       const inSync = (slot && table.get(slot)?.record.inSync) ?? [];
       const missing = inSync.filter((other) => !have.has(other));
       if (inSync.length > 0 && missing.length === 0) return undefined;
-      const results = await Promise.all(missing.map((other) => storeAt(other, actor, hash, bytes)));
+      const results = await Promise.all(missing.map((other) => storeAt(other, actor, blob)));
       for (const [index, result] of results.entries()) {
         if (result.ok) have.add(missing[index] as NodeId);
         else if (lasting(result.error)) return result.error;
@@ -213,7 +205,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
       .then(async (found) => {
         if (!found.ok) return found;
         if (placesOf(actor).includes(node) && owned.isFor(hash, actor)) {
-          const taken = await take(actor, hash, found.value);
+          const taken = await takeNamed(actor, hash, found.value);
           if (!taken.ok) log.warn("blob.not.mended", { hash, failure: taken.error });
         }
         return found;
@@ -267,7 +259,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
         if (present.ok && !present.value) continue;
         const bytes = await own(hash);
         if (!bytes.ok) continue;
-        const sent = await storeAt(to, actor, hash, bytes.value);
+        const sent = await sendTo(to, actor, { hash, bytes: bytes.value });
         if (sent.ok) {
           meter.count("blobs_copied");
           continue;
@@ -347,7 +339,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     });
   };
 
-  exchange.on("blob.put", ({ for: actor, hash, bytes }) => take(actor, hash, bytes));
+  exchange.on("blob.put", ({ for: actor, hash, bytes }) => takeNamed(actor, hash, bytes));
   exchange.on("blob.read", ({ hash }) => own(hash).then((found) => (found.ok ? ok({ bytes: found.value }) : found)));
   exchange.on("blob.lacks", ({ blobs: asked }) =>
     attempt(async () => {
@@ -365,12 +357,12 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   return {
     async put(actor, bytes, commit) {
       if (bytes.length > limits.copyBytesMax) return refused(failure("TOO_LARGE", { limitBytes: limits.copyBytesMax }));
-      const blob = { hash: hashOf(bytes), bytes, have: new Set<NodeId>() };
-      const early = await cover(actor, blob);
+      const [blob, have] = [hashed(bytes), new Set<NodeId>()];
+      const early = await cover(actor, blob, have);
       if (early !== undefined) return refused(early);
       const committed = await commit(blob.hash);
       if (!committed.ok) return committed;
-      const late = await cover(actor, blob);
+      const late = await cover(actor, blob, have);
       return late === undefined ? committed : refused(failure("ASK_TIMEOUT", { because: late.code, ...late.details }));
     },
     async read(actor, hash) {
@@ -421,8 +413,4 @@ class Turns {
   read(bytes: number): void {
     this.#bytesLeft -= bytes;
   }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

@@ -6,7 +6,7 @@
  *  A piece has many leaves: asking the system for each leaf takes longer than to hash it. So what a put or a read holds
  *  in memory is two pieces, and nothing goes faster than its slowest end. */
 import { assert, failure, PlexusError } from "../../../protocols/index.ts";
-import type { BlobHash, BlobRange, FileReader, FileWriter } from "../../ports/index.ts";
+import type { BlobHash, BlobRange, FileReader, FileWriter, HashedBytes } from "../../ports/index.ts";
 import { hashBytes, hashLeavesIn, hashOfLeaves, leafBytes, leavesOf } from "./tree.ts";
 
 /** The bytes that the leaves' hashes take. */
@@ -53,6 +53,24 @@ async function writePiece(writer: FileWriter, bytes: Uint8Array, syncedBytes = I
   }
 }
 
+/** What was written. */
+export interface Made {
+  readonly hash: BlobHash;
+  readonly size: number;
+}
+
+/** Writes bytes that were hashed, and their leaves' hashes, and syncs them. Errors: the system's. */
+export async function writeHashed(
+  writer: FileWriter,
+  { bytes, leaves, hash }: HashedBytes,
+  syncedBytes: SyncedBytes | undefined,
+): Promise<Made> {
+  await writePiece(writer, bytes, syncedBytes?.());
+  await writer.write(Buffer.concat(leaves));
+  await writer.sync();
+  return { hash, size: bytes.length };
+}
+
 /** Writes a stream and its leaves' hashes, and syncs them. Errors: TOO_LARGE, DISK_FULL, the system's, what the stream
  *  throws. */
 export async function writeBlob(
@@ -64,7 +82,7 @@ export async function writeBlob(
     hasRoom(): boolean;
     readonly syncedBytes?: SyncedBytes | undefined;
   },
-): Promise<{ readonly hash: BlobHash; readonly size: number }> {
+): Promise<Made> {
   const { bytesMax, pieceBytes } = how;
   assert(pieceBytes % leafBytes === 0, "a piece has whole leaves");
   const leaves: Uint8Array[] = [];
@@ -196,6 +214,22 @@ export async function readTree(
   }
   if (anew.length !== count || hashOfLeaves(size, anew) !== hash) throw damage("it is not what its name says");
   return { size, leaves: anew };
+}
+
+/** All of a blob in one step, compared with its name; the hashes that are stored with it are not asked. For blobs that
+ *  fit into memory. Error: that of `damage`. */
+export async function readWhole(
+  reader: FileReader,
+  hash: BlobHash,
+  { bytesMax, damage }: Omit<Reading, "reused" | "pieceBytes"> & { readonly bytesMax: number },
+): Promise<Uint8Array> {
+  const size = sizeIn(reader.size);
+  if (size === undefined || size > bytesMax) throw damage(`a file of ${reader.size} bytes is not a blob`);
+  const room = roomFor(size);
+  const bytes = await reader.read(0, size, room.subarray(1));
+  if (bytes.length < size || hashOfLeaves(size, hashLeavesIn(room)) !== hash)
+    throw damage("it is not what its name says");
+  return bytes;
 }
 
 /** Whether a file has the bytes of its name. The hashes that are stored with them are not asked. */

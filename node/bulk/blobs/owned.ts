@@ -4,6 +4,7 @@
  *  is. So there is no blob without a row, and what a row is for can always be asked. Of one blob one thing happens at a
  *  time. */
 import { failure, PlexusError, type ActorId } from "../../../protocols/index.ts";
+import { turnsByKey } from "../../../runtimes/turns.ts";
 import { seal, unseal } from "../../data-folder/seal.ts";
 import type { BlobHash, BlobStore, Clock, OwnedBlobs, Pair, Reference, Store } from "../../ports/index.ts";
 
@@ -31,7 +32,6 @@ export async function openOwnedBlobs(options: {
   const { blobs, store, clock, prefix, limits } = options;
   const references = new Map<BlobHash, Map<ActorId, Kept>>();
   const byActor = new Map<ActorId, Set<BlobHash>>();
-  const turns = new Map<BlobHash, Promise<unknown>>();
   let rows = 0;
 
   const rowKey = ([hash, actor]: Pair): string => `${prefix}${hash}/${actor}`;
@@ -66,21 +66,27 @@ export async function openOwnedBlobs(options: {
     if (hashes?.size === 0) byActor.delete(actor);
   }
 
-  /** Lets one thing happen to a blob at a time: a delete must not meet a put. */
-  function inTurn<T>(hash: BlobHash, work: () => Promise<T>): Promise<T> {
-    const mine = (turns.get(hash) ?? Promise.resolve()).then(work);
-    const quiet = mine.catch(() => undefined);
-    turns.set(hash, quiet);
-    void quiet.then(() => {
-      if (turns.get(hash) === quiet) turns.delete(hash);
-    });
-    return mine;
-  }
+  /** One thing happens to a blob at a time: a delete must not meet a put. */
+  const inTurn = turnsByKey<BlobHash>();
 
   const writeRow = (pair: Pair, atMs: number): Promise<void> => {
     const key = rowKey(pair);
     return store.batch([{ type: "put", key, value: seal(key, { atMs }) }], { sync: true });
   };
+
+  /** Errors: LIMIT_REACHED, DISK_FULL. */
+  function admit([hash, actor]: Pair): void {
+    if (rows >= limits.referencesMax && references.get(hash)?.has(actor) !== true)
+      throw new PlexusError(failure("LIMIT_REACHED", { limit: "referencesMax" }));
+    if (store.isFull?.() === true) throw new PlexusError(failure("DISK_FULL"));
+  }
+
+  /** Writes that a blob is here, or comes now, for an actor. */
+  async function note(pair: Pair): Promise<void> {
+    const nowMs = clock.nowMs();
+    await writeRow(pair, nowMs);
+    refer(pair, { atMs: nowMs, storedMs: nowMs });
+  }
 
   return {
     blobs,
@@ -93,22 +99,27 @@ export async function openOwnedBlobs(options: {
     isFor: (hash, actor) => references.get(hash)?.has(actor) ?? false,
     has: (hash) => references.has(hash),
     reference: ([hash, actor]) => references.get(hash)?.get(actor),
-    take: ([hash, actor], stream, bytesMax) =>
-      inTurn(hash, async () => {
-        if (rows >= limits.referencesMax && references.get(hash)?.has(actor) !== true)
-          throw new PlexusError(failure("LIMIT_REACHED", { limit: "referencesMax" }));
-        if (store.isFull?.() === true) throw new PlexusError(failure("DISK_FULL"));
-        const nowMs = clock.nowMs();
-        await writeRow([hash, actor], nowMs);
-        refer([hash, actor], { atMs: nowMs, storedMs: nowMs });
-        await blobs.put(stream, { expected: hash, bytesMax });
+    take: (pair, stream, bytesMax) =>
+      inTurn(pair[0], async () => {
+        admit(pair);
+        await note(pair);
+        await blobs.put(stream, { expected: pair[0], bytesMax });
+      }),
+    takeHashed: (actor, blob) =>
+      inTurn(blob.hash, async () => {
+        admit([blob.hash, actor]);
+        // The disk takes both at once; the row is on it before the blob has its name.
+        const noted = note([blob.hash, actor]);
+        try {
+          await blobs.putHashed(blob, noted);
+        } finally {
+          await noted.catch(() => undefined);
+        }
       }),
     adopt: ([hash, actor]) =>
       inTurn(hash, async () => {
         if ((await blobs.has(hash)) === undefined || !(await blobs.check(hash))) return false;
-        const nowMs = clock.nowMs();
-        await writeRow([hash, actor], nowMs);
-        refer([hash, actor], { atMs: nowMs, storedMs: nowMs });
+        await note([hash, actor]);
         return true;
       }),
     seen: (pair) =>

@@ -7,8 +7,21 @@
  *  start was never acknowledged, and goes. The size of a blob is not written down: that of its file says it, and the
  *  name has it in it. */
 import { assert, failure, PlexusError } from "../../../protocols/index.ts";
-import type { BlobHash, BlobRange, BlobStore, FileReader, Files, Meter } from "../../ports/index.ts";
-import { isWell, readBlob, readTree, sizeIn, writeBlob, type Damage, type SyncedBytes, type Tree } from "./file.ts";
+import { turnsByKey } from "../../../runtimes/turns.ts";
+import type { BlobHash, BlobRange, BlobStore, FileReader, Files, FileWriter, Meter } from "../../ports/index.ts";
+import {
+  isWell,
+  readBlob,
+  readTree,
+  readWhole,
+  sizeIn,
+  writeBlob,
+  writeHashed,
+  type Damage,
+  type Made,
+  type SyncedBytes,
+  type Tree,
+} from "./file.ts";
 import { blobLimits, type BlobLimits } from "./limits.ts";
 import { leafBytes, leavesOf, pathOf } from "./tree.ts";
 
@@ -69,13 +82,8 @@ export async function openBlobStore(ports: {
     }
   };
 
-  /** Names are given and taken one at a time: a caller that finds a name must not see it go by another's failure. */
-  let naming: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = naming.then(work);
-    naming = mine.catch(() => undefined);
-    return mine;
-  };
+  /** A name is given and taken one at a time: a caller that finds it must not see it go by another's failure. */
+  const inTurn = turnsByKey<BlobHash>();
 
   /** Gives a finished file its name. */
   async function publish(from: string, hash: BlobHash, size: number): Promise<void> {
@@ -98,6 +106,34 @@ export async function openBlobStore(ports: {
     }
     if (before === undefined) count(1, size);
   }
+
+  /** Writes a file, and gives it its name. */
+  const stored = (
+    needsBytes: number,
+    write: (writer: FileWriter) => Promise<Made>,
+    ready?: Promise<unknown>,
+  ): Promise<Made> =>
+    placed(async () => {
+      if (!files.hasRoom(needsBytes)) throw diskFull();
+      nextNumber += 1;
+      const path = `${temporary}/${nextNumber}`;
+      try {
+        const writer = await files.create(path);
+        let made;
+        try {
+          made = await write(writer);
+        } finally {
+          await writer.close();
+        }
+        await ready;
+        const { hash, size } = made;
+        await inTurn(hash, () => publish(path, hash, size));
+        return made;
+      } catch (error) {
+        await files.remove(path).catch(() => undefined);
+        throw named(error);
+      }
+    });
 
   const damageIn =
     (hash: BlobHash): Damage =>
@@ -150,32 +186,20 @@ export async function openBlobStore(ports: {
 
   return {
     put: (stream, { bytesMax: most = bytesMax, expected } = {}) =>
-      placed(async () => {
-        if (!files.hasRoom(Math.min(most, limits.pieceBytes))) throw diskFull();
-        nextNumber += 1;
-        const path = `${temporary}/${nextNumber}`;
-        try {
-          const writer = await files.create(path);
-          let made;
-          try {
-            const { pieceBytes } = limits;
-            const hasRoom = (): boolean => files.hasRoom(pieceBytes);
-            const how = { bytesMax: Math.min(most, bytesMax), pieceBytes, hasRoom, syncedBytes };
-            made = await writeBlob(writer, stream, how);
-          } finally {
-            await writer.close();
-          }
-          const { hash } = made;
-          if (expected !== undefined && hash !== expected)
-            throw new PlexusError(failure("BAD_REQUEST", { path: "", problem: `these bytes are not ${expected}` }));
-          const { size } = made;
-          await inTurn(() => publish(path, hash, size));
-          return made;
-        } catch (error) {
-          await files.remove(path).catch(() => undefined);
-          throw named(error);
-        }
+      stored(Math.min(most, limits.pieceBytes), async (writer) => {
+        const { pieceBytes } = limits;
+        const hasRoom = (): boolean => files.hasRoom(pieceBytes);
+        const how = { bytesMax: Math.min(most, bytesMax), pieceBytes, hasRoom, syncedBytes };
+        const made = await writeBlob(writer, stream, how);
+        if (expected !== undefined && made.hash !== expected)
+          throw new PlexusError(failure("BAD_REQUEST", { path: "", problem: `these bytes are not ${expected}` }));
+        return made;
       }),
+    async putHashed(blob, ready) {
+      // It is awaited once the bytes are on the disk; until then nobody listens.
+      ready.catch(() => undefined);
+      await stored(blob.bytes.length, (writer) => writeHashed(writer, blob, syncedBytes), ready);
+    },
     async has(hash) {
       const bytes = isBlobHash(hash) ? await files.size(pathTo(hash)) : undefined;
       return bytes === undefined ? undefined : (sizeIn(bytes) ?? 0);
@@ -191,6 +215,7 @@ export async function openBlobStore(ports: {
           );
         return { size, bytes: read(hash, tree, { start, end }, reused) };
       }),
+    whole: (hash) => opened(hash, (reader) => readWhole(reader, hash, { bytesMax, damage: damageIn(hash) })),
     prove: (hash, leaf) =>
       opened(hash, async (reader) => {
         const tree = await treeIn(reader, hash);
@@ -210,7 +235,7 @@ export async function openBlobStore(ports: {
         return isAsNamed;
       }),
     delete: (hash) =>
-      inTurn(async () => {
+      inTurn(hash, async () => {
         const bytes = isBlobHash(hash) ? await files.size(pathTo(hash)) : undefined;
         if (bytes === undefined) return;
         await files.remove(pathTo(hash));

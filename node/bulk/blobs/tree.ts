@@ -10,7 +10,7 @@
  *  passes for a node. The size is in the name: it says how many leaves there are, and so which place in the tree a leaf
  *  has. */
 import { assert } from "../../../protocols/index.ts";
-import type { BlobHash, LeafProof } from "../../ports/index.ts";
+import type { BlobHash, HashedBytes, LeafProof } from "../../ports/index.ts";
 import { hash, taggedHash } from "./hash.ts";
 
 /** A part of the format: it may never change. */
@@ -69,13 +69,16 @@ export function hashOfLeaves(size: number, leaves: readonly Uint8Array[]): BlobH
   return nameOf(size, levelsOf(leaves).at(-1)?.[0] as Uint8Array);
 }
 
-/** The name of bytes that are in memory. */
-export function hashOf(bytes: Uint8Array): BlobHash {
+/** Hashes bytes that are in memory, once for all who need the hashes. */
+export function hashed(bytes: Uint8Array): HashedBytes {
   const leaves = Array.from({ length: leavesOf(bytes.length) }, (_, leaf) =>
     hashLeaf(bytes.subarray(leaf * leafBytes, (leaf + 1) * leafBytes)),
   );
-  return hashOfLeaves(bytes.length, leaves);
+  return { bytes, leaves, hash: hashOfLeaves(bytes.length, leaves) };
 }
+
+/** The name of bytes that are in memory. */
+export const hashOf = (bytes: Uint8Array): BlobHash => hashed(bytes).hash;
 
 /** Hashes beside the way from a leaf to the root, the lowest first. */
 export function pathOf(leaves: readonly Uint8Array[], leaf: number): readonly Uint8Array[] {

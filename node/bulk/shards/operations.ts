@@ -2,7 +2,6 @@
  *  nodes. */
 import {
   acted,
-  againOf,
   failure,
   holderOf,
   ok,
@@ -19,7 +18,6 @@ import {
 import type { Kernel } from "../../kernel/api.ts";
 import type { ClusterControl } from "../../cluster/placement/api.ts";
 import type { ShardControl } from "../../ports/index.ts";
-import { asTask, type Follows } from "../../waiting.ts";
 
 /** For whom stripes are kept that admins put by hand: one admin may release what another put. */
 const byHand: ActorId = "admin/put";
@@ -66,18 +64,13 @@ export function handleHolders({ cluster, kernel, limits }: HolderParts): Pick<Op
 }
 
 /** The handlers of stripes that are put by hand. */
-export const handleStripes = (
-  { stripes, heal }: Pick<ShardControl, "stripes" | "heal">,
-  tasks: Follows | undefined,
-): Omit<Operations, OfHolders> => ({
-  "shards.heal": async (_, { by }) => {
-    const act = { what: "Repair of shards", again: againOf("shards.heal", {}), by };
-    const result = await asTask(
-      tasks,
-      act,
-      heal().then((nodes) => ok({ nodes })),
-    );
-    return result.ok ? { result, told: { facts: { nodes: String(result.value.nodes.length) } } } : { result };
+export const handleStripes = ({
+  stripes,
+  heal,
+}: Pick<ShardControl, "stripes" | "heal">): Omit<Operations, OfHolders> => ({
+  "shards.heal": async () => {
+    const nodes = await heal();
+    return { result: ok({ nodes }), told: { facts: { nodes: String(nodes.length) } } };
   },
   "stripes.put": async ({ bytes: text, expiresInMs }) => {
     const bytes = Buffer.from(text, "base64");

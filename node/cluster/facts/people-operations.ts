@@ -9,6 +9,7 @@ import {
   grantsOf,
   ok,
   permissions,
+  placed,
   PlexusError,
   refused,
   rolesWith,
@@ -26,6 +27,7 @@ import {
   type peopleOperations,
   type PersonRoles,
   type PersonView,
+  type PlaceOf,
   type Result,
   type setRole,
   type signUpInvitationOperations,
@@ -50,6 +52,8 @@ export interface PeopleParts {
   readonly isRange: (text: string) => boolean;
   /** Writes to a person, where there is an address and mail at all. */
   readonly tell: (user: string, letter: (to: string) => Parameters<Outbound["post"]>[0]) => Promise<unknown>;
+  /** Where addresses are. Absent: nobody says. */
+  readonly placeOf?: PlaceOf;
   readonly clock: Pick<Clock, "nowMs">;
   readonly random: Pick<Random, "bytes">;
   readonly limits: {
@@ -117,7 +121,7 @@ type Holders = `people.${"list" | "setRoles" | "setAdmin" | "show" | "endSession
 
 /** Who has which roles, and by which devices people are signed in. */
 function handleHolders(at: PeopleParts): Pick<People, Holders> {
-  const { ask, askMemory, roles } = at;
+  const { ask, askMemory, roles, placeOf } = at;
   const parts: RolesParts = { ask: at.ask, table: () => roles.table() };
   const end = async (user: string, id: string | undefined, asker: Asker): Promise<Done<Record<never, never>>> => {
     const may = await rolesWithin(parts, asker, user);
@@ -167,7 +171,11 @@ function handleHolders(at: PeopleParts): Pick<People, Holders> {
         ...(before !== undefined && now !== undefined && { facts: rolesChange(before, now) }),
       };
     },
-    "people.show": ({ user }) => ask(actorId("user", user), { type: "listSessions" }) as Promise<Result<PersonView>>,
+    "people.show": async ({ user }) => {
+      const found = (await ask(actorId("user", user), { type: "listSessions" })) as Result<PersonView>;
+      if (!found.ok || placeOf === undefined) return found;
+      return ok({ ...found.value, sessions: placed(found.value.sessions, placeOf) });
+    },
     "people.endSession": ({ user, id }, asker) => end(user, id, asker),
     "people.endSessions": ({ user }, asker) => end(user, undefined, asker),
   };

@@ -1,11 +1,9 @@
 /** What the operations on nodes and slots do. */
 import {
   actorId,
-  againOf,
   ok,
   ownSlot,
   slotPage,
-  type ActWish,
   type clusterOperations,
   type Done,
   type HandlersOf,
@@ -14,14 +12,12 @@ import {
   type Result,
   type SlotId,
 } from "../../../protocols/index.ts";
-import { asTask, type Follows } from "../../waiting.ts";
 import type { ClusterControl } from "./api.ts";
 
 /** What the handlers are told of this node. */
 interface Parts {
   /** How long a move may take, where nobody says it. */
   readonly moveTimeoutMs: number;
-  readonly tasks?: Follows | undefined;
 }
 
 type Handlers = HandlersOf<typeof clusterOperations>;
@@ -31,12 +27,12 @@ type Handlers = HandlersOf<typeof clusterOperations>;
 export const handleCluster = (control: ClusterControl, at: Parts): Handlers => ({
   "cluster.summary": () => control.summary(),
   "cluster.plan": (change) => control.preview(change),
-  ...handleNodes(control, at),
+  ...handleNodes(control),
   ...handleSlots(control, at),
-  ...handleDirectory(control, at),
+  ...handleDirectory(control),
 });
 
-function handleNodes(control: ClusterControl, { tasks }: Parts) {
+function handleNodes(control: ClusterControl) {
   /** What the audit has of a node before a change. */
   const known = async (node: string) => {
     const summary = await control.summary();
@@ -47,7 +43,7 @@ function handleNodes(control: ClusterControl, { tasks }: Parts) {
     "cluster.invite": async (terms, { by }) => ({ result: await control.invite(terms, by), told: false }),
     "cluster.evict": async ({ node, force = false }, { by }) => {
       const before = await known(node);
-      const result = await asTask(tasks, { what: `Eviction of ${node}`, by }, control.evict(node, force, by));
+      const result = await control.evict(node, force, by);
       return { result, before, told: false };
     },
     "cluster.setRoles": async ({ node, roles, seen }, { by }) => {
@@ -84,7 +80,7 @@ function handleNodes(control: ClusterControl, { tasks }: Parts) {
   } satisfies Partial<Handlers>;
 }
 
-function handleSlots(control: ClusterControl, { tasks, moveTimeoutMs }: Parts) {
+function handleSlots(control: ClusterControl, { moveTimeoutMs }: Parts) {
   /** Where somebody has put a slot by hand, and who owns it. */
   const known = async (slot: string) => {
     const slots = await control.slots();
@@ -94,10 +90,10 @@ function handleSlots(control: ClusterControl, { tasks, moveTimeoutMs }: Parts) {
   const move = async (
     slot: string,
     { to, timeoutMs = moveTimeoutMs }: { readonly to: string; readonly timeoutMs?: number },
-    { work, act }: { readonly work: (timeoutMs: number) => Promise<Result<Moved>>; readonly act: ActWish },
+    work: (timeoutMs: number) => Promise<Result<Moved>>,
   ): Promise<Done<Moved>> => {
     const before = await known(slot);
-    return { result: await asTask(tasks, act, work(timeoutMs)), before, after: { owner: to, held: to } };
+    return { result: await work(timeoutMs), before, after: { owner: to, held: to } };
   };
   const release = async (slot: SlotId, by: string): Promise<Done<Released>> => {
     const before = await known(slot);
@@ -110,24 +106,18 @@ function handleSlots(control: ClusterControl, { tasks, moveTimeoutMs }: Parts) {
     },
     "cluster.moveActor": (input, { by }) => {
       const actor = actorId(input.kind, input.key);
-      return move(ownSlot(actor), input, {
-        work: (timeoutMs) => control.moveActor(actor, input.to, timeoutMs, by),
-        act: { what: `Move of ${actor} to ${input.to}`, again: againOf("cluster.moveActor", input), by },
-      });
+      return move(ownSlot(actor), input, (timeoutMs) => control.moveActor(actor, input.to, timeoutMs, by));
     },
     "cluster.moveSlot": (input, { by }) => {
       const slot: SlotId = `${input.role}/${input.number}`;
-      return move(slot, input, {
-        work: (timeoutMs) => control.moveSlot(slot, input.to, timeoutMs, by),
-        act: { what: `Move of slot ${slot} to ${input.to}`, again: againOf("cluster.moveSlot", input), by },
-      });
+      return move(slot, input, (timeoutMs) => control.moveSlot(slot, input.to, timeoutMs, by));
     },
     "cluster.releaseSlot": ({ role, number }, { by }) => release(`${role}/${number}`, by),
     "cluster.releaseActor": ({ kind, key }, { by }) => release(ownSlot(actorId(kind, key)), by),
   } satisfies Partial<Handlers>;
 }
 
-function handleDirectory(control: ClusterControl, { tasks }: Parts) {
+function handleDirectory(control: ClusterControl) {
   return {
     "cluster.voters": () => control.voters(),
     "cluster.setVoters": async ({ wanted, seen }, { by }) => {
@@ -135,13 +125,10 @@ function handleDirectory(control: ClusterControl, { tasks }: Parts) {
       const before = was.ok ? { wanted: was.value.wanted } : undefined;
       return { result: await control.setVoters({ wanted, seen }, by), before, after: { wanted }, told: false };
     },
-    "cluster.migrateDirectory": async (input, { by }) => {
-      const { endpoints } = input;
+    "cluster.migrateDirectory": async ({ endpoints }, { by }) => {
       const summary = await control.summary();
       const before = summary.ok ? { directory: summary.value.directory.kind } : undefined;
-      const what = `Move of the directory to ${endpoints === undefined ? "the managers" : "etcd"}`;
-      const again = againOf("cluster.migrateDirectory", input);
-      const result = await asTask(tasks, { what, again, by }, control.migrateDirectory(endpoints, by));
+      const result = await control.migrateDirectory(endpoints, by);
       return { result, before, after: { directory: endpoints === undefined ? "replicated" : "etcd" }, told: false };
     },
   } satisfies Partial<Handlers>;

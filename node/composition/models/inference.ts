@@ -118,6 +118,7 @@ export function createInference({ models, start, clock, log, endTimeoutMs }: Inf
     shares: () => host?.shares() ?? unshared,
     load: (name) => host?.load(name) ?? Promise.resolve(unserved()),
     unload: (name) => host?.unload(name) ?? Promise.resolve(unserved()),
+    stopLoad: (name) => host?.stopLoad(name) ?? unserved(),
     pin(name, pinned) {
       if (!models().some((spec) => spec.name === name)) return refused(failure("MODEL_NOT_FOUND", { model: name }));
       pins.set(name, pinned);

@@ -28,7 +28,7 @@ import {
 import type { Kernel } from "../../kernel/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../../ports/index.ts";
 import { tapPublished, type PublishedTap } from "../../previews/index.ts";
-import { withPolicy, type FileSettings } from "../../scanning/index.ts";
+import { withPolicy, type FileSettings, type ListedFiles } from "../../scanning/index.ts";
 import type { Changed } from "../parts/cluster-memory.ts";
 import type { ClusterFacts } from "../parts/facts.ts";
 import { createPushCalls, type PushCalls } from "../parts/push-calls.ts";
@@ -49,6 +49,8 @@ interface ModelPartPorts {
   readonly roomFiles?: RoomFiles;
   /** What becomes of files that nobody can scan. Absent: they are let through. */
   readonly files?: () => FileSettings;
+  /** Files that lists of threats name. Absent: none is. */
+  readonly listed?: ListedFiles;
   readonly prefer?: Preference;
   readonly exchange: Exchange;
   readonly membership: MembershipPart;
@@ -122,7 +124,8 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
     quality,
     usage,
     routes,
-    scanning: (engine) => withPolicy(engine, ports.files ?? (() => ({ scan: true, withoutScanner: "allow" }))),
+    scanning: (engine) =>
+      withPolicy(engine, ports.files ?? (() => ({ scan: true, withoutScanner: "allow" })), ports.listed),
     files,
     ...(ports.attachment && { attachment: ports.attachment }),
   });

@@ -1,32 +1,43 @@
 /** This node's scanner of files, where it has one. */
 import { parseControl, type Config } from "../../../config/index.ts";
+import type { SealedFile } from "../../../protocols/index.ts";
 import { enginesOf, type Engines } from "../../../runtimes/index.ts";
 import { bytesOfFile } from "../../gateway/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
-import { createClamd, createScanner, type FileSettings } from "../../scanning/index.ts";
+import {
+  createClamd,
+  createListedFiles,
+  createScanner,
+  type FileLists,
+  type FileSettings,
+  type ListedFiles,
+} from "../../scanning/index.ts";
 import type { Machine } from "../machine.ts";
 import type { Stops } from "../stops.ts";
 
-/** The engines of this node: those of its models, and its scanner; and what the cluster wants of files. */
+/** The engines of this node: those of its models, and its scanner; what the cluster wants of files, and those that lists
+ *  name. */
 export function withScanner(
   live: () => Pick<Config, "antivirus" | "files">,
   models: Parameters<typeof enginesOf>[0],
-  at: { readonly machine: Machine; readonly stops: Stops; readonly blobs: Promise<ActorBlobs> },
-): { readonly engines: Engines; readonly files: () => FileSettings } {
+  at: {
+    readonly machine: Machine;
+    readonly stops: Stops;
+    readonly blobs: Promise<ActorBlobs>;
+    readonly lists: Promise<FileLists>;
+  },
+): { readonly engines: Engines; readonly files: () => FileSettings; readonly listed: ListedFiles } {
   const { antivirus } = live();
   const files = (): FileSettings => live().files;
   const { clock, log, meter } = at.machine;
   const place = antivirus === undefined ? undefined : parseControl(antivirus);
-  if (place === undefined) return { engines: enginesOf(models), files };
-  const scan = createScanner({
-    clamd: createClamd(place, clock),
-    async *read(file) {
-      yield* bytesOfFile(await at.blobs, file);
-    },
-    clock,
-    log,
-    meter,
-  });
+  async function* read(file: SealedFile): AsyncGenerator<Uint8Array> {
+    yield* bytesOfFile(await at.blobs, file);
+  }
+  const ports = { read, clock, log, meter };
+  const listed = createListedFiles({ ...ports, lists: at.lists });
+  if (place === undefined) return { engines: enginesOf(models), files, listed };
+  const scan = createScanner({ ...ports, clamd: createClamd(place, clock) });
   at.stops.add((deadlineMs) => scan.stop(deadlineMs));
-  return { engines: { ...enginesOf(models), scan }, files };
+  return { engines: { ...enginesOf(models), scan }, files, listed };
 }

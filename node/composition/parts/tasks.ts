@@ -11,13 +11,15 @@ import {
   type AdminTask,
   type ClusterBackupTask,
   type Noticed,
+  type TaskPlace,
 } from "../../../protocols/index.ts";
 import type { ModelStore } from "../../../runtimes/store/index.ts";
+import { tasksFile } from "../../data-folder/index.ts";
 import type { Kernel } from "../../kernel/index.ts";
-import { createActs, createNodeTasks, type Acts, type NodeTasks } from "../../tasks/index.ts";
-import { profileCpu, profileHeap } from "../../platform/index.ts";
+import { createActs, createNodeTasks, taskLimits, type Acts, type NodeTasks } from "../../tasks/index.ts";
+import { keptText, profileCpu, profileHeap } from "../../platform/index.ts";
 import { createProfiles, type Profiles } from "../../observe/index.ts";
-import type { Clock, NodeId } from "../../ports/index.ts";
+import type { Clock, Log, NodeId } from "../../ports/index.ts";
 import type { Backups } from "../backup/backups.ts";
 import type { EndpointControl } from "../models/endpoints.ts";
 import type { DiskTaskSource } from "./disk.ts";
@@ -55,6 +57,18 @@ export async function tellBackupEnded(kernel: Pick<Kernel, "ask">, id: string, t
   tellEnded(taskOfBackup(task), told, task.cancelledBy);
 }
 
+/** Opens the long acts of this node, which it writes down in its data folder. */
+export const openActs = (
+  at: TaskPlace & { readonly data: string; readonly clock: Clock; readonly log: Log; readonly told: Told },
+): Acts =>
+  createActs({
+    clock: at.clock,
+    log: at.log,
+    place: { node: at.node, name: at.name },
+    kept: keptText(tasksFile(at.data), taskLimits.actsFileBytesMax),
+    ended: (task) => tellEnded(task, at.told),
+  });
+
 /** Opens the list of tasks at this node. */
 export function openTasks(at: {
   readonly node: NodeId;
@@ -65,11 +79,12 @@ export function openTasks(at: {
   readonly disk: DiskTaskSource;
   readonly endpoints: Pick<EndpointControl, "view" | "cancel">;
   readonly clock: Clock;
+  readonly acts: Acts;
   readonly told: Told;
   /** Where the code is. */
   readonly codeFolder: string;
 }): { readonly profiles: Profiles; readonly tasks: NodeTasks & Pick<Acts, "follow">; stop(): void } {
-  const { store, told } = at;
+  const { acts, store, told } = at;
   const place = { node: at.node, name: at.name };
   const over = new Set<string>();
   const endWatch = store.watch((what) => {
@@ -85,7 +100,6 @@ export function openTasks(at: {
     for (const id of over) if (!known.has(id)) over.delete(id);
   });
   at.disk.onEnded((task) => tellEnded(taskOfDisk(task, place), told));
-  const acts = createActs({ clock: at.clock, place, ended: (task) => tellEnded(task, told) });
   const drains = watchDrains({
     node: at.node,
     clock: at.clock,
@@ -129,7 +143,7 @@ export function openTasks(at: {
   });
   return {
     profiles,
-    tasks: { ...tasks, follow: (act, work) => acts.follow(act, work) },
+    tasks: { ...tasks, follow: acts.follow },
     stop() {
       endWatch();
       drains.stop();

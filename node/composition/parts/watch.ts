@@ -53,6 +53,8 @@ interface WatchControl {
   tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
   /** What becomes of what is remembered of nodes. */
   forecasts(rows: readonly WatchRow[]): readonly Forecast[];
+  /** Where an address is, by the file of `addressPlaces`. */
+  placeOf(address: string): string | undefined;
 }
 
 interface WatchParts {
@@ -115,6 +117,7 @@ export function openWatch(
   });
   return {
     forecasts: forecastsIn,
+    placeOf: (address) => places?.find(address)?.name,
     tryRule: (rule, sinceMs) => tryRule(rule, at.audit.read({ sinceMs }), sinceMs),
     async stop() {
       places?.stop();

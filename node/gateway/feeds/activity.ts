@@ -8,7 +8,7 @@ import {
   personStatus,
   type UserView,
 } from "../../../protocols/index.ts";
-import { tell, type ToldPerson } from "../../../protocols/telling/index.ts";
+import { isDirectNow, tell, type ToldPerson } from "../../../protocols/telling/index.ts";
 import { hasKeyword, keywordTerms, type KeywordTerm } from "../../../protocols/telling/keywords.ts";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import type { SeenMessage } from "./watcher.ts";
@@ -62,7 +62,8 @@ export function activityOf(
     {
       room,
       isOwn: author === me,
-      direct: room.startsWith("dm."),
+      // At most: the text goes along where it may be needed, and clients ask what the room is.
+      direct: isDirectNow(room, undefined),
       mentioned,
       keyword,
       reply: replyTo !== undefined,

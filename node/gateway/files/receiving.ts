@@ -15,18 +15,21 @@ export const tooLong = ({ bytes }: RoomUpload): PlexusError =>
 /** How parts are kept. */
 export interface Keeping {
   read(file: RoomUpload, index: number): Promise<Uint8Array>;
-  /** `replaced`: the blob that had the part until now. */
+  /** The part's bytes may be overwritten when it has returned. The room is told of parts in the order in which they are
+   *  given; where it refuses one, those behind it are refused, too. `replaced`: the blob that had the part until now. */
   keep(
     index: number,
     part: Uint8Array,
     more: { readonly found?: FoundType | undefined; readonly replaced?: string | undefined },
   ): Promise<RoomUpload>;
+  /** How many parts may be on their way now, while more is read. */
+  ahead(): number;
   /** Waits for its turn. */
   scrub<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Takes bytes until there are no more, and keeps them part by part; also what came before the sender was gone. Errors:
- *  TOO_LARGE, those of the body and of `keep`. */
+/** Takes bytes until there are no more, and keeps them part by part; also what came before the sender was gone. While
+ *  parts are on their way to the disks, the next is read. Errors: TOO_LARGE, those of the body and of `keep`. */
 export async function receive(body: AsyncIterable<Uint8Array>, upload: RoomUpload, at: Keeping): Promise<RoomUpload> {
   let now = upload;
   let index = Math.floor(upload.offset / filePartBytes);
@@ -34,41 +37,68 @@ export async function receive(body: AsyncIterable<Uint8Array>, upload: RoomUploa
   let held = kept;
   const part = Buffer.allocUnsafe(Math.min(filePartBytes, upload.bytes - index * filePartBytes));
   if (held > 0) part.set(await at.read(upload, index));
+  const onTheWay: Promise<RoomUpload>[] = [];
   let isRefused = false;
+  /** Waits for the oldest, until so many are left. */
+  const settle = async (left: number): Promise<void> => {
+    while (onTheWay.length > left) {
+      isRefused = true;
+      now = await (onTheWay.shift() as Promise<RoomUpload>);
+      isRefused = false;
+    }
+  };
   const flush = async (): Promise<void> => {
     if (held === kept || isRefused) return;
-    isRefused = true;
-    now = await keepPart(now, index, part.subarray(0, held), at);
-    isRefused = false;
+    await settle(at.ahead() - 1);
+    const bytes = part.subarray(0, held);
+    const found = index === 0 ? typeOf(bytes) : undefined;
+    if (found !== undefined) now = { ...now, type: found.type };
+    // The last part of a picture may change those in front of it.
+    const isLast = index * filePartBytes + held === upload.bytes;
+    if (isLast) await settle(0);
+    const keeping = keepPart(now, index, { bytes, found }, at);
+    // It is awaited later.
+    keeping.catch(() => undefined);
+    onTheWay.push(keeping);
+    if (isLast) await settle(0);
     kept = held;
     if (held < filePartBytes) return;
     index += 1;
     held = kept = 0;
   };
   try {
-    for await (const chunk of body) {
-      if (index * filePartBytes + held + chunk.length > upload.bytes) throw tooLong(upload);
-      for (let from = 0; from < chunk.length;) {
-        const some = chunk.subarray(from, from + filePartBytes - held);
-        part.set(some, held);
-        held += some.length;
-        from += some.length;
-        if (held === filePartBytes) await flush();
+    try {
+      for await (const chunk of body) {
+        if (index * filePartBytes + held + chunk.length > upload.bytes) throw tooLong(upload);
+        for (let from = 0; from < chunk.length;) {
+          const some = chunk.subarray(from, from + filePartBytes - held);
+          part.set(some, held);
+          held += some.length;
+          from += some.length;
+          if (held === filePartBytes) await flush();
+        }
       }
+    } finally {
+      await flush();
     }
+    await settle(0);
   } finally {
-    await flush();
+    await Promise.allSettled(onTheWay);
   }
   return now;
 }
 
-/** Keeps a part. The first one says what the file is; before the last one of a picture is kept, the picture is freed of
- *  what it says of place and camera: so what is whole has nothing of it any more. */
-async function keepPart(upload: RoomUpload, index: number, part: Buffer, at: Keeping): Promise<RoomUpload> {
-  const found = index === 0 ? typeOf(part) : undefined;
+/** Keeps a part, whose bytes may be overwritten when it has returned unless it is the last one. Before the last one of a
+ *  picture is kept, the picture is freed of what it says of place and camera: so what is whole has nothing of it any
+ *  more. */
+async function keepPart(
+  upload: RoomUpload,
+  index: number,
+  { bytes: part, found }: { readonly bytes: Buffer; readonly found: FoundType | undefined },
+  at: Keeping,
+): Promise<RoomUpload> {
   const replaced = upload.parts[index];
-  const { bytes, keeps } = upload;
-  const type = found?.type ?? upload.type;
+  const { bytes, keeps, type } = upload;
   const format = keeps === true ? undefined : scrubbedFormat(type);
   const isFilm = keeps !== true && isScrubbedFilm(type) && bytes <= filePictureBytesMax;
   if (format === undefined && !isFilm) return at.keep(index, part, { found, replaced });

@@ -29,6 +29,19 @@ export const newFileKey = (random: Pick<Random, "bytes">): string =>
 /** The room that a file is in. */
 export const roomActor = (id: string): ActorId => actorId("room", roomOfFile(id));
 
+/** Memory of whole parts that nobody reads any more: new memory for each takes longer than to fill it. */
+const spareParts: Buffer[] = [];
+const sparePartsMax = 16;
+const sealedBytes = nonceBytes + wireLimits.filePartBytes + tagBytes;
+
+/** Nobody reads a sealed part any more: its memory may be used again. */
+export function giveBack(sealed: Buffer): void {
+  if (sealed.length === sealedBytes && spareParts.length < sparePartsMax) spareParts.push(sealed);
+}
+
+/** The cipher gives new memory for what it gets: with so much at a time the same is used again soon. */
+const bytesAtOnce = 64 * 1024;
+
 /** Seals a part. It may be sealed again with other bytes: each seal has a nonce of its own. */
 export function sealPart(
   file: Sealed,
@@ -38,7 +51,15 @@ export function sealPart(
   const nonce = random.bytes(nonceBytes);
   const cipher = createCipheriv(algorithm, keyOf(file), nonce, { authTagLength: tagBytes });
   cipher.setAAD(placeOf(file, index));
-  return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
+  const length = nonceBytes + bytes.length + tagBytes;
+  const sealed = (length === sealedBytes && spareParts.pop()) || Buffer.allocUnsafeSlow(length);
+  sealed.set(nonce);
+  for (let at = 0; at < bytes.length; at += bytesAtOnce)
+    sealed.set(cipher.update(bytes.subarray(at, at + bytesAtOnce)), nonceBytes + at);
+  // Of this cipher no byte comes with the end.
+  cipher.final();
+  sealed.set(cipher.getAuthTag(), length - tagBytes);
+  return sealed;
 }
 
 /** What was sealed. Error: DATA_DAMAGED, as a PlexusError. */

@@ -9,20 +9,20 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import {
+  actorId,
   apiPrefix,
   cleaned,
   cut,
   failure,
   fileId,
   isKey,
+  ownRoomKey,
   PlexusError,
   schema,
   textFault,
   wireLimits,
-  type Failure,
   type RoomUpload,
 } from "../../../protocols/index.ts";
-import { Turns } from "../../../runtimes/turns.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import { callerOf } from "../edge/http.ts";
 import { whileItGoesOn } from "../edge/long-bodies.ts";
@@ -31,8 +31,9 @@ import { createReservations } from "../edge/rates.ts";
 import type { Rate } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { admitQuota } from "../quotas.ts";
+import { createKeeping } from "./keeping.ts";
 import { receive, tooLong, Writers, type Keeping } from "./receiving.ts";
-import { newFileKey, readPart, roomActor, sealPart } from "./sealed.ts";
+import { newFileKey, roomActor } from "./sealed.ts";
 
 const { fileBytesMax, fileNameCharsMax, filePartBytes } = wireLimits;
 const version = "1.0.0";
@@ -51,6 +52,9 @@ interface Uploading {
   readonly ask: (request: FastifyRequest, id: string, message: { readonly type: string }) => Promise<RoomUpload>;
   /** Keeps parts in a person's name. */
   readonly keeping: (by: string, upload: RoomUpload) => Keeping;
+  /** The caller's own room, which has the files of conversations with their agents; it is begun where it is not there
+   *  yet. */
+  readonly own: (request: FastifyRequest, agent: string) => Promise<string>;
   /** Gives an upload up, in the caller's name. */
   readonly drop: (request: FastifyRequest, id: string) => Promise<void>;
   /** Bytes of a person that are written anew, because a request goes on within a part. */
@@ -69,7 +73,6 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
   const { kernel, limits, random } = at;
   const said = (id: string, message: { readonly type: string }) =>
     kernel.ask({ to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs });
-  const scrubbing = new Turns(limits.filePicturesMax);
   const uploading: Uploading = {
     at,
     writers: new Writers(at),
@@ -77,25 +80,17 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
       const named = { ...message, id, by: callerOf(request).actor };
       return demand(await said(id, named)) as RoomUpload;
     },
-    keeping: (by, { id, epoch, key }) => ({
-      read: (file, index) => readPart(blobs, file, index),
-      scrub: (work) => scrubbing.take(work),
-      async keep(index, part, { found, replaced }) {
-        const sealed = sealPart({ id, key }, index, { bytes: part, random });
-        const fact = { type: "uploadPart", id, by, epoch, index, bytes: part.length, ...(found && { found }) };
-        let unneeded = replaced;
-        const kept = await blobs.put(roomActor(id), sealed, async (hash) => {
-          const named = { ...fact, part: hash };
-          const answer = await said(id, named);
-          // Of what failed otherwise it is not known whether the room has it.
-          if (!answer.ok) unneeded = isRefusal(answer.error) ? hash : undefined;
-          return answer;
-        });
-        // The part before is fact until the room has said that it has this one.
-        if (unneeded !== undefined && (kept.ok || unneeded !== replaced)) await blobs.forget(roomActor(id), [unneeded]);
-        return demand(kept) as RoomUpload;
-      },
-    }),
+    keeping: createKeeping({ blobs, said, random, limits }),
+    own: async (request, agent) => {
+      const { user, actor } = callerOf(request);
+      if (agent.split(".", 1)[0] !== user)
+        throw new PlexusError(failure("FORBIDDEN", { reason: "only the agent's owner can do this" }));
+      const room = ownRoomKey(user);
+      const message = { type: "create", visibility: "direct", with: actor } as const;
+      const to = actorId("room", room);
+      demand(await kernel.ask({ to, from: actor, message, timeoutMs: limits.askTimeoutMs }));
+      return room;
+    },
     drop: async (request, id) => {
       const dropped = await uploading.ask(request, id, { type: "uploadDrop" });
       // A node of the version before does not say what it was.
@@ -107,10 +102,6 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
   return [creation(uploading), state(uploading), writing(uploading), ending(uploading)];
 }
 
-/** Whether the room has said that a part is none of its own. */
-const isRefusal = ({ code }: Failure): boolean =>
-  ["CHANGED_MEANWHILE", "NOT_FOUND", "BAD_REQUEST", "NOT_A_MEMBER"].includes(code);
-
 /** Refuses people who come too often. */
 const limited = ({ rates }: GatewayContext, name: string, rate: Rate) => {
   const counted = rates.limit(name, rate);
@@ -120,20 +111,22 @@ const limited = ({ rates }: GatewayContext, name: string, rate: Rate) => {
   };
 };
 
-const creation = ({ at, ask }: Uploading): RouteOptions => ({
+const creation = ({ at, ask, own }: Uploading): RouteOptions => ({
   method: "POST",
   url: path,
   config: { ...config, errors: ["TOO_LARGE", "QUOTA_EXCEEDED", "LIMIT_REACHED", "ROOM_ARCHIVED", "SCANNER_MISSING"] },
   schema: {
     summary: "Begins the upload of a file for a room: tus 1.0.0",
     description:
-      "`Upload-Length` says how long it is, `Upload-Metadata` its `filename` and the `room`. The answer's " +
-      "`Location` takes the bytes by PATCH; its last part is the id that `post` takes in `files`.",
+      "`Upload-Length` says how long it is, `Upload-Metadata` its `filename` and the `room`, or the `agent` that is " +
+      "to be shown it in its conversation. The answer's `Location` takes the bytes by PATCH; its last part is the id " +
+      "that `post`, or `say`, takes in `files`.",
     tags,
   },
   onRequest: [speakTus, limited(at, "file", at.limits.fileRate)],
   async handler(request, reply) {
-    const { room, ...wanted } = wantedOf(request);
+    const { room: named, agent, ...wanted } = wantedOf(request);
+    const room = agent === undefined ? named : await own(request, agent);
     const id = `${at.newId()}.${room}`;
     const scan = at.scanning !== undefined && demand(at.scanning.mustScan());
     const message = { type: "upload", key: newFileKey(at.random), ...wanted, ...(scan && { scan }) };
@@ -233,10 +226,11 @@ function wantedOf(request: FastifyRequest) {
   const bytes = numberIn(request, "upload-length");
   if (bytes > fileBytesMax) throw new PlexusError(failure("TOO_LARGE", { bytes, fileBytesMax }));
   const said = metadataIn(String(request.headers["upload-metadata"] ?? ""));
+  const agent = said.get("agent");
   const room = said.get("room") ?? "";
-  if (!isKey(room)) throw bad("upload-metadata", "name the `room`");
+  if (!isKey(agent ?? room)) throw bad("upload-metadata", "name the `room`, or the `agent`");
   const keeps = said.get("metadata") === "keep" ? { keeps: true } : {};
-  return { bytes, room, name: fileNameOf(said.get("filename") ?? ""), ...keeps };
+  return { bytes, room, ...(agent !== undefined && { agent }), name: fileNameOf(said.get("filename") ?? ""), ...keeps };
 }
 
 /** Pairs of a name and a text in base64. */

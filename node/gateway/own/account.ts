@@ -3,6 +3,7 @@ import {
   acted,
   ok,
   permissions,
+  placed,
   type Permission,
   type Result,
   type Session,
@@ -73,7 +74,8 @@ export function handleAccount(at: GatewayContext, accounts: Accounts): Pick<OwnH
     "account.sessions": async (_, __, { request }) => {
       const caller = callerOf(request);
       const found = await sessionsOf(caller, "session");
-      return found.ok ? ok({ sessions: found.value, current: caller.session }) : found;
+      if (!found.ok) return found;
+      return ok({ sessions: placed(found.value, at.placeOf ?? (() => undefined)), current: caller.session });
     },
 
     "account.keys": async (_, __, { request }) => {

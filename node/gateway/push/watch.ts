@@ -13,7 +13,7 @@ import {
   type RoomThreads,
   type UserCard,
 } from "../../../protocols/index.ts";
-import { noticeTitle, tell } from "../../../protocols/telling/index.ts";
+import { isDirectNow, noticeTitle, tell } from "../../../protocols/telling/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import type { GatewayContext } from "../options.ts";
 import type { Activity } from "../feeds/away.ts";
@@ -148,18 +148,24 @@ export function createPush(
 
   // --- what they are told --------------------------------------------------------------------------------------------
 
-  /** `reply`: whether it answers them, which of a thread only its room knows. */
-  function isTold(watch: Watch, { room, author, mentioned, keyword, thread }: Activity, reply: boolean): boolean {
+  /** `reply`: whether it answers them, which of a thread only its room knows, as it alone knows what it is now
+   *  (`direct`). */
+  function isTold(
+    watch: Watch,
+    { room, author, mentioned, keyword, thread }: Activity,
+    { reply, direct }: { readonly reply: boolean; readonly direct: boolean },
+  ): boolean {
     const account = watch.follows?.account();
     if (account === undefined) return false;
-    const said = { room, isOwn: author === `user/${watch.user}`, direct: room.startsWith("dm."), mentioned, reply };
+    const said = { room, isOwn: author === `user/${watch.user}`, direct, mentioned, reply };
     const message = { ...said, keyword: keyword === true, threadOnly: thread !== undefined };
     return tell(account, message, clock.nowMs()) === "notice";
   }
 
   function hear(watch: Watch, activity: Activity): void {
     const { reply = false, thread } = activity;
-    if (!port.isOn() || !isTold(watch, activity, reply || thread !== undefined)) return;
+    const most = { reply: reply || thread !== undefined, direct: isDirectNow(activity.room, undefined) };
+    if (!port.isOn() || !isTold(watch, activity, most)) return;
     const place = placeOf(activity);
     const known = watch.waiting.get(place);
     if (known !== undefined) return void (known.news = strongest([activity, ...known.news], limits));
@@ -225,13 +231,14 @@ export function createPush(
     }
     // The session ended with which they are followed: they are with another one in a moment, or no more.
     if (watch.follows?.isOpen() !== true) return "silent";
-    if (!isTold(watch, activity, reply) || !watch.follows.mayRead(to)) return "over";
+    const direct = isDirectNow(room, summary.value.visibility);
+    if (!isTold(watch, activity, { reply, direct }) || !watch.follows.mayRead(to)) return "over";
     const page = await ask<RoomHistory>(me, to, { type: "history", after: seq - 1, limit: 1 });
     if (!page.ok) return unknown(page.error);
     const message = page.value.messages.find((one) => one.seq === seq);
     if (message === undefined || message.deletedAtMs !== undefined) return "over";
     const author = await nameOf(message.author, me);
-    return { activity, message, author, title: summary.value.title || room };
+    return { activity, message, author, direct, title: summary.value.title || room };
   }
 
   async function nameOf(author: string, me: ActorId): Promise<string> {
@@ -241,7 +248,7 @@ export function createPush(
     return card.ok ? card.value.displayName : plain;
   }
 
-  function noticeFor(to: HeldPush, user: string, { activity, message, author, title }: News): Notice {
+  function noticeFor(to: HeldPush, user: string, { activity, message, author, direct, title }: News): Notice {
     const { room, seq, thread, mentioned } = activity;
     const { content } = to;
     const brand = at.branding?.current().name ?? "Plexus";
@@ -253,7 +260,7 @@ export function createPush(
       tag: content === "nothing" ? `plexus/${user}/` : `plexus/${user}/${room}`,
       path: content === "nothing" ? "/catchup" : `/room/${encodeURIComponent(room)}${search}`,
     };
-    return { to, message: told, urgent: mentioned || room.startsWith("dm.") };
+    return { to, message: told, urgent: mentioned || direct };
   }
 
   const stopFollowing = port.follow(look);
@@ -283,6 +290,8 @@ interface News {
   readonly activity: Activity;
   readonly message: RoomMessage;
   readonly author: string;
+  /** Its room is a direct conversation. */
+  readonly direct: boolean;
   readonly title: string;
 }
 

@@ -2,13 +2,16 @@
  *
  *      admin ─► gateway ─► this node's models, or inference.view / inference.order ══► another node's
  *
- *  An order is answered at once with the model as it is then: a load takes as long as its file is large, and a caller
- *  that waits looks again. */
+ *  An order is answered at once with the model as it is then: a load takes as long as its file is large. It is a task
+ *  of the node that does it, and a caller that waits looks again. */
 import {
+  againOf,
   assert,
   failure,
   ok,
   refused,
+  type ActWish,
+  type Failure,
   type ModelInMemory,
   type NodeInference,
   type OrderRequest,
@@ -17,13 +20,13 @@ import {
 } from "../../../protocols/index.ts";
 import type { LocalModels } from "../../../runtimes/engine.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import type { InferenceControl, Log, MemberRecord, Membership, NodeId } from "../../ports/index.ts";
+import type { ActHold, InferenceControl, MemberRecord, Membership, NodeId, TaskControl } from "../../ports/index.ts";
 import { modelLimits } from "./limits.ts";
 
 type Resident = ReturnType<LocalModels["residents"]>[number];
 
 /** This node's own models. */
-type OwnModels = Pick<LocalModels, "residents" | "shares" | "memory" | "load" | "unload" | "pin"> & {
+type OwnModels = Pick<LocalModels, "residents" | "shares" | "memory" | "load" | "stopLoad" | "unload" | "pin"> & {
   /** Which models fit this machine; with `measure` after a short run, if none was made yet. */
   suggest(measure: boolean): Promise<Pick<Suggestions, "models" | "measured">>;
 };
@@ -36,16 +39,18 @@ export function createInferenceControl(ports: {
   readonly own: OwnModels;
   readonly exchange: Exchange;
   readonly membership: Membership;
-  readonly log: Log;
+  /** Shows what takes long as a task. Absent: nobody sees it. */
+  readonly follow?: TaskControl["follow"];
 }): InferenceControl {
-  const { node, name, own, exchange, membership, log } = ports;
+  const { node, name, own, exchange, membership } = ports;
   const ownView = (): NodeInference => viewOf(own, name);
   exchange.on("inference.view", () => ok({ inference: ownView() }));
-  exchange.on("inference.order", ({ model, order, drain }) => {
-    const ordered = carryOut(own, { model, order, drain }, log);
-    return ordered.ok ? ok({ resident: ordered.value }) : ordered;
-  });
-
+  const ordered = (wanted: Order) => {
+    const done = carryOut(ports, wanted);
+    return done.ok ? ok({ resident: done.value }) : done;
+  };
+  exchange.on("inference.order", ordered);
+  exchange.on("inference.begin", ordered);
   exchange.on("inference.suggest", async ({ measure }) =>
     ok({ suggestions: { node: name, ...(await own.suggest(measure)) } }),
   );
@@ -63,6 +68,11 @@ export function createInferenceControl(ports: {
     return answer.ok
       ? { ...answer.value.inference, node: member.name }
       : { node: member.name, error: answer.error, models: [] };
+  };
+  const tell = async (to: NodeId, { by = "", ...wanted }: Order) => {
+    const asked = await exchange.call(to, "inference.begin", { ...wanted, by }, modelLimits.controlTimeoutMs);
+    if (asked.ok || asked.error.code !== "VERSION_UNSUPPORTED") return asked;
+    return exchange.call(to, "inference.order", wanted, modelLimits.controlTimeoutMs);
   };
   return {
     async view(text) {
@@ -85,28 +95,30 @@ export function createInferenceControl(ports: {
       const answer = await exchange.call(to, "inference.suggest", { measure }, modelLimits.suggestTimeoutMs);
       return answer.ok ? ok({ ...answer.value.suggestions, ...about }) : answer;
     },
-    async order({ node: text = node, model, order, drain = false }) {
+    async order({ node: text = node, model, order, drain = false, by }) {
       const found = find(text);
       if (!found.ok) return found;
       const { node: to, name } = found.value;
-      const given = { model, order, drain };
-      const ordered =
-        to === node
-          ? carryOut(own, given, log)
-          : await exchange.call(to, "inference.order", given, modelLimits.controlTimeoutMs);
-      if (!ordered.ok) return refused({ ...ordered.error, details: { ...ordered.error.details, node: name } });
-      return ok("resident" in ordered.value ? ordered.value.resident : ordered.value);
+      const given = { model, order, drain, ...(by !== undefined && { by }) };
+      const done = to === node ? ordered(given) : await tell(to, given);
+      return done.ok
+        ? ok(done.value.resident)
+        : refused({ ...done.error, details: { ...done.error.details, node: name } });
     },
   };
 }
 
-/** Begins what is ordered of a model of this node. */
+interface Order extends Omit<OrderRequest, "node"> {
+  readonly drain: boolean;
+}
+
+/** Begins what is ordered of a model of this node. What takes a while is a task. */
 function carryOut(
-  own: OwnModels,
-  { model, order, drain = false }: Omit<OrderRequest, "node">,
-  log: Log,
+  { own, name, follow }: Parameters<typeof createInferenceControl>[0],
+  { model, order, drain, by }: Order,
 ): Result<ModelInMemory> {
-  const found = own.residents().find(({ spec }) => spec.name === model);
+  const look = (): Resident | undefined => own.residents().find(({ spec }) => spec.name === model);
+  const found = look();
   if (found === undefined) {
     const known = own
       .residents()
@@ -117,20 +129,66 @@ function carryOut(
   }
   const refusal = order === "unload" ? whyStays(found, drain) : undefined;
   if (refusal !== undefined) return refused(refusal);
-  const settle = (done: Promise<Result<void>>): void =>
-    void done.then((ended) => {
-      if (!ended.ok) log.info("model.order.ended", { model, order, code: ended.error.code });
-    });
-  if (order === "load") settle(own.load(model));
-  else if (order === "unload") settle(own.unload(model));
-  else {
+  if (order === "pin" || order === "unpin") {
     const pinned = own.pin(model, order === "pin");
     if (!pinned.ok) return pinned;
   }
-  const now = own.residents().find(({ spec }) => spec.name === model);
+  const wanted = { model, node: name, ...(order === "unload" && { drain }) };
+  const act = {
+    what: order === "unload" ? `Unloading of ${model}` : `Load of ${model}`,
+    again: againOf(`inference.${order}`, wanted),
+    ...(by !== undefined && by !== "" && { by }),
+  };
+  const followed = (one: ActWish, work: Promise<Result<void>>, hold: ActHold): void =>
+    void follow?.(one, work, { ...hold, answered: true });
+  if (order === "unload") {
+    // Of one that is on its way in, to unload it is to stop that.
+    if (isComing(found)) own.stopLoad(model);
+    else followed(act, own.unload(model), {});
+  } else if (found.state === "ready") {
+    if (order === "load") void own.load(model);
+  } else if (order !== "unpin") {
+    const cancel = (): Result<void> => {
+      // An order is taken back whole.
+      if (order === "pin") own.pin(model, false);
+      return own.stopLoad(model);
+    };
+    const work = own.load(model).then((done) => (done.ok ? done : refused(withHint(done.error, model))));
+    followed(act, work, { cancel, look: () => standOf(look()) });
+  }
+  const now = look();
   assert(now !== undefined, "an order removes no model");
   return ok(toldOf(now));
 }
+
+const isComing = ({ place }: Resident): boolean => place === "waiting" || place === "loading";
+
+/** How far a load is, as its task tells it. */
+function standOf(one: Resident | undefined) {
+  if (one === undefined) return {};
+  const { place, because, share, plan } = one;
+  if (place === "waiting") return { advice: `${because}.`.replace(/^i/, "I") };
+  if (place !== "loading" || share === undefined || plan === undefined) return {};
+  const { sizeBytes } = plan;
+  return {
+    share,
+    ...(sizeBytes > 0 && { progress: { readBytes: Math.round(share * sizeBytes), totalBytes: sizeBytes } }),
+  };
+}
+
+/** Why a load failed, with what to do where the failure does not say it. */
+const withHint = (error: Failure, model: string): Failure =>
+  error.code !== "MODEL_LOAD_FAILED" || error.details?.["hint"] !== undefined
+    ? error
+    : {
+        ...error,
+        details: {
+          ...error.details,
+          hint:
+            `Look whether its files are whole (plexus models verify ${model}), and pull it again where they are not; ` +
+            "if they are, this node's engine cannot run it: use another file of the model, or another node",
+        },
+      };
 
 /** Why a model is not unloaded now; the words say what to do. */
 function whyStays({ spec, pinned, running, waiting, state, because }: Resident, drain: boolean) {

@@ -5,6 +5,7 @@ import {
   ok,
   removed,
   withoutSecrets,
+  type Asker,
   type Endpoint,
   type EndpointReport,
   type EndpointSearch,
@@ -23,8 +24,8 @@ import type { InferenceControl } from "../../ports/index.ts";
 
 /** The handlers for models in memory; `node` is what this node is called. */
 export function handleInference(control: InferenceControl, node: string): HandlersOf<typeof inferenceOperations> {
-  const order = async (what: ModelOrder, { model, ...wanted }: Omit<OrderRequest, "order">) => {
-    const result = await control.order({ model, order: what, ...wanted });
+  const order = async (what: ModelOrder, { model, ...wanted }: Omit<OrderRequest, "order">, { by }: Asker) => {
+    const result = await control.order({ model, order: what, ...wanted, by });
     return acted(result, { node: wanted.node ?? node, ...(what === "unload" && { drain: wanted.drain ?? false }) });
   };
   return {
@@ -34,10 +35,10 @@ export function handleInference(control: InferenceControl, node: string): Handle
     },
     "inference.suggest": ({ node: of, measure = false }) =>
       control.suggest({ ...(of !== undefined && { node: of }), measure }),
-    "inference.load": (wanted) => order("load", wanted),
-    "inference.unload": (wanted) => order("unload", wanted),
-    "inference.pin": (wanted) => order("pin", wanted),
-    "inference.unpin": (wanted) => order("unpin", wanted),
+    "inference.load": (wanted, asker) => order("load", wanted, asker),
+    "inference.unload": (wanted, asker) => order("unload", wanted, asker),
+    "inference.pin": (wanted, asker) => order("pin", wanted, asker),
+    "inference.unpin": (wanted, asker) => order("unpin", wanted, asker),
   };
 }
 

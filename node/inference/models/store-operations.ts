@@ -1,7 +1,6 @@
 /** What the operations on the models of a node's disk do, and the one that shows which node serves which. */
 import {
   acted,
-  againOf,
   failure,
   ok,
   PlexusError,
@@ -12,13 +11,9 @@ import {
   type storeOperations,
 } from "../../../protocols/index.ts";
 import { viewOfStore, type StoreParts } from "../../cluster/facts/wanted-models.ts";
-import { asTask, type Follows } from "../../waiting.ts";
 
 /** The handlers for the models on the disk; `node` is what this node is called. */
-export function handleStore(
-  parts: StoreParts,
-  { node, tasks }: { readonly node: string; readonly tasks?: Follows | undefined },
-): HandlersOf<typeof storeOperations> {
+export function handleStore(parts: StoreParts, node: string): HandlersOf<typeof storeOperations> {
   const { store, wanted } = parts;
   return {
     "store.list": () => ok(viewOfStore(parts, node)),
@@ -36,8 +31,7 @@ export function handleStore(
       const removed = await store.remove(name);
       return acted(removed.ok ? ok({}) : removed);
     },
-    "store.verify": ({ name }, { by }) =>
-      asTask(tasks, { what: `Check of ${name}`, again: againOf("store.verify", { name }), by }, store.verify(name)),
+    "store.verify": ({ name }) => store.verify(name),
     "store.setWanted": async ({ models }) => {
       if (new Set(models.map(({ name }) => name)).size !== models.length)
         throw new PlexusError(failure("BAD_REQUEST", { path: "/models", problem: "a name is there twice" }));

@@ -12,15 +12,12 @@ import { fileURLToPath } from "node:url";
 import type { Benchmark, Figures, RowPlan, Target } from "../benchmark.ts";
 import { familyOf } from "../proc.ts";
 import { findProgram } from "../../fixtures/debian.ts";
-import { workspace } from "../processes.ts";
+import { nodeFlags, workspace } from "../processes.ts";
 
 /** Of records; half as much of it cannot be compressed. */
 const megabytes = Number(process.env["BENCH_BACKUP_MB"] ?? 500);
 const program = fileURLToPath(new URL("../targets/backup-program.ts", import.meta.url));
-/** What `bin/plexus` gives Node: ours is started as a node is. */
-const [, launched = ""] =
-  /^exec "\$node" (.*) "\$home/m.exec(readFileSync(new URL("../../../bin/plexus", import.meta.url), "utf8")) ?? [];
-const started = [process.execPath, ...launched.split(" "), program];
+const started = [process.execPath, ...nodeFlags, program];
 
 /** The data that all are given, made once. */
 let made: { readonly folder: string; readonly bytes: number } | undefined;

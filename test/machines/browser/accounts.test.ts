@@ -1,7 +1,10 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture } from "../../fixtures/page/index.ts";
+import { createDataFolder } from "../../fixtures/processes/node-process.ts";
 import { until } from "../../waits.ts";
 
 const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
@@ -21,10 +24,17 @@ async function enter(page: Page, name: string, password: string): Promise<void> 
 
 describe("accounts of people", function () {
   let fixture: Fixture;
+  let folder: Awaited<ReturnType<typeof createDataFolder>>;
   before(async () => {
-    fixture = await openPages();
+    folder = await createDataFolder();
+    const places = join(folder.path, "places.csv");
+    await writeFile(places, "127.0.0.0/8,48.2,16.4,Vienna\n");
+    fixture = await openPages(undefined, ["env", `PLEXUS_ADDRESS_PLACES=${places}`]);
   });
-  after(() => fixture.close());
+  after(async () => {
+    await fixture.close();
+    await folder[Symbol.asyncDispose]();
+  });
 
   for (const [screen, viewport, name] of [
     ["desktop", { width: 1280, height: 800 }, "bob"],
@@ -153,6 +163,25 @@ describe("accounts of people", function () {
       await page.context().close();
       expect(fixture.complaints).to.deep.equal([]);
     });
+
+  it("say on which devices and where they are signed in; one that is ended there leaves at once", async () => {
+    const { page } = await fixture.person("places");
+    const other = await fixture.visitor({ viewport: { width: 390, height: 844 } });
+    await enter(other, "places", "correct horse");
+    await page.goto(`${fixture.node.url}/settings/devices`);
+    const devices = part(page, "Signed-in devices");
+    await devices.getByText("from 127.0.0.1 (Vienna)").first().waitFor();
+    const ends = devices.getByRole("button", { name: /^End the session on / });
+    const before = await ends.count();
+    await page.getByRole("button", { name: "End all others" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "End the others" }).click();
+    await other.getByRole("button", { name: "Sign in", exact: true }).waitFor();
+    await until("they are gone", async () => expect(await ends.count()).to.equal(0));
+    expect(before).to.be.above(0);
+    await page.context().close();
+    await other.context().close();
+    expect(fixture.complaints).to.deep.equal([]);
+  });
 
   it("are left on a phone by the menu of the person, which stands in the menu of the rooms", async () => {
     await fixture.account("ida");

@@ -236,10 +236,33 @@ describe("the administration", function () {
       part(page, "Export").getByRole("link", { name: "Download" }).click(),
     ]);
     expect(download.suggestedFilename()).to.match(/^audit/);
+    const report = part(page, "Report");
+    await report.scrollIntoViewIfNeeded();
+    await shoot(page, "report");
+    const [opened] = await Promise.all([
+      page.context().waitForEvent("page"),
+      report.getByRole("link", { name: "Open" }).click(),
+    ]);
+    await opened.getByRole("heading", { name: "People with power" }).waitFor();
+    await opened
+      .getByRole("row", { name: /ada.*owner/ })
+      .first()
+      .waitFor();
+    await opened.close();
+    const [kept] = await Promise.all([
+      page.waitForEvent("download"),
+      report.getByRole("link", { name: "Download" }).click(),
+    ]);
+    expect(kept.suggestedFilename()).to.match(/^audit-\d{4}-\d\d-01-.*\.txt$/);
+    await report.getByLabel("From").fill("2999-01-01");
+    await report.getByText("This is no period.").waitFor();
+    expect(await report.getByRole("link").count()).to.equal(0);
     const { page: small } = await fixture.person("ada", phone);
     await small.goto(`${fixture.node.url}/admin/audit`);
     await part(small, "Entries").getByRole("button").first().click();
     await looked(small, "audit-phone");
+    await part(small, "Report").scrollIntoViewIfNeeded();
+    await shoot(small, "report-phone");
     await small.close();
   });
 

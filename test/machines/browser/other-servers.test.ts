@@ -1,5 +1,7 @@
 import { expect } from "chai";
 import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../fixtures/identity/oidc-server.ts";
+import { startGithub, type GithubDouble } from "../../fixtures/identity/github-double.ts";
+import { startSamlSite, type SamlSite } from "../../fixtures/identity/saml-site.ts";
 import { openPages, type Fixture } from "../../fixtures/page/index.ts";
 
 describe("sign-in by another server in the page", function () {
@@ -38,6 +40,63 @@ describe("sign-in by another server in the page", function () {
         await page.evaluate("fetch('/api/v1/me').then((answer) => answer.json()).then((me) => me.user)"),
       ).to.contain(what.slice(2));
     });
+
+  describe("of other kinds", () => {
+    let github: GithubDouble;
+    let school: SamlSite;
+    before(async () => {
+      const { api } = await fixture.person("root");
+      const set = (name: string, body: object) => api("PUT", `/api/v1/admin/identity-providers/${name}`, body);
+      github = await startGithub({ clientId, clientSecret });
+      await set("github", {
+        server: { kind: "github", issuer: github.url, clientId },
+        label: "GitHub",
+        secret: clientSecret,
+        registration: "create",
+      });
+      const back = `${fixture.node.url}/api/v1/sign-in/back/school`;
+      school = await startSamlSite({ clientId: "https://chat.example.org/saml", back });
+      await set("school", { server: school.server, label: "School", registration: "create" });
+    });
+    after(async () => {
+      await github.stop();
+      await school.stop();
+    });
+
+    for (const [what, viewport] of [
+      ["a desktop", { width: 1280, height: 800 }],
+      ["a phone", { width: 390, height: 844 }],
+    ] as const)
+      it(`let somebody in by GitHub, and by the form of a SAML server on another site, on ${what}`, async () => {
+        const id = viewport.width;
+        github.person = { id, login: `octo-${id}`, name: "Octo" };
+        school.person = { subject: `pupil-${id}`, attributes: { uid: [`pupil-${id}`], displayName: ["A pupil"] } };
+        for (const [label, user] of [
+          ["GitHub", `octo-${id}`],
+          ["School", `pupil-${id}`],
+        ] as const) {
+          const page = await fixture.visitor({ viewport });
+          await page.getByRole("link", { name: `Sign in with ${label}` }).click();
+          await page.getByText("Welcome to Plexus").waitFor();
+          const me = "fetch('/api/v1/me').then((answer) => answer.json()).then((me) => me.user)";
+          expect(await page.evaluate(me)).to.equal(user);
+          // Comes back as the same person, by keys alone.
+          await page.context().clearCookies();
+          await page.reload();
+          await page.getByRole("link", { name: `Sign in with ${label}` }).focus();
+          await page.keyboard.press("Enter");
+          await page.getByText("Welcome to Plexus").waitFor();
+          expect(await page.evaluate(me)).to.equal(user);
+        }
+      });
+
+    it("send back somebody whose SAML answer was changed on the way, and say so", async () => {
+      school.person = { subject: "ada<!---->.evil" };
+      const page = await fixture.visitor();
+      await page.getByRole("link", { name: "Sign in with School" }).click();
+      await page.getByRole("alert").filter({ hasText: "does not prove who you are" }).waitFor();
+    });
+  });
 
   it("links an identity to an account when its person says yes, and removes it again", async () => {
     server.person = { sub: "ada", email: "ada@example.org" };

@@ -82,6 +82,7 @@ function createHosts() {
       },
       load: () => Promise.resolve(ok(undefined)),
       unload: () => Promise.resolve(ok(undefined)),
+      stopLoad: () => ok(undefined),
       pin(name: string, pinned: boolean) {
         told.push(`${pinned ? "pin" : "unpin"} ${name}`);
         return ok(undefined);

@@ -15,6 +15,7 @@ import { watchDrains } from "../../../node/composition/parts/drains.ts";
 import { tellBackupEnded, tellEnded } from "../../../node/composition/parts/tasks.ts";
 import type { Clock, MemberRecord, Membership, NodeId } from "../../../node/ports/index.ts";
 import { createActs, taskLimits } from "../../../node/tasks/index.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 const pull = (state: PullView["state"], more: Partial<PullView> = {}): PullView => ({
@@ -63,8 +64,16 @@ describe("tasks: long acts of a node", () => {
     let nowMs = 1_000;
     const ended: AdminTask[] = [];
     const clock = { nowMs: () => nowMs } as Clock;
-    const acts = createActs({ clock, place: at, ended: (task) => void ended.push(task) });
-    return { acts, ended, later: (ms: number) => void (nowMs += ms) };
+    let kept = "";
+    const file = {
+      read: () => Promise.resolve(kept),
+      write(text: string) {
+        kept = text;
+        return Promise.resolve();
+      },
+    };
+    const open = () => createActs({ clock, place: at, ended: (task) => void ended.push(task), log: quietLog, kept: file }); // prettier-ignore
+    return { acts: open(), open, ended, later: (ms: number) => void (nowMs += ms), kept: () => kept };
   };
   const again = { method: "POST", path: "/api/v1/admin/cluster/directory/migrate", body: {} } as const;
 
@@ -82,19 +91,83 @@ describe("tasks: long acts of a node", () => {
     expect(over).to.deep.include({ state: "failed", again, endedAtMs: 1_000 + taskLimits.actToldAfterMs });
     expect(withAdvice(over).advice).to.include("plexus tasks again act.n2.rt");
     expect(ended).to.deep.equal([over]);
-    // Who waited briefly has the answer, and a fault is no end of the list.
+    // A caller who waited briefly has the answer, and a fault is no end of the list.
     await acts.follow({ what: "Check of tiny", by: "ada" }, Promise.resolve(ok(1)));
-    expect((await acts.follow({ what: "Check of tiny", by: "ada" }, Promise.reject(new Error("x")))).ok).to.equal(
-      false,
-    );
-    expect(acts.list(at).map(({ state }) => state)).to.deep.equal(["failed", "done", "failed"]);
+    const fault = Promise.withResolvers<Result<number>>();
+    const failed = acts.follow({ what: "Check of tiny", by: "ada" }, fault.promise);
+    later(taskLimits.actListedFromMs);
+    fault.reject(new Error("x"));
+    expect((await failed).ok).to.equal(false);
+    expect(acts.list(at).map(({ state }) => state)).to.deep.equal(["failed", "failed"]);
     expect(ended).to.have.length(1);
+  });
+
+  it("say how far they are and are ended where they can be; what is answered at once is told of after a second", async () => {
+    const { acts, ended, later } = timed();
+    const load = Promise.withResolvers<Result<void>>();
+    let isAsked = false;
+    const hold = {
+      look: () => ({ share: 0.5, progress: { readBytes: 5, sizeBytes: 10 } }),
+      cancel: () => ((isAsked = true), ok(undefined)),
+      answered: true,
+    } as const;
+    void acts.follow({ what: "Load of tiny", by: "ada", again }, load.promise, hold);
+    const [open] = acts.list(at) as [AdminTask];
+    expect(open).to.deep.include({ share: 0.5, progress: { readBytes: 5, sizeBytes: 10 }, canCancel: true });
+    const own = open.id.split(".")[2]!;
+    expect(acts.cancel!(own)).to.deep.equal(ok(undefined));
+    expect(isAsked).to.equal(true);
+    expect(acts.list(at)[0]).to.deep.include({ state: "running", canCancel: false });
+    load.resolve(refused(failure("CANCELLED")));
+    await load.promise;
+    await Promise.resolve();
+    expect(acts.list(at)[0]).to.deep.include({ state: "cancelled", again });
+    expect(acts.cancel!(own)).to.have.nested.property("error.code", "ALREADY_DONE");
+    const never = new Promise<Result<number>>(() => undefined);
+    void acts.follow({ what: "Move", by: "ada" }, never);
+    const [move] = acts.list(at).filter(({ what }) => what === "Move") as [AdminTask];
+    expect(acts.cancel!(move.id.split(".")[2]!)).to.have.nested.property("error.code", "FORBIDDEN");
+    expect(acts.cancel!("zz")).to.equal(undefined);
+    expect(ended, "nobody is told of what they ended").to.deep.equal([]);
+    await acts.follow({ what: "Load of a", by: "ada" }, Promise.resolve(ok(1)), { answered: true });
+    expect(ended).to.deep.equal([]);
+    await acts.follow({ what: "Load of b", by: "ada" }, Promise.resolve(refused(failure("MODEL_LOAD_FAILED"))), {
+      answered: true,
+    });
+    const slow = Promise.withResolvers<Result<number>>();
+    const done = acts.follow({ what: "Load of c", by: "ada" }, slow.promise, { answered: true });
+    later(taskLimits.actListedFromMs);
+    slow.resolve(ok(1));
+    await done;
+    expect(ended.map(({ what, state }) => [what, state])).to.deep.equal([
+      ["Load of b", "failed"],
+      ["Load of c", "done"],
+    ]);
+  });
+
+  it("are there as failed when their node ended before they did, and what was over stays as it was", async () => {
+    const { acts, open, ended, kept } = timed();
+    await acts.opened;
+    await acts.follow({ what: "Load of a", by: "ada" }, Promise.resolve(ok(1)), { answered: true });
+    void acts.follow({ what: "Load of b", by: "ada", again }, new Promise(() => undefined), { answered: true });
+    while (!kept().includes("Load of b")) await Promise.resolve();
+    const next = open();
+    await next.opened;
+    expect(next.list(at).map(({ what, state, error }) => [what, state, error?.code])).to.deep.equal([
+      ["Load of a", "done", undefined],
+      ["Load of b", "failed", "PEER_LOST"],
+    ]);
+    expect(next.list(at)[1]).to.deep.include({ again, by: "ada" });
+    expect(ended.map(({ what }) => what)).to.deep.equal(["Load of b"]);
+    const third = open();
+    await third.opened;
+    expect(ended, "it is told once").to.have.length(1);
   });
 
   it("are bounded: what is over makes room, and what finds none is done all the same", async () => {
     const { acts } = timed();
     for (let count = 0; count < 2 * taskLimits.actsMax; count += 1)
-      await acts.follow({ what: "x", by: "ada" }, Promise.resolve(ok(count)));
+      await acts.follow({ what: "x", by: "ada" }, Promise.resolve(ok(count)), { answered: true });
     expect(acts.list(at)).to.have.length(taskLimits.actsMax);
     const never = new Promise<Result<number>>(() => undefined);
     for (let count = 0; count < taskLimits.actsMax; count += 1) void acts.follow({ what: "open", by: "ada" }, never);

@@ -42,6 +42,10 @@ function setUp(names: readonly (string | ModelSpec)[], options: Partial<Residenc
         const facts = { contextTokens, sequences, sizeBytes, threads, device: "cpu", capabilities: ["chat"] as const };
         world.after(10, () => residency.loaded(name, facts));
       },
+      stopLoad(name) {
+        told.push(`stop ${name}`);
+        world.after(1, () => residency.stopped(name));
+      },
       unload(name) {
         told.push(`unload ${name}`);
         if (!stuck.has(name)) world.after(1, () => residency.unloaded(name));
@@ -321,6 +325,35 @@ describe("models in memory", () => {
     world.elapse(100);
     finish("a");
     expect(said).to.deep.equal([{ type: "answered", result: done }]);
+  });
+
+  it("leave the way into memory wherever they are on it, and give back what they took; a later call brings them", async () => {
+    const { world, residency, told, ask, finish } = setUp([spec("a", { preload: false }), spec("b", { preload: false })]); // prettier-ignore
+    const one = (name: string) => residency.residents().find((resident) => resident.spec.name === name)!;
+    expect(residency.stopLoad("a")).to.have.nested.property("error.code", "ALREADY_DONE");
+    // While its file is looked at, and in line behind it.
+    const [a, b] = [residency.load("a"), residency.load("b")];
+    for (const name of ["b", "a"]) expect(residency.stopLoad(name)).to.deep.equal(ok(undefined));
+    for (const load of [a, b]) expect(await load).to.have.nested.property("error.code", "CANCELLED");
+    world.elapse(100);
+    expect(told).to.deep.equal([]);
+    // While it is read, with a call that waits for it.
+    const again = residency.load("a");
+    world.elapse(5);
+    residency.reading("a", 0.25);
+    expect(one("a")).to.deep.include({ place: "loading", share: 0.25, memoryBytes: 40 });
+    const waits = ask("a");
+    residency.stopLoad("a");
+    expect(await again).to.have.nested.property("error.code", "CANCELLED");
+    world.elapse(100);
+    expect(waits[0]).to.have.nested.property("result.error.code", "MODEL_LOAD_FAILED");
+    expect(told).to.deep.equal(["load a", "stop a"]);
+    expect(one("a")).to.deep.include({ place: "idle", memoryBytes: 0 });
+    expect(residency.memory().usedBytes).to.equal(0);
+    const later = ask("a");
+    world.elapse(100);
+    finish("a");
+    expect(later).to.deep.equal([{ type: "answered", result: done }]);
   });
 });
 

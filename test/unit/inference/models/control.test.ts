@@ -1,10 +1,9 @@
 import { expect } from "chai";
 import { createInferenceControl } from "../../../../node/inference/models/index.ts";
-import type { InferenceControl, Membership } from "../../../../node/ports/index.ts";
-import { ok, type Result } from "../../../../protocols/index.ts";
+import type { ActHold, InferenceControl, Membership, TaskControl } from "../../../../node/ports/index.ts";
+import { failure, ok, refused, type ActWish, type Result } from "../../../../protocols/index.ts";
 import type { LocalModels } from "../../../../runtimes/engine.ts";
 import { memberRecord } from "../../../fixtures/members.ts";
-import { quietLog } from "../../../fixtures/quiet.ts";
 import { Links, World } from "../../../world/index.ts";
 
 type Resident = ReturnType<LocalModels["residents"]>[number];
@@ -25,8 +24,12 @@ const resident = (name: string, fields: Partial<Resident> = {}): Resident => ({
 
 /** Three nodes on real exchanges: each has models as the test says, and notes what it is told. `away` has no
  *  connection. */
-function openFixture(models: Readonly<Record<string, readonly Resident[]>>) {
+function openFixture(
+  models: Readonly<Record<string, readonly Resident[]>>,
+  load: Promise<Result<void>> = Promise.resolve(ok(undefined)),
+) {
   const told: string[] = [];
+  const acts: { readonly at: string; readonly act: ActWish; readonly hold: ActHold; readonly end: Promise<unknown> }[] = []; // prettier-ignore
   const world = new World(1);
   const links = new Links(world.clock());
   const members = ["a", "b", "away"].map((name) => memberRecord(`id-${name}`, { name, roles: ["ai"] }));
@@ -41,12 +44,17 @@ function openFixture(models: Readonly<Record<string, readonly Resident[]>>) {
         memory: { budgetBytes: 1, mostBytes: 1, because: "80 %" },
       }),
       suggest: (measure: boolean) => Promise.resolve({ models: [], measured: measure && name === "b" }),
-      load: order("load"),
+      load: (model: string) => (void order("load")(model), load),
+      stopLoad: (model: string) => (void order("stop")(model), ok(undefined)),
       unload: order("unload"),
       pin: (model: string, pinned: boolean) => (void order(pinned ? "pin" : "unpin")(model), ok(undefined)),
     };
     const exchange = links.exchange(`id-${name}`);
-    return createInferenceControl({ node: `id-${name}`, name, own, exchange, membership, log: quietLog });
+    const follow: NonNullable<TaskControl["follow"]> = (act, end, hold = {}) => {
+      acts.push({ at: name, act, hold, end });
+      return end;
+    };
+    return createInferenceControl({ node: `id-${name}`, name, own, exchange, membership, follow });
   });
   links.link("id-a", "id-b");
   const asked: InferenceControl = controls[0]!;
@@ -55,7 +63,7 @@ function openFixture(models: Readonly<Record<string, readonly Resident[]>>) {
     order: (wish) => world.settle(asked.order(wish)),
     suggest: (wish) => world.settle(asked.suggest(wish)),
   };
-  return { control, told };
+  return { control, told, acts, links };
 }
 
 describe("models in the memory of a cluster's nodes", () => {
@@ -130,5 +138,40 @@ describe("models in the memory of a cluster's nodes", () => {
     expect(told).to.deep.equal([]);
     expect((await control.order({ model: "busy", order: "unload", drain: true })).ok).to.equal(true);
     expect(told).to.deep.equal(["a: unload busy"]);
+  });
+
+  it("have a task at the node that loads them, of the person who asked, that says how far it is and stops the load", async () => {
+    const [plan, share] = [{ sizeBytes: 1_000 } as NonNullable<Resident["plan"]>, 0.25];
+    const reads = resident("x", { state: "loading", place: "loading", plan, share });
+    const waits = resident("y", { state: "loading", place: "waiting", because: "it needs 3 MiB" });
+    const broken = Promise.resolve(refused(failure("MODEL_LOAD_FAILED", { reason: "bad magic" })));
+    const { control, told, acts } = openFixture({ b: [reads, waits] }, broken);
+    for (const [model, order] of [
+      ["x", "load"],
+      ["y", "pin"],
+    ] as const)
+      expect((await control.order({ model, order, node: "b", by: "ada" })).ok).to.equal(true);
+    const [load, pin] = acts;
+    expect([load?.at, load?.act]).to.deep.equal([
+      "b",
+      {
+        what: "Load of x",
+        by: "ada",
+        again: { method: "POST", path: "/api/v1/admin/inference/x/load", body: { node: "b" } },
+      },
+    ]);
+    expect(load?.hold.look?.()).to.deep.equal({ share, progress: { readBytes: 250, totalBytes: 1_000 } });
+    expect(pin?.hold.look?.()).to.deep.equal({ advice: "It needs 3 MiB." });
+    expect(await load?.end)
+      .to.have.nested.property("error.details.hint")
+      .that.includes("plexus models verify x");
+    told.splice(0);
+    load?.hold.cancel?.();
+    pin?.hold.cancel?.();
+    expect(told).to.deep.equal(["b: stop x", "b: unpin y", "b: stop y"]);
+    // To unload what is on its way in is to stop that, and no task.
+    expect((await control.order({ model: "x", order: "unload", node: "b", by: "ada" })).ok).to.equal(true);
+    expect(told.at(-1)).to.equal("b: stop x");
+    expect(acts).to.have.length(2);
   });
 });

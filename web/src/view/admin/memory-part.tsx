@@ -91,19 +91,27 @@ function InMemory({ node, one }: { readonly node: string; readonly one: ModelInM
   const queries = useQueryClient();
   const { model, state, pinned, because, leavesInMs } = one;
   const where = `${model} on ${node}`;
+  const isComing = state === "loading" || state === "waiting";
   const order = async (what: ModelOrder, drain = false): Promise<void> => {
     const result = await call(`inference.${what}`, { model, node, ...(drain && { drain }) });
     await queries.invalidateQueries({ queryKey });
     if (result.ok) return;
     if (result.error.code !== "MODEL_BUSY" || drain) return notices.fail(result.error);
-    const question = {
-      title: `Let the calls of “${model}” end first?`,
-      body: <p>It takes no new calls, and leaves memory when the running ones have ended.</p>,
-      action: "Unload then",
-    };
+    const question = isComing
+      ? {
+          title: `Refuse the calls that wait for “${model}”?`,
+          body: <p>They wait until it is loaded. When the load stops they are refused.</p>,
+          action: "Stop it",
+        }
+      : {
+          title: `Let the calls of “${model}” end first?`,
+          body: <p>It takes no new calls, and leaves memory when the running ones have ended.</p>,
+          action: "Unload then",
+        };
     if (await ask(question)) await order("unload", true);
   };
   const isThere = state === "ready" || state === "leaving";
+  const does = isComing ? "Stop" : isThere ? "Unload" : "Load";
   return (
     <li className="model-row">
       <div className="row">
@@ -121,11 +129,11 @@ function InMemory({ node, one }: { readonly node: string; readonly one: ModelInM
         <Button
           variant="default"
           size="xs"
-          disabled={state === "loading" || state === "waiting" || (isThere && pinned)}
-          aria-label={isThere ? `Unload ${where}` : `Load ${where}`}
-          onClick={() => void order(isThere ? "unload" : "load")}
+          disabled={(isThere || isComing) && pinned}
+          aria-label={`${does} ${where}`}
+          onClick={() => void order(does === "Load" ? "load" : "unload")}
         >
-          {isThere ? "Unload" : "Load"}
+          {does}
         </Button>
         <Button
           variant="default"

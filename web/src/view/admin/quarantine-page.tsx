@@ -77,7 +77,9 @@ function Files() {
     >
       {error !== null && <Note tone="bad">{error.message}</Note>}
       {data?.unlisted !== undefined && (
-        <Note tone="warn">{data.unlisted} more are in quarantine, for which the list had no room.</Note>
+        <Note tone="warn">
+          {data.unlisted} more are in quarantine, for which the list of an earlier version had no room.
+        </Note>
       )}
       <Table
         label="Files in quarantine"

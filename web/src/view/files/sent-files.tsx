@@ -149,7 +149,7 @@ function FileCard({ room, file, onShow }: ItemProps) {
             type="button"
             className="link"
             aria-expanded={isOpen}
-            aria-label={`Preview of ${file.name}`}
+            aria-label={`${isOpen ? "Fold the preview" : "Preview"} of ${file.name}`}
             onClick={() => setIsOpen(!isOpen)}
           >
             {isOpen ? "Fold" : "Preview"}

@@ -11,17 +11,18 @@ const waysNamed: Readonly<Record<Fact["type"], string>> = {
 };
 
 /** When, how and from where somebody signed in, and when the session was last used. */
-export function storyOf({ createdAtMs, proofs = [], address, usedAtMs, usedFrom }: Session): string {
+export function storyOf(session: Session): string {
+  const { createdAtMs, proofs = [], address, usedAtMs, usedFrom } = session;
   const ways = proofs.map(({ type }) => waysNamed[type]).join(" and ");
   const opened =
-    "Signed in on " +
-    `${dateOf(createdAtMs)}${ways === "" ? "" : ` by ${ways}`}${address === undefined ? "" : ` from ${address}`}`;
+    `Signed in on ${dateOf(createdAtMs)}${ways === "" ? "" : ` by ${ways}`}` + fromWords(address, session.place);
   if (usedAtMs === undefined) return opened;
-  return (
-    `${opened} · used ` +
-    `${momentOf(usedAtMs)}${usedFrom === undefined || usedFrom === address ? "" : ` from ${usedFrom}`}`
-  );
+  const elsewhere = usedFrom === address ? "" : fromWords(usedFrom, session.usedPlace);
+  return `${opened} · used ${momentOf(usedAtMs)}${elsewhere}`;
 }
+
+const fromWords = (address: string | undefined, place: string | undefined): string =>
+  address === undefined ? "" : ` from ${address}${place === undefined ? "" : ` (${place})`}`;
 
 /** The browser and the system inside a user agent, as people call them. */
 export function deviceName(label: string): string {

@@ -14,6 +14,7 @@ import { AdminPage } from "../frame.tsx";
 import { live } from "../look.ts";
 import { Pager, useTrail } from "../pages.tsx";
 import { Entry } from "./entry.tsx";
+import { Report } from "./report.tsx";
 import { auditFields, auditSearchIn, type AuditSearch } from "./search.ts";
 import { actionsByArea, areaTitles, keyOf } from "./words.ts";
 import "../backup/backup.css";
@@ -37,7 +38,12 @@ export function AuditPage() {
       <Filter key={JSON.stringify(search)} search={search} />
       <Entries search={search} />
       <Standing />
-      {may("audit.export") && <Export search={search} />}
+      {may("audit.export") && (
+        <>
+          <Report />
+          <Export search={search} />
+        </>
+      )}
     </AdminPage>
   );
 }
