@@ -205,7 +205,7 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
       : now.stopping
         ? { end: "stopped" as const, text: now.text }
         : { end: "length" as const, ...endedByLimit(job, now), isSilent: now.text.trim() === "" };
-  const text = sayingLeftOut(ending.text, answer.leftOut, job);
+  const text = sayingLeftOut(ending.text, answer.leftOut, job, { key: turn.key, recent: state.life?.recent ?? [] });
   return finish(state, { ...ending, text, ...took, again: now.again }, turn);
 }
 
