@@ -45,7 +45,7 @@ import { restoredStarter, type Drills } from "./backup/copies.ts";
 import { createBackups } from "./backup/backups.ts";
 import { openActs, openTasks, tellBackupEnded, type tellEnded } from "./parts/tasks.ts";
 import { openClusterBackups } from "./backup/cluster.ts";
-import { audit } from "./parts/cluster-memory.ts";
+import { audit, type Changed } from "./parts/cluster-memory.ts";
 import { joinAudit, noteOwn, openAudit } from "./parts/audit.ts";
 import { openDisk } from "./parts/disk.ts";
 import { openKeys, openKnownKeys, watchRoot } from "./parts/keys.ts";
@@ -210,7 +210,7 @@ async function start(
     }),
   ];
   const ownAudit = await openAudit(config, { machine, identity, stops });
-  const changed: NonNullable<PeerOptions["changed"]> = (kernel, action, facts, by, tell) => {
+  const changed: Changed = (kernel, action, facts, by, tell) => {
     audit(kernel, { action, by: by ?? config.name, facts, ...(tell && { tell }) });
     // What somebody asked for is written where it was asked for.
     if (by === undefined) noteOwn(ownAudit, config.name, action, facts);
