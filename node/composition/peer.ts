@@ -194,6 +194,8 @@ export interface Peer extends Omit<ClusterFacts, "identityRule"> {
   readonly quality: Quality;
   /** Finds what people said; absent: this node has no index. */
   readonly search?: Search;
+  /** Files that lists of threats name. Absent: none is. */
+  readonly listed?: ListedFiles;
   /** What a route would do with a question. */
   readonly explainRoute: ModelCalls["explainRoute"];
   /** Accounts that come up here and have somebody to tell while away. */
@@ -541,6 +543,7 @@ export function createPeer(options: PeerOptions): Peer {
     ...(activity && { activity }),
     ...watched.facts,
     quality,
+    ...(options.listed && { listed: options.listed }),
     ...(search && { search }),
     ...models.ofPeer,
     place: placed.place,
