@@ -228,6 +228,8 @@ export const actorLimits = {
   noticesKept: 32,
   /** Pictures and sounds of a conversation that are kept; the oldest goes, and its message says so. */
   agentPicturesMax: 32,
+  /** Files that one conversation with an agent has at most. */
+  agentFilesMax: 200,
   /** Pictures and sounds that were uploaded and are in no message yet; the oldest goes. */
   agentUploadsMax: 8,
   /** Newest pictures and sounds of a conversation that a model is given. */

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import type { KeyObject } from "node:crypto";
 import { createPublicKey } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import {
   digestOfFile,
@@ -61,6 +61,17 @@ function archiveOf(folder: string, name: string): Buffer {
   return gzipSync(tar, { level: 9 });
 }
 
+/** Signs a file of a release: the statement lies beside it, as `plexus verify-release FILE` reads it. */
+export async function signFile(path: string, provenance: Provenance, key: KeyObject): Promise<string> {
+  const subjects: readonly Subject[] = [{ name: basename(path), digest: await digestOfFile(path) }];
+  const statement = `${path}.intoto.json`;
+  await write(statement, sealed(subjects, provenance, key));
+  return statement;
+}
+
+const sealed = (subjects: readonly Subject[], provenance: Provenance, key: KeyObject): string =>
+  `${JSON.stringify(sealEnvelope(statementOf(subjects, provenance), key))}\n`;
+
 /** Makes the archive of a release and signs it. Returns the paths of archive and statement. */
 export async function makeArchive(release: Release): Promise<{ readonly archive: string; readonly statement: string }> {
   const { staged, installed, all, rules, provenance, key, out } = release;
@@ -68,15 +79,13 @@ export async function makeArchive(release: Release): Promise<{ readonly archive:
   await write(join(staged, releasePaths.sbom), sbomOf(all, rules));
   await write(join(staged, releasePaths.licences), licenceTable(shipped, rules));
   await write(join(staged, releasePaths.key), createPublicKey(key).export({ type: "spki", format: "pem" }));
-  const seal = (subjects: readonly Subject[]): string =>
-    `${JSON.stringify(sealEnvelope(statementOf(subjects, provenance), key))}\n`;
-  const manifest = seal([...(await fileSubjects(staged)), ...(await packageSubjects(installed))]);
+  const shippedSubjects = [...(await fileSubjects(staged)), ...(await packageSubjects(installed))];
+  const manifest = sealed(shippedSubjects, provenance, key);
   await write(join(staged, releasePaths.manifest), manifest);
   const name = `plexus-${provenance.version}`;
   const archive = join(out, `${name}.tar.gz`);
   await write(archive, archiveOf(staged, name));
-  const subjects: readonly Subject[] = [{ name: `${name}.tar.gz`, digest: await digestOfFile(archive) }];
-  await write(`${archive}.intoto.json`, seal(subjects));
+  const statement = await signFile(archive, provenance, key);
   await write(join(out, `${name}.sbom.cdx.json`), await readFile(join(staged, releasePaths.sbom)));
-  return { archive, statement: `${archive}.intoto.json` };
+  return { archive, statement };
 }

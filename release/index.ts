@@ -19,5 +19,5 @@ export {
 export { licenceProblems, licenceTable, type LicenceRules } from "./licences.ts";
 export { packagesOf, withPage, type LockFile, type Package } from "./lock.ts";
 export { readFacts, type Facts } from "./facts.ts";
-export { makeArchive, type Release } from "./archive.ts";
+export { makeArchive, signFile, type Release } from "./archive.ts";
 export { sbomOf, sbomProblems } from "./sbom.ts";

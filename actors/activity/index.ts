@@ -20,7 +20,7 @@ import { messageCheckOf } from "../message-check.ts";
 import { decideBy, type Handlers } from "../handlers.ts";
 import { persist, reply, type ActorRecord, type Behavior, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { onUseRecords, useHandlers, type UseTag } from "./use.ts";
+import { onSwitchRead, onUseRecords, useHandlers, type SwitchTag, type UseTag } from "./use.ts";
 import { reportHandlers, reportReminded, reportReminder } from "./reports.ts";
 import {
   at,
@@ -64,8 +64,11 @@ export const activity: Behavior<ActivityState, Incoming, ActivityChange> = {
   accepts: messageCheckOf(activityCommands),
   initial: () => initial,
   decide: decideBy(activityCommands, handlers, {
-    records: (_state, { tag, records }) =>
-      "use" in (tag as DaysTag | UseTag) ? onUseRecords(tag as UseTag, records) : onRecords(tag as DaysTag, records),
+    records(state, { tag, records }, turn) {
+      const of = tag as DaysTag | UseTag | SwitchTag;
+      if ("switch" in of) return onSwitchRead(state, of, records, turn);
+      return "use" in of ? onUseRecords(of, records) : onRecords(of, records);
+    },
     reminded: (state, { id }, turn) => (id === reportReminder ? reportReminded(state, turn) : [{ type: "forget", id }]),
   }),
   evolve,

@@ -210,8 +210,14 @@ export function evolve(before: ActivityState, change: ActivityChange): ActivityS
 const dayKey = (day: string): string => `day/${day}`;
 const useKey = (day: string): string => `use/${day}`;
 
+/** It is off. A node of a version before that writes the actor's snapshot forgets the switch, and leaves this. */
+const offKey = "off/use";
+/** Where that stands. */
+export const offRange: RecordRange = { from: offKey, to: `${offKey}!`, limit: 1 };
+
 /** The day as it is now, and none that is too old; or none of before at all. */
-const useRecords = ({ day }: UseChange, atMs: number, deleted: boolean): readonly RecordOp[] => [
+const useRecords = ({ isOn, day }: UseChange, atMs: number, deleted: boolean): readonly RecordOp[] => [
+  isOn ? { delete: offKey } : { put: offKey, value: {} },
   { deleteFrom: "use/", deleteTo: deleted ? "use0" : useKey(dayOf(atMs - limits.useDaysKept * dayMs)) },
   ...(deleted ? [] : [{ put: useKey(day.day), value: day } satisfies RecordOp]),
 ];

@@ -1,7 +1,8 @@
 /** Which commands people use, how long their sessions are, and what they say of the program.
  *
- *  Invariant: while it is off, nothing is added, whichever node tells it. What is deleted is gone from memory and
- *  records at once. */
+ *  Invariant: while it is off, nothing is added, whichever node tells it, and whichever version wrote the state: where
+ *  that says nothing of the switch, the record of it is read first. What is deleted is gone from memory and records at
+ *  once. */
 import {
   sessionMinutes,
   type CommandOf,
@@ -14,7 +15,7 @@ import {
 import { persist, refuse, reply, type ActorRecord, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import type { Handlers } from "../handlers.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { besideChange, dayOf, useRange, type ActivityChange, type ActivityState, type Use } from "./state.ts";
+import { besideChange, dayOf, offRange, useRange, type ActivityChange, type ActivityState, type Use } from "./state.ts";
 
 type Command = CommandOf<typeof useCommands>;
 type Effects = readonly Effect<ActivityChange, never>[];
@@ -27,15 +28,24 @@ export interface UseTag {
   readonly days: number;
 }
 
+/** What a read of the switch is for. */
+export interface SwitchTag {
+  readonly switch: true;
+  readonly command: Command;
+  readonly to: ReplyTo | undefined;
+}
+
 const emptyDay = (nowMs: number): UseDay => ({
   day: dayOf(nowMs),
   features: {},
   sessions: Array.from({ length: sessionMinutes.length + 1 }, () => 0),
 });
 
+const fresh = (isOn: boolean, nowMs: number): Use => ({ isOn, day: emptyDay(nowMs), reporters: {}, feedback: [] });
+
 /** As it is today. */
 function of({ use }: ActivityState, nowMs: number): Use {
-  if (use === undefined) return { isOn: true, day: emptyDay(nowMs), reporters: {}, feedback: [] };
+  if (use === undefined) return fresh(true, nowMs);
   return use.day.day === dayOf(nowMs) ? use : { ...use, day: emptyDay(nowMs) };
 }
 
@@ -73,8 +83,7 @@ function freeId({ feedback }: Use, drawn: number): number {
   return id;
 }
 
-/** What the gateway and the nodes ask. */
-export const useHandlers: Handlers<ActivityState, Command, Turn, Effects> = {
+const known: Handlers<ActivityState, Command, Turn, Effects> = {
   tellUse(state, { reporter, seq, ...told }, { nowMs }) {
     const use = of(state, nowMs);
     const answer = reply({ seq, isOn: use.isOn } satisfies UseTold);
@@ -126,6 +135,38 @@ export const useHandlers: Handlers<ActivityState, Command, Turn, Effects> = {
     return [...changed(state, { ...use, feedback }, nowMs), reply({})];
   },
 };
+
+/** What the gateway and the nodes ask. */
+export const useHandlers = Object.fromEntries(
+  Object.keys(known).map((type) => [
+    type,
+    (state: ActivityState, command: Command, turn: Turn): Effects => {
+      if (state.use !== undefined) return decided(state, command, turn);
+      const tag: SwitchTag = { switch: true, command, to: turn.replyTo };
+      return [{ type: "read", range: offRange, tag }];
+    },
+  ]),
+) as unknown as typeof known;
+
+const decided = (state: ActivityState, command: Command, turn: Turn): Effects =>
+  (known[command.type] as (state: ActivityState, command: Command, turn: Turn) => Effects)(state, command, turn);
+
+/** What was read of the switch: the command is decided by it. */
+export function onSwitchRead(
+  state: ActivityState,
+  { command, to }: SwitchTag,
+  records: readonly ActorRecord[],
+  here: Turn,
+): Effects {
+  const turn: Turn = to === undefined ? here : { ...here, replyTo: to };
+  // Somebody has set it meanwhile.
+  const use = state.use ?? fresh(records.length === 0, here.nowMs);
+  const effects = decided({ ...state, use }, command, turn).map((effect) =>
+    to !== undefined && (effect.type === "reply" || effect.type === "refuse") ? { ...effect, to } : effect,
+  );
+  const isSaid = effects.some(({ type }) => type === "persist");
+  return state.use === undefined && !use.isOn && !isSaid ? [...changed(state, use, here.nowMs), ...effects] : effects;
+}
 
 /** What was read of the days. */
 export function onUseRecords({ to, isOn, days: wanted }: UseTag, records: readonly ActorRecord[]): Effects {

@@ -105,7 +105,7 @@ export function contextFor(
     soFar === undefined || soFar.text === "" ? [] : [{ role: "assistant", content: soFar.text, continues: true }];
   const left = budget - charsOf([...withFirst, ...called, ...begun]) - tools;
   const newest = (chars: number): readonly Line[] => newestWithin(lines, chars);
-  const read = withFiles(job.source, key, { chars: left, sees, newest });
+  const read = withFiles(job.source, key, { chars: left, sees, recent: life.recent, newest });
   const seen = shownIn(read, life, { sees, hears });
   return [...withFirst, ...seen, ...called, ...begun];
 }
@@ -147,6 +147,10 @@ export const toolChars = ({ tools }: Life): number => declaredChars(tools);
 /** Tokens that the model reads and writes at most. */
 export const contextTokensOf = ({ measure, model }: Life): number =>
   (measure?.model === model ? measure.contextTokens : undefined) ?? limits.contextTokensAssumed;
+
+/** About how many tokens so many characters are. */
+export const tokensIn = (chars: number, { measure, model }: Life): number =>
+  Math.ceil(chars * ((measure?.model === model ? measure.tokensPerChar : undefined) ?? limits.tokensPerCharAssumed));
 
 /** Characters that a prompt may have. */
 export function roomFor(life: Life): number {
@@ -197,7 +201,10 @@ export function nextHalvings(life: Life, job: Job, key: string, reading: Reading
 /** Turns before the answer. What failed, or was stopped before it began, says nothing. */
 const conversationLines = (life: Life, answer: number, key: string): readonly Line[] =>
   life.recent
-    .filter(({ turn, text, end, sounds }) => turn < answer && (text !== "" || sounds !== undefined) && end !== "failed")
+    .filter(({ turn, text, end, sounds, files }) => {
+      const isEmpty = text === "" && sounds === undefined && files === undefined;
+      return turn < answer && !isEmpty && end !== "failed";
+    })
     .map(({ turn, role, text, pictures = [], sounds = [] }) => {
       if (pictures.length + sounds.length === 0) return { at: turn, message: { role, content: text } };
       const toldOf = (what: string, says: string): string => `[${what}${says === "" ? "" : `: ${says}`}]`;

@@ -33,6 +33,7 @@ import { carried } from "../stream.ts";
 import { commit, type Coming, type Effects, type Here } from "./effects.ts";
 import { endConversation, startNext, tellWaiting } from "./generation.ts";
 import { telling } from "./listed.ts";
+import { filesSaid, takeFiles } from "./said-files.ts";
 import { inMemory, isOnPath, isTurn, pathRead, readPath, shownBehind, type PathTag, type Reading } from "./paths.ts";
 import type { AgentState, Job, Kept, Life, Rebased, Uploaded } from "./shape.ts";
 import { branchesOf, newestOf, rebased, viewOf } from "./state.ts";
@@ -51,9 +52,9 @@ type Found = readonly ConversationTurn[] | undefined;
 
 /** Its owner says something, at the end of what is shown or behind another turn. */
 export function say(state: AgentState, life: Life, command: Of<"say">, turn: Here, found?: Found): Effects {
-  const { text, pictures = [], sounds = [] } = command;
+  const { text, pictures = [], sounds = [], files: ids = [] } = command;
   if (isFull(life)) return [refuse("QUEUE_FULL", undefined, turn.replyTo)];
-  if (text === "" && sounds.length === 0)
+  if (text === "" && sounds.length === 0 && ids.length === 0)
     return [refuse("BAD_REQUEST", { path: "/text", problem: "must not be empty" }, turn.replyTo)];
   const known = uploaded(life);
   const shown = named(
@@ -66,6 +67,9 @@ export function say(state: AgentState, life: Life, command: Of<"say">, turn: Her
   );
   if ("missing" in shown) return [refuse("NOT_FOUND", { picture: shown.missing }, turn.replyTo)];
   if ("missing" in heard) return [refuse("NOT_FOUND", { sound: heard.missing }, turn.replyTo)];
+  const taking = takeFiles(life, command, turn);
+  if (taking !== undefined) return taking;
+  const files = filesSaid(life, ids);
   const branches = branchesOf(state, life);
   const parent = command.parent === undefined ? branches.leaf : Math.max(branches.floor, command.parent);
   const said = {
@@ -74,6 +78,7 @@ export function say(state: AgentState, life: Life, command: Of<"say">, turn: Her
     atMs: turn.nowMs,
     ...(shown.all.length > 0 && { pictures: shown.all }),
     ...(heard.all.length > 0 && { sounds: heard.all }),
+    ...(files.length > 0 && { files }),
   };
   if (parent === branches.leaf && parent === state.lastTurn)
     return ask(state, turn, [{ event: { type: "said", turn: { turn: parent + 1, ...said } } }], parent + 1);
@@ -180,10 +185,14 @@ function rebasing(state: AgentState, branched: Rebased, turn: Here): Coming {
   return { event: carried<AgentEvent>(carrier, event), branched };
 }
 
+/** What a title is made of, until there is a better one: what was said, or the first file. */
+const titleSource = (said: Pick<ConversationTurn, "text" | "files"> | undefined): string =>
+  said === undefined || said.text !== "" ? (said?.text ?? "") : (said.files?.[0]?.name ?? "");
+
 /** What the list of conversations is told of it: the first words are the title, until there is a better one. */
 function saidFirst({ lastTurn, turnFloor }: AgentState, coming: readonly Coming[], { nowMs }: Here) {
   const said = coming.map(({ event }) => event).find((event) => event.type === "said");
-  const words = lastTurn === turnFloor ? wordsOf(said?.turn.text ?? "") : "";
+  const words = lastTurn === turnFloor ? wordsOf(titleSource(said?.turn)) : "";
   return { usedAtMs: nowMs, ...(words !== "" && { title: words }) };
 }
 

@@ -4,7 +4,18 @@ import { note, persist, publish, type Effect, type ReplyTo, type Turn } from "..
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { heard } from "../stream.ts";
-import type { AgentChange, AgentState, Arranged, Job, Measure, Rebased, RoomSummary, SoFar, Source } from "./shape.ts";
+import type {
+  AgentChange,
+  AgentState,
+  Arranged,
+  Job,
+  Measure,
+  Rebased,
+  RoomSummary,
+  ShownFile,
+  SoFar,
+  Source,
+} from "./shape.ts";
 import { erasure, evolve } from "./state.ts";
 import type { Used } from "./usage.ts";
 
@@ -96,6 +107,7 @@ export interface Coming extends Arranged {
   readonly condensed?: RoomSummary;
   readonly round?: ToolRound;
   readonly branched?: Rebased;
+  readonly filed?: readonly ShownFile[];
 }
 
 /** Persists and publishes events of this turn; `after` is the state they lead to. */

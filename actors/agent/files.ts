@@ -1,10 +1,21 @@
-/** Files of a room's messages on their way to a model: which of them have a place in the request. The node that asks
- *  the model reads them, and asks the room then whether the person who asked may (`node/inference/files`).
+/** Files on their way to a model, of a room's messages or of the conversation: which of them have a place in the
+ *  request. The node that asks the model reads them, and asks their room then whether the person who asked may
+ *  (`node/inference/files`).
  *
- *      mention ─► files, the newest first ─► a place for each, or why there is none ─► the node: text or picture */
-import { actorId, cut, wireLimits, type ChatMessage, type NamedFile, type ToldFile } from "../../protocols/index.ts";
+ *      mention, say ─► files, the newest first ─► a place for each, or why there is none ─► the node: text or picture */
+import {
+  actorId,
+  asCode,
+  cut,
+  ownRoomKey,
+  wireLimits,
+  type ActorId,
+  type ChatMessage,
+  type NamedFile,
+  type ToldFile,
+} from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
-import type { Job, Source } from "./shape.ts";
+import type { Job, Life, Source } from "./shape.ts";
 
 /** A file, and the message that has it. */
 interface PlacedFile {
@@ -16,6 +27,8 @@ interface PlacedFile {
 interface FilesReading {
   readonly chars: number;
   readonly sees: boolean;
+  /** Of a conversation: its newest turns. */
+  readonly recent?: Life["recent"];
   readonly newest: (chars: number) => readonly { readonly at: number; readonly message: ChatMessage }[];
 }
 
@@ -34,28 +47,54 @@ const isPicture = (type: string): boolean => /^image\/(?:png|jpeg|webp)$/.test(t
 /** What may have a text: a node knows no type of what has no signature. */
 const mayHaveText = (type: string): boolean => type === "application/pdf" || type === "application/octet-stream";
 
-/** The files for a job of a room. Pure. */
+/** Files that the model is told of, the newest first, and of whom. */
+interface Told {
+  readonly files: readonly ToldFile[];
+  /** How many more there are. */
+  readonly more: number;
+  /** The room that has them. */
+  readonly of: ActorId;
+  /** The person who shows them. */
+  readonly by: ActorId;
+}
+
+const person = (key: string): string => key.split(".", 1)[0] ?? key;
+
+/** Files of the mention, and of what was said before it; or of the newest turns of the conversation. */
+function toldOf(source: Source, key: string, recent: Life["recent"]): Told {
+  if (source.type === "room") {
+    const { room, context, files = [], moreFiles: more = 0 } = source;
+    const asker = context.at(-1)?.author ?? key;
+    return { files, more, of: actorId("room", room), by: actorId("user", person(asker)) };
+  }
+  const said = askedBefore(recent, source.turn);
+  const all = said.flatMap(({ turn, files = [] }) => files.map((file) => ({ ...file, seq: turn })));
+  const files = all.slice(0, wireLimits.filesPerMentionMax);
+  // Of those of before nobody is told again.
+  const more = all.slice(files.length).filter(({ seq }) => seq === said[0]?.turn).length;
+  return { files, more, of: actorId("room", ownRoomKey(person(key))), by: actorId("user", person(key)) };
+}
+
+/** What the owner said before an answer, the newest first. */
+const askedBefore = (recent: Life["recent"], answer: number): Life["recent"] =>
+  recent.filter(({ turn, role }) => turn < answer && role === "user").toReversed();
+
+/** The files for a job. Pure. */
 export function filesFor(
   source: Source,
   key: string,
-  { chars, sees }: { readonly chars: number; readonly sees: boolean },
+  { chars, sees, recent = [] }: { readonly chars: number; readonly sees: boolean; readonly recent?: Life["recent"] },
 ): { readonly files: readonly PlacedFile[]; readonly chars: number } {
-  if (source.type !== "room" || source.files === undefined) return { files: [], chars: 0 };
+  const told = toldOf(source, key, recent);
   const left: Left = {
     chars: Math.max(0, Math.floor(chars * limits.contextFilesShare)),
     pictures: limits.contextPicturesMax,
     bytes: limits.contextRoomMediaBytesMax,
   };
-  const asker = source.context.at(-1)?.author ?? key;
-  const files = source.files.map((file) => {
-    const named = {
-      of: actorId("room", source.room),
-      id: file.id,
-      by: actorId("user", asker.split(".", 1)[0] ?? asker),
-      name: file.name,
-      bytes: file.bytes,
-    };
-    return { seq: file.seq, file: { ...named, ...placeFor(file, left, sees) } };
+  const { of, by } = told;
+  const files = told.files.map((file) => {
+    const { id, name, bytes, seq } = file;
+    return { seq, file: { of, id, by, name, bytes, ...placeFor(file, left, sees) } };
   });
   return { files, chars: charsOfFiles(files) };
 }
@@ -66,8 +105,12 @@ const charsOfFiles = (files: readonly PlacedFile[]): number =>
 /** The lines that the model reads, with their files. A file takes a place only with its message. What has no message
  *  there, or is one of more than the room tells of, is said to be left out with the last line, the mention. `newest`:
  *  as many lines as fit into so many characters. Pure. */
-export function withFiles(source: Source, key: string, { chars, sees, newest }: FilesReading): readonly ChatMessage[] {
-  const { files, chars: taken } = filesFor(source, key, { chars, sees });
+export function withFiles(
+  source: Source,
+  key: string,
+  { chars, sees, recent = [], newest }: FilesReading,
+): readonly ChatMessage[] {
+  const { files, chars: taken } = filesFor(source, key, { chars, sees, recent });
   const first = new Set(newest(chars - taken).map(({ at }) => at));
   const placed = files.map((one) =>
     first.has(one.seq) ? one : withoutPlace(one, "the model cannot read so much at once"),
@@ -75,10 +118,11 @@ export function withFiles(source: Source, key: string, { chars, sees, newest }: 
   // What the others have left may be enough for further lines.
   const lines = newest(chars - charsOfFiles(placed));
   const read = new Set(lines.map(({ at }) => at));
+  // Of a conversation its owner sees what fell out of it.
   const lost = placed
-    .filter(({ seq }) => !read.has(seq))
+    .filter(({ seq }) => source.type === "room" && !read.has(seq))
     .map((one) => withoutPlace(one, "its message is too far back"));
-  const further = furtherFiles(source);
+  const further = furtherFiles(toldOf(source, key, recent));
   return lines.map(({ at, message }, index) => {
     const isLast = index === lines.length - 1;
     const own = [...placed.filter(({ seq }) => seq === at), ...(isLast ? lost : [])].map(({ file }) => file);
@@ -93,17 +137,25 @@ const withoutPlace = ({ seq, file: { picture: _picture, ...file } }: PlacedFile,
 });
 
 /** Files that the room does not tell of one by one. */
-function furtherFiles(source: Source): string | undefined {
-  const count = source.type === "room" ? (source.moreFiles ?? 0) : 0;
+function furtherFiles({ more: count }: Told): string | undefined {
   if (count === 0) return undefined;
   const files = count === 1 ? "file" : "files";
   return `${count} more ${files} (a model is told of ${wireLimits.filesPerMentionMax} at most)`;
 }
 
-/** An answer that says behind its words what of the files the model was not shown. */
-export function sayingLeftOut(text: string, leftOut: readonly string[] = [], { source }: Job): string {
-  const further = furtherFiles(source);
-  const all = further === undefined ? leftOut : [...leftOut, further];
+/** An answer that says behind its words what of the files the model was not shown: in a conversation of those that it
+ *  was just asked with. */
+export function sayingLeftOut(
+  text: string,
+  leftOut: readonly string[] = [],
+  { source }: Job,
+  { key, recent }: { readonly key: string; readonly recent: Life["recent"] },
+): string {
+  const further = furtherFiles(toldOf(source, key, recent));
+  const asked = source.type === "room" ? [] : (askedBefore(recent, source.turn)[0]?.files ?? []);
+  const isAsked = (line: string): boolean =>
+    source.type === "room" || asked.some(({ name }) => line.startsWith(`${asCode(name)} `));
+  const all = [...leftOut.filter(isAsked), ...(further === undefined ? [] : [further])];
   if (all.length === 0 || text.trim() === "") return text;
   const says = `Not shown to the model: ${listed(all)}.`;
   const charsMax = source.type === "room" ? wireLimits.messageCharsMax : limits.answerCharsMax;

@@ -29,7 +29,7 @@ import { note, persist, publish, type Effect } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
 import { condense } from "./condensing.ts";
-import { charsOf, contextFor, measured, nextHalvings, toolChars } from "./context.ts";
+import { charsOf, contextFor, measured, nextHalvings, tokensIn, toolChars } from "./context.ts";
 import type { AgentChange, AgentState, Job, Life, Measure, RoomSource, SoFar } from "./shape.ts";
 import {
   cancelRuns,
@@ -194,6 +194,7 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
   const took = {
     tokens: now.soFar.tokens + answer.completionTokens,
     used,
+    lost: now.soFar.tokens + (now.soFar.lost ?? 0),
     ...(measure && { measure }),
     ...(model !== undefined && { model }),
   };
@@ -204,7 +205,7 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
       : now.stopping
         ? { end: "stopped" as const, text: now.text }
         : { end: "length" as const, ...endedByLimit(job, now), isSilent: now.text.trim() === "" };
-  const text = sayingLeftOut(ending.text, answer.leftOut, job);
+  const text = sayingLeftOut(ending.text, answer.leftOut, job, { key: turn.key, recent: state.life?.recent ?? [] });
   return finish(state, { ...ending, text, ...took, again: now.again }, turn);
 }
 
@@ -294,7 +295,8 @@ export const placesOf = (life: Life, { notes }: Here): readonly Placed[] =>
   }));
 
 function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: Here): Effects {
-  if (now.stopping) return finish(state, { end: "stopped", text: now.text }, turn);
+  const lost = now.tokens + lostBy(state, now);
+  if (now.stopping) return finish(state, { end: "stopped", text: now.text, lost }, turn);
   // It has said nothing new, and another way may do.
   const isStart = now.text === now.soFar.text;
   if (
@@ -326,9 +328,9 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
     // A busy model says when there may be a place; some say it by a clock that is years ahead.
     const saidMs = Math.min(Number(error.details?.["retryAfterMs"]) || 0, limits.generationRetryMsMax);
     const dueMs = turn.nowMs + Math.max(waitMs, saidMs);
-    const { text, tokens, again: lost } = now;
+    const { text, tokens, again: isAgain } = now;
     return [
-      note({ run: null, left: { text, tokens, again: lost } }),
+      note({ run: null, left: { text, tokens, again: isAgain, lost: lostBy(state, now) } }),
       draft(job, text.length, "", { stage: "queued" }),
       { type: "remind", id: generationReminder, dueMs },
     ];
@@ -340,8 +342,13 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
         "or choose another model in the agent's settings."
       : toldOf(error);
   const failed = { end: "failed", error: told, code: error.code } as const;
-  return finish(state, { ...failed, text: now.text, again: now.again }, turn);
+  return finish(state, { ...failed, text: now.text, again: now.again, lost }, turn);
 }
+
+/** About what a run without figures, and those before it, had read when they ended; what they wrote is known. */
+const lostBy = ({ life }: AgentState, { soFar, tokens, place, promptChars }: Run): number =>
+  (soFar.lost ?? 0) +
+  (life !== null && (place.stage === "writing" || tokens > soFar.tokens) ? tokensIn(promptChars, life) : 0);
 
 /** The message that is answered. */
 const askedWith = ({ life }: AgentState, { source }: Job): ConversationTurn | undefined =>
@@ -375,7 +382,8 @@ export function onReminded(state: AgentState, turn: Here): Effects {
   if (job === undefined || turn.notes.run !== null) return [forget];
   if (job.stopped === true) {
     const { text = "", tokens = 0 } = job.soFar ?? {};
-    return [forget, ...finish(state, { end: "stopped", text, tokens }, turn)];
+    const lost = tokens + (turn.notes.left?.lost ?? 0);
+    return [forget, ...finish(state, { end: "stopped", text, tokens, lost }, turn)];
   }
   const { after, effects } = commit(state, turn, [started(job)]);
   const { left } = turn.notes;
@@ -412,6 +420,8 @@ interface Ending {
   /** How long its last run took, where what that took of the model is not known yet. */
   readonly ms?: number;
   readonly used?: Used;
+  /** Tokens that runs took of which no figures came: of those that failed, and of what was gone on from. */
+  readonly lost?: number;
   readonly measure?: Measure;
 }
 
@@ -529,7 +539,7 @@ function answerTurn(
 
 /** The answer to a mention. The person who asked waits for one: also when there is none, and when it was stopped. */
 function roomAnswer(job: Job, source: RoomSource, ending: Ending): Coming {
-  const { end, text, error, code, isSilent = false, used } = ending;
+  const { end, text, error, code, isSilent = false, used, lost = 0 } = ending;
   const said = cleaned(cut(text.trim(), wireLimits.messageCharsMax), "lines");
   const apology = { text: `Sorry, I could not answer. ${error ?? ""}`.trim(), refused: code ?? "INTERNAL" };
   const isSaid = said !== "" && textFault(said, "lines") === undefined;
@@ -542,7 +552,7 @@ function roomAnswer(job: Job, source: RoomSource, ending: Ending): Coming {
   const answer = end === "failed" ? apology : { text: isSaid ? said : nothing, ...marks };
   return {
     event: { type: "roomAnswered", generation: job.generation, room: source.room },
-    mail: [answerTo(source, job, { ...answer, tokens: tokensOf(job, used) })],
+    mail: [answerTo(source, job, { ...answer, tokens: lost + tokensOf(job, used) })],
   };
 }
 

@@ -86,6 +86,7 @@ import type { PathTag } from "./paths.ts";
 import { branchesOf, erasure, evolve, initial, ownerOf, record, viewOf } from "./state.ts";
 import type { AgentChange, AgentState, Job, Life, RoomSource } from "./shape.ts";
 import { entriesRead, recalled, withdrawRead, withoutWithdrawn, type RestoringTag } from "./restoring.ts";
+import { droppings, isOfFiles, onFilesTaken } from "./said-files.ts";
 import { onTitle, onTitlePart } from "./titling.ts";
 import { usageAt, usedBy } from "./usage.ts";
 
@@ -190,6 +191,7 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
 function onAnswered(state: AgentState, message: Extract<Signal, { type: "answered" }>, turn: Here): Effects {
   const settled = settle(state.outbox, message, turn);
   if (settled !== undefined) return [...settled.effects, ...onDelivered(state, settled, turn)];
+  if (isOfFiles(message.tag)) return onFilesTaken(state, message.tag, message.result, turn, say);
   return onEnded(state, message.tag, message.result, turn);
 }
 
@@ -375,7 +377,7 @@ function end(state: AgentState, life: Life, turn: Here): Effects {
       ? [answerTo(job.source, job, { text: "Sorry, I was deleted before I could answer.", refused: "NOT_FOUND" })]
       : [],
   );
-  const all = [...mail, ...endings(life, turn)];
+  const all = [...mail, ...endings(life, turn), ...droppings(life, turn)];
   const { after, effects } = commit(state, turn, [{ event: { type: "deleted" }, mail: all }]);
   const runs = cancelRuns(turn, { answer: true, summary: true, title: true });
   return [...effects, ...erase(after, turn), ...runs, reply({})];
@@ -425,7 +427,9 @@ function rate(state: AgentState, life: Life, { turn: number, thumb }: Of<"rate">
 }
 
 function clear(state: AgentState, life: Life, turn: Here): Effects {
-  const { after: cleared, effects: forgotten } = commit(state, turn, [{ event: { type: "cleared" } }]);
+  const { after: cleared, effects: forgotten } = commit(state, turn, [
+    { event: { type: "cleared" }, mail: droppings(life, turn) },
+  ]);
   const tells = telling(cleared, cleared.life ?? life, { title: "" }, turn);
   const { after, effects: listed } = commit(cleared, turn, tells);
   const writing = life.jobs[0]?.source.type === "conversation";

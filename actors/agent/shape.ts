@@ -8,6 +8,7 @@ import type {
   ConversationSummary,
   ConversationTurn,
   Fork,
+  SaidFile,
   Sampling,
   ToldFile,
   ToolRound,
@@ -73,6 +74,8 @@ export interface Job {
 export interface SoFar {
   readonly text: string;
   readonly tokens: number;
+  /** About what runs had read of which no figures came. Absent: nothing, or it went with its node. */
+  readonly lost?: number;
 }
 
 /** What a person has uploaded for a conversation. */
@@ -140,6 +143,8 @@ export interface Life {
   readonly uploads?: readonly Uploaded[];
   /** Those of messages. */
   readonly pictures?: readonly Kept[];
+  /** Files of the conversation, as the owner's room has taken them. */
+  readonly files?: readonly ShownFile[];
   /** What recalls have brought, the newest last: in their order, up to the old turn `through`, as turns from `first` to
    *  `last`. */
   readonly recalls?: readonly AgentRecall[];
@@ -192,12 +197,19 @@ type Streamed = Positioned<AgentEvent> & {
    *  there. */
   readonly round?: ToolRound;
   readonly branched?: Rebased;
+  /** Files that the owner's room has taken for the conversation. */
+  readonly filed?: readonly ShownFile[];
 } & Arranged;
 
 /** Another path is shown. */
 export interface Rebased extends Branched {
   /** Its newest turns, where those in memory are not enough. */
   readonly recent?: readonly ConversationTurn[];
+}
+
+/** A file of the conversation, and the message of the owner's room that has it. */
+export interface ShownFile extends SaidFile {
+  readonly seq: number;
 }
 
 /** What is persisted. */

@@ -25,7 +25,18 @@ import { deliver, emptyOutbox, enqueue } from "../outbox.ts";
 import { eventKey, eventRecords, padded } from "../stream.ts";
 import { roundChars } from "./rounds.ts";
 import { addUsage, type Used } from "./usage.ts";
-import type { AgentChange, AgentState, Arranged, Job, Life, Rebased, RoomSummary, Span, Uploaded } from "./shape.ts";
+import type {
+  AgentChange,
+  AgentState,
+  Arranged,
+  Job,
+  Life,
+  Rebased,
+  RoomSummary,
+  ShownFile,
+  Span,
+  Uploaded,
+} from "./shape.ts";
 
 /** An agent nobody has created. */
 export const initial: AgentState = {
@@ -51,10 +62,11 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
     case "happened": {
       const based = change.branched === undefined ? state : rebased(state, change.branched);
       const asked = change.job === undefined ? based : withJob(based, change.job);
-      const { used, measure, condensed } = change;
-      const counted = withLife(arranged(asked, change), ({ usage, roomSummaries }) => ({
+      const { used, measure, condensed, filed } = change;
+      const counted = withLife(arranged(asked, change), ({ usage, roomSummaries, files = [] }) => ({
         ...(used !== undefined && { usage: addUsage(usage, used) }),
         ...(measure !== undefined && { measure }),
+        ...(filed !== undefined && { files: withFiled(files, filed) }),
         ...(condensed !== undefined && { roomSummaries: withSummary(roomSummaries, condensed) }),
       }));
       const evolved = evolveEvent(counted, change.event, change.at, { round: change.round, used });
@@ -183,6 +195,7 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: C
           summariesAside: [],
           pictures: [],
           uploads: [],
+          files: [],
           jobs: jobs.filter(({ source }) => source.type === "room"),
         })),
         turnFloor: state.lastTurn,
@@ -301,6 +314,11 @@ function shown({ uploads = [], pictures = [] }: Life, turn: ConversationTurn): P
     pictures: [...pictures.filter((one) => !isNamed(one)), ...named].slice(-limits.agentPicturesMax),
   };
 }
+
+const withFiled = (files: readonly ShownFile[], filed: readonly ShownFile[]): readonly ShownFile[] => [
+  ...files.filter(({ id }) => !filed.some((one) => one.id === id)),
+  ...filed,
+];
 
 const withSummary = (known: readonly RoomSummary[] = [], changed: RoomSummary): readonly RoomSummary[] =>
   [...known.filter(({ room, thread }) => room !== changed.room || thread !== changed.thread), changed].slice(

@@ -30,6 +30,8 @@ type ForAll =
   | "fileDrawn"
   | "fileRead"
   | "filesUnread"
+  | "takeFiles"
+  | "dropFiles"
   | GatewaysLinks;
 
 /** What the gateway asks of files: `files.ts` answers it in the name of a person. */

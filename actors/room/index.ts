@@ -24,6 +24,7 @@ import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./draw
 import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
 import { entryOf } from "./members.ts";
+import { forConversation } from "./own.ts";
 import {
   admitGuest,
   create,
@@ -147,6 +148,9 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
       return forGateway(state, message, turn);
     case "preview":
       return onMessage(state, message, message.seq, turn);
+    case "takeFiles":
+    case "dropFiles":
+      return forConversation(state, message, turn);
     case "fileDrawn":
       return aboutDrawing(message, turn);
     case "fileRead":

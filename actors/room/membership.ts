@@ -2,6 +2,8 @@
 import {
   groupKey,
   nthOfGroup,
+  ownRoomKey,
+  ownRoomTitle,
   sameJson,
   wireLimits,
   type CommandOf,
@@ -163,6 +165,11 @@ function createWith(room: RoomState, command: Of<"create">, turn: Turn, ways: Wa
 function createDirect(room: RoomState, command: Of<"create">, turn: Turn, ways: Ways): Effects {
   const other = command.with;
   if (command.people !== undefined && other === undefined) return createGroup(room, command.people, turn, ways);
+  const own = ownRoomKey(nameOf(turn.from));
+  if (other === turn.from && turn.key === own)
+    return room === null
+      ? ways.open(newView(turn, { ...command, title: ownRoomTitle }, "direct", { [turn.from]: "member" }))
+      : [reply(viewOf(room, turn.key))];
   if (other === undefined || !isUser(other) || other === turn.from) return [refuse("BAD_REQUEST", { field: "with" })];
   const [first, second] = [nameOf(turn.from), nameOf(other)].toSorted((a, b) => (a < b ? -1 : 1));
   if (turn.key !== `dm.${first}.${second}`) return [refuse("BAD_REQUEST", { field: "to" })];

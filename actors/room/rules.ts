@@ -2,7 +2,7 @@
  *  slow mode members wait between two messages.
  *
  *  What an agent owes is let in by all three: a mention is answered, or refused, where everybody reads it. */
-import { sameJson, type MessageOf, type RoomEvent, type roomCommands } from "../../protocols/index.ts";
+import { isOwnRoom, sameJson, type MessageOf, type RoomEvent, type roomCommands } from "../../protocols/index.ts";
 import { refuse, reply, type Turn } from "../behavior.ts";
 import { changedSince } from "../seen.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
@@ -27,6 +27,10 @@ export const hasPlaceFor = (room: Room, isLine: boolean, { from }: Turn): boolea
 
 /** Why a message is not posted; undefined: it is. `isLine`: it is to stand in the room, and not in a thread alone. */
 export function refusePost(room: Room, { isLine }: { readonly isLine: boolean }, turn: Turn): Effects | undefined {
+  if (isOwnRoom(turn.key))
+    return [
+      refuse("FORBIDDEN", { reason: "it has files of conversations with agents, and nothing else" }, turn.replyTo),
+    ];
   const archived = refuseArchived(room, turn);
   if (archived !== undefined || hasByRank(room, turn.from, "room.rules")) return archived;
   if (!hasPlaceFor(room, isLine, turn)) {

@@ -41,7 +41,7 @@ export const commands = {
   threads: row("", "", "the threads of this room, and what is new in them"),
   follow: row("N", "", "follow the thread of message N: you see what is new in it"),
   unfollow: row("N", "", "mute the thread of message N, but for mentions"),
-  attach: row("", "PATH", "send a file to this room"),
+  attach: row("", "PATH", "send a file to this room; with an agent: it goes with what you say next"),
   save: row("N", "", "write the files of message N into the folder where you began this command"),
   edit: row("N", "TEXT", "change your message N"),
   before: row("N", "", "what message N said before it was edited"),

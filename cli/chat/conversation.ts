@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { Call } from "../../client/call.ts";
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, refused, type Failure, type Result } from "../../protocols/errors.ts";
@@ -339,6 +340,8 @@ export function createConversation(options: ConversationOptions): Conversation {
   const listing: Listing = { user, client, names, printer, look };
   let visit: Visit | undefined;
   let temporary: Temporary | undefined;
+  /** What goes with the next text that is said there. */
+  let attached: { readonly key: string; readonly files: readonly string[] } | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
   const links = new Links(client, options.operation, { printer, names });
   const sharing = new Shared(options.operation, () => client.at.url, printer);
@@ -473,6 +476,32 @@ export function createConversation(options: ConversationOptions): Conversation {
     return visit?.place.kind === "room" ? act(visit.place.key) : wrong(noRoom);
   }
 
+  /** Sends a file: a room has it at once, an agent with what is said next. */
+  async function attach(path: string): Promise<Step> {
+    const place = visit?.place;
+    if (place === undefined) return wrong(noRoom);
+    const sent = await options.files.send(path, place.kind === "room" ? place.key : `agent/${place.key}`);
+    if (!sent.ok) return stepOf(sent);
+    const files = [sent.value];
+    if (place.kind === "room") return ask({ name: "room.post", parameters: { text: "", files } });
+    attached = { key: place.key, files: [...attachedHere(place), ...files] };
+    remark(dim(`${withoutControls(basename(path))} goes with what you say next.`));
+    return done;
+  }
+
+  const attachedHere = ({ key }: Place): readonly string[] => (attached?.key === key ? attached.files : []);
+
+  /** Says a text where the person is; to an agent with what was attached. */
+  async function say(text: string): Promise<Step> {
+    const asked = requestOfText(text, visit ?? nowhere);
+    if ("wrong" in asked || visit?.place.kind !== "agent") return ask(asked);
+    const files = attachedHere(visit.place);
+    if (files.length === 0) return ask(asked);
+    const step = await ask({ name: "agent.say", parameters: { text: cleaned(text, "lines"), files: [...files] } });
+    if (step.failure === undefined) attached = undefined;
+    return step;
+  }
+
   async function showMembers(room: string): Promise<Step> {
     const answer = await client.call("room.describe", room, {});
     const members = answer.ok ? Object.entries(answer.value.members) : [];
@@ -569,10 +598,7 @@ export function createConversation(options: ConversationOptions): Conversation {
           inRoom(async (room) => stepOf(await listVersions(client, printer, { room, seq }))),
         );
       case "attach":
-        return inRoom(async (room) => {
-          const sent = await options.files.send(line.rest, room);
-          return sent.ok ? ask({ name: "room.post", parameters: { text: "", files: [sent.value] } }) : stepOf(sent);
-        });
+        return attach(line.rest);
       case "save":
         return atNumber(first, (seq) => inRoom((room) => save({ room, seq }, { ...options, printer })));
       case "groups":
@@ -631,7 +657,7 @@ export function createConversation(options: ConversationOptions): Conversation {
           return wrong({ wrong: line.reason });
         case "say":
           if (temporary !== undefined) return stepOf(await temporary.say(line.text));
-          return ask(requestOfText(line.text, visit ?? nowhere));
+          return say(line.text);
         case "command":
           return (temporary && inTemporary(temporary, line.name, printer)) ?? runCommand(line);
       }

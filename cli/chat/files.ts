@@ -1,4 +1,4 @@
-/** `/attach PATH` and `/save N`: files of this machine in a room, and files of a room on this machine. What a file is
+/** `/attach PATH` and `/save N`: files of this machine in a room or a conversation, and files of a room on this machine. What a file is
  *  called was said by somebody else: it becomes a name in one folder, and nothing that is there is written over. */
 import { once } from "node:events";
 import { open, stat, unlink } from "node:fs/promises";
@@ -14,8 +14,8 @@ import { openRequest } from "../node/node-request.ts";
 
 /** Sends and fetches files. */
 export interface FilePort {
-  /** Sends a file for a room; answers with its id, which a post names. Errors: NOT_FOUND (`path`), the node's. */
-  send(path: string, room: string): Promise<Result<string>>;
+  /** Sends a file for a room, or for a conversation (`agent/…`); answers with its id, which a post names. Errors: NOT_FOUND (`path`), the node's. */
+  send(path: string, target: string): Promise<Result<string>>;
   /** Writes a file into the folder where the command was begun; answers with its name there. */
   save(file: RoomFile, room: string): Promise<Result<string>>;
 }
@@ -52,7 +52,7 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
   const offsetIn = (response: IncomingMessage): number => Number(response.headers["upload-offset"] ?? NaN);
 
   return {
-    async send(path, room) {
+    async send(path, target) {
       // A pipe would be waited for when it is opened.
       const known = await stat(path).catch(() => undefined);
       const file = known?.isFile() === true ? await open(path).catch(() => undefined) : undefined;
@@ -60,7 +60,7 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
       try {
         const { size } = await file.stat();
         const said = (name: string, value: string) => `${name} ${Buffer.from(value).toString("base64")}`;
-        const metadata = [said("filename", basename(path)), said("room", room)].join(",");
+        const metadata = [said("filename", basename(path)), said(...whose(target))].join(",");
         const made = await ask("/api/v1/files/uploads", {
           method: "POST",
           headers: { ...tus, "upload-length": size, "upload-metadata": metadata },
@@ -126,6 +126,10 @@ export function filesOf(at: () => { readonly url: string; readonly token: string
     },
   };
 }
+
+/** Whose file it is, as the node is told. */
+const whose = (target: string): [name: string, value: string] =>
+  target.startsWith("agent/") ? ["agent", target.slice("agent/".length)] : ["room", target];
 
 const noFile = (path: string): Failure => ({
   ...failure("NOT_FOUND", { path }),

@@ -37,6 +37,6 @@ export async function withAccount(line: Command, names: Pick<Names, "meant">): P
 /** The other person of a direct room. */
 export function partnerIn(room: string, user: string): string | undefined {
   const [kind, one = "", other = "", more] = room.split(".");
-  if (kind !== "dm" || more !== undefined || (one !== user && other !== user)) return undefined;
+  if (kind !== "dm" || more !== undefined || one === other || (one !== user && other !== user)) return undefined;
   return `user/${one === user ? other : one}`;
 }

@@ -134,11 +134,14 @@ function describeVote(
   return `${who(by)} ${what} in #${seq} (${counts})`;
 }
 
-/** What was said, with what is in its pictures and sounds. */
-const wordsOf = ({ text, pictures = [], sounds = [] }: ConversationTurn): string => {
+/** What was said, with what is in its pictures and sounds, and its files. */
+const wordsOf = ({ text, pictures = [], sounds = [], files = [] }: ConversationTurn): string => {
   const beside = (what: string, all: readonly { readonly text: string }[]) =>
     all.map((one) => `[${what}${one.text === "" ? "" : `: ${one.text}`}]`);
-  return [...beside("picture", pictures), ...beside("sound", sounds), text].filter((one) => one !== "").join(" ");
+  const shown = files.map(({ name }) => `[file: ${name}]`);
+  return [...beside("picture", pictures), ...beside("sound", sounds), ...shown, text]
+    .filter((one) => one !== "")
+    .join(" ");
 };
 
 /** One turn of a conversation with an agent, with the tools that were called for it. */

@@ -83,6 +83,18 @@ export const define: Define = (command, { output, onExit }) => {
     });
 
   withAdminFlags(
+    users
+      .command("unshare")
+      .description("End all read-only links of a person to conversations with agents, for good.")
+      .argument("<name>", "the person"),
+  )
+    .addHelpText("after", examples("plexus users unshare ada"))
+    .action(async (name: string, options: AdminOptions) => {
+      const { endSharedLinks } = await import("../people/roles.ts");
+      onExit(await endSharedLinks(await adminFlags(options), name, output));
+    });
+
+  withAdminFlags(
     users.command("reset").description("Make a link with which a person sets a new password, once.").argument("<name>"),
   )
     .addHelpText("after", examples("plexus users reset ada", "plexus users reset ada --url https://chat.example.org"))

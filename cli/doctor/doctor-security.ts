@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import type { Config } from "../../config/index.ts";
 import { describeMode, diskKeyFile } from "../../node/data-folder/index.ts";
-import type { DiskStatus, KeysStatus } from "../../protocols/index.ts";
+import type { DiskStatus, KeysStatus, Quota } from "../../protocols/index.ts";
 import { callsTo } from "../node/admin.ts";
 import { findRunning, localTarget } from "../cluster/control.ts";
 import { describeCheck } from "./index.ts";
@@ -26,6 +26,7 @@ export interface SecurityFacts {
     | "metricsListen"
     | "allowedOrigins"
     | "diskKey"
+    | "leakedPasswords"
   >;
   readonly nowMs: number;
   /** Whether the process may do anything on this machine. */
@@ -36,6 +37,7 @@ export interface SecurityFacts {
   /** As a running node says; undefined: none runs on this folder. */
   readonly keys: KeysStatus | undefined;
   readonly disk: DiskStatus | undefined;
+  readonly quotas: readonly Pick<Quota, "role" | "measure">[] | undefined;
   /** Whether the folder has a key of an encrypted disk. */
   readonly hasDiskKey: boolean;
   readonly release: Verdict;
@@ -66,6 +68,8 @@ export function securityChecks(facts: SecurityFacts): readonly Check[] {
       : { name: "User", state: "good", says: "not root" },
     permissionsCheck(facts.exposed),
     signUpCheck(config.signUp, isPublic),
+    passwordsCheck(config.leakedPasswords, isPublic),
+    quotasCheck(facts, isPublic),
     transportCheck(config, isPublic),
     ...proxyChecks(config.trustedProxies),
     adminCheck(config.adminAddresses, isPublic),
@@ -151,6 +155,36 @@ function signUpCheck(signUp: Config["signUp"], isPublic: boolean): Check {
     state: "warning",
     says: "open: everybody who reaches this node can make an account",
     hint: "Set signUp to invitation, or to closed when everybody has an account.",
+  };
+}
+
+function passwordsCheck(file: string | undefined, isPublic: boolean): Check {
+  const name = "Passwords";
+  if (file !== undefined) return { name, state: "good", says: `those in ${file} are refused` };
+  if (!isPublic) return { name, state: "good", says: "guessed by this machine only" };
+  return {
+    name,
+    state: "warning",
+    says: "people may take passwords that are known from leaks",
+    hint: "Set leakedPasswords to a file: docs/operate/people.md, Passwords that nobody may take.",
+  };
+}
+
+/** What somebody may use up who made an account unasked: nobody looks at that before the bill or the full disk. */
+function quotasCheck({ config, quotas }: SecurityFacts, isPublic: boolean): Check {
+  const name = "Quotas";
+  if (config.signUp === "closed" || config.signUp === "invitation" || !isPublic)
+    return { name, state: "good", says: "strangers make no accounts" };
+  if (quotas === undefined) return { name, state: "skipped", says: "no node runs on this data folder" };
+  const without = (["tokens", "bytes", "messages"] as const).filter(
+    (measure) => !quotas.some((one) => one.role === "member" && one.measure === measure),
+  );
+  if (without.length === 0) return { name, state: "good", says: "members have one of each sort" };
+  return {
+    name,
+    state: "warning",
+    says: `everybody who makes an account may use any number of ${without.join(", ")}`,
+    hint: "plexus quotas set member --tokens 1M --per day, and so on.",
   };
 }
 
@@ -304,6 +338,7 @@ export async function securityDoctor(
   const control = await findRunning(config.data);
   const call = control && callsTo(localTarget(control));
   const [keys, disk] = [await call?.("keys.status"), await call?.("disk.show")];
+  const quotas = await call?.("quotas.list");
   const checks = securityChecks({
     config,
     nowMs: Date.now(),
@@ -311,6 +346,7 @@ export async function securityDoctor(
     exposed: await exposedIn(config.data),
     keys: keys?.ok === true ? keys.value : undefined,
     disk: disk?.ok === true ? disk.value : undefined,
+    quotas: quotas?.ok === true ? quotas.value.quotas : undefined,
     hasDiskKey: await lstat(diskKeyFile(config.data)).then(
       () => true,
       () => false,

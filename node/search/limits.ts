@@ -29,6 +29,10 @@ export const searchLimits = {
    *
    *  Each takes a fifth of a second where there are a million messages. */
   shortBeginningsMax: 2,
+  /** Agents of a person that are asked for their conversations at the same time; all of them ... */
+  agentsAskedAtOnceMax: 8,
+  /** ... within this time. The rest is named as not searched whole. */
+  agentsAskedMsMax: 2_000,
   /** With `order: best` the newest so many that fit are compared. So many are looked at for a page, too, where there
    *  are more short beginnings than the index is asked for; then the search goes on behind them. */
   rankedMax: 1_000,

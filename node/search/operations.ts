@@ -30,6 +30,7 @@ import {
   type searchOperations,
   type UserView,
 } from "../../protocols/index.ts";
+import { askEach } from "../cluster/exchange/index.ts";
 import { searchLimits } from "./limits.ts";
 import type { SearchParts } from "./ports.ts";
 import {
@@ -88,29 +89,29 @@ interface OwnConversations {
   readonly silent: readonly ActorId[];
 }
 
-/** Asks the agents that are searched for their lists. */
+/** Asks the agents that are searched for their lists, a few at a time. Those that are not heard of in time count as
+ *  silent: the answer says that they were not searched whole. */
 async function conversationsOf(
-  { kernel, limits }: SearchParts,
+  { kernel, limits, clock }: SearchParts,
   reader: ActorId,
   { agents }: UserView,
   { room, agent }: MessageSearch,
 ): Promise<OwnConversations> {
   const wanted = agent === undefined ? undefined : agentOf(agentOfKey(agent.replace(/^agent\//, "")));
   const asked = room === undefined ? agents.map(agentOf).filter((one) => wanted === undefined || one === wanted) : [];
-  const message = { type: "conversations" };
-  const lists = await Promise.all(
-    asked.map((to) => kernel.ask({ to, from: reader, message, timeoutMs: limits.askTimeoutMs })),
+  const untilMs = clock.monotonicMs() + searchLimits.agentsAskedMsMax;
+  const ask = async (to: ActorId): Promise<Result<AgentConversations>> => {
+    const timeoutMs = Math.min(limits.askTimeoutMs, untilMs - clock.monotonicMs());
+    if (timeoutMs <= 0) return refused(failure("ASK_TIMEOUT", { actor: to }));
+    const asks = { to, from: reader, message: { type: "conversations" }, timeoutMs };
+    return (await kernel.ask(asks)) as Result<AgentConversations>;
+  };
+  const lists = await askEach(asked, ask, searchLimits.agentsAskedAtOnceMax);
+  const keys = lists.said.flatMap(([of, { conversations }]) =>
+    conversations.map(({ number, title }) => [conversationKey(of.slice("agent/".length), number), title] as const),
   );
-  const keys = lists.flatMap((list, place) => {
-    const of = (asked[place] ?? "").slice("agent/".length);
-    const { conversations } = list.ok ? (list.value as AgentConversations) : { conversations: [] };
-    return conversations.map(({ number, title }) => [conversationKey(of, number), title] as const);
-  });
-  const silent = asked.filter((_, place) => {
-    const list = lists[place];
-    // A node of the version before knows no such question: there is the first alone.
-    return list?.ok === false && list.error.code !== "BAD_REQUEST";
-  });
+  // A node of the version before knows no such question: there is the first alone.
+  const silent = lists.silent.filter(([, { code }]) => code !== "BAD_REQUEST").map(([of]) => of);
   return { all: keys.map(([key]) => agentOf(key)), titles: new Map(keys), silent };
 }
 

@@ -5,7 +5,7 @@ import { wireLimits as limits } from "../limits.ts";
 import { recallId, restoredFrom } from "../admin/restored.ts";
 import { agentConversationCommands, type AgentConversation } from "./agent-conversations.ts";
 import { blobHash, limit, line, nothing, object, position, text, timeMs, type Resumed } from "../wire/schema.ts";
-import { roomFile } from "./room-files.ts";
+import { fileId, roomFile, saidFile } from "./room-files.ts";
 
 /** How an agent's model picks tokens. Absent fields take the model's defaults. */
 export const sampling = object({
@@ -142,6 +142,8 @@ export const conversationTurn = object({
   pictures: Type.Optional(Type.Array(picture)),
   /** The same. */
   sounds: Type.Optional(Type.Array(sound)),
+  /** The same: they are in the owner's own room (`room-own.ts`). */
+  files: Type.Optional(Type.Array(saidFile)),
   /** Assistant turns: why it ended. `failed` carries `error`. */
   end: Type.Optional(
     Type.Union([Type.Literal("complete"), Type.Literal("length"), Type.Literal("stopped"), Type.Literal("failed")]),
@@ -205,7 +207,7 @@ export const agentCommands = {
   say: command({
     ...own,
     params: {
-      /** Empty: the sounds say it. */
+      /** Empty: the sounds say it, or the files. */
       text: text(limits.messageCharsMax, 0),
       /** Uploaded before. */
       pictures: Type.Optional(
@@ -218,6 +220,8 @@ export const agentCommands = {
           maxItems: limits.soundsPerMessageMax,
         }),
       ),
+      /** Uploaded before for this conversation, or shown in it. Errors: NOT_FOUND, LIMIT_REACHED. */
+      files: Type.Optional(Type.Array(fileId, { maxItems: limits.filesPerMessageMax })),
       /** The turn that it follows, an answer; 0: it begins anew. What followed there is another branch from then on.
        *  Absent: the end of the path that is shown. */
       parent: Type.Optional(position),

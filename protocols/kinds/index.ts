@@ -51,6 +51,7 @@ export type { RoomRead, RoomThread, RoomThreads, RoomUnread, ThreadUnread } from
 export * from "./room.ts";
 export * from "./room-files.ts";
 export * from "./room-group.ts";
+export * from "./room-own.ts";
 export * from "./room-links.ts";
 export * from "./room-previews.ts";
 export * from "./room-versions.ts";

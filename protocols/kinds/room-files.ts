@@ -3,7 +3,7 @@ import { Type, type Static } from "typebox";
 import { keyText } from "../ids.ts";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
-import { blobHash, limit, line, nothing, object, position, principal, roomKey, timeMs } from "../wire/schema.ts";
+import { blobHash, key, limit, line, nothing, object, position, principal, roomKey, timeMs } from "../wire/schema.ts";
 import { stripeRef, type StripeRef } from "../admin/shards.ts";
 
 /** Names a file, and by its end the room that has it. */
@@ -64,6 +64,16 @@ export const roomFile = object({
   preview: Type.Optional(object({ width: madeSide, height: madeSide })),
 });
 export type RoomFile = Static<typeof roomFile>;
+
+/** A file of a conversation with an agent, as its turn names it: what else there is to know its room says. */
+export const saidFile = object({ id: fileId, name, bytes: position, ...found });
+export type SaidFile = Static<typeof saidFile>;
+
+/** The message that files of a conversation are in. */
+export interface TakenFiles {
+  readonly seq: number;
+  readonly files: readonly RoomFile[];
+}
 
 /** A file in quarantine. */
 export const quarantinedFile = object({
@@ -165,6 +175,23 @@ export const roomFileCommands = {
     http: ["GET", "/rooms/:room/files"],
     summary: "The files of a room, newest first",
     answers: "page",
+  }),
+  /** A conversation with an agent takes uploads of its owner: they are a message of the owner's own room. Errors:
+   *  FORBIDDEN, NOT_FOUND (`file`), BAD_REQUEST (`file` is not all here). */
+  takeFiles: command({
+    params: { by, conversation: key, files: Type.Array(fileId, { minItems: 1, maxItems: limits.filesPerMessageMax }) },
+    result: answer<TakenFiles>("TakenFiles"),
+    from: ["actor"],
+    effect: "changes",
+    summary: "Keeps files that an agent is shown",
+  }),
+  /** The conversation is forgotten. Errors: FORBIDDEN, NOT_FOUND. */
+  dropFiles: command({
+    params: { by, conversation: key, seq: position },
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Deletes files that an agent was shown",
   }),
   /** For admins: a file in quarantine is let out of it, or its bytes are deleted. Errors: NOT_FOUND, ALREADY_DONE. */
   settleFile: command({

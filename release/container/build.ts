@@ -5,14 +5,22 @@
  *                              │                             `docker load` takes
  *                  passwd ─────┘
  *
+ *  With `--out image.tar --key key.pem` the file is signed as the archive is, and `plexus verify-release image.tar`
+ *  compares it.
+ *
  *  It is made of Debian's packages and npm's alone: no base image is fetched, so it works where no registry of images
  *  can be reached. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { fingerprintOf, readPrivateKey } from "../../cli/release/index.ts";
+import { signFile } from "../archive.ts";
 import { pack } from "../pack.ts";
+
+const root = join(import.meta.dirname, "../..");
+const git = (...words: readonly string[]): string => execFileSync("git", words, { cwd: root, encoding: "utf8" }).trim();
 
 /** What bin/plexus, Node and native code need. */
 const debianPackages = [
@@ -106,8 +114,18 @@ async function main(words: readonly string[]): Promise<number> {
       tag: { type: "string", default: "plexus" },
       suite: { type: "string", default: "bookworm" },
       out: { type: "string" },
+      key: { type: "string" },
     },
   });
+  if (values.key !== undefined && values.out === undefined) {
+    console.error("error: name a file for what is signed: --out image.tar");
+    return 2;
+  }
+  const changes = values.key === undefined ? "" : git("status", "--porcelain");
+  if (changes !== "") {
+    console.error(`error: the working tree has changes, so no commit says what is in the image:\n${changes}`);
+    return 1;
+  }
   const missing = missingTools();
   if (missing.length > 0) {
     console.error(`error: ${missing.join(" and ")} are not installed: apt-get install ${missing.join(" ")}`);
@@ -121,6 +139,12 @@ async function main(words: readonly string[]): Promise<number> {
       stdio: "inherit",
     });
     console.log(`${file}: \`docker load\` and \`podman load\` take it`);
+    if (values.key !== undefined) {
+      const key = readPrivateKey(await readFile(values.key, "utf8"));
+      const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
+      const provenance = { version, commit: git("rev-parse", "HEAD"), nodeVersion: process.version };
+      console.log(`${await signFile(file, provenance, key)}\nsigned by ${fingerprintOf(key)}`);
+    }
   }
   console.log(`image ${tag}: \`buildah images\` lists it`);
   return 0;

@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { appendFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { fingerprintOf, openEnvelope, releasePaths, sealEnvelope, verifyArchive, verifyFolder } from "../../cli/release/index.ts"; // prettier-ignore
 import { verifyRelease } from "../../cli/up/verify-release.ts";
-import { makeArchive, packagesOf } from "../../release/index.ts";
+import { makeArchive, packagesOf, signFile } from "../../release/index.ts";
 import { collected } from "../unit/cli/fixture.ts";
 
 const lock = {
@@ -84,6 +84,26 @@ describe("a release", () => {
     expect(statement.predicate.buildDefinition.resolvedDependencies[0].digest.gitCommit).to.equal("ab".repeat(20));
     await appendFile(again, "x");
     expect(await verifyArchive(again, publicKey)).to.deep.include({ changed: ["plexus-1.0.0.tar.gz"] });
+  });
+
+  it("has its image signed in the same way, as one file", async () => {
+    const image = join(folder, "image.tar");
+    await writeFile(image, randomBytes(3_000_000));
+    const provenance = { version: "1.0.0", commit: "ab".repeat(20), nodeVersion: "v26.0.0" };
+    expect(await signFile(image, provenance, privateKey)).to.equal(`${image}.intoto.json`);
+    const key = join(folder, "image-key.pem");
+    await writeFile(key, publicKey.export({ type: "spki", format: "pem" }));
+    const flags = { path: image, key, fingerprint: undefined, json: false };
+    expect(await verifyRelease(flags, collected())).to.equal(0);
+    await writeFile(key, other.publicKey.export({ type: "spki", format: "pem" }));
+    expect(await verifyRelease(flags, collected()), "another key").to.equal(1);
+    await appendFile(image, "x");
+    await writeFile(key, publicKey.export({ type: "spki", format: "pem" }));
+    expect(await verifyRelease(flags, collected()), "another image").to.equal(1);
+    const renamed = join(folder, "other.tar");
+    await cp(image, renamed);
+    await cp(`${image}.intoto.json`, `${renamed}.intoto.json`);
+    expect(await verifyRelease({ ...flags, path: renamed }, collected()), "under another name").to.equal(1);
   });
 
   it("is found whole where it is installed, with its packages", async () => {

@@ -6,7 +6,6 @@ import {
   failure,
   PlexusError,
   type KeptFile,
-  type Noticed,
   type Preference,
   type Result,
 } from "../../../protocols/index.ts";
@@ -30,6 +29,7 @@ import type { Kernel } from "../../kernel/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../../ports/index.ts";
 import { tapPublished, type PublishedTap } from "../../previews/index.ts";
 import { withPolicy, type FileSettings, type ListedFiles } from "../../scanning/index.ts";
+import type { Changed } from "../parts/cluster-memory.ts";
 import type { ClusterFacts } from "../parts/facts.ts";
 import { createPushCalls, type PushCalls } from "../parts/push-calls.ts";
 import { createLaterPosts } from "../parts/later-posts.ts";
@@ -64,13 +64,7 @@ interface ModelPartPorts {
   readonly tracer?: Tracer;
   readonly quality?: QualityFile;
   readonly storedBytes?: () => Promise<number>;
-  readonly changed?: (
-    kernel: Kernel,
-    action: string,
-    facts: Readonly<Record<string, string>>,
-    by: string | undefined,
-    tell?: Noticed,
-  ) => void;
+  readonly changed?: Changed;
   readonly limits?: {
     readonly usage?: Partial<UsageLimits>;
     readonly calls?: Partial<CallLimits>;

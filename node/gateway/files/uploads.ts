@@ -9,12 +9,14 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import {
+  actorId,
   apiPrefix,
   cleaned,
   cut,
   failure,
   fileId,
   isKey,
+  ownRoomKey,
   PlexusError,
   schema,
   textFault,
@@ -50,6 +52,9 @@ interface Uploading {
   readonly ask: (request: FastifyRequest, id: string, message: { readonly type: string }) => Promise<RoomUpload>;
   /** Keeps parts in a person's name. */
   readonly keeping: (by: string, upload: RoomUpload) => Keeping;
+  /** The caller's own room, which has the files of conversations with their agents; it is begun where it is not there
+   *  yet. */
+  readonly own: (request: FastifyRequest, agent: string) => Promise<string>;
   /** Gives an upload up, in the caller's name. */
   readonly drop: (request: FastifyRequest, id: string) => Promise<void>;
   /** Bytes of a person that are written anew, because a request goes on within a part. */
@@ -76,6 +81,16 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
       return demand(await said(id, named)) as RoomUpload;
     },
     keeping: createKeeping({ blobs, said, random, limits }),
+    own: async (request, agent) => {
+      const { user, actor } = callerOf(request);
+      if (agent.split(".", 1)[0] !== user)
+        throw new PlexusError(failure("FORBIDDEN", { reason: "only the agent's owner can do this" }));
+      const room = ownRoomKey(user);
+      const message = { type: "create", visibility: "direct", with: actor } as const;
+      const to = actorId("room", room);
+      demand(await kernel.ask({ to, from: actor, message, timeoutMs: limits.askTimeoutMs }));
+      return room;
+    },
     drop: async (request, id) => {
       const dropped = await uploading.ask(request, id, { type: "uploadDrop" });
       // A node of the version before does not say what it was.
@@ -96,20 +111,22 @@ const limited = ({ rates }: GatewayContext, name: string, rate: Rate) => {
   };
 };
 
-const creation = ({ at, ask }: Uploading): RouteOptions => ({
+const creation = ({ at, ask, own }: Uploading): RouteOptions => ({
   method: "POST",
   url: path,
   config: { ...config, errors: ["TOO_LARGE", "QUOTA_EXCEEDED", "LIMIT_REACHED", "ROOM_ARCHIVED", "SCANNER_MISSING"] },
   schema: {
     summary: "Begins the upload of a file for a room: tus 1.0.0",
     description:
-      "`Upload-Length` says how long it is, `Upload-Metadata` its `filename` and the `room`. The answer's " +
-      "`Location` takes the bytes by PATCH; its last part is the id that `post` takes in `files`.",
+      "`Upload-Length` says how long it is, `Upload-Metadata` its `filename` and the `room`, or the `agent` that is " +
+      "to be shown it in its conversation. The answer's `Location` takes the bytes by PATCH; its last part is the id " +
+      "that `post`, or `say`, takes in `files`.",
     tags,
   },
   onRequest: [speakTus, limited(at, "file", at.limits.fileRate)],
   async handler(request, reply) {
-    const { room, ...wanted } = wantedOf(request);
+    const { room: named, agent, ...wanted } = wantedOf(request);
+    const room = agent === undefined ? named : await own(request, agent);
     const id = `${at.newId()}.${room}`;
     const scan = at.scanning !== undefined && demand(at.scanning.mustScan());
     const message = { type: "upload", key: newFileKey(at.random), ...wanted, ...(scan && { scan }) };
@@ -209,10 +226,11 @@ function wantedOf(request: FastifyRequest) {
   const bytes = numberIn(request, "upload-length");
   if (bytes > fileBytesMax) throw new PlexusError(failure("TOO_LARGE", { bytes, fileBytesMax }));
   const said = metadataIn(String(request.headers["upload-metadata"] ?? ""));
+  const agent = said.get("agent");
   const room = said.get("room") ?? "";
-  if (!isKey(room)) throw bad("upload-metadata", "name the `room`");
+  if (!isKey(agent ?? room)) throw bad("upload-metadata", "name the `room`, or the `agent`");
   const keeps = said.get("metadata") === "keep" ? { keeps: true } : {};
-  return { bytes, room, name: fileNameOf(said.get("filename") ?? ""), ...keeps };
+  return { bytes, room, ...(agent !== undefined && { agent }), name: fileNameOf(said.get("filename") ?? ""), ...keeps };
 }
 
 /** Pairs of a name and a text in base64. */

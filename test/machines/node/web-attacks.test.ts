@@ -4,9 +4,40 @@
 import { connect } from "node:net";
 import { expect } from "chai";
 import { WebSocket } from "ws";
+import { findNginx, startNginx } from "../../fixtures/processes/nginx.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
 
 const script = "<script>window.hacked=1</script><img src=x onerror=alert(1)>";
+
+const victim = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const head = (...lines: readonly string[]) =>
+  `POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${lines.join("\r\n")}\r\n\r\n`;
+
+/** Requests that two programs may read differently, with another one of somebody who has this token inside. */
+function smugglings(token: string): readonly (readonly [string, string])[] {
+  const inner = `POST /api/v1/rooms HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{"room":"smuggled"}`;
+  return [
+    ["both lengths", head(`Content-Length: ${inner.length + 5}`, "Transfer-Encoding: chunked") + `0\r\n\r\n${inner}`],
+    [
+      "both lengths, the other way",
+      head("Transfer-Encoding: chunked", "Content-Length: 4") + `5c\r\n${inner}\r\n0\r\n\r\n`,
+    ],
+    ["two lengths", head("Content-Length: 0", `Content-Length: ${inner.length}`) + inner],
+    ["a list of lengths", head(`Content-Length: 0, ${inner.length}`) + inner],
+    ["a length with a sign", head("Content-Length: +0") + inner],
+    ["a length in hex", head("Content-Length: 0x0") + inner],
+    ["a space before the colon", head(`Content-Length : ${inner.length}`) + inner],
+    ["an encoding with a control character", head("Transfer-Encoding: \u000bchunked") + `0\r\n\r\n${inner}`],
+    ["an unknown encoding", head("Transfer-Encoding: xchunked") + `0\r\n\r\n${inner}`],
+    ["an encoding twice", head("Transfer-Encoding: chunked", "Transfer-Encoding: identity") + `0\r\n\r\n${inner}`],
+    ["a folded header", head("X-A: b", ` Content-Length: ${inner.length}`) + inner],
+    ["a header without a colon", head("Content-Length: 0", "nonsense") + inner],
+    ["a chunk with a sign", head("Transfer-Encoding: chunked") + `-1\r\n\r\n${inner}`],
+    ["a chunk that is too long for a number", head("Transfer-Encoding: chunked") + `10000000000000000\r\n${inner}`],
+    ["lines that end with LF alone", head("Transfer-Encoding: chunked").replaceAll("\r\n", "\n") + `0\n\n${inner}`],
+    ["a NUL in a header", head("X-A: a\u0000b", "Content-Length: 0") + inner],
+  ];
+}
 
 describe("attacks by way of browsers and proxies", function () {
   let folder: Awaited<ReturnType<typeof createDataFolder>>;
@@ -32,9 +63,12 @@ describe("attacks by way of browsers and proxies", function () {
 
   /** Bytes on a connection of their own; all that comes back until the node ends it, or it has said nothing more for a
    *  while. */
-  const raw = (bytes: string, quietMs = 400): Promise<{ readonly text: string; readonly ended: boolean }> =>
+  const raw = (
+    bytes: string,
+    { quietMs = 400, url = node.url } = {},
+  ): Promise<{ readonly text: string; readonly ended: boolean }> =>
     new Promise((resolve, reject) => {
-      const socket = connect(Number(new URL(node.url).port), "127.0.0.1");
+      const socket = connect(Number(new URL(url).port), "127.0.0.1");
       let text = "";
       let timer: NodeJS.Timeout | undefined;
       const settle = (ended: boolean): void => {
@@ -57,32 +91,7 @@ describe("attacks by way of browsers and proxies", function () {
     [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status = ""]) => status);
 
   it("take no request that two programs could read differently: it is refused, and its connection ends with it", async () => {
-    const inner = `POST /api/v1/rooms HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${ada}\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{"room":"smuggled"}`;
-    const victim = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    const head = (...lines: readonly string[]) =>
-      `POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${lines.join("\r\n")}\r\n\r\n`;
-    const vectors: readonly (readonly [string, string])[] = [
-      ["both lengths", head(`Content-Length: ${inner.length + 5}`, "Transfer-Encoding: chunked") + `0\r\n\r\n${inner}`],
-      [
-        "both lengths, the other way",
-        head("Transfer-Encoding: chunked", "Content-Length: 4") + `5c\r\n${inner}\r\n0\r\n\r\n`,
-      ],
-      ["two lengths", head("Content-Length: 0", `Content-Length: ${inner.length}`) + inner],
-      ["a list of lengths", head(`Content-Length: 0, ${inner.length}`) + inner],
-      ["a length with a sign", head("Content-Length: +0") + inner],
-      ["a length in hex", head("Content-Length: 0x0") + inner],
-      ["a space before the colon", head(`Content-Length : ${inner.length}`) + inner],
-      ["an encoding with a control character", head("Transfer-Encoding: \u000bchunked") + `0\r\n\r\n${inner}`],
-      ["an unknown encoding", head("Transfer-Encoding: xchunked") + `0\r\n\r\n${inner}`],
-      ["an encoding twice", head("Transfer-Encoding: chunked", "Transfer-Encoding: identity") + `0\r\n\r\n${inner}`],
-      ["a folded header", head("X-A: b", ` Content-Length: ${inner.length}`) + inner],
-      ["a header without a colon", head("Content-Length: 0", "nonsense") + inner],
-      ["a chunk with a sign", head("Transfer-Encoding: chunked") + `-1\r\n\r\n${inner}`],
-      ["a chunk that is too long for a number", head("Transfer-Encoding: chunked") + `10000000000000000\r\n${inner}`],
-      ["lines that end with LF alone", head("Transfer-Encoding: chunked").replaceAll("\r\n", "\n") + `0\n\n${inner}`],
-      ["a NUL in a header", head("X-A: a\u0000b", "Content-Length: 0") + inner],
-    ];
-    for (const [name, bytes] of vectors) {
+    for (const [name, bytes] of smugglings(ada)) {
       const { text, ended } = await raw(bytes + victim);
       expect(statuses(text), name).to.deep.equal(["400"]);
       expect(text, name).to.include('"code":"BAD_REQUEST"');
@@ -97,6 +106,31 @@ describe("attacks by way of browsers and proxies", function () {
     // What is right is answered as often as it was asked, on one connection.
     const { text } = await raw(head("Transfer-Encoding: chunked") + "2;a=b\r\n{}\r\n0\r\n\r\n" + victim + victim);
     expect(statuses(text)).to.deep.equal(["400", "200", "200"]);
+  });
+
+  it("smuggle nothing past a real nginx that closes the path, and nobody behind it hears another's answer", async function () {
+    const nginx = findNginx();
+    if ("missing" in nginx) {
+      console.log(`      skipped: ${nginx.missing}`);
+      return this.skip();
+    }
+    await using proxy = await startNginx(nginx.path, {
+      // Connections to the node are kept and shared by all who come.
+      http: `upstream plexus { server ${new URL(node.url).host}; keepalive 1; }`,
+      server: `location /api/v1/rooms { return 403; }
+        location / { proxy_pass http://plexus; proxy_http_version 1.1; proxy_set_header Connection "";
+                     proxy_set_header Host localhost; proxy_request_buffering off; }`,
+    });
+    for (const [name, bytes] of smugglings(ada)) {
+      await raw(bytes + victim, { url: proxy.url });
+      const next = await fetch(`${proxy.url}/healthz`);
+      expect(next.status, name).to.equal(200);
+      expect(await next.text(), name).to.equal(await (await fetch(`${node.url}/healthz`)).text());
+    }
+    const room = await node.http("GET", "/api/v1/rooms/smuggled/summary", undefined, ada);
+    expect(room.status, "nothing was smuggled in").to.equal(404);
+    const posted = await fetch(`${proxy.url}/api/v1/rooms`, { method: "POST" });
+    expect(posted.status, "nginx closes the path").to.equal(403);
   });
 
   it("change nothing from a page of another site, whichever way its browser sends a person's cookie", async () => {

@@ -1,10 +1,10 @@
 import { expect } from "chai";
-import { wireLimits } from "../../../protocols/index.ts";
+import { failure, wireLimits } from "../../../protocols/index.ts";
 import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentState } from "../../../actors/agent/shape.ts";
 import { ada, helper, withHelper, inRoom, say, turns, types, busy, messagesIn } from "./adas-agent.ts";
-import { ended } from "../../fixtures/engine-answers.ts";
+import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 
 describe("an agent in a room", () => {
   it("answers who mentions it, with what was said, one after the other", () => {
@@ -59,6 +59,32 @@ describe("an agent in a room", () => {
     fixture.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
     fixture.answer("  ");
     expect(messagesIn(fixture).at(-1)?.text).to.equal("Sorry, I have no answer.");
+  });
+
+  it("tells the room what an answer took that failed or was stopped after it had begun, with what it had read", () => {
+    const fixture = inRoom();
+    const taken = (): number =>
+      fixture.stateOf<{ agentTokens?: { tokens: number } }>("room/den").agentTokens?.tokens ?? 0;
+    const mention = (): string => {
+      fixture.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+      return fixture.generation.id;
+    };
+    // Nothing of it was begun.
+    mention();
+    fixture.fail("MODEL_NOT_FOUND");
+    expect(taken()).to.equal(0);
+    const failing = mention();
+    fixture.part(failing, text("one two three"));
+    fixture.part(failing, failed(failure("MODEL_NOT_FOUND")));
+    const afterFailure = taken();
+    expect(afterFailure, "more than what was written").to.be.above(1);
+    // One that is lost once, goes on and then says its figures.
+    const lost = mention();
+    fixture.part(lost, text("one"));
+    fixture.part(lost, failed(failure("RUNTIME_FAULT")));
+    fixture.pass(60_000);
+    fixture.part(fixture.generation.id, ended("complete", 10, 5));
+    expect(taken() - afterFailure, "both runs").to.be.above(16);
   });
 
   it("puts a message in the place of its draft, also when it ends before the first word or is deleted", () => {

@@ -16,6 +16,7 @@ const config: SecurityFacts["config"] = {
   blockLists: [],
   allowedOrigins: [],
   diskKey: "/keys/disk.key",
+  leakedPasswords: "/etc/plexus/leaked.txt",
 };
 const good: SecurityFacts = {
   config,
@@ -24,6 +25,7 @@ const good: SecurityFacts = {
   exposed: [],
   keys: { cluster: "c", root: { madeAtMs: nowMs }, epochs: [{ epoch: 1 }], here: [1], receiver: "" } as unknown as NonNullable<SecurityFacts["keys"]>, // prettier-ignore
   disk: { state: "sealed", keyFile: "/keys/disk.key" },
+  quotas: [],
   hasDiskKey: true,
   release: { type: "compared", fingerprint: "ab".repeat(32), same: 9, changed: [], missing: [], added: [] },
 };
@@ -36,7 +38,7 @@ const configured = (change: Partial<SecurityFacts["config"]>) => findings({ conf
 describe("the doctor's checklist of security", () => {
   it("finds nothing where nothing is wrong, and says what to do about everything else", () => {
     expect(findings({})).to.deep.equal([]);
-    const { diskKey: _, ...beside } = config;
+    const { diskKey: _, leakedPasswords: __, ...beside } = config;
     const worst = securityChecks({ ...good, isRoot: true, exposed: [{ path: "/d", mode: 0o40777 }], keys: undefined, disk: undefined, hasDiskKey: false, release: { type: "unsigned", reason: "x" }, config: { ...beside, host: "0.0.0.0", signUp: "open", trustedProxies: ["0.0.0.0/1"], blockLists: ["http://x.example/"], metricsListen: "0.0.0.0:9464", allowedOrigins: ["*"]} }); // prettier-ignore
     for (const check of worst)
       if (check.state === "bad" || check.state === "warning") expect(check.hint, check.name).to.be.a("string");
@@ -55,6 +57,7 @@ describe("the doctor's checklist of security", () => {
     expect(configured({ signUp: "open" })).to.deep.equal([]);
     expect(configured({ host: "0.0.0.0", signUp: "open" })).to.deep.equal([
       "Sign-up warning",
+      "Quotas warning",
       "Transport bad",
       "Admins warning",
     ]);
@@ -70,6 +73,23 @@ describe("the doctor's checklist of security", () => {
     expect(configured({ blockLists: ["http://a.example/x", "https://a.example/x", "/etc/x"] })).to.deep.equal([
       "Block list warning",
     ]);
+  });
+
+  it("finds what strangers may use up and guess on an address that others reach", () => {
+    const tls = { cert: "/c", key: "/k" };
+    const adminAddresses = ["10.0.0.0/24"];
+    const open: SecurityFacts["config"] = { ...config, host: "10.0.0.5", signUp: "open", tls, adminAddresses };
+    const quotasOf = (...measures: readonly ("tokens" | "bytes" | "messages")[]) =>
+      measures.map((measure) => ({ role: "member", measure }));
+    const found = (change: Partial<SecurityFacts>) => findings({ config: open, ...change });
+    expect(found({ quotas: quotasOf("tokens", "bytes", "messages") })).to.deep.equal(["Sign-up warning"]);
+    expect(found({ quotas: quotasOf("tokens", "bytes") })).to.deep.equal(["Sign-up warning", "Quotas warning"]);
+    expect(found({ quotas: [{ role: "guest", measure: "tokens" }] })).to.include("Quotas warning");
+    expect(found({ quotas: undefined })).to.include("Quotas skipped");
+    expect(findings({ config: { ...open, signUp: "invitation" } })).to.deep.equal([]);
+    const { leakedPasswords: _, ...without } = open;
+    expect(findings({ config: { ...without, signUp: "closed" } })).to.deep.equal(["Passwords warning"]);
+    expect(findings({ config: { ...without, host: "127.0.0.1", signUp: "closed" } })).to.deep.equal([]);
   });
 
   it("finds keys that are missing, old, or beside what they open", () => {

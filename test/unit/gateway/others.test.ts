@@ -4,8 +4,10 @@
  *
  *  Routes and commands that are new are asked for, too. One whose path or fields name something that this file has no
  *  sample of fails the test: give it one of Ada's. */
+import type { ServiceError } from "@grpc/grpc-js";
 import { expect } from "chai";
 import { clientCommands, type Passkey } from "../../../protocols/index.ts";
+import { grpcClient, type GrpcClient } from "./grpc-client.ts";
 import { everyPart } from "./permission-table.ts";
 import { password, startFixture, type Fixture } from "./fixture.ts";
 
@@ -97,6 +99,13 @@ interface Call {
   readonly names: boolean;
 }
 
+/** One command. */
+interface Question {
+  readonly name: string;
+  readonly to: string;
+  readonly fields: object;
+}
+
 /** What it is answered with: the code of a refusal, or that there was none. */
 interface Said {
   readonly code: string;
@@ -177,7 +186,7 @@ describe("gateway: what is another's", () => {
 
   before(async function () {
     const { blobs: _blobs, ...parts } = everyPart;
-    fixture = await startFixture(parts);
+    fixture = await startFixture({ ...parts, grpcListen: { host: "127.0.0.1", port: 0 } });
     await fixture.signUp("root");
     ada = (await fixture.signUp("ada")).token;
     await made("POST", "/api/v1/rooms", ada, { room: "den", title: mark, topic: mark, visibility: "private" });
@@ -236,7 +245,7 @@ describe("gateway: what is another's", () => {
   after(() => fixture.stop());
 
   /** Every command, with the ids of all that it may be about. */
-  function questions(): readonly { readonly name: string; readonly to: string; readonly fields: object }[] {
+  function questions(): readonly Question[] {
     const keys: Readonly<Record<string, string>> = { room: "den", user: "ada", agent: "ada.helper", ledger: "ada", catalog: "rooms", groups: "cluster" }; // prettier-ignore
     return clientCommands.flatMap(({ kind, name, row }) => {
       const to = keys[kind];
@@ -256,6 +265,16 @@ describe("gateway: what is another's", () => {
         fields: valueOf(shape, "", { ...samples, ...more }) as object,
       }));
     });
+  }
+
+  const capital = (name: string): string => `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+  /** The same command as a call of gRPC. */
+  async function byGrpc(grpc: GrpcClient, { name, to, fields }: Question, token: string): Promise<Said> {
+    const [kind = "", command = ""] = name.split(".");
+    return grpc.call(`${capital(kind)}Service`, capital(command), { to, ...fields }, { token }).then(
+      (answer: unknown) => ({ code: "done", text: JSON.stringify(answer) }),
+      (error: ServiceError) => ({ code: String(error.metadata?.get("plexus-code")[0]), text: error.message }),
+    );
   }
 
   const signIn = async (name: string): Promise<string> =>
@@ -282,6 +301,13 @@ describe("gateway: what is another's", () => {
         expect(JSON.stringify(answer), command.name).to.not.include(mark);
         if (!open.includes(command.name)) expect(answer.error?.code, command.name).to.match(refused);
       }
+      const grpc = grpcClient(fixture.gateway.grpcAddress ?? "");
+      for (const command of questions()) {
+        const { code, text } = await byGrpc(grpc, command, token);
+        expect(text, `${command.name} by gRPC`).to.not.include(mark);
+        if (!open.includes(command.name)) expect(code, `${command.name} by gRPC`).to.match(refused);
+      }
+      grpc.close();
       for (const topic of ["room/den", "agent/ada.helper", "user/ada"])
         expect((await client.ask("subscribe", topic)).error?.code, topic).to.match(refused);
       expect(JSON.stringify(client.frames)).to.not.include(mark);

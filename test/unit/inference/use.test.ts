@@ -173,4 +173,48 @@ describe("use of the program, and what people say of it", () => {
     expect(after?.feedback).to.deep.equal(feedback);
     expect(after?.day.features).to.deep.equal({ "room.post": 1 });
   });
+
+  it("stay off when a node of a version before wrote a snapshot that says nothing of it", () => {
+    const key = "activity/cluster" as never;
+    const records = new Map<string, unknown>();
+    let state = activity.initial(key);
+    const persisted = (effects: readonly unknown[]): readonly unknown[] => {
+      for (const effect of effects as readonly { readonly type: string; readonly event: never }[])
+        if (effect.type === "persist") {
+          state = activity.evolve(state, effect.event);
+          for (const op of activity.record!(effect.event, key))
+            if ("put" in op) records.set(op.put, op.value);
+            else if ("delete" in op) records.delete(op.delete);
+        }
+      return effects.filter((effect) => (effect as { readonly type: string }).type === "reply");
+    };
+    const asked = (from: string, message: object): unknown => {
+      const turn = { nowMs: dayMs * 20_000, from, replyTo: { node: "n", correlation: 1 } } as never;
+      let effects = activity.decide(state, message as never, turn);
+      const [first] = effects;
+      if (first?.type === "read") {
+        const found = [...records].filter(([name]) => name >= first.range.from && name < first.range.to);
+        const rows = found.map(([name, value]) => ({ key: name, value }));
+        const signal = { type: "records", tag: first.tag, records: rows } as const;
+        effects = activity.decide(state, signal, { ...(turn as object), replyTo: undefined } as never);
+      }
+      const [answer] = persisted(effects) as readonly { readonly value: unknown; readonly to?: unknown }[];
+      return answer?.value;
+    };
+    const tells = (seq: number) => ({ type: "tellUse", reporter: "n1", seq, features: [{ feature: "room.post", count: 1 }], sessions: [0, 0, 0, 0, 0, 0] }); // prettier-ignore
+    const forgotten = (): void => {
+      const { use: _use, ...rest } = state;
+      state = rest;
+    };
+    expect(asked("node", tells(1))).to.deep.equal({ seq: 1, isOn: true });
+    asked("gateway", { type: "setUse", isOn: false });
+    forgotten();
+    expect(asked("node", tells(2))).to.deep.equal({ seq: 2, isOn: false });
+    expect(state.use).to.deep.include({ isOn: false });
+    expect(state.use?.day.features).to.deep.equal({});
+    forgotten();
+    asked("gateway", { type: "setUse", isOn: true });
+    forgotten();
+    expect(asked("node", tells(3)), "on stays on as well").to.deep.equal({ seq: 3, isOn: true });
+  });
 });

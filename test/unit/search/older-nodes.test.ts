@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { handleSearch } from "../../../node/search/operations.ts";
+import { searchLimits } from "../../../node/search/limits.ts";
 import type { SearchParts } from "../../../node/search/ports.ts";
 import { failure, ok, refused, type ActorId, type ErrorCode } from "../../../protocols/index.ts";
 
@@ -11,7 +12,7 @@ async function searchWhere(code: ErrorCode) {
       ask: async ({ message }: { message: { type: string } }) =>
         message.type === "describe" ? ok({ rooms: [], agents: ["agent/ada.helper"] }) : refused(failure(code)),
     },
-    clock: { soon: (act: () => void) => act() },
+    clock: { soon: (act: () => void) => act(), monotonicMs: () => 0 },
     limits: { askTimeoutMs: 1 },
     find: async (_query: unknown, places: readonly string[]) => {
       searched.push(...places);
@@ -31,6 +32,35 @@ describe("a search beside a node of the version before", () => {
     const away = await searchWhere("UNREACHABLE");
     expect(away.page).to.deep.include({ ok: true });
     expect(JSON.stringify(away.page)).to.include('"unreachable":["agent/ada.helper"]');
+  });
+});
+
+describe("a search of somebody with many agents", () => {
+  it("asks a few of them at a time, for two seconds, and names those that it did not reach", async () => {
+    const agents = Array.from({ length: 40 }, (_, at) => `agent/ada.a${at}`);
+    const now = { ms: 0, asking: 0, most: 0, asked: 0 };
+    const parts = {
+      kernel: {
+        async ask({ message, timeoutMs }: { message: { type: string }; timeoutMs: number }) {
+          if (message.type === "describe") return ok({ rooms: [], agents });
+          now.asked += 1;
+          now.most = Math.max(now.most, (now.asking += 1));
+          await Promise.resolve();
+          // Each one is silent until its time is over.
+          now.ms += timeoutMs / searchLimits.agentsAskedAtOnceMax;
+          now.asking -= 1;
+          return refused(failure("ASK_TIMEOUT"));
+        },
+      },
+      clock: { soon: (act: () => void) => act(), monotonicMs: () => now.ms },
+      limits: { askTimeoutMs: 500 },
+      find: async () => ({ hits: [], more: false, covered: [], unreachable: [] }),
+    } as unknown as SearchParts;
+    const page = await handleSearch(parts)["search.messages"]({ text: "zebra" }, { actor: "user/ada" } as never);
+    expect(now.most).to.equal(searchLimits.agentsAskedAtOnceMax);
+    expect(now.ms).to.be.at.most(searchLimits.agentsAskedMsMax);
+    expect(now.asked).to.be.below(agents.length);
+    expect(page).to.have.deep.nested.property("value.unreachable", agents.toSorted());
   });
 });
 

@@ -16,6 +16,7 @@ import {
   readHere,
   type AgentInput,
   type AgentModel,
+  type AttachedFile,
   type Kept,
   type PendingSay,
 } from "../model/index.ts";
@@ -72,9 +73,11 @@ export class AgentStore {
     {
       pictures = [],
       sounds = [],
+      files = [],
+      shown = [],
       parent = this.store.latest.look?.turns.at(-1)?.turn,
-    }: Pick<PendingSay, "pictures" | "sounds" | "parent"> = {},
-  ): void {
+    }: Pick<PendingSay, "pictures" | "sounds" | "files" | "shown" | "parent"> = {},
+  ): Omit<PendingSay, "status" | "afterSeq" | "files"> {
     const text = cleaned(written, "lines");
     const operationId = newOperationId();
     const say = {
@@ -83,10 +86,23 @@ export class AgentStore {
       atMs: Date.now(),
       ...(pictures.length > 0 && { pictures }),
       ...(sounds.length > 0 && { sounds }),
+      ...(shown.length > 0 && { shown }),
       ...(parent !== undefined && { parent }),
     };
-    this.store.apply({ type: "saying", say }, "now");
-    this.#keep(operationId);
+    this.store.apply({ type: "saying", say: { ...say, ...(files.length > 0 && { files }) } }, "now");
+    if (files.length === 0) this.#enqueue(say);
+    return say;
+  }
+
+  /** The files of a message that waited for them are at the node. */
+  filesUp(say: Omit<PendingSay, "status" | "afterSeq" | "files">, files: readonly AttachedFile[]): void {
+    const whole = { ...say, ...(files.length > 0 && { files }) };
+    this.store.apply({ type: "filesUp", say: whole }, "now");
+    this.#enqueue(whole);
+  }
+
+  #enqueue(say: Omit<PendingSay, "status" | "afterSeq">): void {
+    this.#keep(say.operationId);
     void this.#send(say);
   }
 
@@ -94,11 +110,14 @@ export class AgentStore {
     const say = this.store.latest.pending.find((pending) => pending.operationId === operationId);
     if (say === undefined) return;
     this.store.apply({ type: "retrying", operationId }, "now");
-    this.#keep(operationId);
-    void this.#send(say);
+    this.#enqueue(say);
   }
 
+  /** What it would have taken along does not stay at the node. */
   discard(operationId: string): void {
+    const say = this.store.latest.pending.find((one) => one.operationId === operationId);
+    const ids = say?.status === "failed" ? (say.files ?? []).flatMap(({ id }) => id ?? []) : [];
+    if (ids.length > 0) void import("./uploads.ts").then(({ giveUp }) => giveUp(ids)).catch(() => undefined);
     this.store.apply({ type: "discarded", operationId }, "now");
     this.#keep(operationId);
   }
@@ -119,13 +138,22 @@ export class AgentStore {
     text,
     pictures = [],
     sounds = [],
+    files = [],
+    shown: known = [],
     parent,
-  }: Pick<PendingSay, "operationId" | "text" | "pictures" | "sounds" | "parent">): Promise<void> {
+  }: Omit<PendingSay, "status" | "afterSeq">): Promise<void> {
     const named = (all: readonly { readonly hash: string; readonly text: string }[]) =>
       all.map((one) => ({ hash: one.hash, text: cleaned(one.text.trim(), "line") }));
     const shown = pictures.length > 0 && { pictures: named(pictures) };
     const where = parent !== undefined && { parent };
-    const said = { text, ...shown, ...(sounds.length > 0 && { sounds: named(sounds) }), ...where };
+    const ids = [...known, ...files].flatMap(({ id }) => id ?? []);
+    const said = {
+      text,
+      ...shown,
+      ...(sounds.length > 0 && { sounds: named(sounds) }),
+      ...(ids.length > 0 && { files: ids }),
+      ...where,
+    };
     const result = await this.#client.call("agent.say", this.agent, said, { operationId });
     if (this.#stopping.delete(operationId) && result.ok) void this.change("stop", {});
     if (result.ok) {

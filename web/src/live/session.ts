@@ -413,6 +413,11 @@ export class Session {
       void this.#queries.resetQueries({ queryKey: ["versions", room] });
   }
 
+  /** What sends the messages of a room, or of a conversation (`agent/…`). */
+  sends(target: string): Pick<RoomStore, "filesUp" | "discard"> {
+    return target.startsWith("agent/") ? this.agent(target.slice("agent/".length)) : this.room(target);
+  }
+
   agent(agent: string): AgentStore {
     const known = this.#agents.get(agent);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#agents, agent, known);

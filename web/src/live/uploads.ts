@@ -4,6 +4,7 @@ import { describeBytes } from "../../../protocols/words/amounts.ts";
 import { explain } from "../model/explain.ts";
 import { sifted } from "../model/files.ts";
 import type { Kept } from "../model/kept.ts";
+import type { PendingSay } from "../model/agent.ts";
 import { placeOfPost, type AttachedFile, type PendingPost } from "../model/room-model.ts";
 import {
   foldUploads,
@@ -52,15 +53,18 @@ const keptPosts = "posts";
 export interface UploadsOwner {
   readonly kept: Kept;
   readonly keptInTab: Kept;
-  room(room: string): Pick<RoomStore, "filesUp" | "discard">;
+  /** What sends the messages of a room or of a conversation. */
+  sends(target: string): Pick<RoomStore, "filesUp" | "discard">;
 }
 
 /** A message that waits for its files, as it is kept in this tab. */
-interface HeldPost {
+export interface HeldPost {
+  /** The room, or `agent/` and the conversation with one. */
   readonly room: string;
   /** The field that it was written in. */
   readonly from: string;
-  readonly post: Pick<PendingPost, "operationId" | "text" | "atMs" | "replyTo" | "alsoInRoom">;
+  readonly post: Pick<PendingPost, "operationId" | "text" | "atMs" | "replyTo" | "alsoInRoom"> &
+    Pick<PendingSay, "pictures" | "sounds" | "parent">;
 }
 
 /** The files that a person sends from this tab.
@@ -169,7 +173,7 @@ export class Uploads {
     const held = this.#held.find(({ post }) => placeOfPost(post.operationId) === place);
     this.#held = this.#held.filter((one) => one !== held);
     for (const { key } of uploadsAt(this.store.latest, place)) this.remove(key);
-    if (held !== undefined) this.#session.room(held.room).discard(held.post.operationId);
+    if (held !== undefined) this.#session.sends(held.room).discard(held.post.operationId);
     this.#keep();
   }
 
@@ -206,7 +210,7 @@ export class Uploads {
     const uploads = uploadsAt(this.store.latest, place);
     if (uploads.some(({ status }) => status !== "up")) return;
     this.#held = this.#held.filter((one) => one !== held);
-    const store = this.#session.room(held.room);
+    const store = this.#session.sends(held.room);
     if (text === "" && uploads.length === 0) store.discard(operationId);
     else store.filesUp(held.post, this.filesAt(place));
     for (const { key } of uploads) {
@@ -225,7 +229,7 @@ export class Uploads {
     const { id, name, type, room, keeps } = upload;
     const controller = new AbortController();
     this.#running.set(key, controller);
-    const metadata = { filename: name, filetype: type, room, ...(keeps && { metadata: "keep" }) };
+    const metadata = { filename: name, filetype: type, ...targetOf(room), ...(keeps && { metadata: "keep" }) };
     const end = await uploadFile(
       file,
       { id, metadata },
@@ -271,7 +275,7 @@ export class Uploads {
     const place = placeOfPost(held.post.operationId);
     const uploads = uploadsAt(this.store.latest, place);
     if (uploads.every(({ status }) => status === "up")) {
-      this.#session.room(held.room).filesUp(held.post, this.filesAt(place));
+      this.#session.sends(held.room).filesUp(held.post, this.filesAt(place));
       for (const { key } of uploads) this.store.apply({ type: "removed", key }, "now");
       return;
     }
@@ -290,6 +294,10 @@ export class Uploads {
     keptInTab.write(keptPosts, this.#held.length === 0 ? undefined : this.#held);
   }
 }
+
+/** Whose files they are, as the node is told. */
+const targetOf = (room: string): Readonly<Record<string, string>> =>
+  room.startsWith("agent/") ? { agent: room.slice("agent/".length) } : { room };
 
 const largePictures = (pictures: readonly File[], max: number): string =>
   `Larger than ${describeBytes(max)}: ${pictures.map(({ name }) => `“${name}”`).join(", ")}. ` +

@@ -12,18 +12,21 @@ import type {
   Draft,
   Failure,
   Picture,
+  SaidFile,
   Sound,
   ToolRound,
 } from "../../../protocols/index.ts";
 import { hasTurn, pathTo, withFork } from "../../../protocols/answering/branches.ts";
 import { stageWords } from "../../../protocols/answering/words.ts";
 import { appendPiece } from "./drafts.ts";
-import type { PendingPost } from "./room-model.ts";
+import { waitsForFiles, type PendingPost } from "./room-model.ts";
 
 /** Something the owner said that the conversation has not shown back yet. `afterSeq` counts turns. */
-export type PendingSay = Omit<PendingPost, "replyTo" | "seq"> & {
+export type PendingSay = Omit<PendingPost, "replyTo" | "seq" | "alsoInRoom"> & {
   readonly pictures?: readonly Picture[];
   readonly sounds?: readonly Sound[];
+  /** Files that the conversation has already. */
+  readonly shown?: readonly SaidFile[];
   /** The turn that it follows: an edited message goes beside what it was. Absent: the end of what is shown. */
   readonly parent?: number;
 };
@@ -83,6 +86,8 @@ export type AgentInput =
   | { readonly type: "sayFailed"; readonly operationId: string; readonly failure: Failure }
   | { readonly type: "retrying"; readonly operationId: string }
   | { readonly type: "discarded"; readonly operationId: string }
+  /** The files that a message waited for are at the node. */
+  | { readonly type: "filesUp"; readonly say: Omit<PendingSay, "status" | "afterSeq"> }
   | { readonly type: "refused"; readonly reason: Failure };
 
 export const emptyAgent: AgentModel = {
@@ -151,6 +156,10 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
       const after = agent.look === undefined ? agent.turns.at(-1)?.turn : agent.branches.last;
       const say = { ...input.say, status: "waiting", afterSeq: after ?? 0 } as const;
       return { ...agent, pending: [...agent.pending, say] };
+    }
+    case "filesUp": {
+      const pending = agent.pending.filter((say) => say.operationId !== input.say.operationId);
+      return foldAgent({ ...agent, pending }, { type: "saying", say: input.say });
     }
     case "restored":
       return { ...agent, pending: [...input.says, ...agent.pending] };
@@ -221,7 +230,7 @@ function settle(agent: AgentModel): AgentModel {
   if (agent.pending.length === 0) return agent;
   const taken = new Set<number>();
   const pending = agent.pending.filter((say) => {
-    if (say.status === "failed") return true;
+    if (say.status === "failed" || waitsForFiles(say)) return true;
     const arrived = agent.turns.find(
       (turn) => turn.turn > say.afterSeq && turn.role === "user" && turn.text === say.text && !taken.has(turn.turn),
     );

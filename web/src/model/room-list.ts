@@ -1,3 +1,4 @@
+import { isOwnRoom, ownRoomTitle } from "../../../protocols/kinds/room-own.ts";
 import { summaryText } from "./summary-text.ts";
 import type { NodeFrame, RoomSummary, ThreadSignal, UserSignal } from "../../../protocols/index.ts";
 import type { RoomModel } from "./room-model.ts";
@@ -146,6 +147,7 @@ export function roomTitle(
   me: string,
   nameFor: (principal: string) => string,
 ): string {
+  if (isOwnRoom(room)) return ownRoomTitle;
   const other = otherPerson(room, me);
   if (other !== undefined) return nameFor(`user/${other}`);
   if (visibility !== "direct") return title || room;
@@ -156,7 +158,7 @@ export function roomTitle(
 /** The other person of a direct room, from its name `dm.ada.bob`; user names contain no dot. */
 export function otherPerson(room: string, me: string): string | undefined {
   const [prefix, a, b, more] = room.split(".");
-  // With more parts it is of several people.
-  if (prefix !== "dm" || a === undefined || b === undefined || more !== undefined) return undefined;
+  // With more parts it is of several people, and with the same twice of one.
+  if (prefix !== "dm" || a === undefined || b === undefined || more !== undefined || a === b) return undefined;
   return `user/${a}` === me ? b : a;
 }

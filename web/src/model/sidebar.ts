@@ -1,4 +1,5 @@
 import type { RoomSummary, Sidebar } from "../../../protocols/index.ts";
+import { isOwnRoom } from "../../../protocols/kinds/room-own.ts";
 import { groupRooms, type RoomGroups } from "./room-list.ts";
 
 /** What nobody has arranged. */
@@ -11,9 +12,11 @@ export interface Arranged extends RoomGroups {
 }
 
 /** The list in the person's order: favourites and sections first; what stands in none of them after it, as ever. What
- *  the person is no longer in, or is archived, has no place among them. */
+ *  the person is no longer in, or is archived, has no place among them; the files of conversations with agents are found
+ *  there. */
 export function arranged(list: readonly RoomSummary[], { favourites, sections }: Sidebar): Arranged {
-  const shown = new Map(list.filter(({ archived }) => archived !== true).map((room) => [room.room, room]));
+  const others = list.filter(({ room }) => !isOwnRoom(room));
+  const shown = new Map(others.filter(({ archived }) => archived !== true).map((room) => [room.room, room]));
   const take = (keys: readonly string[]): readonly RoomSummary[] =>
     keys.flatMap((key) => {
       const room = shown.get(key);
@@ -22,7 +25,7 @@ export function arranged(list: readonly RoomSummary[], { favourites, sections }:
     });
   const first = take(favourites);
   const own = sections.map(({ name, rooms }) => ({ name, rooms: take(rooms) }));
-  const rest = groupRooms(list.filter((room) => room.archived === true || shown.has(room.room)));
+  const rest = groupRooms(others.filter((room) => room.archived === true || shown.has(room.room)));
   return { ...rest, favourites: first, sections: own };
 }
 

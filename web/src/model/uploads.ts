@@ -19,6 +19,7 @@ export type Upload = UploadState & {
   readonly key: string;
   /** Where it is attached: the field of a room or thread, or a message that waits for it. */
   readonly place: string;
+  /** The room, or `agent/` and the conversation with one. */
   readonly room: string;
   readonly name: string;
   readonly type: string;

@@ -13,6 +13,7 @@ import { useModels } from "../parts/lists.ts";
 import { Note } from "../parts/note.tsx";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { Actions } from "../parts/layers.tsx";
+import { useAttaching } from "../files/attaching.tsx";
 import { AttachButton, AttachmentList, useAttachments } from "./attachments.tsx";
 import { SoundButtons, SoundList, useSounds } from "./sounds.tsx";
 import { AgentSettings } from "./agent-settings.tsx";
@@ -143,6 +144,9 @@ function useRows(store: AgentStore, writing: boolean, isLook: boolean): readonly
   );
 }
 
+const isImage = ({ type }: File): boolean => type.startsWith("image/");
+const isSound = ({ type }: File): boolean => type.startsWith("audio/");
+
 function OpenAgent({ store }: { readonly store: AgentStore }) {
   const session = useSession();
   const view = useShown(store.store, (model: AgentModel) => model.view);
@@ -166,6 +170,21 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   // Which models there are comes a moment after the page.
   const attachments = useAttachments(store.agent, model === undefined || can("vision"));
   const sounds = useSounds(store.agent, can("hearing"));
+  const place = `agent/${store.agent}/text`;
+  const attaching = useAttaching(
+    {
+      target: `agent/${store.agent}`,
+      // What a model sees or hears goes straight to it; of all else it reads the text.
+      sift(files) {
+        void attachments.add(files.filter(isImage));
+        for (const file of files.filter(isSound)) void sounds.add(file);
+        return files.filter((file) => !isImage(file) && !isSound(file));
+      },
+      post: (text, files = []) => store.say(text, { pictures: attachments.chosen, sounds: sounds.chosen, files }),
+    },
+    place,
+    field,
+  );
   if (view === undefined) return null;
   const label = agentLabel(store.agent, session.name);
   const stop = async () => {
@@ -197,7 +216,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   };
   return (
     <div className="screen">
-      <main className="screen-main" aria-label={`Conversation with ${label}`}>
+      <main className="screen-main" aria-label={`Conversation with ${label}`} {...attaching.zone}>
         <AgentHeader
           view={view}
           label={label}
@@ -226,7 +245,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
         <div className="foot agent-foot">
           <Composer
             key={store.agent}
-            place={`agent/${store.agent}/text`}
+            place={place}
             label={`Message ${label}`}
             autoFocus={!matchMedia("(pointer: coarse)").matches}
             field={field}
@@ -235,22 +254,21 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
               <>
                 <AttachmentList agent={store.agent} attachments={attachments} />
                 <SoundList agent={store.agent} sounds={sounds} />
+                {attaching.field.head}
               </>
             }
             beside={
               <>
+                {attaching.button()}
                 <AttachButton attachments={attachments} />
                 <SoundButtons sounds={sounds} />
               </>
             }
-            onFiles={(files) => {
-              const isSound = ({ type }: File): boolean => type.startsWith("audio/");
-              void attachments.add(files.filter((file) => !isSound(file)));
-              for (const file of files.filter(isSound)) void sounds.add(file);
-            }}
-            mayBeEmpty={sounds.chosen.length > 0}
+            hinders={attaching.field.hinders}
+            onFiles={attaching.field.onFiles}
+            mayBeEmpty={sounds.chosen.length > 0 || attaching.field.mayBeEmpty}
             onSend={(text) => {
-              store.say(text, { pictures: attachments.chosen, sounds: sounds.chosen });
+              attaching.post(text);
               attachments.clear();
               sounds.clear();
               feed.current?.toEnd();

@@ -64,7 +64,7 @@ export function AttachButton({ attachments }: { readonly attachments: Attachment
   const named = {
     "aria-label": "Attach a picture",
     title: "Attach a picture",
-    className: "tool",
+    className: "tool beside-clip",
     type: "button",
   } as const;
   if (!attachments.sees)

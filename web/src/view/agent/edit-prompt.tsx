@@ -26,11 +26,11 @@ export function EditPrompt({
       label="Edit the message"
       edited={{ text, onText: (next) => keep(next === turn.text ? undefined : next) }}
       autoFocus
-      mayBeEmpty={turn.sounds !== undefined}
+      mayBeEmpty={turn.sounds !== undefined || turn.files !== undefined}
       onSend={(next) => {
-        const { pictures, sounds } = turn;
+        const { pictures, sounds, files: shown } = turn;
         const parent = parentOf(store.store.latest.branches, turn.turn);
-        store.say(next, { ...(pictures && { pictures }), ...(sounds && { sounds }), parent });
+        store.say(next, { ...(pictures && { pictures }), ...(sounds && { sounds }), ...(shown && { shown }), parent });
         leave();
       }}
       onEscape={leave}

@@ -90,7 +90,7 @@ export function SoundButtons({ sounds }: { readonly sounds: SoundsToSend }) {
         {({ onClick }) => (
           <button
             type="button"
-            className="tool"
+            className="tool beside-clip"
             aria-label="Attach a sound"
             title="Attach a sound"
             aria-busy={sounds.state === "busy"}

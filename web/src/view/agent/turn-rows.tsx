@@ -1,7 +1,10 @@
-import { memo } from "react";
+import { memo, Suspense } from "react";
 import type { ConversationSummary, ConversationTurn, Sound } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type AgentStore } from "../../live/index.ts";
-import { plainLine, stageOf, type AgentModel, type PendingSay } from "../../model/index.ts";
+import { ownRoomKey } from "../../../../protocols/kinds/room-own.ts";
+import { placeOfPost, plainLine, stageOf, waitsForFiles, type AgentModel, type PendingSay } from "../../model/index.ts";
+import { AttachedFiles } from "../files/attaching.tsx";
+import { MessageFiles } from "../files/message-files.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { useCopy } from "../parts/clipboard.ts";
 import { Icon } from "../parts/icons.tsx";
@@ -54,6 +57,7 @@ function SaidRow({
       <div className="bubble" title={fullTime(turn.atMs)}>
         {turn.pictures !== undefined && <Pictures agent={agent} pictures={turn.pictures} />}
         {turn.sounds !== undefined && <Sounds agent={agent} sounds={turn.sounds} />}
+        {turn.files !== undefined && <MessageFiles room={ownRoomKey(agentOwner(agent))} files={turn.files} />}
         <RichText text={turn.text} />
         <Restored turn={turn} />
       </div>
@@ -211,9 +215,18 @@ function CopyAnswer({ text }: { readonly text: string }) {
   );
 }
 
-/** What was said, in a sound also. */
-const wordsOf = ({ text, sounds = [] }: { readonly text: string; readonly sounds?: readonly Sound[] }): string =>
-  [...sounds.map((sound) => sound.text || "A sound"), text].filter((one) => one !== "").join(" ");
+const agentOwner = (agent: string): string => agent.split(".", 1)[0] ?? "";
+
+/** What was said, in a sound also, and what was shown. */
+const wordsOf = (said: {
+  readonly text: string;
+  readonly sounds?: readonly Sound[];
+  readonly files?: readonly { readonly name: string }[];
+}): string => {
+  const { text, sounds = [], files = [] } = said;
+  const beside = [...sounds.map((sound) => sound.text || "A sound"), ...files.map(({ name }) => name)];
+  return [...beside, text].filter((one) => one !== "").join(" ");
+};
 
 /** Something said that the node has not confirmed yet. */
 export function PendingSayRow({ say, store }: { readonly say: PendingSay; readonly store: AgentStore }) {
@@ -222,9 +235,20 @@ export function PendingSayRow({ say, store }: { readonly say: PendingSay; readon
       <div className="bubble">
         {say.pictures !== undefined && <Pictures agent={store.agent} pictures={say.pictures} />}
         {say.sounds !== undefined && <Sounds agent={store.agent} sounds={say.sounds} />}
+        {say.shown !== undefined && <MessageFiles room={ownRoomKey(agentOwner(store.agent))} files={say.shown} />}
         <RichText text={say.text} />
       </div>
-      <Unsent pending={say} retry={() => store.retry(say.operationId)} discard={() => store.discard(say.operationId)} />
+      {say.files !== undefined && (
+        <Suspense>
+          <AttachedFiles place={placeOfPost(say.operationId)} files={say.files} />
+        </Suspense>
+      )}
+      <Unsent
+        pending={say}
+        waits={waitsForFiles(say)}
+        retry={() => store.retry(say.operationId)}
+        discard={() => store.discard(say.operationId)}
+      />
     </article>
   );
 }

@@ -10,6 +10,8 @@ import {
   type RefObject,
 } from "react";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
+import type { AttachedFile } from "../../model/index.ts";
+import type { HeldPost } from "../../live/uploads.ts";
 import { Icon } from "../parts/icons.tsx";
 import { notLoaded } from "../parts/later.ts";
 import { Actions } from "../parts/layers.tsx";
@@ -43,14 +45,35 @@ export interface Attaching {
   readonly post: (text: string, replyTo?: number, alsoInRoom?: boolean) => void;
 }
 
+/** Where files go, and what makes a message of a text with them. */
+export interface AttachingTo {
+  /** The room, or `agent/` and the conversation with one. */
+  readonly target: string;
+  /** Takes what goes another way, and gives the rest back. */
+  readonly sift?: (files: readonly File[]) => readonly File[];
+  readonly post: (
+    text: string,
+    files: readonly AttachedFile[] | undefined,
+    replyTo?: number,
+    alsoInRoom?: boolean,
+  ) => HeldPost["post"];
+}
+
+/** What posts in a room. */
+export const toRoom = (store: RoomStore): AttachingTo => ({
+  target: store.room,
+  post: (text, files, replyTo, alsoInRoom) => store.post(text, replyTo, alsoInRoom, files),
+});
+
 /** Takes files for the messages of a field: chosen, dropped, pasted, or from the camera. */
-export function useAttaching(store: RoomStore, place: string, field: RefObject<HTMLTextAreaElement | null>): Attaching {
+export function useAttaching(to: AttachingTo, place: string, field: RefObject<HTMLTextAreaElement | null>): Attaching {
   const { files } = useSession();
   const count = useSyncExternalStore(files.subscribe, () => files.countAt(place));
   const [isOver, setIsOver] = useState(false);
-  const onFiles = (chosen: readonly File[]) => {
+  const onFiles = (all: readonly File[]) => {
+    const chosen = to.sift?.(all) ?? all;
     if (chosen.length === 0) return;
-    files.load().then((uploads) => uploads.attach(place, store.room, chosen), notLoaded);
+    files.load().then((uploads) => uploads.attach(place, to.target, chosen), notLoaded);
     // One goes on writing; where one touches, a keyboard would cover what was chosen.
     if (!isTouch()) field.current?.focus();
   };
@@ -87,8 +110,8 @@ export function useAttaching(store: RoomStore, place: string, field: RefObject<H
     },
     post(text, replyTo, alsoInRoom) {
       const { uploads } = files;
-      const post = store.post(text, replyTo, alsoInRoom, uploads?.filesAt(place));
-      uploads?.sent(place, store.room, post);
+      const post = to.post(text, uploads?.filesAt(place), replyTo, alsoInRoom);
+      uploads?.sent(place, to.target, post);
     },
   };
 }

@@ -1,7 +1,9 @@
 import { Menu } from "@mantine/core";
 import { lazy, memo, Suspense, useState } from "react";
+import { Link } from "@tanstack/react-router";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
-import { answeredBy, calledIn, isAgent, namedFiles } from "../../model/index.ts";
+import { isOwnRoom } from "../../../../protocols/kinds/room-own.ts";
+import { agentLabel, answeredBy, calledIn, isAgent, namedFiles } from "../../model/index.ts";
 import { MessageFiles } from "../files/message-files.tsx";
 import { Avatar } from "../parts/avatar.tsx";
 import { Icon } from "../parts/icons.tsx";
@@ -174,12 +176,20 @@ export const MessageRow = memo(function MessageRow({
 
 /** Text and files; one of them may be absent. */
 function Content({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {
-  const { text, files, previews = none, author } = message;
+  const { text, files, previews = none, author, deletedAtMs } = message;
   const showsPreviews = useProfile()?.linkPreviews?.shown !== false;
   const mayRemove = author === actions.me || actions.moderates;
   return (
     <>
-      {(text !== "" || files === undefined) && <FoldedText message={message} actions={actions} />}
+      {isOwnRoom(actions.room.room) && deletedAtMs === undefined ? (
+        <p>
+          <Link to="/agent/$agent" params={{ agent: text }}>
+            In the conversation with {agentLabel(text, actions.me.slice("user/".length))}
+          </Link>
+        </p>
+      ) : (
+        (text !== "" || files === undefined) && <FoldedText message={message} actions={actions} />
+      )}
       {files && <MessageFiles room={actions.room.room} files={files} />}
       {showsPreviews && previews.length > 0 && (
         <Suspense>

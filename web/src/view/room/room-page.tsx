@@ -16,7 +16,7 @@ import {
 import { copyText } from "../parts/clipboard.ts";
 import { normalEmoji } from "../../../../protocols/text/emoji.ts";
 import { Composer } from "../parts/composer.tsx";
-import { isTouch, useAttaching, type Attaching } from "../files/attaching.tsx";
+import { isTouch, toRoom, useAttaching, type Attaching } from "../files/attaching.tsx";
 import type { FeedHandle } from "../parts/feed.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { useIsListed, useNames, useRoomTitle } from "../parts/lists.ts";
@@ -213,7 +213,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const role = view?.members[session.me]?.role;
   const panelOpen = search.panel !== undefined;
   const place = `room/${room}/text`;
-  const attaching = useAttaching(store, place, field);
+  const attaching = useAttaching(toRoom(store), place, field);
 
   const setPanel = (panel?: RoomSearch["panel"], seq?: number, replace = false) =>
     void navigate({

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState, type ReactNode, type RefObject } 
 import type { RoomThread, RoomView } from "../../../../protocols/index.ts";
 import { explain, isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { closedFor, isDraftOfThread, pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
-import { useAttaching } from "../files/attaching.tsx";
+import { toRoom, useAttaching } from "../files/attaching.tsx";
 import { Composer } from "../parts/composer.tsx";
 import type { Mentionable } from "../../model/index.ts";
 import { useRoving } from "../parts/roving.ts";
@@ -44,7 +44,7 @@ export default function ThreadPanel({
   const end = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
-  const attaching = useAttaching(store, place, field);
+  const attaching = useAttaching(toRoom(store), place, field);
   const zone = closedFor(view, session.me, "thread") === undefined ? attaching.zone : undefined;
   const isFirst = useRef(true);
   useRoving(list, { leave: () => field.current?.focus() });

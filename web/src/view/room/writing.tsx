@@ -7,6 +7,7 @@ const closedTexts: Readonly<Record<Closed, string>> = {
   archived: "This room is archived. It can be read, and nobody writes in it.",
   moderators: "Only moderators post here. You can react to what they write.",
   threads: "Only moderators post here. You can react, and answer in threads.",
+  own: "These are the files of your conversations with agents. Attach others in a conversation.",
 };
 
 /** What stands in place of the field to write in where the room is closed for this person. */

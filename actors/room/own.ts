@@ -1,0 +1,46 @@
+/** The room of a person alone, with the files of their conversations with agents (decision 0248). Each message is what
+ *  one turn of a conversation showed; its text is the conversation's key. */
+import {
+  ownRoomKey,
+  type CommandOf,
+  type RoomMessage,
+  type TakenFiles,
+  type roomCommands,
+} from "../../protocols/index.ts";
+import { refuse, reply, type Sender, type Turn } from "../behavior.ts";
+import { eventEffects, type Effects } from "./effects.ts";
+import { filesOfPost } from "./files.ts";
+import { entryOf } from "./members.ts";
+import { saidIn } from "./mentions.ts";
+import { onMessage } from "./posting.ts";
+import { refuseArchived } from "./rules.ts";
+import type { Room } from "./shape.ts";
+import { shownFile } from "./uploads.ts";
+
+type Asked = Extract<CommandOf<typeof roomCommands>, { type: "takeFiles" | "dropFiles" }>;
+
+/** Answers a conversation of the person whose room it is. */
+export function forConversation(room: Room, command: Asked, here: Turn): Effects {
+  const { by, conversation } = command;
+  const owner = conversation.split(".", 1)[0] ?? "";
+  const isOwn = here.from === `agent/${conversation}` && by === `user/${owner}` && here.key === ownRoomKey(owner);
+  if (!isOwn || entryOf(room.members, by) === undefined) return [refuse("FORBIDDEN")];
+  const turn: Turn = { ...here, from: by as Sender };
+  if (command.type === "takeFiles") return take(room, command, turn);
+  return onMessage(room, { type: "delete", seq: command.seq }, command.seq, turn);
+}
+
+function take(room: Room, { conversation, files: ids }: Extract<Asked, { type: "takeFiles" }>, turn: Turn): Effects {
+  const archived = refuseArchived(room, turn);
+  if (archived !== undefined) return archived;
+  const found = filesOfPost(room, ids, turn);
+  if ("refusal" in found) return found.refusal;
+  const files = found.kept.map(shownFile);
+  const seq = room.messageSeq + 1;
+  const message: RoomMessage = { seq, author: turn.from, text: conversation, atMs: turn.nowMs, files };
+  const taken: TakenFiles = { seq, files };
+  return [
+    ...eventEffects(room, turn, [saidIn(message, undefined)], [], { kept: found.kept }),
+    reply(taken, turn.replyTo),
+  ];
+}

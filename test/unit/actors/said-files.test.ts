@@ -1,0 +1,155 @@
+import { expect } from "chai";
+import { filesFor } from "../../../actors/agent/files.ts";
+import { actorLimits as limits } from "../../../actors/limits.ts";
+import { ok, ownRoomKey, type ConversationTurn, type RoomFiles, type RoomMessage } from "../../../protocols/index.ts";
+import { text } from "../../fixtures/engine-answers.ts";
+import { ada, helper, turns, withHelper } from "./adas-agent.ts";
+import type { Fixture } from "./fixture.ts";
+
+const own = `room/${ownRoomKey("ada")}` as const;
+const key = ownRoomKey("ada");
+const idOf = (of: number): string => `${of.toString(16).padStart(20, "0")}.${key}`;
+const plain = { type: "application/octet-stream" };
+
+/** An agent, and the room for its files as the gateway begins it. */
+function withRoom(): Fixture {
+  const fixture = withHelper();
+  fixture.ok(ada, own, { type: "create", visibility: "direct", with: ada });
+  return fixture;
+}
+
+/** A file of ada's; `bytes` of 10 are here. */
+function uploaded(fixture: Fixture, of: number, found: object = plain, here = 10): string {
+  const id = idOf(of);
+  const steps = [
+    { type: "upload", name: `${of}.file`, bytes: 10, key: "k".repeat(43) },
+    { type: "uploadTake", offset: 0 },
+    { type: "uploadPart", epoch: 1, index: 0, part: of.toString(16).padStart(64, "0"), bytes: here, found },
+  ];
+  for (const step of steps) fixture.ok("gateway", own, { ...step, id, by: ada });
+  return id;
+}
+
+const say = (fixture: Fixture, words: string, files: readonly string[], more: object = {}) =>
+  fixture.ok<{ turn: number }>(ada, helper, { type: "say", text: words, files, ...more });
+const kept = (fixture: Fixture) => fixture.ok<RoomFiles>(ada, own, { type: "files" }).files;
+const messages = (fixture: Fixture) =>
+  fixture.ok<{ messages: readonly RoomMessage[] }>(ada, own, { type: "history" }).messages;
+const saidFiles = (all: readonly ConversationTurn[]) => all.map(({ files }) => files?.map(({ id }) => id));
+
+describe("files in a conversation with an agent", () => {
+  it("are one message of the owner's own room, and the model is told of them", () => {
+    const fixture = withRoom();
+    const ids = [uploaded(fixture, 1), uploaded(fixture, 2, { type: "image/png", width: 4, height: 4 })];
+    say(fixture, "what do they say?", ids);
+    const [message] = messages(fixture);
+    expect(message).to.deep.include({ author: ada, text: "ada.helper" });
+    expect(message?.files?.map(({ id }) => id)).to.deep.equal(ids);
+    expect(turns(fixture)[0]?.files).to.deep.equal([
+      { id: ids[0], name: "1.file", bytes: 10, ...plain },
+      { id: ids[1], name: "2.file", bytes: 10, type: "image/png", width: 4, height: 4 },
+    ]);
+    const named = { of: own, by: ada, bytes: 10 };
+    expect(fixture.generation.messages.at(-1)).to.deep.equal({
+      role: "user",
+      content: "what do they say?",
+      files: [
+        { ...named, id: ids[0], name: "1.file", chars: 10 },
+        { ...named, id: ids[1], name: "2.file", chars: 0, picture: "image/png" },
+      ],
+    });
+  });
+
+  it("may be all that is said, and are said again without the room: on another branch, or once more", () => {
+    const fixture = withRoom();
+    const id = uploaded(fixture, 1);
+    say(fixture, "", [id]);
+    fixture.answer("I see.");
+    say(fixture, "in other words", [id, id], { parent: 0 });
+    expect(messages(fixture)).to.have.length(1);
+    expect(saidFiles(turns(fixture))[0]).to.deep.equal([id]);
+    expect(fixture.generation.messages.at(-1)?.files).to.have.length(1);
+  });
+
+  it("are refused where they are not all here, not the owner's, unknown, or too many; then nothing is said", () => {
+    const fixture = withRoom();
+    const half = uploaded(fixture, 1, plain, 4);
+    const refused = (files: readonly string[]) => fixture.code(ada, helper, { type: "say", text: "see", files });
+    expect(refused([half])).to.equal("BAD_REQUEST");
+    expect(refused([idOf(9)])).to.equal("NOT_FOUND");
+    expect(turns(fixture)).to.deep.equal([]);
+    expect(fixture.code("user/bob", helper, { type: "say", text: "see", files: [half] })).to.equal("FORBIDDEN");
+    const whole = uploaded(fixture, 2);
+    for (const from of ["agent/bob.helper", "agent/ada.other"] as const) {
+      const take = { type: "takeFiles", by: ada, conversation: "ada.helper", files: [whole] };
+      expect(fixture.code(from, own, take), from).to.equal("FORBIDDEN");
+      expect(fixture.code(from, own, { type: "dropFiles", by: ada, conversation: "ada.helper", seq: 1 })).to.equal(
+        "FORBIDDEN",
+      );
+    }
+    say(fixture, "see", [whole]);
+    for (let sent = 1; sent < limits.agentFilesMax; sent += 1) {
+      fixture.answer("ok");
+      say(fixture, "see", [uploaded(fixture, 10 + sent)]);
+    }
+    expect(refused([uploaded(fixture, 1_000)])).to.equal("LIMIT_REACHED");
+  });
+
+  it("go when the conversation is cleared or deleted, and those of others stay", () => {
+    const fixture = withRoom();
+    const other = fixture.ok<{ number: number }>(ada, helper, { type: "open" }).number;
+    const [first, second, third] = [uploaded(fixture, 1), uploaded(fixture, 2), uploaded(fixture, 3)];
+    say(fixture, "one", [first]);
+    fixture.ok(ada, `${helper}.${other}`, { type: "say", text: "two", files: [second] });
+    fixture.ok(ada, helper, { type: "clear" });
+    expect(kept(fixture).map(({ id }) => id)).to.deep.equal([second]);
+    say(fixture, "three", [third]);
+    fixture.ok(ada, helper, { type: "drop", number: other });
+    expect(kept(fixture).map(({ id }) => id)).to.deep.equal([third]);
+    fixture.ok(ada, ada, { type: "deleteAgent", agent: "ada.helper" });
+    expect(kept(fixture)).to.deep.equal([]);
+    expect(
+      messages(fixture).every(({ deletedAtMs, text: words }) => deletedAtMs !== undefined && words === ""),
+    ).to.equal(true);
+  });
+
+  it("are in a room that nobody else comes into, and where nobody posts by hand", () => {
+    const fixture = withRoom();
+    const code = (command: object, from: "user/ada" | "user/bob" = "user/ada") =>
+      fixture.code(from, own, command as { readonly type: string });
+    expect(code({ type: "post", text: "hi" })).to.equal("FORBIDDEN");
+    expect(code({ type: "poll", question: "q", options: ["a", "b"] })).to.equal("FORBIDDEN");
+    expect(code({ type: "invite", member: "user/bob" })).to.equal("FORBIDDEN");
+    expect(code({ type: "join" }, "user/bob")).to.equal("NOT_FOUND");
+    expect(code({ type: "files" }, "user/bob")).to.equal("NOT_FOUND");
+    expect(code({ type: "create", visibility: "direct", with: "user/bob" }, "user/bob")).to.equal("BAD_REQUEST");
+  });
+
+  it("that the model was not shown are told in the answer to the message that has them, and in no later one", () => {
+    const fixture = withRoom();
+    const end = (leftOut: readonly string[]): string => {
+      const { id: run } = fixture.generation;
+      fixture.part(run, text("Hello."));
+      const tokens = { promptTokens: 1, completionTokens: 1 };
+      fixture.part(run, { type: "answered", result: ok({ end: "complete", ...tokens, leftOut }) });
+      return turns(fixture).at(-1)?.text ?? "";
+    };
+    say(fixture, "see", [uploaded(fixture, 1)]);
+    expect(end(["`1.file` (it was deleted)"])).to.equal("Hello.\n\nNot shown to the model: `1.file` (it was deleted).");
+    say(fixture, "and?", []);
+    expect(end(["`1.file` (it was deleted)"])).to.equal("Hello.");
+  });
+
+  it("have places for the newest first, as files of rooms do", () => {
+    const said = Array.from({ length: 12 }, (_, index): ConversationTurn => {
+      const file = { id: idOf(index), name: `${index}.file`, bytes: 10, ...plain };
+      return { turn: index * 2 + 1, role: "user", text: "see", atMs: 1, files: [file] };
+    });
+    const placed = filesFor({ type: "conversation", turn: 24 }, "ada.helper", {
+      chars: 100_000,
+      sees: false,
+      recent: said,
+    });
+    expect(placed.files.map(({ seq }) => seq)).to.deep.equal([23, 21, 19, 17, 15, 13, 11, 9]);
+  });
+});
