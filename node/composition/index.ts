@@ -382,15 +382,9 @@ async function start(
   stops.add(() => pacing.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
   const acts = openActs({ node, name: config.name, data: config.data, clock, log, told });
-  const control = createInferenceControl({
-    node,
-    name: config.name,
-    own: { ...inference, suggest },
-    exchange,
-    membership,
-    follow: acts.follow,
-  });
-  const observe = createObserveControl({ node, name: config.name, own: machine.memory, exchange, membership, clock });
+  const here = { node, name: config.name, exchange, membership };
+  const control = createInferenceControl({ ...here, own: { ...inference, suggest }, follow: acts.follow });
+  const observe = createObserveControl({ ...here, own: machine.memory, clock });
   const parts = { machine, identity, peer };
   const directory = () => peer.place() ?? identity.place;
   rememberCluster(parts, directory);

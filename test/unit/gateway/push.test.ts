@@ -101,6 +101,20 @@ describe("notices to browsers whose page is closed", () => {
   beforeEach(() => begin());
   afterEach(stop);
 
+  it("go by what a place is now: a room that was a direct conversation of several is told as a room", async () => {
+    const cleo = (await fixture.signUp("cleo")).token;
+    const browser = await subscribe(bob, "text", "text");
+    const { room } = (await as(ada)("POST", "/rooms/direct", { people: ["user/bob", "user/cleo"] })) as {
+      room: string;
+    };
+    await post(ada, room, "to you three");
+    await arrived("text");
+    await as(ada)("PUT", `/rooms/${room}/visibility`, { visibility: "private" });
+    await post(ada, room, "to a room");
+    await post(cleo, room, "to a room, too");
+    expect(await afterAll(browser, "text")).to.deep.equal(["to you three"]);
+  });
+
   it("are encrypted for the browser, signed with the cluster's key, and say what the person has chosen", async () => {
     const { publicKey } = (await as(bob)("GET", "/me/push")) as PushView;
     const browsers = {
