@@ -22,7 +22,7 @@ import type {
   UserSignal,
   UserView,
 } from "../../../protocols/index.ts";
-import { Kept, listAfterNews, listAfterRead, listAfterRoom, listAfterSummary, plainSidebar } from "../model/index.ts";
+import { agentStateOf, Kept, listAfterNews, stateOf, listAfterRead, listAfterRoom, listAfterSummary, plainSidebar } from "../model/index.ts";
 import {
   askActor,
   call,
@@ -128,7 +128,7 @@ export class Session {
     this.#facts = new Facts(queries);
     // What the page follows, it knows at least as well as any list.
     this.#facts.over<UserRooms>(queryKeys.rooms, (list) => ({ ...list, rooms: this.#withFollowed(list.rooms) }));
-    this.lookedAt = new LookedAt(name, queries, [queryKeys.me, queryKeys.rooms]);
+    this.lookedAt = new LookedAt(name, queries, [queryKeys.me, queryKeys.rooms, queryKeys.agents]);
     this.kept = new Kept(shelf, name, Date.now);
     this.keptInTab = new Kept(tabShelf, name, Date.now);
     this.files = new Files(this);
@@ -363,7 +363,7 @@ export class Session {
       if (event !== undefined) this.#hear(store, event);
     });
     store.store.subscribe(() => this.#tellRooms((rooms) => listAfterRoom(rooms, store.store.shown())));
-    this.lookedAt.follow(room, store.store);
+    this.lookedAt.follow(`room/${room}`, { store: store.store, stateOf });
     return touch(this.#rooms, room, store);
   }
 
@@ -422,7 +422,9 @@ export class Session {
     const known = this.#agents.get(agent);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#agents, agent, known);
     known?.close();
-    return touch(this.#agents, agent, new AgentStore(this.client, agent, this.kept));
+    const store = new AgentStore(this.client, agent, this.kept);
+    this.lookedAt.follow(`agent/${agent}`, { store: store.store, stateOf: agentStateOf });
+    return touch(this.#agents, agent, store);
   }
 
   /** A change of the user's own; a refusal is shown. */
@@ -482,7 +484,7 @@ export class Session {
       known?.close();
       this.#rooms.delete(room);
     }
-    this.lookedAt.forget(room);
+    this.lookedAt.forget(`room/${room}`);
     this.#tellRooms((rooms) =>
       rooms.some((one) => one.room === room) ? rooms.filter((one) => one.room !== room) : rooms,
     );
