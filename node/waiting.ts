@@ -1,5 +1,6 @@
 /** Waiting that ends, and waiting before what failed is tried again: the same rule for slots, actors, reminders,
  *  connections and messages. */
+import { ok, type Result } from "../protocols/index.ts";
 import type { Clock, Random } from "./ports/index.ts";
 
 /** What `work` gives within the time; undefined when it takes longer, and goes on. Rejects as `work` does. */
@@ -11,6 +12,20 @@ export async function within<Value>(clock: Clock, delayMs: number, work: Promise
   } finally {
     cancel();
   }
+}
+
+/** Looks again and again, so many times at most, with a pause after each. False: it did not come to be so. */
+export async function untilSo(
+  clock: Pick<Clock, "after">,
+  how: { readonly triesMax: number; readonly pauseMs: number; readonly isStopped: () => boolean },
+  isSo: () => Promise<Result<boolean>>,
+): Promise<Result<boolean>> {
+  for (let tries = 0; tries < how.triesMax && !how.isStopped(); tries += 1) {
+    const now = await isSo();
+    if (!now.ok || now.value) return now;
+    await new Promise<void>((resolve) => void clock.after(how.pauseMs, resolve));
+  }
+  return ok(false);
 }
 
 /** 2 ** 32 milliseconds are fifty days, beyond every longest wait: the exponent stays bounded however often it

@@ -74,8 +74,9 @@ export function links(room: Room, _command: unknown, { from, nowMs }: Turn): Eff
   return [reply({ links: those.map(shown).toReversed() } satisfies RoomLinks)];
 }
 
+/** None leads into a room that is archived. */
 const linkOf = (room: Room, hash: string, nowMs: number): KeptLink | undefined =>
-  room.links?.find((link) => link.hash === hash && holds(link, nowMs));
+  room.archived === true ? undefined : room.links?.find((link) => link.hash === hash && holds(link, nowMs));
 
 function lookThrough(room: Room, { member, hash }: Of<"lookThrough">, turn: Turn): Effects {
   const link = linkOf(room, hash, turn.nowMs);

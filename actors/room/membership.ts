@@ -1,6 +1,7 @@
 /** The members of a room, their ranks, and what the room is called. */
 import {
   groupKey,
+  groupsOfPeopleMax,
   nthOfGroup,
   ownRoomKey,
   ownRoomTitle,
@@ -215,17 +216,21 @@ function broughtBack(room: Room, missing: readonly string[], turn: Turn): Effect
   return change(room, turn, events, notices("roomJoined", missing, turn));
 }
 
-/** A conversation of several becomes a private room, and the person who says so its owner. */
-export const madeRoom = (room: Room, turn: Turn): Effects =>
-  change(
-    room,
-    turn,
-    [
-      { type: "visibilitySet", visibility: "private", by: turn.from },
-      { type: "roleSet", member: turn.from, role: "owner", by: turn.from },
-    ],
-    [],
-  );
+/** A conversation of several becomes a private room, and the person who says so its owner. The same people have a few
+ *  numbers for it: after the first somebody else must have written in it, so that nobody uses them up alone, and the
+ *  last stays a conversation. Error: FORBIDDEN. */
+export function madeRoom(room: Room, turn: Turn): Effects {
+  const nth = nthOfGroup(turn.key) ?? 1;
+  if (nth >= groupsOfPeopleMax)
+    return [refuse("FORBIDDEN", { reason: "the same people have made as many rooms as they may: it stays as it is" })];
+  if (nth > 1 && !room.recent.some(({ author }) => isUser(author) && author !== turn.from))
+    return [refuse("FORBIDDEN", { reason: "nobody else has written here yet: make a room of it when somebody has" })];
+  const events: readonly RoomEvent[] = [
+    { type: "visibilitySet", visibility: "private", by: turn.from },
+    { type: "roleSet", member: turn.from, role: "owner", by: turn.from },
+  ];
+  return change(room, turn, events, []);
+}
 
 function newView(
   turn: Turn,

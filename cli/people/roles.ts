@@ -2,7 +2,7 @@
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import type { GrantWhen, PersonRoles, RolesView, Session } from "../../protocols/index.ts";
 import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
-import { exitCodes, type Output } from "../terminal/output.ts";
+import { counted, exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable, type Column } from "../terminal/table.ts";
 
@@ -153,6 +153,14 @@ export async function revokeSessions(
   else await operate(flags, "people.endSession", { user, id: session });
   const what = session === undefined ? "All sessions and API keys" : `The session ${withoutControls(session)}`;
   output.print(`${what} of ${withoutControls(user)} ended, with their connections.`);
+  return exitCodes.ok;
+}
+
+/** `plexus users unshare`. */
+export async function endSharedLinks(flags: AdminFlags, user: string, output: Output): Promise<number> {
+  const { ended } = await operate(flags, "people.endSharedLinks", { user });
+  if (flags.json) output.print(jsonLine({ user, ended }));
+  else output.print(`${counted(ended, "shared link")} of ${withoutControls(user)} ended: they show nothing any more.`);
   return exitCodes.ok;
 }
 

@@ -45,7 +45,7 @@ import { restoredStarter, type Drills } from "./backup/copies.ts";
 import { createBackups } from "./backup/backups.ts";
 import { openActs, openTasks, tellBackupEnded, type tellEnded } from "./parts/tasks.ts";
 import { openClusterBackups } from "./backup/cluster.ts";
-import { audit } from "./parts/cluster-memory.ts";
+import { audit, type Changed } from "./parts/cluster-memory.ts";
 import { joinAudit, noteOwn, openAudit } from "./parts/audit.ts";
 import { openDisk } from "./parts/disk.ts";
 import { openKeys, openKnownKeys, watchRoot } from "./parts/keys.ts";
@@ -210,17 +210,15 @@ async function start(
     }),
   ];
   const ownAudit = await openAudit(config, { machine, identity, stops });
-  const changed: NonNullable<PeerOptions["changed"]> = (kernel, action, facts, by, tell) => {
+  const changed: Changed = (kernel, action, facts, by, tell) => {
     audit(kernel, { action, by: by ?? config.name, facts, ...(tell && { tell }) });
     // What somebody asked for is written where it was asked for.
     if (by === undefined) noteOwn(ownAudit, config.name, action, facts);
   };
   // They need the peer, whose slots may be wanted elsewhere at once: until then no holder goes without its bytes.
-  const beside: { shards?: Shards } = {};
+  const beside: { shards?: Shards; lists?: FileLists } = {};
   // They need the peer, whose agents may want them at once.
   const kept = Promise.withResolvers<ActorBlobs>();
-  const lists = Promise.withResolvers<FileLists>();
-  const scanning = withScanner(live, inference, { machine, stops, blobs: kept.promise, lists: lists.promise });
   const tracer = await openTracing(config, { node, machine, stops });
   const peer = createPeer({
     node,
@@ -232,7 +230,7 @@ async function start(
     directory: identity.place,
     founding: identity.founder,
     behaviors,
-    ...scanning,
+    ...withScanner(live, inference, { machine, stops, blobs: kept.promise, lists: () => beside.lists }),
     storedBytes: () => bytesIn(config.data, usageLimits.storedFilesMax),
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
@@ -447,8 +445,7 @@ async function start(
     },
   });
   stops.add(() => watcher.stop());
-  const threats = await openThreats(config, { ...machine, peer, stops });
-  lists.resolve(threats);
+  const threats = (beside.lists = await openThreats(config, { ...machine, peer, stops }));
   openPreviews({ live, machine, peer, blobs, threats, stops });
   const tasks = openTasks({
     node,
@@ -485,8 +482,6 @@ async function start(
     ...openTelling({ live, machine, node, peer, secrets, mail }),
     branding,
     threats,
-    placeOf: watcher.placeOf,
-    listed: scanning.listed,
     secrets,
     meshPort,
     firstAdmin,

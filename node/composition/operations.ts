@@ -122,11 +122,11 @@ export interface OperationParts {
   readonly files?: () => FileSettings;
   /** What this node has of each list of threats. */
   readonly threatStates?: () => readonly ThreatListState[];
-  /** Where addresses of people are. Absent: nobody says. */
-  readonly placeOf?: PlaceOf;
   /** Tries rules over events on the past. Absent: they cannot be tried here. */
   readonly watch?: {
     tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
+    /** Where addresses of people are. */
+    readonly placeOf?: PlaceOf;
   };
 }
 
@@ -155,7 +155,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     roles: clusterRoles,
     isRange,
     tell: (user, letter) => tellByMail({ kernel, limits, ...(at.mail && { mail: at.mail }) }, user, letter),
-    ...(at.placeOf && { placeOf: at.placeOf }),
+    ...(at.watch?.placeOf && { placeOf: at.watch.placeOf }),
     clock: at.clock,
     random: at.random,
     limits,

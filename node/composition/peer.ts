@@ -15,7 +15,6 @@ import {
   type DirectoryAway,
   type Failure,
   type InvitationIssued,
-  type Noticed,
   type Preference,
   type Result,
   type Role,
@@ -27,6 +26,7 @@ import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../cluster/exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
 import { directoryLimits, type DirectoryLimits, type EtcdLink, type Lead } from "../cluster/directory/index.ts";
+import type { Changed } from "./parts/cluster-memory.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -149,15 +149,7 @@ export interface PeerOptions {
     directory: Directory,
     terms: Parameters<ClusterControl["invite"]>[0],
   ) => Promise<Result<InvitationIssued>>;
-  /** For the durable audit of what admins did; `by` names the admin, where the command said so. */
-  readonly changed?: (
-    kernel: Kernel,
-    action: string,
-    facts: Readonly<Record<string, string>>,
-    by: string | undefined,
-    /** The people who are told of it. */
-    tell?: Noticed,
-  ) => void;
+  readonly changed?: Changed;
   /** Whether a slot may go where it is wanted now; absent: each may. */
   readonly mayHandOver?: (slot: SlotId, to: NodeId) => boolean;
   /** What the data folder knows of the age of its copies; without it nothing is checked. */
@@ -202,6 +194,8 @@ export interface Peer extends Omit<ClusterFacts, "identityRule"> {
   readonly quality: Quality;
   /** Finds what people said; absent: this node has no index. */
   readonly search?: Search;
+  /** Files that lists of threats name. Absent: none is. */
+  readonly listed?: ListedFiles;
   /** What a route would do with a question. */
   readonly explainRoute: ModelCalls["explainRoute"];
   /** Accounts that come up here and have somebody to tell while away. */

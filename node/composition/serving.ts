@@ -13,7 +13,7 @@ import { auditInCopy, type FirstAdmin } from "./parts/cluster-memory.ts";
 import type { Identity } from "./start/identity.ts";
 import type { Machine } from "./machine.ts";
 import type { MeshPort } from "./start/mesh-port.ts";
-import { createPolicy, type ListedFiles } from "../scanning/index.ts";
+import { createPolicy } from "../scanning/index.ts";
 import { operationsOf, type OperationParts } from "./operations.ts";
 import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
@@ -25,24 +25,24 @@ const responseTimeoutMs = 5_000;
 
 type GatewayOptions = Parameters<typeof createGateway>[0];
 
-type TakenOver = Pick<
-  GatewayOptions,
-  | "tls"
-  | "blobs"
-  | "models"
-  | "tracer"
-  | "changed"
-  | "profiles"
-  | "audit"
-  | "auditControl"
-  | "threats"
-  | "placeOf"
-  | "secrets"
-  | "mail"
-  | "push"
-  | "digests"
-  | "branding"
->;
+type TakenOver = Pick<OperationParts, "watch"> &
+  Pick<
+    GatewayOptions,
+    | "tls"
+    | "blobs"
+    | "models"
+    | "tracer"
+    | "changed"
+    | "profiles"
+    | "audit"
+    | "auditControl"
+    | "threats"
+    | "secrets"
+    | "mail"
+    | "push"
+    | "digests"
+    | "branding"
+  >;
 
 /** What the gateway takes as it is, where the node has it. */
 const takenOver = (at: TakenOver): TakenOver => ({
@@ -55,7 +55,7 @@ const takenOver = (at: TakenOver): TakenOver => ({
   ...(at.audit && { audit: at.audit }),
   ...(at.auditControl && { auditControl: at.auditControl }),
   ...(at.threats && { threats: at.threats }),
-  ...(at.placeOf && { placeOf: at.placeOf }),
+  ...(at.watch?.placeOf && { placeOf: at.watch.placeOf }),
   ...(at.secrets && { secrets: at.secrets }),
   ...(at.mail && { mail: at.mail }),
   ...(at.push && { push: at.push }),
@@ -83,7 +83,6 @@ export async function serveClients(
       readonly peer: Peer;
       readonly meshPort: MeshPort;
       readonly firstAdmin: FirstAdmin;
-      readonly listed: Pick<ListedFiles, "any">;
       /** Where people find the page, by this node's own configuration. */
       readonly ownPublicUrl: string | undefined;
     },
@@ -177,17 +176,12 @@ export async function serveClients(
 }
 
 /** What looks at what people do, and what stands before it. */
-const guardsOf = ({
-  peer,
-  machine,
-  live,
-  listed,
-}: StatusParts & { readonly live: () => Config; readonly listed: Pick<ListedFiles, "any"> }) => ({
+const guardsOf = ({ peer, machine, live }: StatusParts & { readonly live: () => Config }) => ({
   budgets: peer.usage,
   ...(peer.activity && { activity: peer.activity }),
   counts: machine.memory.requests,
   sharedLinks: () => live().sharedLinks,
-  scanning: createPolicy(() => live().files, peer.calls.engines.scan, listed),
+  scanning: createPolicy(() => live().files, peer.calls.engines.scan, peer.listed),
 });
 
 /** The other nodes, as parts of the gateway need them. */

@@ -2,8 +2,8 @@
  *  `antivirus` has a clamd; that is its role in the cluster, and the engine `scan` in what it offers. Nodes ask each
  *  other as they do for models, and the one with the fewest calls is asked.
  *
- *      room ──call `scan`──► listed? ──► the node with the fewest ──► its turn ──► parts, opened ──INSTREAM──► clamd
- *                          `listed.ts`                                             `engine.ts`                 `clamd.ts`
+ *      room ──call `scan`──► listed? ──► the node with the fewest ──► its turn ──► parts, opened ──► clamd
+ *                          `listed.ts`                                             `engine.ts`     `clamd.ts`
  *
  *  Files that a list of threats names by their digest are found at the room's own node, with or without a scanner. */
 export { createClamd, whyOf, type Clamd, type ClamdPlace } from "./clamd.ts";

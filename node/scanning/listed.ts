@@ -27,13 +27,13 @@ export interface ListedFiles {
   /** Whether any file is listed. */
   any(): boolean;
   /** The digest by which a file is listed, as a signature; none: it is not. Errors: QUEUE_FULL, CANCELLED, UNREACHABLE
-   *  (it could not be read). */
+   *  (it or the lists could not be read). */
   look(request: EngineRequest<"scan">, signal: AbortSignal): Promise<Result<ScanAnswer>>;
 }
 
 interface ListedPorts {
-  /** Resolves when the lists have been read once, or could not be. */
-  readonly lists: Promise<FileLists>;
+  /** Undefined until the lists have been read once, or could not be. */
+  readonly lists: () => FileLists | undefined;
   /** The bytes of a file, opened. Throws where they cannot be read. */
   readonly read: (file: SealedFile) => AsyncIterable<Uint8Array>;
   readonly clock: Pick<Clock, "after">;
@@ -47,8 +47,6 @@ export function createListedFiles({ lists, read, clock, log, meter, ...more }: L
   const limits: ScanningLimits = { ...scanningLimits, ...more.limits };
   const places = { max: limits.scansWaitingMax, perShareMax: limits.scansWaitingPerPersonMax };
   const queue = new FairQueue<(isTurn: boolean) => void>();
-  let known: FileLists | undefined;
-  void lists.then((read) => (known = read));
   let running = 0;
 
   const next = (): void => {
@@ -86,9 +84,10 @@ export function createListedFiles({ lists, read, clock, log, meter, ...more }: L
   }
 
   return {
-    any: () => (known?.fileSorts().length ?? 0) > 0,
+    any: () => (lists()?.fileSorts().length ?? 0) > 0,
     async look(request, signal) {
-      const by = known ?? (await lists);
+      const by = lists();
+      if (by === undefined) return refused(failure("UNREACHABLE", { reason: "lists of threats are not read yet" }));
       if (by.fileSorts().length === 0) return ok({});
       if (signal.aborted) return refused(failure("CANCELLED"));
       if (!(await turn(request, signal)))

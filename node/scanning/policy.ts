@@ -15,7 +15,7 @@ export interface FileSettings {
 export const createPolicy = (
   settings: () => FileSettings,
   engine: Pick<Engine<"scan">, "models">,
-  listed: Pick<ListedFiles, "any">,
+  listed?: Pick<ListedFiles, "any">,
 ): ScanPolicy => ({
   mustScan() {
     const { scan, withoutScanner } = settings();
@@ -23,12 +23,12 @@ export const createPolicy = (
     const scanners = engine.models();
     if (withoutScanner === "refuse" && scanners.every(({ state }) => state === "failed"))
       return refused(failure("SCANNER_MISSING"));
-    return ok(withoutScanner !== "allow" || scanners.length > 0 || listed.any());
+    return ok(withoutScanner !== "allow" || scanners.length > 0 || listed?.any() === true);
   },
 });
 
-/** The engine as rooms ask it: lists of threats are asked first, and a failure says what becomes of the file when it was
- *  the last one. */
+/** The engine as rooms ask it: lists of threats are asked first, and a failure says what becomes of the file when it
+ *  was the last one. */
 export const withPolicy = (
   engine: Engine<"scan">,
   settings: () => FileSettings,

@@ -20,9 +20,10 @@ export const searchLimits = {
    *
    *  It counts where somebody searches in few of very many messages, by words that are everywhere. */
   lookedMax: 10_000,
-  /** Rooms up to which the index itself is asked for messages in them; of more, each message with the words is looked
-   *  at. */
-  placesInIndex: 32,
+  /** Rooms up to which the index itself is asked for messages in them: each is one more list to go through. */
+  placesInIndex: 4,
+  /** Of so many, SQLite looks whether each message with the words is in one; of more, we do, because most are. */
+  placesFiltered: 128,
   /** Beginnings of one sign or two that the index is asked for, of one search; the words of what has these are
    *  asked for the others.
    *
@@ -74,7 +75,7 @@ export const searchLimits = {
 } as const;
 
 /** Those of the table of an index. */
-export type TableLimits = Partial<Pick<SearchLimits, "memoryBytesMax" | "placesInIndex">>;
+export type TableLimits = Partial<Pick<SearchLimits, "memoryBytesMax" | "placesInIndex" | "placesFiltered">>;
 
 /** The limits, as numbers. */
 export type SearchLimits = { readonly [Name in keyof typeof searchLimits]: number };

@@ -58,6 +58,13 @@ const tables = `
   PRAGMA user_version = ${tableVersion};
 `;
 
+const newest =
+  "SELECT message.id, message.place, message.seq, message.part " +
+  "FROM found CROSS JOIN message ON message.id = found.rowid " +
+  "WHERE found MATCH ? AND found.rowid <= ? AND found.rowid >= ?";
+const order = "ORDER BY found.rowid DESC";
+const filtered = `${newest} AND looked(found.rowid) AND message.place IN (SELECT value FROM json_each(?)) ${order}`;
+
 /** One search. */
 interface Looking {
   readonly query: Query;
@@ -119,15 +126,21 @@ export function openTable(location: string, own: TableLimits = {}): SearchTable 
 export class SearchTable {
   readonly #db: DatabaseSync;
   readonly #placesInIndex: number;
+  readonly #placesFiltered: number;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #places = new Map<string, number>();
+  /** Numbers of places, by slot. */
+  readonly #places = new Map<number, Map<ActorId, number>>();
+  #placesKept = 0;
+  /** What SQLite tells of each message that it looks at. */
+  #look: (id: number) => boolean = () => true;
   readonly #authors = new Map<string, number>();
   /** Something was deleted since the disk was last cleaned of it; maybe also before a kill. */
   #unclean: boolean;
 
   /** Throws when the file is no index of this version, or damaged. */
-  constructor(location: string, { memoryBytesMax, placesInIndex }: TableLimits) {
+  constructor(location: string, { memoryBytesMax, placesInIndex, placesFiltered }: TableLimits) {
     this.#placesInIndex = placesInIndex ?? limits.placesInIndex;
+    this.#placesFiltered = placesFiltered ?? limits.placesFiltered;
     const pagesMax = Math.floor((memoryBytesMax ?? limits.memoryBytesMax) / pageBytes);
     this.#db = new DatabaseSync(location);
     try {
@@ -143,6 +156,11 @@ export class SearchTable {
       // From now on it is looked through when it is opened, unless it was closed.
       if (mark === closedWhole) this.#db.exec("PRAGMA application_id = 0");
       this.#unclean = !isWhole;
+      // Where it looks whether messages are in some rooms, each that is in another one need not become an object here.
+      this.#db.function("looked", (id) => {
+        if (!this.#look(id as number)) throw enough;
+        return 1;
+      });
     } catch (error) {
       this.#db.close();
       throw error;
@@ -208,7 +226,7 @@ export class SearchTable {
       if (left.length === limits.clearedAtOnce) return true;
       for (const name of ["place", "unread"]) this.#run(`DELETE FROM ${name} WHERE slot = ?`, row["id"] as number);
       this.#run("DELETE FROM slot WHERE id = ?", row["id"] as number);
-      this.#places.clear();
+      this.#forgetPlaces();
       return false;
     });
   }
@@ -324,7 +342,7 @@ export class SearchTable {
     for (const row of rows) if (part === undefined || row["part"] === part) this.#delete(row["id"] as number);
     if (this.#get("SELECT 1 FROM message WHERE place = ? LIMIT 1", place) !== undefined) return;
     this.#run("DELETE FROM place WHERE id = ?", place);
-    this.#places.delete(`${slot} ${actor}`);
+    if (this.#places.get(slot)?.delete(actor) === true) this.#placesKept -= 1;
   }
 
   #put(slot: number, said: Said): void {
@@ -418,13 +436,20 @@ export class SearchTable {
 
   /** Undefined: nothing was said there. */
   #knownPlace(slot: number, actor: ActorId): number | undefined {
-    const key = `${slot} ${actor}`;
-    const known = this.#places.get(key);
+    const known = this.#places.get(slot)?.get(actor);
     if (known !== undefined) return known;
     const row = this.#get("SELECT id FROM place WHERE slot = ? AND actor = ?", slot, actor);
     if (row === undefined) return undefined;
-    remember(this.#places, key, row["id"] as number);
+    if (this.#placesKept >= limits.namesKept) this.#forgetPlaces();
+    const own = this.#places.get(slot) ?? new Map<ActorId, number>();
+    this.#places.set(slot, own.set(actor, row["id"] as number));
+    this.#placesKept += 1;
     return row["id"] as number;
+  }
+
+  #forgetPlaces(): void {
+    this.#places.clear();
+    this.#placesKept = 0;
   }
 
   #authorId(name: string): number {
@@ -508,27 +533,30 @@ export class SearchTable {
     const isPartly = leavesSomeOut(query.terms);
     const changing = this.#changing(query);
     const lookedMax = isPartly ? limits.rankedMax : limits.lookedMax;
-    const rows = this.#prepared(
-      "SELECT message.id, message.place, message.seq, message.part " +
-        "FROM found CROSS JOIN message ON message.id = found.rowid " +
-        "WHERE found MATCH ? AND found.rowid <= ? AND found.rowid >= ? ORDER BY found.rowid DESC",
-    ).iterate(match, lastMs * idsPerMs + idsPerMs - 1, afterMs * idsPerMs) as Iterable<unknown>;
+    const isFiltered = places.size > this.#placesInIndex && places.size <= this.#placesFiltered;
+    const span = [match, lastMs * idsPerMs + idsPerMs - 1, afterMs * idsPerMs] as const;
+    const rows = isFiltered
+      ? this.#until(enough, filtered, ...span, JSON.stringify([...places.keys()]))
+      : this.#prepared(`${newest} ${order}`).iterate(...span);
     /** A message is found once, however many of its files have the words. */
     const rowsOf = new Map<string, number[]>();
     const hits: (Hit & { readonly rows: readonly number[] })[] = [];
     let looked = 0;
     let end: Hit | undefined;
-    for (const row of rows as Iterable<MessageRow>) {
+    /** False: that is enough. */
+    const look = (id: number): boolean => {
       step();
+      looked += 1;
+      if (looked > lookedMax) end = { actor: "room/0", seq: 0, atMs: Math.floor(id / idsPerMs) + 1 };
+      return end === undefined;
+    };
+    if (isFiltered) this.#look = look;
+    for (const row of rows as Iterable<MessageRow>) {
       const atMs = Math.floor(row.id / idsPerMs);
       // Within one moment the order is another.
       if (hits.length > limit && atMs < (hits.at(-1)?.atMs ?? 0)) break;
-      looked += 1;
+      if (!isFiltered && !look(row.id)) break;
       const actor = places.get(row.place);
-      if (looked > lookedMax) {
-        end = { actor: "room/0", seq: 0, atMs: atMs + 1 };
-        break;
-      }
       const name = `${row.place} ${row.seq}`;
       if (row.part > 0 && changing.length > 0 && !this.#hasTags(row, changing)) continue;
       if (actor === undefined || (isPartly && this.#scoreOf(row.id, query) === 0)) continue;
@@ -567,6 +595,15 @@ export class SearchTable {
     this.#statements.set(sql, made);
     return made;
   }
+  /** The rows of a statement that may end itself with an error: it is over then, and is not used again. */
+  *#until(error: Error, sql: string, ...values: readonly (string | number)[]): Generator<unknown, void> {
+    try {
+      yield* this.#prepared(sql).iterate(...values);
+    } catch (thrown) {
+      this.#statements.delete(sql);
+      if (thrown !== error) throw thrown;
+    }
+  }
   #run(sql: string, ...values: (string | number | null)[]): void {
     this.#prepared(sql).run(...values);
   }
@@ -583,7 +620,7 @@ export class SearchTable {
       this.#db.exec("COMMIT");
       return value;
     } catch (error) {
-      this.#places.clear();
+      this.#forgetPlaces();
       this.#authors.clear();
       // Where there is no room, SQLite has done it.
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
@@ -594,6 +631,9 @@ export class SearchTable {
 
 /** Of the tags of a message those that the texts of its files have, too. */
 const tagsOfFile = (tags: string): string => [...tags.split(" ").filter((tag) => /^[patf]/.test(tag)), "x"].join(" ");
+
+/** Thrown within a statement that has looked at enough. */
+const enough = new Error("enough");
 
 /** Which messages a change is about, or of one message what it says, or one of its files. */
 function spanOf(change: Change): Span {

@@ -1,6 +1,6 @@
 /** Polls of rooms. */
 import { Type } from "typebox";
-import { answer, command } from "../wire/command.ts";
+import { answer, changedByPeople, command, readByPeople } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
 import type { Poll, Posted, RoomMessage } from "./room-message.ts";
 import { line, position } from "../wire/schema.ts";
@@ -22,8 +22,7 @@ export const roomPollCommands = {
       multiple: Type.Optional(Type.Boolean()),
     },
     result: answer<Posted>("Posted"),
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.post",
     http: ["POST", "/rooms/:room/polls"],
     summary: "Asks the room a question with options to choose from",
@@ -40,8 +39,7 @@ export const roomPollCommands = {
       }),
     },
     result: message,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.post",
     http: ["PUT", "/rooms/:room/polls/:seq/vote"],
     summary: "Votes in a poll, changes the vote or takes it back",
@@ -50,8 +48,7 @@ export const roomPollCommands = {
   closePoll: command({
     params: { seq: position },
     result: message,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.close",
     http: ["POST", "/rooms/:room/polls/:seq/close"],
     summary: "Closes a poll: it takes no more votes",
@@ -60,8 +57,7 @@ export const roomPollCommands = {
   pollResults: command({
     params: { seq: position },
     result: answer<PollResults>("PollResults"),
-    from: ["client"],
-    effect: "reads",
+    ...readByPeople,
     permission: "room.read",
     http: ["GET", "/rooms/:room/polls/:seq"],
     summary: "The counts of a poll, the caller's own vote, and while it is open who votes for what",

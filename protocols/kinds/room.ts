@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import { answerStage, type AnswerStage, type ToolRound } from "./agent.ts";
-import { answer, command, follow } from "../wire/command.ts";
+import { answer, changedByPeople, command, follow } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { roomAdminCommands } from "./room-admin.ts";
 import { agentRulesChange, roomAgentCommands, type AgentRules } from "./room-agents.ts";
@@ -51,8 +51,7 @@ export const roomCommands = {
       ),
     },
     result: view,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.create",
     http: ["POST", "/rooms"],
     summary: "Creates a room",
@@ -60,8 +59,7 @@ export const roomCommands = {
   join: command({
     params: {},
     result: view,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.join",
     http: ["POST", "/rooms/:room/join"],
     summary: "Joins a public room",
@@ -142,8 +140,7 @@ export const roomCommands = {
   setArchived: command({
     params: { archived: Type.Boolean() },
     result: view,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.archive",
     http: [
       ["PUT", "/rooms/:room/archived", { set: { archived: true }, summary: "Archives a room" }],
@@ -156,8 +153,7 @@ export const roomCommands = {
   setVisibility: command({
     params: { visibility: openOrPrivate },
     result: view,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.visibility",
     http: ["PUT", "/rooms/:room/visibility"],
     summary: "Makes a room public or private",
@@ -167,8 +163,7 @@ export const roomCommands = {
   setRules: command({
     params: { ...roomRules, seen: Type.Optional(object(roomRules)) },
     result: view,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.rules",
     http: ["PATCH", "/rooms/:room/rules"],
     summary: "Sets who posts in a room, and how often",
@@ -178,8 +173,7 @@ export const roomCommands = {
   setAgents: command({
     params: agentRulesChange,
     result: view,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.agents",
     http: ["PATCH", "/rooms/:room/agents"],
     summary: "Sets which agents answer whom in a room, how often they call each other, and what they may take in a day",
@@ -236,8 +230,7 @@ export const roomCommands = {
   stop: command({
     params: { seq: position, agent: Type.Optional(principal) },
     result: nothing,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.post",
     http: ["POST", "/rooms/:room/messages/:seq/stop"],
     summary: "Stops what agents answer to a message: one agent, or all; what was written stays",
@@ -327,8 +320,7 @@ export const roomCommands = {
   followThread: command({
     params: { seq: position, follow: Type.Boolean() },
     result: nothing,
-    from: ["client"],
-    effect: "changes",
+    ...changedByPeople,
     permission: "room.read",
     http: [
       ["PUT", "/rooms/:room/threads/:seq/follow", { set: { follow: true }, summary: "Follows a thread" }],

@@ -129,6 +129,17 @@ export const peopleOperations = {
     summary: "Ends all sessions and API keys of a person",
     tags,
   }),
+  "people.endSharedLinks": changes({
+    params: ofUser,
+    answer: fieldsOf({ ended: Type.Number() }),
+    permission: "people.manage",
+    errors: ["NOT_FOUND", ...ofActors],
+    action: "endSharedLink",
+    facts: ({ user }) => ({ user, id: "all" }),
+    task: { what: ({ user }) => `End of the shared links of ${user}`, again: true },
+    summary: "Ends all read-only links of a person to conversations with agents, for good",
+    tags,
+  }),
   "people.suspend": changes({
     params: ofUser,
     fields: object({ suspended: Type.Boolean() }),

@@ -14,6 +14,11 @@ export type Source = "client" | "follower" | "agent" | "actor" | "gateway" | "no
  *  its operation id. `signals`: nothing but what others see in that moment, so it is not repeated at all. */
 export type CommandEffect = "reads" | "changes" | "signals";
 
+/** What a row says of which a person's program alone may send the command. */
+export const changedByPeople = { from: ["client"], effect: "changes" } as const;
+/** The same of one that leaves nothing behind. */
+export const readByPeople = { from: ["client"], effect: "reads" } as const;
+
 /** A REST route of a command, below the prefix that the gateway adds. A parameter of the path with the name of the kind
  *  is the actor's key; the others are fields. The other fields come from the query of GET and DELETE, else from the
  *  body, and so does the key where neither the path nor the kind nor the route says it. */

@@ -49,6 +49,7 @@ import { scroll } from "./benchmarks/scroll.ts";
 import { serveModel } from "./benchmarks/serve.ts";
 import { search, searchPosts } from "./benchmarks/search.ts";
 import { start } from "./benchmarks/start.ts";
+import { storm } from "./benchmarks/storm.ts";
 import {
   etcdMany,
   etcdOne,
@@ -123,6 +124,7 @@ const timings: readonly Timing[] = [
   scroll,
   heldReads,
   heldPeople,
+  storm,
   fanOutNodes,
   leaderKilled,
   leaderAndOwnerKilled,

@@ -27,7 +27,6 @@ export interface Execution {
 
 /** The last part of a command's output is what explains its end. */
 const outputCharsMax = 200_000;
-const lookMs = 1_000;
 
 const running = new Set<ChildProcess>();
 
@@ -63,7 +62,7 @@ export function execute({ command, environment, limits, progressFile }: Executio
       const progress = progressFile === undefined ? 0 : (statSync(progressFile, { throwIfNoEntry: false })?.mtimeMs ?? 0);
       stopped ??= guard({ seconds: measure.look(), progress });
       if (stopped !== undefined) end(child);
-    }, lookMs);
+    }, limits.lookMs);
     child.on("error", (error) => (tail.errorOutput += String(error)));
     child.on("exit", () => measure.ended());
     child.on("close", (code, signal) => {

@@ -17,6 +17,8 @@ export interface Look {
 }
 
 export interface GuardLimits {
+  /** Time between two looks. */
+  readonly lookMs: number;
   /** Processor seconds; undefined: any number. */
   readonly secondsMax: number | undefined;
   readonly idleLooks: number;
@@ -28,7 +30,7 @@ export interface GuardLimits {
 /** By how much a phase may exceed what it usually takes. */
 export const usualFactor = 5;
 
-export const guardLimits = { idleLooks: 180, idleSeconds: 1, silentLooks: 900 } as const;
+export const guardLimits = { lookMs: 1_000, idleLooks: 180, idleSeconds: 1, silentLooks: 900 } as const;
 
 /** Takes looks; gives why the phase is to be ended, or undefined while it goes on. */
 export function createGuard(limits: GuardLimits): (look: Look) => string | undefined {

@@ -1,45 +1,33 @@
 import { expect } from "chai";
-import { openPages, type Person, type Fixture } from "../fixtures/page/index.ts";
+import { openPages, type Fixture, type Person } from "../fixtures/page/index.ts";
 
-describe("the shards of a cluster", function () {
-  let fixture: Fixture;
-  let ada: Person;
-  let bob: Person;
+describe("a secret that two people set", function () {
+  let fixture: Fixture, ada: Person;
   before(async () => {
     fixture = await openPages();
-    ada = await fixture.person("ada");
-    bob = await fixture.person("bob");
+    ada = await fixture.person("ada", { viewport: { width: 1280, height: 800 } });
   });
   after(() => fixture.close());
 
-  it("are shown by group and holder, with where each is and what it has", async () => {
+  it("is not overwritten by who began before the other one, though the list shows it by then", async () => {
     const { page } = ada;
-    await page.goto(`${fixture.node.url}/settings/profile`);
-    await page.getByRole("link", { name: "Administration" }).click();
-    await page.getByRole("link", { name: "Shards", exact: true }).click();
-    const group = page.getByRole("region", { name: "Group g1" });
-    await group.getByText("1 holder on 1 node. It takes new stripes.").waitFor();
-    await group.getByText("No problems.").waitFor();
-    const state = page.getByRole("region", { name: "State", exact: true });
-    // What is to be typed is code, and is copied as it stands.
-    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-    const command = "plexus invite --role storage";
-    await state.locator("code", { hasText: command }).waitFor();
-    await state.getByRole("button", { name: `Copy: ${command}` }).click();
-    await page.waitForFunction(`navigator.clipboard.readText().then((text) => text === ${JSON.stringify(command)})`);
-    await state.getByText("1 node can store new data.").waitFor();
-    await state.getByText("0 shards, 0 bytes").waitFor();
-    await group.getByRole("button", { name: "Shards of g1.0" }).focus();
-    await page.keyboard.press("Enter");
-    await group.getByText("It holds no shards yet.").waitFor();
-    await page.getByRole("button", { name: "Repair now, without waiting" }).click();
-    await page.getByText("0 shards repaired").waitFor();
-    expect(fixture.complaints).to.deep.equal([]);
-  });
-
-  it("are the admins' to see", async () => {
-    await bob.page.goto(`${fixture.node.url}/admin/shards`);
-    await bob.page.getByText("Only admins see where shards are.").waitFor();
-    expect(fixture.complaints).to.deep.equal([]);
+    const versions = async (): Promise<unknown> => {
+      const answer = await ada.api("GET", "/api/v1/admin/secrets");
+      return (answer as { secrets: { version: number }[] }).secrets.map(({ version }) => version);
+    };
+    await page.goto(`${fixture.node.url}/admin/configuration`);
+    await page.getByText("Set a secret", { exact: true }).first().click();
+    const form = page.locator("form[data-form=secret]");
+    await form.getByLabel("Name").fill("again");
+    await form.getByLabel("Only for these hosts").fill("api.example.org");
+    await ada.api("PUT", "/api/v1/admin/secrets/again", { value: "theirs", for: ["api.example.org"] });
+    await page.getByRole("list", { name: "Secrets" }).getByText("again", { exact: true }).waitFor();
+    await form.getByLabel("The secret").fill("mine");
+    await form.getByRole("button", { name: "Save" }).click();
+    await form.getByText("Somebody else has set again in the meantime.", { exact: false }).waitFor();
+    expect(await versions()).to.deep.equal([1]);
+    await form.getByRole("button", { name: "Save" }).click();
+    await page.getByText("again was set.").waitFor();
+    expect(await versions()).to.deep.equal([2]);
   });
 });

@@ -9,7 +9,7 @@ import { runTests, type Ending } from "../runner/phase-run.ts";
 import { root } from "../runner/phases.ts";
 import { repeat } from "../runner/unsteady.ts";
 
-const limits = { secondsMax: 3, idleLooks: 8, idleSeconds: 0.1, silentLooks: 600 };
+const limits = { lookMs: 400, secondsMax: 2, idleLooks: 10, idleSeconds: 0.1, silentLooks: 600 };
 
 /** What CI believes must itself be believed: the runner's counts, what it says of tests that never end, and its last
  *  line. */
@@ -68,7 +68,7 @@ describe("the test runner", () => {
   it("ends a phase that runs in a circle, and names its test", async () => {
     const { failed, problem } = await run(`it("holds", () => {}); it("circles", () => { for (;;); });`);
     expect(failed).to.equal(1);
-    expect(problem).to.match(/^used more than 3 s of processors.*, in: circles$/);
+    expect(problem).to.match(/^used more than 2 s of processors.*, in: circles$/);
   });
 
   it("fails a phase that leaves something open", async () => {

@@ -10,6 +10,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import type { ActorBlobs, BlobHash, Pair } from "../../ports/index.ts";
+import { untilSo } from "../../waiting.ts";
 import { isRoom, type AttachmentPorts } from "./ports.ts";
 
 /** What stripes of files are coded by. */
@@ -33,16 +34,14 @@ export function createMoving(
   const stays = new Set<BlobHash>();
   let first = 0;
 
-  /** Whether all shards of a new stripe come to be there, and each is kept without an end: a holder hears of that from
-   *  this node, which may be lost before it does. */
-  async function becomesWhole(stripe: StripeRef, room: ActorId): Promise<boolean> {
-    for (let tries = 0; tries < limits.wholeTriesMax && !isStopped(); tries += 1) {
-      const health = await stripes.inspect(stripe);
-      const isThere = health.ok && health.value.well === health.value.shards.length;
-      if (isThere && (await stripes.isKept(stripe, room))) return true;
-      await new Promise<void>((resolve) => void clock.after(limits.wholePauseMs, resolve));
-    }
-    return false;
+  const patience = { triesMax: limits.wholeTriesMax, pauseMs: limits.wholePauseMs, isStopped };
+
+  /** Whether all shards of a new stripe are there, and each is kept without an end: a holder hears of that from this
+   *  node, which may be lost before it does. */
+  async function isWhole(stripe: StripeRef, room: ActorId): Promise<Result<boolean>> {
+    const health = await stripes.inspect(stripe);
+    const isThere = health.ok && health.value.well === health.value.shards.length;
+    return ok(isThere && (await stripes.isKept(stripe, room)));
   }
 
   /** Errors: those of the stripes and of the room; UNREACHABLE (not all shards are there yet). */
@@ -67,7 +66,8 @@ export function createMoving(
     if (!told.ok) return told;
     const kept = await stripes.keep(stripe, room);
     if (!kept.ok) return kept;
-    if (!(await becomesWhole(stripe, room))) return refused(failure("UNREACHABLE", { stripe: stripe.id }));
+    const whole = await untilSo(clock, patience, () => isWhole(stripe, room));
+    if (!whole.ok || !whole.value) return refused(failure("UNREACHABLE", { stripe: stripe.id }));
     const settled = await ask(room, { type: "fileSettled", stripe }, limits.askTimeoutMs);
     if (!settled.ok) return settled;
     meter.count("file_pieces_striped");

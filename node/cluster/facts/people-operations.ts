@@ -32,6 +32,7 @@ import {
   type setRole,
   type signUpInvitationOperations,
   type SignUpInvitation,
+  type SharedLinks,
 } from "../../../protocols/index.ts";
 import type { Static } from "typebox";
 import type { Message } from "../../../actors/behavior.ts";
@@ -117,7 +118,7 @@ function handleRoles({ roles, isRange }: PeopleParts): Pick<People, "roles.list"
   };
 }
 
-type Holders = `people.${"list" | "setRoles" | "setAdmin" | "show" | "endSession" | "endSessions"}`;
+type Holders = `people.${"list" | "setRoles" | "setAdmin" | "show" | "endSession" | "endSessions" | "endSharedLinks"}`;
 
 /** Who has which roles, and by which devices people are signed in. */
 function handleHolders(at: PeopleParts): Pick<People, Holders> {
@@ -178,6 +179,21 @@ function handleHolders(at: PeopleParts): Pick<People, Holders> {
     },
     "people.endSession": ({ user, id }, asker) => end(user, id, asker),
     "people.endSessions": ({ user }, asker) => end(user, undefined, asker),
+    "people.endSharedLinks": async ({ user }, asker) => {
+      const may = await rolesWithin(parts, asker, user);
+      if (!may.ok) return { result: may };
+      const to = actorId("user", user);
+      const held = (await ask(to, { type: "shared" })) as Result<SharedLinks>;
+      if (!held.ok) return { result: held };
+      let ended = 0;
+      for (const { id } of held.value.links) {
+        const removed = await ask(to, { type: "removeShared", id });
+        // Its maker took it back meanwhile.
+        if (!removed.ok && removed.error.code !== "NOT_FOUND") return { result: removed, facts: { ended } };
+        ended += 1;
+      }
+      return { result: ok({ ended }), facts: { ended } };
+    },
   };
 }
 

@@ -6,7 +6,6 @@ import {
   failure,
   PlexusError,
   type KeptFile,
-  type Noticed,
   type Preference,
   type Result,
 } from "../../../protocols/index.ts";
@@ -30,6 +29,7 @@ import type { Kernel } from "../../kernel/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../../ports/index.ts";
 import { tapPublished, type PublishedTap } from "../../previews/index.ts";
 import { withPolicy, type FileSettings, type ListedFiles } from "../../scanning/index.ts";
+import type { Changed } from "../parts/cluster-memory.ts";
 import type { ClusterFacts } from "../parts/facts.ts";
 import { createPushCalls, type PushCalls } from "../parts/push-calls.ts";
 import { createLaterPosts } from "../parts/later-posts.ts";
@@ -64,13 +64,7 @@ interface ModelPartPorts {
   readonly tracer?: Tracer;
   readonly quality?: QualityFile;
   readonly storedBytes?: () => Promise<number>;
-  readonly changed?: (
-    kernel: Kernel,
-    action: string,
-    facts: Readonly<Record<string, string>>,
-    by: string | undefined,
-    tell?: Noticed,
-  ) => void;
+  readonly changed?: Changed;
   readonly limits?: {
     readonly usage?: Partial<UsageLimits>;
     readonly calls?: Partial<CallLimits>;
@@ -87,6 +81,7 @@ interface ModelPart extends Omit<ModelCalls, "ofActors"> {
     readonly explainRoute: ModelCalls["explainRoute"];
     readonly pushCalls: PushCalls;
     readonly published: PublishedTap;
+    readonly listed?: ListedFiles;
   };
   readonly calls: Calls;
   readonly usage: Usage;
@@ -138,7 +133,8 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
   const pushCalls = createPushCalls();
   const before = createLaterPosts({ ...ports, usage, ask: (asked) => ports.kernel().ask(asked) });
   const { explainRoute } = ordered;
-  const ofPeer = { explainRoute, pushCalls, published: tapPublished() };
+  const listed = ports.listed && { listed: ports.listed };
+  const ofPeer = { explainRoute, pushCalls, published: tapPublished(), ...listed };
   return {
     ...ordered,
     ofKernel: { engines: ofActors, before },

@@ -74,6 +74,16 @@ function toldOf<
   return { ...entry, facts: Object.fromEntries(facts), tell: { people: entry.tell?.people ?? [], admins: true } };
 }
 
+/** For the durable audit of what admins did. `by` names the admin, where the command said so; `tell` the people who are
+ *  told of it. */
+export type Changed = (
+  kernel: Kernel,
+  action: string,
+  facts: Readonly<Record<string, string>>,
+  by: string | undefined,
+  tell?: Noticed,
+) => void;
+
 /** Has the cluster remember what was done to it. Nobody waits: what was done is done, and is in the log as well. */
 export function audit(
   kernel: Kernel,

@@ -15,8 +15,8 @@ import {
 import type { Machine } from "../machine.ts";
 import type { Stops } from "../stops.ts";
 
-/** The engines of this node: those of its models, and its scanner; what the cluster wants of files, and those that lists
- *  name. */
+/** The engines of this node: those of its models, and its scanner; what the cluster wants of files, and those that
+ *  lists name. `lists`: undefined until they were read. */
 export function withScanner(
   live: () => Pick<Config, "antivirus" | "files">,
   models: Parameters<typeof enginesOf>[0],
@@ -24,7 +24,7 @@ export function withScanner(
     readonly machine: Machine;
     readonly stops: Stops;
     readonly blobs: Promise<ActorBlobs>;
-    readonly lists: Promise<FileLists>;
+    readonly lists: () => FileLists | undefined;
   },
 ): { readonly engines: Engines; readonly files: () => FileSettings; readonly listed: ListedFiles } {
   const { antivirus } = live();

@@ -6,32 +6,21 @@ import { PlexusError } from "../../../protocols/index.ts";
 /** Adds what operators' tools read: life, readiness, metrics. */
 export function addHealthRoutes(app: FastifyInstance, at: GatewayContext): void {
   const tags = ["node"];
-  const open = { control: "open" } as const;
-  app.get(
-    "/healthz",
-    { config: open, schema: { summary: "Liveness: the process answers", tags, security: [] } },
-    async () => ({
-      alive: true,
-    }),
-  );
-
-  app.get(
-    "/readyz",
+  const looks = [
+    { path: "/healthz", summary: "Liveness: the process answers", answer: async () => ({ alive: true }) },
     {
-      config: open,
-      schema: {
-        summary: "Readiness: every slot that this node owns can be served, and it reaches the others",
-        tags,
-        security: [],
+      path: "/readyz",
+      summary: "Readiness: every slot that this node owns can be served, and it reaches the others",
+      answer: async () => {
+        const degraded = at.degraded();
+        if (degraded !== undefined) throw new PlexusError(degraded.reason);
+        const { directory } = demand(await at.readiness());
+        return { ready: true, ...(directory !== undefined && { directory }) };
       },
     },
-    async () => {
-      const degraded = at.degraded();
-      if (degraded !== undefined) throw new PlexusError(degraded.reason);
-      const { directory } = demand(await at.readiness());
-      return { ready: true, ...(directory !== undefined && { directory }) };
-    },
-  );
+  ] as const;
+  for (const { path, summary, answer } of looks)
+    app.get(path, { config: { control: "open" }, schema: { summary, tags, security: [] } }, answer);
 
   app.get(
     "/metrics",

@@ -40,9 +40,17 @@ const fileErrors = [
 /** Parts of a file that one request holds: the one that is sent, and the one behind it. */
 const partsHeld = 2;
 
+/** The file that a request names; its room is asked for it in the person's name. Throws NOT_FOUND. */
+function named({ kernel, limits }: Pick<GatewayContext, "kernel" | "limits">, request: FastifyRequest) {
+  const { room, file: id } = request.params as { readonly room: string; readonly file: string };
+  if (roomOfFile(id) !== room) throw new PlexusError(failure("NOT_FOUND", { file: id }));
+  const message = { type: "file", by: callerOf(request).actor, id };
+  const asked = { to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs } as const;
+  return { id, ask: async () => demand(await kernel.ask(asked)) as KeptFile };
+}
+
 /** The route. */
 export function fileRoute(at: GatewayContext, blobs: ActorBlobs): RouteOptions {
-  const { kernel, limits } = at;
   return {
     method: "GET",
     url: "/rooms/:room/files/:file",
@@ -58,12 +66,7 @@ export function fileRoute(at: GatewayContext, blobs: ActorBlobs): RouteOptions {
       produces: [unknownType],
     },
     async handler(request, reply) {
-      const { room, file: id } = request.params as { readonly room: string; readonly file: string };
-      if (roomOfFile(id) !== room) throw new PlexusError(failure("NOT_FOUND", { file: id }));
-      const message = { type: "file", by: callerOf(request).actor, id };
-      const { askTimeoutMs: timeoutMs } = limits;
-      const ask = async () =>
-        demand(await kernel.ask({ to: roomActor(id), from: "gateway", message, timeoutMs })) as KeptFile;
+      const { ask } = named(at, request);
       const file = await ask();
       const held = Math.min(file.bytes, partsHeld * wireLimits.filePartBytes);
       demand(await untilRead(at, waiting(reply), held, async () => ok(file)));
@@ -74,7 +77,6 @@ export function fileRoute(at: GatewayContext, blobs: ActorBlobs): RouteOptions {
 
 /** The route of the small picture that the room's node has made of a file. */
 export function previewRoute(at: GatewayContext, blobs: ActorBlobs): RouteOptions {
-  const { kernel, limits } = at;
   return {
     method: "GET",
     url: "/rooms/:room/files/:file/preview",
@@ -87,11 +89,8 @@ export function previewRoute(at: GatewayContext, blobs: ActorBlobs): RouteOption
       produces: ["image/webp"],
     },
     async handler(request, reply) {
-      const { room, file: id } = request.params as { readonly room: string; readonly file: string };
-      if (roomOfFile(id) !== room) throw new PlexusError(failure("NOT_FOUND", { file: id }));
-      const message = { type: "file", by: callerOf(request).actor, id };
-      const asked = { to: roomActor(id), from: "gateway", message, timeoutMs: limits.askTimeoutMs } as const;
-      const { preview, ...file } = demand(await kernel.ask(asked)) as KeptFile;
+      const { id, ask } = named(at, request);
+      const { preview, ...file } = await ask();
       if (preview === undefined) throw new PlexusError(failure("NOT_FOUND", { file: id }));
       const { part, ...made } = preview;
       const small: KeptFile = { ...file, ...made, name: `${file.name}.webp`, type: "image/webp", parts: [part] };

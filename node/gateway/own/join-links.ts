@@ -19,12 +19,13 @@ import { createGuessLimit } from "../edge/guess-limit.ts";
 import { createDevice, sha256 } from "../identity/tokens.ts";
 import type { GatewayContext } from "../options.ts";
 import type { OwnHandlers } from "../rest/own.ts";
+import { mayMake } from "./makers.ts";
 
 type Handled = "rooms.addLink" | "rooms.removeLink" | "rooms.lookThrough" | "rooms.joinByLink";
 
 /** The handlers. */
 export function handleJoinLinks(
-  at: Pick<GatewayContext, "kernel" | "limits" | "rates" | "random" | "newId">,
+  at: Pick<GatewayContext, "kernel" | "limits" | "rates" | "random" | "newId" | "rights">,
 ): Pick<OwnHandlers, Handled> {
   const { kernel, limits, rates, random, newId } = at;
   const guesses = createGuessLimit(rates.limit("joinLink", limits.joinLinkRate), limits.guessesWaitingMax);
@@ -37,7 +38,7 @@ export function handleJoinLinks(
       ...(operationId !== undefined && { operationId }),
     });
 
-  /** A link is its maker's word: the room is asked for nothing while they may not sign in. */
+  /** A link is its maker's word: the room is asked for nothing while they may not sign in, or make links no more. */
   async function brought(message: Message, to: ActorId, operationId?: string): Promise<Result<unknown>> {
     const isJoin = message.type === "joinByLink";
     const found = (await ask(to, { ...message, type: "lookThrough" })) as Result<LinkLookedThrough>;
@@ -49,6 +50,9 @@ export function handleJoinLinks(
     if (maker?.ok === false) return maker;
     const isOut = (maker?.value as { readonly suspended?: boolean } | undefined)?.suspended === true;
     if (isOut) return refused(failure("JOIN_LINK_ENDED"));
+    const may = by === undefined ? ok(true) : await mayMake(at, by as ActorId, "room.links");
+    if (!may.ok) return may;
+    if (!may.value) return refused(failure("JOIN_LINK_ENDED"));
     return isJoin ? ask(to, message, operationId) : ok(behind);
   }
 

@@ -6,16 +6,13 @@ import {
   actorId,
   agentOfKey,
   conversationIn,
-  defaultRole,
   failure,
-  grantsOf,
   ok,
   refused,
   type ActorId,
   type AgentConversations,
   type AgentHistory,
   type ConversationTurn,
-  type PeoplePage,
   type Result,
   type SharedLink,
   type SharedLinks,
@@ -26,6 +23,7 @@ import { createGuessLimit } from "../edge/guess-limit.ts";
 import { createDevice, sha256 } from "../identity/tokens.ts";
 import type { GatewayContext } from "../options.ts";
 import type { OwnHandlers } from "../rest/own.ts";
+import { mayMake } from "./makers.ts";
 import { endedPage, sharedHeaders, sharedPage, type SharedConversation } from "./shared-page.ts";
 import { saidBefore, settledLeaf } from "./shared-path.ts";
 
@@ -137,11 +135,9 @@ async function openedBy(at: At, user: string, secret: string): Promise<Result<Sh
   const ask = asking(at);
   const found = await ask<SharedLink>(`user/${user}`, "gateway", { type: "openShared", hash: sha256(secret) });
   if (!found.ok) return found.error.outcome === "failed" ? none : found;
-  const held = await ask<PeoplePage>("role-manager/cluster", "gateway", { type: "people", user });
-  if (!held.ok) return held;
-  const roles = held.value.people[0]?.roles ?? [defaultRole];
-  const may = grantsOf(roles, at.rights.table()).some(({ permission }) => permission === "agent.use");
-  return may ? found : none;
+  const may = await mayMake(at, `user/${user}`, "agent.use");
+  if (!may.ok) return may;
+  return may.value ? found : none;
 }
 
 /** What a link shows. Error: NOT_FOUND, as above. */

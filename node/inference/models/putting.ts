@@ -14,6 +14,7 @@ import type { ModelStore } from "../../../runtimes/store/port.ts";
 import { withoutName, type StripedModel, type StripedModels } from "../../cluster/facts/striped-models.ts";
 import type { WantedModels } from "../../cluster/facts/wanted-models.ts";
 import type { Clock, Log, NodeId, PutPacing, Random, Stripes } from "../../ports/index.ts";
+import { untilSo } from "../../waiting.ts";
 import { decodeIndex, encodeIndex, modelClass, ownerOfModel, stripesOf, type FileStripes } from "./in-stripes.ts";
 import type { ModelLimits } from "./limits.ts";
 import type { StripesTask } from "./plan.ts";
@@ -48,7 +49,6 @@ export function createPutting(
   const { node, store, wanted, rows, stripes, clock, log, limits } = ports;
   let underway: Underway | undefined;
 
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
   const rowOf = (digest: string): StripedModel | undefined => rows.current().find(({ name }) => name === digest);
   const isWanted = (model: string): boolean =>
     wanted.current().some(({ name, keep }) => name === model && keep === "stripes");
@@ -169,16 +169,15 @@ export function createPutting(
     const all = await stripesIn(row);
     if (!all.ok) return all;
     const owner = ownerOfModel(row);
+    const patience = { triesMax: limits.wholeTriesMax + 1, pauseMs: limits.wholePauseMs, isStopped };
     for (const one of all.value) {
-      let isKept = await stripes.isKept(one, owner);
-      for (let tried = 0; !isKept && tried < limits.wholeTriesMax; tried += 1) {
-        if (isStopped()) return refused(failure("STOPPING"));
+      const isKept = await untilSo(clock, patience, async () => {
+        if (await stripes.isKept(one, owner)) return ok(true);
         const kept = await stripes.keep(one, owner);
-        if (!kept.ok) return kept;
-        await pause(limits.wholePauseMs);
-        isKept = await stripes.isKept(one, owner);
-      }
-      if (!isKept) return refused(failure("UNREACHABLE", { stripe: one.id }));
+        return kept.ok ? ok(false) : kept;
+      });
+      if (!isKept.ok) return isKept;
+      if (!isKept.value) return refused(isStopped() ? failure("STOPPING") : failure("UNREACHABLE", { stripe: one.id }));
     }
     const told = await rows.set({ ...row, whole: true }, withoutName(row));
     return told.ok ? ok(null) : told;

@@ -9,6 +9,7 @@ export const peopleRoutes = {
   "people.show": "GET /admin/users/:user/sessions",
   "people.endSession": "DELETE /admin/users/:user/sessions/:id",
   "people.endSessions": "DELETE /admin/users/:user/sessions",
+  "people.endSharedLinks": "DELETE /admin/users/:user/shared-links",
   "people.suspend": "PUT /admin/users/:user/suspended",
   "people.makeReset": "POST /admin/users/:user/reset",
   "people.delete": "PUT /admin/users/:user/deletion",

@@ -13,10 +13,12 @@ export const search: Benchmark = {
   targets: {
     index: () => servedTarget("search.ts", "find", { messages }),
     fts5: () => servedTarget("search.ts", "findRaw", { messages }),
+    "fts5, in rooms": () => servedTarget("search.ts", "findRaw", { messages, inRooms: true }),
     "index, hostile": () => servedTarget("search.ts", "findHostile", { messages }),
   },
   rows: [
     { row: "search/fts5", unit: "ms", better: "lower", figure: "p95Ms", ours: "index", peers: ["fts5"], aimRatio: 2 },
+    { row: "search/in-rooms", unit: "ms", better: "lower", figure: "p95Ms", ours: "index", peers: ["fts5, in rooms"] },
     { row: "search/median", unit: "ms", better: "lower", figure: "medianMs", ours: "index", peers: ["fts5"] },
     { row: "search/hostile", unit: "ms", better: "lower", figure: "maxMs", ours: "index, hostile", peers: ["fts5"] },
     { row: "search/disk", unit: "bytes a message", better: "lower", figure: "bytes", ours: "index", peers: ["fts5"] },

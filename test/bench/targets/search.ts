@@ -21,19 +21,31 @@ const limit = 20;
 
 const syllables =
   "ba be bi bo bu da de di do du ka ke ki ko ku la le li lo lu ma me mi mo mu na ne ni no nu ra re".split(" ");
-/** Words whose rank says how often they are: as in languages, the tenth is a tenth as often as the first. */
-function wordOf(rank: number): string {
+/** Syllables of languages that are written otherwise. Han has no blanks between words: two signs are one here. */
+const scripts = [
+  syllables,
+  "ба бе би бо бу да де ди до ду ка ке ки ко ку ла ле ли ло лу ма ме ми мо му на не ни но ну ра ре".split(" "),
+  "bé bî bö bü çà dé dî dø dü ñà ké kî kö kü là lé lî ló lú má mé mí mó mú ná né ní nó nú ra ré".split(" "),
+  [..."的一是不了人我在有他这中大来上国个到说们为子和你地出道也时年得"],
+];
+/** Words whose rank says how often they are: as in languages, the tenth is a tenth as often as the first. The script
+ *  goes by the rank, so each has words of every frequency. */
+function wordOf(rank: number, script = 0): string {
+  const own = scripts[script] as readonly string[];
   let word = "";
-  for (let rest = rank + syllables.length; rest > 0; rest = Math.floor(rest / syllables.length))
-    word += syllables[rest % syllables.length];
+  for (let rest = rank + own.length; rest > 0; rest = Math.floor(rest / own.length)) word += own[rest % own.length];
   return word;
 }
+/** Half of all texts are in the first script. */
+const scriptOf = (dice: Dice): number => (dice.below(2) === 0 ? 0 : dice.below(scripts.length));
 const drawRank = (dice: Dice): number => Math.floor(vocabulary ** dice.between(0, 1)) - 1;
 
 function* textsOf(messages: number): Generator<{ readonly seq: number; readonly room: number; readonly text: string }> {
   const dice = new Dice(7);
   for (let seq = 1; seq <= messages; seq += 1) {
-    const text = Array.from({ length: 3 + dice.below(15) }, () => wordOf(drawRank(dice))).join(" ");
+    const script = scriptOf(dice);
+    const words = Array.from({ length: 3 + dice.below(15) }, () => wordOf(drawRank(dice), script));
+    const text = words.join(script === scripts.length - 1 ? "" : " ");
     yield { seq, room: dice.below(rooms), text };
   }
 }
@@ -47,8 +59,10 @@ interface Search {
 /** One word, two, three, a phrase or a beginning; in a room, in three, in thirty or in all. */
 function* searchesOf(count: number): Generator<Search> {
   const dice = new Dice(11);
-  const word = (from: number): string => wordOf(from + Math.floor(dice.between(0, from)));
+  let script = 0;
+  const word = (from: number): string => wordOf(from + Math.floor(dice.between(0, from)), script);
   for (let at = 0; at < count; at += 1) {
+    script = scriptOf(dice);
     const rank = dice.pick([3, 30, 300, 3_000, 20_000]);
     const text = dice.pick([
       () => word(rank),
@@ -115,25 +129,26 @@ let raw: DatabaseSync | undefined;
 function buildRaw(messages: number): DatabaseSync {
   const db = new DatabaseSync(file);
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;");
-  db.exec("CREATE VIRTUAL TABLE found USING fts5 (said)");
+  db.exec("CREATE VIRTUAL TABLE found USING fts5 (said); CREATE TABLE message (id INTEGER PRIMARY KEY, room INTEGER)");
   const insert = db.prepare("INSERT INTO found (rowid, said) VALUES (?, ?)");
+  const place = db.prepare("INSERT INTO message (id, room) VALUES (?, ?)");
   db.exec("BEGIN");
-  for (const { seq, text } of textsOf(messages)) {
-    insert.run(seq, text);
+  for (const { seq, room, text } of textsOf(messages)) {
+    // FTS5 by itself finds nothing within a run of Han: it gets the words that ours finds.
+    insert.run(seq, wordsOf(text).join(" "));
+    place.run(seq, room);
     if (seq % atOnce === 0) db.exec("COMMIT; BEGIN");
   }
   db.exec("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
   return db;
 }
 
+const wordsOf = (text: string): readonly string[] => searchWords(text).map(({ word }) => word);
 /** As FTS5 takes it. */
 const expressionOf = (text: string): string =>
-  text.includes('"')
-    ? text
-    : text
-        .split(" ")
-        .map((word) => (word.endsWith("*") ? `"${word.slice(0, -1)}" *` : `"${searchWords(word)[0]?.word ?? ""}"`))
-        .join(" AND ");
+  searchTerms(text)
+    .map(({ words, prefix }) => `"${words.join(" ")}"${prefix === true ? " *" : ""}`)
+    .join(" AND ");
 
 const searches = [...searchesOf(searchesPerRound)];
 const bytesEach = (messages: number): number =>
@@ -153,12 +168,18 @@ serve({
     const all = Array.from({ length: rooms }, (_, room) => room);
     return timed(2 * hostile.length, (at) => find(hostile[at >> 1] as string, at % 2 === 0 ? all : [1]));
   },
-  async findRaw({ messages }: { readonly messages: number }) {
+  async findRaw({ messages, inRooms }: { readonly messages: number; readonly inRooms?: boolean }) {
     const db = (raw ??= buildRaw(messages));
-    const statement = db.prepare("SELECT rowid FROM found WHERE found MATCH ? ORDER BY rowid DESC LIMIT ?");
+    const everywhere = db.prepare("SELECT rowid FROM found WHERE found MATCH ? ORDER BY rowid DESC LIMIT ?");
+    const within = db.prepare(
+      "SELECT found.rowid FROM found CROSS JOIN message ON message.id = found.rowid WHERE found MATCH ? " +
+        "AND message.room IN (SELECT value FROM json_each(?)) ORDER BY found.rowid DESC LIMIT ?",
+    );
     const figures = await timed(searches.length, (at) => {
-      const { text } = searches[at] as Search;
-      return statement.all(expressionOf(text), limit).length;
+      const { text, rooms: own } = searches[at] as Search;
+      const match = expressionOf(text);
+      if (inRooms !== true) return everywhere.all(match, limit).length;
+      return within.all(match, JSON.stringify(own), limit).length;
     });
     return { ...figures, bytes: bytesEach(messages) };
   },

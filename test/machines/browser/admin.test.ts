@@ -255,7 +255,7 @@ describe("the administration", function () {
     ]);
     expect(kept.suggestedFilename()).to.match(/^audit-\d{4}-\d\d-01-.*\.txt$/);
     await report.getByLabel("From").fill("2999-01-01");
-    await report.getByText("This is no period.").waitFor();
+    await report.getByText("The period ends before it begins.").waitFor();
     expect(await report.getByRole("link").count()).to.equal(0);
     const { page: small } = await fixture.person("ada", phone);
     await small.goto(`${fixture.node.url}/admin/audit`);

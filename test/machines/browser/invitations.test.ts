@@ -5,12 +5,14 @@ import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture } from "../../fixtures/page/index.ts";
+import { shotsOf } from "../../fixtures/page/looks.ts";
 import { runPlexus } from "../../fixtures/processes/plexus-command.ts";
 
 const screens = [
   ["desktop", { width: 1280, height: 800 }],
   ["phone", { width: 390, height: 844 }],
 ] as const;
+const shoot = shotsOf("invitations");
 const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 
 async function wellSeen(page: Page): Promise<void> {
@@ -126,6 +128,47 @@ describe("inviting people", function () {
       expect(fixture.complaints).to.deep.equal([]);
     });
   }
+
+  for (const [screen, viewport] of screens)
+    it(`brings a guest into one room, who writes there and finds nothing else, on a ${screen}`, async () => {
+      fixture = await openPages(["--model", "echo", "--sign-up", "invitation"]);
+      const { url } = fixture.node;
+      const ada = await fixture.account("ada");
+      await ada.api("POST", "/api/v1/rooms", { room: "project", title: "Project", visibility: "private" });
+      await ada.api("POST", "/api/v1/rooms", { room: "desk", title: "Desk", visibility: "public" });
+      const guest = { room: "project", lifeMs: 14 * 24 * 3_600_000 };
+      const wanted = { uses: 1, expiresInMs: 3_600_000, guest };
+      const { code } = (await ada.api("POST", "/api/v1/admin/sign-up-invitations", wanted)) as { code: string };
+      const page = await fixture.visitor({ viewport });
+      await page.goto(`${url}/#invitation=${code}`);
+      await page.getByRole("textbox", { name: "Name", exact: true }).fill("gil");
+      await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+      await page.getByRole("button", { name: "Create account" }).click();
+      await page.locator(".shell").waitFor();
+      await shoot(page, `guest-in-${screen}`);
+      if (screen === "phone") await page.getByRole("button", { name: /^Open the menu/ }).click();
+      await page
+        .getByRole("link", { name: /Project/ })
+        .first()
+        .click();
+      const field = page.getByRole("textbox", { name: /Message/ });
+      await field.fill("hello from a guest");
+      await field.press("Enter");
+      await page.getByText("hello from a guest").first().waitFor();
+      if (screen === "phone") await page.getByRole("button", { name: /^Open the menu/ }).click();
+      // What would be refused is not offered.
+      for (const name of ["Create or find a room", "Write to a person", "Create an agent", "Create your first agent"])
+        await page.getByRole("button", { name }).waitFor({ state: "detached" });
+      await shoot(page, `guest-menu-${screen}`);
+      await wellSeen(page);
+      await page.goto(`${url}/room/desk`);
+      await page.locator(".shell").waitFor();
+      await page.getByText("Loading").first().waitFor({ state: "detached" });
+      await shoot(page, `guest-desk-${screen}`);
+      await page.getByText("Ask somebody who is in the room to add you.").waitFor();
+      expect(await field.count(), "a room that nobody brought the guest into").to.equal(0);
+      expect(fixture.complaints).to.deep.equal([]);
+    });
 
   it("is not offered while sign-up is closed, and the page says so", async () => {
     fixture = await openPages(["--model", "echo", "--sign-up", "closed"]);

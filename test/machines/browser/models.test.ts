@@ -3,6 +3,7 @@ import { serveFiles, type ModelServer } from "../../fixtures/model-servers.ts";
 import { gguf } from "../../fixtures/model-files.ts";
 import { startDouble } from "../../fixtures/providers/double.ts";
 import { ollamaDouble } from "../../fixtures/providers/ollama.ts";
+import { untilTrue } from "../../waits.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const model = (licence?: string): Buffer =>
@@ -66,6 +67,41 @@ describe("the models of a node", function () {
     const choice = page.getByRole("region", { name: "Where calls go" });
     await choice.getByText(/choice 1 · ready · .*generate/).waitFor();
     expect(fixture.complaints).to.deep.equal([]);
+  });
+
+  it("have their loads and unloads in the list of tasks, also on a phone", async () => {
+    const small = await fixture.person("ada", { viewport: { width: 390, height: 844 }, hasTouch: true });
+    for (const { page } of [ada, small]) {
+      await page.goto(`${fixture.node.url}/admin/tasks`);
+      const list = page.getByLabel("List of tasks");
+      await list
+        .getByText(/^Load of /)
+        .first()
+        .waitFor();
+      await list
+        .getByText(/^Unloading of /)
+        .first()
+        .waitFor();
+    }
+    await small.close();
+    expect(fixture.complaints).to.deep.equal([]);
+  });
+
+  it("are shared by links that an admin ends on the page of a person", async () => {
+    await bob.api("POST", "/api/v1/agents", { name: "helper" });
+    await bob.api("POST", "/api/v1/agents/bob.helper/say", { text: "hello" });
+    await untilTrue("bob has an answer", async () => {
+      const { turns } = (await bob.api("GET", "/api/v1/agents/bob.helper/turns")) as { turns: { role: string }[] };
+      return turns.at(-1)?.role === "assistant";
+    });
+    const { path } = (await bob.api("POST", "/api/v1/agents/bob.helper/links", { lifeMs: 3_600_000 })) as { path: string }; // prettier-ignore
+    expect((await fetch(fixture.node.url + path)).status).to.equal(200);
+    const { page } = ada;
+    await page.goto(`${fixture.node.url}/admin/people/bob`);
+    await page.getByRole("button", { name: "End all shared links" }).click();
+    await page.getByRole("alertdialog").or(page.getByRole("dialog")).getByRole("button", { name: "End them" }).click();
+    await page.getByText("1 shared link ended.").waitFor();
+    expect((await fetch(fixture.node.url + path)).status).to.equal(404);
   });
 
   it("are suggested for the machine once somebody asks, and pulled from there", async () => {

@@ -133,6 +133,47 @@ describe("attacks by way of browsers and proxies", function () {
     expect(posted.status, "nginx closes the path").to.equal(403);
   });
 
+  it("write no header and no line of the log: what a client says stays within its field", async () => {
+    const line = '{"level":"error","event":"forged.line"}';
+    const evil = `x\r\nSet-Cookie: plexus_session=evil\r\n\r\n${line}\n\u001b[2J`;
+    const coded = encodeURIComponent(evil);
+    const json = { "content-type": "application/json" };
+    const answers = [
+      await fetch(`${node.url}/${coded}`),
+      await fetch(`${node.url}/api/v1/rooms/${coded}`, { headers: { authorization: `Bearer ${ada}` } }),
+      await fetch(`${node.url}/api/v1/me`, { headers: { authorization: `Bearer ${coded}`, traceparent: coded } }),
+      await fetch(`${node.url}/api/v1/sign-in/with/${coded}`, { redirect: "manual" }),
+      await fetch(`${node.url}/api/v1/sign-in`, {
+        method: "POST",
+        headers: { ...json, "user-agent": coded, "x-request-id": coded },
+        body: JSON.stringify({ name: evil, password: evil }),
+      }),
+      await fetch(`${node.url}/api/v1/files/uploads`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${ada}`,
+          "tus-resumable": "1.0.0",
+          "upload-length": "1",
+          "upload-metadata": `filename ${Buffer.from(evil).toString("base64")},room ${Buffer.from("lobby").toString("base64")}`,
+        },
+      }),
+    ];
+    for (const { headers, url } of answers) {
+      expect(headers.get("set-cookie") ?? "", url).to.not.include("evil");
+      for (const [name, value] of headers)
+        for (const sign of ["\r", "\n", "\u001b"]) expect(`${name}: ${value}`, url).to.not.include(sign);
+    }
+    // The log is a line of JSON for each entry; what was forged would be one of its own.
+    const hostile = await node.http("PATCH", "/api/v1/me", { displayName: evil }, ada);
+    expect(hostile.status).to.equal(400);
+    const lines = node.said.split("\n").filter((one) => one !== "");
+    expect(lines.length).to.be.above(0);
+    for (const written of lines) {
+      expect(JSON.parse(written).event, written).to.not.equal("forged.line");
+      expect(written).to.not.include("\u001b");
+    }
+  });
+
   it("change nothing from a page of another site, whichever way its browser sends a person's cookie", async () => {
     const cookie = `plexus_session=${ada}`;
     const post = async (headers: Record<string, string>, body = '{"room":"forged"}') => {

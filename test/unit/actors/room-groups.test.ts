@@ -5,7 +5,7 @@ import { create, membershipHandlers } from "../../../actors/room/membership.ts";
 import { ruleHandlers } from "../../../actors/room/rules.ts";
 import type { Room, RoomNotes, RoomState } from "../../../actors/room/shape.ts";
 import { evolve } from "../../../actors/room/state.ts";
-import { groupKey, nthOfGroup } from "../../../protocols/kinds/room-group.ts";
+import { groupKey, groupsOfPeopleMax, nthOfGroup } from "../../../protocols/kinds/room-group.ts";
 import { wireLimits, type RoomView } from "../../../protocols/index.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 
@@ -84,6 +84,22 @@ describe("a direct conversation of several people", () => {
     expect(again.ok ? "" : again.error.code).to.equal("NAME_TAKEN");
     expect(begin(fixture, "ada", people, to(2)).ok).to.equal(true);
     expect(view(fixture, to(2))).to.deep.include({ visibility: "direct", messageSeq: 0 });
+  });
+
+  it("becomes a room again only where somebody else has written, and the last of its numbers never", () => {
+    const fixture = fixtureWith("ada", "bob", "cleo");
+    const made = { type: "setVisibility", visibility: "private" };
+    begin(fixture, "ada");
+    fixture.ok("user/ada", to(), made);
+    begin(fixture, "ada", people, to(2));
+    fixture.ok("user/ada", to(2), { type: "post", text: "mine" });
+    expect(fixture.code("user/ada", to(2), made), "nobody uses the numbers up alone").to.equal("FORBIDDEN");
+    fixture.ok("user/bob", to(2), { type: "post", text: "of bob" });
+    fixture.ok("user/ada", to(2), made);
+    begin(fixture, "ada", people, to(groupsOfPeopleMax));
+    fixture.ok("user/bob", to(groupsOfPeopleMax), { type: "post", text: "of bob" });
+    expect(fixture.code("user/ada", to(groupsOfPeopleMax), made)).to.equal("FORBIDDEN");
+    expect(view(fixture, to(groupsOfPeopleMax))).to.deep.include({ visibility: "direct" });
   });
 
   it("is not found again alone by somebody who has left it, and begins anew when nobody is left", () => {

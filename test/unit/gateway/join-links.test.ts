@@ -100,6 +100,28 @@ describe("gateway: links into rooms", () => {
     expect(codeOf(await of("/join", bob, { secret }))).to.equal(undefined);
   });
 
+  it("hold only while their maker's roles let them make links, and while their room is not archived", async () => {
+    const { token } = await fixture.signUp("greta");
+    const body = { room: "gym", title: "Gym", visibility: "private" };
+    await fixture.request("POST", "/api/v1/rooms", { token, body });
+    const terms = { token, body: { uses: 9, lifeMs: 3_600_000 } };
+    const made = (await fixture.request("POST", "/api/v1/rooms/gym/links", terms)).body as unknown as RoomLinkMade;
+    const ivo = (await fixture.signUp("ivo")).token;
+    const look = async () =>
+      codeOf(
+        await fixture.request("POST", "/api/v1/rooms/gym/links/look", { token: ivo, body: { secret: secretOf(made) } }),
+      );
+    const setRoles = (roles: readonly string[]) =>
+      fixture.request("PUT", "/api/v1/admin/users/greta/roles", { token: ada, body: { roles } });
+    expect(await look()).to.equal(undefined);
+    expect((await fixture.request("PUT", "/api/v1/rooms/gym/archived", { token })).status).to.equal(200);
+    expect(await look()).to.equal("JOIN_LINK_ENDED");
+    expect((await fixture.request("DELETE", "/api/v1/rooms/gym/archived", { token })).status).to.equal(200);
+    expect(await look()).to.equal(undefined);
+    expect((await setRoles(["guest"])).status).to.equal(200);
+    expect(await look()).to.equal("JOIN_LINK_ENDED");
+  });
+
   it("are taken by people, and by no guest", async () => {
     const secret = secretOf(await make());
     expect(codeOf(await fixture.request("POST", "/api/v1/rooms/den/links/look", { body: { secret } }))).to.equal(

@@ -6,7 +6,9 @@ describe("gateway: where sessions are", () => {
   let fixture: Fixture;
   before(async () => {
     const places: Readonly<Record<string, string>> = { "192.0.2.7": "Vienna", "198.51.100.9": "Lima" };
-    fixture = await startFixture({ trustedProxies: ["127.0.0.1"], placeOf: (address) => places[address] });
+    const placeOf = (address: string): string | undefined => places[address];
+    const tryRule = () => Promise.reject(new Error("no rule is tried here"));
+    fixture = await startFixture({ trustedProxies: ["127.0.0.1"], placeOf, watch: { tryRule, placeOf } });
     await fixture.signUp("root");
   });
   after(() => fixture.stop());

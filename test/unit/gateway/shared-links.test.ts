@@ -156,6 +156,21 @@ describe("gateway: read-only links to conversations", () => {
     expect((await api(token, "DELETE", `/me/shared-links/${made.id}`)).status).to.equal(200);
   });
 
+  it("are ended all at once, for good, by an admin who may manage their maker", async () => {
+    const { token } = await fixture.signUp("sven");
+    await api(token, "POST", "/agents", { name: "helper" });
+    await say("of sven", "sven.helper", token);
+    const made = [await make("sven.helper", token), await make("sven.helper", token)];
+    const end = (by: string) => api(by, "DELETE", "/admin/users/sven/shared-links");
+    expect((await end(bob)).status).to.equal(403);
+    expect(await end(root)).to.deep.include({ status: 200, body: { ended: 2 } });
+    for (const { path } of made) expect((await read(path)).status).to.equal(404);
+    expect(await end(root)).to.deep.include({ status: 200, body: { ended: 0 } });
+    const entries = written.filter(({ action, by }) => action === "endSharedLink" && by === "user/root");
+    expect(entries.map(({ facts }) => facts)[0]).to.deep.equal({ user: "sven", id: "all", ended: 2 });
+    expect((await api(root, "DELETE", "/admin/users/nobody/shared-links")).status).to.equal(404);
+  });
+
   it("are read so often, each, and from each address", async () => {
     const made = await (await say("read often"), make());
     const statuses: number[] = [];

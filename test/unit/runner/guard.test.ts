@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { createGuard } from "../../runner/guard.ts";
 
-const limits = { secondsMax: 100, idleLooks: 5, idleSeconds: 1, silentLooks: 20 };
+const limits = { lookMs: 1, secondsMax: 100, idleLooks: 5, idleSeconds: 1, silentLooks: 20 };
 
 describe("the guard of a phase", () => {
   it("lets a phase go on that works, however slowly, and one whose tests end", () => {

@@ -109,8 +109,9 @@ async function openNode(faults: Faults) {
     engines: runtime.engines,
     limits: { kernel: { snapshotEntriesMax: 8 } as never },
   });
-  // Fewer than the rooms: some people are looked for in the index itself, and others' hits are looked at.
-  const make = (): Index => indexHere(undefined, { placesInIndex: 4 });
+  // Fewer than the rooms: some people are looked for in the index itself, and others' hits are looked at by SQLite, or
+  // by us.
+  const make = (): Index => indexHere(undefined, { placesInIndex: 2, placesFiltered: 4 });
   let kept = make();
   let lost = false;
   const losing: Index = {

@@ -89,7 +89,7 @@ function FileLine({ room, file }: { readonly room: string; readonly file: SentFi
   );
 }
 
-function DownloadLink({ room, file }: { readonly room: string; readonly file: SentFile }) {
+export function DownloadLink({ room, file }: { readonly room: string; readonly file: SentFile }) {
   return (
     <a
       className="tool"
@@ -104,7 +104,7 @@ function DownloadLink({ room, file }: { readonly room: string; readonly file: Se
 }
 
 /** An arrow down onto a line. */
-export function DownloadSign() {
+function DownloadSign() {
   return (
     <svg width={18} height={18} viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth={1.8} aria-hidden>
       <path d="M12 4v11M7 10.500l5 5 5-5M5 20h14" strokeLinecap="round" strokeLinejoin="round" />

@@ -4,7 +4,7 @@ import type { SentFile } from "../../model/file-boxes.ts";
 import { factsOf } from "../../model/files.ts";
 import { Icon } from "../parts/icons.tsx";
 import { useLayer } from "../parts/layers.tsx";
-import { DownloadSign, fileUrl } from "./sent-files.tsx";
+import { DownloadLink, fileUrl } from "./sent-files.tsx";
 
 /** Pictures, one at a time, as large as the screen. */
 export default function Viewer(props: {
@@ -57,15 +57,7 @@ export default function Viewer(props: {
           {file.width !== undefined && `, ${file.width} × ${file.height}`}
         </span>
         {pictures.length > 1 && <Steps isFirst={index === 0} isLast={index === pictures.length - 1} onStep={step} />}
-        <a
-          className="tool"
-          href={`${fileUrl(room, file)}?download`}
-          download={file.name}
-          aria-label={`Download ${file.name}`}
-          title="Download"
-        >
-          <DownloadSign />
-        </a>
+        <DownloadLink room={room} file={file} />
       </div>
     </Modal>
   );

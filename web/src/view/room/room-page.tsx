@@ -20,6 +20,7 @@ import { isTouch, toRoom, useAttaching, type Attaching } from "../files/attachin
 import type { FeedHandle } from "../parts/feed.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { useIsListed, useNames, useRoomTitle } from "../parts/lists.ts";
+import { useRights } from "../parts/rights.ts";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { secretIn } from "../shell/joining.ts";
 import { useEdits } from "./edit-field.tsx";
@@ -128,12 +129,19 @@ export function RoomPage() {
               <p>The address may be wrong. If somebody gave it to you, ask them to add you to the room.</p>
             )}
             {refusal.code !== "NOT_A_MEMBER" && !isUnknown(refusal) && <p>{explain(refusal, "look")}</p>}
-            {refusal.code === "NOT_A_MEMBER" && <Button onClick={() => void join()}>Join {room}</Button>}
+            {refusal.code === "NOT_A_MEMBER" && <WayIn room={room} onJoin={() => void join()} />}
           </>
         )}
       </div>
     </main>
   );
+}
+
+/** Guests join no room by themselves. */
+function WayIn({ room, onJoin }: { readonly room: string; readonly onJoin: () => void }) {
+  const { known, may } = useRights();
+  if (known && !may("room.join")) return <p>Ask somebody who is in the room to add you.</p>;
+  return <Button onClick={onJoin}>Join {room}</Button>;
 }
 
 /** The secret of a link into the room by which the person comes. It leaves the address once they are in. */

@@ -1,55 +1,39 @@
-import { Loader } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
 import { failure, type ErrorCode, type Later } from "../../../../protocols/index.ts";
 import { explain, notices, useSession } from "../../live/index.ts";
 import { Icon, type IconName } from "../parts/icons.tsx";
 import { useNames, useRooms, useRoomTitle, useScheduled } from "../parts/lists.ts";
-import { Told } from "../parts/told.tsx";
 import { momentOf } from "../parts/time.ts";
-import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
+import { useDialogs } from "../shell/dialogs.tsx";
 import { ChooseTime } from "./choose-time.tsx";
+import { LoadedPage } from "./loaded-page.tsx";
 import { lineOf, useRemembered } from "./remembered.tsx";
 import "./schedule.css";
 
 /** What is sent later, and what the person is reminded of. */
 export function LaterPage() {
-  const loaded = useScheduled();
-  const all = loaded.data ?? [];
-  const messages = all.filter(({ text }) => text !== undefined);
-  const reminders = all.filter(({ text }) => text === undefined);
   return (
-    <main className="screen-main">
-      <header className="header">
-        <MenuButton />
-        <h1 className="grow">Scheduled</h1>
-      </header>
-      <div className="later-page">
-        {loaded.isPending && <Loader aria-label="Loading" />}
-        {loaded.isError && (
-          <p>
-            <Told text={loaded.error.message} />{" "}
-            <button type="button" className="link" onClick={() => void loaded.refetch()}>
-              Try again
-            </button>
-          </p>
-        )}
-        {loaded.data !== undefined && (
-          <>
-            <Part title="Messages to be sent" nothing="Write a message, and choose the clock beside Send.">
-              {messages.map((one) => (
+    <LoadedPage title="Scheduled" loaded={useScheduled()}>
+      {(all) => (
+        <>
+          <Part title="Messages to be sent" nothing="Write a message, and choose the clock beside Send.">
+            {all
+              .filter(({ text }) => text !== undefined)
+              .map((one) => (
                 <Message key={one.id} later={one} />
               ))}
-            </Part>
-            <Part title="Reminders" nothing="Open the menu of a message, and choose “Remind me …”.">
-              {reminders.map((one) => (
+          </Part>
+          <Part title="Reminders" nothing="Open the menu of a message, and choose “Remind me …”.">
+            {all
+              .filter(({ text }) => text === undefined)
+              .map((one) => (
                 <Reminder key={one.id} later={one} />
               ))}
-            </Part>
-          </>
-        )}
-      </div>
-    </main>
+          </Part>
+        </>
+      )}
+    </LoadedPage>
   );
 }
 

@@ -1,4 +1,3 @@
-import { Loader } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { SavedMessage } from "../../../../protocols/index.ts";
@@ -6,8 +5,7 @@ import { notices, useSession } from "../../live/index.ts";
 import { Icon } from "../parts/icons.tsx";
 import { useNames, useRooms, useRoomTitle, useSaved } from "../parts/lists.ts";
 import { momentOf } from "../parts/time.ts";
-import { Told } from "../parts/told.tsx";
-import { MenuButton } from "../shell/dialogs.tsx";
+import { LoadedPage } from "./loaded-page.tsx";
 import { lineOf, useRemembered } from "./remembered.tsx";
 import "./schedule.css";
 
@@ -16,44 +14,27 @@ const pageMessages = 20;
 
 /** The messages that the person has saved for later, the newest first. */
 export function SavedPage() {
-  const loaded = useSaved();
   const [shown, setShown] = useState(pageMessages);
-  const all = loaded.data ?? [];
   return (
-    <main className="screen-main">
-      <header className="header">
-        <MenuButton />
-        <h1 className="grow">Saved</h1>
-      </header>
-      <div className="later-page">
-        {loaded.isPending && <Loader aria-label="Loading" />}
-        {loaded.isError && (
-          <p>
-            <Told text={loaded.error.message} />{" "}
-            <button type="button" className="link" onClick={() => void loaded.refetch()}>
-              Try again
+    <LoadedPage title="Saved" loaded={useSaved()}>
+      {(all) => (
+        <section aria-label="Saved messages">
+          {all.length === 0 && (
+            <p className="dim">None. Open the menu of a message, and choose “Save for later”. Nobody else sees it.</p>
+          )}
+          <ul>
+            {all.slice(0, shown).map((one) => (
+              <Saved key={`${one.room} ${one.seq}`} saved={one} />
+            ))}
+          </ul>
+          {all.length > shown && (
+            <button type="button" className="link" onClick={() => setShown(shown + pageMessages)}>
+              Show more
             </button>
-          </p>
-        )}
-        {loaded.data !== undefined && (
-          <section aria-label="Saved messages">
-            {all.length === 0 && (
-              <p className="dim">None. Open the menu of a message, and choose “Save for later”. Nobody else sees it.</p>
-            )}
-            <ul>
-              {all.slice(0, shown).map((one) => (
-                <Saved key={`${one.room} ${one.seq}`} saved={one} />
-              ))}
-            </ul>
-            {all.length > shown && (
-              <button type="button" className="link" onClick={() => setShown(shown + pageMessages)}>
-                Show more
-              </button>
-            )}
-          </section>
-        )}
-      </div>
-    </main>
+          )}
+        </section>
+      )}
+    </LoadedPage>
   );
 }
 

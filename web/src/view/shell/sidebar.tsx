@@ -1,6 +1,6 @@
 import { Menu } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
-import type { RoomSummary } from "../../../../protocols/index.ts";
+import type { Permission, RoomSummary } from "../../../../protocols/index.ts";
 import { toldOf } from "../../../../protocols/telling/rooms.ts";
 import { liveStatus, useSession } from "../../live/index.ts";
 import { agentLabel, arranged, otherPerson } from "../../model/index.ts";
@@ -20,15 +20,15 @@ import {
   useTold,
 } from "../parts/lists.ts";
 import { useDialogs } from "./dialogs.tsx";
-import { useIsAdmin } from "../parts/rights.ts";
+import { useIsAdmin, useRights } from "../parts/rights.ts";
 import { useSignOut } from "./sign-out.ts";
 
 /** Rooms, people and agents of the user, with what is unread. */
 export function Sidebar() {
   const { open } = useDialogs();
   const loaded = useRooms();
-  const agents = useAgents();
-  const session = useSession();
+  const offered = useOffered();
+  const findRoom = offered("catalog.find", "findRoom");
   const { favourites, sections, rooms, direct, archived } = arranged(loaded.data?.rooms ?? [], useSidebar());
   return (
     <nav className="sidebar" aria-label="Rooms and agents">
@@ -65,40 +65,22 @@ export function Sidebar() {
             ))}
           </Section>
         ))}
-        <Section title="Rooms" add="Create or find a room" onAdd={() => open("findRoom")}>
+        <Section title="Rooms" add="Create or find a room" onAdd={findRoom}>
           {rooms.map((room) => (
             <RoomPlace key={room.room} room={room} />
           ))}
-          {loaded.data !== undefined && rooms.length === 0 && (
-            <button type="button" className="place link" onClick={() => open("findRoom")}>
+          {loaded.data !== undefined && rooms.length === 0 && findRoom !== undefined && (
+            <button type="button" className="place link" onClick={findRoom}>
               Find or create a room
             </button>
           )}
         </Section>
-        <Section title="Direct messages" add="Write to a person" onAdd={() => open("findPerson")}>
+        <Section title="Direct messages" add="Write to a person" onAdd={offered("catalog.find", "findPerson")}>
           {direct.map((room) => (
             <RoomPlace key={room.room} room={room} />
           ))}
         </Section>
-        <Section title="Your agents" add="Create an agent" onAdd={() => open("createAgent")}>
-          {agents.map((agent) => (
-            <Link
-              key={agent.agent}
-              to="/agent/$agent"
-              params={{ agent: agent.agent }}
-              className="place"
-              activeProps={{ className: "place active" }}
-            >
-              <Avatar principal={`agent/${agent.agent}`} label={agentLabel(agent.agent, session.name)} size={22} />
-              <span className="grow ellipsis">{agentLabel(agent.agent, session.name)}</span>
-            </Link>
-          ))}
-          {agents.length === 0 && (
-            <button type="button" className="place link" onClick={() => open("createAgent")}>
-              Create your first agent
-            </button>
-          )}
-        </Section>
+        <AgentPlaces />
         {archived.length > 0 && (
           <details className="archived-rooms">
             <summary className="section">Archived rooms ({archived.length})</summary>
@@ -116,6 +98,43 @@ export function Sidebar() {
       <OwnMenu />
     </nav>
   );
+}
+
+/** The person's own agents. */
+function AgentPlaces() {
+  const agents = useAgents();
+  const session = useSession();
+  const createAgent = useOffered()("agent.use", "createAgent");
+  if (agents.length === 0 && createAgent === undefined) return null;
+  return (
+    <Section title="Your agents" add="Create an agent" onAdd={createAgent}>
+      {agents.map((agent) => (
+        <Link
+          key={agent.agent}
+          to="/agent/$agent"
+          params={{ agent: agent.agent }}
+          className="place"
+          activeProps={{ className: "place active" }}
+        >
+          <Avatar principal={`agent/${agent.agent}`} label={agentLabel(agent.agent, session.name)} size={22} />
+          <span className="grow ellipsis">{agentLabel(agent.agent, session.name)}</span>
+        </Link>
+      ))}
+      {agents.length === 0 && (
+        <button type="button" className="place link" onClick={createAgent}>
+          Create your first agent
+        </button>
+      )}
+    </Section>
+  );
+}
+
+/** What opens a dialog; undefined for people who may not do it, as guests: what is refused is not offered. */
+function useOffered() {
+  const { open } = useDialogs();
+  const { known, may } = useRights();
+  return (permission: Permission, dialog: "findRoom" | "findPerson" | "createAgent") =>
+    known && !may(permission) ? undefined : () => open(dialog);
 }
 
 /** The way to what is scheduled; how many of it want something of the person. */
@@ -138,7 +157,7 @@ function LaterPlace() {
 function Section(props: {
   readonly title: string;
   readonly add: string;
-  readonly onAdd: () => void;
+  readonly onAdd: (() => void) | undefined;
   readonly icon?: IconName;
   readonly children: React.ReactNode;
 }) {
@@ -146,9 +165,11 @@ function Section(props: {
     <section aria-label={props.title}>
       <div className="section">
         {props.title}
-        <button type="button" className="tool" aria-label={props.add} title={props.add} onClick={props.onAdd}>
-          <Icon name={props.icon ?? "plus"} size={16} />
-        </button>
+        {props.onAdd !== undefined && (
+          <button type="button" className="tool" aria-label={props.add} title={props.add} onClick={props.onAdd}>
+            <Icon name={props.icon ?? "plus"} size={16} />
+          </button>
+        )}
       </div>
       {props.children}
     </section>

@@ -27,7 +27,7 @@ export function Report() {
   return (
     <Part
       title="Report"
-      about="Who had power, and what was changed, refused, exported and erased in a period, with the signed heads that prove it."
+      about="People with power, and what was changed, refused, exported and erased, with signed heads as proof."
     >
       <div className="row field-row">
         <TextInput type="date" label="From" value={from} onChange={(event) => setFrom(event.currentTarget.value)} />
@@ -36,7 +36,7 @@ export function Report() {
           label="To, that day too"
           value={to}
           onChange={(event) => setTo(event.currentTarget.value)}
-          error={isPeriod ? undefined : "This is no period."}
+          error={isPeriod ? undefined : "The period ends before it begins."}
         />
         {isPeriod && (
           <>

@@ -256,6 +256,12 @@ function Devices({ user, person: { sessions }, refusal }: Shown) {
     if (await ask({ title: `End everything of ${user}?`, body, action: "End all", grave: true }))
       await act(() => call("people.endSessions", { user }));
   };
+  const endShared = async () => {
+    const body = <p>Read-only links to conversations with agents show nothing any more. This cannot be undone.</p>;
+    if (!(await ask({ title: `End all shared links of ${user}?`, body, action: "End them", grave: true }))) return;
+    const done = await act(() => call("people.endSharedLinks", { user }));
+    if (done !== undefined) notices.show(`${counted(done.ended, "shared link")} ended.`);
+  };
   const line = (session: Session) => (
     <li key={session.id}>
       <span className="grow">
@@ -299,6 +305,15 @@ function Devices({ user, person: { sessions }, refusal }: Shown) {
         <Button variant="default" onClick={() => void endAll()}>
           End all
         </Button>
+      )}
+      {refusal === undefined && (
+        <>
+          <h3>Shared links</h3>
+          <p className="dim flush">Read-only links to conversations with agents, which open without an account.</p>
+          <Button variant="default" onClick={() => void endShared()}>
+            End all shared links
+          </Button>
+        </>
       )}
     </Part>
   );

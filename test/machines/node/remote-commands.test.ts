@@ -11,8 +11,8 @@ import {
   typedFor,
   typing,
   withoutMachine,
-} from "../fixtures/every-command.ts";
-import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
+} from "../../fixtures/every-command.ts";
+import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
 
 describe("a control token alone, at a real node", function () {
   it("is enough for every command, but those that act on this machine", async () => {
