@@ -175,6 +175,14 @@ async function notifyByMail(
   return done;
 }
 
+/** Rings for a message in the room where the person is, as they have said. */
+async function heardHere(
+  event: RoomEvent,
+  { room, account, screen }: { readonly room: string; readonly account: Account; readonly screen: Screen },
+): Promise<void> {
+  if (event.type === "posted" && (await account.toldHere(room, event)) === "notice") screen.ring();
+}
+
 /** Tells the person of a message in another room, as they have said. */
 async function hear(
   news: Activity,
@@ -361,10 +369,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   async function goTo(place: Place): Promise<Step> {
     endTemporary();
     visit?.leave();
-    const onRoom = (event: RoomEvent) => {
-      if (event.type !== "posted") return;
-      void account.toldHere(place.key, event).then((telling) => telling === "notice" && screen.ring());
-    };
+    const onRoom = (event: RoomEvent) => void heardHere(event, { room: place.key, account, screen });
     const models = () => options.models();
     const next = new Visit(place, { user, client, screen, printer, names, models, onRoom });
     visit = next;

@@ -69,30 +69,7 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await listSessions(await adminFlags(options), name, output));
     });
 
-  withAdminFlags(
-    users
-      .command("revoke")
-      .description("End a session or API key of a person, or all of them, with their connections.")
-      .argument("<name>", "the person")
-      .argument("[session]", "its id (default: all)"),
-  )
-    .addHelpText("after", examples("plexus users revoke ada", "plexus users revoke ada 3f2a"))
-    .action(async (name: string, session: string | undefined, options: AdminOptions) => {
-      const { revokeSessions } = await import("../people/roles.ts");
-      onExit(await revokeSessions(await adminFlags(options), name, session, output));
-    });
-
-  withAdminFlags(
-    users
-      .command("unshare")
-      .description("End all read-only links of a person to conversations with agents, for good.")
-      .argument("<name>", "the person"),
-  )
-    .addHelpText("after", examples("plexus users unshare ada"))
-    .action(async (name: string, options: AdminOptions) => {
-      const { endSharedLinks } = await import("../people/roles.ts");
-      onExit(await endSharedLinks(await adminFlags(options), name, output));
-    });
+  addEnds(users, { output, onExit });
 
   withAdminFlags(
     users.command("reset").description("Make a link with which a person sets a new password, once.").argument("<name>"),
@@ -172,3 +149,31 @@ export const define: Define = (command, { output, onExit }) => {
         onExit(await setSuspended(await adminFlags(options), { user, suspended }, output));
       });
 };
+
+/** What ends what a person has opened: sessions, keys, links. */
+function addEnds(users: Parameters<Define>[0], { output, onExit }: Parameters<Define>[1]): void {
+  withAdminFlags(
+    users
+      .command("revoke")
+      .description("End a session or API key of a person, or all of them, with their connections.")
+      .argument("<name>", "the person")
+      .argument("[session]", "its id (default: all)"),
+  )
+    .addHelpText("after", examples("plexus users revoke ada", "plexus users revoke ada 3f2a"))
+    .action(async (name: string, session: string | undefined, options: AdminOptions) => {
+      const { revokeSessions } = await import("../people/roles.ts");
+      onExit(await revokeSessions(await adminFlags(options), name, session, output));
+    });
+
+  withAdminFlags(
+    users
+      .command("unshare")
+      .description("End all read-only links of a person to conversations with agents, for good.")
+      .argument("<name>", "the person"),
+  )
+    .addHelpText("after", examples("plexus users unshare ada"))
+    .action(async (name: string, options: AdminOptions) => {
+      const { endSharedLinks } = await import("../people/roles.ts");
+      onExit(await endSharedLinks(await adminFlags(options), name, output));
+    });
+}

@@ -16,7 +16,7 @@ export interface WantedFile {
 }
 
 /** Those that wait or are opened. */
-export interface FileQueue {
+interface FileQueue {
   /** A message whose files anybody may fetch by now; `only`: the one file that something has come to. */
   heard(room: ActorId, message: RoomMessage, only?: string): void;
   /** Files of a room, in any order. */

@@ -2,7 +2,6 @@
 import { Type } from "typebox";
 import type { ActView, TaskRequest } from "../../protocols/index.ts";
 import { checkOf } from "../../protocols/wire/check.ts";
-import { parseDocument } from "../../protocols/wire/json-meter.ts";
 import type { Log } from "../ports/index.ts";
 import { taskLimits } from "./limits.ts";
 
@@ -59,7 +58,7 @@ export function writeActs(
     read(): Promise<readonly ActView[]> {
       const reading = (kept?.read() ?? Promise.resolve(undefined)).then(
         (said) => {
-          const value: unknown = parseDocument(said ?? "[]");
+          const value: unknown = JSON.parse(said ?? "[]");
           return isKept.Check(value) ? (value as readonly ActView[]) : [];
         },
         // There is none, or it is none.

@@ -29,8 +29,8 @@ export interface ToldMessage {
   readonly threadOnly: boolean;
 }
 
-/** Whether a room is a direct conversation now. Its key says what it was begun as; what it is the room says, because one
- *  of several people may have been made a room since. `visibility`: undefined where nobody has asked. */
+/** Whether a room is a direct conversation now. Its key says what it was begun as; what it is the room says, because
+ *  one of several people may have been made a room since. `visibility`: undefined where nobody has asked. */
 export const isDirectNow = (room: string, visibility: string | undefined): boolean =>
   visibility === undefined ? room.startsWith("dm.") : visibility === "direct";
 

@@ -14,7 +14,7 @@ export const ofFiles: readonly Mutation[] = [
   {
     name: "lets the copies of a file go before each shard is there",
     file: "node/bulk/attachments/moving.ts",
-    find: "if (!(await becomesWhole(stripe, room)))",
+    find: "if (!whole.ok || !whole.value)",
     replace: "if (isStopped())",
     caughtBy: ["file-settled"],
     seeds: 20,
@@ -24,8 +24,8 @@ export const ofFiles: readonly Mutation[] = [
   {
     name: "lets the copies of a file go before each holder keeps its shard for good",
     file: "node/bulk/attachments/moving.ts",
-    find: "if (isThere && (await stripes.isKept(stripe, room))) return true;",
-    replace: "if (isThere) return true;",
+    find: "return ok(isThere && (await stripes.isKept(stripe, room)));",
+    replace: "return ok(isThere);",
     caughtBy: ["file-settled"],
     seeds: 20,
     files: true,

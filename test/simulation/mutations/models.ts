@@ -115,8 +115,8 @@ export const ofModels: readonly Mutation[] = [
   {
     name: "takes a model in stripes for whole that some holders have not heard of",
     file: "node/inference/models/putting.ts",
-    find: "let isKept = await stripes.isKept(one, owner);",
-    replace: "let isKept = true;",
+    find: "if (await stripes.isKept(one, owner)) return ok(true);",
+    replace: "if (owner !== undefined) return ok(true);",
     caughtBy: ["striped-kept"],
     seeds: 60,
     striped: true,

@@ -140,8 +140,8 @@ function Tasks() {
     <Part
       title="Tasks"
       about={
-        "Backups, recalls, downloads and loads of models, drains, moves, searches and repairs. The person who started " +
-        "one is told when it ends."
+        "Backups, recalls, downloads and loads of models, drains, moves, searches and repairs. The person who " +
+        "started one is told when it ends."
       }
     >
       <SegmentedControl
