@@ -228,6 +228,12 @@ export const actorLimits = {
   noticesKept: 32,
   /** Pictures and sounds of a conversation that are kept; the oldest goes, and its message says so. */
   agentPicturesMax: 32,
+  /** Drafts that an account keeps; one more is refused with `LIMIT_REACHED`, and stays in its browser. */
+  draftsMax: 50,
+  /** Characters of all of them: each change writes them all. */
+  draftsCharsMax: 64_000,
+  /** A draft that was not changed for so long goes. */
+  draftKeptMs: 90 * 24 * 3_600_000,
   /** Files that one conversation with an agent has at most. */
   agentFilesMax: 200,
   /** Pictures and sounds that were uploaded and are in no message yet; the oldest goes. */

@@ -19,6 +19,7 @@ export const harmless = {
   "user.rooms": "reads",
   "user.later": "reads",
   "user.saved": "reads",
+  "user.drafts": "reads",
   "agent.describe": "reads",
   "agent.history": "reads",
   "agent.usage": "reads",

@@ -37,6 +37,7 @@ import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, choiceOf, setAvatar, setProfile, setStatus } from "./profile.ts";
 import { notificationHandlers } from "./notifications.ts";
 import { pushHandlers, pushWatched } from "./push.ts";
+import { draftHandlers } from "./drafts.ts";
 import { savedHandlers } from "./saved.ts";
 import { sharedHandlers, sharedReminded, sharedReminder } from "./shared.ts";
 import { setSidebar } from "./sidebar.ts";
@@ -201,6 +202,7 @@ const forUser: PersonHandlers<Exclude<CommandFrom<typeof userCommands, "client" 
   ...laterHandlers,
   ...notificationHandlers,
   ...savedHandlers,
+  ...draftHandlers,
   removeAvatar: ({ state, account }, _, turn) => setAvatar(state, account, undefined, turn),
   sessions: ({ state, account }, _, turn) => [
     reply({

@@ -42,7 +42,13 @@ type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 
 /** Events that nodes of the version before do not know. */
-const newer: ReadonlySet<UserEvent["type"]> = new Set(["sidebarSet", "laterSet", "savedSet", "notificationsSet"]);
+const newer: ReadonlySet<UserEvent["type"]> = new Set([
+  "sidebarSet",
+  "laterSet",
+  "savedSet",
+  "draftSet",
+  "notificationsSet",
+]);
 
 /** An event as it is persisted: what is newer than the version before travels with the profile. */
 function foldable(state: UserState, event: UserEvent, { key }: Turn<UserNotes>): UserEvent {

@@ -25,6 +25,7 @@ import {
   type NotificationRules,
   type Sidebar,
   type SignInsFailed,
+  type UnsentText,
   type UserEvent,
   type UserView,
 } from "../../protocols/index.ts";
@@ -153,6 +154,8 @@ export interface Account {
   readonly shared?: readonly HeldShared[];
   /** Messages that are saved for later, the newest last. */
   readonly saved?: readonly SavedMessage[];
+  /** What is begun and not sent, the newest last. */
+  readonly drafts?: readonly UnsentText[];
   /** Browsers that take notices while their page is closed, the newest last. */
   readonly pushes?: readonly HeldPush[];
   /** Mail of what was missed. Absent: the person has never asked for any. */
@@ -210,6 +213,7 @@ type Settable = Pick<
   | "later"
   | "laterIds"
   | "saved"
+  | "drafts"
   | "shared"
   | "pushes"
   | "digest"
@@ -377,8 +381,8 @@ function evolveLater(state: UserState, change: Extract<UserChange, { type: "late
 /** What it is about stands in the account by a change of its own. */
 const isToldAlone = (
   event: UserEvent,
-): event is Extract<UserEvent, { readonly type: "laterSet" | "savedSet" | "notificationsSet" }> =>
-  event.type === "laterSet" || event.type === "savedSet" || event.type === "notificationsSet";
+): event is Extract<UserEvent, { readonly type: "laterSet" | "savedSet" | "draftSet" | "notificationsSet" }> =>
+  ["laterSet", "savedSet", "draftSet", "notificationsSet"].includes(event.type);
 
 function evolveStreamed(
   account: Account | null,
@@ -426,6 +430,7 @@ function evolveStreamed(
         ...account,
         rooms: account.rooms.filter((room) => room !== event.room),
         invited: account.invited.filter((room) => room !== event.room),
+        ...withoutDrafts(account, `room/${event.room}`),
       };
     case "agentCreated":
       return {
@@ -464,7 +469,16 @@ function withoutAgent(account: Account, agent: string): Account {
     ...account,
     agents: account.agents.filter((held) => held.agent !== agent),
     deletions: deletions.slice(-limits.deletionsKept),
+    ...withoutDrafts(account, `agent/${agent}`),
   };
+}
+
+/** Without what was begun in a room or with an agent: its threads and conversations are named behind it. */
+function withoutDrafts({ drafts }: Account, of: string): Pick<Account, "drafts"> {
+  if (drafts === undefined) return {};
+  const isOf = (place: string): boolean =>
+    place === of || place.startsWith(`${of}/`) || (of.startsWith("agent/") && place.startsWith(`${of}.`));
+  return { drafts: drafts.filter(({ place }) => !isOf(place)) };
 }
 
 /** What a change does to the records. */

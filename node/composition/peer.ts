@@ -543,7 +543,6 @@ export function createPeer(options: PeerOptions): Peer {
     ...(activity && { activity }),
     ...watched.facts,
     quality,
-    ...(options.listed && { listed: options.listed }),
     ...(search && { search }),
     ...models.ofPeer,
     place: placed.place,

@@ -71,6 +71,7 @@ export {
 } from "./user-shape.ts";
 export * from "./user-views.ts";
 export * from "./user-digest.ts";
+export * from "./user-drafts.ts";
 export * from "./user-later.ts";
 
 /** The commands of every kind. */

@@ -213,6 +213,8 @@ export type UserEvent =
   | { readonly type: "laterSet"; readonly id: number; readonly status: Later["status"] | "gone" }
   /** A message was saved for later, or taken off. */
   | { readonly type: "savedSet"; readonly room: string; readonly seq: number; readonly saved: boolean }
+  /** What the person has begun to write at a place is another; 0: nothing. What it says, the list says. */
+  | { readonly type: "draftSet"; readonly place: string; readonly revision: number }
   | { readonly type: "agentCreated"; readonly agent: string }
   | { readonly type: "agentDeleted"; readonly agent: string }
   | { readonly type: "noticed"; readonly notice: Notice }

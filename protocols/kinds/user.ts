@@ -25,6 +25,7 @@ import { shownField } from "../power/shown.ts";
 import { fact, identity } from "../authority/sign-in.ts";
 import { userDigestCommands } from "./user-digest.ts";
 import { sharedLinkCommands } from "./shared-links.ts";
+import { userDraftCommands } from "./user-drafts.ts";
 import { userLaterCommands } from "./user-later.ts";
 import {
   avatar,
@@ -531,6 +532,7 @@ export const userCommands = {
     answers: "list",
   }),
   ...userLaterCommands,
+  ...userDraftCommands,
   ...userDigestCommands,
   ...sharedLinkCommands,
   /** The caller's session has shown a browser's subscription. Errors: LIMIT_REACHED, FORBIDDEN. */

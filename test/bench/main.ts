@@ -35,7 +35,7 @@ import { disk } from "./benchmarks/disk.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
-import { crowd, crowdMemory, largeCrowd } from "./benchmarks/crowd.ts";
+import { crowd, crowdMemory, ejabberdCrowd, largeCrowd } from "./benchmarks/crowd.ts";
 import { files, filesCrowd } from "./benchmarks/files.ts";
 import { encoding, generate, generating, reading } from "./benchmarks/inference.ts";
 import { openAi } from "./benchmarks/openai.ts";
@@ -75,6 +75,7 @@ const benchmarks: readonly Benchmark[] = [
   crowd,
   largeCrowd,
   crowdMemory,
+  ejabberdCrowd,
   files,
   filesCrowd,
   start,

@@ -81,6 +81,7 @@ interface ModelPart extends Omit<ModelCalls, "ofActors"> {
     readonly explainRoute: ModelCalls["explainRoute"];
     readonly pushCalls: PushCalls;
     readonly published: PublishedTap;
+    readonly listed?: ListedFiles;
   };
   readonly calls: Calls;
   readonly usage: Usage;
@@ -132,7 +133,8 @@ export function createModelPart(ports: ModelPartPorts): ModelPart {
   const pushCalls = createPushCalls();
   const before = createLaterPosts({ ...ports, usage, ask: (asked) => ports.kernel().ask(asked) });
   const { explainRoute } = ordered;
-  const ofPeer = { explainRoute, pushCalls, published: tapPublished() };
+  const listed = ports.listed && { listed: ports.listed };
+  const ofPeer = { explainRoute, pushCalls, published: tapPublished(), ...listed };
   return {
     ...ordered,
     ofKernel: { engines: ofActors, before },

@@ -2,6 +2,7 @@
  *  socket.io, which sends the same bytes to a room of as many and does neither. */
 import { startServed, type Benchmark, type Target } from "../benchmark.ts";
 import { createNodeFolder, signUpPeople, startServer, watched, type NodeFolder, type Server } from "../server.ts";
+import { ejabberdRoom, startEjabberd } from "../ejabberd.ts";
 import { connectionsPerPerson, eventOf, fanOutRound, membersFor, room, subscribe } from "./connections.ts";
 
 const lookedAt = 20;
@@ -70,6 +71,43 @@ const socketIo = (connections: number) => async (): Promise<Target> => {
     },
   };
 }; // prettier-ignore
+
+const ejabberd = (connections: number) => async (): Promise<Target> => {
+  const server = await startEjabberd();
+  const load = await startServed("load.ts");
+  const plan = { port: server.port, path: "/ws", greetings: 0, xmppRoom: ejabberdRoom };
+  await load.call("read", { ...plan, members: [{ count: connections }] });
+  // Of one poster, who has its own post back as everybody has it.
+  const body = `<message xmlns='jabber:client' to='${ejabberdRoom}' type='groupchat'><body>{n} {text}</body></message>`;
+  await load.call("post", { plan: { ...plan, members: [{ count: 1 }] }, text: body, answered: true });
+  return {
+    note: "Debian's package, over WebSockets; it keeps no history and does not answer a post",
+    round: () => fanOutRound(server, load, burstOf(connections)),
+    async stop() {
+      await load.stop();
+      await server.stop();
+    },
+  };
+}; // prettier-ignore
+
+/** As socket.io, and everybody is told of everybody who enters. */
+const ejabberdCrowdOf = (name: string, connections: number): Benchmark => ({
+  name,
+  about: `posts to one room with ${connections} connections that hear of presence, beside Debian's ejabberd`,
+  warmUps: 1,
+  rounds: 5,
+  targets: { plexus: plexus(connections), ejabberd: ejabberd(connections) },
+  rows: [
+    // A third of the peer's processor time for a delivery: three times as many in the same.
+    { row: `${name}/cpu`, unit: "µs of server CPU/delivery", better: "lower", figure: "cpuUs", ours: "plexus", peers: ["ejabberd"], aimRatio: 0.33 },
+    { row: `${name}/deliveries`, unit: "deliveries/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["ejabberd"] },
+    { row: `${name}/alone`, unit: "ms to the last of all", better: "lower", figure: "aloneMs", ours: "plexus", peers: ["ejabberd"] },
+  ],
+}); // prettier-ignore
+
+/** A room that everybody enters has as many notices of presence as the square of those in it, so there is none of ten
+ *  thousand: a hundred million. */
+export const ejabberdCrowd = ejabberdCrowdOf("ejabberd-1000", Number(process.env["PLEXUS_BENCH_CROWD"] ?? 1_000));
 
 const crowdOf = (name: string, connections: number): Benchmark => ({
   name,

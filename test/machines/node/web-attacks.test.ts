@@ -160,13 +160,14 @@ describe("attacks by way of browsers and proxies", function () {
     ];
     for (const { headers, url } of answers) {
       expect(headers.get("set-cookie") ?? "", url).to.not.include("evil");
-      for (const [name, value] of headers) expect(`${name}: ${value}`, url).to.not.match(/[\r\n\u001b]/);
+      for (const [name, value] of headers)
+        for (const sign of ["\r", "\n", "\u001b"]) expect(`${name}: ${value}`, url).to.not.include(sign);
     }
     // The log is a line of JSON for each entry; what was forged would be one of its own.
     const hostile = await node.http("PATCH", "/api/v1/me", { displayName: evil }, ada);
     expect(hostile.status).to.equal(400);
     const lines = node.said.split("\n").filter((one) => one !== "");
-    expect(lines).to.not.be.empty;
+    expect(lines.length).to.be.above(0);
     for (const written of lines) {
       expect(JSON.parse(written).event, written).to.not.equal("forged.line");
       expect(written).to.not.include("\u001b");

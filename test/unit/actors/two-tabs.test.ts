@@ -350,7 +350,7 @@ const reasons = {
   ],
   "goes on from a step that it names, or that nobody else can take": [
     "user.confirmSession user.confirmTotp user.useTotp user.useRecovery user.usePasskey",
-    "user.resetPassword user.confirmMail user.setPassword",
+    "user.resetPassword user.confirmMail user.setPassword user.setDraft",
     "user.sessionUsed user.keyUsed user.signInsFailed user.awaitDigest user.takeDigest user.settleDigest backup.resume backup.mayErase backup.erased",
     "backup.answerRecall backup.beginRecall",
     "watch.acknowledge watch.switchPlaybook",

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { AgentEvent, AgentHistory, AgentState, ConversationTurn } from "../../../protocols/index.ts";
 import { childrenOf, parentOf, pathTo } from "../../../protocols/answering/branches.ts";
-import { emptyAgent, foldAgent, readHere, type AgentModel } from "../../../web/src/model/index.ts";
+import { agentStateOf, emptyAgent, foldAgent, readHere, type AgentModel } from "../../../web/src/model/index.ts";
 import { fixtureWith, type Fixture } from "../actors/fixture.ts";
 import { ended, text } from "../../fixtures/engine-answers.ts";
 
@@ -161,6 +161,12 @@ describe("a conversation with branches", () => {
         expect(fresh.turns).to.deep.equal(path.slice(-fresh.turns.length || path.length));
         if (fresh.branches.forks.length > 0) expect(page.model.branches).to.deep.equal(fresh.branches);
         expect(page.model.draft?.turn).to.equal(fresh.draft?.turn);
+        // What the browser keeps for a start without the node is the same conversation.
+        const kept = agentStateOf(page.model) ?? expect.fail("nothing is kept");
+        const again = foldAgent(emptyAgent, { type: "state", state: kept });
+        expect(again.turns).to.deep.equal(known.slice(-50));
+        expect(again.branches).to.deep.equal(page.model.branches);
+        expect(again.draft).to.equal(undefined);
       });
     });
   });

@@ -36,6 +36,10 @@ export class AgentStore {
   readonly #unfollow: () => void;
   readonly #stopping = new Set<string>();
   #loadingOlder: Promise<void> | undefined;
+  /** What waits for the node, in order. */
+  #held: readonly Omit<PendingSay, "status" | "afterSeq">[] = [];
+  #stopWaiting: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(client: Client, agent: string, kept: Kept) {
     this.#client = client;
@@ -56,10 +60,12 @@ export class AgentStore {
       signal: (signal) => hear({ type: "signal", signal }),
       refused: (reason) => this.store.apply({ type: "refused", reason }),
     });
-    for (const say of says) if (say.status === "waiting") void this.#send(say);
+    for (const say of says) if (say.status === "waiting") this.#enqueue(say);
   }
 
   close(): void {
+    this.#isClosed = true;
+    this.#stopWaiting?.();
     this.#unfollow();
   }
 
@@ -103,7 +109,27 @@ export class AgentStore {
 
   #enqueue(say: Omit<PendingSay, "status" | "afterSeq">): void {
     this.#keep(say.operationId);
-    void this.#send(say);
+    if (this.#client.link.status === "open" && this.#held.length === 0) return void this.#send(say);
+    this.#held = [...this.#held, say];
+    this.store.apply({ type: "held", operationId: say.operationId }, "now");
+    this.#stopWaiting ??= this.#client.onLink(({ status }) => {
+      if (status === "open") this.#release();
+    });
+  }
+
+  /** The node is there: what waited goes out in its order. What another tab has sent or taken back meanwhile does
+   *  not. */
+  #release(): void {
+    const held = this.#held;
+    this.#held = [];
+    this.#stopWaiting?.();
+    this.#stopWaiting = undefined;
+    if (this.#isClosed) return;
+    for (const say of held) {
+      const { operationId } = say;
+      this.store.apply({ type: this.#unsent.has(operationId) ? "released" : "discarded", operationId }, "now");
+      if (this.#unsent.has(operationId)) void this.#send(say);
+    }
   }
 
   retry(operationId: string): void {
@@ -116,7 +142,8 @@ export class AgentStore {
   /** What it would have taken along does not stay at the node. */
   discard(operationId: string): void {
     const say = this.store.latest.pending.find((one) => one.operationId === operationId);
-    const ids = say?.status === "failed" ? (say.files ?? []).flatMap(({ id }) => id ?? []) : [];
+    this.#held = this.#held.filter((one) => one.operationId !== operationId);
+    const ids = say?.status === "failed" || say?.held ? (say.files ?? []).flatMap(({ id }) => id ?? []) : [];
     if (ids.length > 0) void import("./uploads.ts").then(({ giveUp }) => giveUp(ids)).catch(() => undefined);
     this.store.apply({ type: "discarded", operationId }, "now");
     this.#keep(operationId);

@@ -1,16 +1,24 @@
-/** What a person saw last in this browser, for a start of the page without the node: who they are, their list of rooms,
- *  and the ends of the rooms that they looked at. It goes when nobody is signed in any more. */
+/** What a person saw last in this browser, for a start of the page without the node: who they are, their lists of rooms
+ *  and agents, and the ends of the rooms and conversations that they looked at. It goes when nobody is signed in any
+ *  more. */
 import type { QueryClient, QueryKey } from "@tanstack/react-query";
-import { stateOf, type RoomInput, type RoomModel } from "../model/index.ts";
 import { forgetSeenOf, keepSeen, readSeen, seenNames } from "../wire/index.ts";
 import type { TopicStore } from "./topic-store.ts";
 
-/** Rooms that are kept. The one that was kept least lately goes first. */
-const roomsMax = 12;
+/** Rooms that are kept, and as many conversations. The one that was kept least lately goes first. */
+const topicsMax = 12;
 /** How long a change waits for others before it is kept. */
 const keepAfterMs = 2_000;
 
-const roomName = (room: string): string => `room/${room}`;
+/** A room or a conversation with an agent: `room/lobby`, `agent/ada.helper`. */
+type Topic = `room/${string}` | `agent/${string}`;
+
+/** What a page knows of a topic, and how the node would say it. */
+interface Followed<Model, State> {
+  readonly store: TopicStore<Model, { readonly type: "state"; readonly state: State }>;
+  /** Undefined: the page does not know it whole. */
+  readonly stateOf: (model: Model) => State | undefined;
+}
 
 /** Keeps what a session shows, and gives it back. */
 export class LookedAt {
@@ -42,22 +50,26 @@ export class LookedAt {
     };
   }
 
-  /** Shows a room as it was last, until the node has said how it is, and keeps how it changes. */
-  follow(room: string, store: TopicStore<RoomModel, RoomInput>): void {
-    void readSeen(this.#user, roomName(room)).then((state) => {
+  /** Shows a topic as it was last, until the node has said how it is, and keeps how it changes. */
+  follow<Model extends { readonly status: string }, State>(
+    topic: Topic,
+    { store, stateOf }: Followed<Model, State>,
+  ): void {
+    void readSeen(this.#user, topic).then((state) => {
       if (this.#isClosed || state === undefined || store.latest.status !== "loading") return;
-      store.apply({ type: "state", state: state as NonNullable<ReturnType<typeof stateOf>> });
+      store.apply({ type: "state", state: state as State });
     });
     store.subscribe(() => {
-      if (store.latest.status === "refused") this.forget(room);
-      else this.#keep(roomName(room), () => stateOf(store.latest));
+      const { status } = store.latest;
+      if (status === "refused" || status === "deleted") this.forget(topic);
+      else this.#keep(topic, () => stateOf(store.latest));
     });
   }
 
-  /** The person is not in a room any more. */
-  forget(room: string): void {
-    this.#changed.delete(roomName(room));
-    void forgetSeenOf(this.#user, roomName(room));
+  /** The person is not in a room any more, or the conversation is gone. */
+  forget(topic: Topic): void {
+    this.#changed.delete(topic);
+    void forgetSeenOf(this.#user, topic);
   }
 
   close(): void {
@@ -89,11 +101,12 @@ export class LookedAt {
       const value = read();
       if (value !== undefined) void keepSeen(this.#user, name, value);
     }
-    if (changed.some(([name]) => name.startsWith("room/"))) void this.#makeRoom();
+    for (const kind of ["room/", "agent/"])
+      if (changed.some(([name]) => name.startsWith(kind))) void this.#makeRoom(kind);
   }
 
-  async #makeRoom(): Promise<void> {
-    const rooms = await seenNames(this.#user, roomName(""));
-    for (const oldest of rooms.slice(0, -roomsMax)) await forgetSeenOf(this.#user, oldest);
+  async #makeRoom(kind: string): Promise<void> {
+    const topics = await seenNames(this.#user, kind);
+    for (const oldest of topics.slice(0, -topicsMax)) await forgetSeenOf(this.#user, oldest);
   }
 }

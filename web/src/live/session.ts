@@ -22,7 +22,16 @@ import type {
   UserSignal,
   UserView,
 } from "../../../protocols/index.ts";
-import { Kept, listAfterNews, listAfterRead, listAfterRoom, listAfterSummary, plainSidebar } from "../model/index.ts";
+import {
+  agentStateOf,
+  Kept,
+  listAfterNews,
+  stateOf,
+  listAfterRead,
+  listAfterRoom,
+  listAfterSummary,
+  plainSidebar,
+} from "../model/index.ts";
 import {
   askActor,
   call,
@@ -35,6 +44,7 @@ import {
   type Link,
 } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
+import type { DraftSync } from "./draft-sync.ts";
 import { Facts } from "./facts.ts";
 import { Files } from "./files.ts";
 import { LookedAt } from "./looked-at.ts";
@@ -112,6 +122,8 @@ export class Session {
   terminalLines: readonly string[] = [];
   readonly #queries: QueryClient;
   readonly #facts: Facts;
+  /** What is begun to be written, on all devices. */
+  #drafts: DraftSync | undefined;
   readonly #rooms = new Map<string, RoomStore>();
   readonly #agents = new Map<string, AgentStore>();
   readonly #stopListening: () => void;
@@ -128,7 +140,7 @@ export class Session {
     this.#facts = new Facts(queries);
     // What the page follows, it knows at least as well as any list.
     this.#facts.over<UserRooms>(queryKeys.rooms, (list) => ({ ...list, rooms: this.#withFollowed(list.rooms) }));
-    this.lookedAt = new LookedAt(name, queries, [queryKeys.me, queryKeys.rooms]);
+    this.lookedAt = new LookedAt(name, queries, [queryKeys.me, queryKeys.rooms, queryKeys.agents]);
     this.kept = new Kept(shelf, name, Date.now);
     this.keptInTab = new Kept(tabShelf, name, Date.now);
     this.files = new Files(this);
@@ -155,6 +167,7 @@ export class Session {
       void queries.invalidateQueries({ queryKey: queryKeys.rooms });
       void queries.invalidateQueries({ queryKey: queryKeys.later });
       void queries.invalidateQueries({ queryKey: queryKeys.saved });
+      void this.#syncDrafts();
       for (const room of this.#rooms.values()) void room.caughtUp();
     });
     this.client.onActivity((news) => {
@@ -179,7 +192,8 @@ export class Session {
       refused: (reason) => notices.fail(reason, "look"),
     });
     const wake = () => {
-      if (!document.hidden) this.client.wake();
+      if (document.hidden) this.#drafts?.flush();
+      else this.client.wake();
     };
     const sleep = () => this.client.sleep();
     const beforeUnload = (event: BeforeUnloadEvent) => {
@@ -229,11 +243,22 @@ export class Session {
     this.#stopListening();
     // Before the client, whose end fails what waits: it stays kept as it is, and goes on when this person is back.
     this.lookedAt.close();
+    this.#drafts?.close();
     this.kept.close();
     this.keptInTab.close();
     this.files.uploads?.close();
     this.client.close();
     notices.clear();
+  }
+
+  /** What keeps drafts together is loaded when there is a node to ask. */
+  async #syncDrafts(): Promise<void> {
+    if (this.#drafts === undefined) {
+      const loaded = await import("./drafts.ts").catch(() => undefined);
+      if (loaded === undefined || this.#isClosed) return;
+      this.#drafts ??= loaded.syncDrafts(this);
+    }
+    this.#drafts.connected();
   }
 
   #hasUnsent(): boolean {
@@ -263,13 +288,17 @@ export class Session {
       case "noticed":
         void this.#tell(event.notice);
         return void this.#queries.invalidateQueries({ queryKey: ["budgets"] });
+      case "draftSet":
+        return this.#drafts?.told(event);
       case "roomLeft":
+        this.#drafts?.pull();
         this.#forget(event.room);
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });
       case "roomJoined":
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });
       case "agentCreated":
       case "agentDeleted":
+        this.#drafts?.pull();
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.agents });
       case "sessionOpened":
       case "sessionRevoked":
@@ -363,7 +392,7 @@ export class Session {
       if (event !== undefined) this.#hear(store, event);
     });
     store.store.subscribe(() => this.#tellRooms((rooms) => listAfterRoom(rooms, store.store.shown())));
-    this.lookedAt.follow(room, store.store);
+    this.lookedAt.follow(`room/${room}`, { store: store.store, stateOf });
     return touch(this.#rooms, room, store);
   }
 
@@ -422,7 +451,13 @@ export class Session {
     const known = this.#agents.get(agent);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#agents, agent, known);
     known?.close();
-    return touch(this.#agents, agent, new AgentStore(this.client, agent, this.kept));
+    const store = new AgentStore(this.client, agent, this.kept);
+    store.store.subscribe(() => {
+      // What was begun there goes with it, on every device.
+      if (store.store.latest.status === "deleted") this.kept.write(`agent/${agent}/text`, undefined);
+    });
+    this.lookedAt.follow(`agent/${agent}`, { store: store.store, stateOf: agentStateOf });
+    return touch(this.#agents, agent, store);
   }
 
   /** A change of the user's own; a refusal is shown. */
@@ -482,7 +517,7 @@ export class Session {
       known?.close();
       this.#rooms.delete(room);
     }
-    this.lookedAt.forget(room);
+    this.lookedAt.forget(`room/${room}`);
     this.#tellRooms((rooms) =>
       rooms.some((one) => one.room === room) ? rooms.filter((one) => one.room !== room) : rooms,
     );

@@ -25,6 +25,8 @@ import { waitsForFiles, type PendingPost } from "./room-model.ts";
 export type PendingSay = Omit<PendingPost, "replyTo" | "seq" | "alsoInRoom"> & {
   readonly pictures?: readonly Picture[];
   readonly sounds?: readonly Sound[];
+  /** It waits for the node: until that is there, its author may take it back. */
+  readonly held?: true;
   /** Files that the conversation has already. */
   readonly shown?: readonly SaidFile[];
   /** The turn that it follows: an edited message goes beside what it was. Absent: the end of what is shown. */
@@ -85,6 +87,10 @@ export type AgentInput =
   | { readonly type: "said"; readonly operationId: string }
   | { readonly type: "sayFailed"; readonly operationId: string; readonly failure: Failure }
   | { readonly type: "retrying"; readonly operationId: string }
+  /** The node is away: it waits. */
+  | { readonly type: "held"; readonly operationId: string }
+  /** The node is there: it is on its way. */
+  | { readonly type: "released"; readonly operationId: string }
   | { readonly type: "discarded"; readonly operationId: string }
   /** The files that a message waited for are at the node. */
   | { readonly type: "filesUp"; readonly say: Omit<PendingSay, "status" | "afterSeq"> }
@@ -169,11 +175,32 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
       return changePending(agent, input.operationId, { status: "failed", failure: input.failure });
     case "retrying":
       return changePending(agent, input.operationId, { status: "waiting" });
+    case "held":
+      return changePending(agent, input.operationId, { held: true });
+    case "released":
+      return {
+        ...agent,
+        pending: agent.pending.map(({ held, ...say }) =>
+          say.operationId === input.operationId || held === undefined ? say : { ...say, held },
+        ),
+      };
     case "discarded":
       return { ...agent, pending: agent.pending.filter((say) => say.operationId !== input.operationId) };
     case "refused":
       return { ...agent, status: "refused", refusal: input.reason };
   }
+}
+
+/** Turns that a browser keeps of a conversation. */
+const keptTurns = 50;
+
+/** A conversation as the node would say how it is, from what the page knows; undefined: it does not know its end. Of
+ *  answers that are being written nothing. */
+export function agentStateOf(agent: AgentModel): AgentState | undefined {
+  const { status, view, turns, branches, conversations, gap } = agent;
+  if (status !== "ready" || view === undefined || gap) return undefined;
+  const conversation = turns.slice(-keptTurns);
+  return { ...view, busy: false, conversation, branches, ...(conversations && { conversations: [...conversations] }) };
 }
 
 /** How far the answer is that is being written or about to be. */

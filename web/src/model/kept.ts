@@ -23,6 +23,7 @@ export class Kept {
   readonly #listeners = new Map<string, Set<() => void>>();
   /** What was read last, so that the same text is the same value. */
   readonly #read = new Map<string, { readonly text: string; readonly value: unknown }>();
+  readonly #watchers = new Set<(place: string) => void>();
   #closed = false;
 
   constructor(shelf: Shelf, account: string, nowMs: () => number) {
@@ -79,6 +80,12 @@ export class Kept {
     };
   }
 
+  /** Calls back with each place that changes, here or in another tab. */
+  watch(listener: (place: string) => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
   /** Another tab changed something on the shelf; without a name, everything. */
   changedElsewhere(name: string | undefined): void {
     if (name === undefined) for (const place of this.#listeners.keys()) this.#tell(place);
@@ -88,11 +95,13 @@ export class Kept {
   close(): void {
     this.#closed = true;
     this.#listeners.clear();
+    this.#watchers.clear();
     this.#read.clear();
   }
 
   #tell(place: string): void {
     for (const listener of this.#listeners.get(place) ?? []) listener();
+    for (const watcher of this.#watchers) watcher(place);
   }
 
   #makeRoom(): void {

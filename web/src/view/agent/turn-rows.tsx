@@ -246,6 +246,7 @@ export function PendingSayRow({ say, store }: { readonly say: PendingSay; readon
       <Unsent
         pending={say}
         waits={waitsForFiles(say)}
+        isHeld={say.held === true}
         retry={() => store.retry(say.operationId)}
         discard={() => store.discard(say.operationId)}
       />

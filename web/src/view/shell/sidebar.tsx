@@ -27,11 +27,8 @@ import { useSignOut } from "./sign-out.ts";
 export function Sidebar() {
   const { open } = useDialogs();
   const loaded = useRooms();
-  const agents = useAgents();
-  const session = useSession();
   const offered = useOffered();
   const findRoom = offered("catalog.find", "findRoom");
-  const createAgent = offered("agent.use", "createAgent");
   const { favourites, sections, rooms, direct, archived } = arranged(loaded.data?.rooms ?? [], useSidebar());
   return (
     <nav className="sidebar" aria-label="Rooms and agents">
@@ -83,27 +80,7 @@ export function Sidebar() {
             <RoomPlace key={room.room} room={room} />
           ))}
         </Section>
-        {(agents.length > 0 || createAgent !== undefined) && (
-          <Section title="Your agents" add="Create an agent" onAdd={createAgent}>
-            {agents.map((agent) => (
-              <Link
-                key={agent.agent}
-                to="/agent/$agent"
-                params={{ agent: agent.agent }}
-                className="place"
-                activeProps={{ className: "place active" }}
-              >
-                <Avatar principal={`agent/${agent.agent}`} label={agentLabel(agent.agent, session.name)} size={22} />
-                <span className="grow ellipsis">{agentLabel(agent.agent, session.name)}</span>
-              </Link>
-            ))}
-            {agents.length === 0 && (
-              <button type="button" className="place link" onClick={createAgent}>
-                Create your first agent
-              </button>
-            )}
-          </Section>
-        )}
+        <AgentPlaces />
         {archived.length > 0 && (
           <details className="archived-rooms">
             <summary className="section">Archived rooms ({archived.length})</summary>
@@ -120,6 +97,35 @@ export function Sidebar() {
       </div>
       <OwnMenu />
     </nav>
+  );
+}
+
+/** The person's own agents. */
+function AgentPlaces() {
+  const agents = useAgents();
+  const session = useSession();
+  const createAgent = useOffered()("agent.use", "createAgent");
+  if (agents.length === 0 && createAgent === undefined) return null;
+  return (
+    <Section title="Your agents" add="Create an agent" onAdd={createAgent}>
+      {agents.map((agent) => (
+        <Link
+          key={agent.agent}
+          to="/agent/$agent"
+          params={{ agent: agent.agent }}
+          className="place"
+          activeProps={{ className: "place active" }}
+        >
+          <Avatar principal={`agent/${agent.agent}`} label={agentLabel(agent.agent, session.name)} size={22} />
+          <span className="grow ellipsis">{agentLabel(agent.agent, session.name)}</span>
+        </Link>
+      ))}
+      {agents.length === 0 && (
+        <button type="button" className="place link" onClick={createAgent}>
+          Create your first agent
+        </button>
+      )}
+    </Section>
   );
 }
 

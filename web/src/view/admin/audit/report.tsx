@@ -27,7 +27,7 @@ export function Report() {
   return (
     <Part
       title="Report"
-      about="People with power, and what was changed, refused, exported and erased in a period, with signed heads as proof."
+      about="People with power, and what was changed, refused, exported and erased, with signed heads as proof."
     >
       <div className="row field-row">
         <TextInput type="date" label="From" value={from} onChange={(event) => setFrom(event.currentTarget.value)} />

@@ -1,0 +1,59 @@
+/** What a person has begun to write, for their other devices. Events say where, and never what: the text stands in the
+ *  account alone, and goes when it is sent, emptied, left or old (decision 0249). */
+import { agentOfKey, type CommandOf, type DraftList, type UnsentText } from "../../protocols/index.ts";
+import type { userCommands } from "../../protocols/index.ts";
+import { persist, refuse, reply, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import type { Effects, PersonHandlers } from "./effects.ts";
+import type { UserNotes } from "./notes.ts";
+import { happen } from "./sessions.ts";
+import type { Account, UserState } from "./state.ts";
+
+type Asked = Extract<CommandOf<typeof userCommands>, { type: "setDraft" }>;
+
+/** Those that are not too old. A revision is the time at which it was made. */
+const draftsAt = ({ drafts = [] }: Account, nowMs: number): readonly UnsentText[] =>
+  drafts.filter(({ revision }) => revision + limits.draftKeptMs > nowMs);
+
+/** Why there is no place for so many; undefined: there is. None gives way: a device that has it would take it for sent
+ *  elsewhere. */
+function refuseMany(drafts: readonly UnsentText[]): Effects | undefined {
+  const { draftsMax, draftsCharsMax } = limits;
+  if (drafts.length > draftsMax) return [refuse("LIMIT_REACHED", { limit: "draftsMax", max: draftsMax })];
+  return drafts.reduce((sum, { text }) => sum + text.length, 0) > draftsCharsMax
+    ? [refuse("LIMIT_REACHED", { limit: "draftsCharsMax", max: draftsCharsMax })]
+    : undefined;
+}
+
+/** Why nothing is written at a place. */
+function refusePlace({ rooms, agents }: Account, place: string): Effects | undefined {
+  const [kind, key = ""] = place.split("/", 3);
+  if (kind === "room") return rooms.includes(key) ? undefined : [refuse("NOT_A_MEMBER")];
+  return agents.some((held) => held.agent === agentOfKey(key)) ? undefined : [refuse("NOT_FOUND", { agent: key })];
+}
+
+function set(state: UserState, account: Account, asked: Asked, turn: Turn<UserNotes>): Effects {
+  const { place, text, revision: seen } = asked;
+  const known = draftsAt(account, turn.nowMs).find((one) => one.place === place);
+  const now: UnsentText = known ?? { place, text: "", revision: 0 };
+  if (now.text === text) return [reply(now)];
+  const refusal = text === "" ? undefined : refusePlace(account, place);
+  if (refusal !== undefined) return refusal;
+  if (seen !== now.revision) return [refuse("CHANGED_MEANWHILE", { now })];
+  const others = draftsAt(account, turn.nowMs).filter((one) => one.place !== place);
+  const next: UnsentText = { place, text, revision: text === "" ? 0 : Math.max(turn.nowMs, now.revision + 1) };
+  const drafts = text === "" ? others : [...others, next];
+  const tooMany = text === "" ? undefined : refuseMany(drafts);
+  if (tooMany !== undefined) return tooMany;
+  return [
+    persist({ type: "factorSet", set: { drafts: drafts.length === 0 ? null : drafts } }),
+    ...happen(state, turn, [{ type: "draftSet", place, revision: next.revision }]),
+    reply(next),
+  ];
+}
+
+/** What a person asks about what they have begun to write. */
+export const draftHandlers: PersonHandlers<"setDraft" | "drafts"> = {
+  setDraft: ({ state, account }, command, turn) => set(state, account, command, turn),
+  drafts: ({ account }, _, turn) => [reply({ drafts: draftsAt(account, turn.nowMs).toReversed() } satisfies DraftList)],
+};

@@ -1,0 +1,70 @@
+import { expect } from "chai";
+import { actorLimits as limits } from "../../../actors/limits.ts";
+import type { DraftList, UnsentText } from "../../../protocols/index.ts";
+import type { Fixture } from "./fixture.ts";
+import { inLobby, lobby } from "./lobby.ts";
+
+const bob = "user/bob" as const;
+const list = (fixture: Fixture) => fixture.ok<DraftList>(bob, bob, { type: "drafts" }).drafts;
+const set = (fixture: Fixture, place: string, text: string, revision = 0) =>
+  fixture.ok<UnsentText>(bob, bob, { type: "setDraft", place, text, revision });
+const code = (fixture: Fixture, place: string, text: string, revision = 0) =>
+  fixture.code(bob, bob, { type: "setDraft", place, text, revision });
+
+describe("drafts of a person on all their devices", () => {
+  it("are kept over crashes, said to other devices without their text, and taken away when they are sent", () => {
+    const fixture = inLobby();
+    const one = set(fixture, "room/lobby", "about the kettle");
+    expect(fixture.stream(bob).at(-1)?.event).to.deep.equal({
+      type: "draftSet",
+      place: "room/lobby",
+      revision: one.revision,
+    });
+    expect(JSON.stringify(fixture.stream(bob))).to.not.include("kettle");
+    fixture.crash(bob);
+    expect(list(fixture)).to.deep.equal([one]);
+    set(fixture, "room/lobby", "", one.revision);
+    expect(list(fixture)).to.deep.equal([]);
+    expect(fixture.code("user/ada", bob, { type: "drafts" })).to.equal("FORBIDDEN");
+  });
+
+  it("are written over by nobody who has not seen them, and repeated writes change nothing", () => {
+    const fixture = inLobby();
+    const first = set(fixture, "room/lobby", "on the phone");
+    expect(code(fixture, "room/lobby", "at the desk")).to.equal("CHANGED_MEANWHILE");
+    expect(code(fixture, "room/lobby", "")).to.equal("CHANGED_MEANWHILE");
+    expect(set(fixture, "room/lobby", "on the phone")).to.deep.equal(first);
+    const next = set(fixture, "room/lobby", "at the desk", first.revision);
+    expect(next.revision).to.be.greaterThan(first.revision);
+    expect(code(fixture, "room/lobby", "late", first.revision)).to.equal("CHANGED_MEANWHILE");
+    expect(list(fixture)).to.deep.equal([next]);
+  });
+
+  it("go with the room that is left, and with the agent that is deleted", () => {
+    const fixture = inLobby();
+    fixture.ok(bob, bob, { type: "createAgent", name: "helper" });
+    for (const place of ["room/lobby", "room/lobby/thread/3", "agent/bob.helper", "agent/bob.helper.2"])
+      set(fixture, place, "begun");
+    expect(code(fixture, "room/elsewhere", "begun")).to.equal("NOT_A_MEMBER");
+    expect(code(fixture, "agent/bob.nobody", "begun")).to.equal("NOT_FOUND");
+    fixture.ok(bob, lobby, { type: "leave" });
+    expect(list(fixture).map(({ place }) => place)).to.deep.equal(["agent/bob.helper.2", "agent/bob.helper"]);
+    fixture.ok(bob, bob, { type: "deleteAgent", agent: "bob.helper" });
+    expect(list(fixture)).to.deep.equal([]);
+  });
+
+  it("are bounded in number, characters and age: none gives way before it is old", () => {
+    const fixture = inLobby();
+    const thread = (of: number) => `room/lobby/thread/${of}`;
+    for (let of = 1; of <= limits.draftsMax; of += 1) set(fixture, thread(of), "x");
+    expect(code(fixture, thread(1_000), "x")).to.equal("LIMIT_REACHED");
+    expect(list(fixture)).to.have.length(limits.draftsMax);
+    const long = "x".repeat(8_000);
+    const fit = list(fixture).filter(({ place, revision }) => code(fixture, place, long, revision) === "accepted");
+    expect(fit).to.have.length(Math.floor((limits.draftsCharsMax - limits.draftsMax) / long.length));
+    fixture.pass(limits.draftKeptMs + 1);
+    expect(list(fixture)).to.deep.equal([]);
+    set(fixture, thread(1), "anew");
+    expect(list(fixture)).to.have.length(1);
+  });
+});
