@@ -57,17 +57,23 @@ export async function tellBackupEnded(kernel: Pick<Kernel, "ask">, id: string, t
   tellEnded(taskOfBackup(task), told, task.cancelledBy);
 }
 
+/** Long acts of this node; nobody is told of any before `tell`: the cluster cannot be asked anything yet. */
+type OwnActs = Acts & { tell(): void };
+
 /** Opens the long acts of this node, which it writes down in its data folder. */
-export const openActs = (
+export function openActs(
   at: TaskPlace & { readonly data: string; readonly clock: Clock; readonly log: Log; readonly told: Told },
-): Acts =>
-  createActs({
+): OwnActs {
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  const acts = createActs({
     clock: at.clock,
     log: at.log,
     place: { node: at.node, name: at.name },
     kept: keptText(tasksFile(at.data), taskLimits.actsFileBytesMax),
-    ended: (task) => tellEnded(task, at.told),
+    ended: (task) => void ready.then(() => tellEnded(task, at.told)),
   });
+  return { ...acts, tell: () => resolve() };
+}
 
 /** Opens the list of tasks at this node. */
 export function openTasks(at: {
@@ -79,12 +85,13 @@ export function openTasks(at: {
   readonly disk: DiskTaskSource;
   readonly endpoints: Pick<EndpointControl, "view" | "cancel">;
   readonly clock: Clock;
-  readonly acts: Acts;
+  readonly acts: OwnActs;
   readonly told: Told;
   /** Where the code is. */
   readonly codeFolder: string;
 }): { readonly profiles: Profiles; readonly tasks: NodeTasks & Pick<Acts, "follow">; stop(): void } {
   const { acts, store, told } = at;
+  acts.tell();
   const place = { node: at.node, name: at.name };
   const over = new Set<string>();
   const endWatch = store.watch((what) => {
