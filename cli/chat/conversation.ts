@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { Call } from "../../client/call.ts";
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, refused, type Failure, type Result } from "../../protocols/errors.ts";
@@ -19,6 +18,7 @@ import { cleaned } from "../../protocols/text/text.ts";
 import { sought } from "../../protocols/text/names.ts";
 import { cliLimits } from "../limits.ts";
 import { Account } from "./account.ts";
+import { Attached } from "./attached.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { didYouMean } from "../models/suggest.ts";
 import { CatchingUp } from "./catching-up.ts";
@@ -35,16 +35,7 @@ import { Temporary, type AskModel } from "./temporary.ts";
 import { runBranches } from "./branches.ts";
 import { isOwn } from "./own.ts";
 import { createPrinter, type Printer } from "./printer.ts";
-import {
-  noRoom,
-  onNumber,
-  requestOf,
-  requestOfText,
-  type Here,
-  type Place,
-  type Request,
-  type Wrong,
-} from "./requests.ts";
+import { noRoom, onNumber, requestOf, type Here, type Place, type Request, type Wrong } from "./requests.ts";
 import type { Screen } from "./screen.ts";
 import { Finder, placeOf } from "./search.ts";
 import { nameOf, type Names } from "./names.ts";
@@ -348,8 +339,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   const listing: Listing = { user, client, names, printer, look };
   let visit: Visit | undefined;
   let temporary: Temporary | undefined;
-  /** What goes with the next text that is said there. */
-  let attached: { readonly key: string; readonly files: readonly string[] } | undefined;
+  const attached = new Attached(options.files, (text) => remark(dim(text)));
   let shown: LinkAt = { link: client.link, node: client.at.name };
   const links = new Links(client, options.operation, { printer, names });
   const sharing = new Shared(options.operation, () => client.at.url, printer);
@@ -481,29 +471,16 @@ export function createConversation(options: ConversationOptions): Conversation {
     return visit?.place.kind === "room" ? act(visit.place.key) : wrong(noRoom);
   }
 
-  /** Sends a file: a room has it at once, an agent with what is said next. */
   async function attach(path: string): Promise<Step> {
-    const place = visit?.place;
-    if (place === undefined) return wrong(noRoom);
-    const sent = await options.files.send(path, place.kind === "room" ? place.key : `agent/${place.key}`);
-    if (!sent.ok) return stepOf(sent);
-    const files = [sent.value];
-    if (place.kind === "room") return ask({ name: "room.post", parameters: { text: "", files } });
-    attached = { key: place.key, files: [...attachedHere(place), ...files] };
-    remark(dim(`${withoutControls(basename(path))} goes with what you say next.`));
-    return done;
+    const sent = await attached.send(path, visit?.place);
+    if ("wrong" in sent || !sent.ok) return cameTo(sent);
+    return sent.value === undefined ? done : ask(sent.value);
   }
 
-  const attachedHere = ({ key }: Place): readonly string[] => (attached?.key === key ? attached.files : []);
-
-  /** Says a text where the person is; to an agent with what was attached. */
   async function say(text: string): Promise<Step> {
-    const asked = requestOfText(text, visit ?? nowhere);
-    if ("wrong" in asked || visit?.place.kind !== "agent") return ask(asked);
-    const files = attachedHere(visit.place);
-    if (files.length === 0) return ask(asked);
-    const step = await ask({ name: "agent.say", parameters: { text: cleaned(text, "lines"), files: [...files] } });
-    if (step.failure === undefined) attached = undefined;
+    const asked = attached.saying(text, visit ?? nowhere);
+    const step = await ask(asked);
+    if (step.failure === undefined) attached.said(asked);
     return step;
   }
 
