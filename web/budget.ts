@@ -19,7 +19,7 @@ export interface BuiltFile {
 export const pageBudgetKiB = {
   toSignIn: 146,
   toFirstMessage: 244,
-  toOverview: 258,
+  toOverview: 259,
   allOfAdministration: 470,
   toTerminal: 520,
 } as const;

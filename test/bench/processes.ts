@@ -30,9 +30,16 @@ export const nodeFlags: readonly string[] = launched.split(" ");
 /** With BENCH_PROFILE=FOLDER the processes that are ours write CPU profiles there. */
 const profileFolder = process.env["BENCH_PROFILE"];
 const profiled = (file: string): boolean =>
-  ["kernel.ts", "member.ts", "mesh.ts", "openai.ts", "inference.ts", "agents.ts", "cli/main.ts"].some((ours) =>
-    file.endsWith(ours),
-  );
+  [
+    "kernel.ts",
+    "member.ts",
+    "mesh.ts",
+    "openai.ts",
+    "inference.ts",
+    "agents.ts",
+    "search-posts.ts",
+    "cli/main.ts",
+  ].some((ours) => file.endsWith(ours));
 
 const tree = new AsyncLocalStorage<string>();
 

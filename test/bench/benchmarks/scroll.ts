@@ -1,24 +1,28 @@
 /** Scrolling through a long room in a real Chromium: what the scripts of the page take of a frame. */
 import type { Browser } from "playwright-core";
 import { startBrowser } from "../../fixtures/page/chromium.ts";
-import { createNodeFolder, openRoom, post, signUpPeople } from "../server.ts";
+import { createNodeFolder, post, signUpPeople } from "../server.ts";
 import { idleTimer, type Samples, type Timing } from "../timing.ts";
 
 /** Fewer for a first look. A page holds 4,000 lines at most, however many there are. */
 const messages = Number(process.env["PLEXUS_BENCH_SCROLLED"] ?? 100_000);
-const writers = 8;
+const writers = 16;
 const frames = 400;
 /** Of a wheel that is turned fast, each frame. */
 const wheelPx = -240;
 const room = "hall";
+
+/** A node takes no more posts of one room. */
+const pauseMs = 20;
 
 /** Posts so many, each again where that is too many at once. */
 async function write(one: () => Promise<void>, count: number): Promise<void> {
   for (let sent = 0; sent < count;)
     await one().then(
       () => (sent += 1),
-      (error: unknown) => {
+      async (error: unknown) => {
         if (!String(error).includes("RATE_LIMITED")) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
       },
     );
 }
@@ -59,9 +63,7 @@ export const scroll: Timing = {
   async start() {
     const folder = await createNodeFolder({ models: false });
     const server = await folder.start();
-    const tokens = await signUpPeople(server, writers + 1, "lobby");
-    const [token = "", ...others] = tokens;
-    await openRoom(server, token, room);
+    const [token = "", ...others] = await signUpPeople(server, writers + 1, room);
     const text = "a **line** of `code`, and https://example.org/";
     await Promise.all(others.map(() => write(() => post(server, token, room, text), Math.ceil(messages / writers))));
     const browser = await startBrowser();
