@@ -1,47 +1,53 @@
 /** Files that are sent from the terminal: a room has one at once, an agent with what is said next. */
 import { basename } from "node:path";
-import type { Result } from "../../protocols/errors.ts";
+import type { Failure, Result } from "../../protocols/errors.ts";
 import { ok } from "../../protocols/errors.ts";
 import { cleaned } from "../../protocols/text/text.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import type { FilePort } from "./files.ts";
+import type { Printer } from "./printer.ts";
 import { noRoom, requestOfText, type Here, type Place, type Request, type Wrong } from "./requests.ts";
 
+interface AttachedPorts<Step> {
+  /** Asks where the person is. */
+  readonly ask: (asked: Request | Wrong) => Promise<Step>;
+  readonly cameTo: (came: Result<unknown> | Wrong) => Step;
+  readonly printer: Pick<Printer, "remark" | "dim">;
+}
+
 /** What goes with the next text that is said to an agent. */
-export class Attached {
+export class Attached<Step extends { readonly failure?: Failure }> {
   readonly #files: Pick<FilePort, "send">;
-  readonly #remark: (text: string) => void;
+  readonly #ports: AttachedPorts<Step>;
   #here: { readonly key: string; readonly files: readonly string[] } | undefined;
 
-  constructor(files: Pick<FilePort, "send">, remark: (text: string) => void) {
+  constructor(files: Pick<FilePort, "send">, ports: AttachedPorts<Step>) {
     this.#files = files;
-    this.#remark = remark;
+    this.#ports = ports;
   }
 
-  /** Sends a file to where the person is; gives what is to be asked for it to be seen, if anything. */
-  async send(path: string, place: Place | undefined): Promise<Result<Request | undefined> | Wrong> {
-    if (place === undefined) return noRoom;
+  /** Sends a file to where the person is. */
+  async send(path: string, place: Place | undefined): Promise<Step> {
+    const { ask, cameTo, printer } = this.#ports;
+    if (place === undefined) return cameTo(noRoom);
     const sent = await this.#files.send(path, place.kind === "room" ? place.key : `agent/${place.key}`);
-    if (!sent.ok) return sent;
+    if (!sent.ok) return cameTo(sent);
     const files = [sent.value];
-    if (place.kind === "room") return ok({ name: "room.post", parameters: { text: "", files } });
+    if (place.kind === "room") return ask({ name: "room.post", parameters: { text: "", files } });
     this.#here = { key: place.key, files: [...this.#at(place), ...files] };
-    this.#remark(`${withoutControls(basename(path))} goes with what you say next.`);
-    return ok(undefined);
+    printer.remark(printer.dim(`${withoutControls(basename(path))} goes with what you say next.`));
+    return cameTo(ok(null));
   }
 
-  /** What is asked for a text to be said, with what was attached there. */
-  saying(text: string, here: Here): Request | Wrong {
-    const { place } = here;
+  /** Says a text where the person is; to an agent with what was attached. */
+  async say(text: string, here: Here): Promise<Step> {
+    const { ask } = this.#ports;
     const asked = requestOfText(text, here);
-    const files = place?.kind === "agent" && !("wrong" in asked) ? this.#at(place) : [];
-    if (files.length === 0) return asked;
-    return { name: "agent.say", parameters: { text: cleaned(text, "lines"), files: [...files] } };
-  }
-
-  /** It was said. */
-  said(asked: Request | Wrong): void {
-    if ("name" in asked && asked.name === "agent.say") this.#here = undefined;
+    const files = here.place?.kind === "agent" && !("wrong" in asked) ? this.#at(here.place) : [];
+    if (files.length === 0) return ask(asked);
+    const step = await ask({ name: "agent.say", parameters: { text: cleaned(text, "lines"), files: [...files] } });
+    if (step.failure === undefined) this.#here = undefined;
+    return step;
   }
 
   #at({ key }: Place): readonly string[] {

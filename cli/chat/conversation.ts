@@ -1,6 +1,6 @@
 import type { Call } from "../../client/call.ts";
 import type { Activity, Client, Link } from "../../client/index.ts";
-import { failure, refused, type Failure, type Result } from "../../protocols/errors.ts";
+import { failure, ok, refused, type Failure, type Result } from "../../protocols/errors.ts";
 import { groupKey, groupsOfPeopleMax } from "../../protocols/kinds/room-group.ts";
 import type {
   CatalogRow,
@@ -83,6 +83,22 @@ const absent = (reason: Failure, says: string): Step => ({
 });
 
 const cameTo = (came: Result<unknown> | Wrong): Step => ("wrong" in came ? wrong(came) : stepOf(came));
+
+/** A conversation of several people, by the first number that is free; gives its key. */
+async function openGroup(
+  client: Pick<Client, "call">,
+  user: string,
+  names: readonly string[],
+): Promise<Result<string>> {
+  const people = names.map((name) => `user/${name}`).filter((one) => one !== `user/${user}`);
+  for (let nth = 1; nth <= groupsOfPeopleMax; nth += 1) {
+    const key = groupKey([`user/${user}`, ...people], nth);
+    const made = await client.call("room.create", key, { visibility: "direct", people });
+    if (made.ok) return ok(key);
+    if (made.error.code !== "NAME_TAKEN") return made;
+  }
+  return refused(failure("NAME_TAKEN"));
+}
 
 /** Says who is here and where, and what waits for them. */
 function greet({ at }: Pick<Client, "at">, user: string, { remark, dim }: Printer, account: Account): void {
@@ -339,7 +355,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   const listing: Listing = { user, client, names, printer, look };
   let visit: Visit | undefined;
   let temporary: Temporary | undefined;
-  const attached = new Attached(options.files, (text) => remark(dim(text)));
+  const attached = new Attached(options.files, { ask, cameTo, printer });
   let shown: LinkAt = { link: client.link, node: client.at.name };
   const links = new Links(client, options.operation, { printer, names });
   const sharing = new Shared(options.operation, () => client.at.url, printer);
@@ -397,20 +413,12 @@ export function createConversation(options: ConversationOptions): Conversation {
     return made.ok ? goTo({ kind: "room", key: room }) : stepOf(made);
   }
 
-  async function openGroup(names: readonly string[]): Promise<Step> {
-    const people = names.map((name) => `user/${name}`).filter((one) => one !== `user/${user}`);
-    for (let nth = 1; nth <= groupsOfPeopleMax; nth += 1) {
-      const key = groupKey([`user/${user}`, ...people], nth);
-      const made = await client.call("room.create", key, { visibility: "direct", people });
-      if (made.ok) return goTo({ kind: "room", key });
-      if (made.error.code !== "NAME_TAKEN") return stepOf(made);
-    }
-    return stepOf(refused(failure("NAME_TAKEN")));
-  }
-
   async function openDirect(name: string): Promise<Step> {
     const names = name.split(/[\s,]+/).filter((one) => one !== "");
-    if (names.length > 1) return openGroup(names.map(sought));
+    if (names.length > 1) {
+      const group = await openGroup(client, user, names.map(sought));
+      return group.ok ? goTo({ kind: "room", key: group.value }) : stepOf(group);
+    }
     // Sorted, so that both people find the same room.
     const key = `dm.${[user, name].toSorted().join(".")}`;
     const made = await client.call("room.create", key, { visibility: "direct", with: `user/${name}` });
@@ -469,19 +477,6 @@ export function createConversation(options: ConversationOptions): Conversation {
 
   async function inRoom(act: (room: string) => Promise<Step>): Promise<Step> {
     return visit?.place.kind === "room" ? act(visit.place.key) : wrong(noRoom);
-  }
-
-  async function attach(path: string): Promise<Step> {
-    const sent = await attached.send(path, visit?.place);
-    if ("wrong" in sent || !sent.ok) return cameTo(sent);
-    return sent.value === undefined ? done : ask(sent.value);
-  }
-
-  async function say(text: string): Promise<Step> {
-    const asked = attached.saying(text, visit ?? nowhere);
-    const step = await ask(asked);
-    if (step.failure === undefined) attached.said(asked);
-    return step;
   }
 
   async function showMembers(room: string): Promise<Step> {
@@ -580,7 +575,7 @@ export function createConversation(options: ConversationOptions): Conversation {
           inRoom(async (room) => stepOf(await listVersions(client, printer, { room, seq }))),
         );
       case "attach":
-        return attach(line.rest);
+        return attached.send(line.rest, visit?.place);
       case "save":
         return atNumber(first, (seq) => inRoom((room) => save({ room, seq }, { ...options, printer })));
       case "groups":
@@ -639,7 +634,7 @@ export function createConversation(options: ConversationOptions): Conversation {
           return wrong({ wrong: line.reason });
         case "say":
           if (temporary !== undefined) return stepOf(await temporary.say(line.text));
-          return say(line.text);
+          return attached.say(line.text, visit ?? nowhere);
         case "command":
           return (temporary && inTemporary(temporary, line.name, printer)) ?? runCommand(line);
       }
