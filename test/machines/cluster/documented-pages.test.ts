@@ -44,7 +44,7 @@ const typed: Readonly<Record<string, RegExp | { readonly refused: RegExp }>> = {
   "plexus backup show --from /mnt/backup/ann": /Snapshot 1/i,
   "plexus backup verify --from /mnt/backup/ann": /✔/,
   "plexus backup recall --from /mnt/backup/ann --room lobby --at 1d --to ./lobby": { refused: /snapshot/i },
-  "plexus backup recall --from /mnt/backup/ann --person ada --since 2026-11-01 --dry-run": /Snapshot 1/,
+  "plexus backup recall --from /mnt/backup/ann --person ada --since 2026-11-01 --dry-run": /snapshot 1/i,
   "plexus backup prune --from /mnt/backup/ann --keep-daily 7 --keep-weekly 8": /snapshot/i,
   "plexus backup recall --into-place --room lobby --since 7d --deleted --dry-run":
     /Nothing was changed. It would bring/,
