@@ -191,7 +191,12 @@ export const rolesOf = ({ roles, admin }: Pick<UserState, "roles" | "admin">): r
 
 /** What changes of the factors. `factorSet` leaves what it does not name, and takes away what is null. */
 export type FactorChange =
-  | { readonly type: "factorSet"; readonly set: FactorSet; readonly draft?: UnsentText; readonly mail?: readonly Mail[] }
+  | {
+      readonly type: "factorSet";
+      readonly set: FactorSet;
+      readonly draft?: UnsentText;
+      readonly mail?: readonly Mail[];
+    }
   | { readonly type: "passkeySet"; readonly passkey: HeldPasskey }
   | { readonly type: "passkeyRemoved"; readonly id: string };
 
