@@ -210,6 +210,26 @@ describe("drafts of a person on several devices", () => {
     }
   });
 
+  it("of two tabs of one browser are one text, whichever sends it", async () => {
+    const actor = inLobby();
+    const one = new Device(actor);
+    const other = new Device(actor, one.kept);
+    one.kept.write(field, "the red kettle");
+    one.pass();
+    // Both are under way at once, with the same revision.
+    one.kept.write(field, "the blue kettle");
+    other.pass();
+    for (let round = 0; round < 3; round += 1) {
+      await settled();
+      one.pass();
+      other.pass();
+    }
+    await settled();
+    expect([one.text, one.joins, other.joins]).to.deep.equal(["the blue kettle", 0, 0]);
+    const texts = actor.ok<DraftList>(bob, bob, { type: "drafts" }).drafts.map(({ text }) => text);
+    expect(texts).to.deep.equal(["the blue kettle"]);
+  });
+
   it("stay in the browser, and are sent anew, when the account was brought back from a backup", async () => {
     const [actor, restored] = [inLobby(), inLobby()];
     restored.ok(bob, bob, { type: "setDraft", place: "room/lobby/thread/1", text: "older", revision: 0 });
