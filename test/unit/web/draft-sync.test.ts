@@ -216,7 +216,8 @@ describe("drafts of a person on several devices", () => {
     const other = new Device(actor, one.kept);
     one.kept.write(field, "the red kettle");
     one.pass();
-    // Both are under way at once, with the same revision.
+    // The first is under way: both rest on the same revision.
+    await Promise.resolve();
     one.kept.write(field, "the blue kettle");
     other.pass();
     for (let round = 0; round < 3; round += 1) {
