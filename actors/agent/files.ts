@@ -2,7 +2,7 @@
  *  request. The node that asks the model reads them, and asks their room then whether the person who asked may
  *  (`node/inference/files`).
  *
- *      mention, say ─► files, the newest first ─► a place for each, or why there is none ─► the node: text or picture */
+ *      mention, say ─► files, the newest first ─► a place for each, or why it has none ─► the node: text, picture */
 import {
   actorId,
   asCode,

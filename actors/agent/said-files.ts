@@ -23,7 +23,7 @@ import { ownerOf, viewOf } from "./state.ts";
 type Say = Extract<CommandOf<typeof agentCommands>, { type: "say" }>;
 
 /** Tag of the question to the owner's room. */
-export interface FilesTag {
+interface FilesTag {
   readonly type: "files";
   readonly command: Say;
   readonly to: ReplyTo | undefined;
@@ -33,7 +33,7 @@ export interface FilesTag {
 export const isOfFiles = (tag: unknown): tag is FilesTag => (tag as Partial<FilesTag> | undefined)?.type === "files";
 
 /** The room that has them. */
-export const roomOfFiles = (key: string): ActorId => actorId("room", ownRoomKey(ownerOf(key)));
+const roomOfFiles = (key: string): ActorId => actorId("room", ownRoomKey(ownerOf(key)));
 
 const aboutFiles = (key: string) => ({ by: actorId("user", ownerOf(key)), conversation: key });
 

@@ -384,26 +384,29 @@ const isToldAlone = (
 ): event is Extract<UserEvent, { readonly type: "laterSet" | "savedSet" | "draftSet" | "notificationsSet" }> =>
   ["laterSet", "savedSet", "draftSet", "notificationsSet"].includes(event.type);
 
+/** A new account. */
+function createdAs(change: Extract<UserChange, { type: "created" }>, view: UserView): Account {
+  const { displayName, theme, createdAtMs } = view;
+  const empty = { sessions: [], agents: [], rooms: [], invited: [], deletions: [] };
+  const { passwordHash, identity, contact, endsAtMs } = change;
+  return {
+    displayName,
+    theme,
+    createdAtMs,
+    ...(passwordHash !== undefined && { passwordHash }),
+    ...(identity && { identities: [identity] }),
+    ...(contact && { contact }),
+    ...(endsAtMs !== undefined && { endsAtMs }),
+    ...empty,
+  };
+}
+
 function evolveStreamed(
   account: Account | null,
   change: Extract<UserChange, { type: "created" | "sessionOpened" | "happened" }>,
 ): Account | null {
   const event = heard(change.event);
-  if (change.type === "created" && event.type === "profileSet") {
-    const { displayName, theme, createdAtMs } = event.view;
-    const empty = { sessions: [], agents: [], rooms: [], invited: [], deletions: [] };
-    const { passwordHash, identity, contact, endsAtMs } = change;
-    return {
-      displayName,
-      theme,
-      createdAtMs,
-      ...(passwordHash !== undefined && { passwordHash }),
-      ...(identity && { identities: [identity] }),
-      ...(contact && { contact }),
-      ...(endsAtMs !== undefined && { endsAtMs }),
-      ...empty,
-    };
-  }
+  if (change.type === "created" && event.type === "profileSet") return createdAs(change, event.view);
   if (account === null || isToldAlone(event)) return account;
   if (event.type === "sidebarSet") return { ...account, sidebar: event.sidebar };
   switch (event.type) {

@@ -1,7 +1,8 @@
 /** The branches of a conversation with an agent: which there are, and which is shown. */
 import type { Client } from "../../client/index.ts";
 import { outlineOf } from "../../protocols/answering/outline.ts";
-import { ok, type Result } from "../../protocols/index.ts";
+import { ok } from "../../protocols/errors.ts";
+import type { Result } from "../../protocols/index.ts";
 import { onNumber, type Wrong } from "./requests.ts";
 import { describeBranch } from "./view.ts";
 import type { Printer } from "./printer.ts";

@@ -1,16 +1,9 @@
 /** `/compare`: the same said to two models, in two new conversations with the agent. */
 import type { Client } from "../../client/index.ts";
-import {
-  agentOfKey,
-  cleaned,
-  conversationKey,
-  failure,
-  ok,
-  refused,
-  type ActorId,
-  type ConversationTurn,
-  type Result,
-} from "../../protocols/index.ts";
+import { agentOfKey, conversationKey } from "../../protocols/answering/conversation-key.ts";
+import { failure, ok, refused } from "../../protocols/errors.ts";
+import { cleaned } from "../../protocols/text/text.ts";
+import type { ActorId, ConversationTurn, Result } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import type { Printer } from "./printer.ts";

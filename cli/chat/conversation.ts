@@ -1,7 +1,6 @@
-import { basename } from "node:path";
 import type { Call } from "../../client/call.ts";
 import type { Activity, Client, Link } from "../../client/index.ts";
-import { failure, refused, type Failure, type Result } from "../../protocols/errors.ts";
+import { failure, ok, refused, type Failure, type Result } from "../../protocols/errors.ts";
 import { groupKey, groupsOfPeopleMax } from "../../protocols/kinds/room-group.ts";
 import { isOwnRoom } from "../../protocols/kinds/room-own.ts";
 import type {
@@ -20,6 +19,7 @@ import { cleaned } from "../../protocols/text/text.ts";
 import { sought } from "../../protocols/text/names.ts";
 import { cliLimits } from "../limits.ts";
 import { Account } from "./account.ts";
+import { Attached } from "./attached.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { didYouMean } from "../models/suggest.ts";
 import { CatchingUp } from "./catching-up.ts";
@@ -36,16 +36,7 @@ import { Temporary, type AskModel } from "./temporary.ts";
 import { runBranches } from "./branches.ts";
 import { isOwn } from "./own.ts";
 import { createPrinter, type Printer } from "./printer.ts";
-import {
-  noRoom,
-  onNumber,
-  requestOf,
-  requestOfText,
-  type Here,
-  type Place,
-  type Request,
-  type Wrong,
-} from "./requests.ts";
+import { noRoom, onNumber, requestOf, type Here, type Place, type Request, type Wrong } from "./requests.ts";
 import type { Screen } from "./screen.ts";
 import { Finder, placeOf } from "./search.ts";
 import { nameOf, type Names } from "./names.ts";
@@ -93,6 +84,22 @@ const absent = (reason: Failure, says: string): Step => ({
 });
 
 const cameTo = (came: Result<unknown> | Wrong): Step => ("wrong" in came ? wrong(came) : stepOf(came));
+
+/** A conversation of several people, by the first number that is free; gives its key. */
+async function openGroup(
+  client: Pick<Client, "call">,
+  user: string,
+  names: readonly string[],
+): Promise<Result<string>> {
+  const people = names.map((name) => `user/${name}`).filter((one) => one !== `user/${user}`);
+  for (let nth = 1; nth <= groupsOfPeopleMax; nth += 1) {
+    const key = groupKey([`user/${user}`, ...people], nth);
+    const made = await client.call("room.create", key, { visibility: "direct", people });
+    if (made.ok) return ok(key);
+    if (made.error.code !== "NAME_TAKEN") return made;
+  }
+  return refused(failure("NAME_TAKEN"));
+}
 
 /** Says who is here and where, and what waits for them. */
 function greet({ at }: Pick<Client, "at">, user: string, { remark, dim }: Printer, account: Account): void {
@@ -349,8 +356,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   const listing: Listing = { user, client, names, printer, look };
   let visit: Visit | undefined;
   let temporary: Temporary | undefined;
-  /** What goes with the next text that is said there. */
-  let attached: { readonly key: string; readonly files: readonly string[] } | undefined;
+  const attached = new Attached(options.files, { ask, cameTo, printer });
   let shown: LinkAt = { link: client.link, node: client.at.name };
   const links = new Links(client, options.operation, { printer, names });
   const sharing = new Shared(options.operation, () => client.at.url, printer);
@@ -408,20 +414,12 @@ export function createConversation(options: ConversationOptions): Conversation {
     return made.ok ? goTo({ kind: "room", key: room }) : stepOf(made);
   }
 
-  async function openGroup(names: readonly string[]): Promise<Step> {
-    const people = names.map((name) => `user/${name}`).filter((one) => one !== `user/${user}`);
-    for (let nth = 1; nth <= groupsOfPeopleMax; nth += 1) {
-      const key = groupKey([`user/${user}`, ...people], nth);
-      const made = await client.call("room.create", key, { visibility: "direct", people });
-      if (made.ok) return goTo({ kind: "room", key });
-      if (made.error.code !== "NAME_TAKEN") return stepOf(made);
-    }
-    return stepOf(refused(failure("NAME_TAKEN")));
-  }
-
   async function openDirect(name: string): Promise<Step> {
     const names = name.split(/[\s,]+/).filter((one) => one !== "");
-    if (names.length > 1) return openGroup(names.map(sought));
+    if (names.length > 1) {
+      const group = await openGroup(client, user, names.map(sought));
+      return group.ok ? goTo({ kind: "room", key: group.value }) : stepOf(group);
+    }
     // Sorted, so that both people find the same room.
     const key = `dm.${[user, name].toSorted().join(".")}`;
     const made = await client.call("room.create", key, { visibility: "direct", with: `user/${name}` });
@@ -480,32 +478,6 @@ export function createConversation(options: ConversationOptions): Conversation {
 
   async function inRoom(act: (room: string) => Promise<Step>): Promise<Step> {
     return visit?.place.kind === "room" ? act(visit.place.key) : wrong(noRoom);
-  }
-
-  /** Sends a file: a room has it at once, an agent with what is said next. */
-  async function attach(path: string): Promise<Step> {
-    const place = visit?.place;
-    if (place === undefined) return wrong(noRoom);
-    const sent = await options.files.send(path, place.kind === "room" ? place.key : `agent/${place.key}`);
-    if (!sent.ok) return stepOf(sent);
-    const files = [sent.value];
-    if (place.kind === "room") return ask({ name: "room.post", parameters: { text: "", files } });
-    attached = { key: place.key, files: [...attachedHere(place), ...files] };
-    remark(dim(`${withoutControls(basename(path))} goes with what you say next.`));
-    return done;
-  }
-
-  const attachedHere = ({ key }: Place): readonly string[] => (attached?.key === key ? attached.files : []);
-
-  /** Says a text where the person is; to an agent with what was attached. */
-  async function say(text: string): Promise<Step> {
-    const asked = requestOfText(text, visit ?? nowhere);
-    if ("wrong" in asked || visit?.place.kind !== "agent") return ask(asked);
-    const files = attachedHere(visit.place);
-    if (files.length === 0) return ask(asked);
-    const step = await ask({ name: "agent.say", parameters: { text: cleaned(text, "lines"), files: [...files] } });
-    if (step.failure === undefined) attached = undefined;
-    return step;
   }
 
   async function showMembers(room: string): Promise<Step> {
@@ -605,7 +577,7 @@ export function createConversation(options: ConversationOptions): Conversation {
           inRoom(async (room) => stepOf(await listVersions(client, printer, { room, seq }))),
         );
       case "attach":
-        return attach(line.rest);
+        return attached.send(line.rest, visit?.place);
       case "save":
         return atNumber(first, (seq) => inRoom((room) => save({ room, seq }, { ...options, printer })));
       case "groups":
@@ -664,7 +636,7 @@ export function createConversation(options: ConversationOptions): Conversation {
           return wrong({ wrong: line.reason });
         case "say":
           if (temporary !== undefined) return stepOf(await temporary.say(line.text));
-          return say(line.text);
+          return attached.say(line.text, visit ?? nowhere);
         case "command":
           return (temporary && inTemporary(temporary, line.name, printer)) ?? runCommand(line);
       }

@@ -1,14 +1,9 @@
 /** The conversations with one agent: which there are, how they are called, and going from one to another. */
 import type { Client } from "../../client/index.ts";
-import {
-  agentOfKey,
-  cleaned,
-  conversationIn,
-  conversationKey,
-  ok,
-  type AgentConversation,
-  type Result,
-} from "../../protocols/index.ts";
+import { agentOfKey, conversationIn, conversationKey } from "../../protocols/answering/conversation-key.ts";
+import { ok } from "../../protocols/errors.ts";
+import { cleaned } from "../../protocols/text/text.ts";
+import type { AgentConversation, Result } from "../../protocols/index.ts";
 import { minuteText } from "../terminal/output.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import type { Line } from "./commands.ts";

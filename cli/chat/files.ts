@@ -1,12 +1,14 @@
-/** `/attach PATH` and `/save N`: files of this machine in a room or a conversation, and files of a room on this machine. What a file is
- *  called was said by somebody else: it becomes a name in one folder, and nothing that is there is written over. */
+/** `/attach PATH` and `/save N`: files of this machine in a room or a conversation, and files of a room on this
+ *  machine. What a file is called was said by somebody else: it becomes a name in one folder, and nothing that is there
+ *  is written over. */
 import { once } from "node:events";
 import { open, stat, unlink } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { failure, type Failure } from "../../protocols/errors.ts";
-import { ok, refused, type Result, type RoomFile } from "../../protocols/index.ts";
+import { ok, refused } from "../../protocols/errors.ts";
+import type { Result, RoomFile } from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import { plexusMark, readAnswer } from "../../protocols/wire/plexus-answer.ts";
 import { cliLimits } from "../limits.ts";
@@ -14,7 +16,8 @@ import { openRequest } from "../node/node-request.ts";
 
 /** Sends and fetches files. */
 export interface FilePort {
-  /** Sends a file for a room, or for a conversation (`agent/…`); answers with its id, which a post names. Errors: NOT_FOUND (`path`), the node's. */
+  /** Sends a file for a room, or for a conversation (`agent/…`); answers with its id, which a post names. Errors:
+   *  NOT_FOUND (`path`), the node's. */
   send(path: string, target: string): Promise<Result<string>>;
   /** Writes a file into the folder where the command was begun; answers with its name there. */
   save(file: RoomFile, room: string): Promise<Result<string>>;

@@ -1,6 +1,8 @@
 /** A temporary conversation with an agent: this process alone has it, and nothing of it is kept anywhere. */
 import { temporaryIdleMs, withinContext, type SaidHere } from "../../protocols/answering/temporary.ts";
-import { cleaned, ok, type Result } from "../../protocols/index.ts";
+import { ok } from "../../protocols/errors.ts";
+import { cleaned } from "../../protocols/text/text.ts";
+import type { Result } from "../../protocols/index.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import type { Printer } from "./printer.ts";
 

@@ -29,8 +29,8 @@ export interface BlobStore {
     stream: AsyncIterable<Uint8Array>,
     options?: { readonly bytesMax?: number; readonly expected?: BlobHash },
   ): Promise<{ readonly hash: BlobHash; readonly size: number }>;
-  /** Takes bytes that were hashed in this process: they are not hashed again. They get their name once `ready` resolves,
-   *  which goes on while they are written. Errors: those of `put` and of `ready`. */
+  /** Takes bytes that were hashed in this process: they are not hashed again. They get their name once `ready`
+   *  resolves, which goes on while they are written. Errors: those of `put` and of `ready`. */
   putHashed(blob: HashedBytes, ready: Promise<unknown>): Promise<void>;
   /** Its size; undefined: it is not here. Says nothing of whether it can still be read: see `check`. */
   has(hash: BlobHash): Promise<number | undefined>;

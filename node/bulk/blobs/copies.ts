@@ -75,15 +75,22 @@ export interface BlobCopies extends ActorBlobs {
 /** Other members that are asked for a blob when none of its slot's nodes has it. */
 const strangersAsked = 8;
 
+/** Bytes from elsewhere, if they are what they are called. */
+function hashedAs(hash: BlobHash, bytes: Uint8Array, { copyBytesMax }: BlobLimits): Result<HashedBytes> {
+  if (bytes.length > copyBytesMax) return refused(failure("TOO_LARGE", { limitBytes: copyBytesMax }));
+  const blob = hashed(bytes);
+  if (blob.hash === hash) return ok(blob);
+  return refused(failure("BAD_REQUEST", { path: "", problem: `these bytes are not ${hash}` }));
+}
+
 /** Reads the rows, then looks after what they name. Errors: the system's, DATA_DAMAGED. */
 export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopies> {
   const { node, blobs, store, exchange, table, membership, clock, log, meter } = options;
   const limits: BlobLimits = { ...blobLimits, ...options.limits };
   const owned = await openOwnedBlobs({ blobs, store, clock, prefix: actorBlobPrefix, limits });
   const [cache, fetching] = [new Map<BlobHash, Uint8Array>(), new Map<BlobHash, Promise<Result<Uint8Array>>>()];
-  let cachedBytes = 0;
   const [turns, openedMs] = [new Turns(limits), clock.nowMs()];
-  let [stopped, spreading] = [false, false];
+  let [stopped, spreading, cachedBytes] = [false, false, 0];
   let [cancelSpread, cancelRound]: ((() => void) | undefined)[] = [];
 
   const attempt = async <T>(work: () => Promise<T>): Promise<Result<T>> => {
@@ -96,19 +103,15 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     }
   };
 
-  /** Stores a blob here, for an actor. */
+  /** Stores a blob here, for an actor; `takeNamed` one from elsewhere. */
   const take = (actor: ActorId, blob: HashedBytes): Promise<Result<null>> =>
     attempt(async () => {
       await owned.takeHashed(actor, blob);
       return null;
     });
-
-  /** The same of bytes from elsewhere. */
   const takeNamed = async (actor: ActorId, hash: BlobHash, bytes: Uint8Array): Promise<Result<null>> => {
-    if (bytes.length > limits.copyBytesMax) return refused(failure("TOO_LARGE", { limitBytes: limits.copyBytesMax }));
-    const blob = hashed(bytes);
-    if (blob.hash === hash) return take(actor, blob);
-    return refused(failure("BAD_REQUEST", { path: "", problem: `these bytes are not ${hash}` }));
+    const blob = hashedAs(hash, bytes, limits);
+    return blob.ok ? take(actor, blob.value) : blob;
   };
 
   const drop = async (pair: Pair, reference: Reference): Promise<void> => {
@@ -123,9 +126,6 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   /** Sends a blob to another node. */
   const sendTo = (to: NodeId, actor: ActorId, blob: Pick<HashedBytes, "hash" | "bytes">): Promise<Result<null>> =>
     exchange.call(to, "blob.put", { for: actor, hash: blob.hash, bytes: blob.bytes }, limits.callTimeoutMs);
-  /** Stores a blob at one node. */
-  const storeAt = (to: NodeId, actor: ActorId, blob: HashedBytes): Promise<Result<null>> =>
-    to === node ? take(actor, blob) : sendTo(to, actor, blob);
 
   /** Failures that another try does not mend. */
   const lasting = (reason: Failure): boolean =>
@@ -140,7 +140,9 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
       const inSync = (slot && table.get(slot)?.record.inSync) ?? [];
       const missing = inSync.filter((other) => !have.has(other));
       if (inSync.length > 0 && missing.length === 0) return undefined;
-      const results = await Promise.all(missing.map((other) => storeAt(other, actor, blob)));
+      const results = await Promise.all(
+        missing.map((other) => (other === node ? take(actor, blob) : sendTo(other, actor, blob))),
+      );
       for (const [index, result] of results.entries()) {
         if (result.ok) have.add(missing[index] as NodeId);
         else if (lasting(result.error)) return result.error;

@@ -16,7 +16,7 @@ export const tooLong = ({ bytes }: RoomUpload): PlexusError =>
 export interface Keeping {
   read(file: RoomUpload, index: number): Promise<Uint8Array>;
   /** The part's bytes may be overwritten when it has returned. The room is told of parts in the order in which they are
-   *  given; where it refuses one, those behind it are refused, too. `replaced`: the blob that had the part until now. */
+   *  given; where it refuses one, those behind it are refused. `replaced`: the blob that had the part until now. */
   keep(
     index: number,
     part: Uint8Array,
@@ -88,9 +88,8 @@ export async function receive(body: AsyncIterable<Uint8Array>, upload: RoomUploa
   return now;
 }
 
-/** Keeps a part, whose bytes may be overwritten when it has returned unless it is the last one. Before the last one of a
- *  picture is kept, the picture is freed of what it says of place and camera: so what is whole has nothing of it any
- *  more. */
+/** Keeps a part, whose bytes may be overwritten when it has returned unless it is the last one. Before the last one
+ *  of a picture is kept, the picture is freed of what it says of place and camera: what is whole has nothing of it. */
 async function keepPart(
   upload: RoomUpload,
   index: number,

@@ -124,9 +124,9 @@ const creation = ({ at, ask, own }: Uploading): RouteOptions => ({
   schema: {
     summary: "Begins the upload of a file for a room: tus 1.0.0",
     description:
-      "`Upload-Length` says how long it is, `Upload-Metadata` its `filename` and the `room`, or the `agent` that is " +
-      "to be shown it in its conversation. The answer's `Location` takes the bytes by PATCH; its last part is the id " +
-      "that `post`, or `say`, takes in `files`.",
+      "`Upload-Length` says how long it is, `Upload-Metadata` its `filename` and the `room`, or the `agent` with " +
+      "whom the conversation is that shows it. The answer's `Location` takes the bytes by PATCH; its last part is " +
+      "the id that `post`, or `say`, takes in `files`.",
     tags,
   },
   onRequest: [speakTus, limited(at, "file", at.limits.fileRate)],

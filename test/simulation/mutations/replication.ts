@@ -255,7 +255,7 @@ export const ofReplication: readonly Mutation[] = [
   {
     name: "acknowledges a blob that a new copy of its slot lacks",
     file: "node/bulk/blobs/copies.ts",
-    find: "      const late = await cover(actor, blob);",
+    find: "      const late = await cover(actor, blob, have);",
     replace: "      const late = undefined as Failure | undefined;",
     caughtBy: ["blob-kept"],
     seeds: 100,

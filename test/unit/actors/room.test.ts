@@ -108,10 +108,11 @@ describe("a direct room", () => {
     expect(fixture.ok<RoomView>("user/bob", dm, { ...open, with: "user/ada" }).messageSeq).to.equal(1);
   });
 
-  it("is refused under another name, with oneself, with an agent, or between others", () => {
+  it("is refused under another name, with an agent, or between others", () => {
     const fixture = fixtureWith("ada", "bob");
     expect(fixture.code("user/ada", "room/dm.bob.ada", open)).to.equal("BAD_REQUEST");
-    expect(fixture.code("user/ada", "room/dm.ada.ada", { ...open, with: "user/ada" })).to.equal("BAD_REQUEST");
+    expect(fixture.code("user/bob", "room/dm.ada.ada", { ...open, with: "user/ada" })).to.equal("BAD_REQUEST");
+    expect(fixture.code("user/bob", "room/dm.ada.ada", { ...open, with: "user/bob" })).to.equal("BAD_REQUEST");
     expect(fixture.code("user/ada", "room/dm.ada.ada", { ...open, with: "agent/bob.x" })).to.equal("BAD_REQUEST");
     expect(fixture.code("user/cleo", dm, open)).to.equal("BAD_REQUEST");
     expect(fixture.code("user/ada", dm, { type: "create", visibility: "direct" })).to.equal("BAD_REQUEST");

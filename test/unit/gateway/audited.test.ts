@@ -44,6 +44,7 @@ const acts: Readonly<Record<string, string>> = {
   drillBackup: "the task keeps it",
   endFeedback: "the feedback keeps that it is done",
   endSession: "the session is over by it",
+  endSharedLink: "the link is over by it",
   healShards: "what lacks is made good",
   invite: "the invitation is said as it is",
   loadModel: "what is in memory comes and goes by itself",

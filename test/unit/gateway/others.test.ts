@@ -52,6 +52,7 @@ interface Operation {
 
 /** What has a form of its own and names nothing that is there. */
 const plain: Samples = {
+  place: "room/den",
   name: "fresh",
   audience: "fresh",
   hash: "0".repeat(64),

@@ -113,33 +113,37 @@ export const emptyAgent: AgentModel = {
 /** Answers that wait are fewer than this. */
 const endedMax = 64;
 
+/** As the node says that it is. */
+function fromState(agent: AgentModel, state: Extract<AgentInput, { type: "state" }>["state"]): AgentModel {
+  const { conversation, draft, waiting, branches, conversations, ...view } = state;
+  const last = Math.max(
+    0,
+    conversation.at(-1)?.turn ?? 0,
+    draft?.turn ?? 0,
+    ...(waiting ?? []).map(({ turn }) => turn),
+  );
+  const { refusal: _, ...rest } = agent;
+  return settleLook({
+    ...rest,
+    status: "ready",
+    view,
+    turns: conversation,
+    // A conversation that was never branched is all turns up to its newest.
+    branches: branches ?? { forks: [], leaf: last, floor: Math.max(0, last - view.turns), last },
+    ...(conversations && { conversations }),
+    older: (conversation[0]?.turn ?? 1) > 1,
+    draft: draft === undefined ? undefined : { ...draft, rounds: draft.rounds ?? [], attempt: 1 },
+    behind: waiting?.[0],
+    owed: [draft, ...(waiting ?? [])].flatMap((one) => one?.turn ?? []),
+    gap: false,
+  });
+}
+
 /** What the conversation looks like after one more input. Pure. */
 export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
   switch (input.type) {
-    case "state": {
-      const { conversation, draft, waiting, branches, conversations, ...view } = input.state;
-      const last = Math.max(
-        0,
-        conversation.at(-1)?.turn ?? 0,
-        draft?.turn ?? 0,
-        ...(waiting ?? []).map(({ turn }) => turn),
-      );
-      const { refusal: _, ...rest } = agent;
-      return settleLook({
-        ...rest,
-        status: "ready",
-        view,
-        turns: conversation,
-        // A conversation that was never branched is all turns up to its newest.
-        branches: branches ?? { forks: [], leaf: last, floor: Math.max(0, last - view.turns), last },
-        ...(conversations && { conversations }),
-        older: (conversation[0]?.turn ?? 1) > 1,
-        draft: draft === undefined ? undefined : { ...draft, rounds: draft.rounds ?? [], attempt: 1 },
-        behind: waiting?.[0],
-        owed: [draft, ...(waiting ?? [])].flatMap((one) => one?.turn ?? []),
-        gap: false,
-      });
-    }
+    case "state":
+      return fromState(agent, input.state);
     case "event":
       return settleLook(foldEvent(agent, input.event));
     case "signal":

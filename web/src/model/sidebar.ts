@@ -12,8 +12,8 @@ export interface Arranged extends RoomGroups {
 }
 
 /** The list in the person's order: favourites and sections first; what stands in none of them after it, as ever. What
- *  the person is no longer in, or is archived, has no place among them; the files of conversations with agents are found
- *  there. */
+ *  the person is no longer in, or is archived, has no place among them; the files of conversations with agents are
+ *  found there. */
 export function arranged(list: readonly RoomSummary[], { favourites, sections }: Sidebar): Arranged {
   const others = list.filter(({ room }) => !isOwnRoom(room));
   const shown = new Map(others.filter(({ archived }) => archived !== true).map((room) => [room.room, room]));

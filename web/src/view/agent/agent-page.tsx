@@ -1,6 +1,6 @@
 import { Loader, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, type RefObject } from "react";
 import type { AgentView, ConversationSummary, ModelInfo } from "../../../../protocols/index.ts";
 import { agentOfKey } from "../../../../protocols/answering/conversation-key.ts";
 import { explain, useLink, useSession, useShown, type AgentStore } from "../../live/index.ts";
@@ -168,23 +168,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
     view && (models.find((info) => info.model === view.model) ?? (view.model === "" ? models[0] : undefined));
   const can = (what: string): boolean => model?.capabilities.includes(what) === true;
   // Which models there are comes a moment after the page.
-  const attachments = useAttachments(store.agent, model === undefined || can("vision"));
-  const sounds = useSounds(store.agent, can("hearing"));
-  const place = `agent/${store.agent}/text`;
-  const attaching = useAttaching(
-    {
-      target: `agent/${store.agent}`,
-      // What a model sees or hears goes straight to it; of all else it reads the text.
-      sift(files) {
-        void attachments.add(files.filter(isImage));
-        for (const file of files.filter(isSound)) void sounds.add(file);
-        return files.filter((file) => !isImage(file) && !isSound(file));
-      },
-      post: (text, files = []) => store.say(text, { pictures: attachments.chosen, sounds: sounds.chosen, files }),
-    },
-    place,
-    field,
-  );
+  const shown = useShownFiles(store, field, { sees: model === undefined || can("vision"), hears: can("hearing") });
   if (view === undefined) return null;
   const label = agentLabel(store.agent, session.name);
   const stop = async () => {
@@ -216,7 +200,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   };
   return (
     <div className="screen">
-      <main className="screen-main" aria-label={`Conversation with ${label}`} {...attaching.zone}>
+      <main className="screen-main" aria-label={`Conversation with ${label}`} {...shown.zone}>
         <AgentHeader
           view={view}
           label={label}
@@ -245,32 +229,14 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
         <div className="foot agent-foot">
           <Composer
             key={store.agent}
-            place={place}
+            place={shown.place}
             label={`Message ${label}`}
             autoFocus={!matchMedia("(pointer: coarse)").matches}
             field={field}
             onEscape={() => (writing ? void stop() : setPanel(undefined))}
-            head={
-              <>
-                <AttachmentList agent={store.agent} attachments={attachments} />
-                <SoundList agent={store.agent} sounds={sounds} />
-                {attaching.field.head}
-              </>
-            }
-            beside={
-              <>
-                {attaching.button()}
-                <AttachButton attachments={attachments} />
-                <SoundButtons sounds={sounds} />
-              </>
-            }
-            hinders={attaching.field.hinders}
-            onFiles={attaching.field.onFiles}
-            mayBeEmpty={sounds.chosen.length > 0 || attaching.field.mayBeEmpty}
+            {...shown.field}
             onSend={(text) => {
-              attaching.post(text);
-              attachments.clear();
-              sounds.clear();
+              shown.post(text);
               feed.current?.toEnd();
             }}
             action={writing ? <StopButton stopping={stopping} onStop={() => void stop()} /> : undefined}
@@ -283,6 +249,56 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
       <AgentPanel panel={panel} store={store} view={view} models={models} onClose={() => setPanel(undefined)} />
     </div>
   );
+}
+
+/** What is shown to the agent with a message: pictures and sounds, where its model sees and hears, and files. */
+function useShownFiles(
+  store: AgentStore,
+  field: RefObject<HTMLTextAreaElement | null>,
+  model: { readonly sees: boolean; readonly hears: boolean },
+) {
+  const { agent } = store;
+  const attachments = useAttachments(agent, model.sees);
+  const sounds = useSounds(agent, model.hears);
+  const place = `agent/${agent}/text`;
+  const to: Parameters<typeof useAttaching>[0] = {
+    target: `agent/${agent}`,
+    // What a model sees or hears goes straight to it; of all else it reads the text.
+    sift(files) {
+      void attachments.add(files.filter(isImage));
+      for (const file of files.filter(isSound)) void sounds.add(file);
+      return files.filter((file) => !isImage(file) && !isSound(file));
+    },
+    post: (text, files = []) => store.say(text, { pictures: attachments.chosen, sounds: sounds.chosen, files }),
+  };
+  const attaching = useAttaching(to, place, field);
+  return {
+    place,
+    zone: attaching.zone,
+    post(text: string) {
+      attaching.post(text);
+      attachments.clear();
+      sounds.clear();
+    },
+    field: {
+      ...attaching.field,
+      head: (
+        <>
+          <AttachmentList agent={agent} attachments={attachments} />
+          <SoundList agent={agent} sounds={sounds} />
+          {attaching.field.head}
+        </>
+      ),
+      beside: (
+        <>
+          {attaching.button()}
+          <AttachButton attachments={attachments} />
+          <SoundButtons sounds={sounds} />
+        </>
+      ),
+      mayBeEmpty: sounds.chosen.length > 0 || attaching.field.mayBeEmpty,
+    },
+  };
 }
 
 /** Says that another branch is looked at, and leads on there or back. */

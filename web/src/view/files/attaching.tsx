@@ -46,7 +46,7 @@ export interface Attaching {
 }
 
 /** Where files go, and what makes a message of a text with them. */
-export interface AttachingTo {
+interface AttachingTo {
   /** The room, or `agent/` and the conversation with one. */
   readonly target: string;
   /** Takes what goes another way, and gives the rest back. */
