@@ -102,7 +102,14 @@ describe("gateway: files in rooms", () => {
     });
   /** Whether the account has the room for files of its agents. */
   const hasOwn = async (name: string): Promise<boolean> =>
-    (await fixture.kernel.ask({ to: `room/dm.${name}.${name}`, from: `user/${name}`, message: { type: "history" }, timeoutMs: 5_000 })).ok;
+    (
+      await fixture.kernel.ask({
+        to: `room/dm.${name}.${name}`,
+        from: `user/${name}`,
+        message: { type: "history" },
+        timeoutMs: 5_000,
+      })
+    ).ok;
 
   it("for an agent begin no room for callers that may not talk to it, or do not have it", async () => {
     await fixture.request("POST", "/api/v1/agents", { token: dan, body: { name: "helper", persona: "kind" } });
