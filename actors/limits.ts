@@ -230,7 +230,7 @@ export const actorLimits = {
   agentPicturesMax: 32,
   /** Drafts that an account keeps; one more is refused with `LIMIT_REACHED`, and stays in its browser. */
   draftsMax: 50,
-  /** Characters of all of them: each change writes them all. */
+  /** Characters of all of them. */
   draftsCharsMax: 64_000,
   /** A draft that was not changed for so long goes. */
   draftKeptMs: 90 * 24 * 3_600_000,

@@ -15,6 +15,10 @@ type Asked = Extract<CommandOf<typeof userCommands>, { type: "setDraft" }>;
 const draftsAt = ({ drafts = [] }: Account, nowMs: number): readonly UnsentText[] =>
   drafts.filter(({ revision }) => revision + limits.draftKeptMs > nowMs);
 
+/** The highest revision, also of those that are gone. */
+const draftsHead = ({ draftsHead: head = 0, drafts = [] }: Account): number =>
+  drafts.reduce((highest, { revision }) => Math.max(highest, revision), head);
+
 /** Why there is no place for so many; undefined: there is. None gives way: a device that has it would take it for sent
  *  elsewhere. */
 function refuseMany(drafts: readonly UnsentText[]): Effects | undefined {
@@ -41,12 +45,12 @@ function set(state: UserState, account: Account, asked: Asked, turn: Turn<UserNo
   if (refusal !== undefined) return refusal;
   if (seen !== now.revision) return [refuse("CHANGED_MEANWHILE", { now })];
   const others = draftsAt(account, turn.nowMs).filter((one) => one.place !== place);
-  const next: UnsentText = { place, text, revision: text === "" ? 0 : Math.max(turn.nowMs, now.revision + 1) };
-  const drafts = text === "" ? others : [...others, next];
-  const tooMany = text === "" ? undefined : refuseMany(drafts);
+  const draft: UnsentText = { place, text, revision: Math.max(turn.nowMs, draftsHead(account) + 1) };
+  const next = text === "" ? { ...draft, revision: 0 } : draft;
+  const tooMany = text === "" ? undefined : refuseMany([...others, next]);
   if (tooMany !== undefined) return tooMany;
   return [
-    persist({ type: "factorSet", set: { drafts: drafts.length === 0 ? null : drafts } }),
+    persist({ type: "factorSet", set: {}, draft }),
     ...happen(state, turn, [{ type: "draftSet", place, revision: next.revision }]),
     reply(next),
   ];
@@ -55,5 +59,10 @@ function set(state: UserState, account: Account, asked: Asked, turn: Turn<UserNo
 /** What a person asks about what they have begun to write. */
 export const draftHandlers: PersonHandlers<"setDraft" | "drafts"> = {
   setDraft: ({ state, account }, command, turn) => set(state, account, command, turn),
-  drafts: ({ account }, _, turn) => [reply({ drafts: draftsAt(account, turn.nowMs).toReversed() } satisfies DraftList)],
+  drafts: ({ account }, _, turn) => [
+    reply({
+      drafts: draftsAt(account, turn.nowMs).toReversed(),
+      ...(account.draftsHead !== undefined && { revision: draftsHead(account) }),
+    } satisfies DraftList),
+  ],
 };

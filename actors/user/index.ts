@@ -10,6 +10,7 @@ import {
   defaultRole,
   isAdminBy,
   maySend,
+  isOwnRoom,
   wireLimits,
   userCommands,
   type CommandFrom,
@@ -261,7 +262,9 @@ function fromRoom(state: UserState, account: Account, message: FromRoom, turn: H
   const isListed = account.rooms.includes(room);
   if (type === "roomLeft") return isListed ? [...happen(state, turn, [{ type, room }]), reply({})] : [reply({})];
   if (isListed) return [reply({})];
-  if (account.rooms.length >= wireLimits.roomsPerUserMax)
+  // The room for files of agents takes nobody's place: a full list refuses no file.
+  const counted = account.rooms.filter((one) => !isOwnRoom(one)).length;
+  if (!isOwnRoom(room) && counted >= wireLimits.roomsPerUserMax)
     return [refuse("LIMIT_REACHED", { limit: "roomsPerUserMax" })];
   if (type === "roomWanted") return [reply({})];
   const inviter = message.by === turn.self ? undefined : message.by;

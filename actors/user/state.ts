@@ -156,6 +156,8 @@ export interface Account {
   readonly saved?: readonly SavedMessage[];
   /** What is begun and not sent, the newest last. */
   readonly drafts?: readonly UnsentText[];
+  /** The highest revision of a draft that there was, or of one that was emptied. */
+  readonly draftsHead?: number;
   /** Browsers that take notices while their page is closed, the newest last. */
   readonly pushes?: readonly HeldPush[];
   /** Mail of what was missed. Absent: the person has never asked for any. */
@@ -189,7 +191,12 @@ export const rolesOf = ({ roles, admin }: Pick<UserState, "roles" | "admin">): r
 
 /** What changes of the factors. `factorSet` leaves what it does not name, and takes away what is null. */
 export type FactorChange =
-  | { readonly type: "factorSet"; readonly set: FactorSet; readonly mail?: readonly Mail[] }
+  | {
+      readonly type: "factorSet";
+      readonly set: FactorSet;
+      readonly draft?: UnsentText;
+      readonly mail?: readonly Mail[];
+    }
   | { readonly type: "passkeySet"; readonly passkey: HeldPasskey }
   | { readonly type: "passkeyRemoved"; readonly id: string };
 
@@ -307,7 +314,8 @@ export function evolve(state: UserState, change: UserChange): UserState {
       if (state.account === null) return state;
       const entries = Object.entries({ ...state.account, ...change.set }).filter(([, value]) => value !== null);
       const outbox = enqueue(state.outbox, change.mail);
-      return { ...state, outbox, account: Object.fromEntries(entries) as unknown as Account };
+      const account = Object.fromEntries(entries) as unknown as Account;
+      return { ...state, outbox, account: change.draft === undefined ? account : withDraft(account, change.draft) };
     }
     case "passkeySet": {
       const others = state.account?.passkeys?.filter(({ id }) => id !== change.passkey.id) ?? [];
@@ -474,6 +482,15 @@ function withoutAgent(account: Account, agent: string): Account {
     deletions: deletions.slice(-limits.deletionsKept),
     ...withoutDrafts(account, `agent/${agent}`),
   };
+}
+
+/** With a draft as it is now; an empty text takes it away. What is too old by then goes with it. */
+function withDraft({ drafts = [], ...account }: Account, draft: UnsentText): Account {
+  const others = drafts.filter(
+    ({ place, revision }) => place !== draft.place && revision + limits.draftKeptMs > draft.revision,
+  );
+  const kept = draft.text === "" ? others : [...others, draft];
+  return { ...account, ...(kept.length > 0 && { drafts: kept }), draftsHead: draft.revision };
 }
 
 /** Without what was begun in a room or with an agent: its threads and conversations are named behind it. */

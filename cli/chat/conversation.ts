@@ -2,6 +2,7 @@ import type { Call } from "../../client/call.ts";
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, ok, refused, type Failure, type Result } from "../../protocols/errors.ts";
 import { groupKey, groupsOfPeopleMax } from "../../protocols/kinds/room-group.ts";
+import { isOwnRoom } from "../../protocols/kinds/room-own.ts";
 import type {
   CatalogRow,
   CatchUp,
@@ -401,7 +402,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     if (joined.error.code !== "NOT_FOUND") return stepOf(joined);
     const [mine, open] = await Promise.all([client.call("user.rooms", user, {}), options.publicRooms()]);
     const known = [
-      ...(mine.ok ? mine.value.rooms.map((row) => row.room) : []),
+      ...(mine.ok ? mine.value.rooms.map((row) => row.room).filter((key) => !isOwnRoom(key)) : []),
       ...(open.ok ? open.value.rows.map(({ key }) => key) : []),
     ];
     const says = [`There is no room ${room}.`, didYouMean(room, known) ?? [], `/create ${room} creates it.`];
@@ -519,7 +520,8 @@ export function createConversation(options: ConversationOptions): Conversation {
   async function listRooms(): Promise<Step> {
     const answer = await client.call("user.rooms", user, {});
     if (!answer.ok) return stepOf(answer);
-    const { rooms, unreachable } = answer.value;
+    const { unreachable } = answer.value;
+    const rooms = answer.value.rooms.filter(({ room }) => !isOwnRoom(room));
     await names.ready(rooms.flatMap(({ room }) => partnerIn(room, user) ?? []));
     for (const room of rooms) show({ room }, describeRoom(room, look, partnerIn(room.room, user)));
     for (const room of unreachable) show({ unreachable: room }, dim(`${withoutControls(room)} does not answer now`));

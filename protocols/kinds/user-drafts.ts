@@ -33,7 +33,8 @@ export const userDraftCommands = {
   }),
 } as const;
 
-/** What stands at a place; `revision` rises with each change, and is 0 where there is nothing. */
+/** What stands at a place; `revision` rises with each change, also over one that emptied it, and is 0 where there is
+ *  nothing. */
 export interface UnsentText {
   readonly place: string;
   readonly text: string;
@@ -43,4 +44,7 @@ export interface UnsentText {
 /** Answer to `drafts`. */
 export interface DraftList {
   readonly drafts: readonly UnsentText[];
+  /** The highest revision that there ever was: an account that was brought back from a backup has a lower one than its
+   *  devices know. Absent: not known. */
+  readonly revision?: number;
 }

@@ -82,8 +82,9 @@ export async function openBlobStore(ports: {
     }
   };
 
-  /** A name is given and taken one at a time: a caller that finds it must not see it go by another's failure. */
-  const inTurn = turnsByKey<BlobHash>();
+  /** Names in a folder are given and taken one at a time: a caller that finds one must not see it go by another's
+   *  failure, and a sync that succeeds after another's failure says nothing about the other's name. */
+  const inTurn = turnsByKey<string>();
 
   /** Gives a finished file its name. */
   async function publish(from: string, hash: BlobHash, size: number): Promise<void> {
@@ -127,7 +128,7 @@ export async function openBlobStore(ports: {
         }
         await ready;
         const { hash, size } = made;
-        await inTurn(hash, () => publish(path, hash, size));
+        await inTurn(folderOf(hash), () => publish(path, hash, size));
         return made;
       } catch (error) {
         await files.remove(path).catch(() => undefined);
@@ -235,7 +236,7 @@ export async function openBlobStore(ports: {
         return isAsNamed;
       }),
     delete: (hash) =>
-      inTurn(hash, async () => {
+      inTurn(folderOf(hash), async () => {
         const bytes = isBlobHash(hash) ? await files.size(pathTo(hash)) : undefined;
         if (bytes === undefined) return;
         await files.remove(pathTo(hash));

@@ -48,8 +48,9 @@ export function createKeeping({
         const fact = { type: "uploadPart", id, by, epoch, index, bytes: part.length, ...(found && { found }) };
         let unneeded = replaced;
         onTheWay += 1;
+        let kept: Result<unknown>;
         try {
-          const kept = await blobs.put(roomActor(id), sealed, async (hash) => {
+          kept = await blobs.put(roomActor(id), sealed, async (hash) => {
             const last = await earlier;
             const named = { ...fact, part: hash };
             const answer = last.ok ? await said(id, named) : last;
@@ -60,14 +61,15 @@ export function createKeeping({
           });
           told.resolve(kept);
           if (kept.ok) giveBack(sealed);
-          // The part before is fact until the room has said that it has this one.
-          if (unneeded !== undefined && (kept.ok || unneeded !== replaced))
-            await blobs.forget(roomActor(id), [unneeded]);
-          return demand(kept) as RoomUpload;
         } finally {
           onTheWay -= 1;
           told.resolve(refused(failure("INTERNAL")));
         }
+        // The part before is fact until the room has said that it has this one. What is not forgotten now is found
+        // when the disks are looked over: it changes nothing about the answer.
+        if (unneeded !== undefined && (kept.ok || unneeded !== replaced))
+          await blobs.forget(roomActor(id), [unneeded]).catch(() => undefined);
+        return demand(kept) as RoomUpload;
       },
     };
   };

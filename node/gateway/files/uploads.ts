@@ -27,6 +27,7 @@ import type { ActorBlobs } from "../../ports/index.ts";
 import { callerOf } from "../edge/http.ts";
 import { whileItGoesOn } from "../edge/long-bodies.ts";
 import { demand } from "../edge/refusals.ts";
+import { refusalOf } from "../identity/roles.ts";
 import { createReservations } from "../edge/rates.ts";
 import type { Rate } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
@@ -53,7 +54,7 @@ interface Uploading {
   /** Keeps parts in a person's name. */
   readonly keeping: (by: string, upload: RoomUpload) => Keeping;
   /** The caller's own room, which has the files of conversations with their agents; it is begun where it is not there
-   *  yet. */
+   *  yet, for callers that may talk to this agent, and have it. */
   readonly own: (request: FastifyRequest, agent: string) => Promise<string>;
   /** Gives an upload up, in the caller's name. */
   readonly drop: (request: FastifyRequest, id: string) => Promise<void>;
@@ -85,6 +86,11 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
       const { user, actor } = callerOf(request);
       if (agent.split(".", 1)[0] !== user)
         throw new PlexusError(failure("FORBIDDEN", { reason: "only the agent's owner can do this" }));
+      const reason = refusalOf(at, request, "agent.use");
+      if (reason !== undefined) throw new PlexusError(reason);
+      const shown = { type: "describe" };
+      const of = actorId("agent", agent);
+      demand(await kernel.ask({ to: of, from: actor, message: shown, timeoutMs: limits.askTimeoutMs }));
       const room = ownRoomKey(user);
       const message = { type: "create", visibility: "direct", with: actor } as const;
       const to = actorId("room", room);

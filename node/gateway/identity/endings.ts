@@ -10,6 +10,7 @@ import {
   PlexusError,
   schema,
   type AccountExport,
+  type DraftList,
   conversationKey,
   type AgentConversations,
   type AgentHistory,
@@ -76,7 +77,7 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
       config: { access: "person", permission: "account.secure", audit: "exportUser" },
       summary:
         "What the caller's account has, as JSON lines: the account, its agents with their conversations, the " +
-        "picture, links to conversations, and what the caller wrote in rooms",
+        "picture, links to conversations, drafts, and what the caller wrote in rooms",
       tag: "account",
     },
     async (request) => {
@@ -130,7 +131,15 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
     const shared = await ask<SharedLinks>(actorId("user", account.user), { type: "shared" });
     if (!shared.ok) yield { type: "missing", what: "shared links", code: shared.error.code };
     for (const link of shared.ok ? shared.value.links : []) yield { type: "sharedLink", link };
+    if (caller !== undefined) yield* draftRows(account.user, caller);
     yield { type: "end" };
+  }
+
+  /** What the person has begun to write is theirs alone. */
+  async function* draftRows(user: string, caller: Caller): AsyncGenerator<object> {
+    const list = await ask<DraftList>(actorId("user", user), { type: "drafts" }, caller.actor);
+    if (!list.ok) yield { type: "missing", what: "drafts", code: list.error.code };
+    for (const draft of list.ok ? list.value.drafts : []) yield { type: "draft", draft };
   }
 
   async function* agentRows(agent: string, caller: Caller | undefined): AsyncGenerator<object> {

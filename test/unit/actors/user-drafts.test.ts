@@ -40,6 +40,20 @@ describe("drafts of a person on all their devices", () => {
     expect(list(fixture)).to.deep.equal([next]);
   });
 
+  it("have revisions that rise, also over one that was emptied, and each change writes one of them alone", () => {
+    const fixture = inLobby();
+    const first = set(fixture, "room/lobby", "one");
+    set(fixture, "room/lobby", "", first.revision);
+    const second = set(fixture, "room/lobby", "two");
+    expect(second.revision).to.be.greaterThan(first.revision + 1);
+    set(fixture, "room/lobby/thread/1", "beside it");
+    set(fixture, "room/lobby", "", second.revision);
+    fixture.crash(bob);
+    const { drafts, revision } = fixture.ok<DraftList>(bob, bob, { type: "drafts" });
+    expect(drafts.map(({ text }) => text)).to.deep.equal(["beside it"]);
+    expect(revision).to.be.greaterThan(second.revision + 1);
+  });
+
   it("go with the room that is left, and with the agent that is deleted", () => {
     const fixture = inLobby();
     fixture.ok(bob, bob, { type: "createAgent", name: "helper" });
@@ -62,7 +76,7 @@ describe("drafts of a person on all their devices", () => {
     const long = "x".repeat(8_000);
     const fit = list(fixture).filter(({ place, revision }) => code(fixture, place, long, revision) === "accepted");
     expect(fit).to.have.length(Math.floor((limits.draftsCharsMax - limits.draftsMax) / long.length));
-    fixture.pass(limits.draftKeptMs + 1);
+    fixture.pass(limits.draftKeptMs + 1_000);
     expect(list(fixture)).to.deep.equal([]);
     set(fixture, thread(1), "anew");
     expect(list(fixture)).to.have.length(1);

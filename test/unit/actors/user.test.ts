@@ -457,6 +457,15 @@ describe("a user's rooms", () => {
     expect(fixture.stream(ada).at(-1)?.event).to.deep.equal({ type: "roomJoined", room: "more", by: "user/bob" });
   });
 
+  it("are as many with the room for files of agents, which a full list takes", () => {
+    const fixture = fixtureWith("ada");
+    const joined = (room: string) => fixture.code(`room/${room}`, ada, { type: "roomJoined", room, by: ada });
+    for (let index = 1; index < wireLimits.roomsPerUserMax; index += 1) joined(`r${index}`);
+    expect(joined("dm.ada.ada")).to.equal("accepted");
+    expect(joined("last")).to.equal("accepted");
+    expect(joined("more")).to.equal("LIMIT_REACHED");
+  });
+
   it("read on one device are news for the others, which needs no disk", () => {
     const fixture = fixtureWith("ada");
     const written = fixture.journalOf(ada).length;

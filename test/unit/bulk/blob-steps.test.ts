@@ -55,4 +55,37 @@ describe("a blob that is written", () => {
     expect(later.most).to.be.below(alone.most);
     expect((await put(() => undefined)).syncs).to.equal(1);
   });
+
+  it("is named and synced in the turn of its folder, so that no other's sync speaks for it", async () => {
+    const world = new World(1);
+    const disk = new FileDisk(world).open({ life: 1, alive: true });
+    const steps: string[] = [];
+    const files: Files = {
+      ...disk,
+      async rename(from, to) {
+        steps.push("rename");
+        await disk.rename(from, to);
+      },
+      async sync(path) {
+        await disk.sync(path);
+        if (path !== "") steps.push("sync");
+      },
+    };
+    const store = await world.settle(openBlobStore({ files, meter: quietMeter }));
+    async function* piece(of: number): AsyncGenerator<Uint8Array> {
+      yield Uint8Array.of(of & 0xff, of >> 8);
+    }
+    // Some of so many share a folder.
+    const byFolder = new Map<string, number[]>();
+    for (let of = 0; of < 40; of += 1) {
+      const { hash } = await world.settle(store.put(piece(of)));
+      await world.settle(store.delete(hash));
+      byFolder.set(hash.slice(0, 2), [...(byFolder.get(hash.slice(0, 2)) ?? []), of]);
+    }
+    const two = [...byFolder.values()].find((all) => all.length > 1) ?? [];
+    expect(two.length, "two in one folder").to.be.above(1);
+    steps.length = 0;
+    await world.settle(Promise.all(two.map((of) => store.put(piece(of)))));
+    expect(steps).to.deep.equal(two.flatMap(() => ["rename", "sync"]));
+  });
 });

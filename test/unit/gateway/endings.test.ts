@@ -94,6 +94,7 @@ describe("gateway: how accounts end", () => {
     const { token } = await fixture.signUp("eve");
     await call("POST", "/rooms", { room: "den" }, token);
     await call("POST", "/rooms/den/messages", { text: "mine" }, token);
+    await call("PUT", "/me/drafts", { place: "room/den", text: "half a thought", revision: 0 }, token);
     root = await again("root");
     await call("POST", "/rooms/den/join", {}, root);
     await call("POST", "/rooms/den/messages", { text: "not mine" }, root);
@@ -112,17 +113,19 @@ describe("gateway: how accounts end", () => {
       "room",
       "message",
       "sharedLink",
+      "draft",
       "end",
     ]);
     expect(own.body)
       .to.include("mine")
+      .and.include("half a thought")
       .and.not.include("not mine")
       .and.not.include("argon2")
       .and.not.include("tokenHash")
       .and.not.include(link.hash);
     const admins = await call("GET", "/admin/users/eve/export", undefined, root);
     expect(rows(admins).map(({ type }) => type)).to.deep.equal(["export", "account", "room", "sharedLink", "end"]);
-    expect(admins.body).to.not.include("argon2");
+    expect(admins.body).to.not.include("argon2").and.not.include("half a thought");
   });
 
   it("refuses one export too many, before it is written down as one", async () => {

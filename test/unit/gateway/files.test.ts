@@ -100,6 +100,29 @@ describe("gateway: files in rooms", () => {
       headers: tus(token, { "upload-offset": String(offset), "content-type": "application/offset+octet-stream" }),
       body: Buffer.from(body),
     });
+  /** Whether the account has the room for files of its agents. */
+  const hasOwn = async (name: string): Promise<boolean> =>
+    (
+      await fixture.kernel.ask({
+        to: `room/dm.${name}.${name}`,
+        from: `user/${name}`,
+        message: { type: "history" },
+        timeoutMs: 5_000,
+      })
+    ).ok;
+
+  it("for an agent begin no room for callers that may not talk to it, or do not have it", async () => {
+    await fixture.request("POST", "/api/v1/agents", { token: dan, body: { name: "helper", persona: "kind" } });
+    const body = { label: "posts", scopes: ["room.post"] };
+    const key = (await fixture.request("POST", "/api/v1/me/keys", { token: dan, body })).body.key as string;
+    expect((await create(3, { agent: "dan.helper" }, key)).status).to.equal(403);
+    expect((await create(3, { agent: "dan.nobody" }, dan)).status).to.equal(404);
+    expect((await create(3, { agent: "dan.helper" }, bob)).status).to.equal(403);
+    expect(await hasOwn("dan")).to.equal(false);
+    expect((await create(3, { agent: "dan.helper" }, dan)).status).to.equal(201);
+    expect(await hasOwn("dan")).to.equal(true);
+  });
+
   const head = (id: string, token = ada): Promise<Response> =>
     fetch(api(`/files/uploads/${id}`), { method: "HEAD", headers: tus(token) });
   /** Sends all of a file, as the library does. */

@@ -5,7 +5,15 @@ import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import { createKeeping } from "../../../node/gateway/files/keeping.ts";
 import { openPart } from "../../../node/gateway/files/sealed.ts";
 import type { ActorBlobs } from "../../../node/ports/index.ts";
-import { failure, ok, refused, type Failure, type Result, type RoomUpload } from "../../../protocols/index.ts";
+import {
+  failure,
+  failureOf,
+  ok,
+  refused,
+  type Failure,
+  type Result,
+  type RoomUpload,
+} from "../../../protocols/index.ts";
 
 const id = "f.hall";
 const upload: RoomUpload = {
@@ -21,7 +29,10 @@ const upload: RoomUpload = {
 
 /** Parts that are kept at once. The disks have them in an order of the test's; one of them may fail, there or at the
  *  room. */
-function world(fault: { readonly at: "disk" | "room"; readonly index: number; readonly error: Failure } | undefined) {
+function world(
+  fault: { readonly at: "disk" | "room"; readonly index: number; readonly error: Failure } | undefined,
+  forgotten = async () => {},
+) {
   const held = new Map<string, Uint8Array>();
   const onDisk: PromiseWithResolvers<undefined>[] = [];
   const told: { readonly index: number; readonly part: string }[] = [];
@@ -36,7 +47,10 @@ function world(fault: { readonly at: "disk" | "room"; readonly index: number; re
       return commit(hashOf(mine));
     },
     read: async () => refused(failure("NOT_FOUND")),
-    forget: async (_actor, hashes) => hashes.forEach((hash) => held.delete(hash)),
+    async forget(_actor, hashes) {
+      hashes.forEach((hash) => held.delete(hash));
+      await forgotten();
+    },
   };
   const said = async (_id: string, message: { readonly type: string }): Promise<Result<unknown>> => {
     const { index, part } = message as unknown as { readonly index: number; readonly part: string };
@@ -90,6 +104,26 @@ describe("parts of an upload that are kept at once", () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it("hold no place, and are refused as they were, while what nobody needs is forgotten, also where that fails", async () => {
+    const error = failure("CHANGED_MEANWHILE");
+    const forgetting = Promise.withResolvers<void>();
+    const { onDisk, keeping } = world({ at: "room", index: 0, error }, () => forgetting.promise);
+    const kept = Array.from({ length: 8 }, (_, index) => keeping.keep(index, Buffer.alloc(1), {}));
+    const codes = Promise.all(
+      kept.map((one) =>
+        one.then(
+          () => "",
+          (error: unknown) => failureOf(error).code,
+        ),
+      ),
+    );
+    onDisk.forEach((disk) => disk.resolve(undefined));
+    for (let step = 0; step < 20; step += 1) await new Promise(setImmediate);
+    expect(keeping.ahead(), "no part holds a place").to.equal(8);
+    forgetting.reject(new Error("no disk"));
+    expect(new Set(await codes)).to.deep.equal(new Set(["CHANGED_MEANWHILE"]));
   });
 
   it("are few where all requests together have many", () => {

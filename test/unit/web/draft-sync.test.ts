@@ -23,15 +23,18 @@ function memory(): Shelf {
 type Actor = ReturnType<typeof inLobby>;
 
 class Device {
-  readonly kept = new Kept(memory(), "bob", () => 1);
+  readonly kept: Kept;
   readonly sync: DraftSync;
   isAway = false;
+  /** The node takes what is asked, and its answer is lost. */
+  isDeaf = false;
   joins = 0;
   #timers = new Set<() => void>();
   readonly #actor: Actor;
 
-  constructor(actor: Actor) {
+  constructor(actor: Actor, kept = new Kept(memory(), "bob", () => 1)) {
     this.#actor = actor;
+    this.kept = kept;
     this.sync = new DraftSync({
       kept: this.kept,
       set: (draft) => this.#ask<UnsentText>({ type: "setDraft", ...draft }),
@@ -46,7 +49,8 @@ class Device {
 
   async #ask<Answer>(message: { readonly type: string }): Promise<Result<Answer>> {
     await Promise.resolve();
-    return this.isAway ? refused(failure("UNREACHABLE")) : (this.#actor.do(bob, bob, message) as Result<Answer>);
+    const answer = this.isAway ? undefined : (this.#actor.do(bob, bob, message) as Result<Answer>);
+    return answer === undefined || this.isDeaf ? refused(failure("UNREACHABLE")) : answer;
   }
 
   get text(): string {
@@ -141,6 +145,108 @@ describe("drafts of a person on several devices", () => {
     await settled();
     expect(phone.text).to.equal("at the desk\n\non the phone");
     expect(phone.joins).to.equal(1);
+  });
+
+  it("are taken off the account when they were sent or emptied without a connection", async () => {
+    const actor = inLobby();
+    const device = new Device(actor);
+    const drafts = () => actor.ok<DraftList>(bob, bob, { type: "drafts" }).drafts;
+    device.kept.write(field, "begun");
+    device.pass();
+    await settled();
+    expect(drafts()).to.have.length(1);
+    device.isAway = true;
+    device.kept.write(field, undefined);
+    device.pass();
+    await settled();
+    device.isAway = false;
+    // Tried again without anything new; and so does a page that was opened anew, which has no timers.
+    const again = new DraftSync({
+      kept: device.kept,
+      set: (draft) => Promise.resolve(actor.do(bob, bob, { type: "setDraft", ...draft }) as Result<UnsentText>),
+      list: () => Promise.resolve(actor.do(bob, bob, { type: "drafts" }) as Result<DraftList>),
+      joined: () => undefined,
+      after(_, run) {
+        run();
+        return () => undefined;
+      },
+    });
+    again.connected();
+    await settled();
+    expect(drafts()).to.deep.equal([]);
+    again.close();
+    device.kept.write(field, "more");
+    device.isAway = true;
+    device.pass();
+    await settled();
+    device.isAway = false;
+    device.pass();
+    await settled();
+    expect(drafts().map(({ text }) => text)).to.deep.equal(["more"]);
+  });
+
+  it("are one's own where the answer was lost: nothing is doubled, and what was sent does not come back", async () => {
+    for (const [then, kept] of [
+      ["the blue kettle", ["the blue kettle"]],
+      ["", []],
+    ] as const) {
+      const actor = inLobby();
+      const device = new Device(actor);
+      device.kept.write(field, "the red kettle");
+      device.isDeaf = true;
+      device.pass();
+      await settled();
+      device.isDeaf = false;
+      device.kept.write(field, then === "" ? undefined : then);
+      device.sync.connected();
+      for (let round = 0; round < 3; round += 1) {
+        await settled();
+        device.pass();
+      }
+      await settled();
+      expect([device.text, device.joins]).to.deep.equal([then, 0]);
+      const drafts = actor.ok<DraftList>(bob, bob, { type: "drafts" }).drafts.map(({ text }) => text);
+      expect(drafts).to.deep.equal(kept);
+    }
+  });
+
+  it("of two tabs of one browser are one text, whichever sends it", async () => {
+    const actor = inLobby();
+    const one = new Device(actor);
+    const other = new Device(actor, one.kept);
+    one.kept.write(field, "the red kettle");
+    one.pass();
+    // The first is under way: both rest on the same revision.
+    await Promise.resolve();
+    one.kept.write(field, "the blue kettle");
+    other.pass();
+    for (let round = 0; round < 3; round += 1) {
+      await settled();
+      one.pass();
+      other.pass();
+    }
+    await settled();
+    expect([one.text, one.joins, other.joins]).to.deep.equal(["the blue kettle", 0, 0]);
+    const texts = actor.ok<DraftList>(bob, bob, { type: "drafts" }).drafts.map(({ text }) => text);
+    expect(texts).to.deep.equal(["the blue kettle"]);
+  });
+
+  it("stay in the browser, and are sent anew, when the account was brought back from a backup", async () => {
+    const [actor, restored] = [inLobby(), inLobby()];
+    restored.ok(bob, bob, { type: "setDraft", place: "room/lobby/thread/1", text: "older", revision: 0 });
+    actor.pass(60_000);
+    const device = new Device(actor);
+    device.kept.write(field, "newer");
+    device.pass();
+    await settled();
+    const after = new Device(restored, device.kept);
+    after.sync.connected();
+    await settled();
+    after.pass();
+    await settled();
+    expect(after.text).to.equal("newer");
+    const texts = restored.ok<DraftList>(bob, bob, { type: "drafts" }).drafts.map(({ text }) => text);
+    expect(texts).to.have.members(["older", "newer"]);
   });
 
   it("cost no write per key, and none at all at a node that does not know of them", async () => {

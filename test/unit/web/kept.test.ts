@@ -149,6 +149,21 @@ describe("what somebody made and has not finished", () => {
     expect(new Kept(shelf, "bob", () => 0).read("room/0/text")).to.equal("of Bob");
   });
 
+  it("makes no room with a message that waits, and drops a field together with what the account has of it", () => {
+    let nowMs = 0;
+    const kept = new Kept(new TestShelf(), "ada", () => (nowMs += 1));
+    kept.write("unsent/room/a/1", "waits");
+    kept.write("room/0/text", "x");
+    kept.write("room/1/thread/2", "x");
+    kept.write("drafts/room/0", { text: "x", revision: 1 });
+    kept.write("drafts/room/1/thread/2", { text: "x", revision: 1 });
+    for (let room = 2; room <= keptPlacesMax; room += 1) kept.write(`room/${room}/text`, "x");
+    expect(kept.read("unsent/room/a/1")).to.equal("waits");
+    for (const place of ["room/0/text", "drafts/room/0", "room/1/thread/2", "drafts/room/1/thread/2"])
+      expect(kept.read(place), place).to.equal(undefined);
+    expect(kept.places("")).to.have.length(keptPlacesMax);
+  });
+
   it("is neither read nor written after the session is over", () => {
     const shelf = new TestShelf();
     const kept = new Kept(shelf, "ada", () => 1);

@@ -487,7 +487,11 @@ describe("the room list", () => {
       summary("a"),
       summary("dm.ada.bob", { visibility: "direct", ...last(2) }),
     ];
-    const { rooms, direct, archived } = groupRooms([...list, summary("old", { archived: true })]);
+    const { rooms, direct, archived } = groupRooms([
+      ...list,
+      summary("old", { archived: true }),
+      summary("dm.ada.ada", { visibility: "direct" }),
+    ]);
     expect(archived.map((entry) => entry.room)).to.deep.equal(["old"]);
     expect(rooms.map((entry) => entry.room)).to.deep.equal(["a", "b"]);
     expect(direct.map((entry) => entry.room)).to.deep.equal(["dm.ada.bob", "dm.ada.zoe"]);

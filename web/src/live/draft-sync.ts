@@ -15,6 +15,8 @@ import type { Kept } from "../model/index.ts";
 interface Known {
   readonly text: string;
   readonly revision: number;
+  /** What its tabs sent last and have no answer to: it is the person's own, whatever they type meanwhile. */
+  readonly sent?: readonly string[];
 }
 
 const nothing: Known = { text: "", revision: 0 };
@@ -34,6 +36,12 @@ export interface DraftPorts {
 const pauseMs = 3_000;
 /** What was sent is gone elsewhere as fast. */
 const sentPauseMs = 300;
+
+/** What could not be sent is tried again. */
+const retryMs = 30_000;
+/** Texts on their way that are known for one's own. */
+const sentMax = 2;
+const retried: ReadonlySet<string> = new Set(["UNREACHABLE", "ASK_TIMEOUT", "OVERLOADED"]);
 
 const keptPlace = /^(room\/[^/]+|agent\/[^/]+)\/text$|^(room\/[^/]+\/thread\/\d+)$/;
 
@@ -104,18 +112,25 @@ export class DraftSync {
       const answer = await this.#ports.list();
       if (this.#isClosed) return;
       if (!answer.ok) return this.#refuse(answer.error);
-      const { drafts } = answer.value;
-      for (const draft of drafts) if (draft.revision > this.#known(draft.place).revision) this.#meet(draft);
-      for (const [place, { revision }] of before) {
-        // Another tab may have learned more meanwhile.
-        const isGone = !drafts.some((draft) => draft.place === place) && this.#known(place).revision === revision;
-        if (isGone) this.#meet({ place, ...nothing });
-      }
-      for (const field of [...kept.places("room/"), ...kept.places("agent/")]) {
-        const place = draftPlace(field);
-        if (place !== undefined) this.#later(place);
-      }
+      this.#compare(answer.value, before);
+      // One that was emptied here has no field any more, and is still to be taken off the account.
+      const fields = [...kept.places("room/"), ...kept.places("agent/")].map(draftPlace);
+      const known = kept.places("drafts/").map((place) => place.slice(7));
+      for (const place of new Set([...fields, ...known])) if (place !== undefined) this.#later(place);
     });
+  }
+
+  /** Takes over what is new or gone. `before`: what was known when it was asked. */
+  #compare({ drafts, revision: head = Infinity }: DraftList, before: ReadonlyMap<string, Known>): void {
+    for (const draft of drafts) if (draft.revision > this.#known(draft.place).revision) this.#meet(draft);
+    for (const [place, { revision }] of before) {
+      // Another tab may have learned more meanwhile.
+      if (this.#known(place).revision !== revision) continue;
+      const now = drafts.find((draft) => draft.place === place);
+      // The account is older than this browser, from a backup: the text here stays, and is sent.
+      if (revision > head) this.#know(place, now ?? nothing);
+      else if (now === undefined) this.#meet({ place, ...nothing });
+    }
   }
 
   #text(place: string): string {
@@ -133,12 +148,24 @@ export class DraftSync {
     this.#ports.kept.write(knownPlace(place), revision === 0 ? undefined : { text, revision });
   }
 
+  /** A text is on its way: it comes back as one's own, also when its answer is lost or another tab has it. */
+  #noteSent(place: string, text: string): void {
+    const { sent = [], ...known } = this.#known(place);
+    const next = [...sent.filter((one) => one !== text), text].slice(-sentMax);
+    this.#ports.kept.write(knownPlace(place), { ...known, sent: next });
+  }
+
   /** The text at a place is sent when its person pauses. */
   #later(place: string): void {
     this.#timers.get(place)?.();
     this.#timers.delete(place);
     if (this.#isClosed || this.#isRefused || this.#text(place) === this.#known(place).text) return;
-    const cancel = this.#ports.after(this.#text(place) === "" ? sentPauseMs : pauseMs, () => {
+    this.#pushAfter(place, this.#text(place) === "" ? sentPauseMs : pauseMs);
+  }
+
+  #pushAfter(place: string, ms: number): void {
+    this.#timers.get(place)?.();
+    const cancel = this.#ports.after(ms, () => {
       this.#timers.delete(place);
       this.#inTurn(() => this.#push(place));
     });
@@ -152,21 +179,27 @@ export class DraftSync {
     const sent = cleaned(text, "lines");
     // It cannot be posted either: the field says so.
     if (sent.length > wireLimits.messageCharsMax) return;
+    if (sent !== "") this.#noteSent(place, sent);
     const answer = await this.#ports.set({ place, text: sent, revision: known.revision });
     if (this.#isClosed) return;
     if (answer.ok) return this.#know(place, { text, revision: answer.value.revision });
     const { code, details } = answer.error;
     if (code === "CHANGED_MEANWHILE") this.#meet({ place, ...(details?.["now"] as Known) });
-    else this.#refuse(answer.error);
+    else if (!retried.has(code)) this.#refuse(answer.error);
+    // Typed on meanwhile: what waits sends that.
+    else if (!this.#timers.has(place)) this.#pushAfter(place, retryMs);
   }
 
   /** What the account has is another than this browser knew. */
   #meet({ place, text: theirs, revision }: UnsentText): void {
     const { kept } = this.#ports;
     const own = this.#text(place);
-    const isUntouched = own === this.#known(place).text || own === "";
+    const known = this.#known(place);
+    const isUntouched = own === known.text || own === "";
+    const isOwn = theirs !== "" && (known.sent?.includes(theirs) === true || theirs === known.text);
     this.#know(place, { text: theirs, revision });
     if (own === theirs) return;
+    if (isOwn) return this.#later(place);
     if (isUntouched) return kept.write(fieldOf(place), theirs === "" ? undefined : theirs);
     // It was sent or emptied elsewhere, and gone on with here; or one text has the other in it.
     if (own.includes(theirs)) return this.#later(place);

@@ -7,7 +7,7 @@ export interface Shelf {
 }
 
 /** Places of one account with something in them, at most. Beyond it the one that was left alone for longest is
- *  dropped. */
+ *  dropped, but no message that waits to be sent. */
 export const keptPlacesMax = 500;
 
 /** What one account made in this browser and has not finished: unsent texts, half-done edits and forms, messages that
@@ -107,11 +107,26 @@ export class Kept {
   #makeRoom(): void {
     const names = this.#shelf.names().filter((name) => name.startsWith(this.#prefix));
     if (names.length < keptPlacesMax) return;
-    const ages = names.map((name) => ({ name, atMs: entryIn(this.#shelf.read(name) ?? "")?.atMs ?? 0 }));
-    const oldest = ages.toSorted((a, b) => a.atMs - b.atMs).slice(0, names.length - keptPlacesMax + 1);
-    for (const { name } of oldest) this.#shelf.remove(name);
+    const units = new Map<string, { readonly names: string[]; atMs: number }>();
+    for (const name of names) {
+      const place = name.slice(this.#prefix.length);
+      if (place.startsWith("unsent/")) continue;
+      const unit = units.get(unitOf(place)) ?? { names: [], atMs: 0 };
+      unit.names.push(name);
+      unit.atMs = Math.max(unit.atMs, entryIn(this.#shelf.read(name) ?? "")?.atMs ?? 0);
+      units.set(unitOf(place), unit);
+    }
+    let left = names.length;
+    for (const unit of [...units.values()].toSorted((a, b) => a.atMs - b.atMs)) {
+      if (left < keptPlacesMax) return;
+      for (const name of unit.names) this.#shelf.remove(name);
+      left -= unit.names.length;
+    }
   }
 }
+
+/** A field and what the account has of it go together: a field that is gone alone looks like one that was emptied. */
+const unitOf = (place: string): string => place.replace(/^drafts\//, "").replace(/\/text$/, "");
 
 /** What stands on the shelf under a name; nothing that this page has not written there. */
 function entryIn(text: string): { readonly atMs: number; readonly value: unknown } | undefined {

@@ -130,7 +130,8 @@ export interface RoomGroups {
 
 /** The list in the order it is shown: rooms by title, which keeps them where the eye expects them; people by last
  *  contact. */
-export function groupRooms(list: readonly RoomSummary[]): RoomGroups {
+export function groupRooms(all: readonly RoomSummary[]): RoomGroups {
+  const list = all.filter(({ room }) => !isOwnRoom(room));
   const rooms = list.filter((room) => room.visibility !== "direct" && room.archived !== true);
   const archived = list.filter((room) => room.archived === true);
   const direct = list.filter((room) => room.visibility === "direct");

@@ -2,6 +2,7 @@ import { TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { flushSync } from "react-dom";
 import { useId, useState, type KeyboardEvent, type RefObject } from "react";
+import { isOwnRoom } from "../../../../protocols/kinds/room-own.ts";
 import { namesFound } from "../../../../protocols/text/names.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { useSession } from "../../live/index.ts";
@@ -117,7 +118,7 @@ export function FindingField(props: {
 function useChoices(name: string | undefined, typed: string): readonly Choice[] {
   const session = useSession();
   const titleOf = useRoomTitle();
-  const rooms = useRooms().data?.rooms ?? [];
+  const rooms = (useRooms().data?.rooms ?? []).filter(({ room }) => !isOwnRoom(room));
   const agents = useAgents();
   const known = usePeople();
   const sought = typed.replace(/^[@#]/, "");

@@ -2,6 +2,7 @@ import { Button, Loader } from "@mantine/core";
 import { Link, Navigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { RoomSummary } from "../../../../protocols/index.ts";
+import { isOwnRoom } from "../../../../protocols/kinds/room-own.ts";
 import { useSession } from "../../live/index.ts";
 import { groupRooms } from "../../model/index.ts";
 import { brandName, useBrand } from "./brand.ts";
@@ -18,7 +19,7 @@ export function Home() {
         <Loader aria-label="Loading" />
       </main>
     );
-  return <Start rooms={rooms} />;
+  return <Start rooms={rooms.filter(({ room }) => !isOwnRoom(room))} />;
 }
 
 function Start({ rooms }: { readonly rooms: readonly RoomSummary[] }) {
