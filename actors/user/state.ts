@@ -312,9 +312,8 @@ export function evolve(state: UserState, change: UserChange): UserState {
     }
     case "factorSet": {
       if (state.account === null) return state;
-      const entries = Object.entries({ ...state.account, ...change.set }).filter(([, value]) => value !== null);
       const outbox = enqueue(state.outbox, change.mail);
-      const account = Object.fromEntries(entries) as unknown as Account;
+      const account = withSet(state.account, change.set);
       return { ...state, outbox, account: change.draft === undefined ? account : withDraft(account, change.draft) };
     }
     case "passkeySet": {
@@ -356,6 +355,12 @@ export function evolve(state: UserState, change: UserChange): UserState {
       return unreachable(change);
   }
 }
+
+/** With what was set; null takes away. */
+const withSet = (account: Account, set: Extract<UserChange, { type: "factorSet" }>["set"]): Account =>
+  Object.fromEntries(
+    Object.entries({ ...account, ...set }).filter(([, value]) => value !== null),
+  ) as unknown as Account;
 
 /** The newest proof of each factor. */
 const provenBy = (proofs: readonly Fact[]): readonly Fact[] => [

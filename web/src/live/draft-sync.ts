@@ -22,7 +22,7 @@ interface Known {
 const nothing: Known = { text: "", revision: 0 };
 
 /** Where the texts are kept, and asked for. */
-export interface DraftPorts {
+interface DraftPorts {
   readonly kept: Kept;
   set(draft: UnsentText): Promise<Result<UnsentText>>;
   list(): Promise<Result<DraftList>>;
@@ -46,7 +46,7 @@ const retried: ReadonlySet<string> = new Set(["UNREACHABLE", "ASK_TIMEOUT", "OVE
 const keptPlace = /^(room\/[^/]+|agent\/[^/]+)\/text$|^(room\/[^/]+\/thread\/\d+)$/;
 
 /** The name of a place at the node; undefined: what is kept there stays here. */
-export function draftPlace(place: string): string | undefined {
+function draftPlace(place: string): string | undefined {
   const [, whole, thread] = keptPlace.exec(place) ?? [];
   return whole ?? thread;
 }
