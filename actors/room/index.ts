@@ -24,7 +24,8 @@ import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./draw
 import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
 import { entryOf } from "./members.ts";
-import { forConversation } from "./own.ts";
+import { emptying, forConversation, onLeftRead, type LeftTag } from "./own.ts";
+import { isOwnRoom } from "../../protocols/kinds/room-own.ts";
 import {
   admitGuest,
   create,
@@ -137,7 +138,7 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "admitGuest":
       return admitGuest(state, message, turn);
     case "depart":
-      return depart(state, turn);
+      return [...(isOwnRoom(turn.key) ? emptying(turn.from) : []), ...depart(state, turn)];
     case "upload":
     case "uploadTake":
     case "uploadPart":
@@ -217,7 +218,8 @@ type ReadTag =
   | DrawingTag
   | TextTag
   | VersionsTag
-  | ForgetTag;
+  | ForgetTag
+  | LeftTag;
 
 function onRecords(
   state: Room,
@@ -246,6 +248,8 @@ function onRecords(
       return withMessage(state, onScanRead(state, tag, records, turn), turn);
     case "versions":
       return onVersionsRead(state, tag, records);
+    case "left":
+      return onLeftRead(state, tag, records, turn);
     case "forget":
       return onForgetRead(tag, records);
     case "kept":

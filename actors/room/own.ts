@@ -3,11 +3,13 @@
 import {
   ownRoomKey,
   type CommandOf,
+  type KeptFile,
   type RoomMessage,
   type TakenFiles,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { refuse, reply, type Sender, type Turn } from "../behavior.ts";
+import { refuse, reply, type ActorRecord, type Sender, type Turn } from "../behavior.ts";
+import { padded } from "../stream.ts";
 import { eventEffects, type Effects } from "./effects.ts";
 import { filesOfPost } from "./files.ts";
 import { entryOf } from "./members.ts";
@@ -15,7 +17,7 @@ import { saidIn } from "./mentions.ts";
 import { onMessage } from "./posting.ts";
 import { refuseArchived } from "./rules.ts";
 import type { Room } from "./shape.ts";
-import { shownFile } from "./uploads.ts";
+import { keptPrefix, shownFile } from "./uploads.ts";
 
 type Asked = Extract<CommandOf<typeof roomCommands>, { type: "takeFiles" | "dropFiles" }>;
 
@@ -28,6 +30,33 @@ export function forConversation(room: Room, command: Asked, here: Turn): Effects
   const turn: Turn = { ...here, from: by as Sender };
   if (command.type === "takeFiles") return take(room, command, turn);
   return onMessage(room, { type: "delete", seq: command.seq }, command.seq, turn);
+}
+
+/** Tag of the look for what the room of somebody who has gone still has. */
+export interface LeftTag {
+  readonly type: "left";
+  readonly by: Sender;
+}
+
+/** Messages with files that are deleted at once. */
+const leftAtOnce = 64;
+
+/** Deletes all files of a room whose person has gone, some at a time. */
+export const emptying = (by: Sender, after = 0): Effects => [
+  {
+    type: "read",
+    range: { from: `${keptPrefix}${padded(after + 1)}`, to: "kept0", limit: leftAtOnce },
+    tag: { type: "left", by } satisfies LeftTag,
+  },
+];
+
+/** Some of them. */
+export function onLeftRead(room: Room, { by }: LeftTag, records: readonly ActorRecord[], here: Turn): Effects {
+  const { replyTo: _nobody, ...turn } = { ...here, from: by };
+  const seqs = [...new Set(records.map(({ value }) => (value as KeptFile).seq))];
+  const last = seqs.at(-1);
+  if (last === undefined) return [];
+  return [...seqs.flatMap((seq) => onMessage(room, { type: "delete", seq }, seq, turn)), ...emptying(by, last)];
 }
 
 function take(room: Room, { conversation, files: ids }: Extract<Asked, { type: "takeFiles" }>, turn: Turn): Effects {

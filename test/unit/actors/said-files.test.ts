@@ -113,6 +113,18 @@ describe("files in a conversation with an agent", () => {
     ).to.equal(true);
   });
 
+  it("go with the account, also those that no conversation knows", () => {
+    const fixture = withRoom();
+    for (const nth of [1, 2]) {
+      const take = { type: "takeFiles", by: ada, conversation: "ada.helper", files: [uploaded(fixture, nth)] };
+      fixture.ok("agent/ada.helper", own, take);
+    }
+    expect(kept(fixture)).to.have.length(2);
+    fixture.ok(ada, own, { type: "depart" });
+    expect(kept(fixture)).to.deep.equal([]);
+    expect(messages(fixture).every(({ deletedAtMs }) => deletedAtMs !== undefined)).to.equal(true);
+  });
+
   it("are in a room that nobody else comes into, and where nobody posts by hand", () => {
     const fixture = withRoom();
     const code = (command: object, from: "user/ada" | "user/bob" = "user/ada") =>
