@@ -332,6 +332,9 @@ class ModelsLife implements Simulated {
     );
     if (late !== undefined)
       this.#world.violate("nobody-starves", `call ${late.number} of ${late.model} waits since ${late.askedMs}`);
+    const places = new Map(this.#residency.residents().map(({ spec, place }) => [spec.name, place]));
+    for (const name of this.#loads.values())
+      if (places.get(name) === "idle") this.#world.violate("liveness", `the order to load ${name} is forgotten`);
     if (!this.#calm || this.#calls.some(({ answered }) => !answered))
       this.#world.after(5_000, () => this.#watchWaits());
   }
@@ -358,7 +361,8 @@ class ModelsLife implements Simulated {
       else if (act === "stop") this.#residency.stopLoad(name);
       else this.#residency.pin(name, act === "pin" && !residents.some(({ pinned }) => pinned));
       // In some lives what was ordered away is ordered back while it leaves.
-      if ((act === "unload" || act === "stop") && this.#world.seed % 4 === 0) this.#orderLoad(name);
+      const isBack = this.#world.seed % 4 === 0 && (act === "unload" || act === "stop");
+      if (isBack && name !== undefined) this.#orderLoad(name);
       this.#world.after(dice.between(0, 20_000), next);
     };
     this.#world.after(dice.between(0, 20_000), next);
