@@ -172,8 +172,8 @@ export class Residency {
     model.removed = true;
     const error = failure("MODEL_NOT_FOUND", { model: name, reason: "it was removed" });
     this.#admission.setDoor(name, { type: "closed", error });
-    const gone = this.#outOfMemory(model);
     this.#settleLoads(model, refused(error));
+    const gone = this.#outOfMemory(model);
     this.#options.changed();
     return gone.then(() => ok(undefined));
   }
@@ -201,20 +201,19 @@ export class Residency {
   }
 
   /** Ends the way of a model into memory, wherever it is on it: what is read of it is given back, and the calls that
-   *  wait for it are refused. A later call brings it again. Errors: MODEL_NOT_FOUND, ALREADY_DONE. */
+   *  wait for it are refused, and so is every other order to load it. A later call brings it again.
+   *  Errors: MODEL_NOT_FOUND, ALREADY_DONE, FORBIDDEN (it is pinned). */
   stopLoad(name: string): Result<void> {
     const model = this.#known(name);
     if (model === undefined) return refused(failure("MODEL_NOT_FOUND", { model: name }));
     const { state } = model.phase;
     if (!this.#line.includes(model))
       return refused(failure("ALREADY_DONE", { model: name, reason: "nobody loads it" }));
+    if (model.pinned) return refused(failure("FORBIDDEN", { model: name, reason: "it is pinned: unpin it first" }));
     const error = failure("MODEL_LOAD_FAILED", { model: name, reason: stoppedReason });
     Object.assign(model, { ordered: false, unwanted: true });
     this.#settleLoads(model, refused(failure("CANCELLED", { model: name, reason: stoppedReason })));
-    if (state === "wanted" || state === "fitting") {
-      this.#outOfLine(model);
-      this.#rests(model);
-    }
+    if (state === "wanted" || state === "fitting") this.#givenUp(model);
     this.#admission.setDoor(name, { type: "closed", error });
     this.#admission.setDoor(name, { type: "held" });
     if (state === "loading") this.#carrier.stopLoad(name);
@@ -237,6 +236,11 @@ export class Residency {
     }
     this.#options.changed();
     return ok(undefined);
+  }
+
+  /** Whether anybody waits for the end of its load. */
+  isWanted(name: string): boolean {
+    return this.#known(name)?.unwanted === false;
   }
 
   /** Resolves when no model is on its way into memory. */
@@ -288,8 +292,7 @@ export class Residency {
       this.#become(model, { state: "fitting", plan });
       this.#toldOut(model);
     } else {
-      this.#outOfLine(model);
-      this.#rests(model);
+      this.#givenUp(model);
       this.#toldOut(model);
     }
     this.#advance();
@@ -363,7 +366,8 @@ export class Residency {
       // Twice as often while others were suspects: they are told apart before.
       if (young) model.deaths += by === "unsure" ? 0.5 : 1;
       else if (state !== "inspecting") model.deaths = 0;
-      const comesBack = state !== "draining" && state !== "unloading" && !model.unwanted;
+      const leaves = state === "draining" || state === "unloading";
+      const comesBack = (!leaves || model.ordered) && !model.unwanted;
       this.#outOfLine(model);
       // Before anything is refused: a caller that asks again at once must wait for the next host.
       this.#rests(model);
@@ -390,8 +394,8 @@ export class Residency {
       else {
         this.#toldOut(model);
         // What is called goes first; the rest of what was in memory comes back as far as there is room.
-        if (this.#admission.callsOf(name).waiting > 0) this.#order(model, { yields: false, asCall: true });
-        else if (comesBack) this.#order(model, { yields: true });
+        const again = this.#orderAgain(model, model.loads.length > 0);
+        if (!again && comesBack) this.#order(model, { yields: true });
       }
     }
     this.#advance();
@@ -427,8 +431,8 @@ export class Residency {
 
   #order(model: Model, { yields, asCall = false }: { readonly yields: boolean; readonly asCall?: boolean }): void {
     if (this.#stopped || model.removed) return;
-    if (!asCall) model.ordered = true;
     const { state } = model.phase;
+    if (!asCall && state !== "ready") model.ordered = true;
     if (state === "idle") {
       model.yields = yields;
       this.#line.push(model);
@@ -500,8 +504,7 @@ export class Residency {
       return false;
     }
     if (model.yields) {
-      this.#outOfLine(model);
-      this.#rests(model);
+      this.#givenUp(model);
       return false;
     }
     model.phase = { ...phase, room };
@@ -538,8 +541,7 @@ export class Residency {
       // Somebody may be in line for its room.
       this.#advance();
     } else if ((state === "wanted" || state === "fitting") && !model.ordered && !this.#isCalled(model)) {
-      this.#outOfLine(model);
-      this.#rests(model);
+      this.#givenUp(model);
       this.#advance();
     }
   }
@@ -558,15 +560,15 @@ export class Residency {
   #outOfMemory(model: Model): Promise<void> {
     return new Promise((resolve) => {
       model.leaves.push(resolve);
+      // Of orders to load it and to unload it the last counts.
       model.ordered = false;
+      this.#settleLoads(model, unloadedMeanwhile(model));
       const { state } = model.phase;
       if (state === "ready") return this.#leave(model);
       if (state === "inspecting" || state === "loading") model.unwanted = true;
       // Calls that wait for it keep it in line.
-      if ((state === "wanted" || state === "fitting") && (model.removed || !this.#isCalled(model))) {
-        this.#outOfLine(model);
-        this.#rests(model);
-      }
+      if ((state === "wanted" || state === "fitting") && (model.removed || !this.#isCalled(model)))
+        this.#givenUp(model);
       this.#toldOut(model);
       this.#advance();
     });
@@ -594,12 +596,27 @@ export class Residency {
   }
 
   #isOut(model: Model): void {
+    const { ordered } = model;
     this.#rests(model);
     this.#options.log.info("model.unloaded", { model: model.spec.name });
     this.#toldOut(model);
     if (!this.#models.has(model.spec.name)) return;
-    // Those who came meanwhile want it back, behind all that are in line already.
-    if (this.#admission.callsOf(model.spec.name).waiting > 0) this.#order(model, { yields: false, asCall: true });
+    // Those who called or ordered it meanwhile want it back, behind all that are in line already.
+    this.#orderAgain(model, ordered);
+  }
+
+  /** A model that is out of memory gets in line again, for those who wait for it. False: nobody does. */
+  #orderAgain(model: Model, ordered: boolean): boolean {
+    if (!ordered && this.#admission.callsOf(model.spec.name).waiting === 0) return false;
+    this.#order(model, { yields: false, asCall: !ordered });
+    return true;
+  }
+
+  /** Nobody wants it any more: it is out of the line. */
+  #givenUp(model: Model): void {
+    this.#outOfLine(model);
+    this.#rests(model);
+    this.#settleLoads(model, unloadedMeanwhile(model));
   }
 
   /** Nothing of a model is in memory, and nobody has ordered it. */
@@ -726,6 +743,9 @@ const isAtHost = ({ phase: { state } }: Model): boolean =>
   state !== "idle" && state !== "failed" && state !== "wanted" && state !== "fitting";
 
 const isComing = ({ phase }: Model): boolean => phase.state === "inspecting" || phase.state === "loading";
+
+const unloadedMeanwhile = ({ spec: { name: model } }: Model): Result<void> =>
+  refused(failure("CANCELLED", { model, reason: "it was unloaded meanwhile" }));
 
 const stoppedReason = "its load was stopped by an admin";
 

@@ -382,6 +382,7 @@ async function start(
   stops.add(() => pacing.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
   const acts = openActs({ node, name: config.name, data: config.data, clock, log, told });
+  stops.add(() => acts.stop());
   const here = { node, name: config.name, exchange, membership };
   const control = createInferenceControl({ ...here, own: { ...inference, suggest }, follow: acts.follow });
   const observe = createObserveControl({ ...here, own: machine.memory, clock });

@@ -23,6 +23,9 @@ export interface Acts extends TaskSource {
   readonly follow: NonNullable<TaskControl["follow"]>;
   /** Resolves when those of the life before are there. */
   readonly opened: Promise<void>;
+  /** The process ends: what has not ended yet stays open in the file, and the next process tells of it. Resolves when
+   *  the file is written. */
+  stop(): Promise<void>;
 }
 
 interface Act extends ActView {
@@ -45,6 +48,7 @@ export function createActs(ports: {
   const { clock, place, ended } = ports;
   // Numbers begin at the time of the start: an id of the life before names none of this one.
   let last = clock.nowMs();
+  let isStopped = false;
   const acts = new Map<string, Act>();
   const written = writeActs(ports, () => [...acts.values()].map(({ hold: _hold, isCancelled: _is, ...view }) => view));
   function remember(act: Act): void {
@@ -62,6 +66,10 @@ export function createActs(ports: {
   });
   return {
     opened,
+    stop() {
+      isStopped = true;
+      return written.stop();
+    },
     list: (at) => [...acts.values()].map((act) => taskOfAct(act, at, isOpen(act) ? lookAt(act) : undefined)),
     cancel(id) {
       const act = acts.get(id);
@@ -83,6 +91,7 @@ export function createActs(ports: {
       const id = last.toString(36);
       remember({ id, ...begun, state: "running", begunAtMs, hold });
       const result = await settled;
+      if (isStopped) return result;
       const endedAtMs = clock.nowMs();
       const { isCancelled: _is, ...act } = acts.get(id)!;
       const tookMs = endedAtMs - begunAtMs;

@@ -109,6 +109,10 @@ class Host implements InferenceHost {
   readonly #readTwice = new Set<string>();
   /** What ends the trial of each model that is tried now. */
   readonly #trials = new Map<string, () => void>();
+  /** When the process of each model's last trial is gone. */
+  readonly #trialGone = new Map<string, Promise<void>>();
+  /** Models whose trial was ended, and whose process may still be there. */
+  readonly #ending = new Set<string>();
   /** What strikes of each native model are counted by. */
   readonly #strikeKeys = new Map<string, string>();
   /** Strikes of models whose files nobody has read through. */
@@ -262,6 +266,7 @@ class Host implements InferenceHost {
       this.#kinds.delete(name);
       this.#plans.delete(name);
       this.#readTwice.delete(name);
+      this.#trialGone.delete(name);
       this.#suspects.leave(name);
       this.#strikeKeys.delete(name);
       this.#strikes.delete(name);
@@ -335,10 +340,14 @@ class Host implements InferenceHost {
         at(spec).send({ type: "load", spec, plan, variables, known: loadFindingsOf(spec) });
       },
       stopLoad: (model) => {
+        if (this.#ending.has(model)) return;
         const endTrial = this.#trials.get(model);
         if (endTrial === undefined) return of(model).send({ type: "stopLoad", model });
         endTrial();
-        this.#residency.stopped(model);
+        this.#ending.add(model);
+        void (this.#trialGone.get(model) ?? Promise.resolve()).then(() => {
+          if (this.#ending.delete(model)) this.#residency.stopped(model);
+        });
       },
       unload: (model) => of(model).send({ type: "unload", model }),
       abandon: (model, reason) => {
@@ -448,7 +457,8 @@ class Host implements InferenceHost {
     if (spec?.gpu !== "auto" || plan === undefined || device === undefined || device === false || device === "auto")
       return false;
     this.#leaveCard(name, device, { type: "failed", error, ended: false });
-    this.#firstTried(spec, plan);
+    if (this.#residency.isWanted(name)) this.#firstTried(spec, plan);
+    else this.#residency.stopped(name);
     return true;
   }
 
@@ -525,7 +535,9 @@ class Host implements InferenceHost {
     const known = { subject, found: (content: string) => this.#tried.identified(subject, content) };
     this.#readTwice.add(spec.name);
     const read = (share: number): void => this.#residency.reading(spec.name, share / 2);
-    return tryModel({ spec, plan, clock, known, read }, (verdict) => {
+    const { promise, resolve: gone } = Promise.withResolvers<void>();
+    this.#trialGone.set(spec.name, promise);
+    return tryModel({ spec, plan, clock, known, read, gone }, (verdict) => {
       const { type, content } = verdict;
       if (content !== undefined && type === "passed") log.debug("model.tried", { model: spec.name });
       // What ended for another reason, as for want of memory, may pass another time.
@@ -586,7 +598,10 @@ class Host implements InferenceHost {
         this.#runs.delete(run);
         this.#doings.ended(run);
       }
-    for (const name of lost) this.#trials.get(name)?.();
+    for (const name of lost) {
+      this.#ending.delete(name);
+      this.#trials.get(name)?.();
+    }
     const out = [...this.#suspects.guilty(lost)].map(([model, ended]) => [model, whyOut(model, ended)] as const);
     this.#residency.lost([...lost], how, by, new Map(out));
   }

@@ -43,6 +43,8 @@ interface TrialOptions {
   readonly known?: { readonly subject: Subject; found(content: string): Found | undefined };
   /** Told how much of it is read, from 0 to 1. */
   readonly read?: (share: number) => void;
+  /** Told when its process is gone, and all that it took given back. */
+  readonly gone?: () => void;
   /** What it is asked, at once. Default: a question for what it can do. */
   readonly ask?: readonly Question[];
 }
@@ -75,6 +77,8 @@ export function tryModel(options: TrialOptions, tell: (verdict: TrialVerdict) =>
     const verdict = steps.take(message as FromHost);
     if (verdict !== undefined) end(verdict);
   });
+  child.once("exit", () => options.gone?.());
+  child.once("error", () => child.pid === undefined && options.gone?.());
   child.on("error", (error) => end(steps.failed(`failed (${error.message})`, false)));
   child.on("close", (code, signal) => {
     const how = signal ?? `exit code ${code}`;

@@ -120,6 +120,8 @@ class ModelsLife implements Simulated {
   readonly #cancels = new Map<number, () => void>();
   readonly #runs = new Map<number, string>();
   readonly #calls: Call[] = [];
+  /** Orders to load that are not answered, and of which model. */
+  readonly #loads = new Map<Promise<unknown>, string>();
   readonly #byId = new Map<string, Call>();
   readonly #engines: Engines;
   #submitted = 0;
@@ -199,10 +201,11 @@ class ModelsLife implements Simulated {
     this.#watchWaits();
     await this.#world.run(() => false, lifeMs);
     this.#calm = true;
-    const open = (): boolean => this.#calls.some(({ answered }) => !answered);
+    const open = (): boolean => this.#loads.size > 0 || this.#calls.some(({ answered }) => !answered);
     if ((await this.#world.run(() => !open(), lifeMs + calmMs)) !== "done") {
       const left = this.#calls.filter(({ answered }) => !answered);
-      this.#world.violate("liveness", `${left.length} calls were never answered: ${JSON.stringify(left[0])}`);
+      const loads = this.#loads.size === 0 ? "" : `, nor the orders to load ${[...this.#loads.values()].join(", ")}`;
+      this.#world.violate("liveness", `${left.length} calls were never answered${loads}: ${JSON.stringify(left[0])}`);
     }
     if (this.#world.violations.length === 0) await this.#audit();
   }
@@ -329,6 +332,9 @@ class ModelsLife implements Simulated {
     );
     if (late !== undefined)
       this.#world.violate("nobody-starves", `call ${late.number} of ${late.model} waits since ${late.askedMs}`);
+    const places = new Map(this.#residency.residents().map(({ spec, place }) => [spec.name, place]));
+    for (const name of this.#loads.values())
+      if (places.get(name) === "idle") this.#world.violate("liveness", `the order to load ${name} is forgotten`);
     if (!this.#calm || this.#calls.some(({ answered }) => !answered))
       this.#world.after(5_000, () => this.#watchWaits());
   }
@@ -350,13 +356,22 @@ class ModelsLife implements Simulated {
       else if (name === undefined) return void this.#world.after(1_000, next);
       else if (act === "remove") {
         if (residents.length > 1) void this.#residency.remove(name);
-      } else if (act === "load") void this.#residency.load(name);
+      } else if (act === "load") this.#orderLoad(name);
       else if (act === "unload") void this.#residency.unload(name);
       else if (act === "stop") this.#residency.stopLoad(name);
       else this.#residency.pin(name, act === "pin" && !residents.some(({ pinned }) => pinned));
+      // In some lives what was ordered away is ordered back while it leaves.
+      const isBack = this.#world.seed % 4 === 0 && (act === "unload" || act === "stop");
+      if (isBack && name !== undefined) this.#orderLoad(name);
       this.#world.after(dice.between(0, 20_000), next);
     };
     this.#world.after(dice.between(0, 20_000), next);
+  }
+
+  #orderLoad(name: string): void {
+    const order = this.#residency.load(name);
+    this.#loads.set(order, name);
+    void order.then(() => this.#loads.delete(order));
   }
 
   /** The node needs memory for itself, or no longer. Every model fits what is left. */

@@ -149,7 +149,7 @@ function carryOut(
     if (order === "load") void own.load(model);
   } else if (order !== "unpin") {
     const cancel = (): Result<void> => {
-      // An order is taken back whole.
+      // An order is taken back whole. A model has one load: every other order of it ends with it.
       if (order === "pin") own.pin(model, false);
       return own.stopLoad(model);
     };

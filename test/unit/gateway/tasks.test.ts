@@ -72,8 +72,11 @@ describe("tasks: long acts of a node", () => {
         return Promise.resolve();
       },
     };
-    const open = () => createActs({ clock, place: at, ended: (task) => void ended.push(task), log: quietLog, kept: file }); // prettier-ignore
-    return { acts: open(), open, ended, later: (ms: number) => void (nowMs += ms), kept: () => kept };
+    const warned: unknown[] = [];
+    const log = { ...quietLog, warn: (_event: string, facts: unknown) => void warned.push(facts) } as typeof quietLog;
+    const open = () => createActs({ clock, place: at, ended: (task) => void ended.push(task), log, kept: file });
+    const keep = (text: string) => void (kept = text);
+    return { acts: open(), open, ended, later: (ms: number) => void (nowMs += ms), kept: () => kept, keep, warned };
   };
   const again = { method: "POST", path: "/api/v1/admin/cluster/directory/migrate", body: {} } as const;
 
@@ -162,6 +165,45 @@ describe("tasks: long acts of a node", () => {
     const third = open();
     await third.opened;
     expect(ended, "it is told once").to.have.length(1);
+  });
+
+  it("stay open in the file when their process ends in good order, and the next one tells of them", async () => {
+    const { acts, open, ended, kept } = timed();
+    await acts.opened;
+    const load = Promise.withResolvers<Result<void>>();
+    const followed = acts.follow({ what: "Load of a", by: "ada" }, load.promise, { answered: true });
+    await acts.stop();
+    const written = kept();
+    expect(written).to.include("Load of a");
+    load.resolve(refused(failure("STOPPING")));
+    expect(await followed).to.have.nested.property("error.code", "STOPPING");
+    await acts.follow({ what: "Load of b", by: "ada" }, Promise.resolve(ok(1)), { answered: true });
+    await acts.stop();
+    expect([kept(), ended]).to.deep.equal([written, []]);
+    await open().opened;
+    expect(ended.map(({ what, error }) => [what, error?.code])).to.deep.equal([["Load of a", "PEER_LOST"]]);
+  });
+
+  it("are read one by one from the file: what is odd is left out, with one warning", async () => {
+    const { open, keep, warned } = timed();
+    const one = { id: "a", what: "Load of a", state: "failed", begunAtMs: 1, error: failure("PEER_LOST") };
+    const odd = [
+      { ...one, id: 7 },
+      { ...one, error: { code: "PEER_LOST" } },
+      { ...one, error: { ...one.error, code: "NO_SUCH" } },
+      { ...one, again: { path: "/x" } },
+      null,
+    ];
+    keep(JSON.stringify([...odd, one]));
+    const next = open();
+    await next.opened;
+    expect(next.list(at).map(({ what }) => what)).to.deep.equal(["Load of a"]);
+    expect(warned.at(-1)).to.include({ dropped: odd.length });
+    keep("{");
+    const none = open();
+    await none.opened;
+    expect(none.list(at)).to.deep.equal([]);
+    expect(warned.at(-1)).to.have.property("reason");
   });
 
   it("are bounded: what is over makes room, and what finds none is done all the same", async () => {

@@ -355,6 +355,70 @@ describe("models in memory", () => {
     finish("a");
     expect(later).to.deep.equal([{ type: "answered", result: done }]);
   });
+
+  it("come back when their load is ordered while they leave, or while an ended load stops; every order is answered", async () => {
+    const { world, residency, told, ask, finish, states } = setUp([spec("a"), spec("b", { preload: false })]);
+    world.elapse(100);
+    // While it ends a call, and while it is unloaded; an order to keep it counts like one to load it.
+    ask("a");
+    world.elapse(1);
+    const out = residency.unload("a");
+    const draining = residency.load("a");
+    finish("a");
+    const unloading = residency.load("a");
+    world.elapse(100);
+    expect(await out).to.deep.equal(ok(undefined));
+    for (const load of [draining, unloading]) expect(await load).to.deep.equal(ok(undefined));
+    void residency.unload("a");
+    residency.pin("a", true);
+    world.elapse(100);
+    expect(states()).to.equal("a ready, b idle");
+    // While the load that was ended has not stopped.
+    const ended = residency.load("b");
+    world.elapse(5);
+    residency.stopLoad("b");
+    expect(await ended).to.have.nested.property("error.code", "CANCELLED");
+    const again = residency.load("b");
+    world.elapse(100);
+    expect(await again).to.deep.equal(ok(undefined));
+    expect(told.slice(-3)).to.deep.equal(["load b", "stop b", "load b"]);
+    // The last order counts.
+    void residency.unload("b");
+    const taken = residency.load("b");
+    void residency.unload("b");
+    expect(await taken).to.have.nested.property("error.code", "CANCELLED");
+    world.elapse(100);
+    expect(states()).to.equal("a ready, b idle");
+  });
+
+  it("are loaded again after their host died with an ordered load, also where another has to leave for it", async () => {
+    const { world, residency, states } = setUp(["a", "b", "c"]);
+    world.elapse(100);
+    expect(states()).to.equal("a ready, b ready, c idle");
+    world.elapse(runtimeLimits.healthyAfterMs);
+    const load = residency.load("c");
+    residency.lost(["c"], "crash", "host");
+    void residency.pin("a", true);
+    world.elapse(10_000);
+    expect(await load).to.deep.equal(ok(undefined));
+    // What leaves when its host dies comes back for an order as well.
+    void residency.unload("c");
+    const back = residency.load("c");
+    residency.lost(["c"], "crash", "host");
+    world.elapse(10_000);
+    expect(await back).to.deep.equal(ok(undefined));
+  });
+
+  it("are not ended on their way into memory while they are pinned", () => {
+    const { world, residency } = setUp([spec("a", { preload: false })]);
+    residency.pin("a", true);
+    const refusal = residency.stopLoad("a");
+    expect(refusal).to.have.nested.property("error.code", "FORBIDDEN");
+    expect(refusal).to.have.nested.property("error.details.reason", "it is pinned: unpin it first");
+    residency.pin("a", false);
+    expect(residency.stopLoad("a")).to.deep.equal(ok(undefined));
+    world.elapse(100);
+  });
 });
 
 async function unloaded(world: World, residency: Residency, name: string): Promise<void> {
