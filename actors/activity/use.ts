@@ -141,7 +141,8 @@ export const useHandlers = Object.fromEntries(
   Object.keys(known).map((type) => [
     type,
     (state: ActivityState, command: Command, turn: Turn): Effects => {
-      if (state.use !== undefined) return decided(state, command, turn);
+      // That it is off may not be kept yet: a node of a version before wrote it.
+      if (state.use?.isOn === true) return decided(state, command, turn);
       const tag: SwitchTag = { switch: true, command, to: turn.replyTo };
       return [{ type: "read", range: offRange, tag }];
     },
@@ -165,7 +166,8 @@ export function onSwitchRead(
     to !== undefined && (effect.type === "reply" || effect.type === "refuse") ? { ...effect, to } : effect,
   );
   const isSaid = effects.some(({ type }) => type === "persist");
-  return state.use === undefined && !use.isOn && !isSaid ? [...changed(state, use, here.nowMs), ...effects] : effects;
+  const isKept = state.use !== undefined && records.length > 0;
+  return !isKept && !use.isOn && !isSaid ? [...changed(state, use, here.nowMs), ...effects] : effects;
 }
 
 /** What was read of the days. */

@@ -49,8 +49,10 @@ export interface Run extends Way {
   readonly calls: readonly ToolCall[];
   readonly model: string;
   readonly sinceMs: number;
-  /** Characters that the model was given to read. */
+  /** Characters that the model was given to read; 0 with files: how long their texts are is not known. */
   readonly promptChars: number;
+  /** About as many, files included at their most. */
+  readonly readChars: number;
   /** Somebody stopped it; its end is on the way. */
   readonly stopping?: true;
 }

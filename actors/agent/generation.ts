@@ -75,7 +75,7 @@ function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effects {
   const messages = contextFor(state.life, job, turn.key, { halvings, hasTools, soFar, sees, hears });
   // How long the texts of files are the actor does not know: such a run tells nothing of the model.
   const hasFiles = messages.some(({ files }) => files !== undefined);
-  const promptChars = hasFiles ? 0 : charsOf(messages) + (hasTools ? toolChars(state.life) : 0);
+  const readChars = charsOf(messages) + (hasTools ? toolChars(state.life) : 0);
   const now: Run = {
     tag,
     text,
@@ -84,7 +84,8 @@ function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effects {
     calls: [],
     model,
     sinceMs: turn.nowMs,
-    promptChars,
+    promptChars: hasFiles ? 0 : readChars,
+    readChars,
     halvings,
     hasTools,
     again,
@@ -211,7 +212,14 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
 
 /** The run of a model that was asked without tools, because it has none: what it calls all the same is not run. */
 const asPlain = ({ life }: AgentState, now: Run): Run =>
-  life === null || !now.hasTools ? now : { ...now, hasTools: false, promptChars: now.promptChars - toolChars(life) };
+  life === null || !now.hasTools
+    ? now
+    : {
+        ...now,
+        hasTools: false,
+        promptChars: Math.max(0, now.promptChars - toolChars(life)),
+        readChars: now.readChars - toolChars(life),
+      };
 
 /** Runs what the model called, keeps it, and lets the model go on. Of a room only the room is told what was called. */
 function callTools(state: AgentState, job: Job, now: Run, took: Pick<Coming, "used" | "measure">, turn: Here): Effects {
@@ -220,7 +228,9 @@ function callTools(state: AgentState, job: Job, now: Run, took: Pick<Coming, "us
   const event: AgentEvent = { type: "generationStarted", generation, ...turnOf(job), attempt };
   const coming: Coming = source.type === "room" ? { event, round } : { event: { ...event, round } };
   const { after, effects } = commit(state, turn, [{ ...coming, ...took }]);
-  return [...effects, ...run(after, turn, { halvings: now.halvings, again: now.again })];
+  const lost = now.soFar.tokens + (now.soFar.lost ?? 0);
+  const soFar = { ...nothingYet, ...(lost > 0 && { lost }) };
+  return [...effects, ...run(after, turn, { halvings: now.halvings, again: now.again, soFar })];
 }
 
 function onText(job: Job, now: Run, piece: string, { nowMs }: Here): Effects {
@@ -305,7 +315,7 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
     cannotContinue.has(error.code) &&
     (error.details?.["capability"] ?? "continue") === "continue"
   )
-    return run(state, turn, { ...now, soFar: nothingYet, again: true });
+    return run(state, turn, { ...now, soFar: { ...nothingYet, lost }, again: true });
   if (error.code === "CONTEXT_TOO_LONG" && state.life !== null) {
     const halvings = nextHalvings(state.life, job, turn.key, now);
     if (halvings !== undefined) return run(state, turn, { ...now, halvings });
@@ -346,9 +356,9 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
 }
 
 /** About what a run without figures, and those before it, had read when they ended; what they wrote is known. */
-const lostBy = ({ life }: AgentState, { soFar, tokens, place, promptChars }: Run): number =>
+const lostBy = ({ life }: AgentState, { soFar, tokens, place, readChars }: Run): number =>
   (soFar.lost ?? 0) +
-  (life !== null && (place.stage === "writing" || tokens > soFar.tokens) ? tokensIn(promptChars, life) : 0);
+  (life !== null && (place.stage === "writing" || tokens > soFar.tokens) ? tokensIn(readChars, life) : 0);
 
 /** The message that is answered. */
 const askedWith = ({ life }: AgentState, { source }: Job): ConversationTurn | undefined =>
@@ -476,7 +486,9 @@ export function stopJob(state: AgentState, job: Job, turn: Here): Effects {
     ];
   }
   // Between two attempts nothing runs that could end by itself.
-  return [...finish(state, { end: "stopped", text: left?.text ?? job.soFar?.text ?? "" }, turn), note({ left: null })];
+  const { text, tokens } = left ?? job.soFar ?? nothingYet;
+  const lost = tokens + (left?.lost ?? 0);
+  return [...finish(state, { end: "stopped", text, lost }, turn), note({ left: null })];
 }
 
 /** Ends the answers of the conversation that are owed behind a turn: another path is shown from there on. What was

@@ -34,7 +34,7 @@ type Listed = Of<"drop"> & { readonly sinceMs: number };
 
 type Tag =
   | { readonly type: "list"; readonly limit: number; readonly to: ReplyTo | undefined }
-  | { readonly type: "find"; readonly id: string; readonly to: ReplyTo | undefined }
+  | { readonly type: "find"; readonly id: string; readonly pages?: number; readonly to: ReplyTo | undefined }
   | { readonly type: "known"; readonly command: Of<"add"> | Listed; readonly to: ReplyTo | undefined };
 
 const prefix = "file/";
@@ -47,17 +47,21 @@ const look = (command: Of<"add"> | Listed, to: ReplyTo | undefined): Effects => 
   return [{ type: "read", range: { from: key, to: `${key}!`, limit: 1 }, tag }];
 };
 
+/** Pages that are looked through for a file. One that is further back stays on the list: its room says what it is. */
+const findPagesMax = 100;
+
 /** Looks for a file page by page: the list is in the order of time. */
-const find = (id: string, end: string, to: ReplyTo | undefined): Effects => {
-  const tag: Tag = { type: "find", id, to };
+const find = (id: string, end: string, to: ReplyTo | undefined, pages = 1): Effects => {
+  const tag: Tag = { type: "find", id, pages, to };
   return [{ type: "read", range: { from: prefix, to: end, limit: wireLimits.pageEntriesMax, reverse: true }, tag }];
 };
 
-function found(id: string, rows: readonly ActorRecord[], to: ReplyTo | undefined): Effects {
+function found({ id, pages = 1, to }: Extract<Tag, { type: "find" }>, rows: readonly ActorRecord[]): Effects {
   const file = rows.map(({ value }) => value as QuarantinedFile).find((row) => row.id === id);
   if (file !== undefined) return look({ type: "drop", id, sinceMs: file.sinceMs }, to);
-  const last = rows.length < wireLimits.pageEntriesMax ? undefined : rows.at(-1);
-  return last === undefined ? [reply({}, to)] : find(id, last.key, to);
+  const isEnd = rows.length < wireLimits.pageEntriesMax || pages >= findPagesMax;
+  const last = isEnd ? undefined : rows.at(-1);
+  return last === undefined ? [reply({}, to)] : find(id, last.key, to, pages + 1);
 }
 
 const handlers: Handlers<QuarantineState, Incoming, Turn, Effects> = {
@@ -96,7 +100,7 @@ export const quarantine: Behavior<QuarantineState, Incoming, QuarantineChange> =
   decide: decideBy(quarantineCommands, handlers, {
     records(state, { tag, records }) {
       const asked = tag as Tag;
-      if (asked.type === "find") return found(asked.id, records, asked.to);
+      if (asked.type === "find") return found(asked, records);
       return asked.type === "list"
         ? [reply(pageOf(state, records, asked.limit), asked.to)]
         : settle(asked, records.length > 0);

@@ -24,7 +24,7 @@ import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { allEntries, hasByRank, entryOf, rankOf, roleOf } from "./members.ts";
 import { unansweredNow } from "./mentions.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
-import { bansAt, evolve, viewOf } from "./state.ts";
+import { bansAt, evolve, viewOf, writersOf } from "./state.ts";
 import type { Room, RoomState } from "./shape.ts";
 import { versionsBy } from "./kept-versions.ts";
 import { droppedOf } from "./uploads.ts";
@@ -223,7 +223,7 @@ export function madeRoom(room: Room, turn: Turn): Effects {
   const nth = nthOfGroup(turn.key) ?? 1;
   if (nth >= groupsOfPeopleMax)
     return [refuse("FORBIDDEN", { reason: "the same people have made as many rooms as they may: it stays as it is" })];
-  if (nth > 1 && !room.recent.some(({ author }) => isUser(author) && author !== turn.from))
+  if (nth > 1 && !writersOf(room).some((author) => author !== turn.from))
     return [refuse("FORBIDDEN", { reason: "nobody else has written here yet: make a room of it when somebody has" })];
   const events: readonly RoomEvent[] = [
     { type: "visibilitySet", visibility: "private", by: turn.from },

@@ -57,6 +57,9 @@ export interface Room extends RoomSettings {
   readonly agentTurns?: number;
   /** What answers of agents took on the last day on which there were any. */
   readonly agentTokens?: { readonly day: number; readonly tokens: number };
+  /** The first two people who have written, in a conversation of several. Absent: nobody, or a node of a version before
+   *  has lost them; then those of `recent` are known. */
+  readonly writers?: readonly string[];
   /** Files that come, or wait to be posted, oldest first. Absent: there was never one. */
   readonly uploads?: readonly Upload[];
   /** Files of messages that a scanner has to look at, in the order in which that is tried. Absent: there was never

@@ -263,11 +263,23 @@ function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | unde
     ...(message.poll !== undefined && { polls: [...(room.polls ?? []), { seq: message.seq, votes: emptyTable }] }),
     ...(isQuiet && { quiet: (room.quiet ?? 0) + 1 }),
     ...(checks.length > 0 && { checks: [...(room.checks ?? []), ...checks] }),
+    ...withWriter(room, message),
     messageSeq: message.seq,
     recent: [...(full ? before.recent.slice(1) : before.recent), message],
     members: isQuiet ? members : withMentioned(counted ?? members, message),
   };
 }
+
+/** Those of whom it is known that they have written, the first ones and the last. */
+export const writersOf = ({ writers = [], recent }: Pick<Room, "writers" | "recent">): readonly string[] => [
+  ...new Set([...writers, ...recent.map(({ author }) => author).filter((author) => author.startsWith("user/"))]),
+];
+
+/** The first two of them: one of two is always somebody else. */
+const withWriter = (room: Room, message: RoomMessage): Pick<Room, "writers"> =>
+  room.people === undefined || room.writers?.length === 2
+    ? {}
+    : { writers: writersOf({ ...room, recent: [...room.recent, message] }).slice(0, 2) };
 
 /** When somebody who comes back posted last. */
 function postedBefore({ waiting }: Room, member: string): Pick<Member, "postedAtMs"> {

@@ -1,24 +1,36 @@
 /** `plexus files`: files in quarantine, and the scanners. */
+import { wireLimits } from "../../protocols/limits.ts";
 import { describeBytes } from "../../protocols/words/amounts.ts";
 import { operate, type AdminFlags } from "../node/admin.ts";
 import { counted, exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
 
-/** `plexus files quarantine list`: a page of them. */
+/** `plexus files quarantine list`: a page of them. With `--json` and without a place or a length all of them, a page a
+ *  line. */
 export async function listQuarantine(
   flags: AdminFlags,
   wanted: { readonly after?: string | undefined; readonly limit?: number | undefined },
   output: Output,
 ): Promise<number> {
   const { after, limit } = wanted;
-  const page = await operate(flags, "quarantine.list", {
-    ...(after !== undefined && { after }),
-    ...(limit !== undefined && { limit }),
-  });
-  const { files, unlisted = 0, next } = page;
-  if (flags.json) output.print(jsonLine(page));
-  else if (files.length === 0) output.print("No file is in quarantine.");
+  const read = (from: string | undefined, most: number | undefined) =>
+    operate(flags, "quarantine.list", {
+      ...(from !== undefined && { after: from }),
+      ...(most !== undefined && { limit: most }),
+    });
+  if (flags.json) {
+    const isAll = after === undefined && limit === undefined;
+    let from = after;
+    do {
+      const page = await read(from, isAll ? wireLimits.pageEntriesMax : limit);
+      output.print(jsonLine(page));
+      from = isAll ? page.next : undefined;
+    } while (from !== undefined);
+    return exitCodes.ok;
+  }
+  const { files, unlisted = 0, next } = await read(after, limit);
+  if (files.length === 0) output.print("No file is in quarantine.");
   else {
     const rows = files.map(({ id, name, bytes, room, seq, sender, sinceMs, signature = "(not checked)" }) => [
       id,
@@ -32,7 +44,6 @@ export async function listQuarantine(
     const heads = ["File", "Name", "Size", "Found", "Message", "Sender", "Since"].map((head) => ({ head }));
     output.print(renderTable(heads, rows, output));
   }
-  if (flags.json) return exitCodes.ok;
   if (next !== undefined) output.print(`Older ones: plexus files quarantine list --after ${next}`);
   if (unlisted > 0) output.print(`${counted(unlisted, "more file")} in quarantine had no room in the list.`);
   return exitCodes.ok;

@@ -20,14 +20,19 @@ export interface FileLists {
   fileSorts(): readonly string[];
   /** `digest`: in lower-case hex. */
   hasFile(digest: string): boolean;
+  /** A list is being read for the first time. */
+  isPending(): boolean;
+  /** What some list says is not known. */
+  isUnread(): boolean;
 }
 
 /** Looks files up in lists. */
 export interface ListedFiles {
-  /** Whether any file is listed. */
+  /** Whether a file may be listed: some are, or a list that is set was not read. */
   any(): boolean;
-  /** The digest by which a file is listed, as a signature; none: it is not. Errors: QUEUE_FULL, CANCELLED, UNREACHABLE
-   *  (it or the lists could not be read). */
+  nowMs(): number;
+  /** The digest by which a file is listed, as a signature; none: it is not. Errors: QUEUE_FULL (also: no turn came in
+   *  time), CANCELLED, UNREACHABLE (it or the lists could not be read), SCAN_FAILED (it took too long). */
   look(request: EngineRequest<"scan">, signal: AbortSignal): Promise<Result<ScanAnswer>>;
 }
 
@@ -36,11 +41,19 @@ interface ListedPorts {
   readonly lists: () => FileLists | undefined;
   /** The bytes of a file, opened. Throws where they cannot be read. */
   readonly read: (file: SealedFile) => AsyncIterable<Uint8Array>;
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Pick<Clock, "after" | "nowMs">;
   readonly log: Log;
   readonly meter: Meter;
   readonly limits?: Partial<ScanningLimits>;
 }
+
+/** Rejects when the signal says so: a read may hang. */
+const ended = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const end = (): void => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
 
 /** Makes it. */
 export function createListedFiles({ lists, read, clock, log, meter, ...more }: ListedPorts): ListedFiles {
@@ -84,18 +97,26 @@ export function createListedFiles({ lists, read, clock, log, meter, ...more }: L
   }
 
   return {
-    any: () => (lists()?.fileSorts().length ?? 0) > 0,
+    any() {
+      const by = lists();
+      return by === undefined || by.isUnread() || by.fileSorts().length > 0;
+    },
+    nowMs: () => clock.nowMs(),
     async look(request, signal) {
       const by = lists();
-      if (by === undefined) return refused(failure("UNREACHABLE", { reason: "lists of threats are not read yet" }));
+      if (by === undefined || by.isPending())
+        return refused(failure("UNREACHABLE", { reason: "lists of threats are not read yet" }));
       if (by.fileSorts().length === 0) return ok({});
       if (signal.aborted) return refused(failure("CANCELLED"));
-      if (!(await turn(request, signal)))
-        return refused(signal.aborted ? failure("CANCELLED") : failure("QUEUE_FULL", { ...places }));
       const late = new AbortController();
       const cancel = clock.after(request.timeoutMs, () => late.abort(new Error("it took too long")));
+      const ends = AbortSignal.any([signal, late.signal]);
+      if (!(await turn(request, ends))) {
+        cancel();
+        return refused(signal.aborted ? failure("CANCELLED") : failure("QUEUE_FULL", { ...places }));
+      }
       try {
-        const found = await find(request.file, by, AbortSignal.any([signal, late.signal]));
+        const found = await Promise.race([find(request.file, by, ends), ended(ends)]);
         const { signature } = found;
         if (signature !== undefined) {
           log.warn("scan.found", { file: request.file.id, signature });
@@ -104,6 +125,7 @@ export function createListedFiles({ lists, read, clock, log, meter, ...more }: L
         return ok(found);
       } catch (error) {
         if (signal.aborted) return refused(failure("CANCELLED"));
+        if (late.signal.aborted) return refused(failure("SCAN_FAILED", { reason: "to read the file took too long" }));
         return refused(failure("UNREACHABLE", { reason: `the file cannot be read: ${(error as Error).message}` }));
       } finally {
         cancel();

@@ -47,12 +47,14 @@ export const withPolicy = (
     if (listed === undefined || !settings().scan) return engine.call(request, tell);
     const ended = new AbortController();
     let cancel = (): void => ended.abort();
+    const untilMs = listed.nowMs() + request.timeoutMs;
     void listed.look(request, ended.signal).then((result) => {
       const isLast = !result.ok || result.value.signature !== undefined || ended.signal.aborted;
       // Lists alone look at files here: what none of them names is let through, as it would be without them.
       const isAlone = listed.any() && engine.models().length === 0 && settings().withoutScanner === "allow";
       if (isLast || isAlone) return tell({ type: "answered", result });
-      const running = engine.call(request, tell);
+      const timeoutMs = Math.max(1, Math.floor(untilMs - listed.nowMs()));
+      const running = engine.call({ ...request, timeoutMs }, tell);
       cancel = () => running.cancel();
       return undefined;
     });

@@ -21,6 +21,10 @@ export interface Threats {
   hasFile(digest: string): boolean;
   /** The sorts of digests by which files are listed. Empty: no file is. */
   fileSorts(): readonly DigestSort[];
+  /** Whether a list was never read yet, and is being read for the first time. */
+  isPending(): boolean;
+  /** Whether it is not known what some list says: it was never read, or could not be. */
+  isUnread(): boolean;
   /** Calls back when other addresses are listed. */
   onChange(listener: () => void): void;
   /** What is in force of each list, and what failed last. */
@@ -69,6 +73,8 @@ export function watchThreats(at: {
   let domains: ReadonlySet<string> = new Set();
   let files: ReadonlySet<string> = new Set();
   let sorts: readonly DigestSort[] = [];
+  /** The sources that were read once, or could not be. */
+  let tried: ReadonlySet<string> = new Set();
   let stopped = false;
   let cancel: (() => void) | undefined;
 
@@ -144,6 +150,7 @@ export function watchThreats(at: {
     for (const source of failures.keys()) if (!now.includes(source)) failures.delete(source);
     const changed = await Promise.all(now.map(load));
     if (!stopped && (gone.length > 0 || changed.includes(true))) take();
+    tried = new Set(now);
   };
   /** One after the other: an older reading must not come after a newer one. */
   function reload(): Promise<void> {
@@ -178,6 +185,8 @@ export function watchThreats(at: {
     },
     hasFile: (digest) => files.has(digest),
     fileSorts: () => sorts,
+    isPending: () => sources().some((source) => !tried.has(source)),
+    isUnread: () => sources().some((source) => !tried.has(source) || !known.has(source)),
     onChange: (listener) => void listeners.add(listener),
     states: () =>
       sources().map((source) => {

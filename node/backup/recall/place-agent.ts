@@ -73,7 +73,13 @@ export class AgentPlace implements Place {
     const origin = { recall: request.recall, snapshot: snapshot.number, backupAtMs: snapshot.atMs };
     for (const lot of lotsOf(wanted, limits)) {
       const turns = lot.map(({ restored: _restored, ...turn }) => turn);
-      const answer = await this.#at.ask({ type: "restore", ...origin, turns } as { type: string }, `${lot[0]?.turn}`);
+      const ask = (these: readonly object[], name: string) =>
+        this.#at.ask({ type: "restore", ...origin, turns: these } as { type: string }, name);
+      const first = await ask(turns, `${lot[0]?.turn}`);
+      // A node of the version before knows no files of turns: what was said comes back without them.
+      const isOlder = !first.ok && first.error.code === "BAD_REQUEST" && turns.some(({ files }) => files !== undefined);
+      const plain = turns.map(({ files: _files, ...turn }) => turn);
+      const answer = isOlder ? await ask(plain, `${lot[0]?.turn}.plain`) : first;
       const came = new Set((valueOf(answer) as AgentRestored).restored.map(([was]) => was));
       await this.#at.came(lot.filter(({ turn }) => came.has(turn)));
     }

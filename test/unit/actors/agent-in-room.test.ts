@@ -85,6 +85,22 @@ describe("an agent in a room", () => {
     fixture.pass(60_000);
     fixture.part(fixture.generation.id, ended("complete", 10, 5));
     expect(taken() - afterFailure, "both runs").to.be.above(16);
+    // One that is lost once, and stopped before it goes on: its text and what it had read.
+    const before = taken();
+    const { seq } = fixture.ok<{ seq: number }>("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    fixture.part(fixture.generation.id, text("one"));
+    fixture.part(fixture.generation.id, failed(failure("RUNTIME_FAULT")));
+    fixture.ok("user/bob", "room/den", { type: "stop", seq });
+    expect(taken() - before, "stopped between two runs").to.be.above(1);
+    // One that cannot be gone on from begins anew: what was lost before stays counted.
+    const earlier = taken();
+    fixture.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    fixture.part(fixture.generation.id, text("one two three four five"));
+    fixture.part(fixture.generation.id, failed(failure("RUNTIME_FAULT")));
+    fixture.pass(60_000);
+    fixture.fail("MODEL_UNSUPPORTED");
+    fixture.part(fixture.generation.id, ended("complete", 10, 5));
+    expect(taken() - earlier, "all three runs").to.be.above(16);
   });
 
   it("puts a message in the place of its draft, also when it ends before the first word or is deleted", () => {

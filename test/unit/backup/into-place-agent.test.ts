@@ -53,9 +53,11 @@ class World {
     return this.fixture.records(helper, "turn/").map(({ value }) => value as ConversationTurn);
   }
 
-  async backUp(): Promise<readonly ConversationTurn[]> {
+  async backUp(more: Partial<ConversationTurn> = {}): Promise<readonly ConversationTurn[]> {
     const source = new Actors();
-    const rows = this.fixture.records(helper, "turn/").map(({ key, value }) => [key, value] as const);
+    const rows = this.fixture
+      .records(helper, "turn/")
+      .map(({ key, value }) => [key, { ...(value as object), ...more }] as const);
     source.change(helper, Object.fromEntries(rows));
     for (const [hash, bytes] of this.files) source.files.set(hash, bytes);
     source.refer(helper, ...this.kept());
@@ -103,6 +105,31 @@ class World {
 const said = ({ role, text, model }: ConversationTurn) => ({ role, text, model });
 
 describe("a recall into a conversation with an agent", () => {
+  it("brings turns without their files where a node of the version before has the agent", async () => {
+    const world = new World();
+    world.say("before");
+    await world.backUp({ files: [{ id: "0123456789abcdef.own.ada", name: "a.txt", bytes: 1, type: "text/plain" }] });
+    world.fixture.ok(owner, helper, { type: "clear" });
+    const ask = world.target.ask;
+    const refusals: string[] = [];
+    const older: PlaceTarget = {
+      ...world.target,
+      async ask(to, message, operation) {
+        const { turns = [] } = message as { turns?: readonly ConversationTurn[] };
+        if (!turns.some(({ files }) => files !== undefined)) return ask(to, message, operation);
+        refusals.push(message.type);
+        return refused(failure("BAD_REQUEST"));
+      },
+    };
+    const { ports } = world.backups;
+    const report = await recallIntoPlace(ports, openRepository(ports), wishOf(), older, options);
+    expect([refusals, report.failed.total, report.restored]).to.deep.equal([["restore"], 0, 2]);
+    expect(world.turns().map(({ text, files }) => [text, files])).to.deep.equal([
+      ["before", undefined],
+      ["to before", undefined],
+    ]);
+  });
+
   it("brings each turn once and in order, wherever it is broken off, and is taken back as one", async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
 import type { FileLists } from "../../../node/scanning/index.ts";
+import type { Clock } from "../../../node/ports/index.ts";
 import { createListedFiles, createPolicy, withPolicy } from "../../../node/scanning/index.ts";
 import { readIndicators, watchThreats } from "../../../node/threats/index.ts";
 import { failure, ok, refused, type EngineRequest, type Result, type ScanAnswer } from "../../../protocols/index.ts";
@@ -21,8 +22,11 @@ const request = (text: string, person = "user/ada"): EngineRequest<"scan"> => ({
 });
 
 /** Lists of these digests; a file's bytes are its name, in two pieces. */
-function listing(lists: FileLists | undefined, more: { readonly wait?: Promise<unknown> } = {}) {
-  const { clock } = { clock: createWorld().clock() };
+function listing(
+  lists: FileLists | undefined,
+  more: { readonly wait?: Promise<unknown>; readonly clock?: Pick<Clock, "after" | "nowMs"> } = {},
+) {
+  const { clock = createWorld().clock() } = more;
   const reads: string[] = [];
   const listed = createListedFiles({
     lists: () => lists,
@@ -44,6 +48,8 @@ const of = (...digests: readonly string[]): FileLists => {
   return {
     fileSorts: () => [...new Set(files.map(({ length }) => sorts[length] ?? ""))],
     hasFile: (one) => files.includes(one),
+    isPending: () => false,
+    isUnread: () => false,
   };
 };
 const never = new AbortController().signal;
@@ -68,7 +74,11 @@ describe("files that lists of threats name", () => {
     const { listed, reads } = listing(undefined);
     const answer = await listed.look(request("harmful"), never);
     expect(answer.ok ? "ok" : answer.error.code).to.equal("UNREACHABLE");
-    expect([listed.any(), reads]).to.deep.equal([false, []]);
+    expect([listed.any(), reads]).to.deep.equal([true, []]);
+    const pending = listing({ ...of(), isPending: () => true, isUnread: () => true });
+    const later = await pending.listed.look(request("harmful"), never);
+    expect(later.ok ? "ok" : later.error.code).to.equal("UNREACHABLE");
+    expect([pending.listed.any(), pending.reads]).to.deep.equal([true, []]);
   });
 
   it("have two read at a time, in turns of people, and one that nobody waits for is not read", async () => {
@@ -89,6 +99,22 @@ describe("files that lists of threats name", () => {
     expect(codes).to.deep.equal(["ok", "ok", "ok", "CANCELLED", "ok"]);
     expect(reads).to.have.members(["a1", "a2", "a3", "b1"]);
     expect(reads.indexOf("b1")).to.be.below(4);
+  });
+
+  it("whose reading hangs leave their place in time, and that is a try", async () => {
+    const after = (_ms: number, then: () => void): (() => void) => {
+      const timer = setImmediate(then);
+      return () => clearImmediate(timer);
+    };
+    const { listed, reads } = listing(of(digestOf("sha256", "x")), {
+      wait: new Promise(() => undefined),
+      clock: { nowMs: () => 0, after },
+    });
+    const short = (text: string) => listed.look(request(text), never);
+    const said = await Promise.all([short("a1"), short("a2")]);
+    expect(said.map((one) => (one.ok ? "ok" : one.error.code))).to.deep.equal(["SCAN_FAILED", "SCAN_FAILED"]);
+    void short("b1");
+    await until("there is a place again", () => expect(reads).to.include("b1"));
   });
 
   it("wait and are tried again where they cannot be read: nothing is said of them", async () => {
@@ -175,7 +201,9 @@ describe("sorts of digests on lists", () => {
       log: quietLog,
       meter: quietMeter,
     });
+    expect([threats.isPending(), threats.isUnread()]).to.deep.equal([true, true]);
     await threats.first;
+    expect([threats.isPending(), threats.isUnread()]).to.deep.equal([false, false]);
     expect(threats.fileSorts()).to.deep.equal(["md5", "sha256"]);
     text = "192.0.2.1";
     await threats.reload();
