@@ -9,7 +9,7 @@
  *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
  *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `membership.ts`, `links.ts`, `reading.ts`, `unread.ts`,
  *  `restoring.ts`. */
-import { roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
+import { isOwnRoom, roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled } from "../handlers.ts";
 import { refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
@@ -25,7 +25,6 @@ import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
 import { entryOf } from "./members.ts";
 import { emptying, forConversation, onLeftRead, type LeftTag } from "./own.ts";
-import { isOwnRoom } from "../../protocols/kinds/room-own.ts";
 import {
   admitGuest,
   create,

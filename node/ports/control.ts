@@ -71,7 +71,7 @@ export interface TaskControl {
   /** Errors: NOT_FOUND, FORBIDDEN; of the way to the node: UNREACHABLE, PEER_LOST. */
   cancel(id: string): Promise<Result<unknown>>;
   /** Shows work that takes long in the list of tasks, until it is over. */
-  follow?<Value>(act: ActWish, work: Promise<Result<Value>>, hold?: ActHold): Promise<Result<Value>>;
+  readonly follow?: <Value>(act: ActWish, work: Promise<Result<Value>>, hold?: ActHold) => Promise<Result<Value>>;
 }
 
 /** Work that takes long, while it goes on. */
@@ -79,7 +79,7 @@ export interface ActHold {
   /** How far it is. */
   look?(): Partial<Pick<AdminTask, "progress" | "share" | "advice">>;
   /** Ends it: its work settles as refused. Absent: nothing ends it half-way. */
-  cancel?(): Result<unknown>;
+  readonly cancel?: () => Result<unknown>;
   /** The request was answered at once: the person who asked waits for no answer. */
   readonly answered?: true;
 }

@@ -26,7 +26,7 @@ const scripts = [
   syllables,
   "ба бе би бо бу да де ди до ду ка ке ки ко ку ла ле ли ло лу ма ме ми мо му на не ни но ну ра ре".split(" "),
   "bé bî bö bü çà dé dî dø dü ñà ké kî kö kü là lé lî ló lú má mé mí mó mú ná né ní nó nú ra ré".split(" "),
-  [..."的一是不了人我在有他这中大来上国个到说们为子和你地出道也时年得"],
+  "的 一 是 不 了 人 我 在 有 他 这 中 大 来 上 国 个 到 说 们 为 子 和 你 地 出 道 也 时 年 得".split(" "),
 ];
 /** Words whose rank says how often they are: as in languages, the tenth is a tenth as often as the first. The script
  *  goes by the rank, so each has words of every frequency. */

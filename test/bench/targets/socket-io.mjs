@@ -13,7 +13,7 @@ const io = new Server(server, {
   serveClient: false,
 });
 io.on("connection", (socket) => {
-  if (socket.handshake.query.posts === undefined) socket.join("bench");
+  if (socket.handshake.query.posts === undefined) void socket.join("bench");
   socket.on("post", (event) => io.to("bench").emit("posted", event));
 });
 server.listen(0, "127.0.0.1", () => {

@@ -45,8 +45,8 @@ describe("sign-in by another server in the page", function () {
     let github: GithubDouble;
     let school: SamlSite;
     before(async () => {
-      const { api } = await fixture.person("root");
-      const set = (name: string, body: object) => api("PUT", `/api/v1/admin/identity-providers/${name}`, body);
+      const root = await fixture.person("root");
+      const set = (name: string, body: object) => root.api("PUT", `/api/v1/admin/identity-providers/${name}`, body);
       github = await startGithub({ clientId, clientSecret });
       await set("github", {
         server: { kind: "github", issuer: github.url, clientId },
