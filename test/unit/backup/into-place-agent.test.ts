@@ -110,7 +110,7 @@ describe("a recall into a conversation with an agent", () => {
     world.say("before");
     await world.backUp({ files: [{ id: "0123456789abcdef.own.ada", name: "a.txt", bytes: 1, type: "text/plain" }] });
     world.fixture.ok(owner, helper, { type: "clear" });
-    const ask = world.target.ask;
+    const ask = world.target.ask.bind(world.target);
     const refusals: string[] = [];
     const older: PlaceTarget = {
       ...world.target,
