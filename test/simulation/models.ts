@@ -122,6 +122,8 @@ class ModelsLife implements Simulated {
   readonly #calls: Call[] = [];
   /** Orders to load that are not answered, and of which model. */
   readonly #loads = new Map<Promise<unknown>, string>();
+  /** Of models that may still be on their way out. */
+  readonly #removals: Promise<unknown>[] = [];
   readonly #byId = new Map<string, Call>();
   readonly #engines: Engines;
   #submitted = 0;
@@ -213,7 +215,8 @@ class ModelsLife implements Simulated {
   /** All that was taken is given back, and nothing is left to happen. */
   async #audit(): Promise<void> {
     const names = this.#residency.residents().map(({ spec }) => spec.name);
-    await this.#world.settle(Promise.all(names.map((name) => this.#residency.unload(name))), calmMs);
+    const left = [...this.#removals, ...names.map((name) => this.#residency.unload(name))];
+    await this.#world.settle(Promise.all(left), calmMs);
     const { usedBytes } = this.#residency.memory();
     if (usedBytes !== 0 || this.#loaded.size > 0)
       this.#world.violate(
@@ -355,7 +358,7 @@ class ModelsLife implements Simulated {
       else if (act === "add") this.#residency.add(this.#newModel());
       else if (name === undefined) return void this.#world.after(1_000, next);
       else if (act === "remove") {
-        if (residents.length > 1) void this.#residency.remove(name);
+        if (residents.length > 1) this.#removals.push(this.#residency.remove(name));
       } else if (act === "load") this.#orderLoad(name);
       else if (act === "unload") void this.#residency.unload(name);
       else if (act === "stop") this.#residency.stopLoad(name);
