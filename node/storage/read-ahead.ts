@@ -47,11 +47,7 @@ export class ReadAhead {
   #floor: string;
 
   /** `skipped` hears of each row when it is given up. */
-  constructor(
-    view: Scanned,
-    range: Pick<StoreRange, "gte" | "lt">,
-    skipped: (key: string) => void = () => undefined,
-  ) {
+  constructor(view: Scanned, range: Pick<StoreRange, "gte" | "lt">, skipped: (key: string) => void = () => undefined) {
     this.#floor = range.gte;
     this.#skipped = skipped;
     this.#pages = view.scan?.(range, storageReads.aheadBytes) ?? pagesOf(view, range);
@@ -115,7 +111,10 @@ export class ReadAhead {
   }
 }
 
-async function* pagesOf(view: Pick<Scanned, "range">, { gte, lt }: Pick<StoreRange, "gte" | "lt">): AsyncGenerator<StorePage, void> {
+async function* pagesOf(
+  view: Pick<Scanned, "range">,
+  { gte, lt }: Pick<StoreRange, "gte" | "lt">,
+): AsyncGenerator<StorePage, void> {
   for (let from = gte; ;) {
     const page = await view.range({ gte: from, lt, limit: storageReads.pageRows });
     if (page.length > 0) yield page;

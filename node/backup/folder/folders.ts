@@ -127,10 +127,7 @@ export function createFolderStripes(
       spareRead = undefined;
       const placeAt = (at: number): Buffer => memory.subarray(at * shardBytes, (at + 1) * shardBytes);
       // What they are is compared once, with the stripe's id.
-      const read = coder.read(
-        ref,
-        await enoughOf(ref, (at) => (store, hash) => store.uncompared(hash, placeAt(at))),
-      );
+      const read = coder.read(ref, await enoughOf(ref, (at) => (store, hash) => store.uncompared(hash, placeAt(at))));
       spareRead = memory;
       // Some are damaged, then: each compared with its name, those that are well are told from them.
       return read.ok ? read : coder.read(ref, await enoughOf(ref, () => (store, hash) => store.whole(hash)));
