@@ -65,7 +65,7 @@ export const scroll: Timing = {
     const server = await folder.start();
     const [token = "", ...others] = await signUpPeople(server, writers + 1, room);
     const text = "a **line** of `code`, and https://example.org/";
-    await Promise.all(others.map(() => write(() => post(server, token, room, text), Math.ceil(messages / writers))));
+    await Promise.all(others.map((own) => write(() => post(server, own, room, text), Math.ceil(messages / writers))));
     const browser = await startBrowser();
     return {
       round: async (): Promise<Samples> => ({ script: await scrolled(browser, { url: server.url, token }) }),
