@@ -1,7 +1,7 @@
 /** `plexus backup copy` and `drill`: backups elsewhere, and a disaster rehearsed. */
 import { resolve } from "node:path";
-import { restoredStarter, shownDrill, sweep } from "../../node/composition/backup/copies.ts";
-import { reasonOf } from "../../node/composition/restore/restore.ts";
+import { restoredStarter, shownDrill, sweep } from "../../node/backup/restore/rehearsal.ts";
+import { reasonOf } from "../../node/backup/restore/restore.ts";
 import { openEpoch, verifyEpochs } from "../../node/keys/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import { failure, PlexusError } from "../../protocols/errors.ts";

@@ -12,7 +12,7 @@ import {
   type ProcessorUse,
 } from "../platform/index.ts";
 import type { Clock, Log, Meter, Random } from "../ports/index.ts";
-import type { Stops } from "./stops.ts";
+import type { Stops } from "../stops.ts";
 
 /** What a node has of the machine it runs on. */
 export interface Machine {

@@ -26,7 +26,7 @@ import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../cluster/exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
 import { directoryLimits, type DirectoryLimits, type EtcdLink, type Lead } from "../cluster/directory/index.ts";
-import type { Changed } from "./parts/cluster-memory.ts";
+import type { Changed } from "../accounts/cluster-memory.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -81,12 +81,12 @@ import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
 import type { FileSettings, ListedFiles } from "../scanning/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
-import { AgeCheck, type DataAge } from "./parts/data-age.ts";
-import type { PushCalls } from "./parts/push-calls.ts";
-import { createModelPart, type RoomFiles } from "./models/model-calls.ts";
-import { watchFacts, type ClusterFacts } from "./parts/facts.ts";
-import { openDirectory } from "./directory/place.ts";
-import { createSizeLook } from "./directory/size.ts";
+import { AgeCheck, type DataAge } from "../replication/data-age.ts";
+import type { PushCalls } from "../telling/push-calls.ts";
+import { createModelPart, type RoomFiles } from "./models.ts";
+import { watchFacts, type ClusterFacts } from "../cluster/facts/all.ts";
+import { openDirectory } from "../cluster/directory/place.ts";
+import { createSizeLook } from "../cluster/directory/size.ts";
 import { ownsSlot } from "../cluster/facts/slot-owner.ts";
 
 export interface PeerOptions {

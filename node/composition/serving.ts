@@ -9,16 +9,16 @@ import { createGateway, gatewayLimits, readLeakList, type LeakList } from "../ga
 import { createProviders } from "../identity/index.ts";
 import type { Mesh } from "../cluster/mesh/index.ts";
 import { outwardAddresses } from "../platform/index.ts";
-import { auditInCopy, type FirstAdmin } from "./parts/cluster-memory.ts";
-import type { Identity } from "./start/identity.ts";
+import { auditInCopy, type FirstAdmin } from "../accounts/cluster-memory.ts";
+import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
-import type { MeshPort } from "./start/mesh-port.ts";
+import type { MeshPort } from "../cluster/mesh/port.ts";
 import { createPolicy } from "../scanning/index.ts";
 import { operationsOf, type OperationParts } from "./operations.ts";
 import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 import { placeIn } from "./start/places.ts";
-import { placesOf, webAddressFor } from "./start/web-address.ts";
+import { placesOf, webAddressFor } from "../cluster/membership/web-address.ts";
 
 /** How long another node may take to say what it keeps of a response. */
 const responseTimeoutMs = 5_000;

@@ -3,7 +3,7 @@ import { PlexusError, roles, type Failure, type Result } from "../../protocols/i
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import type { Kernel, KernelLimits, Request } from "../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../node/composition/peer.ts";
-import { partsOf } from "../../node/composition/parts/disk.ts";
+import { partsOf } from "../../node/keys/disk.ts";
 import { createSealing, openSealedStore, SealedStore } from "../../node/keys/index.ts";
 import type { Clock, Log, Store, Transport } from "../../node/ports/index.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../node/storage/index.ts";

@@ -248,10 +248,10 @@ export const entrances: readonly string[] = [
   // Not in the index, which clients load, too.
   "protocols/wire/check.ts",
   "node/data-folder/home.ts",
-  "node/composition/restore/salvage.ts",
-  "node/composition/directory/recovery.ts",
-  "node/composition/restore/restore.ts",
-  "node/composition/backup/copies.ts",
+  "node/salvage/salvage.ts",
+  "node/salvage/recovery.ts",
+  "node/backup/restore/restore.ts",
+  "node/backup/restore/rehearsal.ts",
   "node/kernel/api.ts",
   "node/cluster/placement/api.ts",
   // Loaded only where something is traced.

@@ -6,7 +6,7 @@ import { createPreviews, previewLimits, type PreviewPorts } from "../../previews
 import type { Threats } from "../../threats/index.ts";
 import type { Machine } from "../machine.ts";
 import type { Peer } from "../peer.ts";
-import type { Stops } from "../stops.ts";
+import type { Stops } from "../../stops.ts";
 
 /** Opens them. `reach`: how tests reach pages of their own. */
 export function openPreviews(at: {

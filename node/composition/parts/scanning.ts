@@ -13,7 +13,7 @@ import {
   type ListedFiles,
 } from "../../scanning/index.ts";
 import type { Machine } from "../machine.ts";
-import type { Stops } from "../stops.ts";
+import type { Stops } from "../../stops.ts";
 
 /** The engines of this node: those of its models, and its scanner; what the cluster wants of files, and those that
  *  lists name. `lists`: undefined until they were read. */

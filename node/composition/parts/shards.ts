@@ -18,7 +18,7 @@ import {
   type Signer,
 } from "../../bulk/shards/index.ts";
 import { namesOfClass } from "../../bulk/shards/coding/index.ts";
-import type { Identity } from "../start/identity.ts";
+import type { Identity } from "../identity.ts";
 import type { Machine } from "../machine.ts";
 import type { Peer } from "../peer.ts";
 

@@ -2,7 +2,7 @@
 import type { Config } from "../../../config/index.ts";
 import type { RunningTracer } from "../../observe/index.ts";
 import type { Machine } from "../machine.ts";
-import type { Stops } from "../stops.ts";
+import type { Stops } from "../../stops.ts";
 
 /** Begins to trace; undefined: nothing is traced. */
 export async function openTracing(

@@ -4,7 +4,7 @@ import { failure, roles, PlexusError } from "../../../protocols/index.ts";
 import { asPlace, readHome, type Home } from "../../data-folder/home.ts";
 import type { Clock, Log, Store } from "../../ports/index.ts";
 import { readFormat } from "../../storage/index.ts";
-import { nodeIdOf } from "./node-id.ts";
+import { nodeIdOf } from "../../cluster/mesh/node-id.ts";
 import { patientMesh } from "../patience.ts";
 
 /** Whether the invitation in the configuration can be one. Error: INVITATION_INVALID. */

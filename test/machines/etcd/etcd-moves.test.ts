@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory/place.ts";
+import { openDirectory, type PlacedDirectory } from "../../../node/cluster/directory/place.ts";
 import { etcdPrefix, type DirectoryPlace } from "../../../node/data-folder/home.ts";
 import {
   createEtcdDirectory,

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
-import { startRestored } from "../../../node/composition/rehearsal/index.ts";
+import { startRestored } from "../../../node/backup/restore/started.ts";
 import { createClock, createRandom } from "../../../node/platform/index.ts";
 import { createDataFolder, NodeProcess, withoutAi } from "../../fixtures/processes/node-process.ts";
 
@@ -49,7 +49,7 @@ describe("a node that a rehearsal starts", () => {
     );
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     const { port } = server.address() as AddressInfo;
-    const outward = new URL("../../../node/composition/rehearsal/outward.ts", import.meta.url).href;
+    const outward = new URL("../../../node/backup/restore/outward.ts", import.meta.url).href;
     const children = new URL("../../../runtimes/children.ts", import.meta.url).href;
     const program = `
       const { closeOutward } = await import(${JSON.stringify(outward)});

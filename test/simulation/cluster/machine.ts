@@ -5,7 +5,7 @@ import type { Request } from "../../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
 import type { OwnRecord } from "../../../node/cluster/membership/index.ts";
 import type { DirectoryPlace } from "../../../node/data-folder/home.ts";
-import { partsOf } from "../../../node/composition/parts/disk.ts";
+import { partsOf } from "../../../node/keys/disk.ts";
 import { createSealing, openSealedStore, SealedStore } from "../../../node/keys/index.ts";
 import type { Clock, Log, MemberRecord, NodeId } from "../../../node/ports/index.ts";
 import { openJournal, type Journal } from "../../../node/storage/index.ts";

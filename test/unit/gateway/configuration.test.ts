@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { createSettings, noClusterValues, type Settings } from "../../../config/index.ts";
-import { openSettings, rememberedSettings } from "../../../node/composition/parts/settings.ts";
+import { openSettings, rememberedSettings } from "../../../node/cluster/facts/node-settings.ts";
 import type { AuditEvent, SettingsPlan, SettingsView } from "../../../protocols/index.ts";
 import { controlToken, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
