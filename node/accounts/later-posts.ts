@@ -6,30 +6,50 @@
  *
  *  A post that is refused here may be in its room already: its account has asked before, and the answer was lost.
  *  So the room is asked under the post's own operation: its first answer comes, whatever the question is. */
+import type { Message } from "../../actors/behavior.ts";
 import { failure, mayDo, ok, refused, type ActorId, type Result } from "../../protocols/index.ts";
 import type { ClusterRoles } from "../cluster/facts/roles.ts";
-import type { MembershipPart } from "../cluster/membership/index.ts";
-import type { Usage } from "../inference/usage/index.ts";
 import type { Kernel } from "../kernel/api.ts";
-import type { Before } from "../kernel/index.ts";
-import type { Clock } from "../ports/index.ts";
+import type { Clock, Membership } from "../ports/index.ts";
 import { createRoleMemory } from "./role-memory.ts";
 
 /** A room that does not answer for so long is asked again with the next try of the post. */
 const askTimeoutMs = 5_000;
 
+/** What an actor sends, as the kernel says it before it does. */
+interface Sent {
+  readonly from: string;
+  readonly to: ActorId;
+  readonly message: Message;
+  readonly operationId: string | undefined;
+}
+
+/** What is told how it ended; undefined: nothing is. */
+type Admitted = Result<((isDone: boolean) => void) | undefined>;
+
+/** A part of a quota that is held for a post. */
+type Reserved = Result<{ over(used: number): void } | undefined>;
+
 /** Makes it. */
 export function createLaterPosts(at: {
   readonly node: string;
   readonly clock: Clock;
-  readonly membership: Pick<MembershipPart, "members">;
+  readonly membership: Pick<Membership, "members">;
   readonly facts: { readonly clusterRoles: Pick<ClusterRoles, "table"> };
   readonly ask: Kernel["ask"];
-  readonly usage: Pick<Usage, "admit">;
-}): Before {
+  /** The quotas of people. */
+  readonly usage: {
+    admit(
+      person: string,
+      roles: readonly string[],
+      of: "messages",
+      amount: number,
+    ): Reserved | Promise<Reserved>;
+  };
+}): (post: Sent) => Promise<Admitted> | undefined {
   const { node, clock, membership, facts, usage } = at;
   const rolesOf = createRoleMemory(at.ask, clock);
-  async function admit(person: string): Promise<Result<((isDone: boolean) => void) | undefined>> {
+  async function admit(person: string): Promise<Admitted> {
     const roles = await rolesOf(person);
     if (roles === undefined) return refused(failure("SLOT_UNAVAILABLE", { reason: "the account does not answer" }));
     const may = mayDo({ roles, kind: "session" }, "room.post", {
@@ -53,7 +73,7 @@ export function createLaterPosts(at: {
       return refused(failure("SLOT_UNAVAILABLE", { reason: "it is not known whether the room has it already" }));
     return ok(said.ok && (said.value as { readonly room?: string }).room === undefined);
   }
-  async function admitOnce(person: string, ask: Parameters<Before>[0]): ReturnType<typeof admit> {
+  async function admitOnce(person: string, ask: Sent): Promise<Admitted> {
     const admitted = await admit(person);
     const { operationId } = ask;
     if (admitted.ok || operationId === undefined) return admitted;

@@ -1,7 +1,7 @@
 /** Which roles people have, as their actors said a moment ago: for calls of agents, which come with no session. */
 import type { Kernel } from "../kernel/api.ts";
 import type { Clock } from "../ports/index.ts";
-import { roleLimits } from "../composition/limits.ts";
+import { roleLimits } from "./limits.ts";
 
 /** Makes the memory. Undefined: the person's actor did not say, or there is no such person. */
 export function createRoleMemory(

@@ -1,15 +1,183 @@
-/** A node takes part in its cluster: its peer joins, and what the cluster remembers of it is brought up to date. */
-import type { Config } from "../../config/index.ts";
-import { failureOf, PlexusError } from "../../protocols/index.ts";
-import { withMembers, type DirectoryPlace } from "../data-folder/home.ts";
-import type { Mesh } from "../cluster/mesh/index.ts";
+/** A node takes part in its cluster: it looks whether it can listen where it is to, listens for the other nodes, its
+ *  peer joins, and what the cluster remembers of it is brought up to date. */
+import { hostAddress, parseControl, type Config } from "../../config/index.ts";
+import { failure, failureOf, PlexusError } from "../../protocols/index.ts";
+import { followFirstAdmin, registerNode, type FirstAdmin } from "../accounts/index.ts";
+import { tellCluster } from "../audit/index.ts";
+import { noteEviction, type Ending } from "../cluster/membership/index.ts";
+import type { Mesh, MeshOptions } from "../cluster/mesh/index.ts";
+import { withMembers, withReached, type DirectoryPlace } from "../data-folder/home.ts";
+import { refusalToListen } from "../platform/index.ts";
 import type { MemberRecord } from "../ports/index.ts";
-import { followFirstAdmin, registerNode, type FirstAdmin } from "../accounts/cluster-memory.ts";
-import { noteEviction, type Ending } from "../cluster/membership/ending.ts";
+import type { Stops } from "../stops.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
+import { patientMesh } from "./patience.ts";
 import type { Peer } from "./peer.ts";
-import type { Stops } from "../stops.ts";
+
+// --- places of its configuration --------------------------------------------------------------------------------------
+
+/** A place of the configuration at which a node listens. */
+interface Place {
+  readonly of: "web" | "mesh" | "metrics" | "grpc" | "control";
+  readonly host: string;
+  readonly port: number;
+}
+
+/** All places of one node, in the order in which they are tried. A socket of the file system is none of them. */
+export function placesToListen(config: Config): readonly Place[] {
+  const { host, port, mesh, metricsListen, grpc, control } = config;
+  const at = control === undefined ? undefined : parseControl(control);
+  const places: readonly (Place | undefined)[] = [
+    { of: "web", host, port },
+    { of: "mesh", host: mesh.host, port: mesh.port },
+    metricsListen === undefined ? undefined : { of: "metrics", ...placeIn(metricsListen) },
+    grpc === undefined ? undefined : { of: "grpc", ...placeIn(grpc) },
+    at === undefined || "path" in at ? undefined : { of: "control", host: at.host, port: at.port },
+  ];
+  return places.flatMap((place) => (place === undefined ? [] : [{ ...place, host: hostAddress(place.host) }]));
+}
+
+/** Reads `10.0.0.5:9464`, or a port alone, which lets in nobody from elsewhere. */
+export function placeIn(text: string): { readonly host: string; readonly port: number } {
+  const at = text.lastIndexOf(":");
+  if (at < 0) return { host: "127.0.0.1", port: Number(text) };
+  return { host: hostAddress(text.slice(0, at).replace(/^\[|\]$/g, "")), port: Number(text.slice(at + 1)) };
+}
+
+/** Tries all places, before anything depends on them: before an invitation is redeemed, and before a model is loaded.
+ *  What is free now may be taken a moment later; then the listener itself says so. Errors: CONFIG_INVALID (of the mesh), what the system says of the others. */
+export async function checkPlaces(config: Config, tryPlace: typeof refusalToListen = refusalToListen): Promise<void> {
+  for (const place of placesToListen(config)) {
+    const { host, port } = place;
+    const problem = await tryPlace({ host, port });
+    if (problem !== undefined) throw place.of === "mesh" ? meshRefusal(place, problem) : problem;
+  }
+}
+
+function meshRefusal({ host, port }: Place, problem: NodeJS.ErrnoException): PlexusError {
+  const { code = "", message: because } = problem;
+  const [field, message] =
+    code === "EADDRINUSE"
+      ? ["mesh.port", `Port ${port} is in use by another process; choose one for other nodes with --mesh-port.`]
+      : code === "EADDRNOTAVAIL"
+        ? [
+            "mesh.host",
+            `This machine has no address ${host}; name one of its own with --mesh-host, or 0.0.0.0 for all of ` +
+              "them. Give an address that only others can see with --announce.",
+          ]
+        : [
+            "mesh.port",
+            `The node cannot listen for other nodes at ${host}:${port} (${code}); choose another port with ` +
+              "--mesh-port.",
+          ];
+  const value = field === "mesh.host" ? host : port;
+  return new PlexusError({ ...failure("CONFIG_INVALID", { field, value, because }), message }, problem);
+}
+
+// --- the mesh ----------------------------------------------------------------------------------------------------------
+
+/** Starts the mesh of a peer. The mesh is loaded late: it is a large part of the program, and a node alone answers
+ *  sooner without it. Errors: CONFIG_INVALID, DATA_DAMAGED (the key). */
+export async function listenForNodes(
+  config: Config,
+  at: {
+    readonly machine: Machine;
+    readonly identity: Identity;
+    readonly peer: Peer;
+    readonly ending: Ending;
+    directory(): DirectoryPlace;
+    /** For the audit of this node: another one has joined through it. */
+    joined(facts: Readonly<Record<string, string>>): void;
+  },
+): Promise<Mesh> {
+  const { createAdmission, meshLimits, openNodeKey, startMesh } = await import("../cluster/mesh/index.ts");
+  const { machine, identity, peer, ending } = at;
+  const { clock, random, log, meter, version, descriptors } = machine;
+  const { node, cluster, home } = identity;
+  // A list from before this start may lack members that have joined since.
+  let listed = false;
+  void peer.membership.ready().then(() => (listed = true));
+  const admission = createAdmission({ directory: peer.directory, clock });
+  const options: Omit<MeshOptions, "listen"> = {
+    node,
+    cluster,
+    version,
+    incarnation: home.now.starts,
+    key: await openNodeKey(config.data),
+    limits: {
+      ...patientMesh(meshLimits, config.limits.patience),
+      connectionsMax: Math.min(meshLimits.connectionsMax, descriptors.mesh),
+      // The other half is for those who have proven who they are.
+      pendingConnectionsMax: Math.min(meshLimits.pendingConnectionsMax, Math.floor(descriptors.mesh / 2)),
+    },
+    ...(config.mesh.announce.length > 0 && { announce: config.mesh.announce }),
+    members: () => peer.membership.members().members,
+    onMembersChange: (listener) => peer.membership.onChange(listener),
+    peers: config.mesh.peers,
+    reachedAt: (other) => home.now.reached?.[other] ?? [],
+    reached(other, address) {
+      const change = withReached(home.now, other, address);
+      if (change !== undefined) home.remember(change);
+    },
+    mdns: config.mesh.mdns,
+    clock,
+    random,
+    log,
+    meter,
+    admission: {
+      ...admission,
+      async redeem(invitation, secret, key, facts) {
+        const redeemed = await admission.redeem(invitation, secret, key, facts);
+        // Refusals are in the log only: strangers must not push out of the audit what members did.
+        if (redeemed.ok) {
+          const { node: joined, name, roles } = redeemed.value.member;
+          const entry = { action: "join", by: name, facts: { node: joined, name, invitation, roles: roles.join(",") } };
+          // A newcomer that lost its answer comes again.
+          tellCluster(peer.kernel, entry, `join-${invitation}`);
+          at.joined(entry.facts);
+        }
+        return redeemed;
+      },
+    },
+    directoryInfo: () => at.directory(),
+    wasEvicted: (other) => listed && home.now.evicted?.includes(other) === true,
+    recoveredWithout(other) {
+      const { recovered } = home.now;
+      return recovered?.without.includes(other) === true ? recovered.generation : undefined;
+    },
+    expelled(by, why, generation) {
+      // Only a node that keeps the directory knows. Any other may be wrong, or lie.
+      const place = at.directory();
+      const keepers = place.kind === "embedded" ? [place.host] : place.kind === "replicated" ? place.voters : [];
+      if (keepers.includes(by)) ending.begin(why, generation);
+    },
+  };
+  const listenAt = (port: number): Promise<Mesh> => startMesh({ ...options, listen: { host: config.mesh.host, port } });
+  // A node that is to choose a port takes the one of the last start: there the others look for it, and when all were
+  // down nobody could tell them another.
+  const port = config.mesh.port === 0 ? home.now.meshPort : config.mesh.port;
+  const mesh = await listenAt(port ?? 0).catch((error: unknown) => {
+    if (config.mesh.port !== 0 || port === undefined || !isPortRefused(error)) throw error;
+    log.warn("mesh.port.taken", { port });
+    return listenAt(0);
+  });
+  log.info("mesh.listening", { peer: mesh.peer, addresses: mesh.addresses() });
+  // Where addresses are announced, the node is to be known by those.
+  const chosen = config.mesh.announce.length === 0 ? portOf(mesh) : undefined;
+  if (chosen !== undefined && chosen !== home.now.meshPort) home.remember({ meshPort: chosen });
+  return mesh;
+}
+
+const isPortRefused = (error: unknown): boolean => failureOf(error).details?.["field"] === "mesh.port";
+
+/** The port on which a mesh listens. */
+const portOf = (mesh: Mesh): number | undefined => {
+  const [, port] = /\/tcp\/(\d+)$/.exec(mesh.addresses()[0] ?? "") ?? [];
+  return port === undefined ? undefined : Number(port);
+};
+
+// --- its part ---------------------------------------------------------------------------------------------------------
 
 /** A directory that answers does so in milliseconds; a person who waits longer wants to know for what. */
 const directoryNoticeMs = 3_000;

@@ -29,11 +29,10 @@ import type { Kernel } from "../kernel/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../ports/index.ts";
 import { tapPublished, type PublishedTap } from "../previews/index.ts";
 import { withPolicy, type FileSettings, type ListedFiles } from "../scanning/index.ts";
-import type { Changed } from "../accounts/cluster-memory.ts";
+import type { Changed } from "../audit/index.ts";
 import type { ClusterFacts } from "../cluster/facts/all.ts";
-import { createPushCalls, type PushCalls } from "../telling/push-calls.ts";
-import { createLaterPosts } from "../accounts/later-posts.ts";
-import { createRoleMemory } from "../accounts/role-memory.ts";
+import { createPushCalls, type PushCalls } from "../telling/index.ts";
+import { createLaterPosts, createRoleMemory } from "../accounts/index.ts";
 
 /** Bytes of rooms' files, and what opens them. */
 export type RoomFiles = Pick<FileReadingPorts, "bytes" | "opener">;

@@ -25,8 +25,16 @@ import {
 import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../cluster/exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
-import { directoryLimits, type DirectoryLimits, type EtcdLink, type Lead } from "../cluster/directory/index.ts";
-import type { Changed } from "../accounts/cluster-memory.ts";
+import {
+  createSizeLook,
+  directoryLimits,
+  openDirectory,
+  type DirectoryLimits,
+  type EtcdLink,
+  type Lead,
+} from "../cluster/directory/index.ts";
+import { nodeIdOf } from "../cluster/mesh/node-id.ts";
+import type { Changed } from "../audit/index.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -62,7 +70,7 @@ import type {
 } from "../ports/index.ts";
 import { watchReach, type ReachWatch } from "../cluster/facts/reach.ts";
 import type { Policy } from "../cluster/facts/records.ts";
-import { createReplication, type Replication, type ReplicationLimits } from "../replication/index.ts";
+import { AgeCheck, createReplication, type DataAge, type Replication, type ReplicationLimits } from "../replication/index.ts";
 import {
   createClusterActors,
   createRouting,
@@ -81,12 +89,9 @@ import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
 import type { FileSettings, ListedFiles } from "../scanning/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
-import { AgeCheck, type DataAge } from "../replication/data-age.ts";
-import type { PushCalls } from "../telling/push-calls.ts";
+import type { PushCalls } from "../telling/index.ts";
 import { createModelPart, type RoomFiles } from "./models.ts";
 import { watchFacts, type ClusterFacts } from "../cluster/facts/all.ts";
-import { openDirectory } from "../cluster/directory/place.ts";
-import { createSizeLook } from "../cluster/directory/size.ts";
 import { ownsSlot } from "../cluster/facts/slot-owner.ts";
 
 export interface PeerOptions {
@@ -370,12 +375,14 @@ export function createPeer(options: PeerOptions): Peer {
   const { node, cluster, store, journal, transport, behaviors, clock, random, log, meter, limits = {} } = options;
   const world = { clock, random, log, meter };
   const exchange = createExchange({ transport, ...world });
+  const roleOfKind = (kind: string): Role | undefined => behaviors.find((one) => one.kind === kind)?.role;
 
   // --- directory -----------------------------------------------------------------------------------------------------
 
   const placed = openDirectory(options.directory, {
     node,
     cluster,
+    rules: { roleOfKind, idOf: nodeIdOf },
     founding: options.founding ?? false,
     store,
     exchange,
@@ -498,7 +505,7 @@ export function createPeer(options: PeerOptions): Peer {
     policy,
     groups,
     trust,
-    roleOfKind: (kind) => behaviors.find((behavior) => behavior.kind === kind)?.role,
+    roleOfKind,
     heard: (other) => membership.heard(other),
     version: () => version,
     ...(options.refusals && { refusals: options.refusals }),

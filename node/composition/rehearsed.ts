@@ -4,8 +4,7 @@ import { parseConfig } from "../../config/index.ts";
 import { failureOf } from "../../protocols/index.ts";
 import { closePrograms } from "../../runtimes/children.ts";
 import type { Log } from "../ports/index.ts";
-import { closeOutward } from "../backup/restore/outward.ts";
-import type { NodeStarted, NodeToStart } from "../backup/restore/started.ts";
+import { closeOutward, type NodeStarted, type NodeToStart } from "../backup/restore/index.ts";
 
 closeOutward();
 closePrograms();

@@ -9,7 +9,9 @@ import { createGateway, gatewayLimits, readLeakList, type LeakList } from "../ga
 import { createProviders } from "../identity/index.ts";
 import type { Mesh } from "../cluster/mesh/index.ts";
 import { outwardAddresses } from "../platform/index.ts";
-import { auditInCopy, type FirstAdmin } from "../accounts/cluster-memory.ts";
+import { auditPageOf, auditRange } from "../../actors/role-manager/index.ts";
+import type { FirstAdmin } from "../accounts/index.ts";
+import { auditInCopy } from "../audit/index.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { MeshPort } from "../cluster/mesh/port.ts";
@@ -17,8 +19,8 @@ import { createPolicy } from "../scanning/index.ts";
 import { operationsOf, type OperationParts } from "./operations.ts";
 import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
-import { placeIn } from "./start/places.ts";
-import { placesOf, webAddressFor } from "../cluster/membership/web-address.ts";
+import { placeIn } from "./joining.ts";
+import { placesOf, webAddressFor } from "../cluster/membership/index.ts";
 
 /** How long another node may take to say what it keeps of a response. */
 const responseTimeoutMs = 5_000;
@@ -101,7 +103,8 @@ export async function serveClients(
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
   const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
   const tickets = createTickets(clock, limits);
-  const auditCopy: OperationParts["auditCopy"] = (query) => auditInCopy({ journal, table: peer.table, node }, query);
+  const records = { range: auditRange, pageOf: auditPageOf };
+  const auditCopy: OperationParts["auditCopy"] = (query) => auditInCopy({ journal, table: peer.table, node, records }, query);
   const invitations = signUpInvitations(peer.directory);
   return createGateway({
     limits,

@@ -1,6 +1,5 @@
 /** The cluster's keys at this node: on its disk, in the directory, and at the other nodes, which give a member what it
  *  lacks. */
-import type { Config } from "../../config/index.ts";
 import {
   auditDone,
   failure,
@@ -13,28 +12,19 @@ import {
   type KeysStatus,
   type Result,
 } from "../../protocols/index.ts";
-import { diskKeyFile, escrowFile } from "../data-folder/index.ts";
-import {
-  createClusterKeys,
-  type KeysElsewhere,
-  kitName,
-  openKnownRoot,
-  readDiskKey,
-  readEscrow,
-  readOrMakeDiskKey,
-  rootRow,
-  rootHash,
-  rootWords,
-  type ClusterKeys,
-  type DiskKeySource,
-  type RootRecord,
-} from "./index.ts";
-import type { Clock, Log } from "../ports/index.ts";
-import { audit } from "../accounts/cluster-memory.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import { hasKeyRole } from "../cluster/facts/key-roles.ts";
-import type { Identity } from "../composition/identity.ts";
-import type { Machine } from "../composition/machine.ts";
-import type { Peer } from "../composition/peer.ts";
+import type { Clock, Directory, Log, Membership, NodeId } from "../ports/index.ts";
+import { createClusterKeys, openKnownRoot, type ClusterKeys, type KeysElsewhere } from "./cluster-keys.ts";
+import { readDiskKey, readOrMakeDiskKey } from "./disk-key.ts";
+import type { RootRecord } from "./epochs.ts";
+import { readEscrow } from "./escrow.ts";
+import { kitName, rootWords } from "./kit.ts";
+import type { KnownRoot } from "./known-root.ts";
+import type { DiskKeySource } from "./own-keys.ts";
+import { rootRow } from "./rows.ts";
+import type { SealedStore } from "./sealed-store.ts";
+import { rootHash } from "./succession.ts";
 
 const fetchTimeoutMs = 5_000;
 /** Uses of an epoch's keys are an entry of the audit so often at most. */
@@ -44,22 +34,35 @@ const usesKeysMax = 16;
 /** Members that are asked which root they know, at once. */
 const askedMax = 8;
 
-type At = { readonly machine: Machine; readonly identity: Identity; readonly peer: Peer };
+/** A node among those of its cluster. */
+interface At {
+  readonly machine: { readonly clock: Clock; readonly log: Log };
+  readonly identity: { readonly node: NodeId; readonly cluster: string; readonly store: SealedStore };
+  readonly peer: { readonly directory: Directory; readonly exchange: Exchange; readonly membership: Membership };
+}
 
 /** Whether a member may have keys of epochs. */
-const mayHave = ({ membership }: Pick<Peer, "membership">, node: string): boolean => {
+const mayHave = ({ membership }: { readonly membership: Membership }, node: string): boolean => {
   const member = membership.members().members.find((one) => one.node === node);
   return member !== undefined && member.leaving !== true && hasKeyRole(member.roles);
 };
 
 /** What this node knows of the root, and tells the others of it. */
-export type KnownKeys = ReturnType<typeof openKnownRoot>;
+type KnownKeys = ReturnType<typeof openKnownRoot>;
 
 /** Opens what this node knows of the root. A root that nobody vouched for is told to the admins, once for the whole
  *  cluster. */
-export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
+export function openKnownKeys({
+  machine,
+  identity,
+  peer,
+  tell,
+}: At & {
+  /** Tells the cluster's admins of it, once for an operation. */
+  tell(facts: Readonly<Record<string, string>>, by: string, operationId: string): void;
+}): KnownKeys {
   const { cluster, store, node } = identity;
-  const { directory, exchange, membership, kernel } = peer;
+  const { directory, exchange, membership } = peer;
   const { log } = machine;
   const known = openKnownRoot({
     cluster,
@@ -84,7 +87,7 @@ export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
       // Each node that refuses it says so in its log; the audit and the admins hear it of the first one.
       const operationId = `root:${found === undefined ? "none" : rootHash(cluster, found)}`;
       const by = membership.members().members.find((one) => one.node === node)?.name ?? node;
-      audit(kernel, { action: "refuseRoot", by, facts, tell: { people: [], admins: true } }, operationId);
+      tell(facts, by, operationId);
     },
   });
   exchange.on("keys.known", async () => ok({ hash: (await known.hash()) ?? null }));
@@ -94,7 +97,13 @@ export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
 /** Opens them. What the node lacks it asks of the others when it is needed. That keys are opened, given and taken is in
  *  the audit. */
 export function openKeys(
-  config: Pick<Config, "data" | "diskKey" | "name">,
+  own: {
+    /** What the cluster calls this node, by its configuration. */
+    readonly name: string;
+    /** Where the disk's key is, and where it is sealed to the recovery kit. */
+    readonly keyFile: string;
+    readonly sealedFile: string;
+  },
   at: At & { readonly audit: AuditWriter },
   known: KnownKeys,
 ): ClusterKeys {
@@ -102,14 +111,13 @@ export function openKeys(
   const { membership: members } = at.peer;
   const nameOf = (one: string): string => members.members().members.find((member) => member.node === one)?.name ?? one;
   const note = (action: AuditAction, outcome: string, facts: AuditFacts, target?: string): void => {
-    const event = { action, by: `node/${config.name}`, outcome, facts, ...(target !== undefined && { target }) };
+    const event = { action, by: `node/${own.name}`, outcome, facts, ...(target !== undefined && { target }) };
     // What it stands for is done: a disk that takes no entry says so by itself.
     void at.audit.write(event).catch(() => undefined);
   };
   const opened = createUses(at.machine.clock, keyUseNotedMs);
   const { exchange, membership, directory } = at.peer;
-  const keyFile = config.diskKey ?? diskKeyFile(config.data);
-  const sealedFile = escrowFile(config.data);
+  const { keyFile, sealedFile } = own;
   const diskKey: DiskKeySource = {
     read: async () => store.key ?? (await readDiskKey(keyFile)),
     async make() {
@@ -213,7 +221,7 @@ const elsewhere = ({ peer: { membership }, identity }: At): Required<KeysElsewhe
 
 /** Who may have what a node lacks, and what to do. One that keeps keys has asked the others that are up by now, and
  *  they lack it as well. */
-function whereKeysAre(membership: Peer["membership"], node: string): string {
+function whereKeysAre(membership: Membership, node: string): string {
   const others = membership.members().members.filter((one) => one.node !== node && mayHave({ membership }, one.node));
   const up = others.filter((one) => membership.isUp(one.node)).map(({ name }) => name);
   const down = others.filter((one) => !membership.isUp(one.node)).map(({ name }) => name);
@@ -252,7 +260,7 @@ export function createUses(clock: Pick<Clock, "monotonicMs">, everyMs: number): 
 /** Tells of the root that counts at this node, now and when the directory's row of it changes; and where nobody could
  *  be asked of it, when somebody is up. Returns how to end it. */
 export function watchRoot(
-  { directory, membership }: Pick<Peer, "directory" | "membership">,
+  { directory, membership }: Pick<At["peer"], "directory" | "membership">,
   known: KnownKeys,
   tell: (root: RootRecord) => void,
   log: Log,

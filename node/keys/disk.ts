@@ -1,36 +1,15 @@
 /** The node's disk, encrypted where an admin has said so: the journal and the blobs. */
-import type { Config } from "../../config/index.ts";
 import { failure, ok, refused, type DiskStatus, type DiskTask, type Result } from "../../protocols/index.ts";
-import { blobFolder, diskKeyFile, escrowFile } from "../data-folder/index.ts";
-import {
-  createDiskTasks,
-  createSealing,
-  opensEpochKeys,
-  readDiskKey,
-  readEscrow,
-  readOrMakeDiskKey,
-  SealedFiles,
-  writeEscrow,
-  type DiskControl,
-  type DiskKey,
-  type RootRecord,
-  type StorePart,
-} from "./index.ts";
-import { openFiles } from "../platform/index.ts";
-import type { Files, Store } from "../ports/index.ts";
-import { everything, headKey, slotRanges, type Journal } from "../storage/index.ts";
-import type { Identity } from "../composition/identity.ts";
-import type { Machine } from "../composition/machine.ts";
-import type { Stops } from "../stops.ts";
-
-/** Slot by slot; then everything, for what belongs to no slot. */
-export const partsOf = async (journal: Pick<Journal, "slots">): Promise<readonly StorePart[]> => [
-  ...(await journal.slots()).map((slot) => ({
-    name: slot,
-    ranges: [{ gte: headKey(slot), lt: `${headKey(slot)}\0` }, ...slotRanges(slot, "all")],
-  })),
-  { name: "the rest", ranges: [everything] },
-];
+import type { Clock, Files, Log, Meter, Store } from "../ports/index.ts";
+import { readDiskKey, readOrMakeDiskKey, type DiskKey } from "./disk-key.ts";
+import { createDiskTasks } from "./disk-tasks.ts";
+import type { RootRecord } from "./epochs.ts";
+import { readEscrow, writeEscrow } from "./escrow.ts";
+import type { DiskControl } from "./operations.ts";
+import { opensEpochKeys } from "./own-keys.ts";
+import { SealedFiles } from "./sealed-files.ts";
+import type { SealedStore, StorePart } from "./sealed-store.ts";
+import { createSealing } from "./sealing.ts";
 
 /** The key that a disk is to be encrypted with: that of the file, or a new one. Error: KEY_MISSING (something is sealed
  *  with a key that is not there: a new one would take its place, and what it had sealed would be lost). */
@@ -59,6 +38,7 @@ interface Disk {
   readonly blobs: Files;
   readonly control: DiskControl;
   readonly tasks: DiskTaskSource;
+  stop(): Promise<void>;
 }
 
 /** What this node does with its disk. */
@@ -71,22 +51,26 @@ export interface DiskTaskSource {
 }
 
 /** Begins with what was under way when the process ended. */
-export async function openDisk(
-  config: Config,
-  at: { readonly identity: Identity; readonly machine: Machine; readonly stops: Stops },
-): Promise<Disk> {
-  const { store, journal } = at.identity;
+export function openDisk(at: {
+  readonly identity: { readonly node: string; readonly cluster: string; readonly store: SealedStore };
+  readonly machine: { readonly clock: Clock; readonly log: Log; readonly meter: Meter };
+  /** The folder of the blobs. */
+  readonly files: Files;
+  /** What the store is encrypted in: one after the other. */
+  readonly parts: () => Promise<readonly StorePart[]>;
+  /** Where the key is, and where it is sealed to the recovery kit. */
+  readonly keyFile: string;
+  readonly sealedFile: string;
+}): Disk {
+  const { store } = at.identity;
   const { clock, log, meter } = at.machine;
-  const raw = await openFiles(blobFolder(config.data));
+  const { files: raw, keyFile, sealedFile } = at;
   const blobs = new SealedFiles(raw, { key: store.key, seals: store.state === "sealing" || store.state === "sealed" });
   const folders = async (): Promise<readonly string[]> =>
     (await raw.names("")).filter((name) => /^[0-9a-f]{2}$/.test(name));
-  const sealing = createSealing({ store, files: blobs, parts: () => partsOf(journal), folders, clock, log });
-  at.stops.add(() => sealing.stop());
-  let ended = (_task: DiskTask): void => undefined;
-  const tasks = createDiskTasks({ sealing, clock, ended: (task) => ended(task) });
-  const keyFile = config.diskKey ?? diskKeyFile(config.data);
-  const sealedFile = escrowFile(config.data);
+  const sealing = createSealing({ store, files: blobs, parts: at.parts, folders, clock, log });
+  const listeners = new Set<(task: DiskTask) => void>();
+  const tasks = createDiskTasks({ sealing, clock, ended: (task) => listeners.forEach((listener) => listener(task)) });
   const status = (): DiskStatus => {
     const { state, key, parts, fault } = sealing.status();
     meter.gauge("disk_encrypted", state === "sealed" ? 1 : 0);
@@ -122,6 +106,7 @@ export async function openDisk(
   return {
     blobs,
     escrow,
+    stop: () => sealing.stop(),
     control: {
       status,
       async set(encrypted, by) {
@@ -144,7 +129,7 @@ export async function openDisk(
         changing = turned.catch((error: unknown) => log.error("disk.task.uncancelled", { error }));
         return ok({});
       },
-      onEnded: (listener) => void (ended = listener),
+      onEnded: (listener) => void listeners.add(listener),
     },
   };
 }

@@ -2,15 +2,16 @@
  *  a restart. */
 import type { Config } from "../../config/index.ts";
 import { failure, PlexusError } from "../../protocols/index.ts";
-import type { TlsPort } from "../gateway/index.ts";
-import { readCertificates, type Certificates } from "./index.ts";
+import { readCertificates, type Certificates } from "./certificates.ts";
 import type { Clock, Log, Meter } from "../ports/index.ts";
-import { tlsLimits } from "../composition/limits.ts";
+import { tlsLimits } from "./limits.ts";
 
 const dayMs = 86_400_000;
 
 /** Certificates that follow their files. */
-interface NodeTls extends TlsPort {
+interface FollowedCertificates {
+  current(): Certificates;
+  onChange(listener: () => void): () => void;
   /** Looks at the files now. */
   look(): Promise<void>;
   stop(): void;
@@ -22,7 +23,7 @@ export async function openTls(
   { tls }: Pick<Config, "tls">,
   { clock, log, meter }: { readonly clock: Clock; readonly log: Log; readonly meter: Meter },
   clientCa: () => string | undefined = () => tls.clientCa,
-): Promise<NodeTls | undefined> {
+): Promise<FollowedCertificates | undefined> {
   const { cert, key } = tls;
   if (cert === undefined || key === undefined) return undefined;
   const files = () => ({ cert, key, clientCa: clientCa() });

@@ -11,7 +11,7 @@ export { requestText } from "./requests.ts";
 export { postText } from "./posting.ts";
 export { isPublicAddress, postGuarded, readGuarded, type GuardedPost, type GuardedRead } from "./guarded.ts";
 export { makeVapidKeys, sealForBrowser, vapidHeader } from "./web-push.ts";
-export { readCertificates, type Certificates } from "./certificates.ts";
+export { openTls } from "./followed-certificates.ts";
 export { readSource } from "./sources.ts";
 export { deliver, type Delivery } from "./siem.ts";
 export { bytesIn, diskOf, freeIn, openFiles } from "./files.ts";

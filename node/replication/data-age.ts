@@ -3,7 +3,6 @@
  *  starts. */
 import { failureOf, type SlotId } from "../../protocols/index.ts";
 import type { Log, NodeId } from "../ports/index.ts";
-import type { Replication } from "./index.ts";
 import type { Journal } from "../storage/index.ts";
 
 /** What the folder knows, and keeps. */
@@ -40,7 +39,7 @@ export class AgeCheck {
    *  kept, slots may be served. Rejects when it cannot be kept. */
   async starting(
     { next, last }: { readonly next: number; readonly last: number },
-    replication: Pick<Replication, "distrust" | "allow">,
+    replication: { distrust(slots: Iterable<SlotId>, reason: string): void; allow(): void },
   ): Promise<void> {
     const { node, journal, log } = this.#ports;
     if (last > this.#known) {

@@ -9,25 +9,25 @@ import {
   taskOfPull,
   taskOfSearch,
   type AdminTask,
+  type BackupTask,
   type ClusterBackupTask,
+  type DiskTask,
   type Noticed,
+  type Result,
+  type SearchView,
   type TaskPlace,
 } from "../../protocols/index.ts";
-import type { ModelStore } from "../../runtimes/store/index.ts";
-import { tasksFile } from "../data-folder/index.ts";
-import type { Kernel } from "../kernel/index.ts";
-import { createActs, createNodeTasks, taskLimits, type Acts, type NodeTasks } from "./index.ts";
-import { keptText, profileCpu, profileHeap } from "../platform/index.ts";
-import { createProfiles, type Profiles } from "../observe/index.ts";
-import type { Clock, Log, NodeId } from "../ports/index.ts";
-import type { Backups } from "../backup/tasks/backups.ts";
-import type { EndpointControl } from "../inference/local/endpoints.ts";
-import type { DiskTaskSource } from "../keys/disk.ts";
-import { watchDrains } from "../cluster/placement/drains.ts";
-import { commandLimits } from "../composition/limits.ts";
-import type { Peer } from "../composition/peer.ts";
+import type { ModelStore } from "../../runtimes/store/port.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
+import type { Kernel } from "../kernel/api.ts";
+import type { Clock, Log, Membership } from "../ports/index.ts";
+import { createActs, type Acts } from "./acts.ts";
+import { taskLimits } from "./limits.ts";
+import { createNodeTasks, type NodeTasks } from "./node-tasks.ts";
+import type { TaskSource } from "./source.ts";
 
-type Told = (action: string, facts: Readonly<Record<string, string>>, by: string, tell: Noticed) => void;
+/** Tells a person of something, by a notice. */
+export type Told = (action: string, facts: Readonly<Record<string, string>>, by: string, tell: Noticed) => void;
 
 /** Tells the person who asked for a task that it is over. Nobody is told of a task that they ended themselves. */
 export function tellEnded(task: AdminTask, told: Told, cancelledBy?: string): void {
@@ -50,7 +50,7 @@ export function tellEnded(task: AdminTask, told: Told, cancelledBy?: string): vo
  *  when it failed. */
 export async function tellBackupEnded(kernel: Pick<Kernel, "ask">, id: string, told: Told): Promise<void> {
   const message = { type: "task", task: id };
-  const answer = await kernel.ask({ to: backupActor, from: "node", message, timeoutMs: commandLimits.holdsTimeoutMs });
+  const answer = await kernel.ask({ to: backupActor, from: "node", message, timeoutMs: taskLimits.backupAskMs });
   if (!answer.ok) return;
   const task = answer.value as ClusterBackupTask;
   if (task.schedule !== undefined && task.state !== "failed") return;
@@ -60,41 +60,61 @@ export async function tellBackupEnded(kernel: Pick<Kernel, "ask">, id: string, t
 /** Long acts of this node; nobody is told of any before `tell`: the cluster cannot be asked anything yet. */
 type OwnActs = Acts & { tell(): void };
 
-/** Opens the long acts of this node, which it writes down in its data folder. */
+/** Opens the long acts of this node, which are written down in `kept`. */
 export function openActs(
-  at: TaskPlace & { readonly data: string; readonly clock: Clock; readonly log: Log; readonly told: Told },
+  at: TaskPlace & {
+    readonly kept: NonNullable<Parameters<typeof createActs>[0]["kept"]>;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly told: Told;
+  },
 ): OwnActs {
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   const acts = createActs({
     clock: at.clock,
     log: at.log,
     place: { node: at.node, name: at.name },
-    kept: keptText(tasksFile(at.data), taskLimits.actsFileBytesMax),
+    kept: at.kept,
     ended: (task) => void ready.then(() => tellEnded(task, at.told)),
   });
   return { ...acts, tell: () => resolve() };
 }
 
+/** What a node may be busy with beside its long acts. */
+interface Busy {
+  readonly store: Pick<ModelStore, "pulls" | "cancel" | "watch">;
+  readonly backups: { tasks(): readonly BackupTask[] };
+  readonly disk: {
+    list(): readonly DiskTask[];
+    cancel(id: string): Result<unknown> | undefined;
+    onEnded(listener: (task: DiskTask) => void): void;
+  };
+  /** Searches for servers with models. */
+  readonly endpoints: { view(): { readonly search?: SearchView }; cancel(id: string): Result<unknown> };
+  readonly profiles: TaskSource;
+}
+
 /** Opens the list of tasks at this node. */
-export function openTasks(at: {
-  readonly node: NodeId;
-  readonly name: string;
-  readonly peer: Peer;
-  readonly store: ModelStore;
-  readonly backups: Pick<Backups, "tasks">;
-  readonly disk: DiskTaskSource;
-  readonly endpoints: Pick<EndpointControl, "view" | "cancel">;
-  readonly clock: Clock;
-  readonly acts: OwnActs;
-  readonly told: Told;
-  /** Where the code is. */
-  readonly codeFolder: string;
-}): { readonly profiles: Profiles; readonly tasks: NodeTasks & Pick<Acts, "follow">; stop(): void } {
-  const { acts, store, told } = at;
+export function openTasks(
+  at: Busy & {
+    readonly place: TaskPlace;
+    readonly exchange: Exchange;
+    readonly membership: Pick<Membership, "members" | "isUp">;
+    readonly acts: OwnActs;
+    readonly told: Told;
+  },
+): { readonly tasks: NodeTasks & Pick<Acts, "follow">; stop(): void } {
+  const { acts, place, told, exchange, membership } = at;
   acts.tell();
-  const place = { node: at.node, name: at.name };
+  at.disk.onEnded((task) => tellEnded(taskOfDisk(task, place), told));
+  const tasks = createNodeTasks({ place, exchange, membership, sources: [...sourcesOf(at), acts, at.profiles] });
+  return { tasks: { ...tasks, follow: acts.follow }, stop: tellPulls(at, place, told) };
+}
+
+/** Tells of pulls that are over, each once. Returns what ends it. */
+function tellPulls({ store }: Pick<Busy, "store">, place: TaskPlace, told: Told): () => void {
   const over = new Set<string>();
-  const endWatch = store.watch((what) => {
+  return store.watch((what) => {
     if (what !== "pulls") return;
     const ended = store.pulls().filter((pull) => isTaskOver(taskOfPull(pull, place)));
     for (const pull of ended) {
@@ -106,54 +126,23 @@ export function openTasks(at: {
     const known = new Set(ended.map(({ id }) => id));
     for (const id of over) if (!known.has(id)) over.delete(id);
   });
-  at.disk.onEnded((task) => tellEnded(taskOfDisk(task, place), told));
-  const drains = watchDrains({
-    node: at.node,
-    clock: at.clock,
-    membership: at.peer.membership,
-    control: at.peer.control,
-    ended: (task) => tellEnded(task, told),
-  });
-  const profiles = createProfiles({
-    place,
-    exchange: at.peer.exchange,
-    membership: at.peer.membership,
-    clock: at.clock,
-    profiler: { cpu: profileCpu, heap: profileHeap },
-    folder: at.codeFolder,
-    ended: (task) => tellEnded(task, told),
-  });
-  const tasks = createNodeTasks({
-    place,
-    exchange: at.peer.exchange,
-    membership: at.peer.membership,
-    sources: [
-      {
-        list: (here) => store.pulls().map((pull) => taskOfPull(pull, here)),
-        cancel: (id) => (store.pulls().some((pull) => pull.id === id) ? store.cancel(id) : undefined),
-      },
-      {
-        list(here) {
-          const { search } = at.endpoints.view();
-          return search === undefined ? [] : [taskOfSearch(search, here)];
-        },
-        cancel: (id) => (at.endpoints.view().search?.id === id ? at.endpoints.cancel(id) : undefined),
-      },
-      {
-        list: (here) => at.disk.list().map((task) => taskOfDisk(task, here)),
-        cancel: (id) => at.disk.cancel(id),
-      },
-      acts,
-      profiles,
-      { list: (here) => at.backups.tasks().map((task) => taskOfFolder(task, here)) },
-    ],
-  });
-  return {
-    profiles,
-    tasks: { ...tasks, follow: acts.follow },
-    stop() {
-      endWatch();
-      drains.stop();
-    },
-  };
 }
+
+const sourcesOf = ({ store, endpoints, disk, backups }: Busy): readonly TaskSource[] => [
+  {
+    list: (here) => store.pulls().map((pull) => taskOfPull(pull, here)),
+    cancel: (id) => (store.pulls().some((pull) => pull.id === id) ? store.cancel(id) : undefined),
+  },
+  {
+    list(here) {
+      const { search } = endpoints.view();
+      return search === undefined ? [] : [taskOfSearch(search, here)];
+    },
+    cancel: (id) => (endpoints.view().search?.id === id ? endpoints.cancel(id) : undefined),
+  },
+  {
+    list: (here) => disk.list().map((task) => taskOfDisk(task, here)),
+    cancel: (id) => disk.cancel(id),
+  },
+  { list: (here) => backups.tasks().map((task) => taskOfFolder(task, here)) },
+];

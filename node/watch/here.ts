@@ -1,17 +1,15 @@
-/** The watch over the cluster, on the real ports of a node. */
-import { createHash } from "node:crypto";
+/** The watch over the cluster at one node: what this node counts, and what playbooks do through it. */
 import { totalmem } from "node:os";
-import type { Config } from "../../config/index.ts";
 import {
   auditDone,
   auditTexts,
   backupActor,
-  failureOf,
   ok,
   PlexusError,
   watchActor,
   watchedCounts,
   wireLimits,
+  type ActorId,
   type Alert,
   type AuditRecord,
   type CountSample,
@@ -28,24 +26,15 @@ import {
   type WatchRow,
   byRule,
 } from "../../protocols/index.ts";
-import type { Audit } from "../audit/index.ts";
-import type { NodeId } from "../ports/index.ts";
-import type { Secrets } from "../keys/index.ts";
-import { diskOf, postText, readSource } from "../platform/index.ts";
-import { readPlaces, type AddressPlaces } from "../threats/index.ts";
-import {
-  actOn,
-  createWatcher,
-  forecastsIn,
-  tryRule,
-  watchLimits,
-  type ActingPorts,
-  type MailingPorts,
-} from "./index.ts";
-import { audit } from "../accounts/cluster-memory.ts";
-import { commandLimits } from "../composition/limits.ts";
-import type { Machine } from "../composition/machine.ts";
-import type { Peer } from "../composition/peer.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
+import type { Kernel } from "../kernel/api.ts";
+import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports/index.ts";
+import { actOn, type ActingPorts } from "./acting.ts";
+import { forecastsIn } from "./forecast.ts";
+import { watchLimits } from "./limits.ts";
+import type { MailingPorts } from "./mailing.ts";
+import { tryRule } from "./trial.ts";
+import { createWatcher, type WatcherPorts } from "./watcher.ts";
 
 /** What the gateway has of it. */
 interface WatchControl {
@@ -57,28 +46,44 @@ interface WatchControl {
   placeOf(address: string): string | undefined;
 }
 
+/** What a node has for its watch. */
 interface WatchParts {
-  readonly machine: Pick<Machine, "clock" | "log" | "meter" | "random">;
+  readonly machine: { readonly clock: Clock; readonly log: Log; readonly meter: Meter; readonly random: Random };
   readonly node: string;
   readonly name: string;
-  readonly peer: Pick<Peer, "kernel" | "routing" | "control" | "directory" | "exchange" | "membership">;
-  readonly audit: Pick<Audit, "logs" | "readLog" | "write" | "read">;
+  readonly peer: {
+    readonly kernel: Pick<Kernel, "ask">;
+    readonly routing: { ownerOf(actor: ActorId): NodeId | undefined };
+    readonly control: { setDraining(node: string, draining: boolean, by: string): Promise<Result<unknown>> };
+    readonly exchange: Exchange;
+    readonly membership: Membership & {
+      heard(node: NodeId): { readonly load?: { readonly calls?: number } } | undefined;
+    };
+  };
+  /** The logs of the audit that are here. */
+  readonly audit: WatcherPorts["audit"] & {
+    write: ActingPorts["write"];
+    read(query: { readonly sinceMs: number }): Parameters<typeof tryRule>[1];
+  };
   /** What this node has counted of these since it started. */
   readonly totals: (names: readonly string[]) => Promise<ReadonlyMap<string, number>>;
-  /** The data folder. */
-  readonly data: string;
+  /** The disk of the data folder. */
+  readonly disk: () => { readonly diskBytes?: number; readonly diskFreeBytes?: number } | undefined;
   readonly mail: MailingPorts["mail"];
-  readonly secrets: Pick<Secrets, "open">;
+  readonly secrets: { open(sealed: string, context: readonly string[]): Promise<string | undefined> };
+  /** Where addresses are; absent: nobody knows. */
+  readonly places?: { find: NonNullable<WatcherPorts["place"]> };
+  /** Tells all admins of the cluster. */
+  readonly tell: (action: string, facts: Readonly<Record<string, string>>) => void;
+  /** Sends a page somewhere. */
+  readonly post: ActingPorts["post"];
 }
 
 /** Begins it. */
-export function openWatch(
-  { addressPlaces }: Pick<Config, "addressPlaces">,
-  at: WatchParts,
-): WatchControl & { stop(): Promise<void> } {
+export function openWatch(at: WatchParts): WatchControl & { stop(): Promise<void> } {
   const { clock, log, meter, random } = at.machine;
   const { kernel, routing } = at.peer;
-  const places = addressPlaces === undefined ? undefined : watchPlaces(addressPlaces, at.machine);
+  const { places } = at;
   const acting = actingPorts(at);
   const start = Buffer.from(random.bytes(8)).toString("hex");
   const watcher = createWatcher({
@@ -98,16 +103,11 @@ export function openWatch(
         outcome: auditDone,
         facts,
       });
-      audit(kernel, { action: "alert", by: at.name, facts, tell: { people: [], admins: true } });
+      at.tell("alert", facts);
     },
     async act(order) {
       const done = await actOn(acting, order);
-      audit(kernel, {
-        action: "runPlaybook",
-        by: at.name,
-        facts: runFacts(order, done.steps),
-        tell: { people: [], admins: true },
-      });
+      at.tell("runPlaybook", runFacts(order, done.steps));
       return done;
     },
     ...(places && { place: places.find }),
@@ -119,10 +119,7 @@ export function openWatch(
     forecasts: forecastsIn,
     placeOf: (address) => places?.find(address)?.name,
     tryRule: (rule, sinceMs) => tryRule(rule, at.audit.read({ sinceMs }), sinceMs),
-    async stop() {
-      places?.stop();
-      await watcher.stop();
-    },
+    stop: () => watcher.stop(),
   };
 }
 
@@ -147,11 +144,11 @@ const runFacts = ({ run }: PlaybookOrder, steps: readonly PlaybookStep[]): Reado
 /** Asks every node that is up for what it has counted, and answers others for this one. A node is called what the list
  *  of members calls it. */
 function countsOf(
-  { node, peer, totals, machine, data }: WatchParts,
+  { node, peer, totals, machine, disk }: WatchParts,
   start: string,
 ): () => Promise<readonly CountSample[]> {
   const { exchange, membership } = peer;
-  const figures = figuresOf({ node, peer, data });
+  const figures = figuresOf({ node, peer, disk });
   const own = async () => [
     ...[...(await totals(watchedCounts))].map(([name, count]) => ({ name, count })),
     ...Object.entries(figures()).map(([name, count]) => ({ name, count: Math.max(0, Math.floor(count)) })),
@@ -179,11 +176,11 @@ const looksAnHour = Math.ceil(3_600_000 / watchLimits.countsEveryMs);
 
 /** What this node has left: of its disk, of memory as far as the system would give it, and of places of models, in the
  *  busiest moment of the last hour. */
-function figuresOf(at: Pick<WatchParts, "node" | "data"> & { readonly peer: Pick<Peer, "membership"> }) {
+function figuresOf(at: Pick<WatchParts, "node" | "disk"> & { readonly peer: Pick<WatchParts["peer"], "membership"> }) {
   const { membership } = at.peer;
   const busy: number[] = [];
   return (): Readonly<Partial<Record<WatchedFigure, number>>> => {
-    const disk = diskOf(at.data);
+    const disk = at.disk();
     const offers = membership.members().members.find(({ node }) => node === at.node)?.offers ?? [];
     const own = offers.filter(({ engine, provider }) => engine !== "scan" && provider === undefined);
     const places = own.reduce((sum, { places: of = 0 }) => sum + of, 0);
@@ -212,10 +209,10 @@ const seenOf = ({ atMs, action, by, target, address, outcome }: AuditRecord): Se
 });
 
 /** What playbooks act by. */
-function actingPorts({ machine, name, peer, audit: own, mail, secrets }: WatchParts): ActingPorts {
+function actingPorts({ machine, name, peer, audit: own, mail, secrets, post }: WatchParts): ActingPorts {
   const { clock } = machine;
   const { kernel, control } = peer;
-  const timeoutMs = commandLimits.actTimeoutMs;
+  const timeoutMs = watchLimits.actTimeoutMs;
   const toUser = (
     user: string,
     message: { readonly type: string; readonly [field: string]: unknown },
@@ -260,46 +257,9 @@ function actingPorts({ machine, name, peer, audit: own, mail, secrets }: WatchPa
     drain: (node) => control.setDraining(node, true, `node/${name}`),
     backup: (by) =>
       kernel.ask({ to: backupActor, from: "node", message: { type: "start", wish: { sort: "run" }, by }, timeoutMs }),
-    post: (url, body, headers) => postText(url, body, { headers, timeoutMs: watchLimits.postTimeoutMs }),
+    post,
     open: (sealed, playbook) => secrets.open(sealed, ["playbook", playbook]),
     write: (event) => own.write(event),
     nowMs: () => clock.nowMs(),
-  };
-}
-
-/** Reads the file of places again and again. One that cannot be read changes nothing. */
-function watchPlaces(
-  file: string,
-  { clock, log }: Pick<Machine, "clock" | "log">,
-): { readonly find: AddressPlaces["find"]; stop(): void } {
-  let places: AddressPlaces | undefined;
-  let cancel = (): void => undefined;
-  let isStopped = false;
-  let last: string | undefined;
-  const look = async (): Promise<void> => {
-    try {
-      const text = await readSource(file, {
-        bytesMax: watchLimits.placesBytesMax,
-        timeoutMs: commandLimits.actTimeoutMs,
-      });
-      const digest = createHash("sha256").update(text).digest("hex");
-      // Millions of lines take seconds, in which the node does nothing else.
-      if (digest !== last) {
-        places = readPlaces(text);
-        log.info("watch.places", { file, ranges: places.ranges, skipped: places.skipped });
-        last = digest;
-      }
-    } catch (error) {
-      log.warn("watch.places.unread", { file, failure: failureOf(error) });
-    }
-    if (!isStopped) cancel = clock.after(watchLimits.placesEveryMs, () => void look());
-  };
-  void look();
-  return {
-    find: (address) => places?.find(address),
-    stop() {
-      isStopped = true;
-      cancel();
-    },
   };
 }

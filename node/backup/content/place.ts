@@ -3,11 +3,10 @@
 import type { Message, Sender } from "../../../actors/behavior.ts";
 import { namedIn, remaking, settingsOf } from "../../../actors/index.ts";
 import { conversationIn, failure, parseActorId, refused, type ActorId, type Result } from "../../../protocols/index.ts";
-import type { PlaceTarget } from "../index.ts";
+import { commandLimits, type PlaceTarget } from "../index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import type { Kernel } from "../../kernel/api.ts";
 import { stateOf } from "./backed-up-actor.ts";
-import { commandLimits } from "../../composition/limits.ts";
 
 /** The actors of the cluster, asked as the node. */
 export const placeTarget = (kernel: Pick<Kernel, "ask">, blobs: Pick<ActorBlobs, "put">): PlaceTarget => ({

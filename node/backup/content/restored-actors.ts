@@ -7,6 +7,7 @@ import {
   actorOf,
   failure,
   failureOf,
+  holderAt,
   ownSlot,
   parseActorId,
   slotOf,
@@ -17,7 +18,6 @@ import {
 import { decodeRows, type Row, type UnitEntry, type UnitName } from "../../../runtimes/backup/index.ts";
 import type { Store, StoreOp } from "../../ports/index.ts";
 import { fileType } from "../index.ts";
-import { isHolder } from "../../bulk/shards/index.ts";
 import { restoredSide, restoredState, spaces, type Space } from "../../storage/index.ts";
 import { behaviorOf, restoredOf } from "./backed-up-actor.ts";
 import { settingsActor } from "./settings.ts";
@@ -55,7 +55,7 @@ export const hashOfState = (stored: Uint8Array): string => createHash("sha256").
 
 /** Whether units of this name become a part of the journal, in a cluster that has their actor's slot. */
 export const isRestored = ({ thread, type }: Pick<UnitName, "thread" | "type">): boolean =>
-  type !== eventType && parseActorId(thread) !== undefined && behaviorOf(thread) !== undefined && !isHolder(thread);
+  type !== eventType && parseActorId(thread) !== undefined && behaviorOf(thread) !== undefined && holderAt(thread) === undefined;
 
 export class RestoredActors {
   /** What was written. `holders`: actors that hold bytes of a node that is gone, and are not. */
@@ -81,7 +81,7 @@ export class RestoredActors {
 
   /** Whether a slot is bound to a node that is gone: its actor says which bytes lie there. */
   static isLeftOut(slot: SlotId): boolean {
-    return isHolder(slot);
+    return holderAt(slot) !== undefined;
   }
 
   /** The slot that an actor's own was split from. */
@@ -137,7 +137,7 @@ export class RestoredActors {
       return undefined;
     }
     const actor = thread as ActorId;
-    if (isHolder(actor as SlotId)) {
+    if (holderAt(actor) !== undefined) {
       if (type === stateType) this.sums.holders += 1;
       return undefined;
     }

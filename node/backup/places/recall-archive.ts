@@ -18,10 +18,10 @@ import {
   type ReadRate,
   type RecallQuery,
   type RecallSink,
+  commandLimits,
 } from "../index.ts";
 import { pathPart } from "./recall-folder.ts";
-import { filePieces } from "../content/file-pieces.ts";
-import { commandLimits } from "../../composition/limits.ts";
+import { filePieces } from "../content/index.ts";
 
 const blockBytes = 512;
 /** What a header has for a name. */

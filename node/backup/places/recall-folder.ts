@@ -3,12 +3,11 @@
  *  `recall.begun` says how far it is (`recall-begun.ts`). */
 import { SharedPieces, type FilePart, type Sealer, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { namesPut, unsyncedCodes } from "../../../runtimes/folders.ts";
-import { fileType, type RecallSink } from "../index.ts";
+import { fileType, type RecallSink, commandLimits } from "../index.ts";
 import { openFiles } from "../../platform/index.ts";
 import type { Files } from "../../ports/index.ts";
 import { writeFile, wrong } from "./folder.ts";
-import { filePieces } from "../content/file-pieces.ts";
-import { commandLimits } from "../../composition/limits.ts";
+import { filePieces } from "../content/index.ts";
 import {
   aboutFile,
   begunFile,

@@ -2,12 +2,11 @@
  *  of the manifest. */
 import type { ActorId, SlotId } from "../../../protocols/index.ts";
 import { encodeRows, hashOfUnit, type Row, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
-import { fileType, unitsFor, type Repository } from "../index.ts";
+import { fileType, unitsFor, type Repository, commandLimits } from "../index.ts";
 import type { BlobStore, Store } from "../../ports/index.ts";
 import { unseal } from "../../data-folder/seal.ts";
 import { sideKey } from "../../storage/index.ts";
-import { commandLimits } from "../../composition/limits.ts";
-import { hashOfState, isRestored, stateType, type WrittenStates } from "../content/restored-actors.ts";
+import { hashOfState, isRestored, stateType, type WrittenStates } from "../content/index.ts";
 
 /** A unit of which something else is there than the backup has. */
 export interface WrongUnit {

@@ -18,14 +18,14 @@ import {
   type HeadFile,
   type RefusedHead,
   type SurvivingFolder,
+  commandLimits,
 } from "../index.ts";
 import { openBlobStore } from "../../bulk/blobs/index.ts";
 import { shardFolder } from "../../data-folder/index.ts";
 import { keyLimits } from "../../keys/index.ts";
 import { openFiles } from "../../platform/index.ts";
 import { readStripe } from "../../bulk/shards/coding/index.ts";
-import { isBackupFolder, noMeter } from "../places/folder.ts";
-import { commandLimits } from "../../composition/limits.ts";
+import { isBackupFolder, noMeter } from "../places/index.ts";
 import { openSource, type BackupPlace, type RestoreRequest, type Source } from "./sources.ts";
 
 /** The shards of a storage node that is gone, with what lies beside them. */

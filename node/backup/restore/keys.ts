@@ -16,7 +16,7 @@ import {
   type RootKeys,
 } from "../../keys/index.ts";
 import type { Clock, Directory, Log, Store } from "../../ports/index.ts";
-import { openBackupFolder } from "../places/folder.ts";
+import { openBackupFolder } from "../places/index.ts";
 import { openHolderFolder } from "./holders.ts";
 
 /** The keys of one of the folders that a restore reads. */

@@ -1,4 +1,4 @@
-/** Copies of backups that leave the cluster, and rehearsals of a disaster. */
+/** Rehearsals of a disaster: a snapshot is restored into a scratch folder, compared, started, and removed. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -10,59 +10,16 @@ import {
   type HeadHolders,
   type Losses,
 } from "../../../protocols/index.ts";
-import { copyBackups, holderHeadLimits, type BackupPorts, type Repository } from "../index.ts";
-import type { ClusterKeys } from "../../keys/index.ts";
+import { commandLimits, holderHeadLimits, type BackupPorts } from "../index.ts";
 import type { Clock, Log, Random } from "../../ports/index.ts";
 import { namesPut } from "../../../runtimes/folders.ts";
-import { openBackupFolder } from "../places/folder.ts";
-import type { TaskAt } from "../tasks/own-tasks.ts";
-import { commandLimits } from "../../composition/limits.ts";
 import { beganFile, isWhole, restoreFrom, type Restored } from "./restore.ts";
 import type { StartRestored } from "./started.ts";
-
-export { restoredStarter } from "./started.ts";
 
 const named = <Row>(rows: readonly Row[]): Losses<Row> => ({
   total: rows.length,
   named: rows.slice(0, commandLimits.lostNamedMax),
 });
-
-/** Copies backups into a folder, which becomes, or goes on to be, a copy of this cluster's. Errors: BAD_REQUEST (it is
- *  something else), those of `copyBackups`. */
-export async function copyInto(
-  folder: string,
-  {
-    ports,
-    repository,
-    keys,
-  }: { readonly ports: BackupPorts; readonly repository: Repository; readonly keys: Pick<ClusterKeys, "carried"> },
-  { signal, progress, pace }: TaskAt & { readonly pace: () => Promise<void> },
-): Promise<BackupResults["copy"]> {
-  const { cluster } = ports;
-  const opened = await openBackupFolder(folder, { cluster, node: "", copy: true }, { use: "writing" });
-  const { mark, target } = opened;
-  if (mark.cluster !== cluster || mark.copy !== true) {
-    const of = mark.cluster === cluster ? "the backups of a node, and not a copy" : "the backups of another cluster";
-    throw new PlexusError(failure("BAD_REQUEST", { field: "to", reason: `${folder} has ${of}: name another folder` }));
-  }
-  const { lost, ...sums } = await copyBackups(
-    ports,
-    repository,
-    {
-      has: (stripe) => target.has(stripe),
-      put: (stripe, bytes) => target.put(stripe, bytes),
-      async commit(head, number) {
-        // Before the head, as where the head comes from: what it leads to opens with this folder and the recovery kit.
-        const carried = await keys.carried();
-        if (!carried.ok) throw new PlexusError(carried.error);
-        await opened.writeKeys(carried.value);
-        await target.commit(head, number);
-      },
-    },
-    { signal, progress: (far) => progress({ ...far }), pace },
-  );
-  return { ...sums, lost: named(lost) };
-}
 
 /** What a node does about rehearsals. */
 export interface Drills {
@@ -78,7 +35,13 @@ interface Rehearsed {
   readonly surveyHolders?: (() => Promise<HeadHolders>) | undefined;
 }
 
-type RehearsedAt = TaskAt & { readonly clock: Clock; readonly random: Random; readonly log: Log };
+interface RehearsedAt {
+  readonly signal: AbortSignal;
+  readonly progress: (at: Readonly<Record<string, number>>) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
 
 /** Restores a snapshot into a scratch folder, compares what came back with it, starts a node on it, and deletes it.
  *  The folder must be empty or absent. Errors: those of `restoreFrom`, CANCELLED. */

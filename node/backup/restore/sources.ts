@@ -2,8 +2,7 @@
 import type { SlotId } from "../../../protocols/index.ts";
 import type { Snapshot } from "../../../runtimes/backup/index.ts";
 import { backupLimits, openRepository, snapshotFor, type BackupPorts, type Repository } from "../index.ts";
-import { settingsSlot } from "../content/settings.ts";
-import type { RestorePlace } from "../content/restored-actors.ts";
+import { settingsSlot, type RestorePlace } from "../content/index.ts";
 
 /** Where backups are: a folder, or the cluster's stripes. */
 export interface BackupPlace extends Pick<BackupPorts, "stripes" | "heads"> {

@@ -1,6 +1,6 @@
 /** Starts what was restored, in a process of its own, and reads of it what people would:
  *
- *      folder ─► node (node.ts: loopback, any port, reaches nobody)
+ *      folder ─► node (a program of the caller: loopback, any port, reaches nobody)
  *                  └► an account gets a new password and signs in ─► its rooms: their newest messages
  *                       └► compared with the snapshot's index ─► the process is ended
  *
@@ -18,7 +18,7 @@ import {
 import { forkOurs } from "../../../runtimes/children.ts";
 import { requestText } from "../../platform/index.ts";
 import type { Clock, Random } from "../../ports/index.ts";
-import { commandLimits } from "../../composition/limits.ts";
+import { commandLimits } from "../index.ts";
 import type { RestoredIndex } from "./check.ts";
 
 /** What the program is told. */
@@ -39,6 +39,8 @@ interface RehearsalAt {
   readonly clock: Pick<Clock, "monotonicMs" | "after">;
   readonly random: Pick<Random, "bytes">;
   readonly version: string;
+  /** Starts a node, as it is told to. */
+  readonly program: URL;
 }
 
 /** Starts a node on a folder that was restored, and reads of it what the index names. */
@@ -55,7 +57,7 @@ export async function startRestored(data: string, index: RestoredIndex, at: Rehe
   at.signal.throwIfAborted();
   const begunMs = at.clock.monotonicMs();
   const token = Buffer.from(at.random.bytes(32)).toString("base64url");
-  const child = begin();
+  const child = begin(at.program);
   try {
     const said = await answerOf(child, { data, token, version: at.version }, at);
     const readyMs = Math.round(at.clock.monotonicMs() - begunMs);
@@ -70,8 +72,8 @@ export async function startRestored(data: string, index: RestoredIndex, at: Rehe
 }
 
 /** Begins the process; it knows nothing of this one's environment. */
-function begin(): ChildProcess {
-  return forkOurs(new URL("../../composition/rehearsed.ts", import.meta.url), [], { env: {}, streams: ["ignore", "ignore", "ignore"] });
+function begin(program: URL): ChildProcess {
+  return forkOurs(program, [], { env: {}, streams: ["ignore", "ignore", "ignore"] });
 }
 
 /** What it says when it is told; an error where it ends, is too late, or is not wanted any more. */

@@ -1,6 +1,5 @@
 /** Backups of this node's slots into a folder on its machine, as an operator asks for them. */
 import { resolve } from "node:path";
-import type { Config } from "../../../config/index.ts";
 import {
   failure,
   failureOf,
@@ -56,21 +55,29 @@ import {
   type Repository,
   type SlotSource,
   type VerifyMark,
+  commandLimits,
 } from "../index.ts";
 import type { Kernel } from "../../kernel/api.ts";
 import type { ClusterKeys } from "../../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../../ports/index.ts";
-import { copyInto, watchedDrill, type Drills, type Rehearse } from "../restore/rehearsal.ts";
-import { demandOutside, openBackupFolder, type BackupFolder, type FolderMark, type FolderUsed } from "../places/folder.ts";
-import { placeTarget } from "../content/place.ts";
-import { journalSource, type SlotCuts } from "../content/source.ts";
-import { withSettings } from "../content/settings.ts";
+import { watchedDrill, type Drills, type Rehearse } from "../restore/index.ts";
+import {
+  demandOutside,
+  openBackupFolder,
+  openFolderSink,
+  orderOf,
+  readBegun,
+  writeArchive,
+  type BackupFolder,
+  type FolderMark,
+  type FolderUsed,
+  type RecallName,
+  type SinkRecall,
+} from "../places/index.ts";
+import { journalSource, placeTarget, withSettings, type SlotCuts } from "../content/index.ts";
 import { BackupTasks, folderFailure, type TaskAt } from "./own-tasks.ts";
 import type { UseBackup } from "./cluster.ts";
-import { commandLimits } from "../../composition/limits.ts";
-import { writeArchive } from "../places/recall-archive.ts";
-import { orderOf, readBegun, type RecallName } from "../places/recall-begun.ts";
-import { openFolderSink, type SinkRecall } from "../places/recall-folder.ts";
+import { copyInto } from "./copies.ts";
 
 /** What is done in a folder, by an operator and by tasks of the cluster alike. */
 interface FolderWorks {
@@ -120,7 +127,8 @@ export interface OwnedSlot {
 }
 
 interface BackupsAt {
-  readonly data: Config["data"];
+  /** The data folder. */
+  readonly data: string;
   readonly cluster: string;
   readonly node: string;
   readonly keys: Pick<ClusterKeys, "backupKeys" | "carried">;

@@ -11,18 +11,25 @@ import {
   type ClusterBackups,
   type Pacing,
   type StripePacing,
+  commandLimits,
 } from "../index.ts";
 import type { ClusterKeys } from "../../keys/index.ts";
-import type { ActorBlobs } from "../../ports/index.ts";
-import type { Shards } from "../../bulk/shards/index.ts";
-import { settingsSlot, withSettings } from "../content/settings.ts";
-import { sweep, watchedDrill, type Drills, type Rehearse } from "../restore/rehearsal.ts";
-import { placeTarget } from "../content/place.ts";
-import { journalSource } from "../content/source.ts";
-import type { Identity } from "../../composition/identity.ts";
-import { commandLimits } from "../../composition/limits.ts";
-import type { Machine } from "../../composition/machine.ts";
-import type { Peer } from "../../composition/peer.ts";
+import type { Exchange } from "../../cluster/exchange/index.ts";
+import type { SlotTable } from "../../cluster/facts/slot-table.ts";
+import type { Kernel } from "../../kernel/api.ts";
+import type {
+  ActorBlobs,
+  Clock,
+  Directory,
+  Log,
+  Membership,
+  Meter,
+  NodeId,
+  Random,
+  Stripes,
+} from "../../ports/index.ts";
+import { journalSource, placeTarget, settingsSlot, withSettings, type SlotCuts } from "../content/index.ts";
+import { sweep, watchedDrill, type Drills, type Rehearse } from "../restore/index.ts";
 
 /** Uses what a backup needs of the node, and closes it afterwards; with `pacing` it steps back behind people. Error:
  *  KEY_MISSING. */
@@ -33,11 +40,18 @@ export type UseBackup = <Answer>(
 
 /** Opens them. `use` opens the cluster's backups for a reader at this node. */
 export function openClusterBackups(at: {
-  readonly machine: Machine;
-  readonly identity: Identity;
-  readonly peer: Peer;
+  readonly machine: { readonly clock: Clock; readonly random: Random; readonly log: Log; readonly meter: Meter };
+  readonly identity: { readonly node: NodeId; readonly cluster: string };
+  readonly peer: {
+    readonly exchange: Exchange;
+    readonly table: SlotTable;
+    readonly membership: Membership;
+    readonly kernel: Pick<Kernel, "ask">;
+    readonly replication: SlotCuts;
+    readonly directory: Directory;
+  };
   readonly keys: Pick<ClusterKeys, "backupKeys">;
-  readonly shards: Pick<Shards, "stripes">;
+  readonly shards: { readonly stripes: Stripes };
   readonly blobs: ActorBlobs;
   /** What storage nodes have on their disks for a restore without nodes. */
   readonly surveyHolders: () => Promise<HeadHolders>;

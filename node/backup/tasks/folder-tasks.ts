@@ -13,7 +13,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import { createRunner, runnerLimits, type BackupWorks, type Runner, type TaskAt } from "../index.ts";
-import type { Kernel } from "../../kernel/index.ts";
+import type { Kernel } from "../../kernel/api.ts";
 import type { Clock, Log, Random } from "../../ports/index.ts";
 import type { Backups } from "./backups.ts";
 

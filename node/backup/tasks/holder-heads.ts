@@ -18,23 +18,21 @@ import {
   readKeysFile,
   type HolderHeads,
 } from "../index.ts";
-import { isHeadSigned, keyLimits, keysPrefix, readBackupKeys, rootHash, type ClusterKeys } from "../../keys/index.ts";
-import type { Files } from "../../ports/index.ts";
-import type { Identity } from "../../composition/identity.ts";
+import { isHeadSigned, keyLimits, readBackupKeys, rootHash, type ClusterKeys, type KnownRoot } from "../../keys/index.ts";
+import type { Exchange } from "../../cluster/exchange/index.ts";
 import { hasKeyRole } from "../../cluster/facts/key-roles.ts";
-import type { KnownKeys } from "../../keys/among-nodes.ts";
-import type { Machine } from "../../composition/machine.ts";
-import type { Peer } from "../../composition/peer.ts";
+import { keysPrefix } from "../../cluster/facts/records.ts";
+import type { Clock, Directory, Files, Log, Membership, NodeId } from "../../ports/index.ts";
 
 type Kept = { readonly head?: { readonly number: number; readonly hash: string }; readonly keysAtMs: number };
 
 interface HolderHeadsAt {
-  readonly machine: Machine;
-  readonly identity: Identity;
-  readonly peer: Peer;
+  readonly machine: { readonly clock: Clock; readonly log: Log };
+  readonly identity: { readonly node: NodeId; readonly cluster: string };
+  readonly peer: { readonly directory: Directory; readonly exchange: Exchange; readonly membership: Membership };
   /** The folder of the shards. */
   readonly files: Files;
-  readonly known: Pick<KnownKeys, "read">;
+  readonly known: Pick<KnownRoot, "read">;
   readonly keys: Pick<ClusterKeys, "carried">;
 }
 

@@ -11,7 +11,7 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import type { Log } from "../../ports/index.ts";
-import { commandLimits } from "../../composition/limits.ts";
+import { commandLimits } from "../index.ts";
 
 /** What a task is given. */
 export interface TaskAt {

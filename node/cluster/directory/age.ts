@@ -15,7 +15,8 @@ import { failureOf, ok, PlexusError, refused, type SlotId } from "../../../proto
 import { isOfEarlier } from "../facts/generation.ts";
 import { readSlot } from "../facts/records.ts";
 import type { SlotTable } from "../facts/slot-table.ts";
-import { unavailableWhere, type DirectoryLimits } from "./index.ts";
+import type { DirectoryLimits } from "./limits.ts";
+import { unavailableWhere } from "./row.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, Log, NodeId } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";

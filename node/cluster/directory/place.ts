@@ -11,42 +11,22 @@ import {
   refused,
   type ClusterSummary,
   type Result,
-  type Role,
 } from "../../../protocols/index.ts";
-import { behaviors } from "../../../actors/index.ts";
-import { asMember, isRow, memberKey, votersKey, wantedVotersIn } from "../facts/records.ts";
-import { refusalOfRow } from "../facts/whose-rows.ts";
+import { isRow, votersKey, wantedVotersIn } from "../facts/records.ts";
+import { refusalOfRow, type RowChange } from "../facts/whose-rows.ts";
 import { etcdPrefix, type DirectoryPlace } from "../../data-folder/home.ts";
-import {
-  createEmbeddedDirectory,
-  createEtcdDirectory,
-  createRemoteDirectory,
-  createReplicatedPart,
-  createSwitchingDirectory,
-  directoryLimits,
-  migrateDirectory,
-  movedAway,
-  planVoters,
-  serveDirectory,
-  unavailableHere,
-  unavailableWhere,
-  votersFor,
-  type DirectoryHome,
-  type DirectoryLimits,
-  type EmbeddedDirectory,
-  type EtcdDirectory,
-  type EtcdHome,
-  type EtcdLink,
-  type KeptSize,
-  type Lead,
-  type ReplicatedPart,
-  type VoterCandidate,
-  type VoterPorts,
-  type AskedChange,
-  type Judgement,
-} from "./index.ts";
-import { auditRowsPrefix } from "../facts/audit-rules.ts";
-import { keysPrefix } from "../../keys/index.ts";
+import { createEmbeddedDirectory, type EmbeddedDirectory } from "./embedded.ts";
+import { createEtcdDirectory, type EtcdDirectory } from "./etcd.ts";
+import type { EtcdLink } from "./etcd-servers.ts";
+import { directoryLimits, type DirectoryLimits } from "./limits.ts";
+import { migrateDirectory } from "./migrate.ts";
+import type { VoterPorts } from "./raft/voter.ts";
+import { createRemoteDirectory } from "./remote.ts";
+import { createReplicatedPart, type Lead, type ReplicatedPart } from "./replicated.ts";
+import { moved as movedAway, unavailableHere, unavailableWhere, type DirectoryHome, type EtcdHome, type KeptSize } from "./row.ts";
+import { serveDirectory, type AskedChange, type Judgement } from "./serve.ts";
+import { createSwitchingDirectory } from "./switching.ts";
+import { planVoters, votersFor, type VoterCandidate } from "./voters.ts";
 import type { Exchange } from "../exchange/index.ts";
 import { createDirectoryAge, type DirectoryAge, type DirectoryAgePorts } from "./age.ts";
 import { createFitLook, fitting } from "./size.ts";
@@ -61,8 +41,6 @@ import type {
   Random,
   Store,
 } from "../../ports/index.ts";
-import { hasKeyRole } from "../facts/key-roles.ts";
-import { nodeIdOf } from "../mesh/node-id.ts";
 
 export interface PlacedDirectory {
   /** Stays the same when the directory moves. */
@@ -112,7 +90,8 @@ const changesAtOnceMax = 28;
 
 const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "compareAndSet" in place;
 
-const roleOfKind = (kind: string): Role | undefined => behaviors.find((one) => one.kind === kind)?.role;
+/** What the rules of rows need of the code above. */
+export type RowRules = Pick<RowChange, "roleOfKind" | "idOf">;
 
 interface EtcdReached {
   /** What reaches etcd, where nothing else is said by gRPC. */
@@ -134,7 +113,11 @@ const judgedIn = (voter: ReplicatedPart["voter"], kept: Directory): Judged =>
 
 /** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made.
  *  Error: DIRECTORY_UNAVAILABLE, it is of a revision that nobody was told. */
-async function judge(rows: Judged, { key, next, revision, from }: AskedChange): Promise<Judgement> {
+async function judge(
+  rows: Judged,
+  { key, next, revision, from }: AskedChange,
+  rules: RowRules,
+): Promise<Judgement> {
   const before = await rows.read(key);
   // One who guesses what the row will be would be judged by what it was.
   if (revision > rows.revision()) throw unavailableWhere(`the change rests on revision ${revision}, which is not here`);
@@ -142,21 +125,21 @@ async function judge(rows: Judged, { key, next, revision, from }: AskedChange): 
   // never made, and its member looks again.
   const isRevision = before?.revision ?? 0;
   if (isRevision !== revision) return { key, revision: isRevision };
-  const read = (other: string) => rows.read(other);
-  const reason = await refusalOfRow({ key, before, next, from, read, roleOfKind, idOf: nodeIdOf });
-  if (reason !== undefined || (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix))) return reason;
-  const row = await rows.read(memberKey(from));
-  return row && hasKeyRole(asMember(row)?.roles ?? []) ? undefined : "this member may not change this row";
+  return refusalOfRow({ key, before, next, from, read: (other) => rows.read(other), ...rules });
 }
 
 /** A refusal is final. So before it is said, who leads asks the others whether it still does, and judges once more.
  *  Errors: those of a judgement, and of a read. */
-async function judgeSurely(voter: ReplicatedPart["voter"], kept: Directory, change: AskedChange): Promise<Judgement> {
+async function judgeSurely(
+  { voter, kept }: { readonly voter: ReplicatedPart["voter"]; readonly kept: Directory },
+  change: AskedChange,
+  rules: RowRules,
+): Promise<Judgement> {
   const rows = judgedIn(voter, kept);
-  const judged = await judge(rows, change);
+  const judged = await judge(rows, change, rules);
   if (typeof judged !== "string") return judged;
   await kept.read(change.key);
-  return judge(rows, change);
+  return judge(rows, change, rules);
 }
 
 /** Opens the directory at a place, or takes the one that is given. */
@@ -165,6 +148,7 @@ export function openDirectory(
   ports: {
     readonly node: NodeId;
     readonly cluster: string;
+    readonly rules: RowRules;
     /** This node may begin the directory in etcd. */
     readonly founding: boolean;
     readonly store: Store;
@@ -309,7 +293,7 @@ export function openDirectory(
         },
       },
       undefined,
-      { accepts: isRow, refusal: (change) => judgeSurely(part.voter, kept(), change) },
+      { accepts: isRow, refusal: (change) => judgeSurely({ voter: part.voter, kept: kept() }, change, ports.rules) },
     );
 
   // --- who votes -----------------------------------------------------------------------------------------------------

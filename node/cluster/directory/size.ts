@@ -1,6 +1,8 @@
 /** How full the directory is that this node keeps: said before anything is refused. */
 import { filledOf, nearlyFullFrom, type DirectorySize } from "../../../protocols/index.ts";
-import { bytesOfRows, fullDirectory, type DirectoryLimits, type KeptSize } from "./index.ts";
+import type { DirectoryLimits } from "./limits.ts";
+import { full as fullDirectory, type KeptSize } from "./row.ts";
+import { bytesOfRows } from "./sized-rows.ts";
 import type { DirectoryRow, Log, Meter } from "../../ports/index.ts";
 
 /** Whether rows are more than voters may have: rows that are there may have grown beyond the bound. */

@@ -1,21 +1,11 @@
-/** Named secrets at one node: what uses them, and how a setting that keeps a secret by itself comes to refer to one. */
-import type { Config } from "../../../config/index.ts";
+/** Named secrets: what uses them, and how a setting that keeps a secret by itself comes to refer to one. */
 import { failure, refused, secretReference, type Result } from "../../../protocols/index.ts";
-import { sinkContext } from "./audit-rules.ts";
+import { sinkContext, type AuditRules } from "./audit-rules.ts";
+import type { ClusterEndpoints } from "./endpoints.ts";
+import type { IdentityProviders } from "./identity-providers.ts";
 import type { MailSettings } from "./mail.ts";
-import {
-  destinationOf,
-  type Destination,
-  type NamedSecrets,
-  type SecretAuthor,
-  type SecretRow,
-} from "./secrets.ts";
 import type { SecretsControl } from "./operations.ts";
-import { createSecrets, keepSecretsKey, type Secrets } from "../../keys/index.ts";
-import type { Identity } from "../../composition/identity.ts";
-import { openIdentitySigner } from "../../composition/start/identity-signer.ts";
-import type { Machine } from "../../composition/machine.ts";
-import type { Peer } from "../../composition/peer.ts";
+import { destinationOf, type Destination, type NamedSecrets, type SecretAuthor, type SecretRow } from "./secrets.ts";
 
 type Uses = Awaited<ReturnType<SecretsControl["uses"]>>;
 
@@ -28,37 +18,15 @@ interface Holder {
   refer(reference: string): Promise<Result<unknown>>;
 }
 
-/** Opens what seals with the cluster's key, and takes part in keeping it. */
-export function openSecrets(
-  { data }: Pick<Config, "data">,
-  at: {
-    readonly machine: Pick<Machine, "clock" | "random" | "log">;
-    readonly identity: Pick<Identity, "node">;
-    readonly peer: Pick<Peer, "directory" | "membership">;
-  },
-): { readonly secrets: Secrets; stop(): void } {
-  const { node } = at.identity;
-  const { directory, membership } = at.peer;
-  const peerOf = (other: string) => membership.members().members.find((one) => one.node === other)?.peer;
-  const key = keepSecretsKey({
-    ...at.machine,
-    directory,
-    members: {
-      self: node,
-      members: () => membership.members().members.map((one) => one.node),
-      isUp: (other) => membership.isUp(other),
-      onChange: (listener) => membership.onChange(listener),
-    },
-    receiver: () => openIdentitySigner(data, { node, peerOf }),
-  });
-  return { secrets: createSecrets(key), stop: () => key.stop() };
-}
-
 /** Makes what the gateway has of them. */
 export function secretsControl(
   named: NamedSecrets,
   at: {
-    readonly peer: Pick<Peer, "identityProviders" | "auditRules" | "endpoints">;
+    readonly peer: {
+      readonly identityProviders: IdentityProviders;
+      readonly auditRules: AuditRules;
+      readonly endpoints: Pick<ClusterEndpoints, "current">;
+    };
     readonly mail: Pick<MailSettings, "kept" | "set">;
   },
 ): SecretsControl {

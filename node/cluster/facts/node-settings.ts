@@ -4,27 +4,34 @@ import { noClusterValues, type ClusterValues, type Settings } from "../../../con
 import { failureOf, ok, type NodeEffects, type NodeSettings } from "../../../protocols/index.ts";
 import type { SettingsControl } from "./configuration-operations.ts";
 import { plainValues, settingsLimits, watchSettings } from "./settings.ts";
-import { settingsFile } from "../../data-folder/index.ts";
-import { keptText } from "../../platform/index.ts";
-import type { Machine } from "../../composition/machine.ts";
-import type { Peer } from "../../composition/peer.ts";
+import type { Exchange } from "../exchange/index.ts";
+import type { Directory, Log, Membership } from "../../ports/index.ts";
+
+/** Where a node keeps them for its next start. */
+interface KeptSettings {
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
+}
 
 /** Opens it. */
 export function openSettings(
   own: Settings,
   at: {
-    readonly machine: Pick<Machine, "log">;
+    readonly machine: { readonly log: Log };
     readonly node: string;
     readonly name: string;
-    readonly peer: Pick<Peer, "directory" | "exchange" | "membership">;
-    readonly data: string;
+    readonly peer: {
+      readonly directory: Directory;
+      readonly exchange: Exchange;
+      readonly membership: Pick<Membership, "members" | "isUp">;
+    };
+    readonly file: KeptSettings;
   },
 ): { readonly control: SettingsControl; stop(): Promise<void> } {
-  const { node, name, data } = at;
+  const { node, name, file } = at;
   const { log } = at.machine;
   const { exchange, membership } = at.peer;
   const settings = watchSettings(at.peer.directory);
-  const file = keptText(settingsFile(data), settingsLimits.settingsFileBytesMax);
   let kept = "";
   let writing: Promise<void> = Promise.resolve();
 
@@ -119,9 +126,9 @@ export function openSettings(
 
 /** What a node remembers of the cluster's values from its last run. What cannot be read is nothing: the directory says
  *  it again. */
-export async function rememberedSettings(data: string): Promise<ClusterValues> {
+export async function rememberedSettings(file: Pick<KeptSettings, "read">): Promise<ClusterValues> {
   try {
-    const text = await keptText(settingsFile(data), settingsLimits.settingsFileBytesMax).read();
+    const text = await file.read();
     const { all, node } = JSON.parse(text ?? "{}") as Partial<ClusterValues>;
     const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
       typeof value === "object" && value !== null && !Array.isArray(value);

@@ -2,7 +2,7 @@
  *  addresses. */
 import { isLocal } from "./web-address.ts";
 import type { Clock, Log } from "../../ports/index.ts";
-import { announceLimits } from "../../composition/limits.ts";
+import { announceLimits } from "./limits.ts";
 
 /** Tells the addresses now, and again when they have changed. A machine without a network keeps those of before: nobody
  *  reaches it anyway, and when the network is back they are most likely the same. Returns what ends it. */

@@ -1,7 +1,11 @@
 /** The end of a membership, seen from within: this process is not this member any more. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
-import type { HomeKeeper } from "../../data-folder/home.ts";
 import type { Log, MembershipEnd, NodeId } from "../../ports/index.ts";
+
+/** What the data folder keeps of it. */
+interface Keeper {
+  keep(what: { readonly selfEvicted: true }): Promise<void>;
+}
 
 export interface Ending {
   /** Why, once it has begun. */
@@ -20,7 +24,7 @@ export interface Ending {
 export function createEnding(at: {
   readonly node: NodeId;
   readonly cluster: string;
-  readonly home: HomeKeeper;
+  readonly home: Keeper;
   readonly log: Log;
 }): Ending {
   const { node, cluster, home, log } = at;
@@ -57,5 +61,5 @@ const recoveredWithout = (generation: number | undefined): Readonly<Record<strin
     : { reason: `the cluster was recovered without this node, in generation ${generation}`, generation };
 
 /** Keeps that this node is a member no more. Never rejects. */
-export const noteEviction = (home: HomeKeeper, log: Log): Promise<void> =>
+export const noteEviction = (home: Keeper, log: Log): Promise<void> =>
   home.keep({ selfEvicted: true }).catch((error: unknown) => log.error("node.home.unwritten", { error }));

@@ -1,8 +1,6 @@
-import type { ByWord } from "../membership/index.ts";
 import type { Mesh } from "./index.ts";
 import type { Failure } from "../../../protocols/index.ts";
-import type { Home } from "../../data-folder/home.ts";
-import type { NodeId, Transport, TransportListener } from "../../ports/index.ts";
+import type { MemberRecord, NodeId, Transport, TransportListener } from "../../ports/index.ts";
 import { nodeIdOf } from "./node-id.ts";
 
 /** A mesh's place before the mesh is there: a peer is made on it, and the mesh needs what the peer knows. Until the
@@ -60,8 +58,8 @@ export function createMeshPort(node: NodeId): MeshPort {
  *  made from the key, and the folder must not know that the node of that key was taken out. */
 export const byWordOfThird = (
   port: Pick<MeshPort, "located">,
-  home: { readonly now: Pick<Home, "evicted"> },
-): ByWord => ({
-  located: (other, addresses) => port.located(other, addresses),
-  mayBelong: (record) => record.node === nodeIdOf(record) && home.now.evicted?.includes(record.peer) !== true,
+  home: { readonly now: { readonly evicted?: readonly string[] } },
+) => ({
+  located: (other: NodeId, addresses: readonly string[]): void => port.located(other, addresses),
+  mayBelong: (record: MemberRecord): boolean => record.node === nodeIdOf(record) && home.now.evicted?.includes(record.peer) !== true,
 });

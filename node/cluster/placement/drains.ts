@@ -3,7 +3,7 @@
 import { isDrained, partInDirectory, taskOfDrain, type AdminTask } from "../../../protocols/index.ts";
 import type { Clock, Membership, NodeId } from "../../ports/index.ts";
 import type { ClusterControl } from "./api.ts";
-import { drainLimits } from "../../composition/limits.ts";
+import { drainLimits } from "./limits.ts";
 
 /** Begins to look. */
 export function watchDrains(at: {

@@ -4,7 +4,6 @@
 import { mayBeSentTo, type Endpoint } from "../../../protocols/index.ts";
 import type { ClusterEndpoints } from "../../cluster/facts/endpoints.ts";
 import { destinationOf, type NamedSecrets } from "../../cluster/facts/secrets.ts";
-import { holdVariable } from "../../platform/index.ts";
 import type { Log } from "../../ports/index.ts";
 
 /** The keys that are held. */
@@ -20,9 +19,11 @@ export interface EndpointKeys {
 export function holdEndpointKeys(at: {
   readonly endpoints: Pick<ClusterEndpoints, "current" | "onChange">;
   readonly named: Pick<NamedSecrets, "list" | "open" | "onChange">;
+  /** Sets a variable of this process, or takes it away. */
+  readonly holdVariable: (name: string, value: string | undefined) => void;
   readonly log: Log;
 }): EndpointKeys {
-  const { endpoints, named, log } = at;
+  const { endpoints, named, log, holdVariable } = at;
   const held = new Set<string>();
   const listeners = new Set<() => void>();
   let isStopped = false;

@@ -18,12 +18,8 @@ import { createFinder, modelSpec, tryEndpoint, watchCatalogue, type ModelSpec } 
 import type { ClusterEndpoints } from "../../cluster/facts/endpoints.ts";
 import { destinationOf, secretFault, type NamedSecrets } from "../../cluster/facts/secrets.ts";
 import type { EndpointKeys } from "./endpoint-keys.ts";
-import { keyFolder } from "../../data-folder/index.ts";
 import type { EndpointsPort } from "../models/index.ts";
 import type { Clock, Log, Membership } from "../../ports/index.ts";
-
-/** What is done with endpoints at one node. */
-export type EndpointControl = EndpointsPort;
 
 /** The endpoints of a node, before it knows others. */
 export interface NodeEndpoints {
@@ -39,7 +35,7 @@ export interface NodeEndpoints {
     /** Secrets that keys may be; absent: a key that is one is never there. */
     readonly named?: Pick<NamedSecrets, "list">;
     readonly keys?: Pick<EndpointKeys, "variableOf" | "onChange">;
-  }): EndpointControl;
+  }): EndpointsPort;
   stop(): void;
 }
 
@@ -59,9 +55,15 @@ const noKey = "PLEXUS_HELD_NOTHING_0_API_KEY";
 /** Begins to ask those of the configuration, and to look for others if it says so. */
 export function openEndpoints(
   config: Config,
-  at: { readonly clock: Clock; readonly log: Log; readonly changed: () => void },
+  at: {
+    readonly clock: Clock;
+    readonly log: Log;
+    /** Where files of keys are. */
+    readonly keyFolder: string;
+    readonly changed: () => void;
+  },
 ): NodeEndpoints {
-  const { clock, log, changed } = at;
+  const { clock, log, changed, keyFolder } = at;
   const listeners = new Set<() => void>();
   const tell = (): void => listeners.forEach((listener) => listener());
   let cluster: readonly Endpoint[] = [];
@@ -119,7 +121,7 @@ export function openEndpoints(
     if (key.secret !== undefined) return { key: { env: keys?.variableOf(key.secret, url) ?? noKey } };
     const { env, file } = key;
     return {
-      key: file === undefined ? { ...(env !== undefined && { env }) } : { file: join(keyFolder(config.data), file) },
+      key: file === undefined ? { ...(env !== undefined && { env }) } : { file: join(keyFolder, file) },
     };
   };
 

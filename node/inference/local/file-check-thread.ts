@@ -1,7 +1,7 @@
 /** The thread of `file-checks.ts`: one file, then it ends. */
 import { parentPort, workerData } from "node:worker_threads";
 import { checkFile, inspectBeginning } from "../../../runtimes/store/index.ts";
-import { contentTree } from "../../bulk/blobs/index.ts";
+import { contentTree } from "../../bulk/blobs/tree.ts";
 import type { CheckAnswer, CheckTask } from "./file-checks.ts";
 
 const { path, name, look, beginningOf } = workerData as CheckTask;

@@ -11,29 +11,26 @@ import {
 import { modelSpec, type ModelSpec } from "../../../runtimes/index.ts";
 import { openModelStore } from "../../../runtimes/store/index.ts";
 import type { ModelPeers, ModelStore } from "../../../runtimes/store/port.ts";
-import { contentTree } from "../../bulk/blobs/index.ts";
+import { contentTree } from "../../bulk/blobs/tree.ts";
 import { watchWantedModels, type StoreParts, type WantedModels } from "../../cluster/facts/wanted-models.ts";
-import { modelFolder } from "../../data-folder/index.ts";
 import {
   createFromStripes,
   modelClass,
   createModelPeers,
   keepWanted,
+  type EndpointsPort,
   serveModels,
   stripedViews,
   stripeModels,
 } from "../models/index.ts";
 import { watchStripedModels } from "../../cluster/facts/striped-models.ts";
-import type { Shards } from "../../bulk/shards/index.ts";
-import type { Pacing } from "../../backup/index.ts";
-import { openFiles } from "../../platform/index.ts";
+import type { Exchange } from "../../cluster/exchange/index.ts";
+import type { ClusterEndpoints } from "../../cluster/facts/endpoints.ts";
+import type { Clock, Directory, Log, Membership, Meter, PutPacing, Random, Stripes } from "../../ports/index.ts";
 import type { NamedSecrets } from "../../cluster/facts/secrets.ts";
 import { holdEndpointKeys } from "./endpoint-keys.ts";
-import { openEndpoints, type EndpointControl, type NodeEndpoints } from "./endpoints.ts";
-import type { Inference } from "./host.ts";
-import type { Machine } from "../../composition/machine.ts";
+import { openEndpoints, type NodeEndpoints } from "./endpoints.ts";
 import { createFileChecks } from "./file-checks.ts";
-import type { Peer } from "../../composition/peer.ts";
 import type { Stops } from "../../stops.ts";
 
 /** A node's store, before it knows other nodes. */
@@ -44,12 +41,17 @@ export interface NodeModels {
   /** From now on what is pulled is served by `inference`, shared with the others, and what the cluster wants is
    *  kept. */
   join(
-    peer: Peer,
-    inference: Inference,
+    peer: {
+      readonly exchange: Exchange;
+      readonly membership: Membership;
+      readonly directory: Directory;
+      readonly endpoints: ClusterEndpoints;
+    },
+    inference: { reload(): void },
     at: ModelStorage & { readonly secrets: NamedSecrets },
   ): {
     readonly wanted: WantedModels;
-    readonly endpoints: EndpointControl;
+    readonly endpoints: EndpointsPort;
     /** How the models stand that are to lie on the storage nodes. */
     readonly striped: NonNullable<StoreParts["striped"]>;
   };
@@ -57,20 +59,29 @@ export interface NodeModels {
 
 /** What the storage nodes bring for models. */
 export interface ModelStorage {
-  readonly shards: Pick<Shards, "stripes" | "canPlace">;
+  readonly shards: { readonly stripes: Stripes; canPlace(of: string): Result<unknown> };
   readonly readStripe: (stripe: StripeRef) => Promise<Result<Uint8Array>>;
-  readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
+  readonly pacing: { readonly put: PutPacing["part"]; readonly syncedBytes: PutPacing["bytes"] };
 }
 
 /** Opens the store. Errors: the system's. */
 export async function openModels(
   config: Config,
-  at: { readonly machine: Machine; readonly stops: Stops; readonly node: string },
+  at: {
+    readonly machine: { readonly clock: Clock; readonly random: Random; readonly log: Log; readonly meter: Meter };
+    readonly stops: Stops;
+    readonly node: string;
+    /** Where files of models are, and whether more of them have room there. */
+    readonly folder: string;
+    readonly hasRoom: (bytes: number) => boolean;
+    /** Where files of keys are. */
+    readonly keyFolder: string;
+    /** Sets a variable of this process, or takes it away. */
+    readonly holdVariable: (name: string, value: string | undefined) => void;
+  },
 ): Promise<NodeModels> {
-  const { machine, stops, node } = at;
+  const { machine, stops, node, folder, keyFolder, holdVariable } = at;
   const { clock, random, log, meter } = machine;
-  const folder = modelFolder(config.data);
-  const files = await openFiles(folder);
   const others = Promise.withResolvers<ModelPeers>();
   const store = await openModelStore({
     folder,
@@ -84,11 +95,12 @@ export async function openModels(
       leaves: async (...asked) => (await others.promise).leaves(...asked),
       chunk: async (...asked) => (await others.promise).chunk(...asked),
     },
-    hasRoom: (bytes) => files.hasRoom(bytes),
+    hasRoom: at.hasRoom,
   });
   stops.add(() => store.stop());
-  const listening = { changed: (): void => undefined };
-  const endpoints = openEndpoints(config, { clock, log, changed: () => listening.changed() });
+  const listeners = new Set<() => void>();
+  const changed = (): void => listeners.forEach((listener) => listener());
+  const endpoints = openEndpoints(config, { clock, log, keyFolder, changed });
   stops.add(() => endpoints.stop());
   const specs = (): readonly ModelSpec[] => servedModels(config, store, endpoints);
   return {
@@ -119,8 +131,8 @@ export async function openModels(
         inference.reload();
       };
       const stopWatching = store.watch((what) => what === "models" && look());
-      listening.changed = look;
-      const keys = holdEndpointKeys({ endpoints: peer.endpoints, named, log });
+      listeners.add(look);
+      const keys = holdEndpointKeys({ endpoints: peer.endpoints, named, holdVariable, log });
       stops.add(async () => keys.stop());
       const control = endpoints.join({ node, endpoints: peer.endpoints, membership, named, keys });
       // What a server has listed since the host was started.

@@ -10,7 +10,8 @@ import { createDataFolder, NodeProcess, withoutAi } from "../../fixtures/process
 
 const clock = createClock();
 const random = createRandom();
-const at = (signal = new AbortController().signal) => ({ signal, clock, random, version: "0.0.0" });
+const program = new URL("../../../node/composition/rehearsed.ts", import.meta.url);
+const at = (signal = new AbortController().signal) => ({ signal, clock, random, version: "0.0.0", program });
 
 describe("a node that a rehearsal starts", () => {
   it("is read as by people, and says where its newest message is another, or that it does not start", async () => {

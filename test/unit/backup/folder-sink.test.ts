@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { openFolderSink } from "../../../node/backup/places/recall-folder.ts";
-import { commandLimits } from "../../../node/composition/limits.ts";
+import { commandLimits } from "../../../node/backup/index.ts";
 import { createSealer, type Sealer } from "../../../runtimes/backup/index.ts";
 import { recalledUnit } from "../../fixtures/recalled-unit.ts";
 

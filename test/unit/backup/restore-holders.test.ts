@@ -1,3 +1,4 @@
+import { keysPrefix } from "../../../node/cluster/facts/records.ts";
 import { appendFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +24,6 @@ import {
   anchorOf,
   createClusterKeys,
   diskKeyOf,
-  keysPrefix,
   rootKeysOf,
   type ClusterKeys,
 } from "../../../node/keys/index.ts";

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { parseConfig, type ConfigInput } from "../../../config/index.ts";
-import { openEndpoints, type EndpointControl, type NodeEndpoints } from "../../../node/inference/local/endpoints.ts";
+import type { EndpointsPort } from "../../../node/inference/models/index.ts";
+import { keyFolder } from "../../../node/data-folder/index.ts";
+import { openEndpoints, type NodeEndpoints } from "../../../node/inference/local/endpoints.ts";
 import { servedModels } from "../../../node/inference/local/models.ts";
 import { watchEndpoints, type ClusterEndpoints } from "../../../node/cluster/facts/endpoints.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
@@ -25,7 +27,7 @@ interface Endpoints {
   readonly own: NodeEndpoints;
   /** Ends the passing of its time. */
   readonly stopTime: () => Promise<void>;
-  readonly control: EndpointControl;
+  readonly control: EndpointsPort;
   readonly cluster: ClusterEndpoints;
   readonly data: string;
   names(): readonly string[];
@@ -56,7 +58,7 @@ async function open(flags: ConfigInput = {}): Promise<Endpoints> {
       return () => listeners.delete(listener);
     },
   } as unknown as Pick<Membership, "members" | "onChange">;
-  const own = openEndpoints(config, { clock: world.clock(), log: keptLog(), changed: () => undefined });
+  const own = openEndpoints(config, { clock: world.clock(), log: keptLog(), keyFolder: keyFolder(data), changed: () => undefined });
   const control = own.join({ node: "a", endpoints: cluster, membership });
   closing.push(
     () => own.stop(),

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { beginAnew, planRecovery } from "../../../node/salvage/recovery.ts";
 import { openDirectory, type PlacedDirectory } from "../../../node/cluster/directory/place.ts";
+import { rowRules } from "../../fixtures/row-rules.ts";
 import { floorOf } from "../../../node/cluster/facts/generation.ts";
 import { isRow, isSound } from "../../../node/cluster/facts/records.ts";
 import { homeRow, readHome, type DirectoryPlace, type Home } from "../../../node/data-folder/home.ts";
@@ -162,6 +163,7 @@ describe("a directory that is recovered", () => {
         node,
         cluster: "c1",
         founding: false,
+        rules: rowRules,
         store: stores.get(node) as MemoryStore,
         exchange: links.exchange(node),
         clock: world.clock(),
@@ -229,6 +231,7 @@ describe("a directory that is recovered", () => {
       node: "a",
       cluster: "c1",
       founding: false,
+      rules: rowRules,
       store,
       exchange: new Links(world.clock()).exchange("a"),
       clock: world.clock(),

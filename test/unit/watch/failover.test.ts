@@ -2,7 +2,8 @@ import { expect } from "chai";
 import { roleManager } from "../../../actors/role-manager/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
 import type { Peer } from "../../../node/composition/peer.ts";
-import { openWatch } from "../../../node/watch/here.ts";
+import { tellCluster } from "../../../node/audit/index.ts";
+import { openWatch } from "../../../node/watch/index.ts";
 import {
   ok,
   watchActor,
@@ -59,7 +60,7 @@ class Cluster {
     });
     expect(await start()).to.deep.include({ ok: true });
     this.#nodes.set(node, { peer, pulse });
-    openWatch({}, {
+    openWatch({
       machine: ports,
       node,
       name: node,
@@ -71,7 +72,9 @@ class Cluster {
         write: (event) => (pulse.alive && this.written.push(event), Promise.resolve()),
         async *read() {},
       },
-      data: import.meta.dirname,
+      disk: () => undefined,
+      tell: (action, facts) => tellCluster(peer.kernel, { action, by: node, facts, tell: { people: [], admins: true } }),
+      post: () => Promise.reject(new Error("no playbook posts here")),
       totals: (wanted) => Promise.resolve(new Map(wanted.map((name) => [name, name === "dead_letters" ? (this.deadLetters.get(node) ?? 0) : 0]))),
       mail: { isSet: () => false, send: () => Promise.resolve(ok({})), post: () => ok({}) },
     });

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { roleManager } from "../../../actors/role-manager/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
-import { openWatch } from "../../../node/watch/here.ts";
+import { tellCluster } from "../../../node/audit/index.ts";
+import { openWatch } from "../../../node/watch/index.ts";
 import { ok, type AuditEvent, type AuditRecord } from "../../../protocols/index.ts";
 import { everyEngine } from "../../../runtimes/index.ts";
 import { startAlone } from "../../fixtures/alone.ts";
@@ -19,15 +20,15 @@ describe("the watch of a fresh cluster", () => {
     const { peer } = await world.settle(starting);
     const entries: AuditRecord[] = [];
     const written: AuditEvent[] = [];
-    const watching = openWatch(
-      {},
-      {
+    const watching = openWatch({
         machine: ports,
         node: "alone",
         name: "alone",
         peer,
         secrets: { open: () => Promise.resolve(undefined) },
-        data: import.meta.dirname,
+        disk: () => undefined,
+      tell: (action, facts) => tellCluster(peer.kernel, { action, by: "alone", facts, tell: { people: [], admins: true } }),
+      post: () => Promise.reject(new Error("no playbook posts here")),
         totals: () => Promise.resolve(new Map()),
         mail: { isSet: () => false, send: () => Promise.resolve(ok({})), post: () => ok({}) },
         audit: {
@@ -36,8 +37,7 @@ describe("the watch of a fresh cluster", () => {
           write: (event) => (written.push(event), Promise.resolve()),
           async *read() {},
         },
-      },
-    );
+    });
     for (let seq = 1; seq <= 10; seq += 1) {
       await world.pass(50);
       entries.push({ log, seq, atMs: ports.clock.nowMs(), node: "alone", action: "signIn", by: "stranger", target: "user/ada", outcome: "SIGN_IN_FAILED", prev: "" }); // prettier-ignore

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { openDirectory, type PlacedDirectory } from "../../../../node/cluster/directory/place.ts";
+import { rowRules } from "../../../fixtures/row-rules.ts";
 import { createSizeLook, fitting } from "../../../../node/cluster/directory/size.ts";
 import { seal } from "../../../../node/data-folder/seal.ts";
 import {
@@ -29,7 +30,7 @@ async function openManagers(
   const all = new Map<string, PlacedDirectory>();
   for (const node of nodes) {
     const usual = { node, cluster: "c1", founding: node === nodes[0], store: new RowStore(), random: world.dice };
-    const ports = { ...usual, exchange: links.exchange(node), clock, log: quietLog, placed: () => undefined };
+    const ports = { ...usual, rules: rowRules, exchange: links.exchange(node), clock, log: quietLog, placed: () => undefined };
     all.set(node, openDirectory({ kind: "embedded", host: nodes[0] as string }, { ...ports, ...how(node) }));
   }
   const linkAll = (): void =>
@@ -66,6 +67,7 @@ describe("the directory at its keeper", () => {
         node,
         cluster: "c1",
         founding: true,
+        rules: rowRules,
         store: node === "keeper" ? disk : new RowStore(),
         exchange: links.exchange(node),
         clock: world.clock(),
@@ -268,6 +270,7 @@ describe("the directory at its keeper", () => {
     ]);
     const at = (node: string): Partial<Ports> => ({
       founding: false,
+      rules: rowRules,
       ...(node === "a" && { store: old }),
       limits: { voterAwayMs: awayMs },
     });
@@ -307,6 +310,7 @@ describe("the directory at its keeper", () => {
         node: "a",
         cluster: "c1",
         founding: true,
+        rules: rowRules,
         store: new RowStore(),
         exchange: links.exchange("a"),
         clock,
@@ -341,6 +345,7 @@ describe("the directory at its keeper", () => {
       node: "a",
       cluster: "c1",
       founding: true,
+      rules: rowRules,
       store,
       exchange: new Links(clock).exchange("a"),
       clock,

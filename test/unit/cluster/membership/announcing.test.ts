@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { announce } from "../../../../node/cluster/membership/announcing.ts";
-import { announceLimits } from "../../../../node/composition/limits.ts";
+import { announceLimits } from "../../../../node/cluster/membership/limits.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";
 import { World } from "../../../world/index.ts";
 

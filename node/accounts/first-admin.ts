@@ -1,22 +1,9 @@
-/** What the cluster remembers of itself: this node's questions to the role-manager actor. */
+/** What a node tells the role-manager of its start, and asks of it: whether the cluster has its first admin. */
 import type { Config } from "../../config/index.ts";
-import { auditPageOf, auditRange, type AuditQuery } from "../../actors/role-manager/index.ts";
-import {
-  auditActionOf,
-  everyModel,
-  failure,
-  ownSlot,
-  PlexusError,
-  slotOf,
-  type AuditPage,
-  type ClusterView,
-  type Noticed,
-} from "../../protocols/index.ts";
-import type { Kernel } from "../kernel/index.ts";
-import { startLimits } from "../composition/limits.ts";
+import { everyModel, failure, PlexusError, type ClusterView } from "../../protocols/index.ts";
+import type { Kernel } from "../kernel/api.ts";
 import type { Clock, MemberRecord } from "../ports/index.ts";
-import type { SlotTable } from "../cluster/facts/slot-table.ts";
-import type { Journal } from "../storage/index.ts";
+import { startLimits } from "./limits.ts";
 
 const askTimeoutMs = 10_000;
 
@@ -53,81 +40,6 @@ export function registerNode(
       cancel();
     },
   };
-}
-
-/** Longest text of an entry of the audit; see `roleManagerCommands.audit`. */
-const auditTextMax = { by: 128, fact: 256, facts: 16 };
-
-/** Of what has power all admins are told who did it, and what that is, whichever way it was done
- *  (docs/decisions/0109-power-is-a-column.md). */
-function toldOf<
-  Entry extends {
-    readonly action: string;
-    readonly by: string;
-    readonly facts: Readonly<Record<string, string>>;
-    readonly tell?: Noticed;
-  },
->(entry: Entry): Entry {
-  const row = auditActionOf(entry.action);
-  if (row === undefined || row.power === "none") return entry;
-  const facts = Object.entries({ by: entry.by, does: row.for, ...entry.facts }).slice(0, auditTextMax.facts);
-  return { ...entry, facts: Object.fromEntries(facts), tell: { people: entry.tell?.people ?? [], admins: true } };
-}
-
-/** For the durable audit of what admins did. `by` names the admin, where the command said so; `tell` the people who are
- *  told of it. */
-export type Changed = (
-  kernel: Kernel,
-  action: string,
-  facts: Readonly<Record<string, string>>,
-  by: string | undefined,
-  tell?: Noticed,
-) => void;
-
-/** Has the cluster remember what was done to it. Nobody waits: what was done is done, and is in the log as well. */
-export function audit(
-  kernel: Kernel,
-  asked: {
-    readonly action: string;
-    readonly by: string;
-    readonly facts: Readonly<Record<string, string>>;
-    readonly tell?: Noticed;
-  },
-  operationId?: string,
-): void {
-  const entry = toldOf(asked);
-  const facts = Object.entries(entry.facts).map(([name, text]) => [name, text.slice(0, auditTextMax.fact)] as const);
-  kernel.tell({
-    to: "role-manager/cluster",
-    from: "node",
-    message: {
-      type: "audit",
-      action: entry.action,
-      by: entry.by.slice(0, auditTextMax.by),
-      facts: Object.fromEntries(facts),
-      ...(entry.tell && { tell: entry.tell }),
-    },
-    ...(operationId !== undefined && { operationId }),
-  });
-}
-
-/** A page of the audit as the copy on this node has it, or undefined where this node is no copy in sync, as far as it
- *  knows. A copy in sync has all that was acknowledged; but one that is cut off does not know what came after. Error:
- *  DATA_DAMAGED. */
-export async function auditInCopy(
-  at: { readonly journal: Journal; readonly table: SlotTable; readonly node: string },
-  query: AuditQuery,
-): Promise<AuditPage | undefined> {
-  const actor = "role-manager/cluster";
-  // Moved by hand it has a slot of its own.
-  for (const slot of [ownSlot(actor), slotOf("manager", actor)]) {
-    const record = at.table.get(slot)?.record;
-    if (record === undefined) continue;
-    if (!record.inSync.includes(at.node)) return undefined;
-    const copy = await at.journal.openSlot(slot);
-    return auditPageOf(query, await copy.reader.readSide("record", actor, auditRange(query)));
-  }
-  return undefined;
 }
 
 /** What a node knows of the cluster's first admin. */

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { followFirstAdmin, registerNode } from "../../../node/accounts/cluster-memory.ts";
+import { followFirstAdmin, registerNode } from "../../../node/accounts/first-admin.ts";
 import type { Config } from "../../../config/index.ts";
 import { failure, failureOf, ok, refused, type Result } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
