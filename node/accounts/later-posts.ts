@@ -39,12 +39,7 @@ export function createLaterPosts(at: {
   readonly ask: Kernel["ask"];
   /** The quotas of people. */
   readonly usage: {
-    admit(
-      person: string,
-      roles: readonly string[],
-      of: "messages",
-      amount: number,
-    ): Reserved | Promise<Reserved>;
+    admit(person: string, roles: readonly string[], of: "messages", amount: number): Reserved | Promise<Reserved>;
   };
 }): (post: Sent) => Promise<Admitted> | undefined {
   const { node, clock, membership, facts, usage } = at;

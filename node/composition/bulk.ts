@@ -7,7 +7,15 @@ import type { Pacing } from "../backup/index.ts";
 import { createAttachments, type Attachments } from "../bulk/attachments/index.ts";
 import { openBlobStore, openOwnedBlobs, type BlobCopies } from "../bulk/blobs/index.ts";
 import { namesOfClass } from "../bulk/shards/coding/index.ts";
-import { allowedBytes, createShards, isHolder, openShardMemory, roomAt, shardLimits, type Shards } from "../bulk/shards/index.ts";
+import {
+  allowedBytes,
+  createShards,
+  isHolder,
+  openShardMemory,
+  roomAt,
+  shardLimits,
+  type Shards,
+} from "../bulk/shards/index.ts";
 import { ownsSlot, slotsOwned } from "../cluster/facts/slot-owner.ts";
 import type { NodeLoad } from "../cluster/membership/index.ts";
 import { shardFolder } from "../data-folder/index.ts";
@@ -177,7 +185,11 @@ export function withScanner(
     readonly stops: Stops;
     readonly blobs: Promise<ActorBlobs>;
   },
-): { readonly engines: Engines; readonly files: () => FileSettings; readonly listed: ReturnType<typeof createListedFiles> } {
+): {
+  readonly engines: Engines;
+  readonly files: () => FileSettings;
+  readonly listed: ReturnType<typeof createListedFiles>;
+} {
   const { antivirus } = live();
   const files = (): FileSettings => live().files;
   const { clock, log, meter } = at.machine;

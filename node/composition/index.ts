@@ -37,7 +37,14 @@ import {
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../inference/models/index.ts";
 import { createObserveControl, createProfiles } from "../observe/index.ts";
-import { announce, createEnding, placeFor, startedAgain, webAddressFor, type NodeLoad } from "../cluster/membership/index.ts";
+import {
+  announce,
+  createEnding,
+  placeFor,
+  startedAgain,
+  webAddressFor,
+  type NodeLoad,
+} from "../cluster/membership/index.ts";
 import {
   bytesIn,
   createClock,
@@ -66,13 +73,7 @@ import { tellCluster, type Changed } from "../audit/index.ts";
 import { openKeys, openKnownKeys, watchRoot } from "../keys/index.ts";
 import { watchDrains } from "../cluster/placement/index.ts";
 import { openBackups } from "./backups.ts";
-import {
-  openAttachments,
-  openPreviews,
-  openShards,
-  shownToModels,
-  withScanner,
-} from "./bulk.ts";
+import { openAttachments, openPreviews, openShards, shownToModels, withScanner } from "./bulk.ts";
 import { openIdentity, type Identity } from "./identity.ts";
 import { checkPlaces, join, listenForNodes, register, rememberCluster } from "./joining.ts";
 import {
@@ -85,7 +86,14 @@ import {
   openSecrets,
   toAdmins,
 } from "./keys.ts";
-import { createInference, createSuggestions, measureInference, openModels, type Inference, type NodeModels } from "../inference/local/index.ts";
+import {
+  createInference,
+  createSuggestions,
+  measureInference,
+  openModels,
+  type Inference,
+  type NodeModels,
+} from "../inference/local/index.ts";
 import { openMachine, openTracing, type Machine } from "./machine.ts";
 import { openBranding } from "../cluster/facts/branding.ts";
 import { openMail, openTelling } from "./telling.ts";
@@ -398,7 +406,8 @@ async function start(
   const mail = openMail(live, { brand: () => branding.current().name, machine, peer, secrets, name: member.name });
   stops.add(() => [mail, branding].forEach((one) => one.stop()));
   const { addressPlaces } = config;
-  const places = addressPlaces === undefined ? undefined : followPlaces(addressPlaces, { read: readSource, clock, log });
+  const places =
+    addressPlaces === undefined ? undefined : followPlaces(addressPlaces, { read: readSource, clock, log });
   if (places !== undefined) stops.add(() => places.stop());
   const watcher = openWatch({
     machine,

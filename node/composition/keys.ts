@@ -8,7 +8,15 @@ import type { Signer } from "../bulk/shards/index.ts";
 import { sinkContext } from "../cluster/facts/audit-rules.ts";
 import { destinationOf, type Seals } from "../cluster/facts/secrets.ts";
 import { blobFolder, diskKeyFile, escrowFile } from "../data-folder/index.ts";
-import { createSecrets, deriveKey, keepSecretsKey, openDisk, recipientOf, type Secrets, type SecretsReceiver } from "../keys/index.ts";
+import {
+  createSecrets,
+  deriveKey,
+  keepSecretsKey,
+  openDisk,
+  recipientOf,
+  type Secrets,
+  type SecretsReceiver,
+} from "../keys/index.ts";
 import { deliver, openFiles } from "../platform/index.ts";
 import type { NodeId } from "../ports/index.ts";
 import type { IdentitySigner } from "../routing/index.ts";
@@ -27,7 +35,13 @@ export async function openAudit(
   at: { readonly machine: Machine; readonly identity: Identity; readonly stops: Stops },
 ): Promise<Audit> {
   const { node, store, own } = at.identity;
-  const audit = await createAudit({ ...at.machine, store, node, name: () => own.name, signer: auditSigner(config.data) });
+  const audit = await createAudit({
+    ...at.machine,
+    store,
+    node,
+    name: () => own.name,
+    signer: auditSigner(config.data),
+  });
   at.stops.add(async () => {
     await audit.write({ action: "stopNode", by: `node/${own.name}`, outcome: auditDone }).catch(() => undefined);
     await audit.stop();
@@ -138,8 +152,7 @@ export function shardSigner(data: string, node: NodeId, { membership }: Pick<Pee
   return {
     sign: own.sign,
     async isSigned(by, bytes, signature) {
-      const peer =
-        by === node ? await own.peer() : membership.members().members.find((one) => one.node === by)?.peer;
+      const peer = by === node ? await own.peer() : membership.members().members.find((one) => one.node === by)?.peer;
       return peer !== undefined && own.isSigned(peer, bytes, signature);
     },
   };

@@ -2,7 +2,14 @@
 import type { Config } from "../../config/index.ts";
 import type { LogLevel } from "../../protocols/index.ts";
 import { createOpener, type Opener } from "../../runtimes/opened/index.ts";
-import { countRequests, keepHistory, keepLines, keepSpans, type OwnMemory, type RunningTracer } from "../observe/index.ts";
+import {
+  countRequests,
+  keepHistory,
+  keepLines,
+  keepSpans,
+  type OwnMemory,
+  type RunningTracer,
+} from "../observe/index.ts";
 import {
   createMemoryReading,
   createMetrics,

@@ -70,7 +70,13 @@ import type {
 } from "../ports/index.ts";
 import { watchReach, type ReachWatch } from "../cluster/facts/reach.ts";
 import type { Policy } from "../cluster/facts/records.ts";
-import { AgeCheck, createReplication, type DataAge, type Replication, type ReplicationLimits } from "../replication/index.ts";
+import {
+  AgeCheck,
+  createReplication,
+  type DataAge,
+  type Replication,
+  type ReplicationLimits,
+} from "../replication/index.ts";
 import {
   createClusterActors,
   createRouting,

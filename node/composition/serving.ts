@@ -104,7 +104,8 @@ export async function serveClients(
   const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
   const tickets = createTickets(clock, limits);
   const records = { range: auditRange, pageOf: auditPageOf };
-  const auditCopy: OperationParts["auditCopy"] = (query) => auditInCopy({ journal, table: peer.table, node, records }, query);
+  const auditCopy: OperationParts["auditCopy"] = (query) =>
+    auditInCopy({ journal, table: peer.table, node, records }, query);
   const invitations = signUpInvitations(peer.directory);
   return createGateway({
     limits,

@@ -20,7 +20,6 @@ import { readDiskKey, readOrMakeDiskKey } from "./disk-key.ts";
 import type { RootRecord } from "./epochs.ts";
 import { readEscrow } from "./escrow.ts";
 import { kitName, rootWords } from "./kit.ts";
-import type { KnownRoot } from "./known-root.ts";
 import type { DiskKeySource } from "./own-keys.ts";
 import { rootRow } from "./rows.ts";
 import type { SealedStore } from "./sealed-store.ts";

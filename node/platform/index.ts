@@ -11,6 +11,7 @@ export { requestText } from "./requests.ts";
 export { postText } from "./posting.ts";
 export { isPublicAddress, postGuarded, readGuarded, type GuardedPost, type GuardedRead } from "./guarded.ts";
 export { makeVapidKeys, sealForBrowser, vapidHeader } from "./web-push.ts";
+export { readCertificates } from "./certificates.ts";
 export { openTls } from "./followed-certificates.ts";
 export { readSource } from "./sources.ts";
 export { deliver, type Delivery } from "./siem.ts";

@@ -10,9 +10,7 @@ interface StorePart {
 }
 
 /** Slot by slot; then everything, for what belongs to no slot. */
-export const storeParts = async (journal: {
-  slots(): Promise<readonly SlotId[]>;
-}): Promise<readonly StorePart[]> => [
+export const storeParts = async (journal: { slots(): Promise<readonly SlotId[]> }): Promise<readonly StorePart[]> => [
   ...(await journal.slots()).map((slot) => ({
     name: slot,
     ranges: [{ gte: headKey(slot), lt: `${headKey(slot)}\0` }, ...slotRanges(slot, "all")],

@@ -14,7 +14,7 @@ import {
   type DiskTask,
   type Noticed,
   type Result,
-  type SearchView,
+  type EndpointSearch,
   type TaskPlace,
 } from "../../protocols/index.ts";
 import type { ModelStore } from "../../runtimes/store/port.ts";
@@ -90,7 +90,7 @@ interface Busy {
     onEnded(listener: (task: DiskTask) => void): void;
   };
   /** Searches for servers with models. */
-  readonly endpoints: { view(): { readonly search?: SearchView }; cancel(id: string): Result<unknown> };
+  readonly endpoints: { view(): { readonly search?: EndpointSearch }; cancel(id: string): Result<unknown> };
   readonly profiles: TaskSource;
 }
 

@@ -57,7 +57,7 @@ interface WatchParts {
     readonly control: { setDraining(node: string, draining: boolean, by: string): Promise<Result<unknown>> };
     readonly exchange: Exchange;
     readonly membership: Membership & {
-      heard(node: NodeId): { readonly load?: { readonly calls?: number } } | undefined;
+      heard(node: NodeId): { readonly load: { readonly calls?: number } | undefined } | undefined;
     };
   };
   /** The logs of the audit that are here. */

@@ -1,7 +1,7 @@
 /** Files of a backup, put together of their units. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
 import type { UnitEntry } from "../../../runtimes/backup/index.ts";
-import { hashOf } from "../../bulk/blobs/hash.ts";
+import { hashOf } from "../../bulk/blobs/tree.ts";
 
 /** Takes pieces, which come one after the other, and gives the file with its last piece. Error: BACKUP_DAMAGED. */
 export function filePieces(): (

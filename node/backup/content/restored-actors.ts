@@ -55,7 +55,10 @@ export const hashOfState = (stored: Uint8Array): string => createHash("sha256").
 
 /** Whether units of this name become a part of the journal, in a cluster that has their actor's slot. */
 export const isRestored = ({ thread, type }: Pick<UnitName, "thread" | "type">): boolean =>
-  type !== eventType && parseActorId(thread) !== undefined && behaviorOf(thread) !== undefined && holderAt(thread) === undefined;
+  type !== eventType &&
+  parseActorId(thread) !== undefined &&
+  behaviorOf(thread) !== undefined &&
+  holderAt(thread) === undefined;
 
 export class RestoredActors {
   /** What was written. `holders`: actors that hold bytes of a node that is gone, and are not. */

@@ -1,12 +1,6 @@
 /** The slots of this node as a backup reads them: each at one committed position of its log. */
 import { decode, type ActorId, type SlotId } from "../../../protocols/index.ts";
-import {
-  unpacedReads,
-  type ChangedActor,
-  type ReadPacing,
-  type SlotSource,
-  type SlotView,
-} from "../index.ts";
+import { unpacedReads, type ChangedActor, type ReadPacing, type SlotSource, type SlotView } from "../index.ts";
 import type { ActorBlobs, StorePage, StoreRange, StoreView } from "../../ports/index.ts";
 import { SlotExtract, type Cut } from "../../storage/index.ts";
 import { behaviorOf, stateOf } from "./backed-up-actor.ts";

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import {
   failure,
   failureOf,
-  PlexusError,
   type BackupResults,
   type DrillStarted,
   type HeadHolders,

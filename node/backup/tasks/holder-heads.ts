@@ -11,14 +11,15 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import { hashOfHead, readHead, type BackupHead } from "../../../runtimes/backup/index.ts";
+import { createDirectoryHeads, holderHeadLimits, keepHolderHeads, readKeysFile, type HolderHeads } from "../index.ts";
 import {
-  createDirectoryHeads,
-  holderHeadLimits,
-  keepHolderHeads,
-  readKeysFile,
-  type HolderHeads,
-} from "../index.ts";
-import { isHeadSigned, keyLimits, readBackupKeys, rootHash, type ClusterKeys, type KnownRoot } from "../../keys/index.ts";
+  isHeadSigned,
+  keyLimits,
+  readBackupKeys,
+  rootHash,
+  type ClusterKeys,
+  type KnownRoot,
+} from "../../keys/index.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
 import { hasKeyRole } from "../../cluster/facts/key-roles.ts";
 import { keysPrefix } from "../../cluster/facts/records.ts";

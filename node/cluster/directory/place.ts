@@ -4,14 +4,7 @@
  *      embedded { host } ──third manager──► replicated { generation, voters }
  *          │                                          ▲ │
  *          └───────────── migrate ────────► etcd ◄────┴─┘ migrate, each time in the next generation */
-import {
-  failure,
-  failureOf,
-  ok,
-  refused,
-  type ClusterSummary,
-  type Result,
-} from "../../../protocols/index.ts";
+import { failure, failureOf, ok, refused, type ClusterSummary, type Result } from "../../../protocols/index.ts";
 import { isRow, votersKey, wantedVotersIn } from "../facts/records.ts";
 import { refusalOfRow, type RowChange } from "../facts/whose-rows.ts";
 import { etcdPrefix, type DirectoryPlace } from "../../data-folder/home.ts";
@@ -23,7 +16,14 @@ import { migrateDirectory } from "./migrate.ts";
 import type { VoterPorts } from "./raft/voter.ts";
 import { createRemoteDirectory } from "./remote.ts";
 import { createReplicatedPart, type Lead, type ReplicatedPart } from "./replicated.ts";
-import { moved as movedAway, unavailableHere, unavailableWhere, type DirectoryHome, type EtcdHome, type KeptSize } from "./row.ts";
+import {
+  moved as movedAway,
+  unavailableHere,
+  unavailableWhere,
+  type DirectoryHome,
+  type EtcdHome,
+  type KeptSize,
+} from "./row.ts";
 import { serveDirectory, type AskedChange, type Judgement } from "./serve.ts";
 import { createSwitchingDirectory } from "./switching.ts";
 import { planVoters, votersFor, type VoterCandidate } from "./voters.ts";
@@ -113,11 +113,7 @@ const judgedIn = (voter: ReplicatedPart["voter"], kept: Directory): Judged =>
 
 /** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made.
  *  Error: DIRECTORY_UNAVAILABLE, it is of a revision that nobody was told. */
-async function judge(
-  rows: Judged,
-  { key, next, revision, from }: AskedChange,
-  rules: RowRules,
-): Promise<Judgement> {
+async function judge(rows: Judged, { key, next, revision, from }: AskedChange, rules: RowRules): Promise<Judgement> {
   const before = await rows.read(key);
   // One who guesses what the row will be would be judged by what it was.
   if (revision > rows.revision()) throw unavailableWhere(`the change rests on revision ${revision}, which is not here`);

@@ -61,5 +61,6 @@ export const byWordOfThird = (
   home: { readonly now: { readonly evicted?: readonly string[] } },
 ) => ({
   located: (other: NodeId, addresses: readonly string[]): void => port.located(other, addresses),
-  mayBelong: (record: MemberRecord): boolean => record.node === nodeIdOf(record) && home.now.evicted?.includes(record.peer) !== true,
+  mayBelong: (record: MemberRecord): boolean =>
+    record.node === nodeIdOf(record) && home.now.evicted?.includes(record.peer) !== true,
 });

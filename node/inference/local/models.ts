@@ -59,7 +59,7 @@ export interface NodeModels {
 
 /** What the storage nodes bring for models. */
 export interface ModelStorage {
-  readonly shards: { readonly stripes: Stripes; canPlace(of: string): Result<unknown> };
+  readonly shards: { readonly stripes: Stripes; canPlace(of: string): Result<null> };
   readonly readStripe: (stripe: StripeRef) => Promise<Result<Uint8Array>>;
   readonly pacing: { readonly put: PutPacing["part"]; readonly syncedBytes: PutPacing["bytes"] };
 }

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { openPreviews } from "../../../node/composition/parts/previews.ts";
+import { openPreviews } from "../../../node/composition/bulk.ts";
 import { Stops } from "../../../node/stops.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { previewLimits } from "../../../node/previews/index.ts";

@@ -20,13 +20,7 @@ import { withSettings } from "../../../node/backup/content/settings.ts";
 import { endRestore, isWhole, restore, type Restored } from "../../../node/backup/restore/restore.ts";
 import { journalFolder, markFile } from "../../../node/data-folder/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import {
-  anchorOf,
-  createClusterKeys,
-  diskKeyOf,
-  rootKeysOf,
-  type ClusterKeys,
-} from "../../../node/keys/index.ts";
+import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
 import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import { codedBytes, codeStripe, readShard, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { openJournal, readFormat } from "../../../node/storage/index.ts";

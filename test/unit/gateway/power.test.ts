@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { createSettings, noClusterValues } from "../../../config/index.ts";
 import { tellCluster } from "../../../node/audit/index.ts";
+import { keptSettings } from "../../fixtures/kept-settings.ts";
 import { openSettings } from "../../../node/cluster/facts/node-settings.ts";
 import { noticeText, type Notice, type Permission } from "../../../protocols/index.ts";
 import { untilTrue } from "../../waits.ts";
@@ -48,7 +49,7 @@ describe("gateway: what gives or takes power", () => {
           { workFolder: "/", dataFolder: data, hostname: "test", models: [] },
           noClusterValues,
         );
-        opened = openSettings(own, { machine: { log }, node: "test", name: "test", peer, data });
+        opened = openSettings(own, { machine: { log }, node: "test", name: "test", peer, file: keptSettings(data) });
         return { settings: opened.control };
       },
       controlListen: { host: "127.0.0.1", port: 0 },

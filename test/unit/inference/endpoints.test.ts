@@ -58,7 +58,12 @@ async function open(flags: ConfigInput = {}): Promise<Endpoints> {
       return () => listeners.delete(listener);
     },
   } as unknown as Pick<Membership, "members" | "onChange">;
-  const own = openEndpoints(config, { clock: world.clock(), log: keptLog(), keyFolder: keyFolder(data), changed: () => undefined });
+  const own = openEndpoints(config, {
+    clock: world.clock(),
+    log: keptLog(),
+    keyFolder: keyFolder(data),
+    changed: () => undefined,
+  });
   const control = own.join({ node: "a", endpoints: cluster, membership });
   closing.push(
     () => own.stop(),

@@ -2,7 +2,6 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { Config } from "../../../config/index.ts";
 import { escrowFile } from "../../../node/data-folder/index.ts";
 import { createUses, openKeys, openKnownKeys } from "../../../node/keys/among-nodes.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
@@ -67,11 +66,10 @@ class Cluster {
     };
     const identity = { node, cluster: "c1", store: new SealedStore(new RowStore(), { state: "plain" }) };
     const machine = { log: quietLog, clock: { monotonicMs: () => 1 } };
-    const config = { data: this.#folder, diskKey: join(this.#folder, `${node}.key`) };
-    const at = { machine, identity, peer } as never;
+    const at = { machine, identity, peer, tell: () => undefined } as never;
     const audit = { write: (event: AuditEvent) => Promise.resolve(void this.written.push(event)) };
     return openKeys(
-      { ...config, name: node } as Config,
+      { name: node, keyFile: join(this.#folder, `${node}.key`), sealedFile: escrowFile(this.#folder) },
       Object.assign(at as object, { audit }) as never,
       openKnownKeys(at),
     );

@@ -21,22 +21,23 @@ describe("the watch of a fresh cluster", () => {
     const entries: AuditRecord[] = [];
     const written: AuditEvent[] = [];
     const watching = openWatch({
-        machine: ports,
-        node: "alone",
-        name: "alone",
-        peer,
-        secrets: { open: () => Promise.resolve(undefined) },
-        disk: () => undefined,
-      tell: (action, facts) => tellCluster(peer.kernel, { action, by: "alone", facts, tell: { people: [], admins: true } }),
+      machine: ports,
+      node: "alone",
+      name: "alone",
+      peer,
+      secrets: { open: () => Promise.resolve(undefined) },
+      disk: () => undefined,
+      tell: (action, facts) =>
+        tellCluster(peer.kernel, { action, by: "alone", facts, tell: { people: [], admins: true } }),
       post: () => Promise.reject(new Error("no playbook posts here")),
-        totals: () => Promise.resolve(new Map()),
-        mail: { isSet: () => false, send: () => Promise.resolve(ok({})), post: () => ok({}) },
-        audit: {
-          logs: () => Promise.resolve([{ log, from: 1, seq: entries.length }]),
-          readLog: (_, after, limit) => Promise.resolve(entries.slice(after, after + limit)),
-          write: (event) => (written.push(event), Promise.resolve()),
-          async *read() {},
-        },
+      totals: () => Promise.resolve(new Map()),
+      mail: { isSet: () => false, send: () => Promise.resolve(ok({})), post: () => ok({}) },
+      audit: {
+        logs: () => Promise.resolve([{ log, from: 1, seq: entries.length }]),
+        readLog: (_, after, limit) => Promise.resolve(entries.slice(after, after + limit)),
+        write: (event) => (written.push(event), Promise.resolve()),
+        async *read() {},
+      },
     });
     for (let seq = 1; seq <= 10; seq += 1) {
       await world.pass(50);

@@ -30,7 +30,14 @@ async function openManagers(
   const all = new Map<string, PlacedDirectory>();
   for (const node of nodes) {
     const usual = { node, cluster: "c1", founding: node === nodes[0], store: new RowStore(), random: world.dice };
-    const ports = { ...usual, rules: rowRules, exchange: links.exchange(node), clock, log: quietLog, placed: () => undefined };
+    const ports = {
+      ...usual,
+      rules: rowRules,
+      exchange: links.exchange(node),
+      clock,
+      log: quietLog,
+      placed: () => undefined,
+    };
     all.set(node, openDirectory({ kind: "embedded", host: nodes[0] as string }, { ...ports, ...how(node) }));
   }
   const linkAll = (): void =>
