@@ -1,5 +1,5 @@
-/** Backups at this node, on the real ports: what its operator and the cluster ask for, and what lies beside the shards of
- *  a storage node. */
+/** Backups at this node, on the real ports: what its operator and the cluster ask for, and what lies beside the shards
+ *  of a storage node. */
 import type { Config } from "../../config/index.ts";
 import { backupActor, ok, type BackupHolds } from "../../protocols/index.ts";
 import { commandLimits, type BackupControl, type Pacing } from "../backup/index.ts";

@@ -15,7 +15,7 @@ import type { Machine } from "./machine.ts";
 import { patientMesh } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 
-// --- places of its configuration --------------------------------------------------------------------------------------
+// --- places of its configuration -------------------------------------------------------------------------------------
 
 /** A place of the configuration at which a node listens. */
 interface Place {
@@ -46,7 +46,8 @@ export function placeIn(text: string): { readonly host: string; readonly port: n
 }
 
 /** Tries all places, before anything depends on them: before an invitation is redeemed, and before a model is loaded.
- *  What is free now may be taken a moment later; then the listener itself says so. Errors: CONFIG_INVALID (of the mesh), what the system says of the others. */
+ *  What is free now may be taken a moment later; then the listener itself says so. Errors: CONFIG_INVALID (of the
+ *  mesh), what the system says of the others. */
 export async function checkPlaces(config: Config, tryPlace: typeof refusalToListen = refusalToListen): Promise<void> {
   for (const place of placesToListen(config)) {
     const { host, port } = place;
@@ -75,7 +76,7 @@ function meshRefusal({ host, port }: Place, problem: NodeJS.ErrnoException): Ple
   return new PlexusError({ ...failure("CONFIG_INVALID", { field, value, because }), message }, problem);
 }
 
-// --- the mesh ----------------------------------------------------------------------------------------------------------
+// --- the mesh --------------------------------------------------------------------------------------------------------
 
 /** Starts the mesh of a peer. The mesh is loaded late: it is a large part of the program, and a node alone answers
  *  sooner without it. Errors: CONFIG_INVALID, DATA_DAMAGED (the key). */
@@ -177,7 +178,7 @@ const portOf = (mesh: Mesh): number | undefined => {
   return port === undefined ? undefined : Number(port);
 };
 
-// --- its part ---------------------------------------------------------------------------------------------------------
+// --- its part --------------------------------------------------------------------------------------------------------
 
 /** A directory that answers does so in milliseconds; a person who waits longer wants to know for what. */
 const directoryNoticeMs = 3_000;

@@ -163,8 +163,8 @@ const keysKeptMax = 256;
 
 /** The keys of nodes, as proofs of whom they send for are signed and checked (node/routing/identity.ts), and as shares
  *  of the key of secrets are received (node/keys/secrets-key.ts). At once, because what is presented has to count for
- *  the envelope behind it. Reads this node's key, once somebody else is there to prove anything to: a node alone does not load what the mesh
- *  needs. Error: DATA_DAMAGED. */
+ *  the envelope behind it. Reads this node's key, once somebody else is there to prove anything to: a node alone does
+ *  not load what the mesh needs. Error: DATA_DAMAGED. */
 export async function openIdentitySigner(
   folder: string,
   at: { readonly node: NodeId; peerOf(node: NodeId): string | undefined },

@@ -32,6 +32,7 @@ import {
   type DirectoryLimits,
   type EtcdLink,
   type Lead,
+  type RowRules,
 } from "../cluster/directory/index.ts";
 import { nodeIdOf } from "../cluster/mesh/node-id.ts";
 import type { Changed } from "../audit/index.ts";
@@ -370,8 +371,18 @@ const searchOf = (
     meter,
   });
 
+/** What the rules of the directory's rows need. */
+const rowRules = (behaviors: readonly AnyBehavior[]): RowRules => ({
+  roleOfKind: (kind) => behaviors.find((one) => one.kind === kind)?.role,
+  idOf: nodeIdOf,
+});
+
 /** What its directory is told of, and reached by, where that is not for all nodes. */
-const ofDirectory = ({ decided, etcd }: PeerOptions) => ({ ...(decided && { decided }), ...(etcd && { etcd }) });
+const ofDirectory = ({ behaviors, decided, etcd }: PeerOptions) => ({
+  rules: rowRules(behaviors),
+  ...(decided && { decided }),
+  ...(etcd && { etcd }),
+});
 
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
@@ -381,14 +392,12 @@ export function createPeer(options: PeerOptions): Peer {
   const { node, cluster, store, journal, transport, behaviors, clock, random, log, meter, limits = {} } = options;
   const world = { clock, random, log, meter };
   const exchange = createExchange({ transport, ...world });
-  const roleOfKind = (kind: string): Role | undefined => behaviors.find((one) => one.kind === kind)?.role;
 
   // --- directory -----------------------------------------------------------------------------------------------------
 
   const placed = openDirectory(options.directory, {
     node,
     cluster,
-    rules: { roleOfKind, idOf: nodeIdOf },
     founding: options.founding ?? false,
     store,
     exchange,
@@ -511,7 +520,7 @@ export function createPeer(options: PeerOptions): Peer {
     policy,
     groups,
     trust,
-    roleOfKind,
+    roleOfKind: rowRules(behaviors).roleOfKind,
     heard: (other) => membership.heard(other),
     version: () => version,
     ...(options.refusals && { refusals: options.refusals }),

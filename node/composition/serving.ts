@@ -65,6 +65,9 @@ const takenOver = (at: TakenOver): TakenOver => ({
   ...(at.branding && { branding: at.branding }),
 });
 
+/** How entries of the cluster's audit lie beside their actor. */
+const auditRecords = { range: auditRange, pageOf: auditPageOf };
+
 /** What a node's status is read from. */
 interface StatusParts {
   readonly machine: Machine;
@@ -103,9 +106,8 @@ export async function serveClients(
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
   const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
   const tickets = createTickets(clock, limits);
-  const records = { range: auditRange, pageOf: auditPageOf };
   const auditCopy: OperationParts["auditCopy"] = (query) =>
-    auditInCopy({ journal, table: peer.table, node, records }, query);
+    auditInCopy({ journal, table: peer.table, node, records: auditRecords }, query);
   const invitations = signUpInvitations(peer.directory);
   return createGateway({
     limits,

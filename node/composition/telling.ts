@@ -68,7 +68,8 @@ export function openMail(
   };
 }
 
-/** Opens web push: who is to be followed here, and how notices leave. `reach`: how tests reach a push service of their own. */
+/** Opens web push: who is to be followed here, and how notices leave. `reach`: how tests reach a push service of their
+ *  own. */
 export function openPush(at: {
   readonly live: () => { readonly webPush: "on" | "off"; readonly publicUrl?: string };
   readonly machine: Pick<Machine, "clock">;

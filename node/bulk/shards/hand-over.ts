@@ -3,7 +3,7 @@ import type { NodeId } from "../../ports/index.ts";
 import { isHolder } from "./parts.ts";
 
 /** Whether a slot may go to another node, asked from before the shards of this node are open. */
-export interface HandOvers {
+interface HandOvers {
   may(slot: SlotId, to: NodeId): boolean;
   /** From now on the shards say which holders may go. */
   open(shards: { mayHandOver(slot: SlotId, to: NodeId): boolean }): void;

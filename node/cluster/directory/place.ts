@@ -93,7 +93,8 @@ const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "
 /** What the rules of rows need of the code above. */
 export type RowRules = Pick<RowChange, "roleOfKind" | "idOf">;
 
-interface EtcdReached {
+interface FromAbove {
+  readonly rules: RowRules;
   /** What reaches etcd, where nothing else is said by gRPC. */
   readonly etcd?: EtcdLink;
 }
@@ -144,7 +145,6 @@ export function openDirectory(
   ports: {
     readonly node: NodeId;
     readonly cluster: string;
-    readonly rules: RowRules;
     /** This node may begin the directory in etcd. */
     readonly founding: boolean;
     readonly store: Store;
@@ -163,7 +163,7 @@ export function openDirectory(
     readonly leads?: () => void;
     /** Told of every change that this node's voter knows to be decided. */
     readonly decided?: VoterPorts["decided"];
-  } & EtcdReached,
+  } & FromAbove,
 ): PlacedDirectory {
   const { node, cluster, store, exchange, clock, log } = ports;
   const limits: DirectoryLimits = { ...directoryLimits, ...ports.limits };
