@@ -48,10 +48,9 @@ class Cluster {
 
   node(node: string, roles: readonly Role[], leaving?: true): ClusterKeys {
     this.#members.push({ node, name: node, roles, ...(leaving && { leaving }) });
-    const told = (entry: { message: { facts: object } }): void => void this.told.push(entry.message.facts);
+    const tell = (facts: object): void => void this.told.push(facts);
     const peer = {
       directory: this.#directory,
-      kernel: { tell: told },
       membership: {
         members: () => ({ view: 1, members: this.#members }),
         isUp: (other: string) => !this.down.has(other),
@@ -66,7 +65,7 @@ class Cluster {
     };
     const identity = { node, cluster: "c1", store: new SealedStore(new RowStore(), { state: "plain" }) };
     const machine = { log: quietLog, clock: { monotonicMs: () => 1 } };
-    const at = { machine, identity, peer, tell: () => undefined } as never;
+    const at = { machine, identity, peer, tell } as never;
     const audit = { write: (event: AuditEvent) => Promise.resolve(void this.written.push(event)) };
     return openKeys(
       { name: node, keyFile: join(this.#folder, `${node}.key`), sealedFile: escrowFile(this.#folder) },

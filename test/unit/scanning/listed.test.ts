@@ -72,7 +72,6 @@ describe("files that lists of threats name", () => {
 
   it("wait and are tried again while the lists were never read: nothing is said of them", async () => {
     const { listed, reads } = listing(undefined);
-    listed.open(of(digestOf("sha256", "harmful")));
     const answer = await listed.look(request("harmful"), never);
     expect(answer.ok ? "ok" : answer.error.code).to.equal("UNREACHABLE");
     expect([listed.any(), reads]).to.deep.equal([true, []]);
