@@ -17,4 +17,8 @@ export const threatLimits = {
   callTimeoutMs: 10_000,
   /** Members that are asked what they have read of a list. */
   askedMax: 16,
+  /** Bytes of a file that says where addresses are; a larger one is not read. */
+  placesBytesMax: 256 * 1024 * 1024,
+  /** How often that file is read again. */
+  placesEveryMs: 3_600_000,
 } as const;
