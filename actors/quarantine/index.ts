@@ -57,7 +57,11 @@ const findPagesMax = 100;
 
 /** Looks for a file by its id. */
 const lookUp = (id: string, to: ReplyTo | undefined): Effects => [
-  { type: "read", range: { from: placeOf(id), to: `${placeOf(id)}!`, limit: 1 }, tag: { type: "place", id, to } satisfies Tag },
+  {
+    type: "read",
+    range: { from: placeOf(id), to: `${placeOf(id)}!`, limit: 1 },
+    tag: { type: "place", id, to } satisfies Tag,
+  },
 ];
 
 /** Looks for a file page by page: the list is in the order of time. */
@@ -113,7 +117,9 @@ export const quarantine: Behavior<QuarantineState, Incoming, QuarantineChange> =
       if (asked.type === "place") {
         const place = records[0]?.value as { readonly sinceMs: number } | undefined;
         const { id, to } = asked;
-        return place === undefined ? find(id, `${prefix}~`, to) : look({ type: "drop", id, sinceMs: place.sinceMs }, to);
+        return place === undefined
+          ? find(id, `${prefix}~`, to)
+          : look({ type: "drop", id, sinceMs: place.sinceMs }, to);
       }
       if (asked.type === "find") return found(asked, records);
       return asked.type === "list"

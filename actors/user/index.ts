@@ -139,9 +139,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       if (state.erasedAtMs !== undefined) return [reply(cardOfDeleted(turn.key))];
       return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key, turn.nowMs))];
     case "conversationDropped":
-      return state.account === null
-        ? [refuse("NOT_FOUND")]
-        : withoutConversation(state, state.account, message, turn);
+      return state.account === null ? [refuse("NOT_FOUND")] : withoutConversation(state, state.account, message, turn);
     case "roomWanted":
     case "roomJoined":
     case "roomLeft":

@@ -383,7 +383,10 @@ describe("search in trouble", () => {
       await fill(index, []);
       await index.ask("clean", {});
       const before = bytes();
-      const projection = follow(index, { committed: () => logOf([messageOf(1, { text: "kangaroo" })]), cut: cutOf([]) });
+      const projection = follow(index, {
+        committed: () => logOf([messageOf(1, { text: "kangaroo" })]),
+        cut: cutOf([]),
+      });
       projection.wake(slot);
       await world.pass(searchLimits.feedDelayMs + 1);
       expect(await found(index, "kangaroo")).to.deep.equal([1]);
