@@ -32,6 +32,7 @@ import {
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
+import { evolveStorage } from "./storage.ts";
 import { allEvents, eventRecords, heard, type Positioned } from "../stream.ts";
 
 /** A session with the hash of its token. Only the hash was ever here. */
@@ -105,6 +106,31 @@ export interface HeldDigest {
   readonly last?: DigestSent;
 }
 
+/** What a person keeps in files: by room as that has told last, and what is about to be uploaded. */
+export interface StorageOfPerson {
+  readonly places: Readonly<Record<string, { readonly bytes: number; readonly version: number }>>;
+  readonly reserved: readonly Reserved[];
+}
+interface Reserved {
+  readonly id: string;
+  readonly room: string;
+  readonly bytes: number;
+  readonly untilMs: number;
+}
+
+/** What becomes of it. */
+export type StorageChange =
+  | ({ readonly is: "reserved"; readonly atMs: number } & Reserved)
+  | { readonly is: "freed"; readonly id: string }
+  /** `began`: the uploads that the room knows. */
+  | {
+      readonly is: "in";
+      readonly room: string;
+      readonly bytes: number;
+      readonly version: number;
+      readonly began: readonly string[];
+    };
+
 /** A read-only link, by the hash of its secret. Rows of a version before have a title, too: nobody reads it. */
 export interface HeldShared extends Omit<SharedLink, "title"> {
   readonly hash: string;
@@ -162,6 +188,8 @@ export interface Account {
   readonly pushes?: readonly HeldPush[];
   /** Mail of what was missed. Absent: the person has never asked for any. */
   readonly digest?: HeldDigest;
+  /** What the person keeps in files. Absent: nothing, as far as rooms have told. */
+  readonly stored?: StorageOfPerson;
   /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
    *  since. */
   readonly linkUsedAtMs?: number;
@@ -195,6 +223,7 @@ export type FactorChange =
       readonly type: "factorSet";
       readonly set: FactorSet;
       readonly draft?: UnsentText;
+      readonly storage?: StorageChange;
       readonly mail?: readonly Mail[];
     }
   | { readonly type: "passkeySet"; readonly passkey: HeldPasskey }
@@ -313,8 +342,11 @@ export function evolve(state: UserState, change: UserChange): UserState {
     case "factorSet": {
       if (state.account === null) return state;
       const outbox = enqueue(state.outbox, change.mail);
-      const account = withSet(state.account, change.set);
-      return { ...state, outbox, account: change.draft === undefined ? account : withDraft(account, change.draft) };
+      const { set, draft, storage } = change;
+      const account = withSet(state.account, set);
+      const written = draft === undefined ? account : withDraft(account, draft);
+      const stored = storage && { stored: evolveStorage(account.stored, storage) };
+      return { ...state, outbox, account: { ...written, ...stored } };
     }
     case "passkeySet": {
       const others = state.account?.passkeys?.filter(({ id }) => id !== change.passkey.id) ?? [];
