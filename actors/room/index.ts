@@ -7,8 +7,8 @@
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `links.ts`, `reading.ts`, `unread.ts`,
- *  `restoring.ts`. */
+ *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `links.ts`, `reading.ts`,
+ *  `unread.ts`, `restoring.ts`. */
 import { isOwnRoom, roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled } from "../handlers.ts";
@@ -97,15 +97,7 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
   decide,
   evolve,
   record,
-  recover: (state, turn) =>
-    state === null
-      ? []
-      : [
-          ...recoverOutbox(state.outbox, turn.self),
-          ...askAgain(state, turn),
-          ...startScan(state.checks, turn),
-          ...recoverStored(state, turn),
-        ],
+  recover: (state, turn) => (state === null ? [] : recovered(state, turn)),
   blobs: (state) => state?.uploads?.flatMap(({ parts }) => parts) ?? [],
   blobRecords: partRecords,
   placeRecords: stripedRecords,
@@ -119,6 +111,12 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
       outbox: outboxAfterRestore(state.outbox),
     },
 };
+
+/** What was under way when the room was last in memory goes on. */
+function recovered(state: Room, turn: Here): Decided {
+  const owed = [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)];
+  return [...owed, ...startScan(state.checks, turn), ...recoverStored(state, turn)];
+}
 
 function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decided {
   const refusal = refuseSource(roomCommands, message, turn.from);

@@ -27,7 +27,7 @@ const nothing: Stored = { counts: {}, head: 0, version: 0, untold: {} };
 const isCounted = ({ stored, head }: Room): boolean => stored?.head === head;
 
 /** What somebody keeps here. */
-export const storedOf = ({ stored, uploads = [] }: Room, who: string): number =>
+const storedOf = ({ stored, uploads = [] }: Room, who: string): number =>
   uploads.reduce((sum, { by, bytes }) => (by === who ? sum + bytes : sum), stored?.counts[who] ?? 0);
 
 const keepsBytes = ({ check }: Pick<KeptFile, "check">): boolean => check !== "removed";

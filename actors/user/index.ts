@@ -4,8 +4,8 @@
  *  other actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `sidebar.ts`, `later.ts`,
- *  `saved.ts`, `storage.ts`, `notifications.ts`, `push.ts`, `digest.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an
- *  answer. */
+ *  `saved.ts`, `storage.ts`, `notifications.ts`, `push.ts`, `digest.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who
+ *  waits for an answer. */
 import {
   defaultRole,
   isAdminBy,

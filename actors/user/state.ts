@@ -32,7 +32,7 @@ import {
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
-import { evolveStorage } from "./storage.ts";
+import { evolveStorage, type StorageChange, type StorageOfPerson } from "./storage-state.ts";
 import { allEvents, eventRecords, heard, type Positioned } from "../stream.ts";
 
 /** A session with the hash of its token. Only the hash was ever here. */
@@ -105,31 +105,6 @@ export interface HeldDigest {
   readonly dueMs?: number;
   readonly last?: DigestSent;
 }
-
-/** What a person keeps in files: by room as that has told last, and what is about to be uploaded. */
-export interface StorageOfPerson {
-  readonly places: Readonly<Record<string, { readonly bytes: number; readonly version: number }>>;
-  readonly reserved: readonly Reserved[];
-}
-interface Reserved {
-  readonly id: string;
-  readonly room: string;
-  readonly bytes: number;
-  readonly untilMs: number;
-}
-
-/** What becomes of it. */
-export type StorageChange =
-  | ({ readonly is: "reserved"; readonly atMs: number } & Reserved)
-  | { readonly is: "freed"; readonly id: string }
-  /** `began`: the uploads that the room knows. */
-  | {
-      readonly is: "in";
-      readonly room: string;
-      readonly bytes: number;
-      readonly version: number;
-      readonly began: readonly string[];
-    };
 
 /** A read-only link, by the hash of its secret. Rows of a version before have a title, too: nobody reads it. */
 export interface HeldShared extends Omit<SharedLink, "title"> {
@@ -339,15 +314,8 @@ export function evolve(state: UserState, change: UserChange): UserState {
         ...(proofs && { proofs: provenBy([...(held.proofs ?? []), ...proofs]) }),
       }));
     }
-    case "factorSet": {
-      if (state.account === null) return state;
-      const outbox = enqueue(state.outbox, change.mail);
-      const { set, draft, storage } = change;
-      const account = withSet(state.account, set);
-      const written = draft === undefined ? account : withDraft(account, draft);
-      const stored = storage && { stored: evolveStorage(account.stored, storage) };
-      return { ...state, outbox, account: { ...written, ...stored } };
-    }
+    case "factorSet":
+      return state.account === null ? state : evolveSet(state, state.account, change);
     case "passkeySet": {
       const others = state.account?.passkeys?.filter(({ id }) => id !== change.passkey.id) ?? [];
       return withAccount(state, { passkeys: [...others, change.passkey] });
@@ -386,6 +354,18 @@ export function evolve(state: UserState, change: UserChange): UserState {
     default:
       return unreachable(change);
   }
+}
+
+/** With what was set. */
+function evolveSet(
+  state: UserState,
+  account: Account,
+  { set, draft, storage, mail }: Extract<UserChange, { type: "factorSet" }>,
+): UserState {
+  const after = withSet(account, set);
+  const written = draft === undefined ? after : withDraft(after, draft);
+  const stored = storage && { stored: evolveStorage(account.stored, storage) };
+  return { ...state, outbox: enqueue(state.outbox, mail), account: { ...written, ...stored } };
 }
 
 /** With what was set; null takes away. */

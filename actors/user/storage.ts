@@ -12,39 +12,10 @@ import type { CommandOf, StorageHeld, userCommands } from "../../protocols/index
 import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
-import type { Account, StorageChange, StorageOfPerson } from "./state.ts";
+import type { Account } from "./state.ts";
+import { noStorage as none, type StorageChange } from "./storage-state.ts";
 
 type Of<Type extends "reserveStorage" | "storedIn"> = Extract<CommandOf<typeof userCommands>, { type: Type }>;
-
-const none: StorageOfPerson = { places: {}, reserved: [] };
-
-/** The rooms of which the version is known. Where there are too many, those go in which nothing is kept. */
-function placed(places: StorageOfPerson["places"], change: Extract<StorageChange, { is: "in" }>) {
-  const { [change.room]: _before, ...others } = places;
-  const all = { ...others, [change.room]: { bytes: change.bytes, version: change.version } };
-  const [oldestEmpty] = Object.entries(others).find(([, { bytes }]) => bytes === 0) ?? [];
-  if (Object.keys(all).length <= limits.storagePlacesMax || oldestEmpty === undefined) return all;
-  const { [oldestEmpty]: _gone, ...rest } = all;
-  return rest;
-}
-
-/** What a change does to it. */
-export function evolveStorage(before: StorageOfPerson = none, change: StorageChange): StorageOfPerson {
-  const { places, reserved } = before;
-  switch (change.is) {
-    case "reserved": {
-      const { is: _, atMs, ...one } = change;
-      return { places, reserved: [...reserved.filter(({ untilMs }) => untilMs > atMs), one] };
-    }
-    case "freed":
-      return { places, reserved: reserved.filter(({ id }) => id !== change.id) };
-    default:
-      return {
-        places: placed(places, change),
-        reserved: reserved.filter(({ id }) => !change.began.includes(id)),
-      };
-  }
-}
 
 const changed = (storage: StorageChange): Effects => [persist({ type: "factorSet", set: {}, storage })];
 

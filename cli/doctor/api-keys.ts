@@ -8,7 +8,7 @@ import { withoutControls } from "../terminal/printable.ts";
 import type { Check } from "./check.ts";
 
 /** A key, and whose it is. */
-export interface HeldKey extends Pick<Session, "id" | "label" | "createdAtMs" | "expiresAtMs" | "usedAtMs"> {
+interface HeldKey extends Pick<Session, "id" | "label" | "createdAtMs" | "expiresAtMs" | "usedAtMs"> {
   readonly user: string;
 }
 

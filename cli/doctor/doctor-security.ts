@@ -173,6 +173,8 @@ function passwordsCheck(file: string | undefined, isPublic: boolean): Check {
   };
 }
 
+const measured = (measure: string): string => (measure === "stored" ? "bytes that they keep" : measure);
+
 /** What somebody may use up who made an account unasked: nobody looks at that before the bill or the full disk. */
 function quotasCheck({ config, quotas }: SecurityFacts, isPublic: boolean): Check {
   const name = "Quotas";
@@ -186,7 +188,7 @@ function quotasCheck({ config, quotas }: SecurityFacts, isPublic: boolean): Chec
   return {
     name,
     state: "warning",
-    says: `everybody who makes an account may use any number of ${without.join(", ").replace("stored", "bytes that they keep")}`,
+    says: `everybody who makes an account may use any number of ${without.map(measured).join(", ")}`,
     hint: "plexus quotas set member --tokens 1M --per day, and so on.",
   };
 }

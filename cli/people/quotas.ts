@@ -39,7 +39,8 @@ export async function listQuotas(flags: AdminFlags, output: Output): Promise<num
   if (flags.json) for (const quota of quotas) output.print(jsonLine(quota));
   else if (quotas.length === 0)
     output.print(
-      "There are no quotas: roles have no limits of messages, bytes, tokens and stored files. `plexus quotas set` makes one.",
+      "There are no quotas: roles have no limits of messages, bytes, tokens and stored files. " +
+        "`plexus quotas set` makes one.",
     );
   else {
     const rows = quotas.map(({ role, measure, per, limit }) => [withoutControls(role), measure, String(limit), per]);

@@ -12,7 +12,7 @@ import type { OwnText, SharedLists } from "./sharing.ts";
 import type { ThreatListState } from "../../protocols/index.ts";
 
 /** What is known of them. */
-export interface Others {
+interface Others {
   /** Names of hosts and digests of files that they list. */
   says(): readonly Pick<Indicators, "domains" | "files">[];
   states(): readonly ThreatListState[];

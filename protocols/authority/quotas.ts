@@ -12,7 +12,7 @@ export type UsedMeasure = Exclude<QuotaMeasure, "stored">;
 
 /** For how long a quota is. What is kept is kept until it is deleted: `always`. */
 export const quotaPeriods = [...periods, "always"] as const;
-export type QuotaPeriod = (typeof quotaPeriods)[number];
+type QuotaPeriod = (typeof quotaPeriods)[number];
 
 const words = <Word extends string>(list: readonly Word[]) =>
   Type.Unsafe<Word>(Type.Union(list.map((one) => Type.Literal(one))));

@@ -46,3 +46,9 @@ export interface StorageHeld {
   readonly bytes: number;
   readonly rooms: readonly { readonly room: string; readonly bytes: number }[];
 }
+
+/** What somebody keeps, and what they may keep; without `limit`: any amount. */
+export interface StorageView extends StorageHeld {
+  readonly limit?: number;
+  readonly quota?: string;
+}

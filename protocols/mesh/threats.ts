@@ -1,5 +1,5 @@
-/** Lists of threats, for nodes that cannot read them where they lie (`node/threats/sharing.ts`), and those that one node
- *  reads for itself (`others.ts`). */
+/** Lists of threats, for nodes that cannot read them where they lie (`node/threats/sharing.ts`), and those that one
+ *  node reads for itself (`others.ts`). */
 import { Type } from "typebox";
 import { bytes, call, closed, count } from "./parts.ts";
 

@@ -9,18 +9,12 @@ import {
   type Price,
 } from "../admin/budgets.ts";
 import { answer } from "../wire/command.ts";
-import type { StorageHeld } from "../kinds/user-storage.ts";
+import type { StorageView } from "../kinds/user-storage.ts";
 import { quotaName, quotaParams, setQuota, type Quota } from "../authority/quotas.ts";
 import { changes, fieldsOf, listOf, ofActors, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const budgets = fieldsOf({ budgets: listOf(answer<BudgetView>("BudgetView")) });
-
-/** What somebody keeps, and what they may keep; without `limit`: any amount. */
-export interface StorageView extends StorageHeld {
-  readonly limit?: number;
-  readonly quota?: string;
-}
 
 export const budgetOperations = {
   "budgets.mine": reads({
@@ -131,7 +125,8 @@ export const budgetOperations = {
     summary: "Says how much people of a role may use in a day or a month, or keep",
     description:
       "`messages` that they post in rooms, `bytes` of files, pictures and sounds that they upload, `tokens` of " +
-      "models, and with `always` in place of a period the bytes of files that they keep: `stored`. A person with several roles has the widest quota; a role without a quota has no limit.",
+      "models, and with `always` in place of a period the bytes of files that they keep: `stored`. " +
+      "A person with several roles has the widest quota; a role without a quota has no limit.",
     tags,
   }),
   "quotas.remove": changes({

@@ -121,7 +121,7 @@ describe("what a person keeps in files", () => {
     expect(held(fixture, "ada").bytes).to.equal(0);
   });
 
-  it("goes once with a message that is deleted twice at once, and is told as it is when it changes while it is told", () => {
+  it("goes once with a message that is deleted twice at once, and is told anew when it changes meanwhile", () => {
     const fixture = inRooms();
     const seqs = [1, 2, 3].map((id) => {
       const files = [upload(fixture, "ada", lobby, { id, bytes: 10 * id })!];
@@ -193,22 +193,23 @@ describe("what a person keeps in files", () => {
     expect(again.filter(({ type }) => type === "read")).to.deep.equal([]);
   });
 
-  it("is what the rooms hold, over random histories of uploads, posts, deletions, repetitions, crashes and silence", () => {
+  it("is what the rooms hold, over random histories with repetitions, crashes and silence", () => {
     const who = fc.constantFrom(...people);
     const place = fc.constantFrom<Place>(...rooms);
     const which = fc.nat(9);
+    const is = <Type extends string>(type: Type) => fc.constant<Type>(type);
     const step = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ type: fc.constant("upload" as const), who, place, bytes: fc.integer({ min: 0, max: 30 }) }) },
-      { weight: 3, arbitrary: fc.record({ type: fc.constant("post" as const), who, place }) },
-      { weight: 3, arbitrary: fc.record({ type: fc.constant("delete" as const), who, place, which }) },
-      { weight: 2, arbitrary: fc.record({ type: fc.constant("deleteTwice" as const), who, place, which }) },
-      { weight: 2, arbitrary: fc.record({ type: fc.constant("crashWithin" as const), who, place, which, after: fc.nat(12) }) },
-      fc.record({ type: fc.constant("edit" as const), who, place, which }),
-      fc.record({ type: fc.constant("drop" as const), who, place, which }),
-      fc.record({ type: fc.constant("again" as const), who, place, which }),
+      { weight: 4, arbitrary: fc.record({ type: is("upload"), who, place, bytes: fc.nat(30) }) },
+      { weight: 3, arbitrary: fc.record({ type: is("post"), who, place }) },
+      { weight: 3, arbitrary: fc.record({ type: is("delete"), who, place, which }) },
+      { weight: 2, arbitrary: fc.record({ type: is("deleteTwice"), who, place, which }) },
+      { weight: 2, arbitrary: fc.record({ type: is("crashWithin"), who, place, which, after: fc.nat(12) }) },
+      fc.record({ type: is("edit"), who, place, which }),
+      fc.record({ type: is("drop"), who, place, which }),
+      fc.record({ type: is("again"), who, place, which }),
       fc.record({ type: fc.constantFrom("leave" as const, "join" as const), place }),
       fc.record({ type: fc.constantFrom("cut" as const, "reach" as const, "crashPerson" as const), who }),
-      fc.record({ type: fc.constant("crash" as const), place }),
+      fc.record({ type: is("crash"), place }),
       fc.record({ type: fc.constantFrom("wait" as const, "day" as const) }),
     ); // prettier-ignore
     fc.assert(

@@ -72,7 +72,10 @@ function Kept() {
   return (
     <Part
       title="Files"
-      about="All files that you have sent and that are still in rooms and conversations. Delete a message to delete its files."
+      about={
+        "All files that you have sent and that are still in rooms and conversations. " +
+        "Delete a message to delete its files."
+      }
     >
       <p>{`You keep ${describeBytes(bytes)}${of}.`}</p>
       <ul className="lines">
