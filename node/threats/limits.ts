@@ -24,4 +24,8 @@ export const threatLimits = {
   /** Entries of all such lists of other members together; a list with more than is left is not taken, and the log says
    *  so. */
   othersEntriesMax: 2_000_000,
+  /** Bytes of a file that says where addresses are; a larger one is not read. */
+  placesBytesMax: 256 * 1024 * 1024,
+  /** How often that file is read again. */
+  placesEveryMs: 3_600_000,
 } as const;

@@ -37,6 +37,8 @@ import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "
 export const slotPrefix = "slot/";
 export const memberPrefix = "member/";
 export const invitationPrefix = "invitation/";
+/** What all rows of keys begin with (`node/keys/rows.ts`). */
+export const keysPrefix = "keys/";
 export const policyKey = "policy";
 export const votersKey = "voters";
 export const wantedKey = "models";
