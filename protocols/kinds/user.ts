@@ -27,6 +27,7 @@ import { userDigestCommands } from "./user-digest.ts";
 import { sharedLinkCommands } from "./shared-links.ts";
 import { userDraftCommands } from "./user-drafts.ts";
 import { userLaterCommands } from "./user-later.ts";
+import { userStorageCommands } from "./user-storage.ts";
 import {
   avatar,
   linkPreviewChoice,
@@ -532,6 +533,7 @@ export const userCommands = {
     answers: "list",
   }),
   ...userLaterCommands,
+  ...userStorageCommands,
   ...userDraftCommands,
   ...userDigestCommands,
   ...sharedLinkCommands,
