@@ -41,7 +41,14 @@ export { comesBack, verdictOf, type Existing, type Verdict } from "./recall/conf
 export { recallIntoPlace, withdrawRecall, type PlaceReport, type WithdrawReport } from "./recall/into-place.ts";
 export type { PlaceMark, PlaceOptions, PlaceTarget, PlaceRequest } from "./recall/place.ts";
 export { place, withdraw, type PlaceAt } from "./recall/place-task.ts";
-export { backupLimits, holderHeadLimits, runnerLimits, type BackupLimits, type RunnerLimits } from "./limits.ts";
+export {
+  backupLimits,
+  commandLimits,
+  holderHeadLimits,
+  runnerLimits,
+  type BackupLimits,
+  type RunnerLimits,
+} from "./limits.ts";
 export { copyBackups, type CopyReport, type CopyTarget } from "./upkeep/copying.ts";
 export {
   createCopiedStripes,

@@ -9,16 +9,18 @@ import { createGateway, gatewayLimits, readLeakList, type LeakList } from "../ga
 import { createProviders } from "../identity/index.ts";
 import type { Mesh } from "../cluster/mesh/index.ts";
 import { outwardAddresses } from "../platform/index.ts";
-import { auditInCopy, type FirstAdmin } from "./parts/cluster-memory.ts";
-import type { Identity } from "./start/identity.ts";
+import { auditPageOf, auditRange } from "../../actors/role-manager/index.ts";
+import type { FirstAdmin } from "../accounts/index.ts";
+import { auditInCopy } from "../audit/index.ts";
+import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
-import type { MeshPort } from "./start/mesh-port.ts";
+import type { MeshPort } from "../cluster/mesh/port.ts";
 import { createPolicy } from "../scanning/index.ts";
 import { operationsOf, type OperationParts } from "./operations.ts";
 import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
-import { placeIn } from "./start/places.ts";
-import { placesOf, webAddressFor } from "./start/web-address.ts";
+import { placeIn } from "./joining.ts";
+import { placesOf, webAddressFor } from "../cluster/membership/index.ts";
 
 /** How long another node may take to say what it keeps of a response. */
 const responseTimeoutMs = 5_000;
@@ -63,6 +65,9 @@ const takenOver = (at: TakenOver): TakenOver => ({
   ...(at.branding && { branding: at.branding }),
 });
 
+/** How entries of the cluster's audit lie beside their actor. */
+const auditRecords = { range: auditRange, pageOf: auditPageOf };
+
 /** What a node's status is read from. */
 interface StatusParts {
   readonly machine: Machine;
@@ -101,7 +106,8 @@ export async function serveClients(
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
   const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
   const tickets = createTickets(clock, limits);
-  const auditCopy: OperationParts["auditCopy"] = (query) => auditInCopy({ journal, table: peer.table, node }, query);
+  const auditCopy: OperationParts["auditCopy"] = (query) =>
+    auditInCopy({ journal, table: peer.table, node, records: auditRecords }, query);
   const invitations = signUpInvitations(peer.directory);
   return createGateway({
     limits,

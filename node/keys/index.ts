@@ -7,8 +7,9 @@
  *
  *      disk key (each node's own) ── `disk-key.ts`; `sealed-store.ts`, `sealed-files.ts`: the disk seen through it
  *
- *  `known-root.ts` says which root and epochs count at a node, whatever the directory has; `succession.ts`, by which
- *  vouchers one root follows on another.
+ *  `among-nodes.ts` gives members the keys that they lack, `disk.ts` encrypts what a node has. `known-root.ts` says
+ *  which root and epochs count at a node, whatever the directory has; `succession.ts`, by which vouchers one root
+ *  follows on another.
  *
  *  The root is at no node: commands make it, split it, and forget it. `cipher.ts`, `x-wing.ts` and `signing.ts` are
  *  what everything here is encrypted and signed with, on `node:crypto` alone. A sealed key opens only with the whole
@@ -25,10 +26,12 @@ export {
   type ClusterKeys,
   type Takeover,
 } from "./cluster-keys.ts";
+export { openKeys, openKnownKeys, watchRoot } from "./among-nodes.ts";
+export { openDisk, type DiskTaskSource } from "./disk.ts";
 export { handleKeys, type KeysControl } from "./key-operations.ts";
 export { handleDisk, type DiskControl } from "./operations.ts";
 export type { TrustedRoot, KnownRoot, Refused } from "./known-root.ts";
-export { keysPrefix, rootRow } from "./rows.ts";
+export { rootRow } from "./rows.ts";
 export { isVouched, rootHash, vouchFor } from "./succession.ts";
 export {
   openBackupKeys,

@@ -49,6 +49,7 @@ export { SlotExtract, type ExtractedRow, type ExtractSink } from "./extract.ts";
 export { rescueLog, type RescuedLog } from "./rescue.ts";
 export { restoredHead, restoredSide, restoredState } from "./restored.ts";
 export { digestOf, leavesOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
+export { storeParts } from "./store-parts.ts";
 export type { Piece, Position } from "./batch-draft.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
 export { verifyLog, verifyRow, verifySlot, type Cut } from "./log-check.ts";

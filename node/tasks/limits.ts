@@ -17,6 +17,8 @@ export const taskLimits = {
   actListedFromMs: 1_000,
   /** The file in which a node writes its long acts down. The oldest are left out of a larger one. */
   actsFileBytesMax: 1024 * 1024,
+  /** The cluster is asked so long how a task with its backups ended; then nobody is told of it. */
+  backupAskMs: 10_000,
   /** Ended tasks of the cluster's backups that a list shows. */
   endedMax: 100,
 } as const;

@@ -18,5 +18,6 @@ export { watchThreats, type Threats, type ThreatSource } from "./feeds.ts";
 export { readIndicators, type DigestSort, type Indicators } from "./indicators.ts";
 export { handleThreats } from "./operations.ts";
 export { shareLists, type SharedLists } from "./sharing.ts";
-export { readPlaces, type AddressPlace, type AddressPlaces } from "./places.ts";
+export { followPlaces } from "./followed-places.ts";
+export { readPlaces, type AddressPlace } from "./places.ts";
 export { threatLimits } from "./limits.ts";

@@ -25,5 +25,6 @@ export { watchLimits, type WatchLimits } from "./limits.ts";
 export { handleAlerts } from "./operations.ts";
 export { handlePlaybooks } from "./playbook-operations.ts";
 export { handleWatch } from "./watch-operations.ts";
+export { openWatch } from "./here.ts";
 export { tryRule } from "./trial.ts";
 export { createWatcher, type Watcher, type WatcherPorts } from "./watcher.ts";

@@ -3,7 +3,7 @@
  *  it, the directory. Pure.
  *
  *  A kind of task is one function here that makes its view, and one source that lists it
- *  (`node/composition/parts/tasks.ts`). */
+ *  (`node/tasks/own.ts`). */
 import { Type, type Static } from "typebox";
 import type { BackupSort, ClusterBackupTask } from "../kinds/backup.ts";
 import type { BackupTask } from "./backups.ts";

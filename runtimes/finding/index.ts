@@ -6,7 +6,7 @@
  *      range.ts, search.ts: a range that an admin names ────────┘
  *
  *  A candidate is an opinion of this node and is kept in its memory. Nothing is sent there but the questions who it is,
- *  until somebody accepts it (`node/composition/models/endpoints.ts`). What decides is pure and apart: `range.ts`,
+ *  until somebody accepts it (`node/inference/local/endpoints.ts`). What decides is pure and apart: `range.ts`,
  *  `service.ts`, `candidatesAfter`. */
 import {
   failure,

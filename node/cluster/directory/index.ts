@@ -8,6 +8,7 @@
  *      readLastKnown, foundVoter what one of them has, and its state in a new generation
  *      createEtcdDirectory       in etcd, for clusters that have it
  *      createSwitchingDirectory  what a node uses: one object, whichever of them is behind it
+ *      openDirectory             all of it at one node: where the directory is, and where it moves (place.ts)
  *      migrateDirectory          from a node or voters to etcd, while everything runs; back: `EtcdDirectory.handOver`
  *
  *  Of all of them holds (test/conformance/directory.ts):
@@ -50,4 +51,6 @@ export { serveDirectory, type AskedChange, type DirectoryRules, type Judgement }
 export { createSwitchingDirectory, type SwitchingDirectory } from "./switching.ts";
 export { rowKey as directoryRowKey } from "./layout.ts";
 export type { VoterPorts } from "./raft/voter.ts";
+export { openDirectory, type PlacedDirectory, type RowRules } from "./place.ts";
+export { createSizeLook } from "./size.ts";
 export { planVoters, votersFor, type VoterCandidate, type VotersStep } from "./voters.ts";

@@ -22,8 +22,8 @@ import {
   type SlotSource,
 } from "../../../node/backup/index.ts";
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
-import { openFolderSink } from "../../../node/composition/backup/recall-folder.ts";
-import { journalSource } from "../../../node/composition/backup/source.ts";
+import { openFolderSink } from "../../../node/backup/places/recall-folder.ts";
+import { journalSource } from "../../../node/backup/content/source.ts";
 import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports/index.ts";
