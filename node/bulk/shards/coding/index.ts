@@ -26,4 +26,13 @@ export {
   widthOf,
   type ClassSettings,
 } from "./scheme.ts";
-export { codedBytes, codeStripe, isAsCoded, readStripe, remakeShard, stripeBytesMax, type Coded } from "./stripe.ts";
+export {
+  codedBytes,
+  codeStripe,
+  codingStripe,
+  isAsCoded,
+  readStripe,
+  remakeShard,
+  stripeBytesMax,
+  type Coded,
+} from "./stripe.ts";
