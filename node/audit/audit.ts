@@ -34,13 +34,13 @@ import { headText, isHeadSound, recordOf, type AuditHead } from "./chain.ts";
 import { oldestFirst, search } from "./search.ts";
 import { openOwnLog, type LogPorts } from "./writer.ts";
 
-export interface AuditPorts extends LogPorts {
+interface AuditPorts extends LogPorts {
   readonly store: Store;
   readonly limits?: Partial<AuditLimits>;
 }
 
 /** What a node needs of the others, once there is a mesh. */
-export interface AuditPeers {
+interface AuditPeers {
   readonly exchange: Exchange;
   readonly membership: Membership;
   /** A node's log is not the one that is here: admins are to know. */

@@ -31,7 +31,7 @@ import { shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "../shown.
 import { prune, type PruneMark } from "../upkeep/upkeep.ts";
 import { ownsSlot } from "../../cluster/facts/slot-owner.ts";
 
-export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
+interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
   readonly node: NodeId;
   readonly exchange: Exchange;
   readonly table: Pick<SlotTable, "get" | "rows">;
