@@ -21,6 +21,7 @@ import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 import { placeIn } from "./joining.ts";
 import { placesOf, webAddressFor } from "../cluster/membership/index.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 /** How long another node may take to say what it keeps of a response. */
 const responseTimeoutMs = 5_000;
@@ -118,7 +119,7 @@ export async function serveClients(
     ...takenOver(at),
     ...(control !== undefined && { controlListen: control }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
-    labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
+    labels: () => memberIn(peer.membership, node)?.labels ?? {},
     operations: operationsOf(peer, { ...at, files, auditCopy, invitations, clock, random, limits, tickets }),
     ...guardsOf({ ...at, live }),
     quality: peer.quality,
@@ -284,7 +285,7 @@ function statusOf(
     ...(meshPort.mesh && { mesh: meshAddresses(meshPort.mesh) }),
     startedAtMs,
     uptimeMs: machine.clock.nowMs() - startedAtMs,
-    roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? roles,
+    roles: memberIn(peer.membership, node)?.roles ?? roles,
     joined: peer.membership.joined,
     ...(!peer.control.directoryAnswers() && { directoryAway: peer.directoryAway() }),
     models: peer.engines.generate.models(),
