@@ -28,6 +28,7 @@ const responseTimeoutMs = 5_000;
 
 type GatewayOptions = Parameters<typeof createGateway>[0];
 
+/** What the gateway takes as it is, where the node has it. */
 type TakenOver = Pick<OperationParts, "watch"> &
   Pick<
     GatewayOptions,
@@ -46,25 +47,6 @@ type TakenOver = Pick<OperationParts, "watch"> &
     | "digests"
     | "branding"
   >;
-
-/** What the gateway takes as it is, where the node has it. */
-const takenOver = (at: TakenOver): TakenOver => ({
-  ...(at.tls && { tls: at.tls }),
-  ...(at.blobs && { blobs: at.blobs }),
-  ...(at.models && { models: at.models }),
-  ...(at.tracer && { tracer: at.tracer }),
-  ...(at.changed && { changed: at.changed }),
-  ...(at.profiles && { profiles: at.profiles }),
-  ...(at.audit && { audit: at.audit }),
-  ...(at.auditControl && { auditControl: at.auditControl }),
-  ...(at.threats && { threats: at.threats }),
-  ...(at.watch?.placeOf && { placeOf: at.watch.placeOf }),
-  ...(at.secrets && { secrets: at.secrets }),
-  ...(at.mail && { mail: at.mail }),
-  ...(at.push && { push: at.push }),
-  ...(at.digests && { digests: at.digests }),
-  ...(at.branding && { branding: at.branding }),
-});
 
 /** How entries of the cluster's audit lie beside their actor. */
 const auditRecords = { range: auditRange, pageOf: auditPageOf };
@@ -93,7 +75,8 @@ export async function serveClients(
       readonly ownPublicUrl: string | undefined;
     },
 ): ReturnType<typeof createGateway> {
-  const { machine, identity, peer, meshPort, firstAdmin } = at;
+  const { backups, ...taken } = at;
+  const { machine, identity, peer, meshPort, firstAdmin } = taken;
   const config = live();
   const files = (): Config["files"] => live().files;
   const ownAddresses = outwardAddresses();
@@ -111,12 +94,13 @@ export async function serveClients(
     auditInCopy({ journal, table: peer.table, node, records: auditRecords }, query);
   const invitations = signUpInvitations(peer.directory);
   return createGateway({
+    ...taken,
+    ...(at.watch?.placeOf && { placeOf: at.watch.placeOf }),
     limits,
     kernel: peer.kernel,
     engines: peer.engines,
     clusterRoles: peer.clusterRoles,
     controlTokens: peer.controlTokens,
-    ...takenOver(at),
     ...(control !== undefined && { controlListen: control }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => memberIn(peer.membership, node)?.labels ?? {},
@@ -125,7 +109,7 @@ export async function serveClients(
     quality: peer.quality,
     hub: peer.hub,
     cluster: peer.control,
-    ...(at.backups && { backups: archivesOf(at.backups, tickets) }),
+    ...(backups && { backups: archivesOf(backups, tickets) }),
     serviceTokens: { node, keys: peer.tokenKeys },
     name: at.name,
     ...othersOf(peer, { others, up }),

@@ -9,7 +9,6 @@
  *  Read scheme.ts, stripe.ts, header.ts, choose.ts. */
 
 export { chooseHolders, rankGroups, survivesZone, type Candidate } from "./choose.ts";
-export { lossOfAny, lossWithinYear, meanYearsToLoss, type Circumstances } from "./durability.ts";
 export { headerBytes, readHeader, readShard } from "./header.ts";
 export {
   countsOf,
