@@ -111,7 +111,6 @@ export async function serveClients(
     cluster: peer.control,
     ...(backups && { backups: archivesOf(backups, tickets) }),
     serviceTokens: { node, keys: peer.tokenKeys },
-    name: at.name,
     ...othersOf(peer, { others, up }),
     peers: () => placesOf(up()),
     reach: reachOf(peer, () => placesOf(others())),
@@ -157,12 +156,9 @@ export async function serveClients(
     invitations,
     ...(leaks && { leaked: (password: string) => leaks.has(password) }),
     adminNeeded: () => firstAdmin.needed(),
-    adminCodeHash: at.adminCodeHash,
     metricsText: () => metrics.text(),
     readiness: () => readiness(peer, node),
     status: () => statusOf(at, config.roles),
-    ...(at.webFolder !== undefined && { webFolder: at.webFolder }),
-    ...(at.controlToken !== undefined && { controlToken: at.controlToken }),
   });
 }
 
