@@ -1,6 +1,6 @@
 /** A node serves people and programs: the gateway, opened for a peer. */
 import { readFile, stat } from "node:fs/promises";
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { hostAddress, isEverywhere, parseControl, type Config } from "../../config/index.ts";
 import { failure, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import { archivesOf, createTickets } from "../backup/index.ts";
@@ -88,7 +88,10 @@ export async function serveClients(
   if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
   const named = config.control === undefined ? undefined : parseControl(config.control);
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
-  const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
+  const usual = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
+  // Half of the processors at most: those who are signed in have the others, however many sign in.
+  const passwordsAtOnce = Math.max(1, Math.min(usual.passwordsAtOnce, Math.floor(availableParallelism() / 2)));
+  const limits = { ...usual, passwordsAtOnce };
   const tickets = createTickets(clock, limits);
   const auditCopy: OperationParts["auditCopy"] = (query) =>
     auditInCopy({ journal, table: peer.table, node, records: auditRecords }, query);
