@@ -9,9 +9,7 @@
  *  Read scheme.ts, stripe.ts, header.ts, choose.ts. */
 
 export { chooseHolders, rankGroups, survivesZone, type Candidate } from "./choose.ts";
-export { lossOfAny, lossWithinYear, meanYearsToLoss, type Circumstances } from "./durability.ts";
-export { headerBytes, readHeader, readShard, type ShardHeader } from "./header.ts";
-export { codingLimits } from "./limits.ts";
+export { headerBytes, readHeader, readShard } from "./header.ts";
 export {
   countsOf,
   enoughOf,
@@ -24,7 +22,6 @@ export {
   usualOf,
   usualSchemes,
   widthOf,
-  type ClassSettings,
 } from "./scheme.ts";
 export {
   codedBytes,
