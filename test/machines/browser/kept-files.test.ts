@@ -17,7 +17,7 @@ describe("what somebody keeps in files", () => {
   });
   after(() => fixture.close());
 
-  it("is refused beyond the quota before a byte is sent, said in the settings with its rooms, and told to admins", async () => {
+  it("is refused beyond the quota before a byte is sent, and shown in the settings and to admins", async () => {
     for (const [name, look] of looks) {
       const { page, close } = await fixture.person("bob", look);
       await page.goto(`${fixture.node.url}/room/tea`);
@@ -43,7 +43,7 @@ describe("what somebody keeps in files", () => {
       await files.getByText("You keep 2.0 KiB of 2.9 KiB (66 %).").waitFor();
       expect(await axeFaults(page, { within: "main" }), name).to.deep.equal([]);
       await shot(page, `settings ${name}`);
-      await files.getByRole("link", { name: "tea" }).click();
+      await files.getByRole("link", { name: "Tea room" }).click();
       await page.waitForURL("**/room/tea");
       await close();
     }
