@@ -451,6 +451,7 @@ async function start(
     disk: disk.tasks,
     endpoints,
     clock,
+    log,
     acts,
     told,
     codeFolder: resolve(import.meta.dirname, "../.."),

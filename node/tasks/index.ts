@@ -20,8 +20,10 @@ import { taskLimits } from "./limits.ts";
 import { isOfDisk, type TaskSource } from "./source.ts";
 
 export { taskLimits } from "./limits.ts";
+export type { TaskSource } from "./source.ts";
 export { createActs, type Acts } from "./acts.ts";
 export { asTasks } from "./long-operations.ts";
+export { noteTasks } from "./notes.ts";
 export { handleTasks } from "./operations.ts";
 
 /** Tasks of all nodes. */

@@ -16,7 +16,15 @@ import {
 import type { ModelStore } from "../../../runtimes/store/index.ts";
 import { tasksFile } from "../../data-folder/index.ts";
 import type { Kernel } from "../../kernel/index.ts";
-import { createActs, createNodeTasks, taskLimits, type Acts, type NodeTasks } from "../../tasks/index.ts";
+import {
+  createActs,
+  createNodeTasks,
+  noteTasks,
+  taskLimits,
+  type Acts,
+  type NodeTasks,
+  type TaskSource,
+} from "../../tasks/index.ts";
 import { keptText, profileCpu, profileHeap } from "../../platform/index.ts";
 import { createProfiles, type Profiles } from "../../observe/index.ts";
 import type { Clock, Log, NodeId } from "../../ports/index.ts";
@@ -85,6 +93,7 @@ export function openTasks(at: {
   readonly disk: DiskTaskSource;
   readonly endpoints: Pick<EndpointControl, "view" | "cancel">;
   readonly clock: Clock;
+  readonly log: Log;
   readonly acts: OwnActs;
   readonly told: Told;
   /** Where the code is. */
@@ -113,6 +122,7 @@ export function openTasks(at: {
     membership: at.peer.membership,
     control: at.peer.control,
     ended: (task) => tellEnded(task, told),
+    log: at.log,
   });
   const profiles = createProfiles({
     place,
@@ -123,30 +133,31 @@ export function openTasks(at: {
     folder: at.codeFolder,
     ended: (task) => tellEnded(task, told),
   });
-  const tasks = createNodeTasks({
-    place,
-    exchange: at.peer.exchange,
-    membership: at.peer.membership,
-    sources: [
-      {
-        list: (here) => store.pulls().map((pull) => taskOfPull(pull, here)),
-        cancel: (id) => (store.pulls().some((pull) => pull.id === id) ? store.cancel(id) : undefined),
+  const sources: readonly TaskSource[] = [
+    {
+      list: (here) => store.pulls().map((pull) => taskOfPull(pull, here)),
+      cancel: (id) => (store.pulls().some((pull) => pull.id === id) ? store.cancel(id) : undefined),
+    },
+    {
+      list(here) {
+        const { search } = at.endpoints.view();
+        return search === undefined ? [] : [taskOfSearch(search, here)];
       },
-      {
-        list(here) {
-          const { search } = at.endpoints.view();
-          return search === undefined ? [] : [taskOfSearch(search, here)];
-        },
-        cancel: (id) => (at.endpoints.view().search?.id === id ? at.endpoints.cancel(id) : undefined),
-      },
-      {
-        list: (here) => at.disk.list().map((task) => taskOfDisk(task, here)),
-        cancel: (id) => at.disk.cancel(id),
-      },
-      acts,
-      profiles,
-      { list: (here) => at.backups.tasks().map((task) => taskOfFolder(task, here)) },
-    ],
+      cancel: (id) => (at.endpoints.view().search?.id === id ? at.endpoints.cancel(id) : undefined),
+    },
+    {
+      list: (here) => at.disk.list().map((task) => taskOfDisk(task, here)),
+      cancel: (id) => at.disk.cancel(id),
+    },
+    acts,
+    profiles,
+    { list: (here) => at.backups.tasks().map((task) => taskOfFolder(task, here)) },
+  ];
+  const tasks = createNodeTasks({ place, exchange: at.peer.exchange, membership: at.peer.membership, sources });
+  const notes = noteTasks({
+    clock: at.clock,
+    log: at.log,
+    list: () => sources.flatMap((source) => source.list(place)),
   });
   return {
     profiles,
@@ -154,6 +165,7 @@ export function openTasks(at: {
     stop() {
       endWatch();
       drains.stop();
+      notes.stop();
     },
   };
 }
