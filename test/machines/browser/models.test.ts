@@ -118,6 +118,7 @@ describe("the models of a node", function () {
     };
     // The node would measure itself for seconds.
     await page.route("**/suggestions*", (route) => route.fulfill({ json: suggestions }));
+    await page.goto(`${fixture.node.url}/admin/models`);
     await page.getByRole("button", { name: "Suggest models" }).click();
     await page.getByText("1.0 MiB to fetch · 2.0 MiB of memory · about 12 tokens a second").waitFor();
     expect(await page.getByText("A huge model").count()).to.equal(0);
