@@ -206,6 +206,13 @@ describe("the configuration of a cluster", function () {
         elsewhere.push(request.url());
     });
     const operation = docs.locator(".opblock").filter({ hasText: "/api/v1/admin/cluster/summary" }).first();
+    // Topics are folded.
+    const topic = docs
+      .locator(".opblock-tag")
+      .filter({ hasText: /^cluster/ })
+      .first();
+    await topic.waitFor();
+    if (!(await operation.isVisible())) await topic.click();
     await operation.waitFor();
     await operation.getByRole("button").first().click();
     await operation.getByRole("button", { name: "Try it out" }).click();
