@@ -56,6 +56,19 @@ export const actorLimits = {
   uploadYieldsMs: 10 * 60_000,
   /** An upload of which no byte came for so long is gone, and so is a file that was not posted. */
   uploadIdleMs: 24 * 3_600_000,
+  /** People whose accounts a room tells at once what they keep in it; the others are told after a pause. */
+  storedToldAtOnce: 64,
+  /** Files that are read at once when a room counts anew what people keep in it. */
+  storedCountedAtOnce: 100,
+  /** Rooms of which an account knows what its person keeps there. An upload to one more is refused with
+   *  `LIMIT_REACHED` where the role has a quota of what is kept. */
+  storagePlacesMax: 2_048,
+  /** Rooms that are named when a person asks where their files are: those with most. */
+  storageRoomsShown: 50,
+  /** Uploads that are about to begin; one more is refused with `LIMIT_REACHED`. */
+  storageReservedMax: 64,
+  /** An upload that its room does not know by then did not begin. */
+  storageReservedMs: 120_000,
   /** Files of one room that wait for a scanner; a post with one more is refused with `LIMIT_REACHED`. */
   roomChecksMax: 256,
   /** A scanner that has not answered for a file by then is asked again, or another one. */
@@ -232,6 +245,11 @@ export const actorLimits = {
   draftsMax: 50,
   /** Characters of all of them. */
   draftsCharsMax: 64_000,
+  /** Drafts that are written in a minute, of all devices; one more is refused with `RATE_LIMITED`, and its browser
+   *  tries again. Those that are emptied are taken all the same.
+   *
+   *  A person who types without a pause has their page write twenty. */
+  draftWritesMax: 120,
   /** A draft that was not changed for so long goes. */
   draftKeptMs: 90 * 24 * 3_600_000,
   /** Files that one conversation with an agent has at most. */

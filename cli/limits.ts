@@ -30,6 +30,11 @@ export const cliLimits = {
   draftRowsMax: 6,
   /** Rows of `plexus actors list` fetched with one request. */
   actorPageRows: 200,
+  /** `plexus doctor --security`: accounts whose API keys are looked at; with more the checklist says that these are not
+   *  all. */
+  accountsLookedAtMax: 5_000,
+  /** Of them asked at once. */
+  accountsAtOnce: 8,
   /** Entries of `plexus audit` fetched with one request. */
   auditPageEntries: 200,
   /** Slots that `plexus status` names for each reason why they are not served; of further ones it gives the number. */

@@ -399,6 +399,13 @@ export const errorTable = {
       "A budget for models, or a quota of your role, is used up until its next period begins. " +
       "An admin can raise it.",
   },
+  STORAGE_FULL: {
+    outcome: "not_started",
+    http: 413,
+    help:
+      "With this file you would keep more than your role allows. Delete messages with files that nobody needs any " +
+      "more (Settings, “Usage and budgets”, says in which rooms they are), or ask an admin for more.",
+  },
   QUOTA_UNKNOWN: {
     outcome: "not_started",
     http: 503,

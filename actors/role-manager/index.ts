@@ -320,7 +320,7 @@ interface AuditTag {
 }
 
 /** What a page of the audit is asked by. */
-export interface AuditQuery {
+interface AuditQuery {
   readonly before?: number | undefined;
   readonly limit?: number | undefined;
 }

@@ -7,8 +7,8 @@
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `membership.ts`, `links.ts`, `reading.ts`, `unread.ts`,
- *  `restoring.ts`. */
+ *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `links.ts`, `reading.ts`,
+ *  `unread.ts`, `restoring.ts`. */
 import { isOwnRoom, roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled } from "../handlers.ts";
@@ -66,6 +66,18 @@ import { withoutLinks } from "./kept-links.ts";
 import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
 import { aboutStripes, onStripingRead, type StripeTag } from "./stripes.ts";
 import { partRecords, stripedRecords } from "./uploads.ts";
+import {
+  hasUntold,
+  onStoredDue,
+  onStoredPage,
+  onStoredTold,
+  recoverStored,
+  storedAgain,
+  storedReminder,
+  withTold,
+  type StoredPageTag,
+  type StoredTag,
+} from "./stored.ts";
 import { counted, unreadHandlers, type CountTag } from "./unread.ts";
 import { onForgetRead, onVersionsRead, type ForgetTag, type VersionsTag } from "./versions.ts";
 
@@ -85,18 +97,26 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
   decide,
   evolve,
   record,
-  recover: (state, turn) =>
-    state === null
-      ? []
-      : [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn), ...startScan(state.checks, turn)],
+  recover: (state, turn) => (state === null ? [] : recovered(state, turn)),
   blobs: (state) => state?.uploads?.flatMap(({ parts }) => parts) ?? [],
   blobRecords: partRecords,
   placeRecords: stripedRecords,
   notes: { initial: () => ({ progress: {} }), evolve: (notes, now) => ({ ...notes, ...now }) },
-  pending: (state) => state !== null && (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0),
+  pending: (state) =>
+    state !== null && (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0 || hasUntold(state)),
   restored: (state) =>
-    state && { ...withoutLinks(state), head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) },
+    state && {
+      ...withoutLinks(storedAgain(state, restoreGap)),
+      head: state.head + restoreGap,
+      outbox: outboxAfterRestore(state.outbox),
+    },
 };
+
+/** What was under way when the room was last in memory goes on. */
+function recovered(state: Room, turn: Here): Decided {
+  const owed = [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)];
+  return [...owed, ...startScan(state.checks, turn), ...recoverStored(state, turn)];
+}
 
 function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decided {
   const refusal = refuseSource(roomCommands, message, turn.from);
@@ -108,7 +128,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
     if (tag?.type === "create") return onWantedAnswered(state, tag, message.result, turn);
   }
   if (state === null) return message.type === "reminded" ? [{ type: "forget", id: message.id }] : [refuse("NOT_FOUND")];
-  return withScans(state, answer(state, message, turn), turn);
+  return withTold(state, withScans(state, answer(state, message, turn), turn), turn, evolve);
 }
 
 function answer(state: Room, message: Exclude<Incoming, { type: "create" | "remake" }> | Signal, turn: Here): Decided {
@@ -118,6 +138,7 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "records":
       return onRecords(state, message.tag as ReadTag, message.records, turn);
     case "reminded":
+      if (message.id === storedReminder) return onStoredDue(state, turn);
       return message.id === scanReminder ? onScanDue(state, turn) : remindOutbox(state.outbox, message.id, turn.self);
     case "part":
     case "waits":
@@ -193,7 +214,8 @@ const forMembers: MemberHandlers = {
 
 function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Here): Decided {
   if (isScanned(signal.tag)) return onScanned(state, signal.tag, signal.result, turn);
-  const tag = signal.tag as StopTag | undefined;
+  const tag = signal.tag as StopTag | StoredTag | undefined;
+  if (tag?.type === "stored") return onStoredTold(state, tag, signal.result, turn);
   if (tag?.type === "stop") return onStopped(tag, signal.result, turn);
   const settled = settle(state.outbox, signal, turn);
   if (settled === undefined) return [];
@@ -218,7 +240,8 @@ type ReadTag =
   | TextTag
   | VersionsTag
   | ForgetTag
-  | LeftTag;
+  | LeftTag
+  | StoredPageTag;
 
 function onRecords(
   state: Room,
@@ -245,6 +268,8 @@ function onRecords(
       return onMessageRead(state, tag, records[0]?.value as RoomMessage | undefined, turn);
     case "scan":
       return withMessage(state, onScanRead(state, tag, records, turn), turn);
+    case "storedPage":
+      return onStoredPage(state, tag, records, turn);
     case "versions":
       return onVersionsRead(state, tag, records);
     case "left":

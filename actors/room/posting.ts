@@ -33,7 +33,7 @@ import { restore } from "./restoring.ts";
 import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
 import { checked, inQuarantine, unlisted, type Checked } from "./scanning.ts";
 import { counted, emptied, messageInMemory, messageKey } from "./state.ts";
-import type { Room } from "./shape.ts";
+import type { Room, RoomNotes } from "./shape.ts";
 import { wasOf } from "./kept-versions.ts";
 import { drawn, type Drawn } from "./drawing.ts";
 import { filed, type Filed } from "./file-texts.ts";
@@ -49,7 +49,7 @@ type Edit = Extract<Command, { type: "edit" }>;
  *  that one is shown in its thread only. */
 type Reply = Post & { readonly replyTo: number; readonly answers?: number; readonly asked?: "inThread" };
 /** With what is kept of the message's files, once that was read. */
-type Delete = Extract<Command, { type: "delete" }> & { readonly kept?: readonly KeptFile[] };
+type Delete = Extract<Command, { type: "delete" }> & { readonly kept?: readonly KeptFile[]; readonly since?: number };
 /** The answer of an agent that was removed meanwhile. */
 type Late = { readonly type: "late"; readonly generation: string };
 /** What comes back as answers to a message. */
@@ -335,14 +335,18 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
   const pictures = picturesOf(message);
   if (message.files === undefined && !isGone)
     return [...eventEffects(room, turn, [event], [], pictures), reply(next, turn.replyTo)];
-  if (gone !== undefined && !isBehind(gone, message)) {
+  const since = filingsIn(turn);
+  if (gone !== undefined && command.since === since && !isBehind(gone, message)) {
     const mail = unlisted(gone);
     if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
     return [...eventEffects(room, turn, [event], mail, { gone, ...pictures }), reply(next, turn.replyTo)];
   }
-  const tag: KeptTag = { type: "kept", command, from: turn.from, to: turn.replyTo };
+  const tag: KeptTag = { type: "kept", command, since, from: turn.from, to: turn.replyTo };
   return [{ type: "read", range: keptOf(message.seq), tag }];
 }
+
+/** How often files came or went: what was read before may have gone since, and is not to go twice. */
+const filingsIn = ({ notes }: Turn): number => (notes as RoomNotes).filings ?? 0;
 
 /** Whether something has come to a file while this was read: what is in the list of quarantine by now is to be taken
  *  off it, and a small picture goes with its file. */
@@ -359,6 +363,7 @@ const isBehind = (gone: readonly KeptFile[], { files = [] }: RoomMessage): boole
 export interface KeptTag {
   readonly type: "kept";
   readonly command: Delete;
+  readonly since: number;
   readonly from: Sender;
   readonly to: ReplyTo | undefined;
 }
@@ -367,7 +372,7 @@ export interface KeptTag {
 export function onKeptRead(room: Room, tag: KeptTag, records: readonly ActorRecord[], here: Turn): Effects {
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   if (entryOf(room.members, tag.from) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
-  const command = { ...tag.command, kept: records.map(({ value }) => value as KeptFile) };
+  const command = { ...tag.command, since: tag.since, kept: records.map(({ value }) => value as KeptFile) };
   return onMessage(room, command, command.seq, turn);
 }
 

@@ -65,6 +65,8 @@ export interface Room extends RoomSettings {
   /** Files of messages that a scanner has to look at, in the order in which that is tried. Absent: there was never
    *  one. */
   readonly checks?: readonly Check[];
+  /** What people keep in files of messages. Absent: nobody has counted it yet. */
+  readonly stored?: Stored;
   /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
   readonly deletions: readonly Deletion[];
 }
@@ -80,6 +82,23 @@ interface RoomRecall {
   /** It was taken back up to here. */
   readonly withdrawn?: number;
 }
+
+/** How many bytes people keep here in files of messages, by principal. */
+export interface Stored {
+  readonly counts: Readonly<Record<string, number>>;
+  /** The room's head up to which this is so. */
+  readonly head: number;
+  /** Rises with each change of what somebody is to be told. */
+  readonly version: number;
+  /** Those whose accounts do not know yet, with the version that they are to know. */
+  readonly untold: Readonly<Record<string, number>>;
+}
+
+/** What becomes of the count. */
+export type StoredChange =
+  | { readonly is: "told"; readonly who: string; readonly version: number }
+  /** As the records have it. */
+  | { readonly is: "counted"; readonly counts: Stored["counts"] };
 
 /** A file that a scanner has to look at, and where it is kept. */
 export interface Check {
@@ -152,6 +171,8 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly unasked: UnaskedChange }
   /** The same: what stands in a file, a record alone. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly filed: FiledText }
+  /** The same: what people keep in the room. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly stored: StoredChange }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
@@ -266,4 +287,6 @@ export interface RoomNotes {
   readonly scanned?: readonly string[];
   /** How often it changed which stripes pieces of files are in: what was read before may not be so any more. */
   readonly stripings?: number;
+  /** How often files of messages came or went. */
+  readonly filings?: number;
 }

@@ -61,6 +61,7 @@ import {
   textRecords,
   withoutUploads,
 } from "./uploads.ts";
+import { withStored } from "./stored.ts";
 import { versionRecords } from "./kept-versions.ts";
 import { evolveLink, withoutLinksOf, withUse } from "./kept-links.ts";
 import type {
@@ -71,6 +72,7 @@ import type {
   RoomChange,
   RoomNotes,
   RoomState,
+  StoredChange,
   StripingChange,
   UnaskedChange,
   UploadChange,
@@ -107,10 +109,13 @@ export const restoredKey = (was: number, seq?: number): string =>
   `restored/${padded(was)}${seq === undefined ? "" : `/${padded(seq)}`}`;
 
 /** Folds one change into the state. */
-export function evolve(state: RoomState, change: RoomChange): RoomState {
+export const evolve = (state: RoomState, change: RoomChange): RoomState =>
+  withStored(state, change, evolveRoom(state, change));
+
+function evolveRoom(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
   if (change.type === "readMarked" && "upload" in change) return state && evolveUpload(state, change.upload);
-  if (change.type === "readMarked" && "striping" in change) return state;
+  if (change.type === "readMarked" && ("striping" in change || "stored" in change)) return state;
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
   if (change.type === "readMarked" && ("forget" in change || "filed" in change)) return state;
   if (change.type === "readMarked" && "people" in change) return state && { ...state, people: change.people };
@@ -399,6 +404,7 @@ type Marked = Exclude<
   Extract<RoomChange, { type: "readMarked" }>,
   | { readonly upload: UploadChange }
   | { readonly striping: StripingChange }
+  | { readonly stored: StoredChange }
   | { readonly link: LinkChange }
   | { readonly forget: string }
   | { readonly unasked: UnaskedChange }

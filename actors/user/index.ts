@@ -4,8 +4,8 @@
  *  other actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `sidebar.ts`, `later.ts`,
- *  `saved.ts`, `notifications.ts`, `push.ts`, `digest.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an
- *  answer. */
+ *  `saved.ts`, `storage.ts`, `notifications.ts`, `push.ts`, `digest.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who
+ *  waits for an answer. */
 import {
   defaultRole,
   isAdminBy,
@@ -38,10 +38,11 @@ import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, choiceOf, setAvatar, setProfile, setStatus } from "./profile.ts";
 import { notificationHandlers } from "./notifications.ts";
 import { pushHandlers, pushWatched } from "./push.ts";
-import { draftHandlers } from "./drafts.ts";
+import { draftHandlers, withoutConversation } from "./drafts.ts";
 import { savedHandlers } from "./saved.ts";
 import { sharedHandlers, sharedReminded, sharedReminder } from "./shared.ts";
 import { setSidebar } from "./sidebar.ts";
+import { storageHandlers, storedIn } from "./storage.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import {
@@ -138,11 +139,14 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "card":
       if (state.erasedAtMs !== undefined) return [reply(cardOfDeleted(turn.key))];
       return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key, turn.nowMs))];
+    case "conversationDropped":
+      return state.account === null ? [refuse("NOT_FOUND")] : withoutConversation(state, state.account, message, turn);
     case "roomWanted":
     case "roomJoined":
     case "roomLeft":
     case "roomRead":
     case "threadFollowed":
+    case "storedIn":
       if (turn.from !== `room/${message.room}`) return [refuse("FORBIDDEN")];
       return state.account === null ? [refuse("NOT_FOUND")] : fromRoom(state, state.account, message, turn);
     default:
@@ -156,7 +160,10 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
 }
 
 type FromGateway = CommandFrom<typeof userCommands, "gateway">;
-type FromRoom = Extract<Incoming, { type: "roomWanted" | "roomJoined" | "roomLeft" | "roomRead" | "threadFollowed" }>;
+type FromRoom = Extract<
+  Incoming,
+  { type: "roomWanted" | "roomJoined" | "roomLeft" | "roomRead" | "threadFollowed" | "storedIn" }
+>;
 
 const isFromGateway = (message: Incoming): message is FromGateway =>
   Object.hasOwn(userCommands, message.type) && maySend(userCommands[message.type], "gateway");
@@ -180,6 +187,7 @@ const forGateway: PersonHandlers<Exclude<FromGateway["type"], BeforeAccount>> = 
   ...pushHandlers,
   ...digestHandlers,
   ...sharedHandlers,
+  ...storageHandlers,
   openSession: ({ state, account }, message, turn) => openSession(state, account, message, turn),
   listSessions: ({ state, account }, _, turn) => [reply(personView(state, account, turn.nowMs))],
   endSession: ({ state, account }, { id }, turn) => endSession(state, account, id, turn),
@@ -247,6 +255,7 @@ function setAdmin(
 }
 
 function fromRoom(state: UserState, account: Account, message: FromRoom, turn: Here): Effects {
+  if (message.type === "storedIn") return storedIn(account, message);
   const { type, room } = message;
   if (type === "roomRead") {
     const { seq, thread, unread, own } = message;

@@ -12,7 +12,7 @@
  *
  *  What a post needs is asked at its time: the account knows whether its person may come in, the room whether they may
  *  post there, and the account's node what their roles allow and whether their quota has room
- *  (`node/composition/parts/later-posts.ts`).
+ *  (`node/accounts/later-posts.ts`).
  */
 import type { CommandOf, Later, userCommands } from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/index.ts";

@@ -37,6 +37,7 @@ import {
   type HeldSession,
   type UserState,
 } from "./state.ts";
+import { storageAt } from "./storage.ts";
 
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -171,6 +172,7 @@ export function personView(state: UserState, account: Account, nowMs: number): P
     factors: factorsOf(account),
     ...(suspended === true && { suspended }),
     ...(deletion !== undefined && { deletesAtMs: deletion.atMs }),
+    ...(account.stored && { storedBytes: storageAt(account, nowMs).bytes }),
   };
 }
 

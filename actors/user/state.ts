@@ -32,6 +32,7 @@ import {
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
+import { evolveStorage, type StorageChange, type StorageOfPerson } from "./storage-state.ts";
 import { allEvents, eventRecords, heard, type Positioned } from "../stream.ts";
 
 /** A session with the hash of its token. Only the hash was ever here. */
@@ -162,6 +163,8 @@ export interface Account {
   readonly pushes?: readonly HeldPush[];
   /** Mail of what was missed. Absent: the person has never asked for any. */
   readonly digest?: HeldDigest;
+  /** What the person keeps in files. Absent: nothing, as far as rooms have told. */
+  readonly stored?: StorageOfPerson;
   /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
    *  since. */
   readonly linkUsedAtMs?: number;
@@ -195,6 +198,7 @@ export type FactorChange =
       readonly type: "factorSet";
       readonly set: FactorSet;
       readonly draft?: UnsentText;
+      readonly storage?: StorageChange;
       readonly mail?: readonly Mail[];
     }
   | { readonly type: "passkeySet"; readonly passkey: HeldPasskey }
@@ -310,12 +314,8 @@ export function evolve(state: UserState, change: UserChange): UserState {
         ...(proofs && { proofs: provenBy([...(held.proofs ?? []), ...proofs]) }),
       }));
     }
-    case "factorSet": {
-      if (state.account === null) return state;
-      const outbox = enqueue(state.outbox, change.mail);
-      const account = withSet(state.account, change.set);
-      return { ...state, outbox, account: change.draft === undefined ? account : withDraft(account, change.draft) };
-    }
+    case "factorSet":
+      return state.account === null ? state : evolveSet(state, state.account, change);
     case "passkeySet": {
       const others = state.account?.passkeys?.filter(({ id }) => id !== change.passkey.id) ?? [];
       return withAccount(state, { passkeys: [...others, change.passkey] });
@@ -354,6 +354,18 @@ export function evolve(state: UserState, change: UserChange): UserState {
     default:
       return unreachable(change);
   }
+}
+
+/** With what was set. */
+function evolveSet(
+  state: UserState,
+  account: Account,
+  { set, draft, storage, mail }: Extract<UserChange, { type: "factorSet" }>,
+): UserState {
+  const after = withSet(account, set);
+  const written = draft === undefined ? after : withDraft(after, draft);
+  const stored = storage && { stored: evolveStorage(account.stored, storage) };
+  return { ...state, outbox: enqueue(state.outbox, mail), account: { ...written, ...stored } };
 }
 
 /** With what was set; null takes away. */

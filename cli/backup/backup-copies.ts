@@ -1,7 +1,6 @@
 /** `plexus backup copy` and `drill`: backups elsewhere, and a disaster rehearsed. */
 import { resolve } from "node:path";
-import { restoredStarter, shownDrill, sweep } from "../../node/composition/backup/copies.ts";
-import { reasonOf } from "../../node/composition/restore/restore.ts";
+import { reasonOf, restoredStarter, shownDrill, sweep } from "../../node/backup/restore/index.ts";
 import { openEpoch, verifyEpochs } from "../../node/keys/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import { failure, PlexusError } from "../../protocols/errors.ts";
@@ -22,6 +21,8 @@ import {
 } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { restoreWithKit } from "./restore.ts";
+
+const rehearsedProgram = new URL("../../node/composition/rehearsed.ts", import.meta.url);
 
 /** `plexus backup copy`. Ends with an error when a part of the original could not be read. */
 export async function copyBackup(
@@ -107,7 +108,8 @@ export async function drillWithKit(
   const which = { from, to, ...(snapshot !== undefined && { snapshot }) };
   try {
     return await restoreWithKit({ ...which, ...kit, json: flags.json }, output, async ({ done, seconds }, signal) => {
-      const starter = restoredStarter({ clock: createClock(), random: createRandom(), version: await readVersion() });
+      const world = { clock: createClock(), random: createRandom() };
+      const starter = restoredStarter({ ...world, version: await readVersion(), program: rehearsedProgram });
       const started = await starter(to, done.index, signal);
       return shown(shownDrill(done, started, seconds * 1_000), { flags, opened: "byKit" }, output);
     });

@@ -10,7 +10,7 @@ import {
   type FoundKeys,
   type Restored,
   type RestoreRequest,
-} from "../../node/composition/restore/restore.ts";
+} from "../../node/backup/restore/index.ts";
 import { sheetOf } from "../../node/keys/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import { failure, PlexusError } from "../../protocols/errors.ts";

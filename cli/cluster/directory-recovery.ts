@@ -1,6 +1,6 @@
 /** `plexus directory recover`: begins the directory anew at one voter when a majority is lost for good. */
 import { failure, PlexusError } from "../../protocols/index.ts";
-import { openRecovery, type RecoveryPlan } from "../../node/composition/directory/recovery.ts";
+import { openRecovery, type RecoveryPlan } from "../../node/salvage/index.ts";
 import { findRunning } from "./control.ts";
 import { counted, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";

@@ -7,6 +7,7 @@ interface SetOptions extends AdminOptions {
   readonly messages?: string;
   readonly bytes?: string;
   readonly tokens?: string;
+  readonly stored?: string;
   readonly per: PeriodName;
 }
 
@@ -37,8 +38,12 @@ export const define: Define = (command, { output, onExit }) => {
       )
       .argument("<role>", "a role of the cluster: guest, member, one of your own")
       .option("--messages <count>", "messages that a person may post in rooms: 100, 5k")
-      .option("--bytes <count>", "bytes of pictures and sounds that a person may upload: 50M, 1G")
+      .option("--bytes <count>", "bytes of files, pictures and sounds that a person may upload: 50M, 1G")
       .option("--tokens <count>", "tokens of models, read and written, agents included: 500k, 1M")
+      .option(
+        "--stored <count>",
+        "bytes of files that a person may keep in rooms and conversations: 5G; --per does not count",
+      )
       .addOption(period()),
   )
     .addHelpText(
@@ -47,6 +52,7 @@ export const define: Define = (command, { output, onExit }) => {
         "plexus quotas set guest --messages 100 --per day",
         "plexus quotas set member --bytes 1G --per month",
         "plexus quotas set member --tokens 1M",
+        "plexus quotas set member --stored 5G",
       ),
     )
     .action(async (role: string, options: SetOptions) => {

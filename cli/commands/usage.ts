@@ -58,6 +58,17 @@ export const define: Define = (command, { output, onExit }) => {
       const { showDays } = await import("../watching/usage-days.ts");
       onExit(await showDays(await adminFlags(options), { days, team, csv }, output));
     });
+  withAdminFlags(
+    usage
+      .command("kept")
+      .description("Show how much a person keeps in files of rooms and of conversations with agents.")
+      .option("--person <name>", "of this person, for admins; without it your own, with --url"),
+  )
+    .addHelpText("after", examples("plexus usage kept --url http://127.0.0.1:7070", "plexus usage kept --person ada"))
+    .action(async ({ person, ...options }: AdminOptions & { readonly person?: string }) => {
+      const { showKept } = await import("../watching/usage.ts");
+      onExit(await showKept(await adminFlags(options), person, output));
+    });
   defineReports(usage, { output, onExit });
   defineFeatures(usage, { output, onExit });
 };

@@ -1,7 +1,7 @@
 /** `plexus salvage`: saves what a damaged data folder still has, and says what is gone. */
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
-import { salvage, type Lost, type Salvaged } from "../../node/composition/restore/salvage.ts";
+import { salvage, type Lost, type Salvaged } from "../../node/salvage/index.ts";
 import { findRunning } from "../cluster/control.ts";
 import { refusedFolder } from "./data-folder.ts";
 import { cliLimits } from "../limits.ts";

@@ -7,6 +7,7 @@ import type { DiskStatus, KeysStatus, Quota } from "../../protocols/index.ts";
 import { callsTo } from "../node/admin.ts";
 import { findRunning, localTarget } from "../cluster/control.ts";
 import { describeCheck } from "./index.ts";
+import { apiKeyChecks, readApiKeys, type ApiKeys } from "./api-keys.ts";
 import type { Check } from "./check.ts";
 import { installation } from "../up/installation.ts";
 import { counted, exitCodes, type Output } from "../terminal/output.ts";
@@ -38,6 +39,7 @@ export interface SecurityFacts {
   readonly keys: KeysStatus | undefined;
   readonly disk: DiskStatus | undefined;
   readonly quotas: readonly Pick<Quota, "role" | "measure">[] | undefined;
+  readonly apiKeys: ApiKeys | undefined;
   /** Whether the folder has a key of an encrypted disk. */
   readonly hasDiskKey: boolean;
   readonly release: Verdict;
@@ -94,6 +96,7 @@ export function securityChecks(facts: SecurityFacts): readonly Check[] {
       : []),
     diskCheck(facts),
     ...keyChecks(facts),
+    ...apiKeyChecks(facts.apiKeys, facts.nowMs),
   ];
 }
 
@@ -170,20 +173,22 @@ function passwordsCheck(file: string | undefined, isPublic: boolean): Check {
   };
 }
 
+const measured = (measure: string): string => (measure === "stored" ? "bytes that they keep" : measure);
+
 /** What somebody may use up who made an account unasked: nobody looks at that before the bill or the full disk. */
 function quotasCheck({ config, quotas }: SecurityFacts, isPublic: boolean): Check {
   const name = "Quotas";
   if (config.signUp === "closed" || config.signUp === "invitation" || !isPublic)
     return { name, state: "good", says: "strangers make no accounts" };
   if (quotas === undefined) return { name, state: "skipped", says: "no node runs on this data folder" };
-  const without = (["tokens", "bytes", "messages"] as const).filter(
+  const without = (["tokens", "bytes", "messages", "stored"] as const).filter(
     (measure) => !quotas.some((one) => one.role === "member" && one.measure === measure),
   );
   if (without.length === 0) return { name, state: "good", says: "members have one of each sort" };
   return {
     name,
     state: "warning",
-    says: `everybody who makes an account may use any number of ${without.join(", ")}`,
+    says: `everybody who makes an account may use any number of ${without.map(measured).join(", ")}`,
     hint: "plexus quotas set member --tokens 1M --per day, and so on.",
   };
 }
@@ -339,6 +344,7 @@ export async function securityDoctor(
   const call = control && callsTo(localTarget(control));
   const [keys, disk] = [await call?.("keys.status"), await call?.("disk.show")];
   const quotas = await call?.("quotas.list");
+  const apiKeys = call && (await readApiKeys(call));
   const checks = securityChecks({
     config,
     nowMs: Date.now(),
@@ -347,6 +353,7 @@ export async function securityDoctor(
     keys: keys?.ok === true ? keys.value : undefined,
     disk: disk?.ok === true ? disk.value : undefined,
     quotas: quotas?.ok === true ? quotas.value.quotas : undefined,
+    apiKeys,
     hasDiskKey: await lstat(diskKeyFile(config.data)).then(
       () => true,
       () => false,

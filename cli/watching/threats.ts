@@ -12,9 +12,9 @@ export async function listThreats(flags: AdminFlags, output: Output): Promise<nu
     output.print("There are no lists. plexus threats set NAME URL has every node read one.");
   else {
     const names = new Map(view.lists.map(({ name, source }) => [source, name]));
-    const rows = view.states.map(({ source, entries, readAtMs, from, failed }) => [
-      names.get(source) ?? "(this node's own)",
-      withoutControls(source),
+    const rows = view.states.map(({ source, of, entries, readAtMs, from, failed }) => [
+      of === undefined ? (names.get(source) ?? "(this node's own)") : withoutControls(`(own list of ${of})`),
+      of === undefined ? withoutControls(source) : "",
       String(entries),
       readAtMs === 0 ? "never" : new Date(readAtMs).toISOString(),
       withoutControls([from === undefined ? "" : `taken from ${from}`, failed ?? ""].filter(Boolean).join("; ")),

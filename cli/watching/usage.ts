@@ -1,6 +1,7 @@
 /** `plexus usage`: what was taken of models. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import type { UsageDayRow, UsagePeriod, UsageRow, UsageView } from "../../protocols/index.ts";
+import { describeBytes } from "../../protocols/words/amounts.ts";
 import { advised, asksTo, callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
@@ -40,6 +41,35 @@ export async function showUsage(flags: AdminFlags, asked: UsageAsked, output: Ou
     }
     if (flags.json) for (const row of rows) output.print(jsonLine(row));
     else output.print(describeUsage(rows, output.color, output.columns));
+  }
+  return exitCodes.ok;
+}
+
+/** `plexus usage kept`. */
+export async function showKept(flags: AdminFlags, person: string | undefined, output: Output): Promise<number> {
+  if (person === undefined && flags.url === undefined)
+    throw new PlexusError(
+      failure("BAD_REQUEST", { reason: "say --person, or --url for what you keep who signed in there" }),
+    );
+  const call = callsTo(await findNode(flags));
+  if (person !== undefined) {
+    const { storedBytes: bytes = 0 } = demand(await call("people.show", { user: person }));
+    output.print(
+      flags.json ? jsonLine({ person, bytes }) : `${withoutControls(person)} keeps ${describeBytes(bytes)}.`,
+    );
+    return exitCodes.ok;
+  }
+  const kept = demand(await call("storage.mine"));
+  if (flags.json) {
+    output.print(jsonLine(kept));
+    return exitCodes.ok;
+  }
+  const { bytes, limit, rooms } = kept;
+  output.print(`You keep ${describeBytes(bytes)}${limit === undefined ? "" : ` of ${describeBytes(limit)}`} in files.`);
+  if (rooms.length > 0) {
+    const columns = [{ head: "Room" }, { head: "Kept", align: "right" as const }];
+    const rows = rooms.map((one) => [withoutControls(one.room), describeBytes(one.bytes)]);
+    output.print(renderTable(columns, rows, { color: output.color, columns: output.columns }));
   }
   return exitCodes.ok;
 }

@@ -211,3 +211,39 @@ export const holderHeadLimits = {
 
 /** The same, where a test has smaller ones. */
 export type HolderHeadLimits = { readonly [Name in keyof typeof holderHeadLimits]: number };
+
+/** The commands of backups at one node. */
+export const commandLimits = {
+  /** Tasks (runs, checks, recalls, removals) that a node remembers, the running one among them; of older ones
+   *  `NOT_FOUND` is said. One runs at a time: another is refused with `LIMIT_REACHED`. */
+  backupTasksKept: 16,
+  /** What is lost is named so often in the answer of a check or recall; of more there is the number. */
+  lostNamedMax: 50,
+  /** An archive that is downloaded says that it goes on when nothing was found for so long. */
+  archiveBeatMs: 15_000,
+  /** A prune asks the cluster so long which holds there are; then it ends with `ASK_TIMEOUT`, and removes nothing. */
+  holdsTimeoutMs: 10_000,
+  /** A room that does not answer a recall for so long is asked again. */
+  placeTimeoutMs: 10_000,
+  /** Threads that compress and encrypt for a task; they are not the node's own. */
+  sealerThreads: 1,
+  /** Bytes of a recall that are gathered before they are written into its folder; as many are being written
+   *  meanwhile. */
+  writtenBytes: 1024 * 1024,
+  /** Parts of files that are gathered before. */
+  writtenParts: 512,
+  /** Bytes of a recall into a folder between two marks, from which it goes on when it ended too early. */
+  recallKeptBytes: 8 * 1024 * 1024,
+  /** A node that a rehearsal starts may take so long until it is ready; then the rehearsal has failed. */
+  drillStartMs: 180_000,
+  /** One request to it may take so long. */
+  drillRequestMs: 30_000,
+  /** Accounts of which one is signed in to there; where none of them can be, only the list of accounts is asked for. */
+  drillAccountsMax: 8,
+  /** Rooms whose newest messages are remembered for it; of the others nothing is compared. */
+  drillRoomsMax: 2_048,
+  /** Of the rooms of that account so many are read. */
+  drillRoomsRead: 4,
+  /** Such a thread ends after so long without work. */
+  sealerIdleMs: 5_000,
+} as const;

@@ -13,10 +13,9 @@ import { resolve } from "node:path";
 import { behaviors } from "../../actors/index.ts";
 import { isEverywhere, type Config, type Settings } from "../../config/index.ts";
 import {
-  backupActor,
   newcomerRoles,
   ok,
-  type BackupHolds,
+  type AdminTask,
   type InvitationIssued,
   type LogLevel,
   type ModelInfo,
@@ -26,63 +25,96 @@ import {
 import { readMachine, runtimeLimits, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../bulk/blobs/index.ts";
 import { indexInThread, type Index } from "../search/index.ts";
-import { drillFolder, qualityFile, searchFile, trialsFile } from "../data-folder/index.ts";
+import {
+  keyFolder,
+  modelFolder,
+  qualityFile,
+  searchFile,
+  settingsFile,
+  tasksFile,
+  trialsFile,
+} from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../inference/models/index.ts";
-import { createObserveControl } from "../observe/index.ts";
-import { startedAgain, type NodeLoad } from "../cluster/membership/index.ts";
-import { bytesIn, createClock, diskOf, freeIn, keptText, outwardAddresses, readSource } from "../platform/index.ts";
+import { createObserveControl, createProfiles } from "../observe/index.ts";
+import {
+  announce,
+  createEnding,
+  placeFor,
+  startedAgain,
+  webAddressFor,
+  type NodeLoad,
+} from "../cluster/membership/index.ts";
+import {
+  bytesIn,
+  createClock,
+  diskOf,
+  freeIn,
+  holdVariable,
+  keptText,
+  openFiles,
+  openTls,
+  outwardAddresses,
+  postText,
+  profileCpu,
+  profileHeap,
+  readSource,
+} from "../platform/index.ts";
 import { watchSecrets } from "../cluster/facts/secrets.ts";
-import { shareLists, watchThreats, type Threats } from "../threats/index.ts";
-import { isHolder, type Shards } from "../bulk/shards/index.ts";
+import { followPlaces, shareLists, watchThreats, type Threats } from "../threats/index.ts";
+import { createHandOvers, isHolder } from "../bulk/shards/index.ts";
 import { qualityLimits } from "../inference/quality/index.ts";
 import { usageLimits } from "../inference/usage/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports/index.ts";
 import { within } from "../waiting.ts";
 import { createPacing, type Pacing } from "../backup/index.ts";
-import { runFolderTasks } from "./backup/folder-tasks.ts";
-import { restoredStarter, type Drills } from "./backup/copies.ts";
-import { createBackups } from "./backup/backups.ts";
-import { openActs, openTasks, tellBackupEnded, type tellEnded } from "./parts/tasks.ts";
-import { openClusterBackups } from "./backup/cluster.ts";
-import { audit, type Changed } from "./parts/cluster-memory.ts";
-import { joinAudit, noteOwn, openAudit } from "./parts/audit.ts";
-import { openDisk } from "./parts/disk.ts";
-import { openKeys, openKnownKeys, watchRoot } from "./parts/keys.ts";
-import { createEnding } from "./start/ending.ts";
-import { openHolderHeads } from "./backup/holder-heads.ts";
-import { openIdentity, type Identity } from "./start/identity.ts";
-import { openIdentitySigner } from "./start/identity-signer.ts";
-import { createInference, createSuggestions, measureInference, type Inference } from "./models/inference.ts";
-import { commandLimits } from "./limits.ts";
-import { listenForNodes } from "./listening.ts";
-import { openMachine, type Machine } from "./machine.ts";
+import { openActs, openTasks, taskLimits, tellEnded, type Told } from "../tasks/index.ts";
+import { tellCluster, type Changed } from "../audit/index.ts";
+import { openKeys, openKnownKeys, watchRoot } from "../keys/index.ts";
+import { watchDrains } from "../cluster/placement/index.ts";
+import { openBackups } from "./backups.ts";
+import { openAttachments, openPreviews, openShards, shownToModels, withScanner } from "./bulk.ts";
+import { openIdentity, type Identity } from "./identity.ts";
+import { checkPlaces, join, listenForNodes, register, rememberCluster } from "./joining.ts";
+import {
+  diskKeyFiles,
+  joinAudit,
+  noteOwn,
+  openAudit,
+  openIdentitySigner,
+  openOwnDisk,
+  openSecrets,
+  toAdmins,
+} from "./keys.ts";
+import {
+  createInference,
+  createSuggestions,
+  measureInference,
+  openModels,
+  type Inference,
+  type NodeModels,
+} from "../inference/local/index.ts";
+import { openMachine, openTracing, type Machine } from "./machine.ts";
 import { openBranding } from "../cluster/facts/branding.ts";
-import { openTelling } from "./parts/digests.ts";
-import { openMail } from "./parts/mail.ts";
-import { byWordOfThird, createMeshPort, type MeshPort } from "./start/mesh-port.ts";
-import { openModels, type NodeModels } from "./models/models.ts";
+import { openMail, openTelling } from "./telling.ts";
+import { byWordOfThird, createMeshPort, type MeshPort } from "../cluster/mesh/port.ts";
 import { patientLimits } from "./patience.ts";
-import { checkPlaces } from "./start/places.ts";
 import { createPeer, type Peer, type PeerOptions } from "./peer.ts";
-import { withScanner } from "./parts/scanning.ts";
-import type { FileLists } from "../scanning/index.ts";
-import { openSecrets, secretsControl } from "./parts/secrets.ts";
-import { openSettings } from "./parts/settings.ts";
-import { openAttachments, shownToModels } from "./parts/attachments.ts";
-import { openPreviews } from "./parts/previews.ts";
-import { openShards } from "./parts/shards.ts";
+import { secretsControl } from "../cluster/facts/adopted-secrets.ts";
+import { openSettings, rememberedSettings as readSettings } from "../cluster/facts/node-settings.ts";
+import { settingsLimits } from "../cluster/facts/settings.ts";
 import { serveClients } from "./serving.ts";
-import { Stops } from "./stops.ts";
-import { join, register, rememberCluster } from "./start/taking-part.ts";
-import { openTls } from "./start/tls.ts";
-import { openTracing } from "./parts/tracing.ts";
-import { openWatch } from "./parts/watch.ts";
-import { announce } from "./start/announcing.ts";
-import { placeFor, webAddressFor } from "./start/web-address.ts";
+import { Stops } from "../stops.ts";
+import { openWatch, watchLimits } from "../watch/index.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 export type { MembershipEnd } from "../ports/index.ts";
-export { rememberedSettings } from "./parts/settings.ts";
+
+/** Where a node keeps what the cluster has set, for its next start. */
+const settingsText = (data: string) => keptText(settingsFile(data), settingsLimits.settingsFileBytesMax);
+
+/** What a node remembers of the cluster's values from its last run. */
+export const rememberedSettings = (data: string) => readSettings(settingsText(data));
 
 /** What the process around the node brings. */
 export interface NodePlatform {
@@ -197,7 +229,16 @@ async function start(
     },
   });
   const { node, cluster, store, journal, home } = identity;
-  const models = await openModels(config, { machine, stops, node });
+  const modelFiles = await openFiles(modelFolder(config.data));
+  const models = await openModels(config, {
+    machine,
+    stops,
+    node,
+    folder: modelFolder(config.data),
+    hasRoom: (bytes) => modelFiles.hasRoom(bytes),
+    keyFolder: keyFolder(config.data),
+    holdVariable,
+  });
   const inference = startInference(config, { machine, identity, stops, models });
 
   const ending = createEnding({ node, cluster, home, log });
@@ -211,15 +252,15 @@ async function start(
   ];
   const ownAudit = await openAudit(config, { machine, identity, stops });
   const changed: Changed = (kernel, action, facts, by, tell) => {
-    audit(kernel, { action, by: by ?? config.name, facts, ...(tell && { tell }) });
+    tellCluster(kernel, { action, by: by ?? config.name, facts, ...(tell && { tell }) });
     // What somebody asked for is written where it was asked for.
     if (by === undefined) noteOwn(ownAudit, config.name, action, facts);
   };
-  // They need the peer, whose slots may be wanted elsewhere at once: until then no holder goes without its bytes.
-  const beside: { shards?: Shards; lists?: FileLists } = {};
+  const handOvers = createHandOvers();
   // They need the peer, whose agents may want them at once.
   const kept = Promise.withResolvers<ActorBlobs>();
   const tracer = await openTracing(config, { node, machine, stops });
+  const scanning = withScanner(live, inference, { machine, stops, blobs: kept.promise });
   const peer = createPeer({
     node,
     ...(tracer && { tracer }),
@@ -230,7 +271,7 @@ async function start(
     directory: identity.place,
     founding: identity.founder,
     behaviors,
-    ...withScanner(live, inference, { machine, stops, blobs: kept.promise, lists: () => beside.lists }),
+    ...scanning,
     storedBytes: () => bytesIn(config.data, usageLimits.storedFilesMax),
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
@@ -247,7 +288,7 @@ async function start(
     load: () => Object.assign({}, ...loads.map((read) => read())) as Partial<NodeLoad>,
     invite: (directory, terms) => issueInvitation(terms, { directory, identity, machine, meshPort }),
     changed,
-    mayHandOver: (slot, to) => !isHolder(slot) || beside.shards?.mayHandOver(slot, to) === true,
+    mayHandOver: handOvers.may,
     age: ageOf(identity, platform.trustsData === true),
     trustsData: platform.trustsData === true,
     placed: (place) => home.remember({ directory: place }),
@@ -260,8 +301,14 @@ async function start(
   // Below the peer: what the peer hands over while it stops travels on the mesh.
   stops.add((deadlineMs) => meshPort.stop(deadlineMs));
   stops.add((deadlineMs) => peer.stop(deadlineMs));
-  const disk = await openDisk(config, { identity, machine, stops });
-  const known = openKnownKeys({ machine, identity, peer });
+  const disk = await openOwnDisk(config, { identity, machine, stops });
+  const known = openKnownKeys({
+    machine,
+    identity,
+    peer,
+    tell: (facts, by, operationId) =>
+      tellCluster(peer.kernel, { action: "refuseRoot", by, facts, tell: toAdmins }, operationId),
+  });
   stops.add(watchRoot(peer, known, (root) => void disk.escrow(root), log));
   const copies = await openActorBlobs({
     files: disk.blobs,
@@ -284,7 +331,7 @@ async function start(
   });
   const { shards: ownShards, files: shardFiles } = openedShards;
   loads.push(openedShards.load);
-  beside.shards = ownShards;
+  handOvers.open(ownShards);
   stops.add(() => ownShards.stop());
   const { blobs, forModels } = openAttachments({ node, machine, peer, copies, shards: ownShards, pacing, stops });
   kept.resolve(blobs);
@@ -296,92 +343,27 @@ async function start(
   const { wanted, endpoints, striped } = models.join(peer, inference, { secrets, ...forModels });
   const { exchange, membership } = peer;
   joinAudit(ownAudit, { peer, secrets, name: config.name, version: platform.version });
-  const keys = openKeys(config, { machine, identity, peer, audit: ownAudit }, known);
-  const told: Parameters<typeof tellEnded>[1] = (action, facts, by, tell) =>
-    changed(peer.kernel, action, facts, by, tell);
-  const drills = drillsOf(machine, (facts) => changed(peer.kernel, "drillFailed", facts, undefined, toAdmins));
-  const holderHeads = openHolderHeads({ machine, identity, peer, files: shardFiles, known, keys });
-  stops.add(async () => holderHeads.stop());
-  const backupEnded = (task: string): void => void tellBackupEnded(peer.kernel, task, told);
-  const clusterBackups = openClusterBackups({
+  const keyFiles = { name: config.name, ...diskKeyFiles(config) };
+  const keys = openKeys(keyFiles, { machine, identity, peer, audit: ownAudit }, known);
+  const told: Told = (action, facts, by, tell) => changed(peer.kernel, action, facts, by, tell);
+  const { backups, control: backupControl } = openBackups(config, {
     machine,
     identity,
     peer,
+    stops,
     keys,
+    known,
     shards: ownShards,
+    shardFiles,
     blobs,
     pacing,
-    scratch: drillFolder(config.data),
-    surveyHolders: () => holderHeads.survey(),
-    drills,
-    ended: backupEnded,
+    told,
+    changed: (action, facts, tell) => changed(peer.kernel, action, facts, undefined, tell),
   });
-  stops.add(() => clusterBackups.stop());
-  const nameOf = (one: string): string =>
-    membership.members().members.find((member) => member.node === one)?.name ?? one;
-  const backups = createBackups({
-    data: config.data,
-    useCluster: clusterBackups.use,
-    measured: (rate) => clusterBackups.measured(rate),
-    cluster,
-    node,
-    keys,
-    directory: peer.directory,
-    replication: peer.replication,
-    kernel: peer.kernel,
-    blobs,
-    slots: () => [...peer.table.rows()].map(({ record }) => record),
-    async holds() {
-      const ask = {
-        to: backupActor,
-        from: "node",
-        message: { type: "holds" },
-        timeoutMs: commandLimits.holdsTimeoutMs,
-      } as const;
-      const answer = await peer.kernel.ask(ask);
-      return answer.ok ? ok((answer.value as BackupHolds).holds) : answer;
-    },
-    async noteFolder(path, snapshots, newest) {
-      const shown = newest && {
-        number: newest.number,
-        atMs: newest.atMs,
-        units: newest.units,
-        bytes: newest.bytes,
-        missed: newest.missed.slice(0, 16),
-      };
-      const message = { type: "noteFolder", folder: { node, path }, snapshots, newest: shown ?? null };
-      const noted = await peer.kernel.ask({
-        to: backupActor,
-        from: "node",
-        message,
-        timeoutMs: commandLimits.holdsTimeoutMs,
-      });
-      if (!noted.ok) log.warn("backup.folder.unheard", { folder: path, failure: noted.error });
-    },
-    nameOf,
-    surveyHolders: () => holderHeads.survey(),
-    drills,
-    pacing,
-    clock,
-    random,
-    log,
-  });
-  stops.add(() => backups.stop());
-  const { backupFolders: offered } = config;
-  const folderTasks = runFolderTasks({
-    node,
-    offered,
-    backups,
-    kernel: peer.kernel,
-    ended: backupEnded,
-    clock,
-    random,
-    log,
-  });
-  stops.add(() => folderTasks.stop());
   stops.add(() => pacing.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
-  const acts = openActs({ node, name: config.name, data: config.data, clock, log, told });
+  const actsText = keptText(tasksFile(config.data), taskLimits.actsFileBytesMax);
+  const acts = openActs({ node, name: config.name, kept: actsText, clock, log, told });
   stops.add(() => acts.stop());
   const here = { node, name: config.name, exchange, membership };
   const control = createInferenceControl({ ...here, own: { ...inference, suggest }, follow: acts.follow });
@@ -405,7 +387,7 @@ async function start(
   ending.ended.catch(() => ending.why && platform.ended?.(ending.why));
 
   const followRoles = (): void => {
-    const row = peer.membership.members().members.find((one) => one.node === node);
+    const row = memberIn(peer.membership, node);
     // Not the row of the last start, which the list may still have.
     if (row !== undefined && row.incarnation >= member.incarnation) inference.serve(row.roles.includes("ai"));
   };
@@ -424,7 +406,11 @@ async function start(
   const branding = openBranding(peer.directory);
   const mail = openMail(live, { brand: () => branding.current().name, machine, peer, secrets, name: member.name });
   stops.add(() => [mail, branding].forEach((one) => one.stop()));
-  const watcher = openWatch(config, {
+  const { addressPlaces } = config;
+  const places =
+    addressPlaces === undefined ? undefined : followPlaces(addressPlaces, { read: readSource, clock, log });
+  if (places !== undefined) stops.add(() => places.stop());
+  const watcher = openWatch({
     machine,
     node,
     name: member.name,
@@ -432,7 +418,10 @@ async function start(
     audit: ownAudit,
     secrets: sealed.secrets,
     totals: (names) => machine.metrics.totals(names),
-    data: config.data,
+    disk: () => diskOf(config.data),
+    ...(places && { places }),
+    tell: (action, facts) => tellCluster(peer.kernel, { action, by: member.name, facts, tell: toAdmins }),
+    post: (url, body, headers) => postText(url, body, { headers, timeoutMs: watchLimits.postTimeoutMs }),
     mail: {
       isSet: () => mail.settings.isSet(),
       send: (request) => mail.outbound.send(request),
@@ -440,30 +429,44 @@ async function start(
     },
   });
   stops.add(() => watcher.stop());
-  const threats = (beside.lists = await openThreats(config, { ...machine, peer, stops }));
+  const threats = await openThreats(config, { ...machine, peer, stops });
+  scanning.listed.open(threats);
   openPreviews({ live, machine, peer, blobs, threats, stops });
+  const place = { node, name: member.name };
+  const taskEnded = (task: AdminTask): void => tellEnded(task, told);
+  const profiles = createProfiles({
+    place,
+    exchange,
+    membership,
+    clock,
+    profiler: { cpu: profileCpu, heap: profileHeap },
+    folder: resolve(import.meta.dirname, "../.."),
+    ended: taskEnded,
+  });
+  const drains = watchDrains({ node, clock, membership, control: peer.control, ended: taskEnded, log });
   const tasks = openTasks({
-    node,
-    name: member.name,
-    peer,
+    place,
+    exchange,
+    membership,
     store: models.store,
     backups,
     disk: disk.tasks,
     endpoints,
     clock,
     log,
+    profiles,
     acts,
     told,
-    codeFolder: resolve(import.meta.dirname, "../.."),
   });
-  stops.add(async () => tasks.stop());
+  stops.add(async () => [tasks, drains].forEach((one) => one.stop()));
   const settings =
-    platform.settings && openSettings(platform.settings, { machine, node, name: member.name, peer, data: config.data });
+    platform.settings &&
+    openSettings(platform.settings, { machine, node, name: member.name, peer, file: settingsText(config.data) });
   if (settings !== undefined) stops.add(() => settings.stop());
   if (platform.settings !== undefined) {
     const endBalance = platform.settings.onChange(({ replicas, minInSync, weight }) => {
       peer.policy.configure({ replicas, minInSync });
-      const row = peer.membership.members().members.find((one) => one.node === node);
+      const row = memberIn(peer.membership, node);
       if (row !== undefined && row.weight !== weight) void peer.membership.update({ weight });
     });
     stops.add(() => endBalance());
@@ -490,20 +493,11 @@ async function start(
     disk: disk.control,
     shards: ownShards,
     keys,
-    backups: {
-      ...backups,
-      nameOf,
-      places() {
-        const room = ownShards.canPlace("backup.pack");
-        const nodes = membership.members().members.length;
-        return { node: { id: node, name: nameOf(node) }, nodes, offered, ...(!room.ok && { storage: room.error }) };
-      },
-      ofCluster: () => clusterBackups.list(),
-    },
+    backups: backupControl,
     name: member.name,
     changed: told,
     tasks: tasks.tasks,
-    profiles: tasks.profiles,
+    profiles,
     audit: ownAudit,
     auditControl: ownAudit,
     auditViews: ownAudit,
@@ -572,20 +566,12 @@ async function openThreats(
   return threats;
 }
 
-/** Whom a notice is for. */
-const toAdmins = { people: [] as string[], admins: true };
-
 const searchIndex = (data: string, { store }: Pick<Identity, "store">): Index =>
   indexInThread({
     file: searchFile(data),
     hides: () => store.state !== "plain",
     hasRoom: (bytes) => (freeIn(data) ?? Infinity) >= bytes,
   });
-
-const drillsOf = ({ clock, random, version }: Machine, failed: Drills["failed"]): Drills => ({
-  start: restoredStarter({ clock, random, version }),
-  failed,
-});
 
 /** Models take a while to load: they begin before the directory says which roles the node has. */
 function startInference(

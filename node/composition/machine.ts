@@ -1,6 +1,15 @@
+/** What a node has of the machine it runs on: clock, chance, log, figures, traces. */
+import type { Config } from "../../config/index.ts";
 import type { LogLevel } from "../../protocols/index.ts";
 import { createOpener, type Opener } from "../../runtimes/opened/index.ts";
-import { countRequests, keepHistory, keepLines, keepSpans, type OwnMemory } from "../observe/index.ts";
+import {
+  countRequests,
+  keepHistory,
+  keepLines,
+  keepSpans,
+  type OwnMemory,
+  type RunningTracer,
+} from "../observe/index.ts";
 import {
   createMemoryReading,
   createMetrics,
@@ -12,9 +21,8 @@ import {
   type ProcessorUse,
 } from "../platform/index.ts";
 import type { Clock, Log, Meter, Random } from "../ports/index.ts";
-import type { Stops } from "./stops.ts";
+import type { Stops } from "../stops.ts";
 
-/** What a node has of the machine it runs on. */
 export interface Machine {
   readonly clock: Clock;
   readonly random: Random;
@@ -92,4 +100,24 @@ export function openMachine(at: {
     version,
     startedAtMs: clock.nowMs(),
   };
+}
+
+/** Begins to trace; undefined: nothing is traced, and nothing of it is loaded. */
+export async function openTracing(
+  { name, tracing }: Pick<Config, "name" | "tracing">,
+  at: { readonly node: string; readonly machine: Machine; readonly stops: Stops },
+): Promise<RunningTracer | undefined> {
+  if (tracing.ratio === 0) return undefined;
+  const { machine, node } = at;
+  const { clock, random, memory, version, log } = machine;
+  const [{ createTracer }, { openExporter }] = await Promise.all([
+    import("../observe/tracer.ts"),
+    import("../platform/otlp.ts"),
+  ]);
+  const exporter = tracing.url === undefined ? undefined : openExporter(tracing.url, log);
+  const ports = { node, name, version, ratio: tracing.ratio, clock, random, spans: memory.spans };
+  const tracer = createTracer({ ...ports, ...(exporter && { exporter }) });
+  at.stops.add(() => tracer.stop().catch((error: unknown) => log.debug("tracing.stop.failed", { error })));
+  log.info("tracing.on", { ratio: tracing.ratio, ...(tracing.url !== undefined && { to: new URL(tracing.url).host }) });
+  return tracer;
 }

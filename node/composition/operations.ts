@@ -177,7 +177,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...handleGuards({ ask, newId, nowMs: () => at.clock.nowMs() }),
     ...handleHolders({ cluster: control, kernel, limits }),
     ...(at.shards && handleStripes(at.shards)),
-    ...handleBudgets(peer.budgets, peer.usage),
+    ...handleBudgets(peer.budgets, peer.usage, ask),
     ...(at.disk && handleDisk(at.disk)),
     ...(at.endpoints && handleEndpoints(at.endpoints, at.name)),
     ...handleEngines(() => peer.calls.explain()),

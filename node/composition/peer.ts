@@ -25,8 +25,17 @@ import {
 import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../cluster/exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
-import { directoryLimits, type DirectoryLimits, type EtcdLink, type Lead } from "../cluster/directory/index.ts";
-import type { Changed } from "./parts/cluster-memory.ts";
+import {
+  createSizeLook,
+  directoryLimits,
+  openDirectory,
+  type DirectoryLimits,
+  type EtcdLink,
+  type Lead,
+  type RowRules,
+} from "../cluster/directory/index.ts";
+import { nodeIdOf } from "../cluster/mesh/node-id.ts";
+import type { Changed } from "../audit/index.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -62,7 +71,13 @@ import type {
 } from "../ports/index.ts";
 import { watchReach, type ReachWatch } from "../cluster/facts/reach.ts";
 import type { Policy } from "../cluster/facts/records.ts";
-import { createReplication, type Replication, type ReplicationLimits } from "../replication/index.ts";
+import {
+  AgeCheck,
+  createReplication,
+  type DataAge,
+  type Replication,
+  type ReplicationLimits,
+} from "../replication/index.ts";
 import {
   createClusterActors,
   createRouting,
@@ -81,13 +96,11 @@ import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
 import type { FileSettings, ListedFiles } from "../scanning/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
-import { AgeCheck, type DataAge } from "./parts/data-age.ts";
-import type { PushCalls } from "./parts/push-calls.ts";
-import { createModelPart, type RoomFiles } from "./models/model-calls.ts";
-import { watchFacts, type ClusterFacts } from "./parts/facts.ts";
-import { openDirectory } from "./directory/place.ts";
-import { createSizeLook } from "./directory/size.ts";
+import type { PushCalls } from "../telling/index.ts";
+import { createModelPart, type RoomFiles } from "./models.ts";
+import { watchFacts, type ClusterFacts } from "../cluster/facts/all.ts";
 import { ownsSlot } from "../cluster/facts/slot-owner.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 export interface PeerOptions {
   readonly node: NodeId;
@@ -284,7 +297,7 @@ function keepSigner(
   const settle = async (): Promise<void> => {
     const { members } = membership.members();
     if (openSigner === undefined || members.length < 2) return;
-    opening ??= openSigner((other) => membership.members().members.find((one) => one.node === other)?.peer);
+    opening ??= openSigner((other) => memberIn(membership, other)?.peer);
     try {
       signer = await opening;
     } catch (error) {
@@ -359,8 +372,18 @@ const searchOf = (
     meter,
   });
 
+/** What the rules of the directory's rows need. */
+const rowRules = (behaviors: readonly AnyBehavior[]): RowRules => ({
+  roleOfKind: (kind) => behaviors.find((one) => one.kind === kind)?.role,
+  idOf: nodeIdOf,
+});
+
 /** What its directory is told of, and reached by, where that is not for all nodes. */
-const ofDirectory = ({ decided, etcd }: PeerOptions) => ({ ...(decided && { decided }), ...(etcd && { etcd }) });
+const ofDirectory = ({ behaviors, decided, etcd }: PeerOptions) => ({
+  rules: rowRules(behaviors),
+  ...(decided && { decided }),
+  ...(etcd && { etcd }),
+});
 
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
@@ -416,8 +439,7 @@ export function createPeer(options: PeerOptions): Peer {
   const { policy, groups, trust, identityRule } = watched.facts;
   /** What most of the following stand on. */
   const ground = { node, exchange, directory, table, membership, ...world };
-  const ownRoles = (): readonly Role[] =>
-    membership.members().members.find((member) => member.node === node)?.roles ?? [];
+  const ownRoles = (): readonly Role[] => memberIn(membership, node)?.roles ?? [];
 
   const replication = createReplication({
     ...ground,
@@ -498,7 +520,7 @@ export function createPeer(options: PeerOptions): Peer {
     policy,
     groups,
     trust,
-    roleOfKind: (kind) => behaviors.find((behavior) => behavior.kind === kind)?.role,
+    roleOfKind: rowRules(behaviors).roleOfKind,
     heard: (other) => membership.heard(other),
     version: () => version,
     ...(options.refusals && { refusals: options.refusals }),

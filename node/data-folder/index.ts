@@ -8,9 +8,9 @@
  *      search/         the full-text index of the slots here, made anew when it is lost (`node/search`)
  *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
- *      drill/          a restore that is rehearsed, while one is (`node/composition/backup/copies.ts`)
+ *      drill/          a restore that is rehearsed, while one is (`node/backup/restore/rehearsal.ts`)
  *      settings.json   what the cluster has set of the configuration, for the next start
- *                      (`node/composition/parts/settings.ts`)
+ *                      (`node/cluster/facts/node-settings.ts`)
  *      quality.json    how good the answers of models were (`node/inference/quality`)
  *      tasks.json      long acts, like loads of models, that this node does or has done lately
  *      trials.json     which files of models were tried in a process of their own, and the result

@@ -8,12 +8,13 @@ import type {
   ComposedHandlers,
   Noticed,
   Permission,
-  QuotaMeasure,
+  Quota,
   RegistrationRule,
   Result,
   SignInDemands,
   Thumb,
   PlaceOf,
+  UsedMeasure,
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
@@ -242,9 +243,11 @@ interface BudgetGuard {
   admit(
     person: string,
     roles: readonly string[],
-    measure: QuotaMeasure,
+    measure: UsedMeasure,
     amount: number,
   ): Result<Admission | undefined> | Promise<Result<Admission | undefined>>;
+  /** How much somebody with these roles may keep; undefined: any amount. */
+  storageQuota(roles: readonly string[]): Quota | undefined;
   /** What came about with a call of this node, until it was answered. */
   noticesOf(callId: string): CallNotices | undefined;
 }

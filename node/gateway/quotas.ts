@@ -1,5 +1,5 @@
 /** Quotas of roles: who may still post or upload. */
-import { ok, type QuotaMeasure, type Result } from "../../protocols/index.ts";
+import { actorId, ok, type Result, type UsedMeasure } from "../../protocols/index.ts";
 import type { Admission, GatewayContext } from "./options.ts";
 import type { Caller } from "./identity/callers.ts";
 
@@ -8,10 +8,38 @@ import type { Caller } from "./identity/callers.ts";
 export function admitQuota(
   { budgets }: Pick<GatewayContext, "budgets">,
   { user, roles }: Pick<Caller, "user" | "roles">,
-  measure: QuotaMeasure,
+  measure: UsedMeasure,
   amount: number,
 ): Result<Admission | undefined> | Promise<Result<Admission | undefined>> {
   return budgets?.admit(user, roles, measure, amount) ?? ok(undefined);
+}
+
+/** What is about to be uploaded. */
+interface Wanted {
+  readonly id: string;
+  readonly room: string;
+  readonly bytes: number;
+}
+
+/** Begins an upload within what its person may keep: the account keeps room for it until the room has told that it
+ *  began. What the room refused is given back; where nobody knows, the account waits a while. Errors: STORAGE_FULL,
+ *  LIMIT_REACHED. */
+export async function withinStorage<Begun>(
+  { budgets, kernel, limits }: Pick<GatewayContext, "budgets" | "kernel" | "limits">,
+  { user, roles }: Pick<Caller, "user" | "roles">,
+  { id, room, bytes }: Wanted,
+  begin: () => Promise<Result<Begun>>,
+): Promise<Result<Begun>> {
+  const quota = bytes === 0 ? undefined : budgets?.storageQuota(roles);
+  if (quota === undefined) return begin();
+  const ask = (message: { readonly type: string; readonly [field: string]: unknown }) =>
+    kernel.ask({ to: actorId("user", user), from: "gateway", message, timeoutMs: limits.askTimeoutMs });
+  const { limit, name } = quota;
+  const reserved = await ask({ type: "reserveStorage", id, room, bytes, limit, quota: name });
+  if (!reserved.ok) return reserved;
+  const begun = await begin();
+  if (!begun.ok && begun.error.outcome !== "unknown") await ask({ type: "freeStorage", id });
+  return begun;
 }
 
 /** A post in a room, which quotas count. */

@@ -16,8 +16,6 @@ import type { EpochRecord, RootRecord } from "./epochs.ts";
 import { keyLimits } from "./limits.ts";
 import type { Voucher } from "./succession.ts";
 
-/** What all of these rows begin with. */
-export const keysPrefix = "keys/";
 /** Where the directory has the root's record. */
 export const rootRow = "keys/root";
 const epochPrefix = "keys/epoch/";

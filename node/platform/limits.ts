@@ -60,3 +60,11 @@ export const processLimits = {
   /** A limit beyond it, or none, counts as this. */
   descriptorsCounted: 1_048_576,
 } as const;
+
+/** Certificates of this node. */
+export const tlsLimits = {
+  /** How often the files are looked at; what was renewed is shown to new connections. */
+  certificateLookMs: 10_000,
+  /** The log warns of a certificate that ends sooner. */
+  certificateWarnMs: 14 * 86_400_000,
+} as const;

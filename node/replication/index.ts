@@ -43,6 +43,7 @@ import { serveReplicas } from "./replica.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { slotsOwned } from "../cluster/facts/slot-owner.ts";
 
+export { AgeCheck, type DataAge } from "./data-age.ts";
 export { replicationLimits, type ReplicationLimits } from "./limits.ts";
 
 interface ReplicationPorts {

@@ -37,8 +37,6 @@ export interface ListedFiles {
 }
 
 interface ListedPorts {
-  /** Undefined until the lists have been read once, or could not be. */
-  readonly lists: () => FileLists | undefined;
   /** The bytes of a file, opened. Throws where they cannot be read. */
   readonly read: (file: SealedFile) => AsyncIterable<Uint8Array>;
   readonly clock: Pick<Clock, "after" | "nowMs">;
@@ -55,12 +53,16 @@ const ended = (signal: AbortSignal): Promise<never> =>
     else signal.addEventListener("abort", end, { once: true });
   });
 
-/** Makes it. */
-export function createListedFiles({ lists, read, clock, log, meter, ...more }: ListedPorts): ListedFiles {
+/** Makes it. Until it is opened, what some list says is not known. */
+export function createListedFiles({ read, clock, log, meter, ...more }: ListedPorts): ListedFiles & {
+  /** From now on files are looked up in these. */
+  open(lists: FileLists): void;
+} {
   const limits: ScanningLimits = { ...scanningLimits, ...more.limits };
   const places = { max: limits.scansWaitingMax, perShareMax: limits.scansWaitingPerPersonMax };
   const queue = new FairQueue<(isTurn: boolean) => void>();
   let running = 0;
+  let lists: FileLists | undefined;
 
   const next = (): void => {
     while (running < limits.scansMax) {
@@ -97,13 +99,11 @@ export function createListedFiles({ lists, read, clock, log, meter, ...more }: L
   }
 
   return {
-    any() {
-      const by = lists();
-      return by === undefined || by.isUnread() || by.fileSorts().length > 0;
-    },
+    open: (from) => void (lists = from),
+    any: () => lists === undefined || lists.isUnread() || lists.fileSorts().length > 0,
     nowMs: () => clock.nowMs(),
     async look(request, signal) {
-      const by = lists();
+      const by = lists;
       if (by === undefined || by.isPending())
         return refused(failure("UNREACHABLE", { reason: "lists of threats are not read yet" }));
       if (by.fileSorts().length === 0) return ok({});

@@ -27,6 +27,8 @@ export const taskLimits = {
   notedMax: 128,
   /** Lines of nodes in the log of a task: the newest. */
   logLinesMax: 100,
+  /** The cluster is asked so long how a task with its backups ended; then nobody is told of it. */
+  backupAskMs: 10_000,
   /** Ended tasks of the cluster's backups that a list shows. */
   endedMax: 100,
 } as const;

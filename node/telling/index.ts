@@ -7,5 +7,6 @@
  *
  *  Nothing is kept here: what was missed is what is behind the read markers, which the rooms keep. */
 export { handleCatchUp } from "./catch-up.ts";
-export type { TellingLimits } from "./limits.ts";
+export { pushSendLimits, type TellingLimits } from "./limits.ts";
+export { createPushCalls, type PushCalls } from "./push-calls.ts";
 export { createDigests, type DigestPorts } from "./digest.ts";

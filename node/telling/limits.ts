@@ -39,3 +39,11 @@ export const tellingLimits = {
 
 /** The limits, as numbers. */
 export type TellingLimits = { readonly [Name in keyof typeof tellingLimits]: number };
+
+/** Notices to browsers whose page is closed. */
+export const pushSendLimits = {
+  /** A push service that has not answered after this long is asked again later. */
+  pushTimeoutMs: 10_000,
+  /** How long a push service may take the cluster's word that it is the cluster; the standard allows a day. */
+  pushWordMs: 12 * 3_600_000,
+} as const;

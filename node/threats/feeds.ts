@@ -3,6 +3,7 @@ import type { Clock, Log, Meter } from "../ports/index.ts";
 import { createAddressSet, parseRange, type AddressSet } from "./address-set.ts";
 import { digestSorts, readIndicators, type DigestSort, type Indicators } from "./indicators.ts";
 import { threatLimits } from "./limits.ts";
+import { watchOthers } from "./others.ts";
 import { packed, type SharedLists } from "./sharing.ts";
 import type { ThreatListState } from "../../protocols/index.ts";
 
@@ -86,8 +87,9 @@ export function watchThreats(at: {
       .flatMap((one) => one.blocked)
       .filter(({ family, first }) => !(family === 4 ? first >> 24n === 127n : first === 1n));
     addresses = createAddressSet(blocked, allowed);
-    domains = new Set(all.flatMap((one) => one.domains));
-    files = new Set(all.flatMap((one) => one.files));
+    const everywhere = [...all, ...(others?.says() ?? [])];
+    domains = new Set(everywhere.flatMap((one) => one.domains));
+    files = new Set(everywhere.flatMap((one) => one.files));
     const lengths = new Set([...files].map(({ length }) => length));
     sorts = digestSorts.filter(({ chars }) => lengths.has(chars)).map(({ sort }) => sort);
     meter.gauge("threat_entries", blocked.length, { sort: "addresses" });
@@ -120,7 +122,7 @@ export function watchThreats(at: {
       const says = readIndicators(text, nowMs);
       const entries = says.blocked.length + says.allowed.length + says.domains.length + says.files.length;
       if (entries > limits.feedEntriesMax) throw new Error(`${entries} entries, more than ${limits.feedEntriesMax}`);
-      const gives = from === undefined && shared?.lists().includes(source) === true ? packed(text) : undefined;
+      const gives = from === undefined && shared !== undefined ? packed(text) : undefined;
       const untilMs = nowMs + 10 * limits.feedReloadMs;
       known.set(source, {
         digest,
@@ -131,7 +133,9 @@ export function watchThreats(at: {
         ...(from && { from }),
         ...(gives && { gives }),
       });
-      log.info("threats.loaded", { source, entries, skipped: says.skipped, digest, ...(from && { from }) });
+      // Too large to be given away: it holds here alone.
+      const kept = shared !== undefined && from === undefined && gives === undefined ? { given: false } : {};
+      log.info("threats.loaded", { source, entries, skipped: says.skipped, digest, ...(from && { from }), ...kept });
       return true;
     } catch (thrown) {
       const reason = (thrown as Error).message;
@@ -163,15 +167,25 @@ export function watchThreats(at: {
     await reload();
     if (!stopped) cancel = clock.after(limits.feedReloadMs, () => void turn());
   };
-  const first = sources().length > 0 || shared !== undefined ? turn() : Promise.resolve();
+  const own = sources().length > 0 || shared !== undefined ? turn() : Promise.resolve();
   shared?.onChange(() => void (stopped ? undefined : reload()));
   shared?.serve({
+    own: () =>
+      at.sources
+        .filter((source) => !shared.lists().includes(source))
+        .flatMap((source) => {
+          const { digest, gives } = known.get(source) ?? {};
+          return digest === undefined || gives === undefined ? [] : [{ digest, packedBytes: gives.length }];
+        })
+        .slice(0, limits.ownListsMax),
     has(source) {
       const { digest, gives } = known.get(source) ?? {};
       return digest === undefined || gives === undefined ? undefined : { digest, packed: gives };
     },
     read: (digest) => [...known.values()].find((one) => one.digest === digest)?.gives,
   });
+  const others = shared && watchOthers({ shared, clock, log, limits, onChange: take });
+  const first = Promise.all([own, others?.first]).then(() => undefined);
 
   return {
     isBlocked: (address) => addresses.has(address),
@@ -185,11 +199,11 @@ export function watchThreats(at: {
     },
     hasFile: (digest) => files.has(digest),
     fileSorts: () => sorts,
-    isPending: () => sources().some((source) => !tried.has(source)),
+    isPending: () => others?.isPending() === true || sources().some((source) => !tried.has(source)),
     isUnread: () => sources().some((source) => !tried.has(source) || !known.has(source)),
     onChange: (listener) => void listeners.add(listener),
-    states: () =>
-      sources().map((source) => {
+    states: () => [
+      ...sources().map((source) => {
         const { entries = 0, says, digest = "", readAtMs = 0, from } = known.get(source) ?? {};
         const failed = failures.get(source);
         return {
@@ -202,11 +216,16 @@ export function watchThreats(at: {
           ...(failed && { failed }),
         };
       }),
+      ...(others?.states() ?? []),
+    ],
     first,
-    reload,
+    async reload() {
+      await Promise.all([reload(), others?.ask()]);
+    },
     stop() {
       stopped = true;
       cancel?.();
+      others?.stop();
     },
   };
 }

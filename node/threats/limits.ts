@@ -15,6 +15,17 @@ export const threatLimits = {
   pieceBytes: 256 * 1024,
   /** A node that does not answer for so long is passed over. */
   callTimeoutMs: 10_000,
-  /** Members that are asked what they have read of a list. */
+  /** Members that are asked what they have read of a list, and those that are asked at once for their own lists. */
   askedMax: 16,
+  /** How often members are asked which lists they read for themselves. */
+  othersAskedMs: 10_000,
+  /** Lists of one node that others take; more of them hold for that node alone. */
+  ownListsMax: 16,
+  /** Entries of all such lists of other members together; a list with more than is left is not taken, and the log says
+   *  so. */
+  othersEntriesMax: 2_000_000,
+  /** Bytes of a file that says where addresses are; a larger one is not read. */
+  placesBytesMax: 256 * 1024 * 1024,
+  /** How often that file is read again. */
+  placesEveryMs: 3_600_000,
 } as const;

@@ -1,6 +1,6 @@
-/** Lists of the cluster between nodes: a node that cannot read one where it lies takes the text that most of the others
- *  have read there, by its digest. It believes the members, as nodes do; what it takes is what was asked for, or
- *  nothing. */
+/** Lists between nodes. One of the cluster that a node cannot read where it lies it takes as most of the others have
+ *  read it there, by the digest of its text. Lists that a node reads for itself it gives to all others (`others.ts`).
+ *  Nodes believe the members, as they do otherwise; what one takes is what it asked for, or nothing. */
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { failure, ok, refused } from "../../protocols/index.ts";
@@ -8,14 +8,30 @@ import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Membership } from "../ports/index.ts";
 import { threatLimits } from "./limits.ts";
 
-/** Lists that all nodes read. */
+/** A text that a node has read for itself. */
+export interface OwnText {
+  readonly digest: string;
+  readonly packedBytes: number;
+}
+
+/** Lists that all nodes read, and what members have read for themselves. */
 export interface SharedLists {
   lists(): readonly string[];
   onChange(listener: () => void): void;
   /** The text that most members have read, and which node gave it; undefined: none has it, or could give it. */
   fromOthers(source: string): Promise<{ readonly text: string; readonly from: string } | undefined>;
+  /** The other members. */
+  members(): readonly { readonly node: string; readonly name: string; readonly isUp: boolean }[];
+  /** Calls back when they change. */
+  onMembers(listener: () => void): () => void;
+  /** What one of them reads for itself; undefined: it does not answer, or does not know the question. */
+  ownOf(node: string): Promise<readonly OwnText[] | undefined>;
+  /** Such a text; undefined: it did not come whole. */
+  textOf(node: string, own: OwnText): Promise<string | undefined>;
   /** Lets others have what this node has read. Called once. */
   serve(own: {
+    /** What it reads for itself. */
+    own(): readonly OwnText[];
     has(source: string): { readonly digest: string; readonly packed: Uint8Array } | undefined;
     read(digest: string): Uint8Array | undefined;
   }): void;
@@ -61,13 +77,24 @@ export function shareLists(at: {
     }
   }
 
+  const members: SharedLists["members"] = () =>
+    membership
+      .members()
+      .members.filter(({ node }) => node !== membership.self)
+      .map(({ node, name }) => ({ node, name, isUp: membership.isUp(node) }));
+
   return {
     lists: () => at.lists(),
     onChange: (listener) => at.onChange(listener),
+    members,
+    onMembers: (listener) => membership.onChange(listener),
+    async ownOf(node) {
+      const answer = await exchange.call(node, "threats.own", {}, callTimeoutMs);
+      return answer.ok ? answer.value.lists.filter((one) => one.packedBytes <= sharedBytesMax) : undefined;
+    },
+    textOf: (node, { digest, packedBytes }) => read(node, digest, packedBytes),
     async fromOthers(source) {
-      const others = membership
-        .members()
-        .members.filter(({ node }) => node !== membership.self && membership.isUp(node));
+      const others = members().filter(({ isUp }) => isUp);
       const asked = others.slice(0, askedMax).map(async ({ node, name }) => {
         const answer = await exchange.call(node, "threats.has", { source }, callTimeoutMs);
         return answer.ok && answer.value.packedBytes <= sharedBytesMax ? [{ node, name, ...answer.value }] : [];
@@ -82,6 +109,7 @@ export function shareLists(at: {
       return undefined;
     },
     serve(own) {
+      exchange.on("threats.own", () => ok({ lists: [...own.own()] }));
       exchange.on("threats.has", ({ source }) => {
         const has = own.has(source);
         return has === undefined

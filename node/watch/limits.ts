@@ -26,12 +26,10 @@ export const watchLimits = {
   triedEntries: 200_000,
   /** Findings of a trial that are shown, the newest ones. */
   triedFindings: 50,
+  /** What a playbook does at an actor may take so long; then it has failed. */
+  actTimeoutMs: 10_000,
   /** A page (an alert that is posted somewhere) that takes longer has failed. */
   postTimeoutMs: 10_000,
-  /** Bytes of a file that says where addresses are; a larger one is not read. */
-  placesBytesMax: 256 * 1024 * 1024,
-  /** How often that file is read again. */
-  placesEveryMs: 3_600_000,
   /** Times and names that a detector remembers of one subject; the oldest is forgotten. */
   rememberedMax: 100,
 } as const;

@@ -21,6 +21,8 @@ export interface ThreatListState {
   readonly readAtMs: number;
   /** The node that it was taken from, where the source could not be reached from here. */
   readonly from?: string;
+  /** The node that reads it for itself; `source` is its name, and this node has its names of hosts and digests. */
+  readonly of?: string;
   /** Why the newest attempt failed. */
   readonly failed?: string;
 }

@@ -72,6 +72,7 @@ export {
 export * from "./user-views.ts";
 export * from "./user-digest.ts";
 export * from "./user-drafts.ts";
+export * from "./user-storage.ts";
 export * from "./user-later.ts";
 
 /** The commands of every kind. */

@@ -167,6 +167,8 @@ export interface PersonView extends UserSessions {
   readonly deletesAtMs?: number;
   /** What the person can prove who they are with. */
   readonly factors?: Factors;
+  /** What the person keeps in files. Absent: nothing is known of any. */
+  readonly storedBytes?: number;
 }
 
 /** Answer to `authenticate`. */

@@ -27,6 +27,7 @@ import { userDigestCommands } from "./user-digest.ts";
 import { sharedLinkCommands } from "./shared-links.ts";
 import { userDraftCommands } from "./user-drafts.ts";
 import { userLaterCommands } from "./user-later.ts";
+import { userStorageCommands } from "./user-storage.ts";
 import {
   avatar,
   linkPreviewChoice,
@@ -532,6 +533,7 @@ export const userCommands = {
     answers: "list",
   }),
   ...userLaterCommands,
+  ...userStorageCommands,
   ...userDraftCommands,
   ...userDigestCommands,
   ...sharedLinkCommands,
@@ -615,6 +617,12 @@ export const userCommands = {
     params: { room: key, thread: position, follow: Type.Boolean() },
     effect: "signals",
     summary: "Tells the user's devices whether the user follows a thread",
+  }),
+  conversationDropped: command({
+    ...byRoom,
+    params: { conversation: key },
+    effect: "changes",
+    summary: "Tells the user of a conversation with an agent that it is deleted",
   }),
   createAgent: command({
     ...own,

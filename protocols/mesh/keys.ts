@@ -1,4 +1,4 @@
-/** Keys of the cluster's backups, for members that may have them (node/composition/parts/keys.ts). They travel sealed
+/** Keys of the cluster's backups, for members that may have them (node/keys/among-nodes.ts). They travel sealed
  *  to the asking node. */
 import { Type } from "typebox";
 import { bytes, call, closed, count } from "./parts.ts";

@@ -9,6 +9,7 @@ import {
   type Price,
 } from "../admin/budgets.ts";
 import { answer } from "../wire/command.ts";
+import type { StorageView } from "../kinds/user-storage.ts";
 import { quotaName, quotaParams, setQuota, type Quota } from "../authority/quotas.ts";
 import { changes, fieldsOf, listOf, ofActors, ofDirectory, reads } from "./operation.ts";
 
@@ -22,6 +23,13 @@ export const budgetOperations = {
     errors: ofActors,
     summary: "The budgets that may stop the caller's calls of models, and how much of each is used",
     tags: ["ledger"],
+  }),
+  "storage.mine": reads({
+    answer: answer<StorageView>("StorageView"),
+    permission: "account.use",
+    errors: ofActors,
+    summary: "How much the caller keeps in files, in which rooms, and how much that may be",
+    tags: ["user"],
   }),
   "budgets.list": reads({
     answer: budgets,
@@ -114,10 +122,11 @@ export const budgetOperations = {
     errors: ["LIMIT_REACHED", ...ofDirectory],
     action: "setQuota",
     facts: ({ limit, ...of }) => ({ quota: quotaName(of), limit: String(limit) }),
-    summary: "Says how much people of a role may use in a day or a month",
+    summary: "Says how much people of a role may use in a day or a month, or keep",
     description:
-      "`messages` that they post in rooms, `bytes` of pictures and sounds that they upload, `tokens` of " +
-      "models. A person with several roles has the widest quota; a role without a quota has no limit.",
+      "`messages` that they post in rooms, `bytes` of files, pictures and sounds that they upload, `tokens` of " +
+      "models, and with `always` in place of a period the bytes of files that they keep: `stored`. " +
+      "A person with several roles has the widest quota; a role without a quota has no limit.",
     tags,
   }),
   "quotas.remove": changes({

@@ -32,6 +32,7 @@ export const operationRoutes = {
   "quarantine.remove": "DELETE /admin/files/quarantine/:file",
   "quarantine.scanners": "GET /admin/files/scanners",
   "budgets.mine": "GET /budgets",
+  "storage.mine": "GET /me/storage",
   "budgets.list": "GET /admin/budgets",
   "budgets.set": "PUT /admin/budgets/:budget",
   "budgets.remove": "DELETE /admin/budgets/:budget",

@@ -6,7 +6,7 @@
  *      range.ts, search.ts: a range that an admin names ────────┘
  *
  *  A candidate is an opinion of this node and is kept in its memory. Nothing is sent there but the questions who it is,
- *  until somebody accepts it (`node/composition/models/endpoints.ts`). What decides is pure and apart: `range.ts`,
+ *  until somebody accepts it (`node/inference/local/endpoints.ts`). What decides is pure and apart: `range.ts`,
  *  `service.ts`, `candidatesAfter`. */
 import {
   failure,
@@ -49,7 +49,7 @@ interface FinderOptions {
 }
 
 /** Looks for servers with models. */
-export interface Finder {
+interface Finder {
   candidates(): readonly EndpointCandidate[];
   search(): EndpointSearch | undefined;
   /** Begins a search: of a range, or of all ways again. Errors: BAD_REQUEST, TOO_LARGE, LIMIT_REACHED while one is

@@ -1,5 +1,5 @@
 /** Reads a whole file once: both its names, the hashes of its leaves, and what it is. It takes as long as the file is
- *  large, so the node runs it in a thread (`node/composition/models/model-check.ts`). */
+ *  large, so the node runs it in a thread (`node/inference/local/file-checks.ts`). */
 import { createHash } from "node:crypto";
 import { withFile } from "./bytes.ts";
 import { inspectFile, type Found } from "./inspect.ts";

@@ -49,7 +49,9 @@ const mutations = "test/simulation/mutations.test.ts";
 const coveredFiles = [
   "{actors,cluster,kernel,replication,routing,storage,web}/**/*",
   "backup/into-place*",
-  "composition/{backup-source,salvage,traces}",
+  "backup/source",
+  "composition/traces",
+  "salvage/salvage",
   "gateway/cluster",
   "protocols/{markdown,mentions}",
   "watch/runs",

@@ -3,7 +3,7 @@ import { PlexusError, roles, type Failure, type Result } from "../../protocols/i
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import type { Kernel, KernelLimits, Request } from "../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../node/composition/peer.ts";
-import { partsOf } from "../../node/composition/parts/disk.ts";
+import { storeParts } from "../../node/storage/index.ts";
 import { createSealing, openSealedStore, SealedStore } from "../../node/keys/index.ts";
 import type { Clock, Log, Store, Transport } from "../../node/ports/index.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../node/storage/index.ts";
@@ -135,7 +135,7 @@ export class Life {
 
   /** Encrypts the disk while the node runs, from some moment on, and goes on with it in each life. */
   #seal(store: SealedStore, journal: Journal, clock: Clock): void {
-    const sealing = createSealing({ store, parts: () => partsOf(journal), clock, log: this.#log() });
+    const sealing = createSealing({ store, parts: () => storeParts(journal), clock, log: this.#log() });
     const { world } = this.#parts;
     if (store.state === "plain") clock.after(20, () => void sealing.begin("sealed", diskKey));
     else world.note(() => `the disk is ${store.state}`);

@@ -1,7 +1,8 @@
 /** Three voters give their directory to an etcd while it is used, in simulated time, and the leader that carries it out
  *  is lost: at each of its transactions, and at each of its messages after the last of them. */
 import { expect } from "chai";
-import { openDirectory, type PlacedDirectory } from "../../node/composition/directory/place.ts";
+import { openDirectory, type PlacedDirectory } from "../../node/cluster/directory/place.ts";
+import { rowRules } from "../fixtures/row-rules.ts";
 import type { DirectoryPlace } from "../../node/data-folder/home.ts";
 import { directoryLimits, foundVoter } from "../../node/cluster/directory/index.ts";
 import type { Store, StoreOp } from "../../node/ports/index.ts";
@@ -67,6 +68,7 @@ class Cluster {
       node: name,
       cluster: "c1",
       founding: false,
+      rules: rowRules,
       store,
       exchange: this.links.exchange(name),
       clock: this.world.clock(),

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import type { RoomHistory, RoomMessage } from "../../protocols/index.ts";
+import { further } from "../depth.ts";
 import { goVariables } from "../runner/phases.ts";
 import { until } from "../waits.ts";
 import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
@@ -65,7 +66,7 @@ describe("the client library as a package", () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it("tells a program's compiler what commands take and answer, and what is wrong", async () => {
+  further("tells a program's compiler what commands take and answer, and what is wrong", async () => {
     const options = {
       noEmit: true,
       strict: true,

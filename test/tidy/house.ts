@@ -24,7 +24,7 @@ export const reasons: Readonly<Record<string, readonly string[]>> = {
   "it puts parts together in the order in which they need one another: cut up, the order would stand in no place": [
     "node/composition/index.ts start",
     "node/composition/peer.ts createPeer",
-    "node/composition/directory/place.ts openDirectory",
+    "node/cluster/directory/place.ts openDirectory",
     "node/composition/serving.ts serveClients",
     "node/gateway/index.ts createGateway",
     "node/replication/index.ts createReplication",
@@ -87,7 +87,7 @@ const patterns: readonly Pattern[] = [
   // A task of backups has a field `wish` on the wire and in its journal: there only comments count.
   {
     name: "wish",
-    files: /^(?!.*backup|cli\/doctor\/|node\/composition\/parts\/watch|protocols\/admin\/tasks)/,
+    files: /^(?!.*backup|cli\/doctor\/|node\/watch\/here|protocols\/admin\/tasks)/,
     pattern: /\bwish(?:es|ed)?\b/gi,
   },
   { name: "wish in comments", files: /./, pattern: /^ *(?:\/\*\*|\*|\/\/).*\bwish(?:es|ed)?\b/gim },

@@ -30,6 +30,7 @@ const sharedFiles = [
   "runtimes/store/names.ts",
   "runtimes/store/port.ts",
   "node/ports/index.ts",
+  "node/stops.ts",
   "node/waiting.ts",
   // What is stored of a secret.
   "node/keys/secret-text.ts",
@@ -70,7 +71,12 @@ const clusterFacts = [
   "sign-up-invitations",
   "audit-rules",
   "settings",
+  "node-settings",
   "secrets",
+  "adopted-secrets",
+  "key-roles",
+  "members",
+  "all",
   "operations",
 ].map((name) => `node/cluster/facts/${name}.ts`);
 
@@ -85,6 +91,9 @@ const nodePart = (folder: string): Layer => ({
   nodeModules: true,
   world: false,
 });
+
+/** What the rooms around backups stand on. */
+const backupPart = [...nodePart("").values, "node/backup/index.ts", "runtimes/backup"];
 
 /** Kinds meet through messages. */
 const kind = (folder: string): Layer => ({
@@ -126,16 +135,29 @@ export const layers: readonly Layer[] = [
   { folder: "node/data-folder", values: [...belowParts, "node/platform"], nodeModules: true, world: false },
   { folder: "node/cluster/exchange", values: belowParts, nodeModules: false, world: false },
   // What the directory says, as every part sees it.
-  { folder: "node/cluster/facts", values: belowParts, nodeModules: false, world: false },
+  {
+    folder: "node/cluster/facts",
+    values: belowParts,
+    types: ["node/cluster/exchange"],
+    nodeModules: false,
+    world: false,
+  },
   nodePart("node/bulk/blobs"),
   // What commands make a kit with, too.
-  { folder: "node/keys", values: belowParts, nodeModules: true, world: false },
+  {
+    folder: "node/keys",
+    values: [...belowParts, "node/cluster/facts"],
+    types: ["node/cluster/exchange"],
+    nodeModules: true,
+    world: false,
+  },
   { ...nodePart("node/bulk/shards"), values: [...nodePart("").values, "node/bulk/blobs", "node/bulk/shards/coding"] },
   nodePart("node/bulk/shards/coding"),
   nodePart("node/bulk/attachments"),
   nodePart("node/kernel"),
   nodePart("node/storage"),
-  nodePart("node/cluster/directory"),
+  // Where it is, the folder of the node remembers.
+  { ...nodePart("node/cluster/directory"), values: [...nodePart("").values, "node/data-folder"] },
   nodePart("node/gateway"),
   // Of the gateway, only the file that puts it together knows a wire.
   {
@@ -155,11 +177,75 @@ export const layers: readonly Layer[] = [
   nodePart("node/inference/files"),
   { ...nodePart("node/inference/routes"), values: [...nodePart("").values, "node/inference/calls"] },
   nodePart("node/inference/models"),
+  // The only room of inference that knows engines.
+  {
+    ...nodePart("node/inference/local"),
+    values: [...nodePart("").values, "node/inference/models", "runtimes"],
+  },
   nodePart("node/tasks"),
   // It follows the journal, as replication does, and reads the same entries and records.
   { ...nodePart("node/search"), values: [...nodePart("").values, "node/storage"] },
   nodePart("node/inference/usage"),
   { ...nodePart("node/backup"), values: [...nodePart("").values, "runtimes/backup"] },
+  // What a backup has of a node: it knows actors and the journal, and no disk, folder or key.
+  {
+    ...nodePart("node/backup/content"),
+    values: [...backupPart, "actors", "node/kernel", "node/storage"],
+  },
+  // Where backups lie: it knows disks, and no actor.
+  {
+    ...nodePart("node/backup/places"),
+    values: [
+      ...backupPart,
+      "node/backup/content/index.ts",
+      "node/bulk/blobs",
+      "node/bulk/shards/coding",
+      "node/keys",
+      "node/platform",
+    ],
+  },
+  // A folder that is made of backups: no node runs on it, so neither kernel nor mesh is asked.
+  {
+    ...nodePart("node/backup/restore"),
+    values: [
+      ...backupPart,
+      "node/backup/content/index.ts",
+      "node/backup/places/index.ts",
+      "node/bulk/blobs",
+      "node/bulk/shards/coding",
+      "node/cluster/directory",
+      "node/data-folder",
+      "node/keys",
+      "node/platform",
+      "node/storage",
+    ],
+  },
+  // What is done with them at one node: it opens no file by itself.
+  {
+    ...nodePart("node/backup/tasks"),
+    values: [
+      ...backupPart,
+      "node/backup/content/index.ts",
+      "node/backup/places/index.ts",
+      "node/backup/restore/index.ts",
+      "node/keys",
+    ],
+  },
+  // Folders of nodes that are stopped: no other node is asked.
+  {
+    ...nodePart("node/salvage"),
+    values: [
+      ...belowParts,
+      "actors",
+      "node/cluster/directory",
+      "node/cluster/facts",
+      "node/data-folder",
+      "node/keys",
+      "node/platform",
+      "node/storage",
+    ],
+  },
+  nodePart("node/accounts"),
   nodePart("node/inference/quality"),
   nodePart("node/scanning"),
   // It reads texts as people see them.
@@ -248,10 +334,9 @@ export const entrances: readonly string[] = [
   // Not in the index, which clients load, too.
   "protocols/wire/check.ts",
   "node/data-folder/home.ts",
-  "node/composition/restore/salvage.ts",
-  "node/composition/directory/recovery.ts",
-  "node/composition/restore/restore.ts",
-  "node/composition/backup/copies.ts",
+  // Loaded before the mesh is, which is large.
+  "node/cluster/mesh/node-id.ts",
+  "node/cluster/mesh/port.ts",
   "node/kernel/api.ts",
   "node/cluster/placement/api.ts",
   // Loaded only where something is traced.

@@ -102,7 +102,7 @@ const clockFiles: ReadonlySet<string> = new Set([
  *  test has to go. */
 const machineClockFiles: ReadonlyMap<string, string> = new Map([
   ...["grpc.test.ts", "grpc-admin.test.ts", "grpc-client.ts", "grpc-limits.test.ts"].map((name) => [`test/unit/gateway/${name}`, "deadlines of gRPC"] as const),
-  ...["cli/identity.test.ts", "cli/remote.test.ts", "composition/tls.test.ts", "gateway/control.test.ts"].map((name) => [`test/unit/${name}`, "certificates of OpenSSL"] as const),
+  ...["cli/identity.test.ts", "cli/remote.test.ts", "platform/followed-certificates.test.ts", "gateway/control.test.ts"].map((name) => [`test/unit/${name}`, "certificates of OpenSSL"] as const),
   ...["identity/saml-server.ts", "identity/saml.test.ts"].map((name) => [`test/unit/${name}`, "assertions of SAML"] as const),
   ["test/unit/gateway/saml-swap.test.ts", "assertions of SAML"],
   ...["identity-forged.test.ts", "identity-sign-in.test.ts"].map((name) => [`test/unit/gateway/${name}`, "a server of OpenID Connect"] as const),

@@ -8,6 +8,7 @@
  *      readLastKnown, foundVoter what one of them has, and its state in a new generation
  *      createEtcdDirectory       in etcd, for clusters that have it
  *      createSwitchingDirectory  what a node uses: one object, whichever of them is behind it
+ *      openDirectory             all of it at one node: where the directory is, and where it moves (place.ts)
  *      migrateDirectory          from a node or voters to etcd, while everything runs; back: `EtcdDirectory.handOver`
  *
  *  Of all of them holds (test/conformance/directory.ts):
@@ -34,20 +35,11 @@ export { loadVoter } from "./raft/disk.ts";
 export { createRemoteDirectory } from "./remote.ts";
 export { foundVoter } from "./raft/disk.ts";
 export { readLastKnown, type LastKnown } from "./raft/last-known.ts";
-export { createReplicatedPart, type Lead, type ReplicatedPart } from "./replicated.ts";
-export { bytesOfRows } from "./sized-rows.ts";
-export {
-  full as fullDirectory,
-  moved as movedAway,
-  unavailableHere,
-  unavailableWhere,
-  type DirectoryHome,
-  type EtcdHome,
-  type KeptSize,
-  type VotersHome,
-} from "./row.ts";
-export { serveDirectory, type AskedChange, type DirectoryRules, type Judgement } from "./serve.ts";
+export type { Lead } from "./replicated.ts";
+export type { DirectoryHome, EtcdHome, VotersHome } from "./row.ts";
+export { serveDirectory } from "./serve.ts";
 export { createSwitchingDirectory, type SwitchingDirectory } from "./switching.ts";
 export { rowKey as directoryRowKey } from "./layout.ts";
-export type { VoterPorts } from "./raft/voter.ts";
-export { planVoters, votersFor, type VoterCandidate, type VotersStep } from "./voters.ts";
+export { openDirectory, type RowRules } from "./place.ts";
+export { createSizeLook } from "./size.ts";
+export { votersFor } from "./voters.ts";

@@ -21,7 +21,9 @@ import {
   type Budget,
   type HolderGroup,
   type ModelRoute,
+  isQuotaOf,
   quotaMeasures,
+  quotaPeriods,
   type Price,
   type Quota,
   type Role,
@@ -35,6 +37,8 @@ import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "
 export const slotPrefix = "slot/";
 export const memberPrefix = "member/";
 export const invitationPrefix = "invitation/";
+/** What all rows of keys begin with (`node/keys/rows.ts`). */
+export const keysPrefix = "keys/";
 export const policyKey = "policy";
 export const votersKey = "voters";
 export const wantedKey = "models";
@@ -493,8 +497,9 @@ export const asEndpoint = ({ key, value }: DirectoryRow): Endpoint | undefined =
 /** The quota that a row says. Undefined: it says none, or one that only a later version can count. */
 export const asQuota = ({ key, value }: DirectoryRow): Quota | undefined => {
   if (!key.startsWith(quotaPrefix) || !isRow(key, value)) return undefined;
-  const { measure, per } = value as Quota;
-  return quotaMeasures.includes(measure) && periods.includes(per) ? (value as Quota) : undefined;
+  const quota = value as Quota;
+  const { measure, per } = quota;
+  return quotaMeasures.includes(measure) && quotaPeriods.includes(per) && isQuotaOf(quota) ? quota : undefined;
 };
 
 /** The budget that a row says. Undefined: it says none, or one that only a later version can count. */

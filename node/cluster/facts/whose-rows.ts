@@ -3,10 +3,12 @@
  *  writes (docs/decisions/0166-ways-into-an-account.md). */
 import { actorOf, placeOfSlot, slotOf, type Role } from "../../../protocols/index.ts";
 import type { DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../../ports/index.ts";
+import { hasKeyRole } from "./key-roles.ts";
 import {
   asMember,
   asSlot,
   identityKey,
+  keysPrefix,
   invitationPrefix,
   memberKey,
   memberPrefix,
@@ -17,6 +19,7 @@ import {
   tokenKeysPrefix,
 } from "./records.ts";
 import { roleOf } from "./slot-table.ts";
+import { auditRowsPrefix } from "./audit-rules.ts";
 
 /** What another member may change in a row: draining, eviction, roles, what it may keep. All else a node says of
  *  itself. */
@@ -43,7 +46,11 @@ export interface RowChange {
 /** Why a member may not make a change of a row; undefined: nothing here forbids it. The name in the row of a node that
  *  never started is its admitter's: of two nodes that join at once one gets another name. */
 export async function refusalOfRow(change: RowChange): Promise<string | undefined> {
-  const { key, before, next, from } = change;
+  const { key, before, next, from, read } = change;
+  if (key.startsWith(keysPrefix) || key.startsWith(auditRowsPrefix)) {
+    const row = await read(memberKey(from));
+    return row && hasKeyRole(asMember(row)?.roles ?? []) ? undefined : "this member may not change this row";
+  }
   if (key.startsWith(tokenKeysPrefix))
     return key === tokenKeysKey(from) ? undefined : "only the node itself says which keys it signs with";
   if (key === identityKey && before !== undefined) return "members prove whom they act for, and nobody takes that back";

@@ -48,7 +48,10 @@ import { judgeDisks, slowOnes, type DiskOpinions } from "./slow-disks.ts";
 import { passWhereabouts, type ByWord } from "./whereabouts.ts";
 
 export { Detector, type Verdict } from "./detector.ts";
+export { announce } from "./announcing.ts";
+export { createEnding, noteEviction, type Ending } from "./ending.ts";
 export { membershipLimits, type MembershipLimits } from "./limits.ts";
+export { placeFor, placesOf, webAddressFor } from "./web-address.ts";
 export type { ByWord } from "./whereabouts.ts";
 
 /** A node's report of itself in its beats. */

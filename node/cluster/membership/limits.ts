@@ -60,3 +60,9 @@ export const membershipLimits = {
 } as const;
 
 export type MembershipLimits = { readonly [K in keyof typeof membershipLimits]: number };
+
+/** Where a node is reached by others. */
+export const announceLimits = {
+  /** How often a node looks whether its machine has other addresses than it has told. */
+  addressLookMs: 30_000,
+} as const;

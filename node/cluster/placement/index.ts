@@ -24,6 +24,7 @@ export { createClusterControl } from "./control.ts";
 export { awaitedKeepers } from "./voters.ts";
 export { createController, type Controller } from "./controller.ts";
 export { handleCluster } from "./operations.ts";
+export { watchDrains } from "./drains.ts";
 export { placementLimits, type PlacementLimits } from "./limits.ts";
 export { servePlacement } from "./load.ts";
 export { changed, plan, type Plan } from "./plan.ts";

@@ -126,3 +126,9 @@ export const placementLimits = {
 } as const;
 
 export type PlacementLimits = { readonly [K in keyof typeof placementLimits]: number };
+
+/** Drains of nodes. */
+export const drainLimits = {
+  /** How often a node looks whether one that drains has given away all. */
+  lookMs: 5_000,
+} as const;

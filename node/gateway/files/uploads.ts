@@ -31,7 +31,7 @@ import { refusalOf } from "../identity/roles.ts";
 import { createReservations } from "../edge/rates.ts";
 import type { Rate } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
-import { admitQuota } from "../quotas.ts";
+import { admitQuota, withinStorage } from "../quotas.ts";
 import { createKeeping } from "./keeping.ts";
 import { receive, tooLong, Writers, type Keeping } from "./receiving.ts";
 import { newFileKey, roomActor } from "./sealed.ts";
@@ -49,6 +49,12 @@ const params = schema.object({ id: fileId });
 interface Uploading {
   readonly at: GatewayContext;
   readonly writers: Writers;
+  /** Begins an upload in the caller's name, within what they may keep. */
+  readonly begin: (
+    request: FastifyRequest,
+    of: { readonly id: string; readonly room: string; readonly bytes: number },
+    message: { readonly type: string },
+  ) => Promise<RoomUpload>;
   /** Asks the room of a file in the caller's name. */
   readonly ask: (request: FastifyRequest, id: string, message: { readonly type: string }) => Promise<RoomUpload>;
   /** Keeps parts in a person's name. */
@@ -77,6 +83,12 @@ export function uploadRoutes(at: GatewayContext, blobs: ActorBlobs): readonly Ro
   const uploading: Uploading = {
     at,
     writers: new Writers(at),
+    begin: async (request, of, message) => {
+      const caller = callerOf(request);
+      const named = { ...message, id: of.id, by: caller.actor };
+      const begun = () => said(of.id, named);
+      return demand(await withinStorage(at, caller, of, begun)) as RoomUpload;
+    },
     ask: async (request, id, message) => {
       const named = { ...message, id, by: callerOf(request).actor };
       return demand(await said(id, named)) as RoomUpload;
@@ -117,10 +129,13 @@ const limited = ({ rates }: GatewayContext, name: string, rate: Rate) => {
   };
 };
 
-const creation = ({ at, ask, own }: Uploading): RouteOptions => ({
+const creation = ({ at, begin, own }: Uploading): RouteOptions => ({
   method: "POST",
   url: path,
-  config: { ...config, errors: ["TOO_LARGE", "QUOTA_EXCEEDED", "LIMIT_REACHED", "ROOM_ARCHIVED", "SCANNER_MISSING"] },
+  config: {
+    ...config,
+    errors: ["TOO_LARGE", "QUOTA_EXCEEDED", "STORAGE_FULL", "LIMIT_REACHED", "ROOM_ARCHIVED", "SCANNER_MISSING"],
+  },
   schema: {
     summary: "Begins the upload of a file for a room: tus 1.0.0",
     description:
@@ -139,7 +154,7 @@ const creation = ({ at, ask, own }: Uploading): RouteOptions => ({
     const admission = demand(await admitQuota(at, callerOf(request), "bytes", wanted.bytes));
     let counted = 0;
     try {
-      const upload = await ask(request, id, message);
+      const upload = await begin(request, { id, room, bytes: wanted.bytes }, message);
       counted = wanted.bytes;
       void reply.header("location", `${request.mount}${apiPrefix}${path}/${id}`);
       return tell(reply.code(201), upload).send();

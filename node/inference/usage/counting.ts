@@ -7,7 +7,7 @@ import {
   type Budget,
   type LeaseAsked,
   type Price,
-  type QuotaMeasure,
+  type UsedMeasure,
   type UsageRow,
 } from "../../../protocols/index.ts";
 import { free, type Rate } from "./call-cost.ts";
@@ -30,7 +30,7 @@ export interface Counted {
   /** Whose, of a budget that is for each of several by itself. */
   readonly own?: string;
   /** Of a quota of a role, what it counts. */
-  readonly quota?: QuotaMeasure;
+  readonly quota?: UsedMeasure;
 }
 
 /** The person who pays. An agent's calls are its owner's, also when somebody else asked it; the turn at the model is

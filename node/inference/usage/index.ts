@@ -37,7 +37,8 @@ import {
   type Noticed,
   type Price,
   type Quota,
-  type QuotaMeasure,
+  storageQuotaFor,
+  type UsedMeasure,
   type Result,
   type Said,
   type SpentAnswer,
@@ -62,7 +63,7 @@ import { usageLimits, type UsageLimits } from "./limits.ts";
 import { answered, estimated, heard, tokensOf, type Rate } from "./call-cost.ts";
 import { LedgerClient, type Standing } from "./ledger-client.ts";
 
-export { budgetsOf, priceOf, type Counted } from "./counting.ts";
+export { priceOf } from "./counting.ts";
 export { handleBudgets, handleUsage } from "./operations.ts";
 export { createActivity, type Activity } from "./activity.ts";
 export { createReports } from "./reports.ts";
@@ -111,6 +112,8 @@ export interface Usage {
     inner: Engines,
     routes: (counted: Engines) => Routed,
   ): { readonly engines: Engines; readonly routed: Routed };
+  /** How much a person with these roles may keep; undefined: any amount. */
+  storageQuota(roles: readonly string[]): Quota | undefined;
   /** What came about with a call of this node, until it was answered. */
   noticesOf(callId: string): CallNotices | undefined;
   /** Reserves so much of the quotas of a person with these roles; undefined: none counts it. At once where nobody has
@@ -118,7 +121,7 @@ export interface Usage {
   admit(
     person: string,
     roles: readonly string[],
-    measure: QuotaMeasure,
+    measure: UsedMeasure,
     amount: number,
   ): Result<Admitted | undefined> | Promise<Result<Admitted | undefined>>;
   /** The budgets that may stop calls of a person, and what was taken of them. Rejects when a ledger does not answer. */
@@ -493,6 +496,7 @@ export function createUsage(ports: UsagePorts): Usage {
       if (!(got instanceof Promise)) return got.ok ? ok(admitted(got.value)) : got;
       return got.then((reserved) => (reserved.ok ? ok(admitted(reserved.value)) : reserved));
     },
+    storageQuota: (roles) => storageQuotaFor(ports.quotas?.() ?? [], roles),
     async standingsOf(person) {
       const ask = ports.ask(ledgerOf(person), { type: "usage" }, limits.settleTimeoutMs);
       const { month } = demand(await ask) as UsageView;

@@ -2,9 +2,11 @@
 import {
   acted,
   activityActor,
+  actorId,
   changed,
   everybody,
   failure,
+  isQuotaOf,
   ledgerOf,
   ok,
   PlexusError,
@@ -18,8 +20,10 @@ import {
   type BudgetView,
   type FeedbackView,
   type HandlersOf,
+  storageQuotaFor,
   type ReportsView,
   type Result,
+  type StorageHeld,
   type usageOperations,
   type UsageReport,
   type UsageReportView,
@@ -42,10 +46,16 @@ interface Standings {
 export function handleBudgets(
   rows: Pick<Budgets, "budgets" | "prices" | "quotas">,
   standings: Standings,
+  ask: Ask,
 ): HandlersOf<typeof budgetOperations> {
   const { budgets, prices, quotas } = rows;
   return {
     "budgets.mine": async (_, { by }) => ok({ budgets: await standings.standingsOf(by) }),
+    "storage.mine": async (_, { by, roles }) => {
+      const held = (await ask(actorId("user", by), { type: "storage" })) as Result<StorageHeld>;
+      const quota = storageQuotaFor(quotas.current(), roles);
+      return held.ok ? ok({ ...held.value, ...(quota && { limit: quota.limit, quota: quota.name }) }) : held;
+    },
     "budgets.list": async () => ok({ budgets: await standings.standings() }),
     "budgets.set": async ({ budget: name, ...said }) => {
       const budget: Budget = { name, names: [], warnPercent: 80, ...said };
@@ -59,6 +69,7 @@ export function handleBudgets(
     "prices.remove": async ({ model }) => removed(await prices.remove(model)),
     "quotas.list": () => ok({ quotas: quotas.current() }),
     "quotas.set": async (quota) => {
+      if (!isQuotaOf(quota)) throw wrong("/per", "`stored` is for `always`, and everything else for a period");
       const name = quotaName(quota);
       return changed(named(quotas.current(), name), await quotas.set({ name, ...quota }));
     },
@@ -145,10 +156,11 @@ const ruleOf = ({ cron, days, formats, to }: Pick<UsageReport, "cron" | "days" |
 const named = <Row extends { readonly name: string }>(rows: readonly Row[], name: string): Row | undefined =>
   rows.find((row) => row.name === name);
 
+const wrong = (path: string, problem: string): PlexusError =>
+  new PlexusError(failure("BAD_REQUEST", { path, problem }));
+
 /** What the schema alone cannot say. Error: BAD_REQUEST. */
 function checkBudget({ of: subject, names, ending, instead }: Budget): void {
-  const wrong = (path: string, problem: string): PlexusError =>
-    new PlexusError(failure("BAD_REQUEST", { path, problem }));
   const isNamed = subject === "team" || subject === "model" || subject === "provider";
   if (isNamed && names.length === 0) throw wrong("/names", `a budget of a ${subject} has to name what it counts`);
   if (subject === "cluster" && names.length > 0) throw wrong("/names", "the budget of the cluster counts all");

@@ -11,7 +11,7 @@ import {
   type Failure,
   type Measure,
   type Quota,
-  type QuotaMeasure,
+  type UsedMeasure,
   type UsageRow,
 } from "../../../protocols/index.ts";
 import type { Counted } from "./counting.ts";
@@ -24,7 +24,7 @@ export function countedQuotas(
   quotas: readonly Quota[],
   person: string,
   roles: readonly string[],
-  measure: QuotaMeasure,
+  measure: UsedMeasure,
 ): readonly Counted[] {
   return quotasFor(quotas, roles, measure).map(({ name, limit, per }): Counted => {
     const isTokens = measure === "tokens";
@@ -53,7 +53,7 @@ export function countedQuotas(
 }
 
 /** What was used of one. */
-export const quotaRow = (measure: QuotaMeasure, amount: number): UsageRow => ({
+export const quotaRow = (measure: UsedMeasure, amount: number): UsageRow => ({
   key: "",
   model: measure,
   provider: "",

@@ -22,8 +22,8 @@ import {
   type SlotSource,
 } from "../../../node/backup/index.ts";
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
-import { openFolderSink } from "../../../node/composition/backup/recall-folder.ts";
-import { journalSource } from "../../../node/composition/backup/source.ts";
+import { openFolderSink } from "../../../node/backup/places/recall-folder.ts";
+import { journalSource } from "../../../node/backup/content/source.ts";
 import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports/index.ts";
@@ -258,11 +258,7 @@ async function measured(work: () => Promise<object | void>): Promise<void> {
 
 async function sourceOf(journal: Journal): Promise<SlotSource> {
   const blobs = await openAttachments();
-  const read = async (_: ActorId, hash: string) => {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of (await blobs.open(hash)).bytes) pieces.push(piece);
-    return ok(Buffer.concat(pieces));
-  };
+  const read = async (_: ActorId, hash: string) => ok(await blobs.whole(hash));
   // A node has its slots open.
   for (const slot of await journal.slots()) await journal.openSlot(slot);
   const owned = async () => (await journal.slots()).filter((slot) => slot !== chatSlot);

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
-import { createMeshPort } from "../../../node/composition/start/mesh-port.ts";
+import { createMeshPort } from "../../../node/cluster/mesh/port.ts";
 import { openNodeKey, startMesh } from "../../../node/cluster/mesh/index.ts";
 import { createPeer } from "../../../node/composition/peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "../../../node/platform/index.ts";

@@ -17,7 +17,7 @@ interface History {
   readonly messages: readonly { readonly seq: number; readonly author: string; readonly text?: string }[];
 }
 
-// Of the same parts in one process: test/unit/composition/restore-holders.test.ts.
+// Of the same parts in one process: test/unit/backup/restore-holders.test.ts.
 const inDepth = depth(undefined, describe);
 inDepth?.("a cluster of which some disks are left", function () {
   it("stores again what is lost beyond what may be, and comes back from the folders of shards of any three of five nodes and the kit: every message and picture by its bytes", async () => {

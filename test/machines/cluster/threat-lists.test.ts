@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import type { RoomMessage, ThreatListState } from "../../../protocols/index.ts";
 import { ClusterProcesses, manager, worker } from "../../fixtures/processes/cluster-processes.ts";
@@ -17,6 +20,79 @@ const bundle = JSON.stringify({
     "[domain-name:value = 'bad.example']",
     `[file:hashes.'SHA-256' = '${sha256("harmful")}']`,
   ].map((pattern) => ({ type: "indicator", pattern_type: "stix", pattern, valid_from: "2020-01-01T00:00:00Z" })),
+});
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+
+/** Posts a file in the den by a node, and waits until it is in quarantine. */
+async function quarantined(of: {
+  readonly cluster: ClusterProcesses;
+  readonly token: string;
+  readonly at: string;
+  readonly text: string;
+}): Promise<string> {
+  const { cluster, token, text } = of;
+  const { url, http } = nodeOf(cluster, of.at);
+  const tus = { authorization: `Bearer ${token}`, "tus-resumable": "1.0.0" };
+  const named = { "upload-metadata": `filename ${base64("a.bin")},room ${base64("den")}` };
+  const begun = await fetch(`${url}/api/v1/files/uploads`, {
+    method: "POST",
+    headers: { ...tus, ...named, "upload-length": String(text.length) },
+  });
+  expect(begun.status, await begun.text()).to.equal(201);
+  const id = begun.headers.get("location")?.split("/").at(-1) ?? "";
+  const more = { "upload-offset": "0", "content-type": "application/offset+octet-stream" };
+  const sent = { method: "PATCH", headers: { ...tus, ...more }, body: text };
+  await until("it is taken", async () => {
+    const kept = await fetch(`${url}/api/v1/files/uploads/${id}`, sent);
+    expect(kept.status, await kept.text()).to.equal(204);
+  });
+  await http("POST", "/api/v1/rooms/den/messages", { text: "", files: [id] }, token);
+  await until("the file is in quarantine", async () => {
+    const { body } = await http("GET", "/api/v1/rooms/den/messages", undefined, token);
+    const [file] = (body as { messages: RoomMessage[] }).messages.at(-1)?.files ?? [];
+    expect(file?.check).to.equal("quarantined");
+  });
+  return id;
+}
+
+const nodeOf = (cluster: ClusterProcesses, name: string) => {
+  const node = name === manager.name ? cluster.first : cluster.named(name);
+  return {
+    url: node.url,
+    http: (...asked: Parameters<typeof node.http>) => node.http(...asked),
+  };
+};
+
+describe("a list of threats that one node of a cluster reads for itself", () => {
+  it("binds the node of the room and each gateway, which have no list", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "plexus-lists-"));
+    const list = join(folder, "blocked.txt");
+    await writeFile(list, `${sha256("harmful")}\n`);
+    try {
+      const reader = { ...manager, flags: ["--block-list", list] };
+      await using cluster = await ClusterProcesses.start([reader, worker("one"), worker("two")]);
+      const { first } = cluster;
+      const ada = await first.signUp("ada");
+      await first.http("POST", "/api/v1/rooms", { room: "den" }, ada);
+      await healthy(cluster, "before");
+      await cluster.move("actors/room/den", "one");
+      await until("the others have what it says of files", async () => {
+        for (const name of ["one", "two"]) {
+          const { body } = await cluster.named(name).http("GET", "/api/v1/admin/threats", undefined, ada);
+          const { states } = body as { states: ThreatListState[] };
+          expect(states.map(({ of, entries }) => [of, entries])).to.deep.equal([[manager.name, 1]]);
+        }
+      });
+      const id = await quarantined({ cluster, token: ada, at: "two", text: "harmful" });
+      for (const name of [manager.name, "one", "two"]) {
+        const fetched = await nodeOf(cluster, name).http("GET", `/api/v1/rooms/den/files/${id}`, undefined, ada);
+        expect((fetched.body as { error?: { code: string } }).error?.code, name).to.equal("FILE_QUARANTINED");
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 });
 
 describe("a list of threats in a cluster of which one node can read it", () => {
@@ -52,30 +128,7 @@ describe("a list of threats in a cluster of which one node can read it", () => {
 
       const taker = names[states.findIndex((one) => one?.from !== undefined && one !== states[0])] ?? "";
       await cluster.move("actors/room/den", taker);
-      const base64 = (text: string): string => Buffer.from(text).toString("base64");
-      const tus = { authorization: `Bearer ${ada}`, "tus-resumable": "1.0.0" };
-      const begun = await fetch(`${first.url}/api/v1/files/uploads`, {
-        method: "POST",
-        headers: {
-          ...tus,
-          "upload-length": "7",
-          "upload-metadata": `filename ${base64("a.bin")},room ${base64("den")}`,
-        },
-      });
-      expect(begun.status, await begun.text()).to.equal(201);
-      const id = begun.headers.get("location")?.split("/").at(-1) ?? "";
-      const more = { "upload-offset": "0", "content-type": "application/offset+octet-stream" };
-      const sent = { method: "PATCH", headers: { ...tus, ...more }, body: "harmful" };
-      await until("it is taken", async () => {
-        const kept = await fetch(`${first.url}/api/v1/files/uploads/${id}`, sent);
-        expect(kept.status, await kept.text()).to.equal(204);
-      });
-      await first.http("POST", "/api/v1/rooms/den/messages", { text: "", files: [id] }, ada);
-      await until("the file is in quarantine", async () => {
-        const { body } = await first.http("GET", "/api/v1/rooms/den/messages", undefined, ada);
-        const [file] = (body as { messages: RoomMessage[] }).messages.at(-1)?.files ?? [];
-        expect(file?.check).to.equal("quarantined");
-      });
+      await quarantined({ cluster, token: ada, at: manager.name, text: "harmful" });
     } finally {
       feed.close();
       feed.closeAllConnections();

@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory/place.ts";
+import { openDirectory, type PlacedDirectory } from "../../../node/cluster/directory/place.ts";
+import { rowRules } from "../../fixtures/row-rules.ts";
 import { etcdPrefix, type DirectoryPlace } from "../../../node/data-folder/home.ts";
 import {
   createEtcdDirectory,
@@ -130,6 +131,7 @@ if ("missing" in etcd) {
         node: "a",
         cluster: `c${lastPrefix}`,
         founding: false,
+        rules: rowRules,
         store,
         exchange: new Links(clock).exchange("a"),
         clock,
@@ -234,6 +236,7 @@ if ("missing" in etcd) {
           node: name,
           cluster: `c${lastPrefix}`,
           founding: false,
+          rules: rowRules,
           store: stores.get(name) as MemoryStore,
           exchange: links.exchange(name),
           clock,

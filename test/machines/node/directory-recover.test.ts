@@ -12,7 +12,7 @@ import { plexus, runPlexus } from "../../fixtures/processes/plexus-command.ts";
 const limitMs = 30_000;
 const roles = "manager,chat,gateway";
 
-// Of the same parts in one process: test/unit/composition/directory-recovery.test.ts.
+// Of the same parts in one process: test/unit/salvage/recovery.test.ts.
 const inDepth = depth(undefined, describe);
 inDepth?.("a directory whose majority is lost for good", () => {
   it("is recovered at one voter with what was acknowledged, refuses who comes back, and takes them as new", async function () {

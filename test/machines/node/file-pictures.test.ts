@@ -1,7 +1,7 @@
 import { createCanvas } from "@napi-rs/canvas";
 import { expect } from "chai";
-import { openPreviews } from "../../../node/composition/parts/previews.ts";
-import { Stops } from "../../../node/composition/stops.ts";
+import { openPreviews } from "../../../node/composition/bulk.ts";
+import { Stops } from "../../../node/stops.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { createOpener, type Opener } from "../../../runtimes/opened/index.ts";
 import type { FileHeld, RoomFile, RoomMessage } from "../../../protocols/index.ts";

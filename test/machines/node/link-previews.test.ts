@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { openPreviews } from "../../../node/composition/parts/previews.ts";
-import { Stops } from "../../../node/composition/stops.ts";
+import { openPreviews } from "../../../node/composition/bulk.ts";
+import { Stops } from "../../../node/stops.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { previewLimits } from "../../../node/previews/index.ts";
 import type { FileHeld, LinkPreview, RoomMessage } from "../../../protocols/index.ts";

@@ -4,13 +4,14 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
-import { startRestored } from "../../../node/composition/rehearsal/index.ts";
+import { startRestored } from "../../../node/backup/restore/started.ts";
 import { createClock, createRandom } from "../../../node/platform/index.ts";
 import { createDataFolder, NodeProcess, withoutAi } from "../../fixtures/processes/node-process.ts";
 
 const clock = createClock();
 const random = createRandom();
-const at = (signal = new AbortController().signal) => ({ signal, clock, random, version: "0.0.0" });
+const program = new URL("../../../node/composition/rehearsed.ts", import.meta.url);
+const at = (signal = new AbortController().signal) => ({ signal, clock, random, version: "0.0.0", program });
 
 describe("a node that a rehearsal starts", () => {
   it("is read as by people, and says where its newest message is another, or that it does not start", async () => {
@@ -49,7 +50,7 @@ describe("a node that a rehearsal starts", () => {
     );
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     const { port } = server.address() as AddressInfo;
-    const outward = new URL("../../../node/composition/rehearsal/outward.ts", import.meta.url).href;
+    const outward = new URL("../../../node/backup/restore/outward.ts", import.meta.url).href;
     const children = new URL("../../../runtimes/children.ts", import.meta.url).href;
     const program = `
       const { closeOutward } = await import(${JSON.stringify(outward)});

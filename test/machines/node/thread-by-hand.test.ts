@@ -63,7 +63,7 @@ describe("a thread of a backup, by the programs on the page", () => {
 
   it("comes out of what version 1 of the format has written", async () => {
     await using top = await createDataFolder();
-    const kept = JSON.parse(readFileSync(join(import.meta.dirname, "../../unit/composition/kept-backup-1.json"), "utf8")) as { readonly shares: readonly string[]; readonly texts: readonly string[]; readonly files: Readonly<Record<string, string>> }; // prettier-ignore
+    const kept = JSON.parse(readFileSync(join(import.meta.dirname, "../../unit/backup/kept-backup-1.json"), "utf8")) as { readonly shares: readonly string[]; readonly texts: readonly string[]; readonly files: Readonly<Record<string, string>> }; // prettier-ignore
     const shares = kept.shares.map((share, at) => {
       const file = join(top.path, `share-${at}.txt`);
       writeFileSync(file, share);

@@ -1,5 +1,5 @@
 /** Everything is gone but the disks of some nodes and the kit: what they give together. */
-import { openHolders, type HolderFolder } from "../../../node/composition/restore/holders.ts";
+import { openHolders, type HolderFolder } from "../../../node/backup/restore/holders.ts";
 import { headNumbers, readHeadFile, readKeysFile, recall } from "../../../node/backup/index.ts";
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { shardsOf, type StripeRef } from "../../../protocols/index.ts";

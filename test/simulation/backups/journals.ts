@@ -1,6 +1,6 @@
 /** Slots with real journals whose actors go on writing, and what each slot had at every position of its log, which
  *  nothing of the code under test has told. The journals are always there; who owns a slot changes. */
-import { journalSource } from "../../../node/composition/backup/source.ts";
+import { journalSource } from "../../../node/backup/content/source.ts";
 import type { SlotSource } from "../../../node/backup/index.ts";
 import type { NodeId } from "../../../node/ports/index.ts";
 import { openJournal, type SideOp, type SlotLog } from "../../../node/storage/index.ts";

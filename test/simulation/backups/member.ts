@@ -1,4 +1,5 @@
 /** One life of a node's process, as far as backups go: its stripes, its keys, the directory as it reaches it. */
+import { keysPrefix } from "../../../node/cluster/facts/records.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import {
   createClusterBackups,
@@ -10,7 +11,6 @@ import {
   anchorOf,
   createClusterKeys,
   diskKeyOf,
-  keysPrefix,
   sealEpochTo,
   type ClusterKeys,
   type RootKeys,

@@ -5,7 +5,7 @@ import type { Request } from "../../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
 import type { OwnRecord } from "../../../node/cluster/membership/index.ts";
 import type { DirectoryPlace } from "../../../node/data-folder/home.ts";
-import { partsOf } from "../../../node/composition/parts/disk.ts";
+import { storeParts } from "../../../node/storage/index.ts";
 import { createSealing, openSealedStore, SealedStore } from "../../../node/keys/index.ts";
 import type { Clock, Log, MemberRecord, NodeId } from "../../../node/ports/index.ts";
 import { openJournal, type Journal } from "../../../node/storage/index.ts";
@@ -200,7 +200,7 @@ export class Machine {
   /** Encrypts the disk while the node runs, slot by slot, from some moment on; at times it is opened again. */
   #seal(store: SealedStore, journal: Journal, clock: Clock, log: Log): void {
     const { world } = this.#parts;
-    const sealing = createSealing({ store, parts: () => partsOf(journal), clock, log });
+    const sealing = createSealing({ store, parts: () => storeParts(journal), clock, log });
     world.note(() => `${this.node}: the disk is ${store.state}`);
     const to = store.state === "sealed" && world.dice.chance(0.3) ? "plain" : "sealed";
     clock.after(world.dice.between(20, 1_500), () => void sealing.begin(to, diskKey));

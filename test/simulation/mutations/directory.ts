@@ -9,7 +9,7 @@ const inEtcd = { ...three, ...calm, directory: "etcd", lateDisk: false } as cons
 export const ofDirectory: readonly Mutation[] = [
   {
     name: "tells and changes a directory of which another node knows a newer state",
-    file: "node/composition/directory/age.ts",
+    file: "node/cluster/directory/age.ts",
     find: "if (lacks !== undefined && trusted) log.warn",
     replace: "if (lacks !== undefined) log.warn",
     caughtBy: ["older-is-said", "record-changes", "one-owner-per-epoch", "acknowledged-kept", "owner-appends"],
@@ -19,7 +19,7 @@ export const ofDirectory: readonly Mutation[] = [
   },
   {
     name: "does not compare its logs with the directory when it starts",
-    file: "node/composition/directory/age.ts",
+    file: "node/cluster/directory/age.ts",
     find: "for (const [fenced, fence] of await fences)",
     replace: "for (const [fenced, fence] of new Map(await fences.then(() => [])))",
     caughtBy: ["older-is-said", "record-changes", "one-owner-per-epoch", "acknowledged-kept", "owner-appends"],

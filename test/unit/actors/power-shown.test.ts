@@ -92,6 +92,8 @@ const others: Readonly<Record<string, string>> = {
   "user.resetPassword": "the hash of a link's secret",
   "user.confirmMail": "the hash of a link's secret",
   "user.keyUsed": "a time",
+  "user.reserveStorage": "room for an upload, of which there are few, for two minutes",
+  "user.freeStorage": "gives such room back",
   "user.setPassword": "the old password, in a session of the account",
   "user.signInsFailed": "a count",
   "user.setAvatar": "a picture",

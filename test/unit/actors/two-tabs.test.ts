@@ -354,7 +354,7 @@ const reasons = {
     "user.sessionUsed user.keyUsed user.signInsFailed user.awaitDigest user.takeDigest user.settleDigest backup.resume backup.mayErase backup.erased",
     "backup.answerRecall backup.beginRecall",
     "watch.acknowledge watch.switchPlaybook",
-    "room.upload room.uploadTake room.uploadPart room.uploadDrop room.settleFile",
+    "user.reserveStorage user.freeStorage room.upload room.uploadTake room.uploadPart room.uploadDrop room.settleFile",
   ],
   "is a picture, which is no text that somebody wrote: the newest is shown everywhere": ["user.setAvatar"],
 } as const;

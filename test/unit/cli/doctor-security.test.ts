@@ -26,6 +26,7 @@ const good: SecurityFacts = {
   keys: { cluster: "c", root: { madeAtMs: nowMs }, epochs: [{ epoch: 1 }], here: [1], receiver: "" } as unknown as NonNullable<SecurityFacts["keys"]>, // prettier-ignore
   disk: { state: "sealed", keyFile: "/keys/disk.key" },
   quotas: [],
+  apiKeys: { keys: [], partly: false },
   hasDiskKey: true,
   release: { type: "compared", fingerprint: "ab".repeat(32), same: 9, changed: [], missing: [], added: [] },
 };
@@ -39,7 +40,7 @@ describe("the doctor's checklist of security", () => {
   it("finds nothing where nothing is wrong, and says what to do about everything else", () => {
     expect(findings({})).to.deep.equal([]);
     const { diskKey: _, leakedPasswords: __, ...beside } = config;
-    const worst = securityChecks({ ...good, isRoot: true, exposed: [{ path: "/d", mode: 0o40777 }], keys: undefined, disk: undefined, hasDiskKey: false, release: { type: "unsigned", reason: "x" }, config: { ...beside, host: "0.0.0.0", signUp: "open", trustedProxies: ["0.0.0.0/1"], blockLists: ["http://x.example/"], metricsListen: "0.0.0.0:9464", allowedOrigins: ["*"]} }); // prettier-ignore
+    const worst = securityChecks({ ...good, isRoot: true, exposed: [{ path: "/d", mode: 0o40777 }], keys: undefined, apiKeys: undefined, disk: undefined, hasDiskKey: false, release: { type: "unsigned", reason: "x" }, config: { ...beside, host: "0.0.0.0", signUp: "open", trustedProxies: ["0.0.0.0/1"], blockLists: ["http://x.example/"], metricsListen: "0.0.0.0:9464", allowedOrigins: ["*"]} }); // prettier-ignore
     for (const check of worst)
       if (check.state === "bad" || check.state === "warning") expect(check.hint, check.name).to.be.a("string");
     expect(worst.filter(({ state }) => state === "good")).to.deep.equal([]);
@@ -79,17 +80,50 @@ describe("the doctor's checklist of security", () => {
     const tls = { cert: "/c", key: "/k" };
     const adminAddresses = ["10.0.0.0/24"];
     const open: SecurityFacts["config"] = { ...config, host: "10.0.0.5", signUp: "open", tls, adminAddresses };
-    const quotasOf = (...measures: readonly ("tokens" | "bytes" | "messages")[]) =>
+    const quotasOf = (...measures: readonly ("tokens" | "bytes" | "messages" | "stored")[]) =>
       measures.map((measure) => ({ role: "member", measure }));
     const found = (change: Partial<SecurityFacts>) => findings({ config: open, ...change });
-    expect(found({ quotas: quotasOf("tokens", "bytes", "messages") })).to.deep.equal(["Sign-up warning"]);
-    expect(found({ quotas: quotasOf("tokens", "bytes") })).to.deep.equal(["Sign-up warning", "Quotas warning"]);
+    expect(found({ quotas: quotasOf("tokens", "bytes", "messages", "stored") })).to.deep.equal(["Sign-up warning"]);
+    expect(found({ quotas: quotasOf("tokens", "bytes", "messages") })).to.deep.equal([
+      "Sign-up warning",
+      "Quotas warning",
+    ]);
     expect(found({ quotas: [{ role: "guest", measure: "tokens" }] })).to.include("Quotas warning");
     expect(found({ quotas: undefined })).to.include("Quotas skipped");
     expect(findings({ config: { ...open, signUp: "invitation" } })).to.deep.equal([]);
     const { leakedPasswords: _, ...without } = open;
     expect(findings({ config: { ...without, signUp: "closed" } })).to.deep.equal(["Passwords warning"]);
     expect(findings({ config: { ...without, host: "127.0.0.1", signUp: "closed" } })).to.deep.equal([]);
+  });
+
+  it("finds API keys that are old, that nothing uses, and that have no end, and says how to end them", () => {
+    const day = 86_400_000;
+    const key = (id: string, change: object) => ({
+      user: "ada",
+      id,
+      label: `key ${id}`,
+      createdAtMs: nowMs - 10 * day,
+      expiresAtMs: nowMs + day,
+      ...change,
+    });
+    const found = (...keys: readonly ReturnType<typeof key>[]) => findings({ apiKeys: { keys, partly: false } });
+    expect(found(key("new", {}))).to.deep.equal([]);
+    expect(found(key("used", { createdAtMs: nowMs - 300 * day, usedAtMs: nowMs - 80 * day }))).to.deep.equal([]);
+    const old = { createdAtMs: nowMs - 366 * day, usedAtMs: nowMs };
+    expect(found(key("old", old))).to.deep.equal(["API keys' age warning"]);
+    expect(found(key("over", { ...old, expiresAtMs: nowMs }))).to.deep.equal([]);
+    expect(found(key("never", { createdAtMs: nowMs - 91 * day }))).to.deep.equal(["Unused keys warning"]);
+    expect(found(key("idle", { createdAtMs: nowMs - 300 * day, usedAtMs: nowMs - 91 * day }))).to.deep.equal([
+      "Unused keys warning",
+    ]);
+    const { expiresAtMs: _, ...endless } = key("endless", {});
+    expect(findings({ apiKeys: { keys: [endless], partly: false } })).to.deep.equal(["Endless keys warning"]);
+    expect(findings({ apiKeys: { keys: [key("new", {})], partly: true } })).to.deep.equal(["API keys skipped"]);
+    expect(findings({ apiKeys: undefined })).to.deep.equal(["API keys skipped"]);
+    const said = securityChecks({ ...good, apiKeys: { keys: [key("3f2a", old)], partly: false } });
+    const { says, hint } = said.find(({ name }) => name === "API keys' age")!;
+    expect(says).to.include("ada: key 3f2a (3f2a)");
+    expect(hint).to.include("plexus users revoke ada 3f2a");
   });
 
   it("finds keys that are missing, old, or beside what they open", () => {

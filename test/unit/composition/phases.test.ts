@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { createEnding } from "../../../node/composition/start/ending.ts";
-import { createMeshPort } from "../../../node/composition/start/mesh-port.ts";
-import { Stops } from "../../../node/composition/stops.ts";
+import { createEnding } from "../../../node/cluster/membership/ending.ts";
+import { createMeshPort } from "../../../node/cluster/mesh/port.ts";
+import { Stops } from "../../../node/stops.ts";
 import { keepHome, readHome, type Home } from "../../../node/data-folder/home.ts";
 import type { Mesh } from "../../../node/cluster/mesh/index.ts";
 import type { Clock, Log, Store, TransportListener } from "../../../node/ports/index.ts";

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from "node:net";
 import { expect } from "chai";
 import { parseConfig, type Config, type ConfigInput } from "../../../config/index.ts";
-import { checkPlaces, placeIn, placesToListen } from "../../../node/composition/start/places.ts";
+import { checkPlaces, placeIn, placesToListen } from "../../../node/composition/joining.ts";
 import { failureOf } from "../../../protocols/index.ts";
 
 const configOf = (flags: ConfigInput): Config =>

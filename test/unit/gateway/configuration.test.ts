@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { createSettings, noClusterValues, type Settings } from "../../../config/index.ts";
-import { openSettings, rememberedSettings } from "../../../node/composition/parts/settings.ts";
+import { keptSettings } from "../../fixtures/kept-settings.ts";
+import { openSettings, rememberedSettings } from "../../../node/cluster/facts/node-settings.ts";
 import type { AuditEvent, SettingsPlan, SettingsView } from "../../../protocols/index.ts";
 import { controlToken, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
@@ -21,7 +22,7 @@ describe("gateway: configuration", () => {
     fixture = await startFixture({
       audit: { write: async (event) => void written.push(event) },
       open(peer, { log }) {
-        opened = openSettings(own, { machine: { log }, node: "test", name: "test", peer, data });
+        opened = openSettings(own, { machine: { log }, node: "test", name: "test", peer, file: keptSettings(data) });
         return Object.defineProperty({ settings: opened.control }, "signUp", {
           enumerable: true,
           get: () => own.current().signUp,
@@ -87,7 +88,7 @@ describe("gateway: configuration", () => {
     };
     expect(changes.map(({ backTo }) => backTo)).to.deep.equal([0, undefined]);
     await opened.stop();
-    expect(await rememberedSettings(data), "for the next start").to.deep.equal(noClusterValues);
+    expect(await rememberedSettings(keptSettings(data)), "for the next start").to.deep.equal(noClusterValues);
     expect(JSON.parse(await readFile(join(data, "settings.json"), "utf8"))).to.deep.equal(noClusterValues);
   });
 

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { createSettings, noClusterValues } from "../../../config/index.ts";
-import { audit } from "../../../node/composition/parts/cluster-memory.ts";
-import { openSettings } from "../../../node/composition/parts/settings.ts";
+import { tellCluster } from "../../../node/audit/index.ts";
+import { keptSettings } from "../../fixtures/kept-settings.ts";
+import { openSettings } from "../../../node/cluster/facts/node-settings.ts";
 import { noticeText, type Notice, type Permission } from "../../../protocols/index.ts";
 import { untilTrue } from "../../waits.ts";
 import { ask } from "./control-client.ts";
@@ -48,11 +49,11 @@ describe("gateway: what gives or takes power", () => {
           { workFolder: "/", dataFolder: data, hostname: "test", models: [] },
           noClusterValues,
         );
-        opened = openSettings(own, { machine: { log }, node: "test", name: "test", peer, data });
+        opened = openSettings(own, { machine: { log }, node: "test", name: "test", peer, file: keptSettings(data) });
         return { settings: opened.control };
       },
       controlListen: { host: "127.0.0.1", port: 0 },
-      changed: (action, facts, by, tell) => audit(fixture.kernel, { action, facts, by, ...(tell && { tell }) }),
+      changed: (action, facts, by, tell) => tellCluster(fixture.kernel, { action, facts, by, ...(tell && { tell }) }),
     });
     for (const name of ["ada", "eve", "bob"]) tokens[name] = (await fixture.signUp(name)).token;
     await call("operator", "PUT", "/admin/users/eve/roles", { roles: ["admin"] });
@@ -104,9 +105,9 @@ describe("gateway: what gives or takes power", () => {
 
   it("is told of nodes and the directory, which the cluster's control does", async () => {
     const before = await counted();
-    audit(fixture.kernel, { action: "invite", by: "ada", facts: { roles: "chat" } });
-    audit(fixture.kernel, { action: "drain", by: "ada", facts: { node: "b" } });
-    audit(fixture.kernel, { action: "evict", by: "ada", facts: { node: "b" } });
+    tellCluster(fixture.kernel, { action: "invite", by: "ada", facts: { roles: "chat" } });
+    tellCluster(fixture.kernel, { action: "drain", by: "ada", facts: { node: "b" } });
+    tellCluster(fixture.kernel, { action: "evict", by: "ada", facts: { node: "b" } });
     await untilTrue("eve hears of it", async () => (await noticesOf("eve")).length >= before + 2);
     expect((await noticesOf("eve")).slice(before).map(({ action }) => action)).to.deep.equal(["invite", "evict"]);
   });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { importJWK, jwtVerify, type JWK } from "jose";
-import { openPush } from "../../../node/composition/parts/push.ts";
+import { openPush } from "../../../node/composition/telling.ts";
 import { isPublicAddress, postGuarded } from "../../../node/platform/index.ts";
 import { tell, type ToldPerson } from "../../../protocols/telling/index.ts";
 import type { PushDevice, PushMessage, PushView } from "../../../protocols/index.ts";

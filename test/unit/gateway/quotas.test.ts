@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { quotaName, quotasFor, type Later, type Quota } from "../../../protocols/index.ts";
 import { until } from "../../waits.ts";
 import { startFixture, type Reply, type Fixture } from "./fixture.ts";
@@ -38,12 +39,19 @@ describe("quotas of roles", () => {
   });
 });
 
+/** Uploads begin here, and no byte of them comes. */
+const noBytes: ActorBlobs = {
+  read: () => Promise.reject(new Error("nothing is read")),
+  put: () => Promise.reject(new Error("nothing is kept")),
+  forget: () => Promise.resolve(),
+};
+
 describe("gateway: quotas", () => {
   let fixture: Fixture;
   let admin: string;
   let bob: string;
   before(async () => {
-    fixture = await startFixture({ settleIntervalMs: 20 });
+    fixture = await startFixture({ settleIntervalMs: 20, blobs: noBytes });
     admin = (await fixture.signUp("ada")).token;
     bob = (await fixture.signUp("bob")).token;
     for (const token of [admin, bob]) {
@@ -125,6 +133,50 @@ describe("gateway: quotas", () => {
     await put("/api/v1/admin/users/carol/roles", { roles: ["reader"] });
     await failed(narrowed);
     expect((await statusOf(narrowed))?.failure).to.deep.include({ code: "FORBIDDEN" });
+  });
+
+  it("bound what people keep in files, before a byte comes, say so, and give back what is deleted", async () => {
+    expect((await set("member/stored/day", 5)).body.error.code).to.equal("BAD_REQUEST");
+    expect((await set("member/bytes/always", 5)).body.error.code).to.equal("BAD_REQUEST");
+    expect((await set("member/stored/always", 100)).body).to.include({ name: "member.stored.always", limit: 100 });
+    const begin = async (token: string, bytes: number) => {
+      const base64 = (text: string): string => Buffer.from(text).toString("base64");
+      const metadata = `filename ${base64("a.bin")},room ${base64("hall")}`;
+      const headers = { "tus-resumable": "1.0.0", "upload-length": String(bytes), "upload-metadata": metadata };
+      return fixture.request("POST", "/api/v1/files/uploads", { token, headers });
+    };
+    const kept = async (token: string) => (await fixture.request("GET", "/api/v1/me/storage", { token })).body;
+    const first = await begin(bob, 60);
+    expect(first.status).to.equal(201);
+    await until("the account knows", async () =>
+      expect(await kept(bob)).to.deep.equal({
+        bytes: 60,
+        rooms: [{ room: "hall", bytes: 60 }],
+        limit: 100,
+        quota: "member.stored.always",
+      }),
+    );
+    const refused = await begin(bob, 41);
+    expect([refused.status, refused.body.error.code]).to.deep.equal([413, "STORAGE_FULL"]);
+    expect(refused.body.error.details).to.include({ quota: "member.stored.always", limit: 100, used: 60, bytes: 41 });
+    // What the room refuses is not kept: it is free again at once.
+    await fixture.request("PUT", "/api/v1/rooms/hall/archived", { token: admin, body: {} });
+    expect((await begin(bob, 40)).body.error.code).to.equal("ROOM_ARCHIVED");
+    await fixture.request("DELETE", "/api/v1/rooms/hall/archived", { token: admin });
+    const many = await Promise.all([1, 2, 3, 4].map(() => begin(bob, 20)));
+    expect(many.map(({ status }) => status).toSorted()).to.deep.equal([201, 201, 413, 413]);
+    const person = await fixture.request("GET", "/api/v1/admin/users/bob/sessions", { token: admin });
+    expect(person.body.storedBytes).to.equal(100);
+    const location = String(first.headers.get("location"));
+    const ended = await fixture.request("DELETE", location, { token: bob, headers: { "tus-resumable": "1.0.0" } });
+    expect(ended.status).to.equal(204);
+    await until("it is free again", async () => expect((await kept(bob)).bytes).to.equal(40));
+    expect((await begin(bob, 60)).status).to.equal(201);
+    // An owner has a role without a quota.
+    expect((await begin(admin, 200)).status).to.equal(201);
+    expect((await kept(admin)).limit).to.equal(undefined);
+    await remove("member/stored/always");
+    expect((await begin(bob, 100)).status).to.equal(201);
   });
 
   it("count tokens of models, beside budgets", async () => {

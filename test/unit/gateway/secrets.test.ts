@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { mailSettings } from "../../../node/cluster/facts/mail.ts";
 import { watchSecrets, type NamedSecrets } from "../../../node/cluster/facts/secrets.ts";
-import { secretsControl } from "../../../node/composition/parts/secrets.ts";
+import { secretsControl } from "../../../node/cluster/facts/adopted-secrets.ts";
 import { createOutbound } from "../../../node/mail/index.ts";
 import type { KnownServer } from "../../../node/cluster/facts/mail.ts";
 import { ok, type AuditEvent, type SecretsView } from "../../../protocols/index.ts";

@@ -11,8 +11,8 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import { noticeText } from "../../../protocols/words/notice-text.ts";
-import { watchDrains } from "../../../node/composition/parts/drains.ts";
-import { tellBackupEnded, tellEnded } from "../../../node/composition/parts/tasks.ts";
+import { watchDrains } from "../../../node/cluster/placement/drains.ts";
+import { tellBackupEnded, tellEnded } from "../../../node/tasks/own.ts";
 import type { Clock, MemberRecord, Membership, NodeId } from "../../../node/ports/index.ts";
 import { createActs, taskLimits } from "../../../node/tasks/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";

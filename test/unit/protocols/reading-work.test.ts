@@ -2,6 +2,7 @@
  *  are read in the thread that everybody's requests are in, and in the browsers of all who see them. */
 import { expect } from "chai";
 import { markdownLimits, readMarkdown } from "../../../protocols/reading/index.ts";
+import { third } from "../../depth.ts";
 import { stepsOf } from "../../fixtures/steps.ts";
 
 const line = (text: string) => (size: number) => text.repeat(Math.ceil(size / text.length));
@@ -79,8 +80,9 @@ describe("reading", () => {
     });
 
   it("takes no more for the longest text of any sort than for as much as people write", async () => {
-    const all = await longest(0, ...Object.keys(shapes).keys());
-    const most = Object.keys(shapes).map((name, at) => [name, all[at + 1]!] as const);
+    const tried = third([...Object.keys(shapes).entries()]);
+    const [, ...all] = await longest(0, ...tried.map(([index]) => index));
+    const most = tried.map(([, name], at) => [name, all[at]!] as const);
     expect(most.filter(([, steps]) => steps > stepsMax)).to.deep.equal([]);
   });
 

@@ -29,7 +29,6 @@ function listing(
   const { clock = createWorld().clock() } = more;
   const reads: string[] = [];
   const listed = createListedFiles({
-    lists: () => lists,
     async *read({ name }) {
       reads.push(name);
       await more.wait;
@@ -40,6 +39,7 @@ function listing(
     log: quietLog,
     meter: quietMeter,
   });
+  if (lists !== undefined) listed.open(lists);
   return { listed, reads };
 }
 const of = (...digests: readonly string[]): FileLists => {
@@ -119,7 +119,6 @@ describe("files that lists of threats name", () => {
 
   it("wait and are tried again where they cannot be read: nothing is said of them", async () => {
     const listed = createListedFiles({
-      lists: () => of(digestOf("sha256", "harmful")),
       // oxlint-disable-next-line require-yield -- it fails before
       async *read() {
         throw new Error("the part is gone");
@@ -128,6 +127,7 @@ describe("files that lists of threats name", () => {
       log: quietLog,
       meter: quietMeter,
     });
+    listed.open(of(digestOf("sha256", "harmful")));
     const answer = await listed.look(request("harmful"), never);
     expect(answer.ok ? "ok" : answer.error.code).to.equal("UNREACHABLE");
   });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { mailSettings } from "../../../node/cluster/facts/mail.ts";
-import { openDigests } from "../../../node/composition/parts/digests.ts";
+import { openDigests } from "../../../node/composition/telling.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
 import type { DigestView } from "../../../protocols/index.ts";
 import { linkIn, startMailServer, type Arrived, type MailServerFixture } from "../../fixtures/mail-server.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
+import fc from "fast-check";
 import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import type { Membership } from "../../../node/ports/index.ts";
 import { mostHad } from "../../../node/threats/sharing.ts";
@@ -16,16 +17,25 @@ class Nodes {
   readonly clock = new TestClock();
   readonly texts = new Map<string, string | undefined>();
   readonly down = new Set<string>();
+  /** What nodes read for themselves, by node and source. */
+  readonly own = new Map<string, string>();
+  readonly gone = new Set<string>();
   lists: readonly string[] = [url];
   readonly #handlers = new Map<string, Map<string, (body: unknown) => unknown>>();
   readonly #listeners: (() => void)[] = [];
+  readonly #memberListeners: (() => void)[] = [];
 
   change(...lists: readonly string[]): void {
     this.lists = lists;
     for (const listener of this.#listeners) listener();
   }
 
-  start(name: string, text: string | undefined): Threats {
+  /** The membership of this moment. */
+  changeMembers(): void {
+    for (const listener of this.#memberListeners) listener();
+  }
+
+  start(name: string, text: string | undefined, sources: readonly string[] = []): Threats {
     this.texts.set(name, text);
     const handlers = new Map<string, (body: unknown) => unknown>();
     this.#handlers.set(name, handlers);
@@ -40,8 +50,15 @@ class Nodes {
     } as unknown as Exchange;
     const membership = {
       self: name,
-      members: () => ({ view: 1, members: names.map((node) => ({ node, name: `node-${node}` })) }),
-      isUp: () => true,
+      members: () => ({
+        view: 1,
+        members: names.filter((node) => !this.gone.has(node)).map((node) => ({ node, name: `node-${node}` })),
+      }),
+      isUp: (node: string) => !this.down.has(node),
+      onChange: (listener: () => void) => {
+        this.#memberListeners.push(listener);
+        return () => undefined;
+      },
     } as unknown as Membership;
     const shared = shareLists({
       exchange,
@@ -49,11 +66,11 @@ class Nodes {
       lists: () => this.lists,
       onChange: (listener) => void this.#listeners.push(listener),
     });
-    const read = (): Promise<string> => {
-      const there = this.texts.get(name);
+    const read = (source: string): Promise<string> => {
+      const there = source === url ? this.texts.get(name) : this.own.get(`${name} ${source}`);
       return there === undefined ? Promise.reject(new Error("no way there")) : Promise.resolve(there);
     };
-    return watchThreats({ sources: [], shared, read, clock: this.clock, log: quietLog, meter: quietMeter });
+    return watchThreats({ sources, shared, read, clock: this.clock, log: quietLog, meter: quietMeter });
   }
 }
 
@@ -106,5 +123,86 @@ describe("threats: lists of the cluster", () => {
   it("are chosen alike by all who ask", () => {
     const of = (...digests: readonly string[]) => mostHad(digests.map((digest) => ({ digest })));
     expect([of("b", "a", "b"), of("b", "a"), of("a", "b"), of()]).to.deep.equal(["b", "a", "a", undefined]);
+  });
+});
+
+const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+describe("threats: lists that one node reads for itself", () => {
+  let nodes: Nodes;
+  beforeEach(() => {
+    nodes = new Nodes();
+    nodes.lists = [];
+  });
+  const file = "/etc/plexus/blocked.txt";
+
+  it("bind every node by their names and digests, and by no address and no exception", async () => {
+    nodes.own.set(`a ${file}`, ["192.0.2.7", "!198.51.100.1", "bad.example", digestOf("harmful")].join("\n"));
+    nodes.own.set(`b ${file}`, "198.51.100.0/24");
+    const reader = nodes.start("a", undefined, [file]);
+    await reader.first;
+    const other = nodes.start("b", undefined, [file]);
+    await other.first;
+    expect([other.hasDomain("www.bad.example"), other.hasFile(digestOf("harmful"))]).to.deep.equal([true, true]);
+    expect(other.fileSorts()).to.deep.equal(["sha256"]);
+    expect([reader.isBlocked("192.0.2.7"), other.isBlocked("192.0.2.7")]).to.deep.equal([true, false]);
+    expect(other.isBlocked("198.51.100.1")).to.equal(true);
+    expect(other.states().find((one) => one.of !== undefined)).to.include({ of: "node-a", entries: 2 });
+  });
+
+  it("are asked for again when their node comes up, and nothing that is pending is taken for unlisted", async () => {
+    nodes.own.set(`a ${file}`, digestOf("harmful"));
+    nodes.down.add("a");
+    await nodes.start("a", undefined, [file]).first;
+    const other = nodes.start("b", undefined);
+    expect(other.isPending()).to.equal(true);
+    await other.first;
+    expect([other.isPending(), other.hasFile(digestOf("harmful"))]).to.deep.equal([false, false]);
+    nodes.down.delete("a");
+    const heard = new Promise<void>((resolve) => other.onChange(resolve));
+    nodes.changeMembers();
+    await heard;
+    expect(other.hasFile(digestOf("harmful"))).to.equal(true);
+  });
+
+  it("say at each node what the members last said there, over random histories", async () => {
+    const node = fc.constantFrom(...names);
+    const digests = fc.uniqueArray(fc.constantFrom("w", "x", "y", "z"));
+    const step = fc.oneof(
+      fc.record({ type: fc.constant("list" as const), node, digests }),
+      fc.record({ type: fc.constantFrom("down" as const, "up" as const, "leave" as const, "ask" as const), node }),
+    ); // prettier-ignore
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 24 }), async (steps) => {
+        nodes = new Nodes();
+        nodes.lists = [];
+        const lists = new Map<string, readonly string[]>(names.map((name) => [name, []]));
+        for (const name of names) nodes.own.set(`${name} ${file}`, "");
+        const all = names.map((name) => nodes.start(name, undefined, [file]));
+        await Promise.all(all.map(({ first }) => first));
+        const here = all[0]!;
+        /** What this node heard last of each other one. */
+        const heard = new Map<string, readonly string[]>();
+        for (const one of steps) {
+          if (one.type === "list") {
+            lists.set(one.node, one.digests);
+            nodes.own.set(`${one.node} ${file}`, one.digests.map(digestOf).join("\n"));
+            await all[names.indexOf(one.node)]!.reload();
+          } else if (one.node !== "a" && one.type === "down") nodes.down.add(one.node);
+          else if (one.type === "up") nodes.down.delete(one.node);
+          else if (one.node !== "a" && one.type === "leave") nodes.gone.add(one.node);
+          await here.reload();
+          for (const name of names) {
+            if (nodes.gone.has(name)) heard.delete(name);
+            else if (!nodes.down.has(name)) heard.set(name, lists.get(name) ?? []);
+          }
+          const wanted = new Set([...heard.values()].flat());
+          for (const text of ["w", "x", "y", "z"])
+            expect(here.hasFile(digestOf(text)), text).to.equal(wanted.has(text));
+        }
+        for (const threats of all) threats.stop();
+      }),
+      { numRuns: 60, seed: 258 },
+    );
   });
 });

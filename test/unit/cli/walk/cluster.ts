@@ -10,9 +10,10 @@ import { createProgram } from "../../../../cli/program.ts";
 import type { Peer } from "../../../../node/composition/peer.ts";
 import type { MemberRecord } from "../../../../node/ports/index.ts";
 import { createPacing, type ClusterBackups } from "../../../../node/backup/index.ts";
-import { openClusterBackups } from "../../../../node/composition/backup/cluster.ts";
+import { openClusterBackups } from "../../../../node/backup/tasks/cluster.ts";
 import { choosePlace } from "../../../../node/bulk/shards/placing.ts";
-import { openKeys, openKnownKeys } from "../../../../node/composition/parts/keys.ts";
+import { escrowFile } from "../../../../node/data-folder/index.ts";
+import { openKeys, openKnownKeys } from "../../../../node/keys/among-nodes.ts";
 import { SealedStore, type ClusterKeys } from "../../../../node/keys/index.ts";
 import { failure, failureOf, refused, type Failure, type Role } from "../../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";
@@ -131,9 +132,9 @@ export class WalkedCluster {
     const clock = simulatedClock(this.world, { offsetMs: 0 }, pulse);
     const machine = { clock, random: this.world.dice, log: quietLog, meter: quietMeter };
     const identity = { node: `id-${name}`, cluster: "c1", store: new SealedStore(store, { state: "plain" }) };
-    const at = { machine, identity, peer, audit: { write: async () => undefined } } as never;
-    const config = { data: join(this.#folder, name), diskKey: join(this.#folder, `${name}.key`), name } as never;
-    const keys = openKeys(config, at, openKnownKeys(at));
+    const at = { machine, identity, peer, audit: { write: async () => undefined }, tell: () => undefined } as never;
+    const files = { keyFile: join(this.#folder, `${name}.key`), sealedFile: escrowFile(join(this.#folder, name)) };
+    const keys = openKeys({ name, ...files }, at, openKnownKeys(at));
     const groups = () => peer.groups.current();
     const conditionOf = () => ({ reliability: 1, freeBytes: 1e12 });
     const put = async (bytes: Uint8Array, { class: of }: { readonly class: string }) => {

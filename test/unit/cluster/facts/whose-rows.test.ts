@@ -9,7 +9,7 @@ import {
   tokenKeysKey,
 } from "../../../../node/cluster/facts/records.ts";
 import { refusalOfRow, type RowChange } from "../../../../node/cluster/facts/whose-rows.ts";
-import { nodeIdOf } from "../../../../node/composition/start/node-id.ts";
+import { nodeIdOf } from "../../../../node/cluster/mesh/node-id.ts";
 import { ownSlot, slotOf, type SlotId } from "../../../../protocols/index.ts";
 import type { MemberRecord, SlotRecord } from "../../../../node/ports/index.ts";
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { nodeIdOf } from "../../../../node/composition/start/node-id.ts";
+import { nodeIdOf } from "../../../../node/cluster/mesh/node-id.ts";
 import { isSignedBy, openNodeKey, publicKeyOf, signWith } from "../../../../node/cluster/mesh/node-key.ts";
 import { failureOf } from "../../../../protocols/index.ts";
 

@@ -1,5 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import type { BudgetView, UsagePeriod, UsageRow } from "../../../../protocols/index.ts";
+import { Link } from "@tanstack/react-router";
+import { describeBytes } from "../../../../protocols/words/amounts.ts";
+import { isOwnRoom, ownRoomTitle } from "../../../../protocols/kinds/room-own.ts";
 import { asked, seen } from "../../wire/index.ts";
 import { Part } from "./part.tsx";
 
@@ -47,6 +50,7 @@ export function Usage() {
           )}
         </ul>
       </Part>
+      <Kept />
       {used.isError && <p className="dim">Your use of models cannot be shown now.</p>}
       {used.data !== undefined && (
         <>
@@ -55,6 +59,42 @@ export function Usage() {
         </>
       )}
     </>
+  );
+}
+
+/** What the user keeps in files, and in which rooms. */
+function Kept() {
+  const kept = useQuery({ queryKey: ["storage"], queryFn: () => seen("storage.mine"), staleTime: 0, gcTime: 0 });
+  if (kept.isError) return <p className="dim">What you keep in files cannot be shown now.</p>;
+  if (kept.data === undefined) return null;
+  const { bytes, limit, rooms } = kept.data;
+  const of = limit === undefined ? "" : ` of ${describeBytes(limit)} (${percent(bytes, limit)})`;
+  return (
+    <Part
+      title="Files"
+      about={
+        "All files that you have sent and that are still in rooms and conversations. " +
+        "Delete a message to delete its files."
+      }
+    >
+      <p>{`You keep ${describeBytes(bytes)}${of}.`}</p>
+      <ul className="lines">
+        {rooms.map((one) => (
+          <li key={one.room}>
+            <span className="grow ellipsis">
+              {isOwnRoom(one.room) ? (
+                ownRoomTitle
+              ) : (
+                <Link to="/room/$room" params={{ room: one.room }} className="link">
+                  {one.room}
+                </Link>
+              )}
+            </span>
+            <span className="dim">{describeBytes(one.bytes)}</span>
+          </li>
+        ))}
+      </ul>
+    </Part>
   );
 }
 

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { counted } from "../../../../../protocols/words/amounts.ts";
+import { counted, describeBytes } from "../../../../../protocols/words/amounts.ts";
 import { beyond, grantsOf, roleTable, type RoleTable } from "../../../../../protocols/authority/index.ts";
 import type { ClusterRole, Failure, PersonView, Session } from "../../../../../protocols/index.ts";
 import { notices, useSession } from "../../../live/index.ts";
@@ -88,7 +88,7 @@ interface Shown {
 
 function Head({ user, person, refusal }: Shown) {
   const { may } = useRights();
-  const { displayName = user, createdAtMs, suspended, factors, deletesAtMs } = person;
+  const { displayName = user, createdAtMs, suspended, factors, deletesAtMs, storedBytes } = person;
   const ways = [
     ...(factors?.password === true ? ["a password"] : []),
     ...(factors !== undefined && factors.passkeys > 0
@@ -109,6 +109,7 @@ function Head({ user, person, refusal }: Shown) {
           </span>
           <span className="dim">
             {createdAtMs !== undefined && `Account since ${dateOf(createdAtMs)}. `}
+            {storedBytes !== undefined && `Keeps ${describeBytes(storedBytes)} in files. `}
             {ways.length > 0 ? `Signs in with ${ways.join(", ")}.` : "Nobody signs in: it has API keys only."}
           </span>
         </span>

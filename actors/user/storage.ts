@@ -1,0 +1,66 @@
+/** How much a person keeps in files, in all rooms together (decision 0257).
+ *
+ *      gateway ──reserveStorage──► is there room within the limit? ──► the upload begins in its room
+ *      room/lobby ──storedIn──► what the person keeps there now, with a version ──► the sum
+ *
+ *  The account asks no room: each room tells it when that changes. Until the room knows an upload that is about to
+ *  begin, the account counts it as reserved.
+ *
+ *  Invariant: once no room has anything to tell, the sum is that of the rooms' counts. With a limit nothing is reserved
+ *  beyond it, whichever gateways ask at once. */
+import type { CommandOf, StorageHeld, userCommands } from "../../protocols/index.ts";
+import { persist, refuse, reply, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import type { Effects, PersonHandlers } from "./effects.ts";
+import type { Account } from "./state.ts";
+import { noStorage as none, type StorageChange } from "./storage-state.ts";
+
+type Of<Type extends "reserveStorage" | "storedIn"> = Extract<CommandOf<typeof userCommands>, { type: Type }>;
+
+const changed = (storage: StorageChange): Effects => [persist({ type: "factorSet", set: {}, storage })];
+
+/** What the account holds of it at a time. */
+export function storageAt({ stored = none }: Account, nowMs: number): StorageHeld {
+  const rooms = Object.entries(stored.places)
+    .filter(([, { bytes }]) => bytes > 0)
+    .map(([room, { bytes }]) => ({ room, bytes }))
+    .toSorted((one, other) => other.bytes - one.bytes || (one.room < other.room ? -1 : 1));
+  const reserved = stored.reserved.filter(({ untilMs }) => untilMs > nowMs);
+  const sum = (all: readonly { readonly bytes: number }[]): number =>
+    all.reduce((total, { bytes }) => total + bytes, 0);
+  return { bytes: sum(rooms) + sum(reserved), rooms: rooms.slice(0, limits.storageRoomsShown) };
+}
+
+/** Errors: STORAGE_FULL, LIMIT_REACHED. */
+function reserve(account: Account, { id, room, bytes, limit, quota }: Of<"reserveStorage">, turn: Turn): Effects {
+  const { places, reserved } = account.stored ?? none;
+  // Asked again: its answer was lost.
+  if (reserved.some((one) => one.id === id)) return [reply({})];
+  const used = storageAt(account, turn.nowMs).bytes;
+  if (used + bytes > limit) return [refuse("STORAGE_FULL", { quota, limit, used, bytes })];
+  const here = reserved.filter(({ untilMs }) => untilMs > turn.nowMs);
+  if (here.length >= limits.storageReservedMax) return [refuse("LIMIT_REACHED", { limit: "storageReservedMax" })];
+  const isFull = places[room] === undefined && Object.values(places).filter((one) => one.bytes > 0).length;
+  if (isFull !== false && isFull >= limits.storagePlacesMax)
+    return [refuse("LIMIT_REACHED", { limit: "storagePlacesMax" })];
+  const untilMs = turn.nowMs + limits.storageReservedMs;
+  return [...changed({ is: "reserved", id, room, bytes, untilMs, atMs: turn.nowMs }), reply({})];
+}
+
+/** A room has told what is kept there. */
+export function storedIn(account: Account, { room, bytes, version, began }: Of<"storedIn">): Effects {
+  const known = account.stored?.places[room];
+  if (known !== undefined && version <= known.version) return [reply({})];
+  if (known === undefined && bytes === 0 && account.stored === undefined) return [reply({})];
+  return [...changed({ is: "in", room, bytes, version, began }), reply({})];
+}
+
+/** What a gateway asks. */
+export const storageHandlers: PersonHandlers<"reserveStorage" | "freeStorage" | "storage"> = {
+  reserveStorage: ({ account }, message, turn) => reserve(account, message, turn),
+  freeStorage: ({ account }, { id }) =>
+    account.stored?.reserved.some((one) => one.id === id) === true
+      ? [...changed({ is: "freed", id }), reply({})]
+      : [reply({})],
+  storage: ({ account }, _, turn) => [reply(storageAt(account, turn.nowMs))],
+};

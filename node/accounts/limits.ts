@@ -1,0 +1,21 @@
+/** The start of a node. */
+export const startLimits = {
+  /** A sign-up at a node that does not know yet whether there is an admin waits so long for the manager; then
+   *  `SLOT_UNAVAILABLE`. */
+  adminAskTimeoutMs: 2_500,
+  /** Pause between two attempts of a node to tell the role-manager that it has started. */
+  registerPauseMs: 5_000,
+  /** How often a node checks whether the cluster has its first admin; afterwards it does not check any more. */
+  adminLookMs: 5_000,
+} as const;
+
+/** Roles of people, for quotas of calls that come with no session. */
+export const roleLimits = {
+  /** An answer of a person's actor counts for so long: a role that was given or taken is felt by quotas of models as
+   *  late. */
+  rolesKeptMs: 30_000,
+  /** People whose roles are remembered; beyond it the one who was asked longest ago is asked again. */
+  rolesKeptMax: 4_096,
+  /** A person's actor that does not answer for so long is not waited for: then no quota of tokens counts that call. */
+  rolesTimeoutMs: 2_000,
+} as const;

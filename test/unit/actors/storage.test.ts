@@ -1,0 +1,315 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import type { KeptFile, RoomMessage, StorageHeld } from "../../../protocols/index.ts";
+import { actorLimits } from "../../../actors/limits.ts";
+import type { Room } from "../../../actors/room/shape.ts";
+import { room as behavior } from "../../../actors/room/index.ts";
+import { inLobby, lobby } from "./lobby.ts";
+import type { Fixture } from "./fixture.ts";
+
+const rooms = [lobby, "room/den"] as const;
+type Place = (typeof rooms)[number];
+const people = ["ada", "bob"] as const;
+type Person = (typeof people)[number];
+const key = "k".repeat(43);
+const limit = 100;
+const quota = "member.stored.always";
+
+const idIn = (place: Place, of: number): string =>
+  `${of.toString(16).padStart(20, "0")}.${place.slice("room/".length)}`;
+
+/** Two rooms of ada and bob. */
+function inRooms(): Fixture {
+  const fixture = inLobby();
+  fixture.ok("user/ada", "room/den", { type: "create", title: "Den" });
+  fixture.ok("user/bob", "room/den", { type: "join" });
+  return fixture;
+}
+
+const held = (fixture: Fixture, who: Person): StorageHeld =>
+  fixture.ok<StorageHeld>("gateway", `user/${who}`, { type: "storage" });
+
+/** What the rooms' records and uploads have of somebody: what the count has to be. */
+function kept(fixture: Fixture, who: Person): number {
+  return rooms.reduce((sum, place) => {
+    const { uploads = [] } = fixture.stateOf<Room>(place);
+    const files = fixture.records(place, "kept/").map(({ value }) => value as KeptFile);
+    const mine = [
+      ...uploads.filter(({ by }) => by === `user/${who}`),
+      ...files.filter(({ author, check }) => author === `user/${who}` && check !== "removed"),
+    ];
+    return mine.reduce((all, { bytes }) => all + bytes, sum);
+  }, 0);
+}
+
+/** As a gateway does it: room is kept, then the upload begins. False: it was refused. */
+function begin(fixture: Fixture, who: Person, place: Place, of: { readonly id: number; readonly bytes: number }) {
+  const id = idIn(place, of.id);
+  const reserve = { type: "reserveStorage", id, room: place.slice("room/".length), bytes: of.bytes, limit, quota };
+  const reserved = fixture.do("gateway", `user/${who}`, reserve, `reserve ${id}`);
+  if (!reserved.ok) return reserved;
+  const upload = { type: "upload", id, name: "a", bytes: of.bytes, key, by: `user/${who}` };
+  const begun = fixture.do("gateway", place, upload, `upload ${id}`);
+  if (!begun.ok && begun.error.outcome !== "unknown") fixture.do("gateway", `user/${who}`, { type: "freeStorage", id });
+  return begun;
+}
+
+function upload(fixture: Fixture, who: Person, place: Place, of: { readonly id: number; readonly bytes: number }) {
+  const begun = begin(fixture, who, place, of);
+  if (!begun.ok) return undefined;
+  const [id, by] = [idIn(place, of.id), `user/${who}`];
+  fixture.do("gateway", place, { type: "uploadTake", id, by, offset: 0 });
+  const part = of.id.toString(16).padStart(64, "0");
+  fixture.do("gateway", place, { type: "uploadPart", id, by, epoch: 1, index: 0, part, bytes: of.bytes });
+  return id;
+}
+
+/** Longer than the pauses of a reminder that has rung in vain for days. */
+const fresh = (fixture: Fixture): void => fixture.pass(30 * 24 * 3_600_000);
+
+describe("what a person keeps in files", () => {
+  it("is the sum over all rooms, of uploads and of files of messages, and goes with them", () => {
+    const fixture = inRooms();
+    const one = upload(fixture, "ada", lobby, { id: 1, bytes: 30 })!;
+    expect(held(fixture, "ada")).to.deep.equal({ bytes: 30, rooms: [{ room: "lobby", bytes: 30 }] });
+    const { seq } = fixture.ok<RoomMessage>("user/ada", lobby, { type: "post", text: "", files: [one] });
+    upload(fixture, "ada", "room/den", { id: 2, bytes: 50 });
+    upload(fixture, "bob", "room/den", { id: 3, bytes: 7 });
+    expect(held(fixture, "ada")).to.deep.equal({
+      bytes: 80,
+      rooms: [
+        { room: "den", bytes: 50 },
+        { room: "lobby", bytes: 30 },
+      ],
+    });
+    expect(held(fixture, "bob").bytes).to.equal(7);
+    fixture.ok("user/ada", lobby, { type: "delete", seq });
+    expect(held(fixture, "ada").bytes).to.equal(50);
+    fixture.ok("user/bob", "room/den", { type: "leave" });
+    expect(held(fixture, "bob").bytes).to.equal(0);
+  });
+
+  it("is never more than the quota allows, whichever rooms are asked at once, and says what is used", () => {
+    const fixture = inRooms();
+    const reserve = (of: number, bytes: number, place: Place = lobby) =>
+      fixture.begin("gateway", "user/ada", {
+        type: "reserveStorage",
+        id: idIn(place, of),
+        room: "lobby",
+        bytes,
+        limit,
+        quota,
+      });
+    const answers = [reserve(1, 60), reserve(2, 60, "room/den"), reserve(3, 40), reserve(1, 60)];
+    fixture.settle();
+    const said = answers.map((answer) => {
+      const result = answer()!;
+      return result.ok ? "kept" : result.error.code;
+    });
+    expect(said).to.deep.equal(["kept", "STORAGE_FULL", "kept", "kept"]);
+    const refused = fixture.do("gateway", "user/ada", {
+      type: "reserveStorage",
+      id: idIn(lobby, 9),
+      room: "lobby",
+      bytes: 1,
+      limit,
+      quota,
+    });
+    expect(!refused.ok && refused.error.details).to.deep.equal({ quota, limit, used: 100, bytes: 1 });
+    // None of them began: the room is free again.
+    fixture.pass(actorLimits.storageReservedMs);
+    expect(held(fixture, "ada").bytes).to.equal(0);
+  });
+
+  it("goes once with a message that is deleted twice at once, and is told anew when it changes meanwhile", () => {
+    const fixture = inRooms();
+    const seqs = [1, 2, 3].map((id) => {
+      const files = [upload(fixture, "ada", lobby, { id, bytes: 10 * id })!];
+      return fixture.ok<RoomMessage>("user/ada", lobby, { type: "post", text: "", files }).seq;
+    });
+    const remove = (seq = 0) => fixture.begin("user/ada", lobby, { type: "delete", seq });
+    remove(seqs[0]);
+    remove(seqs[0]);
+    fixture.settle();
+    expect(held(fixture, "ada").bytes).to.equal(50);
+    // The second goes while the account hears of the first.
+    fixture.cutOff("user/ada", "ASK_TIMEOUT");
+    remove(seqs[1]);
+    const isAsked = () => fixture.sent.at(-1)?.message["type"] === "storedIn";
+    while (!isAsked() && fixture.step());
+    fixture.reach("user/ada");
+    remove(seqs[2]);
+    fixture.settle();
+    fresh(fixture);
+    expect(held(fixture, "ada").bytes).to.equal(0);
+    expect(fixture.stateOf<Room>(lobby).stored?.untold).to.deep.equal({});
+  });
+
+  it("is told again until the account has heard it, and an account that is gone is told no more", () => {
+    const fixture = inRooms();
+    upload(fixture, "ada", lobby, { id: 1, bytes: 30 });
+    fixture.cutOff("user/ada");
+    fixture.ok("gateway", lobby, { type: "uploadDrop", id: idIn(lobby, 1), by: "user/ada" });
+    fixture.crash(lobby);
+    fixture.settle();
+    fixture.reach("user/ada");
+    fresh(fixture);
+    expect(held(fixture, "ada").bytes).to.equal(0);
+    expect(fixture.stateOf<Room>(lobby).stored?.untold).to.deep.equal({});
+    upload(fixture, "bob", lobby, { id: 2, bytes: 5 });
+    fixture.ok("gateway", "user/bob", { type: "beginDeletion", waitMs: 0, byAdmin: true });
+    fresh(fixture);
+    expect(fixture.stateOf<Room>(lobby).stored?.untold).to.deep.equal({});
+  });
+
+  it("is counted anew where a node of a version before has owned the room", () => {
+    const fixture = inRooms();
+    const id = upload(fixture, "ada", lobby, { id: 1, bytes: 30 })!;
+    fixture.ok("user/ada", lobby, { type: "post", text: "", files: [id] });
+    const state = fixture.stateOf<Room>(lobby);
+    const { stored: _unknown, ...older } = state;
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes: { progress: {} } } as const;
+    for (const one of [older as Room, { ...state, head: state.head + 1 }]) {
+      const effects = behavior.recover?.(one, turn) ?? [];
+      const read = effects.find(
+        (effect) => effect.type === "read" && (effect.tag as { type: string }).type === "storedPage",
+      );
+      if (read?.type !== "read") throw new Error("it does not count");
+      const records = fixture.records(lobby, "kept/");
+      const [counted] = behavior.decide(one, { type: "records", tag: read.tag, records }, turn);
+      if (counted?.type !== "persist") throw new Error("it did not count");
+      const after = behavior.evolve(one, counted.event)!;
+      expect(after.stored).to.deep.include({ counts: { "user/ada": 30 }, head: one.head });
+      expect(Object.keys(after.stored!.untold)).to.deep.equal(["user/ada"]);
+      // A file that came or went meanwhile has it begin again.
+      const again = behavior.decide(
+        one,
+        { type: "records", tag: read.tag, records },
+        { ...turn, notes: { progress: {}, filings: 1 } },
+      );
+      expect(again.map(({ type }) => type)).to.deep.equal(["read"]);
+    }
+    const again = behavior.recover?.(state, turn) ?? [];
+    expect(again.filter(({ type }) => type === "read")).to.deep.equal([]);
+  });
+
+  it("is what the rooms hold, over random histories with repetitions, crashes and silence", () => {
+    const who = fc.constantFrom(...people);
+    const place = fc.constantFrom<Place>(...rooms);
+    const which = fc.nat(9);
+    const is = <Type extends string>(type: Type) => fc.constant<Type>(type);
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ type: is("upload"), who, place, bytes: fc.nat(30) }) },
+      { weight: 3, arbitrary: fc.record({ type: is("post"), who, place }) },
+      { weight: 3, arbitrary: fc.record({ type: is("delete"), who, place, which }) },
+      { weight: 2, arbitrary: fc.record({ type: is("deleteTwice"), who, place, which }) },
+      { weight: 2, arbitrary: fc.record({ type: is("crashWithin"), who, place, which, after: fc.nat(12) }) },
+      fc.record({ type: is("edit"), who, place, which }),
+      fc.record({ type: is("drop"), who, place, which }),
+      fc.record({ type: is("again"), who, place, which }),
+      fc.record({ type: fc.constantFrom("leave" as const, "join" as const), place }),
+      fc.record({ type: fc.constantFrom("cut" as const, "reach" as const, "crashPerson" as const), who }),
+      fc.record({ type: is("crash"), place }),
+      fc.record({ type: fc.constantFrom("wait" as const, "day" as const) }),
+    ); // prettier-ignore
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
+        const fixture = inRooms();
+        const begun = new Map<string, { readonly id: number; readonly bytes: number }[]>();
+        const ready = new Map<string, string[]>();
+        const posted: { readonly who: Person; readonly place: Place; readonly seq: number }[] = [];
+        const cut = new Set<Person>();
+        let next = 0;
+        const pick = (by: Person, at: Place, nth: number) => {
+          const mine = posted.filter((one) => one.who === by && one.place === at);
+          return mine[nth % Math.max(1, mine.length)];
+        };
+        for (const one of steps) {
+          const at = "who" in one && "place" in one ? `${one.who} ${one.place}` : "";
+          switch (one.type) {
+            case "upload": {
+              const of = { id: (next += 1), bytes: one.bytes };
+              const before = cut.has(one.who) ? 0 : held(fixture, one.who).bytes;
+              const id = upload(fixture, one.who, one.place, of);
+              if (id === undefined) break;
+              expect(before + of.bytes, "beyond the quota").to.be.at.most(limit);
+              begun.set(at, [...(begun.get(at) ?? []), of]);
+              ready.set(at, [...(ready.get(at) ?? []), id]);
+              break;
+            }
+            case "post": {
+              const files = (ready.get(at) ?? []).slice(0, 2);
+              if (files.length === 0) break;
+              const answer = fixture.do(`user/${one.who}`, one.place, { type: "post", text: "x", files });
+              ready.set(at, (ready.get(at) ?? []).slice(files.length));
+              if (answer.ok) posted.push({ ...one, seq: (answer.value as { seq: number }).seq });
+              break;
+            }
+            case "delete":
+            case "deleteTwice":
+            case "crashWithin": {
+              const message = pick(one.who, one.place, one.which);
+              if (message === undefined) break;
+              const remove = (seq: number) => fixture.begin(`user/${one.who}`, one.place, { type: "delete", seq });
+              remove(message.seq);
+              if (one.type === "deleteTwice") {
+                remove(message.seq);
+                remove(pick(one.who, one.place, one.which + 1)?.seq ?? message.seq);
+              }
+              if (one.type === "crashWithin") {
+                for (let steps = 0; steps < one.after; steps += 1) fixture.step();
+                fixture.crash(one.place);
+              }
+              fixture.settle();
+              break;
+            }
+            case "edit": {
+              const message = pick(one.who, one.place, one.which);
+              if (message !== undefined)
+                fixture.do(`user/${one.who}`, one.place, { type: "edit", seq: message.seq, text: "y" });
+              break;
+            }
+            case "drop":
+            case "again": {
+              const mine = begun.get(at) ?? [];
+              const of = mine[one.which % Math.max(1, mine.length)];
+              if (of === undefined) break;
+              const id = idIn(one.place, of.id);
+              if (one.type === "again") begin(fixture, one.who, one.place, of);
+              else fixture.do("gateway", one.place, { type: "uploadDrop", id, by: `user/${one.who}` });
+              break;
+            }
+            case "leave":
+            case "join":
+              fixture.do("user/bob", one.place, { type: one.type });
+              break;
+            case "cut":
+              cut.add(one.who);
+              fixture.cutOff(`user/${one.who}`);
+              break;
+            case "reach":
+              cut.delete(one.who);
+              fixture.reach(`user/${one.who}`);
+              break;
+            case "crashPerson":
+              fixture.crash(`user/${one.who}`);
+              break;
+            case "crash":
+              fixture.crash(one.place);
+              break;
+            default:
+              fixture.pass(one.type === "day" ? actorLimits.uploadIdleMs : 5_000);
+          }
+        }
+        for (const one of people) fixture.reach(`user/${one}`);
+        fresh(fixture);
+        for (const one of people) expect(held(fixture, one).bytes, one).to.equal(kept(fixture, one));
+        for (const at of rooms) {
+          expect(fixture.stateOf<Room>(at).stored?.untold, at).to.deep.equal({});
+          expect(fixture.refold(at), at).to.deep.equal(fixture.stateOf(at));
+        }
+      }),
+      { numRuns: 300, seed: 257 },
+    );
+  });
+});
