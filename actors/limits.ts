@@ -245,6 +245,11 @@ export const actorLimits = {
   draftsMax: 50,
   /** Characters of all of them. */
   draftsCharsMax: 64_000,
+  /** Drafts that are written in a minute, of all devices; one more is refused with `RATE_LIMITED`, and its browser tries
+   *  again. Those that are emptied are taken all the same.
+   *
+   *  A person who types without a pause has their page write twenty. */
+  draftWritesMax: 120,
   /** A draft that was not changed for so long goes. */
   draftKeptMs: 90 * 24 * 3_600_000,
   /** Files that one conversation with an agent has at most. */

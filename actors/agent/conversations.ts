@@ -8,6 +8,7 @@
  *
  *  The first conversation is the agent's own: its row is there when there is a second one. */
 import {
+  actorId,
   agentTools,
   conversationIn,
   conversationKey,
@@ -36,7 +37,7 @@ import {
 import { commit, erase, type Coming, type Effects, type Here } from "./effects.ts";
 import { agentActor, listing, shown } from "./listed.ts";
 import type { AgentState, Life, Listed } from "./shape.ts";
-import { evolve, viewOf } from "./state.ts";
+import { evolve, ownerOf, viewOf } from "./state.ts";
 import { title, wordsOf } from "./titling.ts";
 
 type Command = CommandOf<typeof agentCommands>;
@@ -221,9 +222,16 @@ export function drop(state: AgentState, life: Life, { number }: Of<"drop">, turn
   if (number === 0)
     return [refuse("BAD_REQUEST", { field: "number", reason: "the first conversation is the agent's own: clear it" })];
   if (rowOf(life, number) === undefined) return [refuse("NOT_FOUND", { number })];
-  if (!fits(state.outbox, 1)) return [refuse("OVERLOADED")];
-  const mail: Mail = { to: actorOf(turn, { number }), message: { type: "delete" } };
-  const { after, effects } = commit(state, turn, [{ ...unlisting(state, life, turn, number), mail: [mail] }]);
+  if (!fits(state.outbox, 2)) return [refuse("OVERLOADED")];
+  const mail: readonly Mail[] = [
+    { to: actorOf(turn, { number }), message: { type: "delete" } },
+    // The account has what was begun there.
+    {
+      to: actorId("user", ownerOf(turn.key)),
+      message: { type: "conversationDropped", conversation: conversationKey(turn.key, number) },
+    },
+  ];
+  const { after, effects } = commit(state, turn, [{ ...unlisting(state, life, turn, number), mail }]);
   return [...effects, ...erase(after, turn), reply({})];
 }
 

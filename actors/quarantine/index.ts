@@ -34,11 +34,15 @@ type Listed = Of<"drop"> & { readonly sinceMs: number };
 
 type Tag =
   | { readonly type: "list"; readonly limit: number; readonly to: ReplyTo | undefined }
+  | { readonly type: "place"; readonly id: string; readonly to: ReplyTo | undefined }
   | { readonly type: "find"; readonly id: string; readonly pages?: number; readonly to: ReplyTo | undefined }
   | { readonly type: "known"; readonly command: Of<"add"> | Listed; readonly to: ReplyTo | undefined };
 
 const prefix = "file/";
 const keyOf = ({ id, sinceMs }: Pick<QuarantinedFile, "id" | "sinceMs">): string => `${prefix}${padded(sinceMs)}/${id}`;
+
+/** Where a file stands on the list, by its id. Those that a version before has put there have none. */
+const placeOf = (id: string): string => `place/${id}`;
 
 /** Looks first whether it is on the list: what rooms say is sent again where the answer was lost. */
 const look = (command: Of<"add"> | Listed, to: ReplyTo | undefined): Effects => {
@@ -47,8 +51,18 @@ const look = (command: Of<"add"> | Listed, to: ReplyTo | undefined): Effects => 
   return [{ type: "read", range: { from: key, to: `${key}!`, limit: 1 }, tag }];
 };
 
-/** Pages that are looked through for a file. One that is further back stays on the list: its room says what it is. */
+/** Pages that are looked through for a file that a version before has put there. One that is further back stays on the
+ *  list: its room says what it is. */
 const findPagesMax = 100;
+
+/** Looks for a file by its id. */
+const lookUp = (id: string, to: ReplyTo | undefined): Effects => [
+  {
+    type: "read",
+    range: { from: placeOf(id), to: `${placeOf(id)}!`, limit: 1 },
+    tag: { type: "place", id, to } satisfies Tag,
+  },
+];
 
 /** Looks for a file page by page: the list is in the order of time. */
 const find = (id: string, end: string, to: ReplyTo | undefined, pages = 1): Effects => {
@@ -67,7 +81,7 @@ function found({ id, pages = 1, to }: Extract<Tag, { type: "find" }>, rows: read
 const handlers: Handlers<QuarantineState, Incoming, Turn, Effects> = {
   add: (_state, command, { replyTo }) => look(command, replyTo),
   drop: (_state, { type, id, sinceMs }, { replyTo }) =>
-    sinceMs === undefined ? find(id, `${prefix}~`, replyTo) : look({ type, id, sinceMs }, replyTo),
+    sinceMs === undefined ? lookUp(id, replyTo) : look({ type, id, sinceMs }, replyTo),
   list(_state, { after, limit = wireLimits.pageEntriesDefault }, turn) {
     const tag: Tag = { type: "list", limit, to: turn.replyTo };
     const to = after === undefined ? `${prefix}~` : `${prefix}${after}`;
@@ -100,6 +114,13 @@ export const quarantine: Behavior<QuarantineState, Incoming, QuarantineChange> =
   decide: decideBy(quarantineCommands, handlers, {
     records(state, { tag, records }) {
       const asked = tag as Tag;
+      if (asked.type === "place") {
+        const place = records[0]?.value as { readonly sinceMs: number } | undefined;
+        const { id, to } = asked;
+        return place === undefined
+          ? find(id, `${prefix}~`, to)
+          : look({ type: "drop", id, sinceMs: place.sinceMs }, to);
+      }
       if (asked.type === "find") return found(asked, records);
       return asked.type === "list"
         ? [reply(pageOf(state, records, asked.limit), asked.to)]
@@ -108,7 +129,13 @@ export const quarantine: Behavior<QuarantineState, Incoming, QuarantineChange> =
   }),
   evolve: (state, change) => (change.type === "refused" ? { ...state, unlisted: state.unlisted + 1 } : state),
   record(change) {
-    if (change.type === "added") return [{ put: keyOf(change.file), value: change.file }];
-    return change.type === "dropped" ? [{ delete: keyOf(change) }] : [];
+    if (change.type === "added") {
+      const { id, sinceMs } = change.file;
+      return [
+        { put: keyOf(change.file), value: change.file },
+        { put: placeOf(id), value: { sinceMs } },
+      ];
+    }
+    return change.type === "dropped" ? [{ delete: keyOf(change) }, { delete: placeOf(change.id) }] : [];
   },
 };

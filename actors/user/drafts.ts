@@ -2,7 +2,7 @@
  *  account alone, and goes when it is sent, emptied, left or old (decision 0249). */
 import { agentOfKey, type CommandOf, type DraftList, type UnsentText } from "../../protocols/index.ts";
 import type { userCommands } from "../../protocols/index.ts";
-import { persist, refuse, reply, type Turn } from "../behavior.ts";
+import { note, persist, refuse, reply, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import type { UserNotes } from "./notes.ts";
@@ -10,6 +10,7 @@ import { happen } from "./sessions.ts";
 import type { Account, UserState } from "./state.ts";
 
 type Asked = Extract<CommandOf<typeof userCommands>, { type: "setDraft" }>;
+type Dropped = Extract<CommandOf<typeof userCommands>, { type: "conversationDropped" }>;
 
 /** Those that are not too old. A revision is the time at which it was made. */
 const draftsAt = ({ drafts = [] }: Account, nowMs: number): readonly UnsentText[] =>
@@ -36,6 +37,12 @@ function refusePlace({ rooms, agents }: Account, place: string): Effects | undef
   return agents.some((held) => held.agent === agentOfKey(key)) ? undefined : [refuse("NOT_FOUND", { agent: key })];
 }
 
+/** Writes that count for the limit: those of the last minute. */
+const writesAt = ({ notes, nowMs }: Turn<UserNotes>): readonly number[] =>
+  (notes.draftWrites ?? []).filter((atMs) => atMs > nowMs - minuteMs);
+
+const minuteMs = 60_000;
+
 function set(state: UserState, account: Account, asked: Asked, turn: Turn<UserNotes>): Effects {
   const { place, text, revision: seen } = asked;
   const known = draftsAt(account, turn.nowMs).find((one) => one.place === place);
@@ -49,11 +56,32 @@ function set(state: UserState, account: Account, asked: Asked, turn: Turn<UserNo
   const next = text === "" ? { ...draft, revision: 0 } : draft;
   const tooMany = text === "" ? undefined : refuseMany([...others, next]);
   if (tooMany !== undefined) return tooMany;
-  return [
-    persist({ type: "factorSet", set: {}, draft }),
-    ...happen(state, turn, [{ type: "draftSet", place, revision: next.revision }]),
-    reply(next),
-  ];
+  const writes = writesAt(turn);
+  // What is sent or emptied goes at once, however often: it makes room.
+  if (text !== "" && writes.length >= limits.draftWritesMax)
+    return [refuse("RATE_LIMITED", { retryAfterMs: (writes[0] as number) + minuteMs - turn.nowMs })];
+  return [...written(state, draft, turn), note({ draftWrites: [...writes, turn.nowMs] }), reply(next)];
+}
+
+/** One draft as it is from now on; an empty text takes it away, which devices hear as revision 0. */
+const written = (state: UserState, draft: UnsentText, turn: Turn<UserNotes>): Effects => [
+  persist({ type: "factorSet", set: {}, draft }),
+  ...happen(state, turn, [{ type: "draftSet", place: draft.place, revision: draft.text === "" ? 0 : draft.revision }]),
+];
+
+/** A conversation is gone, and with it what was begun there. */
+export function withoutConversation(
+  state: UserState,
+  account: Account,
+  { conversation }: Dropped,
+  turn: Turn<UserNotes>,
+): Effects {
+  if (turn.from !== `agent/${agentOfKey(conversation)}` || !conversation.startsWith(`${turn.key}.`))
+    return [refuse("FORBIDDEN")];
+  const place = `agent/${conversation}`;
+  if (account.drafts?.some((one) => one.place === place) !== true) return [reply({})];
+  const revision = Math.max(turn.nowMs, draftsHead(account) + 1);
+  return [...written(state, { place, text: "", revision }, turn), reply({})];
 }
 
 /** What a person asks about what they have begun to write. */

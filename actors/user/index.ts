@@ -38,7 +38,7 @@ import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, choiceOf, setAvatar, setProfile, setStatus } from "./profile.ts";
 import { notificationHandlers } from "./notifications.ts";
 import { pushHandlers, pushWatched } from "./push.ts";
-import { draftHandlers } from "./drafts.ts";
+import { draftHandlers, withoutConversation } from "./drafts.ts";
 import { savedHandlers } from "./saved.ts";
 import { sharedHandlers, sharedReminded, sharedReminder } from "./shared.ts";
 import { setSidebar } from "./sidebar.ts";
@@ -139,6 +139,8 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "card":
       if (state.erasedAtMs !== undefined) return [reply(cardOfDeleted(turn.key))];
       return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key, turn.nowMs))];
+    case "conversationDropped":
+      return state.account === null ? [refuse("NOT_FOUND")] : withoutConversation(state, state.account, message, turn);
     case "roomWanted":
     case "roomJoined":
     case "roomLeft":

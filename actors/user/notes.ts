@@ -21,6 +21,8 @@ export interface UserNotes {
   readonly next: readonly ReplyTo[];
   /** Callers that wait for an agent to be created or deleted. */
   readonly forAgent: Readonly<Record<string, readonly ReplyTo[]>>;
+  /** When drafts were written lately. */
+  readonly draftWrites?: readonly number[];
 }
 
 /** A change of the notes: the fields that are new. */

@@ -25,7 +25,7 @@ export const define: Define = (command, { output, onExit }) => {
       .command("list")
       .description("List them, newest first, each with its signature, sender and room.")
       .option("--after <cursor>", "those that are older than a page ends, as that page says")
-      .option("--limit <number>", "at most this many", wholeNumber("The limit", 1, 200), 50)
+      .option("--limit <number>", "at most this many", wholeNumber("The limit", 1, 200))
       .addHelpText("after", examples("plexus files quarantine list", "plexus files quarantine list --limit 200")),
   ).action(async (wanted: { readonly after?: string; readonly limit?: number }, self: Globals) =>
     onExit(await (await load()).listQuarantine(await flagsOf(self), wanted, output)),

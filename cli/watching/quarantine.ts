@@ -6,8 +6,8 @@ import { counted, exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
 
-/** `plexus files quarantine list`: a page of them. With `--json` and without a place or a length all of them, a page a
- *  line. */
+/** `plexus files quarantine list`: a page of them. With `--json` and without a place or a length one document with all
+ *  of them. */
 export async function listQuarantine(
   flags: AdminFlags,
   wanted: { readonly after?: string | undefined; readonly limit?: number | undefined },
@@ -21,12 +21,13 @@ export async function listQuarantine(
     });
   if (flags.json) {
     const isAll = after === undefined && limit === undefined;
-    let from = after;
-    do {
-      const page = await read(from, isAll ? wireLimits.pageEntriesMax : limit);
-      output.print(jsonLine(page));
-      from = isAll ? page.next : undefined;
-    } while (from !== undefined);
+    let page = await read(after, isAll ? wireLimits.pageEntriesMax : limit);
+    const files = [...page.files];
+    while (isAll && page.next !== undefined) {
+      page = await read(page.next, wireLimits.pageEntriesMax);
+      files.push(...page.files);
+    }
+    output.print(jsonLine({ ...page, files }));
     return exitCodes.ok;
   }
   const { files, unlisted = 0, next } = await read(after, limit);

@@ -54,6 +54,9 @@ export const searchLimits = {
   cleanAfterMs: 2_000,
   /** Numbers of rooms and people that are kept in memory; when there are more, they are read anew. */
   namesKept: 20_000,
+  /** Rows of all slots that are committed at once. They are found before that; what a kill takes is read from the logs
+   *  again. */
+  rowsUncommittedMax: 2_000,
   /** Rows of a slot that are removed in one transaction; a larger slot takes several. */
   clearedAtOnce: 500,
   /** Bytes of a log that go to the index at once. */
@@ -65,7 +68,7 @@ export const searchLimits = {
   /** Slots whose entries are read for the index at the same time; others wait their turn. */
   feedsMax: 4,
   /** New entries wait so long for others before they go to the index; a search does not wait for that. */
-  feedDelayMs: 200,
+  feedDelayMs: 500,
   /** After a failure of the index it is made anew; the next try waits twice as long as the one before, from this... */
   retryMs: 1_000,
   /** ... to this. */

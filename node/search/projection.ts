@@ -1,6 +1,7 @@
 /** The index of this node follows the logs of the slots that it owns.
  *
  *      commit ─► wake(slot) ─► read what is committed beyond the index ─► apply, with the position, in one transaction
+ *                                    │                                     (with what other slots did, decision 0272)
  *                                    │ the index is not the beginning of this log, or the log begins later by now
  *                                    ▼
  *                     made anew: cleared, all records of a committed cut, then its position
@@ -152,6 +153,7 @@ export class Projection {
   failed(error: unknown): boolean {
     if (error instanceof IndexFull) {
       this.#standStill(error.message);
+      this.#takenBack();
       return true;
     }
     if (!(error instanceof IndexLost)) return false;
@@ -300,6 +302,16 @@ export class Projection {
     this.#fulls += 1;
   }
 
+  /** What was not committed yet, of any slot, is not in the index. */
+  #takenBack(): void {
+    this.#ports.index.ask("open", {}).then(
+      (standing) => {
+        for (const [slot, one] of this.#slots) if (one.at !== undefined) one.at = standing.get(slot);
+      },
+      (error: unknown) => error instanceof IndexFull || this.failed(error),
+    );
+  }
+
   #needsRoom(): void {
     if (this.#ports.index.hasRoom?.() === false) throw new IndexFull("the disk has too little room");
   }
@@ -357,17 +369,19 @@ export class Projection {
    *  While there is no room for what is said, what is deleted or edited goes all the same. Errors: IndexFull. */
   async #apply(slot: SlotId, at: Behind): Promise<Position | undefined> {
     const { log, from } = at;
+    // After there was no room, only what is committed says that there is some.
+    const commits = this.#fulls > 0 ? { commits: true as const } : {};
     try {
       this.#needsRoom();
       const to = log.withoutRecords(from);
       if (to !== undefined) {
-        const passed = await this.#ports.index.ask("pass", { slot, from, to });
+        const passed = await this.#ports.index.ask("pass", { slot, from, to, ...commits });
         this.#goesOn();
         return passed;
       }
       const piece = await log.read(from, this.#limits.pieceBytesMax);
       if (piece === undefined) return undefined;
-      const asks = { slot, from, chunks: piece.chunks, through: log.seq };
+      const asks = { slot, from, chunks: piece.chunks, through: log.seq, ...commits };
       const reached = await this.#ports.index.ask("apply", asks);
       this.#goesOn();
       this.#cleanLater();

@@ -136,6 +136,8 @@ export class SearchTable {
   readonly #authors = new Map<string, number>();
   /** Something was deleted since the disk was last cleaned of it; maybe also before a kill. */
   #unclean: boolean;
+  /** What was applied and is not committed, in rows; undefined: no transaction is open. */
+  #applied: number | undefined;
 
   /** Throws when the file is no index of this version, or damaged. */
   constructor(location: string, { memoryBytesMax, placesInIndex, placesFiltered }: TableLimits) {
@@ -192,15 +194,37 @@ export class SearchTable {
     return this.#get("SELECT count(*) AS count FROM unread")?.["count"] as number;
   }
 
-  /** Applies what entries did, up to a position. False: the slot does not stand at `from`, and nothing is done. */
+  /** Applies what entries did, up to a position. False: the slot does not stand at `from`, and nothing is done.
+   *
+   *  It is found from now on, and committed with what follows: when there is much of it, or with the next call that is
+   *  no `apply`. A failure takes back what was not committed, of other slots too (`positions`). */
   apply(slot: SlotId, from: Position, changes: readonly Change[], to: Position): boolean {
-    return this.#within(() => {
+    if (this.#applied === undefined) this.#db.exec("BEGIN IMMEDIATE");
+    this.#applied ??= 0;
+    try {
       const row = this.#get("SELECT id, seq, checksum FROM slot WHERE name = ?", slot);
       if (row?.["seq"] !== from.seq || row["checksum"] !== from.checksum) return false;
       this.#change(row["id"] as number, changes);
       this.#stand(slot, to);
-      return true;
-    });
+      this.#applied += 1 + changes.length;
+    } catch (error) {
+      this.#takeBack();
+      throw error;
+    }
+    if (this.#applied >= limits.rowsUncommittedMax) this.commit();
+    return true;
+  }
+
+  /** Commits what was applied. */
+  commit(): void {
+    if (this.#applied === undefined) return;
+    try {
+      this.#db.exec("COMMIT");
+      this.#applied = undefined;
+    } catch (error) {
+      this.#takeBack();
+      throw error;
+    }
   }
 
   /** Removes every message that is changed or deleted. */
@@ -233,6 +257,7 @@ export class SearchTable {
 
   /** A slot that was cleared is made anew: `add` and `settle` follow. */
   begin(slot: SlotId): void {
+    this.commit();
     this.#run("INSERT INTO slot (name) VALUES (?)", slot);
   }
 
@@ -282,6 +307,7 @@ export class SearchTable {
   /** Takes off the disk what was deleted, which may lie in the log of writes, and names of which nothing is left. True:
    *  there are more such names. */
   clean(): boolean {
+    this.commit();
     if (!this.#unclean) return false;
     const doubted = this.#all("SELECT author FROM doubted LIMIT ?", limits.clearedAtOnce);
     try {
@@ -305,6 +331,12 @@ export class SearchTable {
   }
 
   close(): void {
+    try {
+      this.commit();
+    } catch (error) {
+      // It is read from the logs again.
+      if (!isFull(error)) throw error;
+    }
     try {
       while (this.clean());
       this.#db.exec(`PRAGMA application_id = ${closedWhole}`);
@@ -614,18 +646,23 @@ export class SearchTable {
     return this.#prepared(sql).all(...values);
   }
   #within<Value>(work: () => Value): Value {
+    this.commit();
     this.#db.exec("BEGIN IMMEDIATE");
     try {
       const value = work();
       this.#db.exec("COMMIT");
       return value;
     } catch (error) {
-      this.#forgetPlaces();
-      this.#authors.clear();
-      // Where there is no room, SQLite has done it.
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      this.#takeBack();
       throw error;
     }
+  }
+  #takeBack(): void {
+    this.#applied = undefined;
+    this.#forgetPlaces();
+    this.#authors.clear();
+    // Where there is no room, SQLite has done it.
+    if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
   }
 }
 

@@ -16,6 +16,10 @@ interface Followed {
   readonly chunks: Chunks;
   readonly through: number;
 }
+/** What is applied is found at once, and committed with what follows (`SearchTable.apply`), or with this at once, too. */
+interface Applying {
+  readonly commits?: true;
+}
 /** Records as they lie in the journal. */
 export type Rows = readonly (readonly [actor: ActorId, key: string, stored: string, bytes: Uint8Array])[];
 
@@ -23,12 +27,12 @@ export type Rows = readonly (readonly [actor: ActorId, key: string, stored: stri
 export interface Requests {
   /** Where each slot stands of which there are rows; undefined: they are not all. */
   readonly open: { readonly asks: object; readonly answer: ReadonlyMap<SlotId, Position | undefined> };
-  /** Applies whole chunks, as far as `through`; answers with where the slot stands then. Undefined: it did not stand
-   *  at `from`, or the first chunk cannot be read. */
-  readonly apply: { readonly asks: Followed; readonly answer: Position | undefined };
-  /** There was nothing between: answers with `to`. Undefined: the slot did not stand at `from`. */
+  /** Applies whole chunks, as far as `through`; answers with where the slot stands then. Where it did not stand at
+   *  `from`, that is where it stood. Undefined: it is not whole, or the first chunk cannot be read. */
+  readonly apply: { readonly asks: Followed & Applying; readonly answer: Position | undefined };
+  /** There was nothing between: answers with where the slot stands then, as of `apply`. */
   readonly pass: {
-    readonly asks: { readonly slot: SlotId; readonly from: Position; readonly to: Position };
+    readonly asks: { readonly slot: SlotId; readonly from: Position; readonly to: Position } & Applying;
     readonly answer: Position | undefined;
   };
   /** Where there is no room for what they say: removes what they change or delete, and the slot stands where it stood.
@@ -126,7 +130,9 @@ export class IndexWorker {
       case "apply":
         return applied(table, request);
       case "pass":
-        return table.apply(request.slot, request.from, [], request.to) ? request.to : undefined;
+        table.apply(request.slot, request.from, [], request.to);
+        if (request.commits) table.commit();
+        return standing(table, request.slot);
       case "forget": {
         const { changes, at } = read(request);
         table.forget(request.slot, changes);
@@ -189,12 +195,16 @@ function read({ from, chunks, through }: Followed): {
   return { changes, at, isDamaged };
 }
 
-function applied(table: SearchTable, asks: Followed): Position | undefined {
+function applied(table: SearchTable, asks: Followed & Applying): Position | undefined {
   const { slot, from } = asks;
   const { changes, at, isDamaged } = read(asks);
   if (at === from) return isDamaged ? undefined : at;
-  return table.apply(slot, from, changes, at) ? at : undefined;
+  table.apply(slot, from, changes, at);
+  if (asks.commits) table.commit();
+  return standing(table, slot);
 }
+
+const standing = (table: SearchTable, slot: SlotId): Position | undefined => table.positions([slot]).get(slot);
 
 const changesOfRows = (rows: Rows): readonly Change[] =>
   rows.flatMap(([actor, key, stored, bytes]) => changeOf(actor, key, () => unseal(stored, bytes, "search")) ?? []);

@@ -3,7 +3,7 @@
 import type { ActorId } from "../../protocols/index.ts";
 import { isSealed } from "../data-folder/seal.ts";
 import type { StorePage } from "../ports/index.ts";
-import { ReadAhead } from "./read-ahead.ts";
+import { readKept, ReadAhead } from "./read-ahead.ts";
 import {
   encodeEntry,
   paddedSeq,
@@ -85,8 +85,7 @@ export class SlotExtract {
     const snapshots = `snap/${slot}/`;
     const records = sidePrefix("record", slot);
     const found = new Set<ActorId>((await this.#othersOf()).keys());
-    const names = new ReadAhead(view, within(snapshots), (key) => found.add(key.slice(snapshots.length) as ActorId));
-    await names.rest();
+    const pages = await readKept(view, within(snapshots), (key) => found.add(key.slice(snapshots.length) as ActorId));
     const gone = new Map<ActorId, number>();
     for (const { actor, seq, side } of this.#entries) {
       found.add(actor);
@@ -99,7 +98,7 @@ export class SlotExtract {
     await this.#close();
     let passed = "";
     this.#ahead = {
-      snapshots: new ReadAhead(view, within(snapshots)),
+      snapshots: new ReadAhead(pages, within(snapshots)),
       records: new ReadAhead(view, within(records), (key) => {
         if (passed !== "" && key.startsWith(passed)) return;
         const actor = actorIn(key.slice(records.length));

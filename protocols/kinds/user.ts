@@ -618,6 +618,12 @@ export const userCommands = {
     effect: "signals",
     summary: "Tells the user's devices whether the user follows a thread",
   }),
+  conversationDropped: command({
+    ...byRoom,
+    params: { conversation: key },
+    effect: "changes",
+    summary: "Tells the user of a conversation with an agent that it is deleted",
+  }),
   createAgent: command({
     ...own,
     params: {

@@ -14,6 +14,7 @@ import type { Message } from "../../actors/behavior.ts";
 import { createPeer, type Peer } from "../../node/composition/peer.ts";
 import type { MemberRecord, NodeId } from "../../node/ports/index.ts";
 import { handleSearch, indexHere, type Index } from "../../node/search/index.ts";
+import { searchLimits } from "../../node/search/limits.ts";
 import { removeIndex } from "../../node/search/table.ts";
 import { IndexLost } from "../../node/search/worker.ts";
 import { openJournal } from "../../node/storage/index.ts";
@@ -405,6 +406,8 @@ class SearchLife implements Simulated {
     for (const token of [said, replacing]) await this.#post({ ...of, text: `zebra ${token}` });
     await this.#post({ ...of, text: "grün", filed: `zebra ${filed}` });
     for (const token of tokens) await this.#until(`${token} is not found`, () => this.#search("ada", token));
+    // What is found is on the disk by then.
+    await this.#world.sleep(searchLimits.cleanAfterMs + 1);
     for (const token of tokens)
       if (!this.#machines.some((machine) => this.#bytes(machine).includes(token)))
         this.#world.violate("search-erased", `${token} was in no file`);

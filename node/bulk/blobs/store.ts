@@ -13,6 +13,7 @@ import {
   isWell,
   readBlob,
   readTree,
+  readUncompared,
   readWhole,
   sizeIn,
   writeBlob,
@@ -217,6 +218,8 @@ export async function openBlobStore(ports: {
         return { size, bytes: read(hash, tree, { start, end }, reused) };
       }),
     whole: (hash) => opened(hash, (reader) => readWhole(reader, hash, { bytesMax, damage: damageIn(hash) })),
+    uncompared: (hash, into) =>
+      opened(hash, (reader) => readUncompared(reader, { bytesMax, damage: damageIn(hash) }, into)),
     prove: (hash, leaf) =>
       opened(hash, async (reader) => {
         const tree = await treeIn(reader, hash);

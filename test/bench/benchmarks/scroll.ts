@@ -35,6 +35,9 @@ async function scrolled(browser: Browser, at: { readonly url: string; readonly t
     const page = await context.newPage();
     await page.goto(`${at.url}/room/${room}`);
     await page.locator("main article[data-seq]").first().waitFor();
+    // The page opens where one has read to, which is the beginning.
+    await page.getByRole("button", { name: /^Jump to latest/ }).click();
+    await page.locator(`main article[data-seq="${messages}"]`).waitFor();
     await page.getByRole("region", { name: "Messages", exact: true }).hover();
     const session = await context.newCDPSession(page);
     await session.send("Performance.enable");
@@ -64,8 +67,9 @@ export const scroll: Timing = {
     const folder = await createNodeFolder({ models: false });
     const server = await folder.start();
     const [token = "", ...others] = await signUpPeople(server, writers + 1, room);
+    if (messages % writers > 0) throw new Error(`PLEXUS_BENCH_SCROLLED is to be a multiple of ${writers}`);
     const text = "a **line** of `code`, and https://example.org/";
-    await Promise.all(others.map(() => write(() => post(server, token, room, text), Math.ceil(messages / writers))));
+    await Promise.all(others.map((own) => write(() => post(server, own, room, text), messages / writers)));
     const browser = await startBrowser();
     return {
       round: async (): Promise<Samples> => ({ script: await scrolled(browser, { url: server.url, token }) }),

@@ -258,11 +258,7 @@ async function measured(work: () => Promise<object | void>): Promise<void> {
 
 async function sourceOf(journal: Journal): Promise<SlotSource> {
   const blobs = await openAttachments();
-  const read = async (_: ActorId, hash: string) => {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of (await blobs.open(hash)).bytes) pieces.push(piece);
-    return ok(Buffer.concat(pieces));
-  };
+  const read = async (_: ActorId, hash: string) => ok(await blobs.whole(hash));
   // A node has its slots open.
   for (const slot of await journal.slots()) await journal.openSlot(slot);
   const owned = async () => (await journal.slots()).filter((slot) => slot !== chatSlot);

@@ -81,4 +81,33 @@ describe("drafts of a person on all their devices", () => {
     set(fixture, thread(1), "anew");
     expect(list(fixture)).to.have.length(1);
   });
+
+  it("are written so often in a minute; what is emptied is taken all the same", () => {
+    const fixture = inLobby();
+    let { revision } = set(fixture, "room/lobby", "0");
+    for (let write = 1; write < limits.draftWritesMax; write += 1)
+      ({ revision } = set(fixture, "room/lobby", String(write), revision));
+    expect(code(fixture, "room/lobby", "more", revision)).to.equal("RATE_LIMITED");
+    set(fixture, "room/lobby", "", revision);
+    expect(code(fixture, "room/lobby", "more")).to.equal("RATE_LIMITED");
+    fixture.pass(60_000);
+    set(fixture, "room/lobby", "more");
+    expect(list(fixture).map(({ text }) => text)).to.deep.equal(["more"]);
+  });
+
+  it("go with the conversation that is deleted, and with it alone; nobody else says that it is", () => {
+    const fixture = inLobby();
+    fixture.ok(bob, bob, { type: "createAgent", name: "helper" });
+    fixture.ok(bob, "agent/bob.helper", { type: "open" });
+    set(fixture, "agent/bob.helper.1", "begun");
+    set(fixture, "agent/bob.helper", "stays");
+    const dropped = { type: "conversationDropped", conversation: "bob.helper.1" };
+    for (const other of ["agent/bob.other", "agent/bob.helper.1", "room/lobby"] as const)
+      expect(fixture.code(other, bob, dropped)).to.equal("FORBIDDEN");
+    fixture.ok(bob, "agent/bob.helper", { type: "drop", number: 1 });
+    fixture.settle();
+    expect(list(fixture).map(({ text }) => text)).to.deep.equal(["stays"]);
+    const event = { type: "draftSet", place: "agent/bob.helper.1", revision: 0 };
+    expect(fixture.stream(bob).at(-1)?.event).to.deep.equal(event);
+  });
 });

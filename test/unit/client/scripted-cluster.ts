@@ -58,6 +58,11 @@ export class ScriptedCluster {
     return this.#world.pending;
   }
 
+  /** Calls back after a while, unless what this gives is called. */
+  after(delayMs: number, callback: () => void): () => void {
+    return this.#world.after(delayMs, callback);
+  }
+
   /** Lets time pass, and what is due in it happen. */
   pass(durationMs: number): void {
     this.#world.elapse(durationMs);

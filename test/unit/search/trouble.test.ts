@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect } from "chai";
 import { indexHere, type Index } from "../../../node/search/index.ts";
+import { searchLimits } from "../../../node/search/limits.ts";
 import { Projection, type CommittedLog, type SlotFeed } from "../../../node/search/projection.ts";
 import { openTable } from "../../../node/search/table.ts";
 import type { Piece } from "../../../node/storage/index.ts";
@@ -352,6 +353,46 @@ describe("search in trouble", () => {
       expect(figures.get("search_paused")).to.equal(1);
       expect(await reached(projection, 8)).to.deep.equal(standing);
       for (const word of ["kangaroo", "wombat"]) expect(await found(index, word)).to.deep.equal([]);
+    });
+
+    it("what was not committed yet of another slot when there was no room: it is taken back, told of nobody, and read again", async () => {
+      const index = indexHere(undefined, { memoryBytesMax: 800_000 });
+      await fill(index, [rowOf(messageOf(1))]);
+      await fill(index, [], "chat/3");
+      const small = logOf([messageOf(3, { text: "zebra three" }), messageOf(1, { text: "", deletedAtMs: 9 })]);
+      const large = logOf([messageOf(3, { text: Array.from({ length: 60_000 }, (_, at) => `new${at}`).join(" ") })]);
+      const projection = follow(index, { committed: (of) => (of === slot ? small : large), cut: cutOf([]) });
+      projection.wake(slot);
+      await world.pass(searchLimits.feedDelayMs + 1);
+      expect(await found(index)).to.deep.equal([3]);
+      expect(await reached(projection, 7)).to.include({ seq: 7 });
+      projection.wake("chat/3");
+      // SQLite says so when it commits.
+      await world.pass(searchLimits.cleanAfterMs);
+      expect(figures.get("search_paused")).to.equal(1);
+      expect(await found(index)).to.deep.equal([1]);
+      expect(await reached(projection, 7)).to.deep.equal(standing);
+      await world.pass(searchLimits.roomLookMs);
+      expect(await found(index)).to.deep.equal([3]);
+      expect(await reached(projection, 7)).to.include({ seq: 7 });
+      expect((await index.ask("open", {})).get("chat/3")).to.deep.equal(standing);
+    });
+
+    it("many slots in one transaction, which is on the disk when it is full or two seconds old", async () => {
+      const index = indexHere(file);
+      await fill(index, []);
+      await index.ask("clean", {});
+      const before = bytes();
+      const projection = follow(index, {
+        committed: () => logOf([messageOf(1, { text: "kangaroo" })]),
+        cut: cutOf([]),
+      });
+      projection.wake(slot);
+      await world.pass(searchLimits.feedDelayMs + 1);
+      expect(await found(index, "kangaroo")).to.deep.equal([1]);
+      expect(bytes()).to.equal(before);
+      await world.pass(searchLimits.cleanAfterMs);
+      expect(bytes()).to.include("kangaroo");
     });
 
     it("slots that lie half made in its file: they go where they are elsewhere, also where nothing is served", async () => {

@@ -9,7 +9,7 @@ import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 import { stores, type Device, type Fault } from "../../fixtures/page-device.ts";
 import { settled } from "../../world/index.ts";
 import { fixtureWith, type Fixture } from "../actors/fixture.ts";
-import { expectAgentAfresh, expectRoomAfresh, Team } from "./afresh.ts";
+import { expectAgentAfresh, expectDraftsAfresh, expectRoomAfresh, Team } from "./afresh.ts";
 
 const people = ["ada", "bob", "cleo"] as const;
 const rooms = ["one", "dm.ada.bob"] as const;
@@ -78,6 +78,9 @@ const agentCommand = fc.oneof(
   },
 );
 
+/** Where one writes. */
+const fields = fc.constantFrom("room/one/text", "room/one/thread/1", "room/dm.ada.bob/text", `agent/${helper}/text`);
+
 type Step =
   | { readonly do: Message; readonly by: string; readonly room: string; readonly on: number }
   | { readonly say: Message; readonly on: number }
@@ -85,6 +88,8 @@ type Step =
   | { readonly file: string; readonly room: string }
   | { readonly recall: readonly number[] }
   | { readonly drop: number }
+  /** Somebody goes on writing on a device, or sends or empties what is there. */
+  | { readonly types: number; readonly at: string; readonly word: string | undefined }
   | { readonly crash: ActorId }
   | { readonly place: number; readonly seq: number }
   /** A device lets lines go at an end, as a long window does. */
@@ -100,6 +105,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ file: by, room }) },
   { weight: 1, arbitrary: fc.record({ recall: fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 }).map((all) => all.toSorted((one, other) => one - other)) }) },
   { weight: 10, arbitrary: fc.record({ drop: index }) },
+  { weight: 10, arbitrary: fc.record({ types: index, at: fields, word: fc.constantFrom("a ", "b ", "c ", "d ", undefined) }) },
   { weight: 2, arbitrary: fc.record({ crash: fc.constantFrom<ActorId[]>("room/one", "room/dm.ada.bob", `agent/${helper}`) }) },
   { weight: 3, arbitrary: fc.record({ place: index, seq: index }) },
   { weight: 6, arbitrary: fc.record({ trim: index, end: fc.constantFrom("older", "newer"), count: fc.integer({ min: 1, max: 40 }) }) },
@@ -164,6 +170,7 @@ class Life {
     else if ("file" in one) this.#file(one.file, one.room);
     else if ("recall" in one) this.#recall(one.recall);
     else if ("drop" in one) team.drop(this.#device(one.drop));
+    else if ("types" in one) this.#types(this.#device(one.types), one.at, one.word);
     else if ("crash" in one) this.#crash(one.crash);
     else if ("place" in one) this.#place(this.#device(one.place), one.seq);
     else if ("trim" in one) this.#trim(this.#device(one.trim), one.end, one.count);
@@ -171,6 +178,12 @@ class Life {
     else team.cluster.pass(one.pass);
     fixture.settle();
     team.flush();
+  }
+
+  #types({ name, kept }: Device, at: string, word: string | undefined): void {
+    // The agent is ada's.
+    if (at.startsWith("agent/") && name !== "ada") return;
+    kept.write(at, word === undefined ? undefined : `${(kept.read(at) as string | undefined) ?? ""}${word}`);
   }
 
   #newest(room: string): number {
@@ -267,6 +280,7 @@ class Life {
     for (const device of team.devices) {
       for (const name of device.rooms.keys()) expectRoomAfresh(team, device, name);
       expectAgentAfresh(team, device, helper);
+      expectDraftsAfresh(team, device);
     }
   }
 }
@@ -298,7 +312,7 @@ describe("what a device knows, whatever people do and however often its connecti
     await fc.assert(property, { numRuns: depth(examples(240), 3_000) });
   });
 
-  for (const fault of ["event lost", "late cursor", "deaf", "not caught up"] as const)
+  for (const fault of ["event lost", "late cursor", "deaf", "drafts deaf", "not caught up"] as const)
     it(`is found to be another: ${fault}`, async () => {
       const property = fc.asyncProperty(history, packets, (parts, travels) => play(parts, travels, fault));
       const { failed, numRuns } = await fc.check(property, { numRuns: 90, endOnFailure: true });

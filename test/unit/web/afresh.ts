@@ -10,12 +10,14 @@ import {
   type ActorId,
   type AgentState,
   type ClientFrame,
+  type DraftList,
   type Resumed,
   type RoomEvent,
   type RoomHistory,
   type RoomMessage,
   type RoomState,
   type RoomSummary,
+  type UserView,
 } from "../../../protocols/index.ts";
 import { emptyAgent, emptyRoom, foldAgent, foldRoom, listAfterRoom } from "../../../web/src/model/index.ts";
 import type { AgentModel, RoomModel } from "../../../web/src/model/index.ts";
@@ -52,7 +54,8 @@ export class Team {
   add(name: string, made: Stores): Device {
     const node = this.cluster.node(`of ${name}`);
     Object.assign(node.hello, { user: name });
-    const device = new Device(name, this.cluster.client({ urls: [node.place.url] }), made);
+    const after = (ms: number, run: () => void) => this.cluster.after(ms, run);
+    const device = new Device(name, this.cluster.client({ urls: [node.place.url] }), made, after);
     node.onFrame = (frame, session) => this.#serve(device, frame, session);
     this.#nodes.set(device, node);
     this.devices.push(device);
@@ -234,4 +237,17 @@ export function expectAgentAfresh(team: Team, device: Device, agent: string): vo
   });
   const [known, told] = [of(own), of(afresh)];
   expectParts(known, told, `${device.name} with ${agent}`);
+}
+
+/** What the person has begun to write, on a device that has said and heard all there was: what the account has of it. */
+export function expectDraftsAfresh({ fixture }: Team, { name, me, kept }: Device): void {
+  const { drafts } = fixture.ok<DraftList>(me, me, { type: "drafts" });
+  const told = new Map(drafts.map(({ place, text }) => [place, text]));
+  const { rooms } = fixture.ok<UserView>(me, me, { type: "describe" });
+  // Where the person is in no more, nothing is kept for other devices: what was typed since stays where it was typed.
+  const isTaken = (place: string): boolean => place.startsWith("agent/") || rooms.includes(place.split("/")[1] ?? "");
+  const fields = [...kept.places("room/"), ...kept.places("agent/")];
+  const known = new Map(fields.map((field) => [field.replace(/\/text$/, ""), kept.read(field)]));
+  for (const place of new Set([...told.keys(), ...known.keys()].filter(isTaken)))
+    expect(known.get(place), `${name} has begun at ${place}`).to.equal(told.get(place));
 }

@@ -6,7 +6,7 @@
  *
  *  For each place this browser keeps what it knows the account to have: a text that is still that was not typed on
  *  here, and follows the account. Any other is the person's own, and is never written over. */
-import type { DraftList, Failure, Result, UnsentText } from "../../../protocols/index.ts";
+import type { DraftList, Failure, Result, UnsentText, UserEvent } from "../../../protocols/index.ts";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { cleaned } from "../../../protocols/text/text.ts";
 import type { Kept } from "../model/index.ts";
@@ -41,7 +41,7 @@ const sentPauseMs = 300;
 const retryMs = 30_000;
 /** Texts on their way that are known for one's own. */
 const sentMax = 2;
-const retried: ReadonlySet<string> = new Set(["UNREACHABLE", "ASK_TIMEOUT", "OVERLOADED"]);
+const retried: ReadonlySet<string> = new Set(["UNREACHABLE", "ASK_TIMEOUT", "OVERLOADED", "RATE_LIMITED"]);
 
 const keptPlace = /^(room\/[^/]+|agent\/[^/]+)\/text$|^(room\/[^/]+\/thread\/\d+)$/;
 
@@ -87,9 +87,18 @@ export class DraftSync {
     this.pull();
   }
 
-  /** The account has another draft at a place; its own change is no news to this browser. */
-  told({ place, revision }: { readonly place: string; readonly revision: number }): void {
-    if (this.#known(place).revision !== revision) this.pull();
+  /** The account has another draft at a place, of which its own change is no news to this browser; or some went with
+   *  a room or an agent. */
+  told(event: UserEvent): void {
+    switch (event.type) {
+      case "draftSet":
+        if (this.#known(event.place).revision !== event.revision) this.pull();
+        return;
+      case "roomLeft":
+      case "agentCreated":
+      case "agentDeleted":
+        return this.pull();
+    }
   }
 
   /** What waits is sent now: the page may be going. */

@@ -267,6 +267,7 @@ export class Session {
   }
 
   #onUserEvent(event: UserEvent, applyView: (view: UserView) => void): void {
+    this.#drafts?.told(event);
     switch (event.type) {
       case "profileSet": {
         const { signInsFailed } = event.view;
@@ -288,17 +289,13 @@ export class Session {
       case "noticed":
         void this.#tell(event.notice);
         return void this.#queries.invalidateQueries({ queryKey: ["budgets"] });
-      case "draftSet":
-        return this.#drafts?.told(event);
       case "roomLeft":
-        this.#drafts?.pull();
         this.#forget(event.room);
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });
       case "roomJoined":
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });
       case "agentCreated":
       case "agentDeleted":
-        this.#drafts?.pull();
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.agents });
       case "sessionOpened":
       case "sessionRevoked":

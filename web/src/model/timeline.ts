@@ -30,11 +30,15 @@ export function timelineRows(from: {
   let lineDrawn = from.unreadAfter === undefined;
   // Where the window begins behind the marker, what is the first unread message is not known.
   let isBehind = from.hasOlder;
+  const dayOf = days();
+  let dayBefore: string | undefined;
   for (const message of from.messages) {
-    if (previous === undefined || !isSameDay(previous.atMs, message.atMs)) {
-      rows.push({ kind: "day", key: `day-${dayOf(message.atMs)}`, atMs: message.atMs });
+    const day = dayOf(message.atMs);
+    if (day !== dayBefore) {
+      rows.push({ kind: "day", key: `day-${day}`, atMs: message.atMs });
       previous = undefined;
     }
+    dayBefore = day;
     const { author, restored } = message;
     if (message.seq <= (from.unreadAfter ?? 0)) isBehind = false;
     else if (!lineDrawn && !isBehind && author !== from.me && restored === undefined) {
@@ -66,9 +70,15 @@ interface Said {
 const continues = (previous: Said | undefined, next: Said): boolean =>
   previous !== undefined && previous.author === next.author && next.atMs - previous.atMs < groupGapMs;
 
-const dayOf = (atMs: number): string => {
-  const date = new Date(atMs);
-  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
-};
-
-const isSameDay = (a: number, b: number): boolean => dayOf(a) === dayOf(b);
+/** Names days where the reader is. A room has thousands of lines and few days: each is computed once. */
+function days(): (atMs: number) => string {
+  let [fromMs, toMs, name] = [0, 0, ""];
+  return (atMs) => {
+    if (atMs >= fromMs && atMs < toMs) return name;
+    const date = new Date(atMs);
+    const [year, month, day] = [date.getFullYear(), date.getMonth(), date.getDate()];
+    [fromMs, toMs] = [new Date(year, month, day).getTime(), new Date(year, month, day + 1).getTime()];
+    name = `${year}-${month + 1}-${day}`;
+    return name;
+  };
+}
