@@ -3,7 +3,7 @@
 import type { ActorId } from "../../protocols/index.ts";
 import { isSealed } from "../data-folder/seal.ts";
 import type { StorePage } from "../ports/index.ts";
-import { ReadAhead } from "./read-ahead.ts";
+import { readKept, ReadAhead } from "./read-ahead.ts";
 import {
   encodeEntry,
   paddedSeq,
@@ -19,7 +19,7 @@ import { storageReads } from "./limits.ts";
 import { damagedAt, readEntries, type Cut } from "./log-check.ts";
 
 /** A value as the codec wrote it, under its key within the actor. */
-export type ExtractedRow = readonly [key: string, value: Uint8Array];
+type ExtractedRow = readonly [key: string, value: Uint8Array];
 
 /** What is asked of an actor's records: with `from` ≤ key < `to`, up to the row with which there are so many, or so
  *  many bytes. */
@@ -32,7 +32,7 @@ interface RecordPart {
 
 /** Takes records in the order of their keys: of each key what stands from `keyStart` on, of each value the bytes from
  *  `start` on, which it copies. */
-export interface ExtractSink {
+interface ExtractSink {
   add(key: string, value: Uint8Array, start: number, keyStart: number): void;
 }
 
@@ -85,8 +85,7 @@ export class SlotExtract {
     const snapshots = `snap/${slot}/`;
     const records = sidePrefix("record", slot);
     const found = new Set<ActorId>((await this.#othersOf()).keys());
-    const names = new ReadAhead(view, within(snapshots), (key) => found.add(key.slice(snapshots.length) as ActorId));
-    await names.rest();
+    const pages = await readKept(view, within(snapshots), (key) => found.add(key.slice(snapshots.length) as ActorId));
     const gone = new Map<ActorId, number>();
     for (const { actor, seq, side } of this.#entries) {
       found.add(actor);
@@ -99,7 +98,7 @@ export class SlotExtract {
     await this.#close();
     let passed = "";
     this.#ahead = {
-      snapshots: new ReadAhead(view, within(snapshots)),
+      snapshots: new ReadAhead(pages, within(snapshots)),
       records: new ReadAhead(view, within(records), (key) => {
         if (passed !== "" && key.startsWith(passed)) return;
         const actor = actorIn(key.slice(records.length));

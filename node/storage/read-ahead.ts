@@ -8,6 +8,36 @@ import { storageReads } from "./limits.ts";
 
 type Row = StorePage[number];
 
+/** What pages are read from. */
+type Scanned = Pick<StoreView, "range" | "scan">;
+
+/** Reads all of a range, and tells of each key. What gives the same rows once more has kept them where they are few;
+ *  else it is the view. */
+export async function readKept(
+  view: Scanned,
+  range: Pick<StoreRange, "gte" | "lt">,
+  key: (key: string) => void,
+): Promise<Scanned> {
+  const kept: StorePage[] = [];
+  let bytes = 0;
+  for await (const page of view.scan?.(range, storageReads.aheadBytes) ?? pagesOf(view, range)) {
+    for (const row of page) {
+      key(row[0]);
+      bytes += row[0].length + row[1].length;
+    }
+    if (bytes <= storageReads.keptBytes) kept.push(page);
+    else kept.length = 0;
+  }
+  if (bytes > storageReads.keptBytes) return view;
+  return {
+    range: (asked) => view.range(asked),
+    // What was given is given up.
+    async *scan() {
+      for (let page = kept.shift(); page !== undefined; page = kept.shift()) yield page;
+    },
+  };
+}
+
 export class ReadAhead {
   readonly #pages: AsyncGenerator<StorePage, void>;
   readonly #skipped: (key: string) => void;
@@ -17,11 +47,7 @@ export class ReadAhead {
   #floor: string;
 
   /** `skipped` hears of each row when it is given up. */
-  constructor(
-    view: StoreView,
-    range: Pick<StoreRange, "gte" | "lt">,
-    skipped: (key: string) => void = () => undefined,
-  ) {
+  constructor(view: Scanned, range: Pick<StoreRange, "gte" | "lt">, skipped: (key: string) => void = () => undefined) {
     this.#floor = range.gte;
     this.#skipped = skipped;
     this.#pages = view.scan?.(range, storageReads.aheadBytes) ?? pagesOf(view, range);
@@ -85,7 +111,10 @@ export class ReadAhead {
   }
 }
 
-async function* pagesOf(view: StoreView, { gte, lt }: Pick<StoreRange, "gte" | "lt">): AsyncGenerator<StorePage, void> {
+async function* pagesOf(
+  view: Pick<Scanned, "range">,
+  { gte, lt }: Pick<StoreRange, "gte" | "lt">,
+): AsyncGenerator<StorePage, void> {
   for (let from = gte; ;) {
     const page = await view.range({ gte: from, lt, limit: storageReads.pageRows });
     if (page.length > 0) yield page;

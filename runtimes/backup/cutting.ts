@@ -73,8 +73,9 @@ export function cutRows(
   const parts: Record<string, number> = { ...state.parts };
   const named = new Set(state.named);
   for (const { bucket, part } of standing) parts[bucket] = Math.max(parts[bucket] ?? 0, part + 1);
-  const bucketAt = bucketsOf(rows, state.bucket);
-  const stretches = stretchesOf(rows, standing, bucketAt, final ? bytesMax : 0);
+  const days = daysOf(rows, state.bucket);
+  const { apartAt = 0 } = rows;
+  const stretches = stretchesOf(rows, standing, days, final ? bytesMax : 0);
   const pieces: CutPiece[] = [];
   let stretch = 0;
   let [from, bytes, bucket] = [0, 0, state.bucket];
@@ -89,14 +90,23 @@ export function cutRows(
     own = undefined;
     [from, bytes] = [to, 0];
   };
-  for (let at = 0; at < rows.count; at += 1) {
-    const size = rows.bytes[at] as number;
-    const day = bucketAt(at);
+  // Loops over all rows are in small functions of their own: to compile one large function for good took longer than
+  // all that it did.
+  for (let at = 0; at < rows.count;) {
     const isBehind = at === stretches[stretch]?.to;
-    if (at > from && (isBehind || day !== bucket || at === rows.apartAt || bytes + size > bytesMax)) close(at);
+    const day = days.names[days.numbers[at] as number] as string;
+    bytes += rows.bytes[at] as number;
+    if (at > from && (isBehind || day !== bucket || at === apartAt || bytes > bytesMax)) {
+      close(at);
+      bytes = rows.bytes[at] as number;
+    }
     if (isBehind) own = stretches[(stretch += 1)]?.unit;
     bucket = day;
-    bytes += size;
+    // Those that follow are of the same day and stretch.
+    const end = Math.min(sameDayTo(days.numbers, at), stretches[stretch]?.to ?? rows.count);
+    const behind = roomTo(rows.bytes, at + 1, at < apartAt && apartAt < end ? apartAt : end, bytesMax - bytes);
+    bytes += sumWithin(rows.bytes, at + 1, behind);
+    at = behind;
   }
   if (final && rows.count > from) close(rows.count);
   return { pieces, state: { bucket: pieces.at(-1)?.bucket ?? state.bucket, parts, named: [...named] } };
@@ -117,7 +127,7 @@ interface Stretch {
 function stretchesOf(
   rows: Measured,
   standing: readonly Standing[],
-  bucketAt: (at: number) => string,
+  { numbers, names }: Days,
   bytesMax: number,
 ): readonly Stretch[] {
   const stretches: Stretch[] = [];
@@ -126,34 +136,65 @@ function stretchesOf(
   const add = (to: number, unit?: Standing): void => {
     if (to <= from) return;
     if (unit === undefined && from < apartAt && apartAt < to) add(apartAt);
-    let bytes = 0;
-    for (let at = from; at < to; at += 1) bytes += rows.bytes[at] as number;
-    const bucket = `${bucketAt(from)} ${from < apartAt}`;
+    const bytes = sumWithin(rows.bytes, from, to);
+    const bucket = `${names[numbers[from] as number] as string} ${from < apartAt}`;
     from = to;
-    let first = unit;
-    for (; unit === undefined && stretches.length >= takenAtOnce; stretches.length -= takenAtOnce) {
-      const taken = stretches.slice(-takenAtOnce);
-      const all = taken.reduce((sum, one) => sum + one.bytes, bytes);
-      if (all > bytesMax || taken.some((one) => one.bucket !== bucket || one.bytes > takenTimes * bytes)) break;
-      bytes = all;
-      first = taken[0]?.unit;
-    }
-    stretches.push({ to, bytes, bucket, unit: first });
+    const stretch = { to, bytes, bucket, unit };
+    stretches.push(unit === undefined ? oneWithLast(stretches, stretch, bytesMax) : stretch);
   };
   for (const unit of standing) {
     add(unit.from);
     add(unit.to, unit);
   }
   // New rows of several days: those of the first day may become one with what is before them.
-  for (let at = from + 1; at < rows.count; at += 1) if (bucketAt(at) !== bucketAt(from)) add(at);
-  add(rows.count);
+  while (from < rows.count) add(sameDayTo(numbers, from));
   return stretches;
+}
+
+/** New rows with the units before them that become one with them, and are taken from the list. */
+function oneWithLast(stretches: Stretch[], added: Stretch, bytesMax: number): Stretch {
+  let { bytes, unit } = added;
+  for (; stretches.length >= takenAtOnce; stretches.length -= takenAtOnce) {
+    const taken = stretches.slice(-takenAtOnce);
+    const all = taken.reduce((sum, one) => sum + one.bytes, bytes);
+    if (all > bytesMax || taken.some((one) => one.bucket !== added.bucket || one.bytes > takenTimes * bytes)) break;
+    bytes = all;
+    unit = taken[0]?.unit;
+  }
+  return { ...added, bytes, unit };
+}
+
+function sumWithin(bytes: ArrayLike<number>, from: number, to: number): number {
+  let sum = 0;
+  for (let at = from; at < to; at += 1) sum += bytes[at] as number;
+  return sum;
+}
+
+/** The first of some rows that has no room in so many bytes with those before it. */
+function roomTo(bytes: ArrayLike<number>, from: number, to: number, room: number): number {
+  let at = from;
+  for (let left = room; at < to; at += 1) if ((left -= bytes[at] as number) < 0) break;
+  return at;
+}
+
+/** The first row behind one that is of another day. */
+function sameDayTo(numbers: Uint32Array, from: number): number {
+  let at = from + 1;
+  while (at < numbers.length && numbers[at] === numbers[from]) at += 1;
+  return at;
+}
+
+/** The day of each row, by the number of its name: days of one name have one number. */
+interface Days {
+  readonly numbers: Uint32Array;
+  readonly names: readonly string[];
 }
 
 const dayMs = 24 * 3_600_000;
 
-/** The day of each row. Rows of one day follow one another, and to write a date takes longer than all else here. */
-function bucketsOf({ count, atMs }: Measured, first: string): (at: number) => string {
+/** Rows of one day follow one another, and to write a date takes longer than all else here. A row that names no time is
+ *  of the day of the row before it. */
+function daysOf({ count, atMs }: Measured, first: string): Days {
   const names = [first];
   const numbers = new Uint32Array(count);
   let [known, number] = [NaN, 0];
@@ -162,11 +203,17 @@ function bucketsOf({ count, atMs }: Measured, first: string): (at: number) => st
     const day = Math.floor(ms / dayMs);
     if (!Number.isNaN(ms) && day !== known) {
       known = day;
-      number = names.push(dayOf(ms)) - 1;
+      number = numberOf(names, dayOf(ms));
     }
     numbers[at] = number;
   }
-  return (at) => names[numbers[at] as number] as string;
+  return { numbers, names };
+}
+
+function numberOf(names: string[], name: string): number {
+  // A new day is behind all others, nearly always.
+  const known = names.lastIndexOf(name);
+  return known === -1 ? names.push(name) - 1 : known;
 }
 
 /** A day in UTC. Times beyond what a date can be have none. */

@@ -70,6 +70,19 @@ export function blobConformance(name: string, make: () => BlobFixture): void {
         }
     });
 
+    it("gives all of it uncompared, in the memory that a caller has for it or else in its own", async () => {
+      const store = await settle(fixture.open());
+      for (const size of [0, 1, leafBytes, 3 * leafBytes + 5]) {
+        const bytes = someBytes(size);
+        const { hash } = await settle(store.put(pieces(bytes)));
+        const room = Buffer.alloc(size + 1);
+        for (const into of [room, Buffer.alloc(Math.max(0, size - 1)), undefined])
+          expect(Buffer.compare(await settle(store.uncompared(hash, into)), bytes)).to.equal(0);
+        expect(room.subarray(0, size).equals(bytes)).to.equal(true);
+      }
+      expect(await codeOf(store.uncompared(hashOf(someBytes(7))))).to.equal("NOT_FOUND");
+    });
+
     it("gives any part", async () => {
       const store = await settle(fixture.open({ pieceBytes: 2 * leafBytes }));
       const bytes = someBytes(3 * leafBytes + 5);

@@ -30,13 +30,12 @@ import { knownLossesIn, noLosses } from "../upkeep/known-losses.ts";
 import { unpaced, type Piece } from "../run/pacing.ts";
 import type { BackupStripes, Heads, StoredFile, StoredFiles } from "../ports.ts";
 
+type CodedShards = Pick<StripeRef, "id" | "scheme" | "sizeBytes"> & { readonly shards: readonly Uint8Array[] };
+
 /** Codes bytes into shards and back: as `node/bulk/shards/coding` does. */
 export interface Coder {
-  code(
-    bytes: Uint8Array,
-    scheme: Scheme,
-    memory?: Buffer,
-  ): Result<Pick<StripeRef, "id" | "scheme" | "sizeBytes"> & { readonly shards: readonly Uint8Array[] }>;
+  /** In steps, between which others come in. */
+  coding(bytes: Uint8Array, scheme: Scheme, memory?: Buffer): Generator<void, Result<CodedShards>, void>;
   /** The most that the shards of so many bytes take. */
   bytes(scheme: Scheme, stripeBytes: number): number;
   /** What it gives lies in no shard: their memory may be used again. */
@@ -62,6 +61,9 @@ async function compared(store: BlobStore | undefined, hash: string): Promise<Sha
   }
 }
 
+/** Reads a shard's blob. Errors: NOT_FOUND, DATA_DAMAGED. */
+type ReadShard = (store: BlobStore, hash: string) => Promise<Uint8Array>;
+
 /** Stripes of this scheme, a shard in each of the stores, whose number is the scheme's. Each shard that is written or
  *  compared is a piece of work. */
 export function createFolderStripes(
@@ -70,22 +72,27 @@ export function createFolderStripes(
   scheme: Scheme,
   piece: Piece = unpaced,
 ): BackupStripes {
-  const shardOf = async (number: number, hash: string, place: Buffer): Promise<Uint8Array | undefined> => {
+  /** Undefined: it is gone, or damaged as far as that was looked at. */
+  const shardOf = async (number: number, hash: string, read: ReadShard): Promise<Uint8Array | undefined> => {
     try {
-      const opened = await stores[number]?.open(hash, undefined, { reused: true });
-      const bytes = opened?.size ?? 0;
-      const shard = place.length >= bytes ? place.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
-      let end = 0;
-      for await (const piece of opened?.bytes ?? []) {
-        shard.set(piece, end);
-        end += piece.length;
-      }
-      return shard;
+      const store = stores[number];
+      return store && (await read(store, hash));
     } catch (error) {
       const { code } = failureOf(error);
       if (code !== "NOT_FOUND" && code !== "DATA_DAMAGED") throw error;
       return undefined;
     }
+  };
+  /** As many shards of a stripe as suffice. */
+  const enoughOf = async (ref: StripeRef, read: (place: number) => ReadShard): Promise<readonly Uint8Array[]> => {
+    const { enough } = shardsOf(ref.scheme);
+    const shards: Uint8Array[] = [];
+    for (const { index, hash } of ref.shards) {
+      if (shards.length === enough) break;
+      const shard = await shardOf(index, hash, read(shards.length));
+      if (shard !== undefined) shards.push(shard);
+    }
+    return shards;
   };
   /** Of the shards that were coded last: new memory for each stripe takes longer than to code it. */
   let spare: Buffer | undefined;
@@ -96,7 +103,10 @@ export function createFolderStripes(
       const needed = coder.bytes(scheme, bytes.length);
       const memory = spare !== undefined && spare.length >= needed ? spare : Buffer.allocUnsafeSlow(needed);
       spare = undefined;
-      const coded = await piece(async () => coder.code(bytes, scheme, memory));
+      const steps = coder.coding(bytes, scheme, memory);
+      let step = await piece(async () => steps.next());
+      while (step.done !== true) step = await piece(async () => steps.next());
+      const coded = step.value;
       if (!coded.ok) return coded;
       const { id, sizeBytes, shards } = coded.value;
       try {
@@ -117,16 +127,12 @@ export function createFolderStripes(
       const needed = enough * shardBytes;
       const memory = spareRead !== undefined && spareRead.length >= needed ? spareRead : Buffer.allocUnsafeSlow(needed);
       spareRead = undefined;
-      const shards: Uint8Array[] = [];
-      for (const { index, hash } of ref.shards) {
-        if (shards.length === enough) break;
-        const place = memory.subarray(shards.length * shardBytes, (shards.length + 1) * shardBytes);
-        const shard = await shardOf(index, hash, place);
-        if (shard !== undefined) shards.push(shard);
-      }
-      const read = coder.read(ref, shards);
+      const placeAt = (at: number): Buffer => memory.subarray(at * shardBytes, (at + 1) * shardBytes);
+      // What they are is compared once, with the stripe's id.
+      const read = coder.read(ref, await enoughOf(ref, (at) => (store, hash) => store.uncompared(hash, placeAt(at))));
       spareRead = memory;
-      return read;
+      // Some are damaged, then: each compared with its name, those that are well are told from them.
+      return read.ok ? read : coder.read(ref, await enoughOf(ref, () => (store, hash) => store.whole(hash)));
     },
     // What was put stays: nothing here expires.
     keep: async () => ok(null),

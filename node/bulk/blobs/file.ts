@@ -232,6 +232,20 @@ export async function readWhole(
   return bytes;
 }
 
+/** The same, compared with nothing; in `into` where that has room. Error: that of `damage`. */
+export async function readUncompared(
+  reader: FileReader,
+  { bytesMax, damage }: Omit<Reading, "reused" | "pieceBytes"> & { readonly bytesMax: number },
+  into: Buffer | undefined,
+): Promise<Uint8Array> {
+  const size = sizeIn(reader.size);
+  if (size === undefined || size > bytesMax) throw damage(`a file of ${reader.size} bytes is not a blob`);
+  const room = into !== undefined && into.length >= size ? into.subarray(0, size) : Buffer.allocUnsafeSlow(size);
+  const bytes = await reader.read(0, size, room);
+  if (bytes.length < size) throw damage("its end is missing");
+  return bytes;
+}
+
 /** Whether a file has the bytes of its name. The hashes that are stored with them are not asked. */
 export async function isWell(
   reader: FileReader,

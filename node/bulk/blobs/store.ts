@@ -13,6 +13,7 @@ import {
   isWell,
   readBlob,
   readTree,
+  readUncompared,
   readWhole,
   sizeIn,
   writeBlob,
@@ -32,7 +33,7 @@ const hashPattern = /^[0-9a-f]{64}$/;
 const folderPattern = /^[0-9a-f]{2}$/;
 
 /** Whether a text may be the name of a blob. */
-export const isBlobHash = (text: string): boolean => hashPattern.test(text);
+const isBlobHash = (text: string): boolean => hashPattern.test(text);
 
 const folderOf = (hash: BlobHash): string => hash.slice(0, 2);
 const pathTo = (hash: BlobHash): string => `${folderOf(hash)}/${hash}`;
@@ -217,6 +218,8 @@ export async function openBlobStore(ports: {
         return { size, bytes: read(hash, tree, { start, end }, reused) };
       }),
     whole: (hash) => opened(hash, (reader) => readWhole(reader, hash, { bytesMax, damage: damageIn(hash) })),
+    uncompared: (hash, into) =>
+      opened(hash, (reader) => readUncompared(reader, { bytesMax, damage: damageIn(hash) }, into)),
     prove: (hash, leaf) =>
       opened(hash, async (reader) => {
         const tree = await treeIn(reader, hash);

@@ -32,7 +32,8 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, archives:
       reply.raw.once("close", () => gone.abort(new PlexusError(failure("CANCELLED"))));
       const out = async (bytes: Uint8Array): Promise<void> => {
         gone.signal.throwIfAborted();
-        if (!stream.write(bytes)) await once(stream, "drain", { signal: gone.signal });
+        // A copy: its memory is used again when this resolves, and the fetching client may be slow.
+        if (!stream.write(Buffer.from(bytes))) await once(stream, "drain", { signal: gone.signal });
       };
       archives.archive(query, out, gone.signal).then(
         () => stream.end(),

@@ -168,6 +168,8 @@ const chatOf = (how: "alone" | "beside" | "unpaced") => async (): Promise<Target
 
 const ours: Operations = {
   fresh: async (folder) => rmSync(join(folder, "holders"), { recursive: true, force: true }),
+  // As `bin/plexus` has it.
+  env: () => ({ NODE_COMPILE_CACHE: join(workspace, "compiled") }),
   command(operation, folder) {
     const what = { backup: ["backup"], verify: ["verify"], restore: ["restore", join(folder, "out")], one: ["thread", "room/r3", join(folder, "one")] }; // prettier-ignore
     return [...started, folder, ...what[operation]];

@@ -28,7 +28,7 @@ import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports/index.ts";
 import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";
-import { codedBytes, codeStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import { codedBytes, codingStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { ok, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";
 import { createSealer, type Sealer } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
@@ -232,7 +232,7 @@ async function openPorts(): Promise<BackupPorts> {
     }),
   );
   const sealer = createSealer({ threads: 1, idleMs: 1_000, piece: pacing.piece, isAlone: pacing.isAlone });
-  const coder = { bytes: codedBytes, code: codeStripe, read: readStripe };
+  const coder = { bytes: codedBytes, coding: codingStripe, read: readStripe };
   return {
     cluster: "bench",
     owner: "backup/bench" as ActorId,
@@ -258,11 +258,7 @@ async function measured(work: () => Promise<object | void>): Promise<void> {
 
 async function sourceOf(journal: Journal): Promise<SlotSource> {
   const blobs = await openAttachments();
-  const read = async (_: ActorId, hash: string) => {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of (await blobs.open(hash)).bytes) pieces.push(piece);
-    return ok(Buffer.concat(pieces));
-  };
+  const read = async (_: ActorId, hash: string) => ok(await blobs.whole(hash));
   // A node has its slots open.
   for (const slot of await journal.slots()) await journal.openSlot(slot);
   const owned = async () => (await journal.slots()).filter((slot) => slot !== chatSlot);

@@ -14,15 +14,21 @@ describe("gateway: downloads of recalls", () => {
   let fault: Error | undefined;
   const told: unknown[][] = [];
   const queries: Query[] = [];
-  /** More than the stream keeps for a slow reader. */
-  const piece = Buffer.alloc(100_000, "x");
+  /** Less than the stream keeps for a slow reader, and more. */
+  const memory = [Buffer.alloc(100), Buffer.alloc(100_000)];
+  const wanted = "abcde".replaceAll(/./g, (letter) => letter.repeat(100_100));
   const task: BackupTask = { id: "t", sort: "recall", folder: "/b", state: "running", progress: {} };
   const backups = {
     recall: () => ok(task),
     place: () => ok(task),
     async archive(query: Query, out: (bytes: Uint8Array) => Promise<void>) {
       queries.push(query);
-      for (let n = 0; n < 5; n += 1) await out(piece);
+      for (const letter of "abcde")
+        for (const piece of memory) {
+          await out(piece.fill(letter));
+          // It is used again.
+          piece.fill("-");
+        }
       if (fault !== undefined) throw fault;
     },
   } as unknown as BackupControl;
@@ -66,7 +72,7 @@ describe("gateway: downloads of recalls", () => {
     const got = await fetched(ada, body.path);
     expect([got.status, got.headers.get("content-type")]).to.deep.equal([200, "application/x-tar"]);
     expect(got.headers.get("content-disposition")).to.match(/^attachment; filename="recall-[\d-]+\.tar"$/);
-    expect(String(got.body)).to.have.length(5 * piece.length);
+    expect(String(got.body) === wanted).to.equal(true);
     expect(queries).to.deep.equal([query]);
     expect((await fetched(ada, body.path)).body.error.code, "twice").to.equal("NOT_FOUND");
     const late = (await begin(ada, { query })).body.path;
