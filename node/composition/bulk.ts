@@ -32,6 +32,7 @@ import type { Identity } from "./identity.ts";
 import { shardSigner } from "./keys.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 /** Opens the folder. Errors: the system's, DATA_DAMAGED. */
 export async function openShards(
@@ -58,7 +59,7 @@ export async function openShards(
   const files = await openFiles(shardFolder(config.data));
   const blobs = await openBlobStore({ files, meter: ofShards(meter), syncedBytes: pacing.syncedBytes });
   const given = config.shardQuota === undefined ? undefined : parseSizeBytes(config.shardQuota);
-  const termsOf = (other: NodeId) => membership.members().members.find((one) => one.node === other)?.storage;
+  const termsOf = (other: NodeId) => memberIn(membership, other)?.storage;
   const quotaNow = (): number | undefined => allowedBytes(given, termsOf(node));
   const roomBytes = (): number | undefined => {
     const quotaBytes = quotaNow() ?? Infinity;

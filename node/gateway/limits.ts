@@ -245,9 +245,9 @@ export const gatewayLimits = {
   rateNewsKeysMax: 1_024,
   /** Keys in one message; further ones are in the next. */
   rateNewsRowsMax: 1_024,
-  /** Passwords hashed or checked at once; the others wait.
+  /** Passwords hashed or checked at once, and no more than half of the machine's processors; the others wait.
    *
-   *  Each takes a thread and `passwordMemoryKiB`. The threads have less priority than the node's own. */
+   *  Each takes a thread and `passwordMemoryKiB`. The threads have the lowest priority. */
   passwordsAtOnce: 2,
   /** Passwords that wait: of new accounts, of sign-ins, and of sign-ins on known devices, each; these three take
    *  turns, and so do addresses within them. One more replaces one of an address that has at least two more waiting,

@@ -4,7 +4,7 @@
  *
  *  A kind of task is one function here that makes its view, and one source that lists it
  *  (`node/tasks/own.ts`). */
-import { Type, type Static } from "typebox";
+import { Type } from "typebox";
 import type { BackupSort, ClusterBackupTask } from "../kinds/backup.ts";
 import type { BackupTask } from "./backups.ts";
 import type { ReportRun, UsageReport } from "./reports.ts";
@@ -84,7 +84,6 @@ export const tasksQuery = object({
   kind: Type.Optional(Type.Unsafe<TaskKind>(Type.Union(taskKinds.map((kind) => Type.Literal(kind))))),
   limit: Type.Optional(limit),
 });
-export type TasksQuery = Static<typeof tasksQuery>;
 
 /** A task's kind, and what comes after it in its id. */
 export function taskIdParts(text: string): { readonly kind: TaskKind; readonly rest: string } | undefined {

@@ -8,7 +8,8 @@
  *  With `--out image.tar --key key.pem` the file is signed as the archive is, and `plexus verify-release image.tar`
  *  compares it.
  *
- *  It is made of Debian's packages and npm's alone: no base image is fetched, so it works where no registry of images
+ *  Debian's packages are those of `packages.json`: `--write-packages` pins the newest, `--snapshot` fetches the pinned
+ *  ones from the archive of their day. It is made of Debian's packages and npm's alone: no base image is fetched, so it works where no registry of images
  *  can be reached. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -18,11 +19,12 @@ import { parseArgs } from "node:util";
 import { fingerprintOf, readPrivateKey } from "../../cli/release/index.ts";
 import { signFile } from "../archive.ts";
 import { pack } from "../pack.ts";
+import { differences, fetchedOf, packagesFile, readPackages, snapshotSources } from "./packages.ts";
 
 const root = join(import.meta.dirname, "../..");
 const git = (...words: readonly string[]): string => execFileSync("git", words, { cwd: root, encoding: "utf8" }).trim();
 
-/** What bin/plexus, Node and native code need. */
+/** What bin/plexus, Node and native code need. `packages.json` has these and what they need, by version and digest. */
 const debianPackages = [
   "base-files",
   "coreutils",
@@ -42,16 +44,53 @@ export const isolation: readonly string[] = ["--storage-driver", "vfs"];
 export const missingTools = (): readonly string[] =>
   ["mmdebstrap", "buildah"].filter((name) => spawnSync(name, ["--version"]).status !== 0);
 
-/** Builds the image and gives its name. */
-export async function buildImage({
-  tag,
-  suite,
-  say,
-}: {
+/** What is built. */
+interface Wanted {
   readonly tag: string;
-  readonly suite: string;
   readonly say: (line: string) => void;
-}): Promise<string> {
+  /** Pins the newest packages, in place of taking the pinned ones. */
+  readonly writes?: boolean;
+  /** Takes the pinned ones from where Debian keeps those of each day. */
+  readonly snapshot?: boolean;
+}
+
+/** Unpacks Debian's packages: those that are pinned. Nothing of them is configured, and no script of theirs runs. */
+async function unpackDebian(
+  work: string,
+  { writes = false, snapshot = false, say }: Omit<Wanted, "tag">,
+): Promise<void> {
+  const pins = await readPackages();
+  const { suite, architectures } = pins;
+  const architecture = execFileSync("dpkg", ["--print-architecture"], { encoding: "utf8" }).trim();
+  const pinned = architectures[architecture] ?? [];
+  if (pinned.length === 0 && !writes)
+    throw new Error(`no packages are pinned for ${architecture}: --write-packages pins the newest`);
+  say(`fetching Debian's packages (${suite})`);
+  const list = join(work, "fetched.txt");
+  const wanted = writes ? debianPackages : pinned.map(({ name, version }) => `${name}=${version}`);
+  const words = [
+    "--quiet",
+    "--variant=extract",
+    `--include=${wanted.join(",")}`,
+    "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+    `--extract-hook=cd "$1/var/cache/apt/archives" && sha256sum *.deb > ${list}`,
+    suite,
+    "root.tar",
+    ...(snapshot ? snapshotSources(pins) : ["/etc/apt/sources.list.d/debian.sources"]),
+  ];
+  execFileSync("mmdebstrap", words, { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
+  const fetched = fetchedOf(await readFile(list, "utf8"));
+  if (writes) {
+    const day = `${new Date().toISOString().slice(0, 10).replaceAll("-", "")}T000000Z`;
+    const next = { suite, snapshot: day, architectures: { ...architectures, [architecture]: fetched } };
+    return writeFile(packagesFile, `${JSON.stringify(next, undefined, 2)}\n`);
+  }
+  const wrong = differences(pinned, fetched);
+  if (wrong.length > 0) throw new Error(`Debian's packages are not those of packages.json:\n${wrong.join("\n")}`);
+}
+
+/** Builds the image and gives its name. */
+export async function buildImage({ tag, say, ...debian }: Wanted): Promise<string> {
   const work = await mkdtemp(join(tmpdir(), "plexus-container-"));
   const run = (program: string, words: readonly string[]): void =>
     void execFileSync(program, words, { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
@@ -70,17 +109,7 @@ export async function buildImage({
       "--no-fund",
       "--silent",
     ]);
-    say(`fetching Debian's packages (${suite})`);
-    // Unpacked and not configured: no script of theirs runs here.
-    run("mmdebstrap", [
-      "--quiet",
-      "--variant=extract",
-      `--include=${debianPackages.join(",")}`,
-      "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-      suite,
-      "root.tar",
-      "/etc/apt/sources.list.d/debian.sources",
-    ]);
+    await unpackDebian(work, { ...debian, say });
     await writeFile(
       join(work, "passwd"),
       `root:x:0:0::/:/bin/sh\n${account.name}:x:${account.id}:${account.id}::/data:/bin/sh\n`,
@@ -112,7 +141,8 @@ async function main(words: readonly string[]): Promise<number> {
     args: [...words],
     options: {
       tag: { type: "string", default: "plexus" },
-      suite: { type: "string", default: "bookworm" },
+      snapshot: { type: "boolean", default: false },
+      "write-packages": { type: "boolean", default: false },
       out: { type: "string" },
       key: { type: "string" },
     },
@@ -131,7 +161,8 @@ async function main(words: readonly string[]): Promise<number> {
     console.error(`error: ${missing.join(" and ")} are not installed: apt-get install ${missing.join(" ")}`);
     return 3;
   }
-  const tag = await buildImage({ ...values, say: (line) => console.log(line) });
+  const { snapshot, "write-packages": writes } = values;
+  const tag = await buildImage({ tag: values.tag, snapshot, writes, say: (line) => console.log(line) });
   if (values.out !== undefined) {
     const file = resolve(values.out);
     await mkdir(resolve(file, ".."), { recursive: true });

@@ -1,11 +1,11 @@
-/** A thread that hashes passwords. It has less priority than the node's own: people who sign in wait for those who
+/** A thread that hashes passwords. It has the lowest priority there is: people who sign in wait for those who
  *  are in, and not the other way round. What it is given and answers is for `passwords.ts`. */
 import { constants, setPriority } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import { hashSync, verifySync } from "@node-rs/argon2";
 
 // On Linux 0 is this thread alone; elsewhere it would be the whole process.
-if (!isMainThread && process.platform === "linux") setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+if (!isMainThread && process.platform === "linux") setPriority(0, constants.priority.PRIORITY_LOW);
 
 /** One slow hash. */
 export type HashTask =

@@ -1,8 +1,9 @@
 /** Whether people notice when strangers, and people with accounts, want to take a node from them. */
-import { request } from "node:http";
 import { WebSocket } from "ws";
 import { lastingPort } from "../../fixtures/ports.ts";
 import { startAttackers } from "../attackers.ts";
+import { startServed } from "../benchmark.ts";
+import type { Storm } from "../targets/sign-ins.ts";
 import { createNodeFolder, openRoom, signUpPeople } from "../server.ts";
 import { p99 } from "../statistics.ts";
 import { idleDisk, type Samples, type Timing } from "../timing.ts";
@@ -109,42 +110,8 @@ export const underAttack: Timing = {
   ],
 };
 
-/** People who sign in at once. */
-const stormPeople = 1_000;
-/** Accounts that they have; each of them signs in on several devices. */
-const stormAccounts = 50;
-const stormPauseMs = 500;
-
-/** One sign-in from an address of this machine, again until the node takes it. Resolves with how often it was sent
- *  back. */
-async function signInUntilIn(port: number, person: number): Promise<number> {
-  const body = JSON.stringify({ name: `bench${1 + (person % stormAccounts)}`, password: "correct horse battery" });
-  const localAddress = `127.0.${20 + Math.floor(person / 200)}.${1 + (person % 200)}`;
-  for (let refused = 0; ; refused += 1) {
-    const { status, waitMs } = await new Promise<{ status: number; waitMs: number }>((resolve, reject) => {
-      const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-      const options = {
-        host: "127.0.0.1",
-        port,
-        path: "/api/v1/sign-in",
-        method: "POST",
-        localAddress,
-        headers,
-        agent: false,
-      };
-      const sent = request(options, (response) => {
-        response.resume();
-        const waitMs = Number(response.headers["retry-after"] ?? 0) * 1_000;
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, waitMs }));
-      });
-      sent.on("error", reject);
-      sent.end(body);
-    });
-    if (status === 200) return refused;
-    if (status !== 503 && status !== 429) throw new Error(`a sign-in ended with ${status}`);
-    await new Promise((resolve) => setTimeout(resolve, waitMs + stormPauseMs * (0.5 + Math.random())));
-  }
-}
+/** People who sign in at once, and the accounts that they have. */
+const storm = { people: 1_000, accounts: 50 };
 
 export const signInStorm: Timing = {
   name: "sign-in-storm",
@@ -153,22 +120,27 @@ export const signInStorm: Timing = {
   async start() {
     const folder = await createNodeFolder({ models: false });
     const server = await folder.start({ flags: [] });
-    const [mine = ""] = await signUpPeople(server, 1 + stormAccounts, "lobby");
+    const [mine = ""] = await signUpPeople(server, 1 + storm.accounts, "lobby");
     await openRoom(server, mine, room);
     const person = await Person.connect(server.port, mine);
+    const people = await startServed("sign-ins.ts");
     return {
       async round(): Promise<Samples> {
-        const quiet = await person.post(room, postsPerRound);
-        const storm = Promise.all(Array.from({ length: stormPeople }, (_, one) => signInUntilIn(server.port, one)));
-        let isOver = false;
-        const refused = storm.finally(() => (isOver = true));
+        // Before and after: what else the machine does may change meanwhile.
+        const before = await person.post(room, postsPerRound);
+        await people.call("begin", { port: server.port, ...storm } satisfies Storm);
         const stormed: number[] = [];
-        while (!isOver) stormed.push(...(await person.post(room, 20)));
-        const tries = (await refused).reduce((sum, one) => sum + one, stormPeople);
-        if (process.env["BENCH_LOG"] !== undefined) console.error({ posts: stormed.length, tries });
+        while ((await people.call("isOver")) !== true) stormed.push(...(await person.post(room, 20)));
+        const tries = await people.call("tries");
+        const quiet = [...before, ...(await person.post(room, postsPerRound))];
+        if (process.env["BENCH_LOG"] !== undefined)
+          console.error({ posts: stormed.length, tries, quietMs: p99(quiet), stormedMs: p99(stormed) });
         return { quiet, stormed, ratio: [p99(stormed) / p99(quiet)] };
       },
-      stop: () => stopAll({ person, server, folder }),
+      async stop() {
+        await people.stop();
+        await stopAll({ person, server, folder });
+      },
     };
   },
   rows: [

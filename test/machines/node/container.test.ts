@@ -14,7 +14,7 @@ if (depth(false, true))
       execFileSync("buildah", [...isolation, ...words], { encoding: "utf8" }).trim();
     before(async function () {
       if (missingTools().length > 0) return this.skip();
-      await buildImage({ tag, suite: "bookworm", say: () => undefined });
+      await buildImage({ tag, say: () => undefined });
       container = buildah("from", "--isolation", "chroot", tag);
     });
     after(() => {

@@ -231,7 +231,7 @@ describe("backups into a folder", () => {
     }
     let [left, at] = [0, 0];
     for (let isKilled = true; isKilled;) {
-      at += at < 4 ? 1 : isAll ? 5 : 7;
+      at += at < 4 ? 1 : isAll ? 3 : 5;
       const to = join(top, `killed-${at}`);
       const dying = await filled();
       let steps = 0;
