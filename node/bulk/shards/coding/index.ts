@@ -23,4 +23,13 @@ export {
   usualSchemes,
   widthOf,
 } from "./scheme.ts";
-export { codedBytes, codeStripe, isAsCoded, readStripe, remakeShard, stripeBytesMax, type Coded } from "./stripe.ts";
+export {
+  codedBytes,
+  codeStripe,
+  codingStripe,
+  isAsCoded,
+  readStripe,
+  remakeShard,
+  stripeBytesMax,
+  type Coded,
+} from "./stripe.ts";
