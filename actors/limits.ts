@@ -245,8 +245,8 @@ export const actorLimits = {
   draftsMax: 50,
   /** Characters of all of them. */
   draftsCharsMax: 64_000,
-  /** Drafts that are written in a minute, of all devices; one more is refused with `RATE_LIMITED`, and its browser tries
-   *  again. Those that are emptied are taken all the same.
+  /** Drafts that are written in a minute, of all devices; one more is refused with `RATE_LIMITED`, and its browser
+   *  tries again. Those that are emptied are taken all the same.
    *
    *  A person who types without a pause has their page write twenty. */
   draftWritesMax: 120,

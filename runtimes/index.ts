@@ -33,18 +33,17 @@
  *  `host/child.ts`, `host/worker.ts`, `llama/llama.ts`, `llama/writer.ts`, `remote/adapter.ts`. */
 export type { ModelSpec } from "./adapter.ts";
 export { estimateModel, inspectModel, modelSpec } from "./adapters.ts";
-export { createEchoRuntime, type EchoOptions, type EchoRuntime } from "./echo/echo.ts";
+export { createEchoRuntime, type EchoRuntime } from "./echo/echo.ts";
 export { echoAnswer } from "./echo/reply.ts";
-export type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
-export type { Resident } from "./resident.ts";
+export type { RuntimeClock, RuntimeEvent, RuntimeLog } from "./environment.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
 export { keptStrikes, type Strikes } from "./host/strikes.ts";
-export { describeGpus, hasGraphics, probeGpus, type GpuInterface, type Gpus } from "./gpu.ts";
+export { describeGpus, probeGpus, type Gpus } from "./gpu.ts";
 export type { GpuKind } from "./adapter.ts";
 export { tryCards } from "./card-trial.ts";
 export { runtimeLimits } from "./limits.ts";
-export { createFinder, type Finder } from "./finding/index.ts";
-export { listModels, watchCatalogue, type Catalogue } from "./remote/catalogue.ts";
+export { createFinder } from "./finding/index.ts";
+export { listModels, watchCatalogue } from "./remote/catalogue.ts";
 export { tryEndpoint } from "./remote/trial.ts";
 export { measureSpeed } from "./speed.ts";
 export { readMachine, type Machine } from "./machine.ts";

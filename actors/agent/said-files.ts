@@ -6,6 +6,7 @@
 import {
   actorId,
   ownRoomKey,
+  saidOf,
   type ActorId,
   type CommandOf,
   type Result,
@@ -63,24 +64,15 @@ export function onFilesTaken(
   if (!result.ok) return [refuse(result.error.code, result.error.details, to)];
   const { seq, files } = result.value as TakenFiles;
   if (state.life === null) return [...dropped(state, [dropping(seq, turn)], turn), refuse("NOT_FOUND", undefined, to)];
-  const filed = files.map((file): ShownFile => ({ ...asSaid(file), seq }));
+  const filed = files.map((file): ShownFile => ({ ...saidOf(file), seq }));
   const event = { type: "updated" as const, view: viewOf(state, state.life, turn.key) };
   const { after, effects } = commit(state, turn, [{ event, filed }]);
   return after.life === null ? effects : [...effects, ...next(after, after.life, command, here)];
 }
 
-const asSaid = ({ id, name, bytes, type, width, height }: SaidFile): SaidFile => ({
-  id,
-  name,
-  bytes,
-  type,
-  ...(width !== undefined && { width }),
-  ...(height !== undefined && { height }),
-});
-
 /** What a turn names of them, each once. */
 export const filesSaid = ({ files: known = [] }: Life, ids: readonly string[] = []): SaidFile[] =>
-  [...new Set(ids)].flatMap((id) => known.filter((one) => one.id === id).map(asSaid));
+  [...new Set(ids)].flatMap((id) => known.filter((one) => one.id === id).map(saidOf));
 
 const dropping = (seq: number, { key }: Here): Mail => ({
   to: roomOfFiles(key),

@@ -1,5 +1,5 @@
 /** Files as the room's state and records have them; what is done with them is in `files.ts`. */
-import { roomOfFile, wireLimits, type FileText, type KeptFile, type RoomFile } from "../../protocols/index.ts";
+import { roomOfFile, saidOf, wireLimits, type FileText, type KeptFile, type RoomFile } from "../../protocols/index.ts";
 import { persist, type Effect, type RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
@@ -186,13 +186,8 @@ export interface Place {
 }
 
 /** The files of a message as its readers see them. */
-export const shownFile = ({ id, name, bytes, type, width, height, check, preview }: KeptFile): RoomFile => ({
-  id,
-  name,
-  bytes,
-  type,
-  ...(width !== undefined && { width }),
-  ...(height !== undefined && { height }),
-  ...(check !== undefined && { check }),
-  ...(preview && { preview: { width: preview.width, height: preview.height } }),
+export const shownFile = (file: KeptFile): RoomFile => ({
+  ...saidOf(file),
+  ...(file.check !== undefined && { check: file.check }),
+  ...(file.preview && { preview: { width: file.preview.width, height: file.preview.height } }),
 });

@@ -12,6 +12,7 @@ import type { ClusterRoles } from "../cluster/facts/roles.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { Clock, Membership } from "../ports/index.ts";
 import { createRoleMemory } from "./role-memory.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 /** A room that does not answer for so long is asked again with the next try of the post. */
 const askTimeoutMs = 5_000;
@@ -52,7 +53,7 @@ export function createLaterPosts(at: {
       freshMs: 0,
       nowMs: clock.nowMs(),
       isFrom: () => true,
-      labels: membership.members().members.find((one) => one.node === node)?.labels ?? {},
+      labels: memberIn(membership, node)?.labels ?? {},
     });
     if (!may.ok) return may;
     const admitted = await usage.admit(person, roles, "messages", 1);

@@ -33,14 +33,15 @@ import { removableUpTo } from "./retention.ts";
 import { headText, isHeadSound, recordOf, type AuditHead } from "./chain.ts";
 import { oldestFirst, search } from "./search.ts";
 import { openOwnLog, type LogPorts } from "./writer.ts";
+import { nameIn } from "../cluster/facts/members.ts";
 
-export interface AuditPorts extends LogPorts {
+interface AuditPorts extends LogPorts {
   readonly store: Store;
   readonly limits?: Partial<AuditLimits>;
 }
 
 /** What a node needs of the others, once there is a mesh. */
-export interface AuditPeers {
+interface AuditPeers {
   readonly exchange: Exchange;
   readonly membership: Membership;
   /** A node's log is not the one that is here: admins are to know. */
@@ -160,7 +161,7 @@ export async function createAudit(ports: AuditPorts): Promise<Audit> {
   };
 
   const nameOf = (of: string): string =>
-    of === node ? ports.name() : (peers?.membership.members().members.find((one) => one.node === of)?.name ?? of);
+    of === node ? ports.name() : peers === undefined ? of : nameIn(peers.membership, of);
 
   const find = async (query: AuditQuery): Promise<AuditFound> => {
     const members = peers?.membership.members().members ?? [];

@@ -8,11 +8,10 @@
  *      file ◄── export, verified offline (verify.ts)
  *
  *  Each node writes its own log, so it writes also while it is cut off, and nobody else's disk or key is in the way. */
-export { auditLimits, type AuditLimits } from "./limits.ts";
+export type { AuditLimits } from "./limits.ts";
 export { tellCluster, type Changed } from "./changes.ts";
 export { auditInCopy } from "./copy.ts";
-export { createAudit, type Audit, type AuditPeers, type AuditPorts } from "./audit.ts";
-export { type AuditFormat } from "./export.ts";
+export { createAudit, type Audit } from "./audit.ts";
 export { handleAudit, handleClusterAudit, type AuditViews, type MemoryAudit } from "./operations.ts";
 export { keepersOf } from "./keeping.ts";
 export { verifyExport, type Anchors, type AuditFinding, type AuditProof } from "./verify.ts";

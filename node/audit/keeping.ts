@@ -16,6 +16,7 @@ import { logName, writerOf, type AuditBook, type LogStand } from "./book.ts";
 import { headText, isHeadSound, recordOf, rootOf, witnessText, type AuditHead, type AuditWitness } from "./chain.ts";
 import type { AuditLimits } from "./limits.ts";
 import type { AuditSigner, OwnLog } from "./writer.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 interface KeepingPorts {
   readonly book: AuditBook;
@@ -173,7 +174,7 @@ export function keepLogs(ports: KeepingPorts): { wake(): void; stop(): Promise<v
       if (other !== node) exchange.send(other, "audit.witness", { witness: signed });
   };
   const hear = async (said: AuditWitness): Promise<void> => {
-    const member = membership.members().members.find((one) => one.node === said.by);
+    const member = memberIn(membership, said.by);
     if (member === undefined || member.peer !== said.peer) return;
     if (await signer.isSigned(said.peer, Buffer.from(witnessText(said)), Buffer.from(said.signature, "base64")))
       await book.witness(said);

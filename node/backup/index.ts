@@ -22,8 +22,8 @@
  *  everything that it refers to, or not at all; of two changes at the same time one is refused (BACKUP_CHANGED).
  *
  *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts, cluster.ts. */
-export { fileType, type MissedFile } from "./format/files.ts";
-export { createClusterBackups, type ClusterBackups, type ClusterBackupsOptions } from "./run/cluster.ts";
+export { fileType } from "./format/files.ts";
+export { createClusterBackups, type ClusterBackups } from "./run/cluster.ts";
 export { createDirectoryHeads, headRow } from "./format/heads.ts";
 export { headNumbers, readHeadFile, readKeysFile, writeKeysFile, type HeadFile } from "./format/beside.ts";
 export { keepHolderHeads, type HolderHeads } from "./folder/holder-heads.ts";
@@ -33,14 +33,12 @@ export {
   foldersMissing,
   rankHeads,
   type RefusedHead,
-  type SignedHead,
-  type SurvivingFaults,
   type SurvivingFolder,
 } from "./folder/surviving.ts";
-export { comesBack, verdictOf, type Existing, type Verdict } from "./recall/conflicts.ts";
-export { recallIntoPlace, withdrawRecall, type PlaceReport, type WithdrawReport } from "./recall/into-place.ts";
-export type { PlaceMark, PlaceOptions, PlaceTarget, PlaceRequest } from "./recall/place.ts";
-export { place, withdraw, type PlaceAt } from "./recall/place-task.ts";
+export { comesBack, verdictOf } from "./recall/conflicts.ts";
+export { recallIntoPlace, withdrawRecall, type PlaceReport } from "./recall/into-place.ts";
+export type { PlaceMark, PlaceTarget, PlaceRequest } from "./recall/place.ts";
+export { place, withdraw } from "./recall/place-task.ts";
 export {
   backupLimits,
   commandLimits,
@@ -49,21 +47,19 @@ export {
   type BackupLimits,
   type RunnerLimits,
 } from "./limits.ts";
-export { copyBackups, type CopyReport, type CopyTarget } from "./upkeep/copying.ts";
+export { copyBackups, type CopyTarget } from "./upkeep/copying.ts";
 export {
   createCopiedStripes,
   createCopyTarget,
   createFolderHeads,
   createFolderStripes,
   folderScheme,
-  type Coder,
 } from "./folder/folders.ts";
 export {
   createPacing,
   pacedStripes,
   unpacedReads,
   type Pacing,
-  type Piece,
   type ReadPacing,
   type StripePacing,
 } from "./run/pacing.ts";
@@ -75,7 +71,6 @@ export {
   snapshotFor,
   unitsFor,
   type ReadRate,
-  type RecallPlan,
   type RecallQuery,
   type RecallSink,
 } from "./recall/recall.ts";
@@ -84,11 +79,11 @@ export { createRunner, keepMark, markOf, type BackupWorks, type Runner, type Tas
 export { handleGuards } from "./guards-operations.ts";
 export { handleBackups, type BackupControl } from "./operations.ts";
 export { archivesOf, createTickets, type Tickets } from "./recall/tickets.ts";
-export { openRepository, type BackupState, type Repository } from "./repository.ts";
+export { openRepository, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./upkeep/retention.ts";
-export { runBackup, type RunProgress, type RunReport } from "./run/run.ts";
+export { runBackup, type RunReport } from "./run/run.ts";
 export { lostUnit, shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "./shown.ts";
 export { pacedSource, type ChangedActor, type SlotSource, type SlotView } from "./run/sources.ts";
-export { verify, type VerifyDepth, type VerifyMark, type VerifyReport } from "./upkeep/checking.ts";
-export { prune, sweepFolder, type PruneReport } from "./upkeep/upkeep.ts";
-export { countAnew, renewUnits, type RenewalReport } from "./upkeep/renewal.ts";
+export { verify, type VerifyMark, type VerifyReport } from "./upkeep/checking.ts";
+export { prune, sweepFolder } from "./upkeep/upkeep.ts";
+export { countAnew } from "./upkeep/renewal.ts";

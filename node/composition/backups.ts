@@ -21,6 +21,7 @@ import type { Identity } from "./identity.ts";
 import { toAdmins } from "./keys.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
+import { nameIn } from "../cluster/facts/members.ts";
 
 /** Starts folders of rehearsals. */
 const rehearsedProgram = new URL("./rehearsed.ts", import.meta.url);
@@ -64,8 +65,7 @@ export function openBackups(
   const parts = { machine, identity, peer, keys, shards, blobs, pacing, surveyHolders, drills };
   const ofCluster = openClusterBackups({ ...parts, scratch, ended });
   stops.add(() => ofCluster.stop());
-  const nameOf = (one: string): string =>
-    membership.members().members.find((member) => member.node === one)?.name ?? one;
+  const nameOf = (one: string): string => nameIn(membership, one);
   const backups = createBackups({
     data,
     useCluster: ofCluster.use,

@@ -106,6 +106,7 @@ import { settingsLimits } from "../cluster/facts/settings.ts";
 import { serveClients } from "./serving.ts";
 import { Stops } from "../stops.ts";
 import { openWatch, watchLimits } from "../watch/index.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 export type { MembershipEnd } from "../ports/index.ts";
 
@@ -386,7 +387,7 @@ async function start(
   ending.ended.catch(() => ending.why && platform.ended?.(ending.why));
 
   const followRoles = (): void => {
-    const row = peer.membership.members().members.find((one) => one.node === node);
+    const row = memberIn(peer.membership, node);
     // Not the row of the last start, which the list may still have.
     if (row !== undefined && row.incarnation >= member.incarnation) inference.serve(row.roles.includes("ai"));
   };
@@ -442,7 +443,7 @@ async function start(
     folder: resolve(import.meta.dirname, "../.."),
     ended: taskEnded,
   });
-  const drains = watchDrains({ node, clock, membership, control: peer.control, ended: taskEnded });
+  const drains = watchDrains({ node, clock, membership, control: peer.control, ended: taskEnded, log });
   const tasks = openTasks({
     place,
     exchange,
@@ -451,6 +452,8 @@ async function start(
     backups,
     disk: disk.tasks,
     endpoints,
+    clock,
+    log,
     profiles,
     acts,
     told,
@@ -463,7 +466,7 @@ async function start(
   if (platform.settings !== undefined) {
     const endBalance = platform.settings.onChange(({ replicas, minInSync, weight }) => {
       peer.policy.configure({ replicas, minInSync });
-      const row = peer.membership.members().members.find((one) => one.node === node);
+      const row = memberIn(peer.membership, node);
       if (row !== undefined && row.weight !== weight) void peer.membership.update({ weight });
     });
     stops.add(() => endBalance());

@@ -25,6 +25,7 @@ import type { Stops } from "../stops.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 /** Whom a notice is for. */
 export const toAdmins = { people: [] as string[], admins: true };
@@ -116,7 +117,7 @@ export function openSecrets(
 ): { readonly secrets: Secrets; stop(): void } {
   const { node } = at.identity;
   const { directory, membership } = at.peer;
-  const peerOf = (other: string) => membership.members().members.find((one) => one.node === other)?.peer;
+  const peerOf = (other: string) => memberIn(membership, other)?.peer;
   const key = keepSecretsKey({
     ...at.machine,
     directory,
@@ -152,7 +153,7 @@ export function shardSigner(data: string, node: NodeId, { membership }: Pick<Pee
   return {
     sign: own.sign,
     async isSigned(by, bytes, signature) {
-      const peer = by === node ? await own.peer() : membership.members().members.find((one) => one.node === by)?.peer;
+      const peer = by === node ? await own.peer() : memberIn(membership, by)?.peer;
       return peer !== undefined && own.isSigned(peer, bytes, signature);
     },
   };

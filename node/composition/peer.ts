@@ -100,6 +100,7 @@ import type { PushCalls } from "../telling/index.ts";
 import { createModelPart, type RoomFiles } from "./models.ts";
 import { watchFacts, type ClusterFacts } from "../cluster/facts/all.ts";
 import { ownsSlot } from "../cluster/facts/slot-owner.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 export interface PeerOptions {
   readonly node: NodeId;
@@ -296,7 +297,7 @@ function keepSigner(
   const settle = async (): Promise<void> => {
     const { members } = membership.members();
     if (openSigner === undefined || members.length < 2) return;
-    opening ??= openSigner((other) => membership.members().members.find((one) => one.node === other)?.peer);
+    opening ??= openSigner((other) => memberIn(membership, other)?.peer);
     try {
       signer = await opening;
     } catch (error) {
@@ -438,8 +439,7 @@ export function createPeer(options: PeerOptions): Peer {
   const { policy, groups, trust, identityRule } = watched.facts;
   /** What most of the following stand on. */
   const ground = { node, exchange, directory, table, membership, ...world };
-  const ownRoles = (): readonly Role[] =>
-    membership.members().members.find((member) => member.node === node)?.roles ?? [];
+  const ownRoles = (): readonly Role[] => memberIn(membership, node)?.roles ?? [];
 
   const replication = createReplication({
     ...ground,

@@ -21,12 +21,14 @@ import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 import { placeIn } from "./joining.ts";
 import { placesOf, webAddressFor } from "../cluster/membership/index.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 /** How long another node may take to say what it keeps of a response. */
 const responseTimeoutMs = 5_000;
 
 type GatewayOptions = Parameters<typeof createGateway>[0];
 
+/** What the gateway takes as it is, where the node has it. */
 type TakenOver = Pick<OperationParts, "watch"> &
   Pick<
     GatewayOptions,
@@ -45,25 +47,6 @@ type TakenOver = Pick<OperationParts, "watch"> &
     | "digests"
     | "branding"
   >;
-
-/** What the gateway takes as it is, where the node has it. */
-const takenOver = (at: TakenOver): TakenOver => ({
-  ...(at.tls && { tls: at.tls }),
-  ...(at.blobs && { blobs: at.blobs }),
-  ...(at.models && { models: at.models }),
-  ...(at.tracer && { tracer: at.tracer }),
-  ...(at.changed && { changed: at.changed }),
-  ...(at.profiles && { profiles: at.profiles }),
-  ...(at.audit && { audit: at.audit }),
-  ...(at.auditControl && { auditControl: at.auditControl }),
-  ...(at.threats && { threats: at.threats }),
-  ...(at.watch?.placeOf && { placeOf: at.watch.placeOf }),
-  ...(at.secrets && { secrets: at.secrets }),
-  ...(at.mail && { mail: at.mail }),
-  ...(at.push && { push: at.push }),
-  ...(at.digests && { digests: at.digests }),
-  ...(at.branding && { branding: at.branding }),
-});
 
 /** How entries of the cluster's audit lie beside their actor. */
 const auditRecords = { range: auditRange, pageOf: auditPageOf };
@@ -92,7 +75,8 @@ export async function serveClients(
       readonly ownPublicUrl: string | undefined;
     },
 ): ReturnType<typeof createGateway> {
-  const { machine, identity, peer, meshPort, firstAdmin } = at;
+  const { backups, ...taken } = at;
+  const { machine, identity, peer, meshPort, firstAdmin } = taken;
   const config = live();
   const files = (): Config["files"] => live().files;
   const ownAddresses = outwardAddresses();
@@ -104,32 +88,29 @@ export async function serveClients(
   if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
   const named = config.control === undefined ? undefined : parseControl(config.control);
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
-  const usual = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
-  // Half of the processors at most: those who are signed in have the others, however many sign in.
-  const passwordsAtOnce = Math.max(1, Math.min(usual.passwordsAtOnce, Math.floor(availableParallelism() / 2)));
-  const limits = { ...usual, passwordsAtOnce };
+  const limits = limitsOf(config);
   const tickets = createTickets(clock, limits);
   const auditCopy: OperationParts["auditCopy"] = (query) =>
     auditInCopy({ journal, table: peer.table, node, records: auditRecords }, query);
   const invitations = signUpInvitations(peer.directory);
   return createGateway({
+    ...taken,
+    ...(at.watch?.placeOf && { placeOf: at.watch.placeOf }),
     limits,
     kernel: peer.kernel,
     engines: peer.engines,
     clusterRoles: peer.clusterRoles,
     controlTokens: peer.controlTokens,
-    ...takenOver(at),
     ...(control !== undefined && { controlListen: control }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
-    labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
+    labels: () => memberIn(peer.membership, node)?.labels ?? {},
     operations: operationsOf(peer, { ...at, files, auditCopy, invitations, clock, random, limits, tickets }),
     ...guardsOf({ ...at, live }),
     quality: peer.quality,
     hub: peer.hub,
     cluster: peer.control,
-    ...(at.backups && { backups: archivesOf(at.backups, tickets) }),
+    ...(backups && { backups: archivesOf(backups, tickets) }),
     serviceTokens: { node, keys: peer.tokenKeys },
-    name: at.name,
     ...othersOf(peer, { others, up }),
     peers: () => placesOf(up()),
     reach: reachOf(peer, () => placesOf(others())),
@@ -175,13 +156,17 @@ export async function serveClients(
     invitations,
     ...(leaks && { leaked: (password: string) => leaks.has(password) }),
     adminNeeded: () => firstAdmin.needed(),
-    adminCodeHash: at.adminCodeHash,
     metricsText: () => metrics.text(),
     readiness: () => readiness(peer, node),
     status: () => statusOf(at, config.roles),
-    ...(at.webFolder !== undefined && { webFolder: at.webFolder }),
-    ...(at.controlToken !== undefined && { controlToken: at.controlToken }),
   });
+}
+
+/** Half of the processors at most hash passwords: those who are signed in have the others, however many sign in. */
+function limitsOf(config: Config): typeof gatewayLimits {
+  const usual = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
+  const passwordsAtOnce = Math.max(1, Math.min(usual.passwordsAtOnce, Math.floor(availableParallelism() / 2)));
+  return { ...usual, passwordsAtOnce };
 }
 
 /** What looks at what people do, and what stands before it. */
@@ -287,7 +272,7 @@ function statusOf(
     ...(meshPort.mesh && { mesh: meshAddresses(meshPort.mesh) }),
     startedAtMs,
     uptimeMs: machine.clock.nowMs() - startedAtMs,
-    roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? roles,
+    roles: memberIn(peer.membership, node)?.roles ?? roles,
     joined: peer.membership.joined,
     ...(!peer.control.directoryAnswers() && { directoryAway: peer.directoryAway() }),
     models: peer.engines.generate.models(),

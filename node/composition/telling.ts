@@ -13,6 +13,7 @@ import { makeVapidKeys, postGuarded, sealForBrowser, vapidHeader, type GuardedPo
 import { createDigests, pushSendLimits, type TellingLimits } from "../telling/index.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 /** Opens mail: the settings of the cluster, what waits to be sent, reports that are due, and where links lead to. */
 export function openMail(
@@ -134,7 +135,7 @@ export function openDigests(at: {
           freshMs: 0,
           nowMs: machine.clock.nowMs(),
           isFrom: () => false,
-          labels: peer.membership.members().members.find((one) => one.node === at.node)?.labels ?? {},
+          labels: memberIn(peer.membership, at.node)?.labels ?? {},
         }).ok;
   }
 

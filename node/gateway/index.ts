@@ -96,7 +96,7 @@ export { toldOf } from "./edge/refusals.ts";
 export { tellByMail } from "./identity/mail.ts";
 export { isRange } from "./identity/rights.ts";
 export { createAddressRule } from "./edge/addresses.ts";
-export type { ControlAddress, DigestPort, MailPort, PushPort } from "./ports.ts";
+export type { DigestPort, MailPort, PushPort } from "./ports.ts";
 
 const none: readonly string[] = [];
 

@@ -14,13 +14,4 @@ export {
   type SamlMetadata,
 } from "./saml-metadata.ts";
 export { identityLimits } from "./limits.ts";
-export type {
-  BeginSignIn,
-  Claims,
-  ComeBack,
-  IdentityPorts,
-  IdentityProvider,
-  Kept,
-  ProviderAdapter,
-  ProviderSettings,
-} from "./provider.ts";
+export type { Claims, IdentityPorts, IdentityProvider, Kept, ProviderAdapter, ProviderSettings } from "./provider.ts";

@@ -13,7 +13,7 @@
 import type { IdentityProviderReport, IdentityServer, ProviderKind, Result } from "../../protocols/index.ts";
 
 /** What a sign-in is begun with. */
-export interface BeginSignIn {
+interface BeginSignIn {
   /** Where the browser comes back: `https://chat.example.org/api/v1/sign-in/back/NAME`. */
   readonly back: string;
   /** Names the attempt. It comes back as `state` (or `RelayState`), unchanged. */
@@ -26,7 +26,7 @@ export interface BeginSignIn {
 export type Kept = Readonly<Record<string, string | number | boolean>>;
 
 /** What comes back. */
-export interface ComeBack {
+interface ComeBack {
   /** The whole address, with its query. */
   readonly url: URL;
   /** The fields of the form, where it came by POST. */

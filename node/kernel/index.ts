@@ -42,9 +42,8 @@ import { Turns, type Pressure } from "./turns.ts";
 
 export { handleActors, handleRooms } from "./actor-operations.ts";
 export type { ClusterActors, Kernel, Request } from "./api.ts";
-export type { Before } from "./before.ts";
 export { OpenAsks } from "./open-asks.ts";
-export { foldRestored, foldState, type SnapshotBody } from "./folding.ts";
+export { foldRestored, foldState } from "./folding.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";
 
 interface KernelPorts {

@@ -24,6 +24,7 @@ import type { DiskKeySource } from "./own-keys.ts";
 import { rootRow } from "./rows.ts";
 import type { SealedStore } from "./sealed-store.ts";
 import { rootHash } from "./succession.ts";
+import { memberIn, nameIn } from "../cluster/facts/members.ts";
 
 const fetchTimeoutMs = 5_000;
 /** Uses of an epoch's keys are an entry of the audit so often at most. */
@@ -42,7 +43,7 @@ interface At {
 
 /** Whether a member may have keys of epochs. */
 const mayHave = ({ membership }: { readonly membership: Membership }, node: string): boolean => {
-  const member = membership.members().members.find((one) => one.node === node);
+  const member = memberIn(membership, node);
   return member !== undefined && member.leaving !== true && hasKeyRole(member.roles);
 };
 
@@ -85,7 +86,7 @@ export function openKnownKeys({
       };
       // Each node that refuses it says so in its log; the audit and the admins hear it of the first one.
       const operationId = `root:${found === undefined ? "none" : rootHash(cluster, found)}`;
-      const by = membership.members().members.find((one) => one.node === node)?.name ?? node;
+      const by = nameIn(membership, node);
       tell(facts, by, operationId);
     },
   });
@@ -108,7 +109,7 @@ export function openKeys(
 ): ClusterKeys {
   const { store, cluster, node } = at.identity;
   const { membership: members } = at.peer;
-  const nameOf = (one: string): string => members.members().members.find((member) => member.node === one)?.name ?? one;
+  const nameOf = (one: string): string => nameIn(members, one);
   const note = (action: AuditAction, outcome: string, facts: AuditFacts, target?: string): void => {
     const event = { action, by: `node/${own.name}`, outcome, facts, ...(target !== undefined && { target }) };
     // What it stands for is done: a disk that takes no entry says so by itself.

@@ -54,7 +54,7 @@ export const sealEpochTo = (cluster: string, receiver: Uint8Array, epoch: number
 
 /** What a backup encrypts and signs with. Keys that were erased meanwhile are forgotten within
  *  `keyLimits.ringLookMs`. */
-export interface BackupKeys extends UnitKeys {
+interface BackupKeys extends UnitKeys {
   /** Epochs before this one whose keys may be in the wrong hands: what they have encrypted is made anew. */
   readonly anew?: ReadonlySet<number>;
   /** Takes in how many units of these epochs the snapshots at some place refer to.*/
@@ -69,7 +69,7 @@ export interface BackupKeys extends UnitKeys {
 }
 
 /** How a new root comes in the place of one that there is. */
-export interface Takeover {
+interface Takeover {
   /** The signature of the one that there is (`vouchFor`). */
   readonly voucher?: string | undefined;
   /** There is none, as the former kit is lost: this node trusts the new one all the same, each other one when its

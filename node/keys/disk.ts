@@ -42,7 +42,7 @@ interface Disk {
 }
 
 /** What this node does with its disk. */
-export interface DiskTaskSource {
+interface DiskTaskSource {
   list(): readonly DiskTask[];
   /** Turns it round. Undefined: there is no such task. Error: ALREADY_DONE. */
   cancel(id: string): Result<unknown> | undefined;

@@ -7,7 +7,7 @@ import type { RootKeys, RootRecord } from "./epochs.ts";
 import { openFrom, sealTo } from "./x-wing.ts";
 
 /** What is in the file. Nothing of it is secret. */
-export interface Escrow {
+interface Escrow {
   readonly form: "plexus disk 1";
   readonly cluster: string;
   readonly node: string;

@@ -17,22 +17,13 @@
  *
  *  JavaScript promises neither that keys leave memory nor that arithmetic takes the same time whatever the key: who
  *  reads a running node's memory has its keys. Decision 0052. */
-export {
-  createClusterKeys,
-  type KeysElsewhere,
-  openKnownRoot,
-  sealEpochTo,
-  type BackupKeys,
-  type ClusterKeys,
-  type Takeover,
-} from "./cluster-keys.ts";
+export { createClusterKeys, openKnownRoot, sealEpochTo, type ClusterKeys } from "./cluster-keys.ts";
 export { openKeys, openKnownKeys, watchRoot } from "./among-nodes.ts";
-export { openDisk, type DiskTaskSource } from "./disk.ts";
+export { openDisk } from "./disk.ts";
 export { handleKeys, type KeysControl } from "./key-operations.ts";
 export { handleDisk, type DiskControl } from "./operations.ts";
-export type { TrustedRoot, KnownRoot, Refused } from "./known-root.ts";
-export { rootRow } from "./rows.ts";
-export { isVouched, rootHash, vouchFor } from "./succession.ts";
+export type { KnownRoot, Refused } from "./known-root.ts";
+export { rootHash, vouchFor } from "./succession.ts";
 export {
   openBackupKeys,
   readBackupKeys,
@@ -41,24 +32,17 @@ export {
   type BackedUpKeys,
   type OpenedKeys,
 } from "./backup-keys.ts";
-export { deriveKey, sealerOf, type Sealer } from "./cipher.ts";
+export { deriveKey, sealerOf } from "./cipher.ts";
 export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
 export { keyLimits } from "./limits.ts";
 export { createDiskTasks } from "./disk-tasks.ts";
-export { createSealing, type DiskSealing, type SealingStatus } from "./sealing.ts";
-export { demandEscrow, openEscrow, readEscrow, writeEscrow, type Escrow } from "./escrow.ts";
-export { epochKeysRow, opensEpochKeys, type DiskKeySource } from "./own-keys.ts";
+export { createSealing } from "./sealing.ts";
+export { demandEscrow, openEscrow, writeEscrow } from "./escrow.ts";
+export { epochKeysRow, type DiskKeySource } from "./own-keys.ts";
 export { createSecrets, type Secrets } from "./secrets.ts";
-export { keepSecretsKey, type SecretsKey, type SecretsReceiver } from "./secrets-key.ts";
+export { keepSecretsKey, type SecretsReceiver } from "./secrets-key.ts";
 export { SealedFiles } from "./sealed-files.ts";
-export {
-  openedRow,
-  openSealedStore,
-  sealedKey,
-  SealedStore,
-  type SealedState,
-  type StorePart,
-} from "./sealed-store.ts";
+export { openedRow, openSealedStore, sealedKey, SealedStore } from "./sealed-store.ts";
 export {
   anchorOf,
   commitmentText,
@@ -66,7 +50,6 @@ export {
   hashOf,
   headSignerOf,
   isHeadSigned,
-  isKeyOf,
   openEpoch,
   rootKeysOf,
   sealEpoch,
@@ -87,15 +70,7 @@ export {
   sharePageText,
   type KitSheet,
 } from "./kit.ts";
-export { combineShares, createRoot, digestOf, readShare, shareBytes, splitRoot, type ShareSheet } from "./shares.ts";
-export {
-  createTenantKey,
-  createUnitKeys,
-  rewrapTenantKey,
-  type EpochKeys,
-  type TenantKey,
-  type UnitContext,
-  type UnitKeys,
-} from "./units.ts";
+export { combineShares, createRoot, digestOf, readShare, splitRoot } from "./shares.ts";
+export { createTenantKey, createUnitKeys, rewrapTenantKey, type TenantKey } from "./units.ts";
 export type { Signer } from "./signing.ts";
 export { recipientOf } from "./x-wing.ts";

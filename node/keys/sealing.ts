@@ -7,7 +7,7 @@ import type { SealedFiles } from "./sealed-files.ts";
 import type { SealedState, SealedStore, StorePart } from "./sealed-store.ts";
 
 /** How far a disk is. */
-export interface SealingStatus {
+interface SealingStatus {
   readonly state: SealedState;
   /** Id of the disk's key; absent where there is none. */
   readonly key?: string;

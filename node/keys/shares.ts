@@ -78,7 +78,7 @@ export function readShare(bytes: Uint8Array): Result<Share> {
 }
 
 /** What the public sheet says of the shares. */
-export interface ShareSheet {
+interface ShareSheet {
   readonly commitment: Uint8Array;
   readonly digests: readonly Uint8Array[];
 }

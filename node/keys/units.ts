@@ -6,7 +6,7 @@ import { failure, PlexusError } from "../../protocols/index.ts";
 import { contextBytes, keyBytes, sealerOf, type Sealer } from "./cipher.ts";
 
 /** What a unit's key is for. It opens for nothing else. */
-export interface UnitContext {
+interface UnitContext {
   readonly tenant: string;
   readonly unit: string;
   /** The epoch in which the unit was made: its tenant's key of that epoch wraps it. */

@@ -15,10 +15,10 @@
 export { handleObserve } from "./operations.ts";
 export { handleProfiles } from "./profile-operations.ts";
 export { createObserveControl, type OwnMemory } from "./control.ts";
-export { keepHistory, toldSeries, type History } from "./history.ts";
+export { keepHistory } from "./history.ts";
 export { countRequests } from "./requests.ts";
 export { keepLines, type Lines } from "./lines.ts";
-export { createProfiles, type Profiler, type Profiles } from "./profiles.ts";
+export { createProfiles, type Profiler } from "./profiles.ts";
 export { cpuTree, heapTree, type HeapNode } from "./profile-tree.ts";
 export { observeLimits } from "./limits.ts";
 export type { RunningTracer } from "./tracer.ts";

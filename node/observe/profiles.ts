@@ -31,7 +31,7 @@ export interface Profiler {
 }
 
 /** Profiles of all nodes, and the tasks of this one. */
-export interface Profiles {
+interface Profiles {
   list(at: TaskPlace): readonly AdminTask[];
   /** Ends a running profile early and keeps what it saw so far. Undefined: none runs. */
   cancel(own: string): Result<unknown> | undefined;

@@ -12,7 +12,7 @@ import { failure, PlexusError } from "../../protocols/index.ts";
 import { processLimits } from "./limits.ts";
 
 /** How many descriptors each use may have. */
-export interface DescriptorShares {
+interface DescriptorShares {
   readonly limit: number;
   readonly disk: number;
   readonly mesh: number;

@@ -5,7 +5,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom
 import type { Clock, Meter, Random } from "../ports/index.ts";
 
 export { holdVariable } from "./held-variable.ts";
-export { keptText, type KeptText } from "./kept-text.ts";
+export { keptText } from "./kept-text.ts";
 export { profileCpu, profileHeap } from "./profiler.ts";
 export { requestText } from "./requests.ts";
 export { postText } from "./posting.ts";
@@ -14,15 +14,14 @@ export { makeVapidKeys, sealForBrowser, vapidHeader } from "./web-push.ts";
 export { readCertificates } from "./certificates.ts";
 export { openTls } from "./followed-certificates.ts";
 export { readSource } from "./sources.ts";
-export { deliver, type Delivery } from "./siem.ts";
+export { deliver } from "./siem.ts";
 export { bytesIn, diskOf, freeIn, openFiles } from "./files.ts";
-export { findFileDamage, surveyLevel, type FileDamage, type Loss, type Survey } from "./level-files.ts";
-export { openLevelReader, type OnDamage } from "./level-reader.ts";
-export { platformLimits } from "./limits.ts";
-export { findLoss, makeFolder, openLevelStore, type LevelOptions } from "./level-store.ts";
+export { findFileDamage, surveyLevel, type FileDamage } from "./level-files.ts";
+export { openLevelReader } from "./level-reader.ts";
+export { findLoss, makeFolder, openLevelStore } from "./level-store.ts";
 export { outwardAddresses, refusalToListen } from "./listening.ts";
 export { mayDumpCore } from "./core-dumps.ts";
-export { createMemoryReading, readDescriptorLimit, shareDescriptors, type DescriptorShares } from "./descriptors.ts";
+export { createMemoryReading, readDescriptorLimit, shareDescriptors } from "./descriptors.ts";
 
 /** The machine's clock. */
 export function createClock(): Clock {

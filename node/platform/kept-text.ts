@@ -2,7 +2,7 @@
 import { open, readFile, rename, stat } from "node:fs/promises";
 
 /** Reads and replaces it. */
-export interface KeptText {
+interface KeptText {
   /** Undefined: there is none, or it is larger than it may be. */
   read(): Promise<string | undefined>;
   /** Replaces it at once: after a crash there is the old one or the new one. Rejects with the system's errors. */

@@ -36,7 +36,7 @@ import {
 } from "./level-format.ts";
 
 /** Called with what cannot be read; what it returns from is left out. */
-export type OnDamage = (damage: FileDamage) => void;
+type OnDamage = (damage: FileDamage) => void;
 
 /** Opens a Level store for reading. With `salvage` what is damaged is told and left out, and where CURRENT or the
  *  manifest is gone every file counts; without it that is an error. Errors: DATA_DAMAGED; the store's own:

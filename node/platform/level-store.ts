@@ -35,7 +35,7 @@ import { platformLimits } from "./limits.ts";
 const writeBufferBytes = 32 * 1024 * 1024;
 
 /** How a Level store is opened. */
-export interface LevelOptions {
+interface LevelOptions {
   /** Where the number of the last write that is durable is kept, outside the folder. */
   readonly mark?: string;
   /** There was a store in the folder: one that is not there any more is lost, and none is begun. */

@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 /** One batch for a system of others. */
-export interface Delivery {
+interface Delivery {
   /** `syslog+tcp:`, `syslog+tls:`, `http:` or `https:`. */
   readonly url: string;
   readonly body: Uint8Array;

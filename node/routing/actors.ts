@@ -23,6 +23,7 @@ import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { movedTo, ownerAway, type MovedTo } from "./targets.ts";
 import { slotOwner } from "../cluster/facts/slot-owner.ts";
+import { nameIn } from "../cluster/facts/members.ts";
 
 interface ClusterActorsOptions {
   readonly node: NodeId;
@@ -81,7 +82,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
 
   // --- for admins ----------------------------------------------------------------------------------------------------
 
-  const nameOf = (id: NodeId): string => membership.members().members.find((one) => one.node === id)?.name ?? id;
+  const nameOf = (id: NodeId): string => nameIn(membership, id);
 
   /** This node asks itself too; there the exchange knows no deadline. */
   const inTime = <T>(to: NodeId, asked: Promise<Result<T>>): Promise<Result<T>> => {

@@ -6,6 +6,7 @@ import { roleOf, type SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Membership, NodeId } from "../ports/index.ts";
 import type { RoutingPorts } from "./ports.ts";
 import type { RoutingLimits } from "./limits.ts";
+import { nameIn } from "../cluster/facts/members.ts";
 
 /** The owner that a MOVED names. */
 export interface MovedTo {
@@ -102,7 +103,7 @@ interface Standing {
 /** The failure while a slot's owner is away and no other node has taken over. `node` is the owner's name, not that of
  *  the node that was asked. */
 export function ownerAway(slot: SlotId, owner: NodeId, { membership, table }: Standing): Failure {
-  const node = membership.members().members.find((member) => member.node === owner)?.name ?? owner;
+  const node = nameIn(membership, owner);
   if (membership.isUp(owner))
     return failure("SLOT_UNAVAILABLE", { slot, node, reason: "there is no connection to the node that has it" });
   const reason = "the node that has it is down";

@@ -11,7 +11,7 @@ import type { Clock } from "../ports/index.ts";
 import { scanningLimits, type ScanningLimits } from "./limits.ts";
 
 /** Where a clamd listens. */
-export type ClamdPlace = { readonly path: string } | { readonly host: string; readonly port: number };
+type ClamdPlace = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** A scanner. No question rejects. */
 export interface Clamd {

@@ -15,7 +15,7 @@ import type { Message } from "../../actors/behavior.ts";
 import type { FileSettings } from "./policy.ts";
 
 /** What they need. */
-export interface ScanningParts {
+interface ScanningParts {
   readonly ask: (to: ActorId, message: Message) => Promise<Result<unknown>>;
   readonly settings: () => FileSettings;
   /** The scanners of the cluster, as this node knows them. */

@@ -18,4 +18,3 @@
 export { createSearch, type Search } from "./find.ts";
 export { handleSearch } from "./operations.ts";
 export { indexHere, indexInThread, type Index } from "./place.ts";
-export type { CommittedLog } from "./projection.ts";

@@ -16,7 +16,8 @@ interface Followed {
   readonly chunks: Chunks;
   readonly through: number;
 }
-/** What is applied is found at once, and committed with what follows (`SearchTable.apply`), or with this at once, too. */
+/** What is applied is found at once, and committed with what follows (`SearchTable.apply`), or with this at once,
+ *  too. */
 interface Applying {
   readonly commits?: true;
 }

@@ -19,7 +19,7 @@ import { storageReads } from "./limits.ts";
 import { damagedAt, readEntries, type Cut } from "./log-check.ts";
 
 /** A value as the codec wrote it, under its key within the actor. */
-export type ExtractedRow = readonly [key: string, value: Uint8Array];
+type ExtractedRow = readonly [key: string, value: Uint8Array];
 
 /** What is asked of an actor's records: with `from` ≤ key < `to`, up to the row with which there are so many, or so
  *  many bytes. */
@@ -32,7 +32,7 @@ interface RecordPart {
 
 /** Takes records in the order of their keys: of each key what stands from `keyStart` on, of each value the bytes from
  *  `start` on, which it copies. */
-export interface ExtractSink {
+interface ExtractSink {
   add(key: string, value: Uint8Array, start: number, keyStart: number): void;
 }
 

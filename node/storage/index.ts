@@ -33,26 +33,15 @@ import { verifySlot } from "./log-check.ts";
 import { SlotLog } from "./slot-log.ts";
 
 export type { Entry, Head, SideOp, Space } from "./layout.ts";
-export {
-  decodeChunk,
-  everything,
-  formatKey,
-  headKey,
-  logKey,
-  logPrefix,
-  sideKey,
-  sidePrefix,
-  spaces,
-  within,
-} from "./layout.ts";
-export { SlotExtract, type ExtractedRow, type ExtractSink } from "./extract.ts";
-export { rescueLog, type RescuedLog } from "./rescue.ts";
+export { decodeChunk, everything, headKey, logKey, logPrefix, sideKey, sidePrefix, spaces, within } from "./layout.ts";
+export { SlotExtract } from "./extract.ts";
+export { rescueLog } from "./rescue.ts";
 export { restoredHead, restoredSide, restoredState } from "./restored.ts";
 export { digestOf, leavesOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
 export { storeParts } from "./store-parts.ts";
 export type { Piece, Position } from "./batch-draft.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
-export { verifyLog, verifyRow, verifySlot, type Cut } from "./log-check.ts";
+export { verifyLog, verifyRow, type Cut } from "./log-check.ts";
 export { SlotLog, type EntryDraft } from "./slot-log.ts";
 export type { Recovered, SlotReader } from "./slot-reader.ts";
 

@@ -10,7 +10,7 @@ const filledMax = 100_000;
 /** Entries of one chunk that fills a gap. */
 const fillerEntriesMax = 1_000;
 
-export interface RescuedLog {
+interface RescuedLog {
   readonly head: Head;
   readonly chunks: readonly (readonly [firstSeq: number, bytes: Uint8Array])[];
   /** Entries that could not be read: the first and the last of each gap. */

@@ -13,11 +13,10 @@
  *
  *  A list that cannot be read, or not whole, changes nothing: what was read of it before stays in force, and the log
  *  says so. */
-export { createAddressSet, parseAddress, parseRange, type AddressSet, type Range } from "./address-set.ts";
-export { watchThreats, type Threats, type ThreatSource } from "./feeds.ts";
-export { readIndicators, type DigestSort, type Indicators } from "./indicators.ts";
+export { createAddressSet, parseRange, type Range } from "./address-set.ts";
+export { watchThreats, type Threats } from "./feeds.ts";
+export { readIndicators } from "./indicators.ts";
 export { handleThreats } from "./operations.ts";
-export { shareLists, type SharedLists } from "./sharing.ts";
+export { shareLists } from "./sharing.ts";
 export { followPlaces } from "./followed-places.ts";
-export { readPlaces, type AddressPlace } from "./places.ts";
-export { threatLimits } from "./limits.ts";
+export { readPlaces } from "./places.ts";

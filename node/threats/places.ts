@@ -2,7 +2,7 @@
 import { parseAddress, parseRange } from "./address-set.ts";
 
 /** A place on the earth. */
-export interface AddressPlace {
+interface AddressPlace {
   readonly latitude: number;
   readonly longitude: number;
   readonly name: string;

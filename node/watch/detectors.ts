@@ -59,7 +59,7 @@ const usualMax = 12;
 const dayMs = 24 * 60 * minuteMs;
 
 /** Kilometres between two places on a sphere: haversines (R. W. Sinnott, Sky and Telescope 68, 1984). */
-export function kilometresBetween(one: Place, other: Place): number {
+function kilometresBetween(one: Place, other: Place): number {
   const radians = (degrees: number): number => (degrees * Math.PI) / 180;
   const half = (angle: number): number => Math.sin(angle / 2) ** 2;
   const [from, to] = [radians(one.latitude), radians(other.latitude)];

@@ -22,7 +22,7 @@ import { watchLimits, type WatchLimits } from "./limits.ts";
 import { ruleDetector } from "./rules.ts";
 
 /** Something that reads a stream: a detector or a rule, with the thresholds that hold. */
-export interface Reader {
+interface Reader {
   /** `detector/refused-person`. */
   readonly source: string;
   /** The name under which its rows are kept: a rule that was changed starts with rows of its own. */

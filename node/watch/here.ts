@@ -35,6 +35,7 @@ import { watchLimits } from "./limits.ts";
 import type { MailingPorts } from "./mailing.ts";
 import { tryRule } from "./trial.ts";
 import { createWatcher, type WatcherPorts } from "./watcher.ts";
+import { memberIn } from "../cluster/facts/members.ts";
 
 /** What the gateway has of it. */
 interface WatchControl {
@@ -181,7 +182,7 @@ function figuresOf(at: Pick<WatchParts, "node" | "disk"> & { readonly peer: Pick
   const busy: number[] = [];
   return (): Readonly<Partial<Record<WatchedFigure, number>>> => {
     const disk = at.disk();
-    const offers = membership.members().members.find(({ node }) => node === at.node)?.offers ?? [];
+    const offers = memberIn(membership, at.node)?.offers ?? [];
     const own = offers.filter(({ engine, provider }) => engine !== "scan" && provider === undefined);
     const places = own.reduce((sum, { places: of = 0 }) => sum + of, 0);
     busy.push(membership.heard(at.node as NodeId)?.load?.calls ?? 0);

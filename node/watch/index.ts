@@ -16,15 +16,11 @@
  *  What a detector remembers of one subject is one small row, and there are at most so many rows: an attacker who makes
  *  up names pushes out other made-up names. */
 export { actOn, signatureOf, type ActingPorts } from "./acting.ts";
-export type { MailingPorts } from "./mailing.ts";
-export { forecastsIn } from "./forecast.ts";
-export { kilometresBetween } from "./detectors.ts";
-export type { Detector, Place } from "./detector.ts";
-export { detectorReaders, Fold, readersOf, type Reader } from "./fold.ts";
-export { watchLimits, type WatchLimits } from "./limits.ts";
+export { detectorReaders, Fold } from "./fold.ts";
+export { watchLimits } from "./limits.ts";
 export { handleAlerts } from "./operations.ts";
 export { handlePlaybooks } from "./playbook-operations.ts";
 export { handleWatch } from "./watch-operations.ts";
 export { openWatch } from "./here.ts";
 export { tryRule } from "./trial.ts";
-export { createWatcher, type Watcher, type WatcherPorts } from "./watcher.ts";
+export { createWatcher } from "./watcher.ts";

@@ -47,7 +47,7 @@ export interface WatcherPorts {
   readonly limits?: Partial<WatchLimits>;
 }
 
-export interface Watcher {
+interface Watcher {
   /** Looks for entries now; resolves when there are no more. */
   look(): Promise<void>;
   stop(): Promise<void>;

@@ -124,4 +124,3 @@ export const activityQuery = object({
   days: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.activityDaysMax, description: "Absent: 30" })),
   before: Type.Optional(day),
 });
-export type ActivityQuery = Static<typeof activityQuery>;

@@ -23,11 +23,9 @@ export type PlanSettings = Static<typeof planSettings>;
 
 /** `PUT /admin/configuration`. `revision` is the one that the caller has seen. */
 export const changeSettings = object({ ...changes, revision });
-export type ChangeSettings = Static<typeof changeSettings>;
 
 /** `POST /admin/configuration/rollback`: everything as it was after the change `to`; 0: before the first one. */
 export const rollBackSettings = object({ node: Type.Optional(nodeName), revision, to: revision });
-export type RollBackSettings = Static<typeof rollBackSettings>;
 
 /** `GET /admin/configuration/history`. */
 export const settingsQuery = object({ node: Type.Optional(nodeName) });
@@ -37,7 +35,6 @@ export const settingsViewQuery = object({
   node: Type.Optional(nodeName),
   own: Type.Optional(Type.Boolean({ description: "the node that is asked, alone" })),
 });
-export type SettingsViewQuery = Static<typeof settingsViewQuery>;
 
 /** Where a value comes from, the weakest first. */
 export const settingSources = ["default", "file", "cluster", "node", "environment", "flags"] as const;

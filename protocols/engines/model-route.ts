@@ -91,8 +91,6 @@ export type QuestionKind = Static<typeof questionKind>;
  *  - `best-of`: the one that the judge chooses.
  *  - `merge`: the judge writes one of them all. */
 export const ensembleForms = ["vote", "best-of", "merge"] as const;
-/** One of them. */
-export type EnsembleForm = (typeof ensembleForms)[number];
 
 /** A name that stands for several models. */
 export const setModelRoute = object({

@@ -68,6 +68,15 @@ export type RoomFile = Static<typeof roomFile>;
 /** A file of a conversation with an agent, as its turn names it: what else there is to know its room says. */
 export const saidFile = object({ id: fileId, name, bytes: position, ...found });
 export type SaidFile = Static<typeof saidFile>;
+/** That of a file of which more is known. */
+export const saidOf = ({ id, name: of, bytes, type, width, height }: SaidFile): SaidFile => ({
+  id,
+  name: of,
+  bytes,
+  type,
+  ...(width !== undefined && { width }),
+  ...(height !== undefined && { height }),
+});
 
 /** The message that files of a conversation are in. */
 export interface TakenFiles {

@@ -5,23 +5,19 @@
  *  `format/` is the bytes. `thread.ts` runs in the pool of `sealer.ts`: compressing and encrypting would hold up a
  *  node's own thread. */
 export * from "./format/index.ts";
-export { parted, SharedMemory, SharedPieces, type Joined } from "./memory.ts";
+export { parted, SharedMemory, SharedPieces } from "./memory.ts";
 export { cutFromStart, unitPlace, type CutState } from "./cutting.ts";
 export { RowList, type RowSink } from "./row-list.ts";
-export { createSealer, type Sealer, type SealerOptions } from "./sealer.ts";
+export { createSealer, type Sealer } from "./sealer.ts";
 export {
-  batchOf,
   stateType,
   type CutAnswer,
   type CutAnswers,
   type CutHow,
   type CutTask,
-  type CutUnit,
   type KnownUnit,
-  type OpenTask,
   type SealedPart,
   type RowFilter,
-  type SealTask,
   type Subject,
 } from "./thread.ts";
 export type { FilePart } from "./writing.ts";

@@ -38,7 +38,7 @@ const youngMegabytes = 6;
 /** Of a task that is done without a thread: a fraction of a millisecond. */
 const smallBytes = 16 * 1024;
 
-export interface SealerOptions {
+interface SealerOptions {
   /** More share a processor with the node. */
   readonly threads: number;
   /** A thread without work ends after so long. */

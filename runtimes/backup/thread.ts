@@ -67,7 +67,7 @@ interface CutBatch extends CutHow {
 }
 
 /** One unit, sealed or as it was. */
-export interface CutUnit {
+interface CutUnit {
   readonly name: UnitName;
   readonly hash: string;
   readonly bytes: number;

@@ -19,7 +19,7 @@ import { runtimeLimits } from "../limits.ts";
 import { answerTo, echo, soundOf } from "./adapter.ts";
 import { speak } from "./speech.ts";
 
-export interface EchoOptions {
+interface EchoOptions {
   readonly clock: RuntimeClock;
   readonly log?: RuntimeLog;
   readonly onEvent?: (event: RuntimeEvent) => void;

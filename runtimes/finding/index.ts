@@ -49,7 +49,7 @@ interface FinderOptions {
 }
 
 /** Looks for servers with models. */
-export interface Finder {
+interface Finder {
   candidates(): readonly EndpointCandidate[];
   search(): EndpointSearch | undefined;
   /** Begins a search: of a range, or of all ways again. Errors: BAD_REQUEST, TOO_LARGE, LIMIT_REACHED while one is

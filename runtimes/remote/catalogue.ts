@@ -36,7 +36,7 @@ export interface Standing extends Pick<EndpointView, "checkedAtMs" | "error" | "
 }
 
 /** The models of the entries. */
-export interface Catalogue {
+interface Catalogue {
   /** From now on these are asked, and no others. An entry that is as it was goes on as it was. */
   set(entries: readonly ModelSpec[]): void;
   /** Of one entry, by its name. */

@@ -13,13 +13,11 @@
  *  What is fetched is hostile: every length is compared, every count has a limit, every path is a plain name, and
  *  silence ends. What is written is on the disk before a manifest names it. */
 export { checkFile, type Checked } from "./check.ts";
-export { adapterFault, inspectBeginning, inspectFile, type EarlyLook, type Found } from "./inspect.ts";
+export { adapterFault, inspectBeginning, inspectFile, type EarlyLook } from "./inspect.ts";
 export { storeLimits } from "./limits.ts";
-export type { ContentTree, ModelPeers, ModelStore } from "./port.ts";
 export { quantiseTargets, type QuantiseTarget } from "./quantise.ts";
 export type { QuantiseProgress } from "./quantise-thread.ts";
 export { quantise } from "./quantising.ts";
 export { writeRandomModel } from "./random-model.ts";
-export type { SourcePlaces } from "./sources/index.ts";
-export { openModelStore, type FileChecks, type StoreOptions } from "./store.ts";
-export { speedOf, suggestModels, type MeasuredSpeed } from "./suggest.ts";
+export { openModelStore, type FileChecks } from "./store.ts";
+export { speedOf, suggestModels } from "./suggest.ts";

@@ -1,4 +1,4 @@
-/** How long a stripe lasts, simulated node by node: what `node/bulk/shards/coding/durability.ts` computes.
+/** How long a stripe lasts, simulated node by node: what `test/simulation/stripe-losses.ts` computes.
  *
  *  `plainly` lets nodes fail and be repaired, event by event. What happens once in a million years it would never see,
  *  so `rarely` makes failures as frequent as repairs, and counts each path for as much less as it is less likely in
@@ -6,7 +6,8 @@
  *  reliability models", 1995). A path begins and ends with all shards well, or ends with the stripe lost; the chance of
  *  the latter gives the mean time until it happens. */
 import { backupLimits } from "../../node/backup/index.ts";
-import { countsOf, lossOfAny, lossWithinYear, meanYearsToLoss, overheadOf, schemeText, widthOf, type Circumstances } from "../../node/bulk/shards/coding/index.ts"; // prettier-ignore
+import { countsOf, overheadOf, schemeText, widthOf } from "../../node/bulk/shards/coding/index.ts";
+import { lossOfAny, lossWithinYear, meanYearsToLoss, type Circumstances } from "./stripe-losses.ts"; // prettier-ignore
 import type { Scheme } from "../../protocols/index.ts";
 import { Dice } from "../world/dice.ts";
 

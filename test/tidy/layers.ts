@@ -75,6 +75,7 @@ const clusterFacts = [
   "secrets",
   "adopted-secrets",
   "key-roles",
+  "members",
   "all",
   "operations",
 ].map((name) => `node/cluster/facts/${name}.ts`);

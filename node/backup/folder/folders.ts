@@ -30,13 +30,12 @@ import { knownLossesIn, noLosses } from "../upkeep/known-losses.ts";
 import { unpaced, type Piece } from "../run/pacing.ts";
 import type { BackupStripes, Heads, StoredFile, StoredFiles } from "../ports.ts";
 
+type CodedShards = Pick<StripeRef, "id" | "scheme" | "sizeBytes"> & { readonly shards: readonly Uint8Array[] };
+
 /** Codes bytes into shards and back: as `node/bulk/shards/coding` does. */
 export interface Coder {
-  code(
-    bytes: Uint8Array,
-    scheme: Scheme,
-    memory?: Buffer,
-  ): Result<Pick<StripeRef, "id" | "scheme" | "sizeBytes"> & { readonly shards: readonly Uint8Array[] }>;
+  /** In steps, between which others come in. */
+  coding(bytes: Uint8Array, scheme: Scheme, memory?: Buffer): Generator<void, Result<CodedShards>, void>;
   /** The most that the shards of so many bytes take. */
   bytes(scheme: Scheme, stripeBytes: number): number;
   /** What it gives lies in no shard: their memory may be used again. */
@@ -104,7 +103,10 @@ export function createFolderStripes(
       const needed = coder.bytes(scheme, bytes.length);
       const memory = spare !== undefined && spare.length >= needed ? spare : Buffer.allocUnsafeSlow(needed);
       spare = undefined;
-      const coded = await piece(async () => coder.code(bytes, scheme, memory));
+      const steps = coder.coding(bytes, scheme, memory);
+      let step = await piece(async () => steps.next());
+      while (step.done !== true) step = await piece(async () => steps.next());
+      const coded = step.value;
       if (!coded.ok) return coded;
       const { id, sizeBytes, shards } = coded.value;
       try {

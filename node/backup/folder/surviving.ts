@@ -29,7 +29,7 @@ export interface SurvivingFolder {
 }
 
 /** What was found wrong while stripes were read. */
-export interface SurvivingFaults {
+interface SurvivingFaults {
   /** Shards that are not what their names say: in which folders. */
   readonly damaged: readonly { readonly folder: string; readonly hash: BlobHash }[];
   /** Stripes that cannot be read: how many shards they need, and how many good ones there are. */
@@ -118,7 +118,7 @@ export const foldersMissing = ({ short }: Pick<SurvivingFaults, "short">): numbe
   Math.max(0, ...[...short.values()].map(({ needed, found }) => needed - found));
 
 /** A head that the cluster signed, and who has it. */
-export interface SignedHead {
+interface SignedHead {
   readonly head: BackupHead;
   readonly bytes: Uint8Array;
   readonly folders: readonly string[];

@@ -20,7 +20,7 @@ import { openBlobStore } from "../../bulk/blobs/index.ts";
 import { keyLimits } from "../../keys/index.ts";
 import { openFiles } from "../../platform/index.ts";
 import type { Files, Meter } from "../../ports/index.ts";
-import { codedBytes, codeStripe, readStripe } from "../../bulk/shards/coding/index.ts";
+import { codedBytes, codingStripe, readStripe } from "../../bulk/shards/coding/index.ts";
 
 /** Says whose backups a folder has. Not secret, and checked by nobody: the head is signed. */
 const markFile = "plexus-backup.json";
@@ -173,7 +173,7 @@ export async function openBackupFolder(
       blobs,
       createFolderStripes(
         [blobs],
-        { bytes: codedBytes, code: codeStripe, read: readStripe },
+        { bytes: codedBytes, coding: codingStripe, read: readStripe },
         scheme.value,
         pacing?.piece,
       ),

@@ -207,7 +207,7 @@ const reasonCharsMax = 160;
 const nowhere: Place = { add: async () => undefined, finish: async () => undefined, isSettled: true };
 
 /** What taking a recall back came to. */
-export interface WithdrawReport {
+interface WithdrawReport {
   readonly threads: number;
   readonly removed: number;
   readonly failed: PlaceSums["failed"];

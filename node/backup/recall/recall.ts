@@ -32,7 +32,7 @@ export interface RecallQuery {
 }
 
 /** What a query comes to, before anything is read. */
-export interface RecallPlan {
+interface RecallPlan {
   readonly snapshot: Snapshot;
   readonly units: number;
   readonly rows: number;

@@ -30,8 +30,9 @@ import { createRunner, keepMark, markOf, type BackupWorks, type TaskAt } from ".
 import { shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "../shown.ts";
 import { prune, type PruneMark } from "../upkeep/upkeep.ts";
 import { ownsSlot } from "../../cluster/facts/slot-owner.ts";
+import { nameIn } from "../../cluster/facts/members.ts";
 
-export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
+interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
   readonly node: NodeId;
   readonly exchange: Exchange;
   readonly table: Pick<SlotTable, "get" | "rows">;
@@ -72,8 +73,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
   const { node, exchange, table, membership, clock, random, log } = options;
   const limits: RunnerLimits = { ...runnerLimits, ...options.limits };
   const parts = serveParts({ ...options, limits });
-  const nameOf = (one: NodeId): string =>
-    membership.members().members.find((member) => member.node === one)?.name ?? one;
+  const nameOf = (one: NodeId): string => nameIn(membership, one);
   /** The inventories of holders are not in it: they say what lies where in this cluster, and their nodes have no
    *  keys. */
   const slots = () => [

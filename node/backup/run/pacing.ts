@@ -114,7 +114,9 @@ class NodePacing implements Pacing {
     } finally {
       this.#running -= 1;
       if (this.#running === 0) this.#worked(this.#beganMs);
-      this.#next();
+      // Where somebody is there, what came meanwhile is before the next piece, also where no rest is due.
+      if (this.#stopped || this.isAlone()) this.#next();
+      else this.#clock.soon(() => this.#next());
     }
   }
 

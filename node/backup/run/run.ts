@@ -19,7 +19,7 @@ import { allWell, lostUnitsOf, surveyStripes, tornNodes, type Survey, type Surve
 import { changeTree, unitsOf, walkTree, type Tree, type UnitChange } from "../format/tree.ts";
 
 /** How far a run is. */
-export interface RunProgress extends PartProgress {
+interface RunProgress extends PartProgress {
   readonly slots: number;
 }
 

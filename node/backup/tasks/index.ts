@@ -8,6 +8,6 @@
  *  `own-tasks.ts` is the list of them. What is done is in `node/backup` and the rooms beside this one; here is who
  *  asks, with which keys, and what becomes of it. This room opens no file by itself. */
 export { createBackups, type Backups } from "./backups.ts";
-export { openClusterBackups, type UseBackup } from "./cluster.ts";
+export { openClusterBackups } from "./cluster.ts";
 export { runFolderTasks } from "./folder-tasks.ts";
 export { openHolderHeads } from "./holder-heads.ts";

@@ -24,7 +24,7 @@ import { lostUnitsOf } from "../run/survey.ts";
 
 /** How deep a check goes: `manifest` reads all that leads to the data, and asks whether the shards are there; `shards`
  *  has each shard read and compared where it is; `data` reads and decrypts everything as a recall does. */
-export type VerifyDepth = "manifest" | "shards" | "data";
+type VerifyDepth = "manifest" | "shards" | "data";
 
 /** What a check found. Of what is lost it names the first. */
 export interface VerifyReport {

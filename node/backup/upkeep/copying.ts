@@ -19,7 +19,7 @@ export interface CopyTarget {
 }
 
 /** What a copy came to. */
-export interface CopyReport {
+interface CopyReport {
   /** The number of the head; 0: there is no backup to copy. */
   readonly head: number;
   readonly snapshots: number;

@@ -17,7 +17,7 @@ import type { Repository } from "../repository.ts";
 import { unitsOf, walkTree, type Tree, type UnitChange } from "../format/tree.ts";
 
 /** What a renewal came to. */
-export interface RenewalReport {
+interface RenewalReport {
   readonly renewed: number;
   /** Their tenants' keys were erased. */
   readonly dropped: number;

@@ -21,5 +21,5 @@ export { openActorBlobs } from "./avatars.ts";
 export { actorBlobPrefix, createBlobCopies, type BlobCopies } from "./copies.ts";
 export { openOwnedBlobs } from "./owned.ts";
 export { blobLimits, type BlobLimits } from "./limits.ts";
-export { isBlobHash, openBlobStore } from "./store.ts";
+export { openBlobStore } from "./store.ts";
 export { contentTree, hashOf, isProven, leafBytes } from "./tree.ts";

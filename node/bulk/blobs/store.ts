@@ -33,7 +33,7 @@ const hashPattern = /^[0-9a-f]{64}$/;
 const folderPattern = /^[0-9a-f]{2}$/;
 
 /** Whether a text may be the name of a blob. */
-export const isBlobHash = (text: string): boolean => hashPattern.test(text);
+const isBlobHash = (text: string): boolean => hashPattern.test(text);
 
 const folderOf = (hash: BlobHash): string => hash.slice(0, 2);
 const pathTo = (hash: BlobHash): string => `${folderOf(hash)}/${hash}`;

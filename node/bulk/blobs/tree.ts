@@ -69,11 +69,25 @@ export function hashOfLeaves(size: number, leaves: readonly Uint8Array[]): BlobH
   return nameOf(size, levelsOf(leaves).at(-1)?.[0] as Uint8Array);
 }
 
+/** Leaves that are hashed in one step: about a millisecond. */
+const leavesInStep = 64;
+
 /** Hashes bytes that are in memory, once for all who need the hashes. */
 export function hashed(bytes: Uint8Array): HashedBytes {
-  const leaves = Array.from({ length: leavesOf(bytes.length) }, (_, leaf) =>
-    hashLeaf(bytes.subarray(leaf * leafBytes, (leaf + 1) * leafBytes)),
-  );
+  const steps = hashing(bytes);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in steps, between which a thread may do something else. The bytes are not to change meanwhile. */
+export function* hashing(bytes: Uint8Array): Generator<void, HashedBytes, void> {
+  const leaves: Uint8Array[] = [];
+  while (leaves.length < leavesOf(bytes.length)) {
+    if (leaves.length > 0 && leaves.length % leavesInStep === 0) yield;
+    leaves.push(hashLeaf(bytes.subarray(leaves.length * leafBytes, (leaves.length + 1) * leafBytes)));
+  }
   return { bytes, leaves, hash: hashOfLeaves(bytes.length, leaves) };
 }
 

@@ -29,6 +29,7 @@ import type { ShardMemory } from "./memory.ts";
 import { signedBy } from "./receipts.ts";
 import { leftOf, lasts, ownerOf, type ShardPorts } from "./parts.ts";
 import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
+import { nameIn } from "../../cluster/facts/members.ts";
 
 export interface AuditingPorts extends ShardPorts {
   readonly links: Links;
@@ -243,7 +244,7 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     if (nowMs - (notedMs.get(owner) ?? -Infinity) < limits.auditNotedEveryMs) return;
     if (notedMs.size >= limits.pacesMax) notedMs.clear();
     notedMs.set(owner, nowMs);
-    const name = membership.members().members.find((member) => member.node === owner)?.name ?? owner;
+    const name = nameIn(membership, owner);
     ports.noted("shards.audit.failed", { ...facts, ...signedBy(owner, memory.receipts, facts), node: name });
   }
 

@@ -40,7 +40,7 @@ export { handleHolders, handleStripes } from "./operations.ts";
 export { createHandOvers } from "./hand-over.ts";
 export { isHolder } from "./parts.ts";
 export { shardLimits, type ShardLimits } from "./limits.ts";
-export { openShardMemory, type ShardMemory } from "./memory.ts";
+export { openShardMemory } from "./memory.ts";
 export { allowedBytes, roomAt } from "./quota.ts";
 export type { Signer } from "./receipts.ts";
 

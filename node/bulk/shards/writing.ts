@@ -22,7 +22,7 @@ import {
 import type { BlobHash, NodeId, PutPacing, Stripes } from "../../ports/index.ts";
 import { hashOf } from "../blobs/index.ts";
 import { backoffMs, withJitter } from "../../waiting.ts";
-import { codeStripe, enoughOf, isAsCoded, schemeText } from "./coding/index.ts";
+import { codeStripe, codingStripe, enoughOf, isAsCoded, schemeText } from "./coding/index.ts";
 import type { Bytes } from "./links.ts";
 import { attempt, holdersOf, ownerOf } from "./parts.ts";
 import { learnedFrom, lasting, whyNot, type Again } from "./refusals.ts";
@@ -58,9 +58,13 @@ function nodesNeeded(ports: StripesPorts, { group, scheme, shards }: StripeRef):
 }
 
 /** Codes a stripe, when people have room for that. */
-function codedBeside(pacing: PutPacing | undefined, ...what: Parameters<typeof codeStripe>) {
-  const code = async () => codeStripe(...what);
-  return pacing === undefined ? code() : pacing.part(code);
+async function codedBeside(pacing: PutPacing | undefined, ...what: Parameters<typeof codeStripe>) {
+  if (pacing === undefined) return codeStripe(...what);
+  const steps = codingStripe(...what);
+  for (;;) {
+    const step = await pacing.part(async () => steps.next());
+    if (step.done === true) return step.value;
+  }
 }
 
 const reference = ({ owner, lifeMs }: { readonly owner: ActorId; readonly lifeMs?: number }) => ({

@@ -35,22 +35,11 @@ export { loadVoter } from "./raft/disk.ts";
 export { createRemoteDirectory } from "./remote.ts";
 export { foundVoter } from "./raft/disk.ts";
 export { readLastKnown, type LastKnown } from "./raft/last-known.ts";
-export { createReplicatedPart, type Lead, type ReplicatedPart } from "./replicated.ts";
-export { bytesOfRows } from "./sized-rows.ts";
-export {
-  full as fullDirectory,
-  moved as movedAway,
-  unavailableHere,
-  unavailableWhere,
-  type DirectoryHome,
-  type EtcdHome,
-  type KeptSize,
-  type VotersHome,
-} from "./row.ts";
-export { serveDirectory, type AskedChange, type DirectoryRules, type Judgement } from "./serve.ts";
+export type { Lead } from "./replicated.ts";
+export type { DirectoryHome, EtcdHome, VotersHome } from "./row.ts";
+export { serveDirectory } from "./serve.ts";
 export { createSwitchingDirectory, type SwitchingDirectory } from "./switching.ts";
 export { rowKey as directoryRowKey } from "./layout.ts";
-export type { VoterPorts } from "./raft/voter.ts";
-export { openDirectory, type PlacedDirectory, type RowRules } from "./place.ts";
+export { openDirectory, type RowRules } from "./place.ts";
 export { createSizeLook } from "./size.ts";
-export { planVoters, votersFor, type VoterCandidate, type VotersStep } from "./voters.ts";
+export { votersFor } from "./voters.ts";

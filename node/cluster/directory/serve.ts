@@ -49,7 +49,7 @@ export interface AskedChange {
 export type Judgement = string | { readonly key: string; readonly revision: number } | undefined;
 
 /** What the node that keeps the directory refuses. */
-export interface DirectoryRules {
+interface DirectoryRules {
   /** Which values may lie under a key: every node would read a malformed row. */
   readonly accepts?: (key: string, value: unknown) => boolean;
   /** Whether a member may make a change. */

@@ -3,6 +3,7 @@ import { cut, engineNames, failureOf, type Failure, type Offer, type Result } fr
 import type { Engines } from "../../../runtimes/engine.ts";
 import type { Clock, Log, MemberRecord, Membership } from "../../ports/index.ts";
 import { callLimits } from "./limits.ts";
+import { memberIn } from "../../cluster/facts/members.ts";
 
 /** The offers of a node's engines, as its row has them. A reason is cut to the length that a row may hold. */
 const offersOf = (engines: Engines): readonly Offer[] =>
@@ -41,7 +42,7 @@ export function advertise(ports: {
   let cancelRetry = (): void => undefined;
 
   const look = (): void => {
-    const row = membership.members().members.find((member) => member.node === membership.self);
+    const row = memberIn(membership, membership.self);
     if (stopped || writing || row === undefined) return;
     const next = advertised(engines);
     if (same(next, row)) return;

@@ -20,7 +20,7 @@ export interface Keeper {
 }
 
 /** Where a wanted model should be. */
-export interface Placed {
+interface Placed {
   readonly wanted: WantedModel;
   /** In order: the first that lacks it pulls it from its source, the others from that node. */
   readonly nodes: readonly NodeId[];

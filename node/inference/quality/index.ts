@@ -43,7 +43,7 @@ import {
   type Hour,
 } from "./series.ts";
 
-export { qualityLimits, type QualityLimits } from "./limits.ts";
+export { qualityLimits } from "./limits.ts";
 
 /** Where the counts lie between two starts. */
 export interface QualityFile {

@@ -13,4 +13,4 @@
  *  Read `questions.ts`, `route-plan.ts`, `model-routes.ts`; `ensemble.ts` and `answer-cache.ts` stand alone. */
 export { routedEngines, type RoutedEngines, type RoutePorts } from "./model-routes.ts";
 export { handleModelRoutes, type ModelRouteParts } from "./operations.ts";
-export { routeLimits, type RouteLimits } from "./limits.ts";
+export type { RouteLimits } from "./limits.ts";

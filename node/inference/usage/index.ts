@@ -63,7 +63,7 @@ import { usageLimits, type UsageLimits } from "./limits.ts";
 import { answered, estimated, heard, tokensOf, type Rate } from "./call-cost.ts";
 import { LedgerClient, type Standing } from "./ledger-client.ts";
 
-export { budgetsOf, priceOf, type Counted } from "./counting.ts";
+export { priceOf } from "./counting.ts";
 export { handleBudgets, handleUsage } from "./operations.ts";
 export { createActivity, type Activity } from "./activity.ts";
 export { createReports } from "./reports.ts";

@@ -12,4 +12,4 @@ export const sources: readonly Source[] = [cluster, huggingFace, ollama, url, fo
 /** The source of a text; undefined: no source has this form. */
 export const sourceOf = (text: string): Source | undefined => sources.find((source) => source.claims(text));
 
-export type { OfferedFile, OfferedModel, Origin, Source, SourcePlaces, SourceTools } from "./source.ts";
+export type { OfferedFile, OfferedModel, SourcePlaces } from "./source.ts";

@@ -2,7 +2,7 @@
 import type { ModelPeers } from "../port.ts";
 
 /** Where the bytes of a file come from. */
-export type Origin =
+type Origin =
   | { readonly via: "http"; readonly url: string; readonly secret?: Readonly<Record<string, string>> }
   | { readonly via: "file"; readonly path: string }
   | { readonly via: "peers"; readonly nodes: readonly string[]; readonly tree: string };

@@ -28,7 +28,7 @@ import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports/index.ts";
 import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";
-import { codedBytes, codeStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import { codedBytes, codingStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { ok, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";
 import { createSealer, type Sealer } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
@@ -232,7 +232,7 @@ async function openPorts(): Promise<BackupPorts> {
     }),
   );
   const sealer = createSealer({ threads: 1, idleMs: 1_000, piece: pacing.piece, isAlone: pacing.isAlone });
-  const coder = { bytes: codedBytes, code: codeStripe, read: readStripe };
+  const coder = { bytes: codedBytes, coding: codingStripe, read: readStripe };
   return {
     cluster: "bench",
     owner: "backup/bench" as ActorId,

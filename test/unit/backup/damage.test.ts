@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { createFolderHeads, createFolderStripes, openRepository, recall, runBackup, verify, type BackupPorts } from "../../../node/backup/index.ts"; // prettier-ignore
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
-import { codedBytes, codeStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import { codedBytes, codingStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { failureOf, shardsOf, type ActorId, type Scheme, type StripeRef } from "../../../protocols/index.ts";
 import { decodeRows, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
@@ -31,7 +31,11 @@ describe("backups in folders whose files are damaged", () => {
         const disks = Array.from({ length: folders }, () => new FileDisk(world));
         const opened = disks.map((disk) => disk.open({ life: 1, alive: true }));
         const blobs = await Promise.all(opened.map((files) => openBlobStore({ files, meter: quietMeter })));
-        const stripes = createFolderStripes(blobs, { bytes: codedBytes, code: codeStripe, read: readStripe }, scheme);
+        const stripes = createFolderStripes(
+          blobs,
+          { bytes: codedBytes, coding: codingStripe, read: readStripe },
+          scheme,
+        );
         const put: StripeRef[] = [];
         const noted = {
           ...stripes,
@@ -123,7 +127,7 @@ describe("backups in folders whose files are damaged", () => {
     const blobs = await openBlobStore({ files, meter: quietMeter });
     const one = createFolderStripes(
       [blobs],
-      { bytes: codedBytes, code: codeStripe, read: readStripe },
+      { bytes: codedBytes, coding: codingStripe, read: readStripe },
       { type: "copies", copies: 1 },
     );
     const ports: BackupPorts = { ...backupsOf().ports, stripes: one, heads: createFolderHeads([files]) };

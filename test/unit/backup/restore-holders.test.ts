@@ -22,7 +22,7 @@ import { journalFolder, markFile } from "../../../node/data-folder/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
 import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
-import { codedBytes, codeStripe, readShard, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import { codedBytes, codingStripe, readShard, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { openJournal, readFormat } from "../../../node/storage/index.ts";
 import { failure, failureOf, ok, refused, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { createSealer, readHead, writeHead, type Sealer } from "../../../runtimes/backup/index.ts";
@@ -92,7 +92,7 @@ describe("a restore from the disks of storage nodes", function () {
       cluster: "c1",
       owner: "backup/cluster",
       stripes: {
-        ...createFolderStripes(stores, { bytes: codedBytes, code: codeStripe, read: readStripe }, scheme),
+        ...createFolderStripes(stores, { bytes: codedBytes, coding: codingStripe, read: readStripe }, scheme),
         // Holders collect what was let go of after days.
         release: async () => ok(null),
       },

@@ -7,7 +7,7 @@ import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
 import type { Files } from "../../../node/ports/index.ts";
-import { codedBytes, codeStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import { codedBytes, codingStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { failure, PlexusError, type ActorId } from "../../../protocols/index.ts";
 import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { hearUnsynced, namesPut, syncFolder, type UnsyncedFolder } from "../../../runtimes/folders.ts";
@@ -56,7 +56,7 @@ async function openFixture(top: string) {
   const ports = async (): Promise<BackupPorts> => {
     const store = await openBlobStore({ files: blobFiles, meter: quietMeter });
     const scheme = { type: "copies", copies: 1 } as const;
-    const stripes = createFolderStripes([store], { bytes: codedBytes, code: codeStripe, read: readStripe }, scheme);
+    const stripes = createFolderStripes([store], { bytes: codedBytes, coding: codingStripe, read: readStripe }, scheme);
     return { ...backupsOf().ports, stripes, heads: createFolderHeads([files]) };
   };
   const actors = new Actors();

@@ -27,7 +27,7 @@ const checkTag = 4;
 const checkOf = taggedHash(checkedBytes);
 
 /** What a shard says of itself. */
-export interface ShardHeader {
+interface ShardHeader {
   readonly id: string;
   readonly scheme: Scheme;
   /** Its place in the code. */

@@ -9,9 +9,7 @@
  *  Read scheme.ts, stripe.ts, header.ts, choose.ts. */
 
 export { chooseHolders, rankGroups, survivesZone, type Candidate } from "./choose.ts";
-export { lossOfAny, lossWithinYear, meanYearsToLoss, type Circumstances } from "./durability.ts";
-export { headerBytes, readHeader, readShard, type ShardHeader } from "./header.ts";
-export { codingLimits } from "./limits.ts";
+export { headerBytes, readHeader, readShard } from "./header.ts";
 export {
   countsOf,
   enoughOf,
@@ -24,6 +22,14 @@ export {
   usualOf,
   usualSchemes,
   widthOf,
-  type ClassSettings,
 } from "./scheme.ts";
-export { codedBytes, codeStripe, isAsCoded, readStripe, remakeShard, stripeBytesMax, type Coded } from "./stripe.ts";
+export {
+  codedBytes,
+  codeStripe,
+  codingStripe,
+  isAsCoded,
+  readStripe,
+  remakeShard,
+  stripeBytesMax,
+  type Coded,
+} from "./stripe.ts";

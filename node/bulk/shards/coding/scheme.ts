@@ -40,7 +40,7 @@ export const schemeText = (scheme: Scheme): string =>
   scheme.type === "copies" ? `${scheme.copies} copies` : `${scheme.k} + ${scheme.m}`;
 
 /** What a class of data asks for: the widest scheme first. The first one that there are enough holders for is taken. */
-export interface ClassSettings {
+interface ClassSettings {
   readonly name: string;
   readonly schemes: readonly Scheme[];
 }

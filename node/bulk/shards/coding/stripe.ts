@@ -6,7 +6,7 @@
  *  Its id is the name that its bytes would have as a blob. So a reader of a stripe knows that it is what was coded,
  *  whichever shards it came from, and the same bytes coded again are the same shards. */
 import { assert, failure, ok, refused, type Result, type Scheme, type StripeRef } from "../../../../protocols/index.ts";
-import { hashOf } from "../../blobs/tree.ts";
+import { hashing, hashOf } from "../../blobs/tree.ts";
 import { headerBytes, readShard, writeHeader } from "./header.ts";
 import { codingLimits } from "./limits.ts";
 import { masked } from "./mask.ts";
@@ -15,6 +15,12 @@ import { countsOf, partBytes, widthOf } from "./scheme.ts";
 
 /** What a descriptor says of a stripe's code. */
 export type Coded = Readonly<Pick<StripeRef, "id" | "scheme" | "sizeBytes">>;
+
+/** With its shards, in the order of the code. */
+type CodedShards = Coded & { readonly shards: readonly Uint8Array[] };
+
+/** Of each shard in one step. */
+const encodedBytes = 256 * 1024;
 
 /** The most that a stripe of a scheme takes. */
 export const stripeBytesMax = (scheme: Scheme): number =>
@@ -35,14 +41,25 @@ export function isAsCoded({ scheme, sizeBytes, shards }: Pick<StripeRef, "scheme
 /** The shards of some bytes, in the order of the code. They lie in `memory` where that is given and large enough: new
  *  memory for each stripe takes longer than to code it, so a caller that codes many gives the same again once its
  *  shards are away. Error: TOO_LARGE. */
-export function codeStripe(
+export function codeStripe(bytes: Uint8Array, scheme: Scheme, memory?: Buffer): Result<CodedShards> {
+  const steps = codingStripe(bytes, scheme, memory);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in steps of about a millisecond, between which a thread may do something else: a pack takes ten. Neither the
+ *  bytes nor the memory are to change meanwhile. */
+export function* codingStripe(
   bytes: Uint8Array,
   scheme: Scheme,
   memory?: Buffer,
-): Result<Coded & { readonly shards: readonly Uint8Array[] }> {
+): Generator<void, Result<CodedShards>, void> {
   const most = stripeBytesMax(scheme);
   if (bytes.length > most) return refused(failure("TOO_LARGE", { limitBytes: most }));
-  const id = hashOf(bytes);
+  const { hash: id } = yield* hashing(bytes);
+  yield;
   const size = partBytes(scheme, bytes.length);
   const needed = codedBytes(scheme, bytes.length);
   const place = memory !== undefined && memory.length >= needed ? memory : Buffer.allocUnsafe(needed);
@@ -59,7 +76,11 @@ export function codeStripe(
       part.set(own);
       part.fill(0, own.length);
     }
-    encode(parts.slice(0, scheme.k), parts.slice(scheme.k));
+    for (let at = 0; at < size; at += encodedBytes) {
+      yield;
+      const some = parts.map((part) => part.subarray(at, at + encodedBytes));
+      encode(some.slice(0, scheme.k), some.slice(scheme.k));
+    }
   }
   for (const [number, shard] of shards.entries()) writeHeader(shard, { id, scheme, number, stripeBytes: bytes.length });
   return ok({ id, scheme, sizeBytes: bytes.length, shards });

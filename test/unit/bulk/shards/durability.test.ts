@@ -3,12 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { format } from "oxfmt";
 import { backupLimits } from "../../../../node/backup/index.ts";
-import {
-  lossOfAny,
-  lossWithinYear,
-  meanYearsToLoss,
-  type Circumstances,
-} from "../../../../node/bulk/shards/coding/index.ts";
+import { lossOfAny, lossWithinYear, meanYearsToLoss, type Circumstances } from "../../../simulation/stripe-losses.ts";
 import type { Scheme } from "../../../../protocols/index.ts";
 import {
   durabilityTable,

@@ -9,8 +9,8 @@
  *
  *  Nodes are taken to be lost independently. Fires, floods and faults of software are not: what is computed ranks
  *  schemes, and is no promise. `test/simulation/durability.ts` simulates the same node by node. */
-import { assert, type Scheme } from "../../../../protocols/index.ts";
-import { countsOf, widthOf } from "./scheme.ts";
+import { assert, type Scheme } from "../../protocols/index.ts";
+import { countsOf, widthOf } from "../../node/bulk/shards/coding/index.ts";
 
 /** What happens to the nodes that hold a stripe. */
 export interface Circumstances {
