@@ -14,6 +14,7 @@ export * from "./kept-form.ts";
 export * from "./leaving.ts";
 export * from "./meanwhile.ts";
 export * from "./posting.ts";
+export * from "./quoting.ts";
 export * from "./room.ts";
 export * from "./room-model.ts";
 export * from "./room-list.ts";

@@ -6,9 +6,17 @@ import { Icon, type IconName } from "../parts/icons.tsx";
 import { useSaved } from "../parts/lists.ts";
 import type { MessageActions } from "./message-actions.ts";
 
-/** What a person does with a message for themselves: be reminded of it, save it, copy it. What is saved is asked for
- *  with the first menu that is opened. */
-export function KeepItems({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {
+/** What a person does with a message besides answering it: quote it, forward it, be reminded of it, save it, copy it.
+ *  What is saved is asked for with the first menu that is opened. */
+export function KeepItems({
+  message,
+  inThread,
+  actions,
+}: {
+  readonly message: RoomMessage;
+  readonly inThread: boolean;
+  readonly actions: MessageActions;
+}) {
   const session = useSession();
   const [room, seq] = [actions.room.room, message.seq];
   const isSaved = useSaved().data?.some((one) => one.room === room && one.seq === seq) === true;
@@ -23,6 +31,8 @@ export function KeepItems({ message, actions }: { readonly message: RoomMessage;
   );
   return (
     <>
+      {!actions.isArchived && entry("quote", "Quote", () => actions.quote(message, inThread))}
+      {message.poll === undefined && entry("forward", "Forward …", () => actions.forward(message))}
       {entry("clock", "Remind me …", () => actions.remind(message))}
       {entry("bookmark", isSaved ? "Remove from saved" : "Save for later", save)}
       {entry("copy", "Copy text", () => copyText(message.text))}

@@ -18,6 +18,9 @@ export interface MessageActions {
   readonly pin: (message: RoomMessage) => void;
   readonly closePoll: (message: RoomMessage) => void;
   readonly copyLink: (message: RoomMessage) => void;
+  /** Puts it into the field as a quotation: of its thread, or of the room. */
+  readonly quote: (message: RoomMessage, inThread: boolean) => void;
+  readonly forward: (message: RoomMessage) => void;
   readonly show: (seq: number) => void;
   /** Shows what a message said before it was edited. */
   readonly showVersions: (seq: number) => void;

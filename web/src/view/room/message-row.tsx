@@ -356,7 +356,7 @@ function Tools({
             {message.pinned === true ? "Unpin" : "Pin"}
           </Menu.Item>
         )}
-        <KeepItems message={message} actions={actions} />
+        <KeepItems message={message} inThread={inThread} actions={actions} />
         {(own || actions.moderates) && (
           <Menu.Item
             className="grave"

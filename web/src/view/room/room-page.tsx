@@ -10,6 +10,8 @@ import {
   namedFiles,
   newestLine,
   otherPerson,
+  quotationOf,
+  withQuotation,
   type Mentionable,
   type RoomModel,
 } from "../../model/index.ts";
@@ -68,6 +70,7 @@ const calmMs = 1_000;
 const JoinByLink = lazy(() => import("./join-by-link.tsx"));
 const NewPoll = lazy(() => import("./new-poll.tsx"));
 const RemindMe = lazy(() => import("../schedule/remind-me.tsx"));
+const Forward = lazy(() => import("./forward.tsx"));
 
 /** A room: its timeline, the field to write in, and a panel for members, pins or a thread. */
 export function RoomPage() {
@@ -217,6 +220,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const [marked, setMarked] = useMarked();
   const [polling, setPolling] = useState(false);
   const [reminding, setReminding] = useState<number>();
+  const [forwarding, setForwarding] = useState<RoomMessage>();
   const room = store.room;
   const role = view?.members[session.me]?.role;
   const panelOpen = search.panel !== undefined;
@@ -293,9 +297,15 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       removePreviews: ({ seq }) => void store.change("removePreviews", { seq }),
       pin: (message) => void current.current.pin(message),
       closePoll: (message) => void current.current.closePoll(message),
+      quote(message, inThread) {
+        const at = inThread ? `room/${store.room}/thread/${message.replyTo ?? message.seq}` : `room/${store.room}/text`;
+        const quotation = quotationOf(message, { name: nameFor(message.author) });
+        session.kept.write(at, withQuotation(session.kept.read(at), quotation));
+        if (!inThread) field.current?.focus();
+      },
+      forward: setForwarding,
       copyLink(message) {
-        const link = `${ownPlace()}/room/${store.room}?at=${message.seq}`;
-        void copyText(link).then((copied) => {
+        void copyText(linkTo(store.room, message)).then((copied) => {
           if (copied) notices.show("Link copied.");
         });
       },
@@ -388,6 +398,18 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         <Announcer store={store} nameFor={nameFor} me={session.me} />
       </main>
       <Reminding room={room} seq={reminding} onClose={() => setReminding(undefined)} />
+      <Suspense>
+        {forwarding && (
+          <Forward
+            opened
+            onClose={() => setForwarding(undefined)}
+            room={room}
+            message={forwarding}
+            link={linkTo(room, forwarding)}
+            isOpenToAll={view.visibility === "public"}
+          />
+        )}
+      </Suspense>
       <RoomPanel {...{ search, store, view, title, actions, mentionable, note }} onClose={() => setPanel()} />
     </div>
   );
@@ -452,6 +474,8 @@ function Polling(props: { readonly store: RoomStore; readonly isOpen: boolean; r
   const { store, isOpen, onClose } = props;
   return <Suspense>{isOpen && <NewPoll store={store} opened onClose={onClose} />}</Suspense>;
 }
+
+const linkTo = (room: string, { seq }: RoomMessage): string => `${ownPlace()}/room/${room}?at=${seq}`;
 
 function Reminding(props: { readonly room: string; readonly seq: number | undefined; readonly onClose: () => void }) {
   const { room, seq, onClose } = props;

@@ -177,6 +177,10 @@ function useOwnEdits(
         setEditing(seq, on);
         if (!on) field.current?.focus();
       },
+      quote(message, inThread) {
+        actions.quote(message, inThread);
+        if (inThread) field.current?.focus();
+      },
     }),
     [actions, setEditing, field],
   );

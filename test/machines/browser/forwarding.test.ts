@@ -1,0 +1,74 @@
+import { expect } from "chai";
+import type { Locator, Page } from "playwright-core";
+import { axeFaults } from "../../fixtures/page/axe.ts";
+import { openPagesForTwo, type Fixture, type Person } from "../../fixtures/page/index.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
+
+const said = (page: Page, text: string): Locator => page.locator(".feed article").filter({ hasText: text });
+const shot = shotsOf("forwarding");
+
+/** Chooses in the menu of a message, by keyboard alone. */
+async function choose(page: Page, text: string, entry: string): Promise<void> {
+  const message = said(page, text).first();
+  await message.focus();
+  await page.keyboard.press("Enter");
+  await message.getByRole("button", { name: "More actions" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("menuitem", { name: entry }).focus();
+  await page.keyboard.press("Enter");
+}
+
+describe("messages that are quoted and forwarded", function () {
+  let fixture: Fixture, ada: Person, bob: Person;
+  before(async () => {
+    ({ fixture, ada, bob } = await openPagesForTwo("lobby", "den"));
+    await bob.api("POST", "/api/v1/rooms/lobby/messages", { text: "the copper kettle\nof @ada" });
+  });
+  after(async () => {
+    expect(fixture.complaints).to.deep.equal([]);
+    await fixture.close();
+  });
+
+  it("are quoted into the field, which has the focus, and call nobody", async () => {
+    const { page } = ada;
+    await choose(page, "the copper kettle", "Quote");
+    const field = page.getByRole("textbox", { name: "Message #lobby" });
+    await page.waitForFunction("document.activeElement?.matches('textarea') === true");
+    expect(await field.inputValue()).to.equal("> Bob:\n>\n> the copper kettle\n> of @ada\n\n");
+    await page.keyboard.type("is mine");
+    await page.keyboard.press("Enter");
+    await said(bob.page, "is mine").locator("blockquote", { hasText: "the copper kettle" }).waitFor();
+    expect(await said(bob.page, "is mine").locator(".mention").count()).to.equal(0);
+  });
+
+  it("are forwarded to another room, where they wait in the field behind what was begun, and lead back", async () => {
+    const { page } = ada;
+    await page.goto(`${fixture.node.url}/room/den`);
+    await page.getByRole("textbox", { name: "Message #den" }).fill("look:");
+    await page.goto(`${fixture.node.url}/room/lobby`);
+    await choose(page, "the copper kettle", "Forward …");
+    await page.getByRole("dialog", { name: "Forward to …" }).getByRole("combobox").fill("den");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/room\/den$/);
+    const field = page.getByRole("textbox", { name: "Message #den" });
+    expect(await field.inputValue()).to.match(
+      /^look:\n\n> Bob:\n>\n> the copper kettle\n> of @ada\n>\n> <http.*\/room\/lobby\?at=\d+>\n\n$/,
+    );
+    await field.press("Enter");
+    // It opens beside the page.
+    await page.goto((await said(page, "look:").getByRole("link").getAttribute("href")) ?? "");
+    await said(page, "the copper kettle").first().waitFor();
+  });
+
+  for (const [name, options] of looks)
+    it(`keep nobody out: ${name}`, async () => {
+      const person = await fixture.person("ada", options);
+      const { page } = person;
+      await page.goto(`${fixture.node.url}/room/lobby`);
+      await choose(page, "the copper kettle", "Forward …");
+      await page.getByRole("dialog", { name: "Forward to …" }).getByRole("combobox").waitFor();
+      expect(await axeFaults(page)).to.deep.equal([]);
+      await shot(page, name);
+      await person.close();
+    });
+});
