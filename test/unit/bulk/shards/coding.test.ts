@@ -173,8 +173,9 @@ describe("stripes", () => {
     const steps = all.map((bytes) => ({ bytes, coding: codingStripe(bytes, scheme), taken: 0 }));
     while (made.size < all.length)
       for (const one of steps) {
-        const { done, value } = made.has(one.bytes) ? {} : one.coding.next();
-        if (done === true) made.set(one.bytes, value);
+        if (made.has(one.bytes)) continue;
+        const step = one.coding.next();
+        if (step.done === true) made.set(one.bytes, step.value);
         else one.taken += 1;
       }
     for (const { bytes, taken } of steps) {
