@@ -5,9 +5,10 @@
  *                              │           │             │           │        (serves)  (ends what
  *                              └───────────┴─ failed ◄───┴───────────┘                   it runs)
  *
- *  Models get in line for memory in the order in which they were asked for, those of each host by themselves; the first
- *  in line makes room (`memory.ts`) and is loaded, then the next. What makes the calls wait, run and end is
- *  `admission.ts`; what has the models is a `Carrier`: the host processes, or the one of the simulation.
+ *  Models get in line for memory in the order in which they were asked for, those of each host by themselves
+ *  (`model-line.ts`); the first in line makes room (`memory.ts`) and is loaded, then the next. What is decided of one
+ *  model by itself is `residency-rules.ts`. What makes the calls wait, run and end is `admission.ts`; what has the
+ *  models is a `Carrier`: the host processes, or the one of the simulation.
  *
  *  Invariants: a model is loaded once, however many ask for it. One whose calls run is not unloaded. What is in memory,
  *  on its way in and on its way out is within the budget whenever a load begins. A model in line waits for no more than
@@ -31,8 +32,24 @@ import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./env
 import type { LoadedFacts } from "./host/messages.ts";
 import { namingFile } from "./host/naming-file.ts";
 import { runtimeLimits } from "./limits.ts";
-import { takenBy, whatToUnload, type Taken, type Tenant } from "./memory.ts";
-import { mebibytes, residentOf, type Model, type Phase, type Resident } from "./resident.ts";
+import { takenBy, whatToUnload, type Tenant } from "./memory.ts";
+import { ModelLine } from "./model-line.ts";
+import {
+  afterCall,
+  fateOf,
+  grownBytes,
+  isAtHost,
+  isComing,
+  keepAliveOf,
+  newModel,
+  noRoom,
+  stoppedReason,
+  takenOf,
+  tenantOf,
+  unloadedMeanwhile,
+  type Loss,
+} from "./residency-rules.ts";
+import { residentOf, type Model, type Phase, type Resident } from "./resident.ts";
 
 /** What has the models. What it is told to do, it reports to the methods of `Residency` that are named for it. */
 export interface Carrier extends Executor {
@@ -76,8 +93,7 @@ export class Residency {
   readonly #carrier: Carrier;
   readonly #admission: Admission;
   readonly #models = new Map<string, Model>();
-  /** Those that wait for memory or are being loaded, in the order in which they were asked for. */
-  readonly #line: Model[] = [];
+  readonly #line: ModelLine;
   /** When somebody in line may get room without anything happening. */
   #wakeMs = Infinity;
   #stopTimer = (): void => undefined;
@@ -89,6 +105,7 @@ export class Residency {
     this.#options = options;
     this.#budgetBytes = options.budgetBytes;
     this.#carrier = carrier;
+    this.#line = new ModelLine(({ spec }) => carrier.hostOf(spec));
     this.#admission = new Admission(
       {
         models: [],
@@ -125,7 +142,7 @@ export class Residency {
         residentOf(model, {
           calls: this.#admission.measuredCallsOf(model.spec.name),
           nowMs,
-          before: this.#before(model),
+          before: this.#line.before(model),
         }),
       );
   }
@@ -207,8 +224,7 @@ export class Residency {
     const model = this.#known(name);
     if (model === undefined) return refused(failure("MODEL_NOT_FOUND", { model: name }));
     const { state } = model.phase;
-    if (!this.#line.includes(model))
-      return refused(failure("ALREADY_DONE", { model: name, reason: "nobody loads it" }));
+    if (!this.#line.has(model)) return refused(failure("ALREADY_DONE", { model: name, reason: "nobody loads it" }));
     if (model.pinned) return refused(failure("FORBIDDEN", { model: name, reason: "it is pinned: unpin it first" }));
     const error = failure("MODEL_LOAD_FAILED", { model: name, reason: stoppedReason });
     Object.assign(model, { ordered: false, unwanted: true });
@@ -261,7 +277,7 @@ export class Residency {
       this.#settleLoads(model, refused(failure("STOPPING")));
       for (const left of model.leaves.splice(0)) left();
     }
-    this.#line.splice(0);
+    this.#line.clear();
     this.#reportSettled();
     return closed;
   }
@@ -303,11 +319,9 @@ export class Residency {
     if (model?.phase.state !== "loading") return;
     const nowMs = this.#options.clock.monotonicMs();
     const { sinceMs } = model.phase;
-    // What was not read of a mapped file yet is not in its growth: less than was reckoned proves nothing.
-    const grewBytes = model.shares.length > 0 ? facts.grewOwnBytes : facts.grewByBytes;
-    model.bytes = Math.max(model.bytes, (grewBytes ?? 0) - runtimeLimits.growthSlackBytes);
+    model.bytes = grownBytes(model, facts);
     Object.assign(model, { loadedMs: nowMs, loadTookMs: nowMs - sinceMs, usedMs: nowMs, ordered: false });
-    this.#outOfLine(model);
+    this.#line.remove(model);
     this.#become(model, { state: "ready", facts });
     this.#settleLoads(model, ok(undefined));
     if (model.unwanted || model.removed) this.#leave(model);
@@ -330,7 +344,7 @@ export class Residency {
   stopped(name: string): void {
     const model = this.#models.get(name);
     if (model?.phase.state !== "loading") return;
-    this.#outOfLine(model);
+    this.#line.remove(model);
     this.#isOut(model);
     this.#advance();
   }
@@ -350,40 +364,18 @@ export class Residency {
   }
 
   /** A worker is gone, or the whole host, and these models with it. What ran has ended, what waits goes on waiting.
-   *  `unsure`: the host, and calls ran in it that may have ended it as well as a load. `out`: models that are taken
-   *  out, and why. */
-  lost(
-    names: readonly string[],
-    how: string,
-    by: "worker" | "host" | "unsure",
-    out: ReadonlyMap<string, string> = new Map(),
-  ): void {
+   *  `out`: models that are taken out, and why. */
+  lost(names: readonly string[], how: string, by: Loss["by"], out: ReadonlyMap<string, string> = new Map()): void {
     const nowMs = this.#options.clock.monotonicMs();
     const gone = names.flatMap((name) => this.#models.get(name) ?? []).filter(isAtHost);
-    const fates = gone.map((model): { model: Model; comesBack: boolean; reason?: string } => {
-      const { state } = model.phase;
-      const young = state === "loading" || (by === "worker" && nowMs - model.loadedMs < runtimeLimits.healthyAfterMs);
-      // Twice as often while others were suspects: they are told apart before.
-      if (young) model.deaths += by === "unsure" ? 0.5 : 1;
-      else if (state !== "inspecting") model.deaths = 0;
-      const leaves = state === "draining" || state === "unloading";
-      const comesBack = (!leaves || model.ordered) && !model.unwanted;
-      this.#outOfLine(model);
+    const fates = gone.map((model) => {
+      const fate = fateOf(model, { how, by, nowMs, out: out.get(model.spec.name) });
+      model.deaths = fate.deaths;
+      this.#line.remove(model);
       // Before anything is refused: a caller that asks again at once must wait for the next host.
       this.#rests(model);
       if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "held" });
-      const why = out.get(model.spec.name);
-      if (why !== undefined) return { model, comesBack, reason: why };
-      const deathsMax = state === "loading" ? runtimeLimits.loadAttemptsMax : runtimeLimits.workerDeathsMax;
-      if (model.deaths < deathsMax) return { model, comesBack };
-      const when = state === "loading" ? "while it loaded" : "with";
-      return {
-        model,
-        comesBack,
-        reason:
-          `the inference ${by === "worker" ? by : "host"} died ${Math.ceil(model.deaths)} times ${when} this ` +
-          `model (${how})`,
-      };
+      return { model, ...fate };
     });
     this.#admission.fault({ reason: how }, new Set(gone.map(({ spec }) => spec.name)));
     for (const { model, comesBack, reason } of fates) {
@@ -405,27 +397,7 @@ export class Residency {
 
   #know(spec: ModelSpec): void {
     assert(!this.#models.has(spec.name), "model names are unique");
-    this.#models.set(spec.name, {
-      spec,
-      phase: { state: "idle" },
-      pinned: spec.pinned ?? false,
-      ordered: false,
-      yields: false,
-      unwanted: false,
-      removed: false,
-      plan: undefined,
-      bytes: 0,
-      shares: [],
-      loadedMs: 0,
-      loadTookMs: 0,
-      usedMs: 0,
-      keepAliveMs: this.#keepAliveOf(spec),
-      caller: "nobody",
-      deaths: 0,
-      stopTimer: () => undefined,
-      loads: [],
-      leaves: [],
-    });
+    this.#models.set(spec.name, newModel(spec, keepAliveOf(spec, this.#options.keepAliveMs)));
     this.#admission.add(spec.name);
   }
 
@@ -435,7 +407,7 @@ export class Residency {
     if (!asCall && state !== "ready") model.ordered = true;
     if (state === "idle") {
       model.yields = yields;
-      this.#line.push(model);
+      this.#line.add(model);
       this.#become(model, { state: "wanted" });
     } else if (!yields) model.yields = false;
     this.#advance();
@@ -444,15 +416,7 @@ export class Residency {
   #onCall(model: Model, request: EngineRequest): void {
     // While it is on its way out the timer watches that instead.
     if (model.phase.state === "ready") model.stopTimer();
-    const person = request.person ?? "";
-    if (model.caller === "nobody") model.caller = { person };
-    else if (typeof model.caller === "object" && model.caller.person !== person) model.caller = "several";
-    const asked = request.keepAliveMs;
-    if (asked !== undefined && !Number.isNaN(asked)) {
-      const keepAliveMs = asked < 0 ? Infinity : Math.min(asked, runtimeLimits.keepAliveMsMax);
-      // What others use as well does not leave because one of them is through with it.
-      if (keepAliveMs >= model.keepAliveMs || model.caller !== "several") model.keepAliveMs = keepAliveMs;
-    }
+    Object.assign(model, afterCall(model, request));
     model.unwanted = false;
     this.#order(model, { yields: false, asCall: true });
   }
@@ -460,16 +424,11 @@ export class Residency {
   /** Takes the next step of whatever is first in line at each host. */
   #advance(): void {
     if (this.#stopped) return;
-    const hosts = new Set<string>();
     this.#wakeMs = Infinity;
-    // The line changes while it is gone through.
-    const line = [...this.#line];
-    for (const model of line) {
-      const host = this.#carrier.hostOf(model.spec);
-      if (hosts.has(host) || !this.#carrier.isUp(host) || !this.#line.includes(model)) continue;
-      // One that found no room at the start, or that nobody wants any more, is out of the line.
-      if (this.#step(model)) hosts.add(host);
-    }
+    this.#line.advance(
+      (host) => this.#carrier.isUp(host),
+      (model) => this.#step(model),
+    );
     this.#stopTimer();
     const delayMs = this.#wakeMs - this.#options.clock.monotonicMs();
     if (delayMs < Infinity) this.#stopTimer = this.#options.clock.after(Math.max(0, delayMs), () => this.#advance());
@@ -483,7 +442,7 @@ export class Residency {
       this.#become(model, { state: "inspecting" });
       this.#carrier.inspect(spec, this.#options.mostBytes ?? this.#options.budgetBytes);
     }
-    if (phase.state !== "fitting") return this.#line.includes(model);
+    if (phase.state !== "fitting") return this.#line.has(model);
     const { plan } = phase;
     const nowMs = this.#options.clock.monotonicMs();
     const need = takenOf(plan);
@@ -514,7 +473,7 @@ export class Residency {
   }
 
   #fail(model: Model, how: { readonly error: Failure; readonly sizeBytes: number; readonly forRoom?: boolean }): void {
-    this.#outOfLine(model);
+    this.#line.remove(model);
     Object.assign(model, { bytes: 0, shares: [], ordered: false });
     // Whichever way it failed, its reason says of which file.
     const reason = how.error.details?.["reason"];
@@ -614,7 +573,7 @@ export class Residency {
 
   /** Nobody wants it any more: it is out of the line. */
   #givenUp(model: Model): void {
-    this.#outOfLine(model);
+    this.#line.remove(model);
     this.#rests(model);
     this.#settleLoads(model, unloadedMeanwhile(model));
   }
@@ -623,7 +582,7 @@ export class Residency {
   #rests(model: Model): void {
     model.stopTimer();
     Object.assign(model, { bytes: 0, shares: [], ordered: false, unwanted: false, caller: "nobody" });
-    model.keepAliveMs = this.#keepAliveOf(model.spec);
+    model.keepAliveMs = keepAliveOf(model.spec, this.#options.keepAliveMs);
     this.#become(model, { state: "idle" });
   }
 
@@ -676,21 +635,6 @@ export class Residency {
     this.#options.changed();
   }
 
-  /** Those that are in line before it at its host. */
-  #before(model: Model): readonly string[] {
-    const at = this.#line.indexOf(model);
-    const host = this.#carrier.hostOf(model.spec);
-    return this.#line
-      .slice(0, Math.max(0, at))
-      .filter(({ spec }) => this.#carrier.hostOf(spec) === host)
-      .map(({ spec }) => spec.name);
-  }
-
-  #outOfLine(model: Model): void {
-    const at = this.#line.indexOf(model);
-    if (at >= 0) this.#line.splice(at, 1);
-  }
-
   #settleLoads(model: Model, result: Result<void>): void {
     for (const settle of model.loads.splice(0)) settle(result);
   }
@@ -700,59 +644,19 @@ export class Residency {
     for (const resolve of this.#whenSettled.splice(0)) resolve();
   }
 
-  #isCalled(model: Model): boolean {
+  /** Calls of a model that run or wait. */
+  #callsOf(model: Model): number {
     const { running, waiting } = this.#admission.callsOf(model.spec.name);
-    return running + waiting > 0;
+    return running + waiting;
   }
 
-  #keepAliveOf({ keepAliveMs }: ModelSpec): number {
-    const wanted = keepAliveMs ?? this.#options.keepAliveMs ?? Infinity;
-    return wanted < 0 ? Infinity : wanted;
+  #isCalled(model: Model): boolean {
+    return this.#callsOf(model) > 0;
   }
 
   #tenants(): readonly Tenant[] {
     return [...this.#models.values()]
       .filter(({ bytes }) => bytes > 0)
-      .map((model): Tenant => {
-        const { running, waiting } = this.#admission.callsOf(model.spec.name);
-        const { state } = model.phase;
-        return {
-          name: model.spec.name,
-          bytes: model.bytes,
-          shares: model.shares,
-          pinned: model.pinned,
-          leaving: state === "draining" || state === "unloading",
-          calls: running + waiting,
-          usedMs: model.usedMs,
-          loadedMs: state === "loading" ? undefined : model.loadedMs,
-          loadTookMs: model.loadTookMs,
-        };
-      });
+      .map((model) => tenantOf(model, this.#callsOf(model)));
   }
-}
-
-/** What a model takes by its plan: its own, and the files that it shares. */
-function takenOf({ memoryBytes, shares = [] }: LoadPlan): Required<Taken> {
-  const shared = shares.reduce((sum, { bytes }) => sum + bytes, 0);
-  assert(shared <= memoryBytes, "what is shared is a part of what is taken");
-  return { bytes: memoryBytes - shared, shares };
-}
-
-/** Something of it is at its host. */
-const isAtHost = ({ phase: { state } }: Model): boolean =>
-  state !== "idle" && state !== "failed" && state !== "wanted" && state !== "fitting";
-
-const isComing = ({ phase }: Model): boolean => phase.state === "inspecting" || phase.state === "loading";
-
-const unloadedMeanwhile = ({ spec: { name: model } }: Model): Result<void> =>
-  refused(failure("CANCELLED", { model, reason: "it was unloaded meanwhile" }));
-
-const stoppedReason = "its load was stopped by an admin";
-
-function noRoom(model: string, needBytes: number, mostBytes: number): Failure {
-  const reason =
-    `it needs about ${mebibytes(needBytes)} MiB, and at most ${mebibytes(mostBytes)} MiB can be free for it ` +
-    `beside what is pinned; unpin a model, or use a smaller one`;
-  const hint = "`plexus models suggest` shows which models fit a node";
-  return failure("MODEL_LOAD_FAILED", { model, reason, hint });
 }

@@ -11,7 +11,7 @@ import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
 
 function taskText(task: AdminTask): string {
-  const { id, what, by, node, state, begunAtMs, endedAtMs, error, advice, again } = task;
+  const { id, what, by, node, state, begunAtMs, endedAtMs, error, advice, again, result, log = [] } = task;
   const told = error?.details?.["reason"];
   const reason = typeof told === "string" ? told : error?.message;
   const lines: (readonly [string, string | undefined])[] = [
@@ -23,13 +23,19 @@ function taskText(task: AdminTask): string {
     ["Begun", begunAtMs === undefined ? undefined : timeText(begunAtMs)],
     ["Ended", endedAtMs === undefined ? undefined : timeText(endedAtMs)],
     ["Progress", progressWords(task) || undefined],
+    ["Result", result],
     ["Failed", error === undefined ? undefined : `${error.code}: ${reason}`],
     ["To do", advice],
     ["Again", again === undefined ? undefined : `plexus tasks again ${id}`],
   ];
-  return lines
-    .flatMap(([head, text]) => (text === undefined ? [] : [`${head.padEnd(9)} ${withoutControls(text)}`]))
-    .join("\n");
+  return [
+    ...lines.flatMap(([head, text]) => (text === undefined ? [] : [`${head.padEnd(9)} ${withoutControls(text)}`])),
+    ...log.map(({ atMs, node: where, text }, at) =>
+      withoutControls(
+        `${(at === 0 ? "Log" : "").padEnd(9)} ${timeText(atMs)}  ${where === undefined ? "" : `${where}: `}${text}`,
+      ),
+    ),
+  ].join("\n");
 }
 
 /** `plexus tasks`. With --json one line a task. */
@@ -48,7 +54,7 @@ export async function listTasks(
       task.begunAtMs === undefined ? "" : timeText(task.begunAtMs),
       withoutControls(task.by ?? ""),
       withoutControls(`${task.what}${task.node === undefined || task.kind === "drain" ? "" : ` at ${task.node}`}`),
-      isTaskOver(task) ? withoutControls(task.error?.code ?? "") : progressWords(task),
+      isTaskOver(task) ? withoutControls(task.error?.code ?? task.result ?? "") : progressWords(task),
     ]);
     const heads = ["task", "state", "begun", "by"].map((head) => ({ head }));
     const wide = [
@@ -85,6 +91,7 @@ export async function watchTask(flags: AdminFlags, id: string, output: Output): 
     said = line;
     if (isTaskOver(task)) {
       if (task.state !== "done" && !flags.json) output.print(taskText(task));
+      else if (task.result !== undefined && !flags.json) output.print(withoutControls(task.result));
       return task.state === "done" ? exitCodes.ok : exitCodes.failed;
     }
     await sleep(cliLimits.taskLookMs, undefined, { signal: left.signal }).catch(() => undefined);

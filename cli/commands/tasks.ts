@@ -33,7 +33,7 @@ export const define: Define = (command, { output, onExit }) => {
       });
   forOne(
     "show",
-    "Show one task: who started it, its progress, and what to do if it failed.",
+    "Show one task: who started it, its progress, its log, its result, and what to do if it failed.",
     "plexus tasks show backup.12",
     "showTask",
   );

@@ -138,7 +138,7 @@ export const shownToModels = (
 export function openAttachments(at: {
   readonly node: NodeId;
   readonly machine: Pick<Machine, "clock" | "log" | "meter">;
-  readonly peer: Pick<Peer, "kernel" | "table" | "membership" | "directory">;
+  readonly peer: Pick<Peer, "kernel" | "table" | "membership" | "directory" | "policy">;
   readonly copies: BlobCopies;
   readonly shards: Pick<Shards, "losses" | "stripes" | "canPlace">;
   readonly pacing: Pick<Pacing, "put" | "syncedBytes">;
@@ -146,7 +146,7 @@ export function openAttachments(at: {
 }): Pick<Attachments, "blobs"> & { readonly forModels: ModelStorage } {
   const { node, copies, pacing } = at;
   const { clock, log, meter } = at.machine;
-  const { kernel, table, membership } = at.peer;
+  const { kernel, table, membership, policy } = at.peer;
   const attachments = createAttachments({
     copies,
     owned: copies.owned,
@@ -157,8 +157,9 @@ export function openAttachments(at: {
       const slot = kernel.slotOf(actor);
       if (slot === undefined || !ownsSlot(table, node, slot)) return undefined;
       const { inSync, want } = table.get(slot)?.record ?? { inSync: [] };
-      // Copies that are missing for a while count: no file is to be less safe afterwards.
-      return Math.max(inSync.length, want?.replicas.length ?? 0);
+      // Copies that are missing for a while count, or until the cluster has grown: a stripe stays as it was coded, and
+      // no file is to be less safe then than its message.
+      return Math.max(inSync.length, want?.replicas.length ?? 0, policy.current().replicas);
     },
     isReadByAll: () => membership.members().members.every(({ readsStripes }) => readsStripes === true),
     owners: [ownersOfModels(at.peer.directory)],

@@ -443,7 +443,7 @@ async function start(
     folder: resolve(import.meta.dirname, "../.."),
     ended: taskEnded,
   });
-  const drains = watchDrains({ node, clock, membership, control: peer.control, ended: taskEnded });
+  const drains = watchDrains({ node, clock, membership, control: peer.control, ended: taskEnded, log });
   const tasks = openTasks({
     place,
     exchange,
@@ -452,6 +452,8 @@ async function start(
     backups,
     disk: disk.tasks,
     endpoints,
+    clock,
+    log,
     profiles,
     acts,
     told,

@@ -201,7 +201,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...(at.profiles && handleProfiles(at.profiles)),
     ...(peer.search && handleSearch({ kernel, clock: at.clock, limits, find: peer.search.find })),
     ...handleCatchUp({ kernel, clock: at.clock, limits }),
-    ...handleTasks({ ask, cluster: control, tasks: at.tasks }),
+    ...handleTasks({ ask, cluster: control, tasks: at.tasks, observe: at.observe }),
     ...settingsHandlers(peer, at),
     ...watchHandlers(peer, at, ask),
   });

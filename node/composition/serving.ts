@@ -88,10 +88,7 @@ export async function serveClients(
   if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
   const named = config.control === undefined ? undefined : parseControl(config.control);
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
-  const usual = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
-  // Half of the processors at most: those who are signed in have the others, however many sign in.
-  const passwordsAtOnce = Math.max(1, Math.min(usual.passwordsAtOnce, Math.floor(availableParallelism() / 2)));
-  const limits = { ...usual, passwordsAtOnce };
+  const limits = limitsOf(config);
   const tickets = createTickets(clock, limits);
   const auditCopy: OperationParts["auditCopy"] = (query) =>
     auditInCopy({ journal, table: peer.table, node, records: auditRecords }, query);
@@ -163,6 +160,13 @@ export async function serveClients(
     readiness: () => readiness(peer, node),
     status: () => statusOf(at, config.roles),
   });
+}
+
+/** Half of the processors at most hash passwords: those who are signed in have the others, however many sign in. */
+function limitsOf(config: Config): typeof gatewayLimits {
+  const usual = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
+  const passwordsAtOnce = Math.max(1, Math.min(usual.passwordsAtOnce, Math.floor(availableParallelism() / 2)));
+  return { ...usual, passwordsAtOnce };
 }
 
 /** What looks at what people do, and what stands before it. */

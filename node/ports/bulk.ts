@@ -45,7 +45,7 @@ export interface BlobStore {
   /** All of a blob at once, compared with its name. Errors: NOT_FOUND, DATA_DAMAGED. */
   whole(hash: BlobHash): Promise<Uint8Array>;
   /** The same as the disk has it, compared with nothing: for a caller that compares what it makes of it. It comes into
-   *  `into` where that has room for it. Errors: NOT_FOUND, DATA_DAMAGED (it has not the length of a blob). */
+   *  `into` where that has room for it. Errors: NOT_FOUND, DATA_DAMAGED (its length is not that of a blob). */
   uncompared(hash: BlobHash, into?: Buffer): Promise<Uint8Array>;
   /** Errors: NOT_FOUND (also of the leaf), DATA_DAMAGED. */
   prove(hash: BlobHash, leaf: number): Promise<LeafProof>;

@@ -35,7 +35,8 @@ export const storageReads = {
    *
    *  With less more time goes by between reads than in them; with more the node's other work waits. */
   aheadBytes: 256 * 1024,
-  /** Snapshots of a slot that are kept between the look at who is there and the reading of them; more are read twice. */
+  /** Snapshots of a slot that are kept between the look at who is there and the reading of them; more are read
+   *  twice. */
   keptBytes: 4 * 1024 * 1024,
   /** Rows that are read at once where bytes cannot be counted. */
   pageRows: 256,

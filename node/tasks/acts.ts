@@ -82,7 +82,7 @@ export function createActs(ports: {
       if (!cancelled.ok && isOpen(acts.get(id) ?? act)) acts.set(id, act);
       return cancelled;
     },
-    async follow(begun, work, hold = {}) {
+    async follow({ result: resultWords, ...begun }, work, hold = {}) {
       const settled = work.catch((error: unknown) => refused(failureOf(error)));
       // More than so many at once are done all the same, and not listed.
       if ([...acts.values()].filter(isOpen).length >= taskLimits.actsMax) return settled;
@@ -95,8 +95,9 @@ export function createActs(ports: {
       const endedAtMs = clock.nowMs();
       const { isCancelled: _is, ...act } = acts.get(id)!;
       const tookMs = endedAtMs - begunAtMs;
+      const words = result.ok ? resultWords?.(result.value as never)?.slice(0, taskLimits.resultCharsMax) : undefined;
       const over: Act = result.ok
-        ? { ...act, state: "done", endedAtMs, hold: {} }
+        ? { ...act, state: "done", endedAtMs, ...(words !== undefined && { result: words }), hold: {} }
         : result.error.code === "CANCELLED"
           ? { ...act, state: "cancelled", endedAtMs, hold: {} }
           : { ...act, state: "failed", endedAtMs, error: result.error, hold: {} };

@@ -23,6 +23,7 @@ const isKept = checkOf(
     state: oneOf("running", "done", "failed", "cancelled"),
     begunAtMs: Type.Number(),
     endedAtMs: Type.Optional(Type.Number()),
+    result: Type.Optional(text(taskLimits.resultCharsMax)),
     again: Type.Optional(Type.Object({ method: oneOf("POST", "PUT"), path: text(2_048), body: Type.Object({}) })),
     error: Type.Optional(
       Type.Object({

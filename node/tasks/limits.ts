@@ -17,6 +17,16 @@ export const taskLimits = {
   actListedFromMs: 1_000,
   /** The file in which a node writes its long acts down. The oldest are left out of a larger one. */
   actsFileBytesMax: 1024 * 1024,
+  /** Characters of what came of a long act, in words. */
+  resultCharsMax: 1_000,
+  /** How often a node looks how far its tasks are, for its log. */
+  noteLookMs: 1_000,
+  /** A task of which nobody knows how much is left has a line so often, while something of it goes on. */
+  noteQuietMs: 30_000,
+  /** Tasks of which a node knows what it wrote last; of more the oldest are forgotten. */
+  notedMax: 128,
+  /** Lines of nodes in the log of a task: the newest. */
+  logLinesMax: 100,
   /** The cluster is asked so long how a task with its backups ended; then nobody is told of it. */
   backupAskMs: 10_000,
   /** Ended tasks of the cluster's backups that a list shows. */

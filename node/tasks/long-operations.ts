@@ -28,6 +28,7 @@ export function asTasks(
         what: task.what(input as never),
         by: asker.by,
         ...(task.again && { again: againOf(name as never, input as never) }),
+        ...(task.result && { result: task.result }),
       };
       const settled = work.then((done) => ("result" in done ? done.result : done));
       void follow(act, settled);

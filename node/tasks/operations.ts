@@ -11,6 +11,7 @@ import {
   inTaskOrder,
   isDrained,
   isTaskOver,
+  logOfTask,
   ok,
   partInDirectory,
   PlexusError,
@@ -33,11 +34,13 @@ import {
   type ReportsView,
   type Result,
   type TaskKind,
+  type TaskLine,
   type taskOperations,
 } from "../../protocols/index.ts";
 import type { ClusterControl } from "../cluster/placement/api.ts";
 import { isOfDisk } from "./source.ts";
-import type { TaskControl } from "../ports/index.ts";
+import type { ObserveControl, TaskControl } from "../ports/index.ts";
+import { taskLimits } from "./limits.ts";
 
 /** Kinds of tasks that nodes have: one question brings them all. */
 const ofNodes: ReadonlySet<TaskKind> = new Set(["pull", "folder", "search", "act", "profile", "disk"]);
@@ -56,6 +59,8 @@ interface Parts {
   readonly ask: (to: ActorId, message: Message) => Promise<Result<unknown>>;
   readonly cluster: Pick<ClusterControl, "summary" | "slots" | "setDraining">;
   readonly tasks?: TaskControl | undefined;
+  /** The logs of all nodes. Absent: nobody looks into them. */
+  readonly observe?: Pick<ObserveControl, "logs"> | undefined;
 }
 
 /** The handlers. */
@@ -74,10 +79,13 @@ export function handleTasks(parts: Parts): HandlersOf<typeof taskOperations> {
       const wanted = open === true ? tasks.filter((task) => !isTaskOver(task)) : tasks;
       return ok({ tasks: wanted.slice(0, limit ?? wireLimits.pageEntriesMax), silent });
     },
-    "tasks.show": async ({ id }) => {
+    "tasks.show": async ({ id }, asker) => {
       const { tasks, silent } = await gathered(taskIdParts(id)?.kind);
       const task = tasks.find((one) => one.id === id);
-      if (task !== undefined) return ok(task);
+      if (task !== undefined) {
+        const mayRead = asker.may("logs.read") === undefined;
+        return ok({ ...task, log: logOfTask(task, mayRead ? await writtenOf(id, parts.observe) : []) });
+      }
       const unheard = silent.length > 0 && { silent: silent.map(({ node }) => node) };
       return refused(failure("NOT_FOUND", { task: id, ...unheard }));
     },
@@ -90,6 +98,20 @@ export function handleTasks(parts: Parts): HandlersOf<typeof taskOperations> {
       return acted(ended.ok ? ok({}) : ended);
     },
   };
+}
+
+/** What nodes wrote of a task in their logs. */
+async function writtenOf(id: string, observe: Parts["observe"]): Promise<readonly TaskLine[]> {
+  const page = await observe?.logs({ about: id, limit: taskLimits.logLinesMax });
+  // What nodes remember is beside what is kept with the task: it is no less true without.
+  if (page?.ok !== true) return [];
+  return page.value.lines.flatMap(({ atMs, node, event, facts }) => {
+    const { task: _task, says, ...more } = facts;
+    // How it ended is kept with it.
+    if (event === "task.began" || event === "task.ended") return [];
+    const rest = Object.entries(more).map(([name, value]) => `${name} ${value}`);
+    return [{ atMs, node, text: typeof says === "string" ? says : [event, ...rest].join(", ") }];
+  });
 }
 
 function rowsOf({ ask, cluster, tasks }: Parts): ReadonlyMap<TaskKind, TaskRow> {

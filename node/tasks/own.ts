@@ -24,6 +24,7 @@ import type { Clock, Log, Membership } from "../ports/index.ts";
 import { createActs, type Acts } from "./acts.ts";
 import { taskLimits } from "./limits.ts";
 import { createNodeTasks, type NodeTasks } from "./node-tasks.ts";
+import { noteTasks } from "./notes.ts";
 import type { TaskSource } from "./source.ts";
 
 /** Tells a person of something, by a notice. */
@@ -100,6 +101,8 @@ export function openTasks(
     readonly place: TaskPlace;
     readonly exchange: Exchange;
     readonly membership: Pick<Membership, "members" | "isUp">;
+    readonly clock: Clock;
+    readonly log: Log;
     readonly acts: OwnActs;
     readonly told: Told;
   },
@@ -107,8 +110,11 @@ export function openTasks(
   const { acts, place, told, exchange, membership } = at;
   acts.tell();
   at.disk.onEnded((task) => tellEnded(taskOfDisk(task, place), told));
-  const tasks = createNodeTasks({ place, exchange, membership, sources: [...sourcesOf(at), acts, at.profiles] });
-  return { tasks: { ...tasks, follow: acts.follow }, stop: tellPulls(at, place, told) };
+  const sources = [...sourcesOf(at), acts, at.profiles];
+  const tasks = createNodeTasks({ place, exchange, membership, sources });
+  const notes = noteTasks({ ...at, list: () => sources.flatMap((source) => source.list(place)) });
+  const endPulls = tellPulls(at, place, told);
+  return { tasks: { ...tasks, follow: acts.follow }, stop: () => [notes.stop, endPulls].forEach((end) => end()) };
 }
 
 /** Tells of pulls that are over, each once. Returns what ends it. */

@@ -16,6 +16,8 @@ import type { PullView } from "../engines/models.ts";
 import type { ProfileKind } from "./profiles.ts";
 import type { NodeSilent } from "./observe.ts";
 import { limit, object } from "../wire/schema.ts";
+import { backupResultWords } from "../words/backup-results.ts";
+import { counted } from "../words/amounts.ts";
 import { isTaskOver, mailsOf } from "../words/task-words.ts";
 
 export { isTaskOver } from "../words/task-words.ts";
@@ -64,6 +66,18 @@ export interface AdminTask {
   readonly canCancel: boolean;
   /** How it is begun again: what was done of it is not done twice. Absent: it cannot be, or not from here. */
   readonly again?: TaskRequest;
+  /** What came of it, in words; of one that is done. */
+  readonly result?: string;
+  /** What is known of its way, the earliest first; of one task that is asked for alone. */
+  readonly log?: readonly TaskLine[];
+}
+
+/** One line of the log of a task. */
+export interface TaskLine {
+  readonly atMs: number;
+  /** The node that wrote it. Absent: it is kept with the task. */
+  readonly node?: string;
+  readonly text: string;
 }
 
 /** `GET /api/v1/admin/tasks`. */
@@ -134,6 +148,7 @@ export function taskOfBackup(task: ClusterBackupTask): AdminTask {
     begunAtMs: startedAtMs ?? addedAtMs,
     ...(endedAtMs !== undefined && { endedAtMs }),
     progress,
+    ...(state === "done" && task.result !== undefined && { result: backupResultWords(task) }),
     ...(error !== undefined && { error }),
     ...(task.cancelledBy !== undefined &&
       !over && { advice: `${task.cancelledBy} cancelled it; it ends as soon as its runner hears of that.` }),
@@ -147,7 +162,7 @@ export function taskOfBackup(task: ClusterBackupTask): AdminTask {
 
 /** What a node does with backups in a folder of its machine. */
 export const taskOfFolder = (
-  { id: own, sort, folder, state, progress, error }: BackupTask,
+  { id: own, sort, folder, state, progress, error, result }: BackupTask,
   at: TaskPlace,
 ): AdminTask => ({
   id: `folder.${at.node}.${own}`,
@@ -157,6 +172,7 @@ export const taskOfFolder = (
   node: at.name,
   state,
   progress,
+  ...(state === "done" && result !== undefined && { result: backupResultWords({ sort, result }) }),
   ...(error !== undefined && { error }),
   // Folders of a machine are its operator's.
   canCancel: false,
@@ -200,6 +216,7 @@ export function taskOfPull(pull: PullView, at: TaskPlace): AdminTask {
       ...(bytesPerSecond !== undefined && !again && { bytesPerSecond: Math.round(bytesPerSecond) }),
     },
     ...(totalBytes !== undefined && totalBytes > 0 && { share: Math.min(1, doneBytes / totalBytes) }),
+    ...(stands === "done" && { result: `It is in the store${name === undefined ? "" : ` as ${name}`}.` }),
     ...(error !== undefined && { error }),
     canCancel: stands === "waiting" || stands === "running",
     ...(again && {
@@ -227,6 +244,7 @@ export function taskOfDrain(
     state: at.drained ? "done" : "running",
     ...(at.drained && drain?.endedAtMs !== undefined && { endedAtMs: drain.endedAtMs }),
     progress: { slotsOwned, copiesLeft: slotsReplicated },
+    ...(at.drained && { result: `${name} holds nothing any more. It can be stopped.` }),
     ...(at.advice !== undefined && { advice: at.advice }),
     canCancel: true,
   };
@@ -240,21 +258,25 @@ export interface ActWish {
   readonly by?: string;
   /** How it is begun again; absent: not from here. */
   readonly again?: TaskRequest;
+  /** What its answer says, in words; absent: that it is done says it all. */
+  readonly result?: (answer: never) => string | undefined;
 }
 
 /** A long act of a node, as it remembers it. */
-export interface ActView extends ActWish {
+export interface ActView extends Omit<ActWish, "result"> {
   readonly id: string;
   readonly state: "running" | "done" | "failed" | "cancelled";
   readonly begunAtMs: number;
   readonly endedAtMs?: number;
+  /** What came of it, in words. */
+  readonly result?: string;
   readonly error?: Failure;
 }
 
 /** A long act of a node. Most are ended by nothing half-way: that would be neither done nor not done. `now`: how one
  *  stands that is under way. */
 export function taskOfAct(
-  { id: own, what, by, again, state, begunAtMs, endedAtMs, error }: ActView,
+  { id: own, what, by, again, state, begunAtMs, endedAtMs, result, error }: ActView,
   at: TaskPlace,
   now: Partial<Pick<AdminTask, "progress" | "share" | "advice" | "canCancel">> = {},
 ): AdminTask {
@@ -268,6 +290,7 @@ export function taskOfAct(
     begunAtMs,
     ...(endedAtMs !== undefined && { endedAtMs }),
     progress: {},
+    ...(result !== undefined && { result }),
     ...(error && { error }),
     canCancel: false,
     ...now,
@@ -297,6 +320,7 @@ export function taskOfProfile({ id: own, of, seconds, error, ...view }: ProfileV
     ...view,
     node: at.name,
     progress: {},
+    ...(view.state === "done" && { result: `\`plexus profile show profile.${at.node}.${own}\` shows it.` }),
     ...(error !== undefined && { error }),
     canCancel: view.state === "running",
     ...(view.state === "failed" && {
@@ -315,6 +339,7 @@ export function taskOfDisk({ id: own, to, parts, fault, ...task }: DiskTask, at:
     node: at.name,
     progress: parts === undefined ? {} : { partsDone: parts.done, partsTotal: parts.total },
     ...(parts !== undefined && parts.total > 0 && { share: parts.done / parts.total }),
+    ...(task.state === "done" && { result: to === "sealed" ? "All of it is encrypted." : "None of it is encrypted." }),
     ...(fault && { error: fault, advice: "It is tried again by itself once that is gone." }),
     canCancel: task.state === "running",
   };
@@ -333,6 +358,9 @@ export function taskOfSearch(search: EndpointSearch, at: TaskPlace): AdminTask {
     begunAtMs: startedAtMs,
     progress: { asked, found },
     ...(total > 0 && { share: Math.min(1, asked / total) }),
+    ...(state === "done" && {
+      result: `${counted(found, "server")} found among ${counted(asked, "address", "addresses")}.`,
+    }),
     ...(problem !== undefined && { advice: problem }),
     canCancel: state === "running",
     ...((state === "failed" || state === "cancelled") && {
@@ -380,6 +408,7 @@ export function taskOfReport(run: ReportRun, report: Pick<UsageReport, "formats"
     ...(endedAtMs !== undefined && { endedAtMs }),
     progress: { sent, mails: all, missed },
     ...(all > 0 && { share: sent / all }),
+    ...(state === "done" && { result: `${counted(sent, "mail")} sent${missed > 0 ? `, ${missed} refused` : ""}.` }),
     ...(error && state !== "done" && { error }),
     canCancel: state === "waiting",
     ...(state === "failed" &&
@@ -388,4 +417,25 @@ export function taskOfReport(run: ReportRun, report: Pick<UsageReport, "formats"
         again: { method: "POST", path: `/api/v1/admin/reports/${run.report}/send`, body: { run: number } },
       }),
   };
+}
+
+/** The log of a task: what is kept with it, and between that what nodes wrote while they did it. Pure. */
+export function logOfTask(task: AdminTask, written: readonly TaskLine[]): readonly TaskLine[] {
+  const { by, begunAtMs, endedAtMs } = task;
+  const begun = { atMs: begunAtMs ?? 0, text: by === undefined ? "begun" : `begun by ${by}` };
+  const between = written.toSorted((one, other) => one.atMs - other.atMs);
+  const over = { atMs: endedAtMs ?? 0, text: endWords(task) };
+  return [
+    ...(begunAtMs === undefined ? [] : [begun]),
+    ...between,
+    ...(endedAtMs === undefined || !isTaskOver(task) ? [] : [over]),
+  ];
+}
+
+/** How a task ended, in words. */
+export function endWords({ state, error, result }: Pick<AdminTask, "state" | "error" | "result">): string {
+  const told = error?.details?.["reason"];
+  const why = error && `${error.code}: ${typeof told === "string" ? told : error.message}`;
+  const more = state === "done" ? result : why;
+  return more === undefined ? state : `${state}: ${more}`;
 }

@@ -30,11 +30,13 @@ import type { AdminRoomPage } from "../kinds/room-admin.ts";
 import { key, object } from "../wire/schema.ts";
 import type { TrustState } from "../admin/shards.ts";
 import type { SlotPage } from "../words/slot-list.ts";
+import { counted } from "../words/amounts.ts";
 import { changes, fieldsOf, ofActors, ofCluster, ofLooks, ofOthers, reads } from "./operation.ts";
 
 const tags = ["cluster"];
 const ofAdmins = ["admin"];
 const arrives = "Answers when it is there. NO_CANDIDATE: the node may not hold it.";
+const arrived = ({ slot, epoch }: Moved): string => `${slot} is there, in epoch ${epoch}.`;
 const automatic = {
   permission: "cluster.administer",
   errors: ["ALREADY_DONE", ...ofCluster],
@@ -93,7 +95,13 @@ export const clusterOperations = {
     permission: "nodes.manage",
     errors: ["NO_CANDIDATE", ...ofCluster],
     action: "evict",
-    task: { what: ({ node }) => `Eviction of ${node}` },
+    task: {
+      what: ({ node }) => `Eviction of ${node}`,
+      result: ({ lastCopies }) =>
+        lastCopies === 0
+          ? "It is no member any more."
+          : `It is no member any more; ${counted(lastCopies, "slot")} without another copy were given up.`,
+    },
     facts: ({ node, force = false }) => ({ node, force }),
     quiet: "tellsByItself",
     summary: "Evicts a node: ends its membership for good",
@@ -165,7 +173,11 @@ export const clusterOperations = {
     permission: "cluster.administer",
     errors: ["NO_CANDIDATE", "MOVED", ...ofOthers, ...ofActors, ...ofCluster],
     action: "moveActor",
-    task: { what: ({ kind, key: name, to }) => `Move of ${actorId(kind, name)} to ${to}`, again: true },
+    task: {
+      what: ({ kind, key: name, to }) => `Move of ${actorId(kind, name)} to ${to}`,
+      again: true,
+      result: arrived,
+    },
     facts: ({ kind, key: name, to }) => ({ actor: actorId(kind, name), to }),
     summary: "Pins one actor to a node and moves it there",
     description: arrives,
@@ -178,7 +190,11 @@ export const clusterOperations = {
     permission: "cluster.administer",
     errors: ["NO_CANDIDATE", "ASK_TIMEOUT", ...ofCluster],
     action: "moveSlot",
-    task: { what: ({ role, number, to }) => `Move of slot ${role}/${number} to ${to}`, again: true },
+    task: {
+      what: ({ role, number, to }) => `Move of slot ${role}/${number} to ${to}`,
+      again: true,
+      result: arrived,
+    },
     facts: ({ role, number, to }) => ({ slot: `${role}/${number}`, to }),
     summary: "Moves a slot to a node",
     description: arrives,
@@ -231,6 +247,7 @@ export const clusterOperations = {
     task: {
       what: ({ endpoints }) => `Move of the directory to ${endpoints === undefined ? "the managers" : "etcd"}`,
       again: true,
+      result: ({ rows }) => `${counted(rows, "row")} moved.`,
     },
     facts: ({ endpoints }) => (endpoints === undefined ? { to: "managers" } : { endpoints }),
     quiet: "tellsByItself",

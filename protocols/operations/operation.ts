@@ -57,11 +57,13 @@ interface Said {
 }
 
 /** What an operation is called in the list of tasks, in which it is while it takes long. */
-interface Long<Input> {
+interface Long<Input, Answer> {
   /** In words, like `Move of the directory to etcd`. */
   readonly what: (input: Input) => string;
   /** The same request begins it again. */
   readonly again?: true;
+  /** What its answer says, in words; absent: that it is done says it all. */
+  readonly result?: (answer: Answer) => string | undefined;
 }
 
 /** The fields of a request: those of the path, and those of the query (GET and DELETE) or of the body (PUT and
@@ -100,7 +102,7 @@ export interface Operation<
   readonly answer: Answer;
   readonly audit?: Audited<never>;
   /** It may take longer than a second. */
-  readonly task?: Long<never>;
+  readonly task?: Long<never, never>;
 }
 
 /** The rows of a topic. */
@@ -117,7 +119,7 @@ export const nothing: None = Type.Object({}, { additionalProperties: false });
 interface Declared<Params extends TSchema, Fields extends TSchema, Answer extends TSchema>
   extends Said, Partial<Takes<Params, Fields>> {
   readonly answer: Answer;
-  readonly task?: Long<Static<Params> & Static<Fields>>;
+  readonly task?: Long<Static<Params> & Static<Fields>, Static<Answer>>;
 }
 
 /** Declares an operation that leaves nothing behind. */

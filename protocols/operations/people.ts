@@ -15,6 +15,7 @@ import { roleName, setRole, type ClusterRole, type RolesView } from "../authorit
 import { key, object, userName } from "../wire/schema.ts";
 import { roleNames } from "../kinds/user-shape.ts";
 import type { PersonView } from "../kinds/user-views.ts";
+import { counted } from "../words/amounts.ts";
 import { changes, fieldsOf, listOf, ofActors, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];
@@ -136,7 +137,11 @@ export const peopleOperations = {
     errors: ["NOT_FOUND", ...ofActors],
     action: "endSharedLink",
     facts: ({ user }) => ({ user, id: "all" }),
-    task: { what: ({ user }) => `End of the shared links of ${user}`, again: true },
+    task: {
+      what: ({ user }) => `End of the shared links of ${user}`,
+      again: true,
+      result: ({ ended }) => `${counted(ended, "link")} ended.`,
+    },
     summary: "Ends all read-only links of a person to conversations with agents, for good",
     tags,
   }),

@@ -13,6 +13,7 @@ import {
   type StoredModel,
   type VerifiedModel,
 } from "../engines/models.ts";
+import { counted } from "../words/amounts.ts";
 import { changes, fieldsOf, listOf, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["models"];
@@ -27,6 +28,12 @@ const wanted = fieldsOf({
   digest: Type.Optional(Type.String()),
   acceptLicence: Type.Optional(Type.Boolean()),
 });
+
+const checkedWords = ({ files }: VerifiedModel): string => {
+  const bad = files.filter(({ state }) => state !== "fine");
+  const rest = bad.map(({ path, state }) => `${path} is ${state}`).join(", ");
+  return `${counted(files.length, "file")} checked${bad.length === 0 ? ", all intact" : `: ${rest}`}.`;
+};
 
 export const storeOperations = {
   "store.list": reads({
@@ -98,7 +105,7 @@ export const storeOperations = {
     answer: answer<VerifiedModel>("VerifiedModel"),
     permission: "cluster.administer",
     errors: ["NOT_FOUND", "OVERLOADED", "DISK_FULL", "SOURCE_FAILED"],
-    task: { what: ({ name }) => `Check of ${name}`, again: true },
+    task: { what: ({ name }) => `Check of ${name}`, again: true, result: checkedWords },
     summary: "Reads all files of a model and compares them with its manifest",
     description: "Takes seconds a gigabyte. A damaged file is put apart; pulling the model again mends it.",
     tags,

@@ -11,7 +11,7 @@ interface PinnedPackage {
 }
 
 /** All of them. */
-export interface PinnedPackages {
+interface PinnedPackages {
   readonly suite: string;
   /** When Debian's archive had them: a name of snapshot.debian.org. */
   readonly snapshot: string;

@@ -61,7 +61,9 @@ export function timingTable(rows: readonly TimingRow[]): string {
       String(count),
       figure(noiseP50),
       figure(noiseP99),
-      aim === undefined ? "" : `${share} ≤ ${figure(aim.atMost)}: ${met === true ? "met" : "missed"}`,
+      aim === undefined
+        ? ""
+        : `${share} ≤ ${figure(aim.atMost)}: ${met === true ? "met" : count === 0 ? "not measured" : "missed"}`,
     ]);
   }
   return lines.toString();

@@ -49,6 +49,8 @@ class FilesLife implements Simulated {
     const nodes = 5 + dice.below(3);
     const places = ["n1", "n2", "n3"].slice(0, 1 + dice.below(3));
     this.#fixture = new FilesFixture(world, { nodes, syncErrorChance: dice.chance(0.25) ? 0.005 : 0 }, places);
+    // So every stripe bears two losses, whatever was there when it was coded.
+    this.#fixture.replicas = 3;
     this.#fixture.network.weather.breakChance = dice.chance(0.3) ? 0.002 : 0;
     this.#fixture.holders.weather.lostAnswers = dice.chance(0.4) ? 0.03 : 0;
     this.#fixture.holders.weather.away = dice.chance(0.4) ? 0.05 : 0;

@@ -354,7 +354,11 @@ class ClusterRun {
         lists.push(opened);
       } catch (error) {
         if (!lostCodes.has(failureOf(error).code)) throw error;
-        this.#ports.log.warn("backup.part.lost", { task: this.#at.task.id, part, failure: failureOf(error) });
+        this.#ports.log.warn("backup.part.lost", {
+          task: `backup.${this.#at.task.id}`,
+          part,
+          failure: failureOf(error),
+        });
         isWhole = false;
         this.#parts.delete(key);
         await this.#at.keep({ pieces: [{ key, value: lostPiece }] });

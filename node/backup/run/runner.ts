@@ -148,7 +148,7 @@ export function createRunner(ports: RunnerPorts): Runner {
     const own = { abort, done: Promise.resolve() };
     own.done = (before?.done ?? own.done)
       .then(() => work(task, abort))
-      .catch((error: unknown) => log.error("backup.runner.failed", { task: task.id, error }))
+      .catch((error: unknown) => log.error("backup.runner.failed", { task: `backup.${task.id}`, error }))
       .finally(() => {
         if (held.get(task.id) === own) held.delete(task.id);
       });
@@ -158,6 +158,8 @@ export function createRunner(ports: RunnerPorts): Runner {
   async function work(task: TakenTask, abort: AbortController): Promise<void> {
     const { signal } = abort;
     const turn = { task: task.id, turn: task.turn };
+    // By this the log of the task is found.
+    const line = { task: `backup.${task.id}`, sort: task.wish.sort, turn: task.turn };
     let progress: Readonly<Record<string, number>> = {};
     const ended = Promise.withResolvers<void>();
     const advance = async (what: object): Promise<void> => {
@@ -190,7 +192,7 @@ export function createRunner(ports: RunnerPorts): Runner {
     const telling = (async () => {
       while (!signal.aborted) {
         await advance({ progress }).catch((error: unknown) =>
-          log.debug("backup.unheard", { task: task.id, failure: failureOf(error) }),
+          log.debug("backup.unheard", { ...line, failure: failureOf(error) }),
         );
         if (
           await within(
@@ -202,7 +204,7 @@ export function createRunner(ports: RunnerPorts): Runner {
           return;
       }
     })();
-    log.info("backup.began", { task: task.id, sort: task.wish.sort, turn: task.turn });
+    log.info("backup.began", line);
     const outcome = await ports.works[task.wish.sort](at as never).then(
       (result) => ({ result }),
       (thrown: unknown) => ({ thrown }),
@@ -210,7 +212,7 @@ export function createRunner(ports: RunnerPorts): Runner {
     ended.resolve();
     await telling;
     if ("thrown" in outcome && isHandedOn(at, outcome.thrown)) {
-      log.info("backup.handed.on", { ...turn, failure: failureOf(outcome.thrown) });
+      log.info("backup.handed.on", { ...line, failure: failureOf(outcome.thrown) });
       // What passes needs its time.
       if (!signal.aborted) await pause();
       return;
@@ -218,8 +220,8 @@ export function createRunner(ports: RunnerPorts): Runner {
     const said = "thrown" in outcome ? { error: failureOf(outcome.thrown) } : outcome;
     if ("thrown" in outcome)
       // A fault of our own says nothing to the person who asked: its stack is here.
-      log.warn("backup.failed", { ...turn, sort: task.wish.sort, error: toldOf(outcome.thrown) });
-    else log.info("backup.done", { ...turn, sort: task.wish.sort });
+      log.warn("backup.failed", { ...line, error: toldOf(outcome.thrown) });
+    else log.info("backup.done", line);
     await insist({ type: "finish", ...turn, progress, ...said }).catch((error: unknown) => {
       // Its answer was lost, or the next turn has begun.
       if (failureOf(error).code !== "TASK_TAKEN") throw error;

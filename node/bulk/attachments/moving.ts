@@ -11,6 +11,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { ActorBlobs, BlobHash, Pair } from "../../ports/index.ts";
 import { untilSo } from "../../waiting.ts";
+import { countsOf, widthOf } from "../shards/coding/index.ts";
 import { isRoom, type AttachmentPorts } from "./ports.ts";
 
 /** What stripes of files are coded by. */
@@ -36,6 +37,12 @@ export function createMoving(
 
   const patience = { triesMax: limits.wholeTriesMax, pauseMs: limits.wholePauseMs, isStopped };
 
+  /** Whether a stripe that bears so many losses bears no fewer than the copies of what is in it do, or are to. */
+  function bearsEnough(room: ActorId, losses: number): boolean {
+    const places = ports.copiesOf(room);
+    return places !== undefined && places - 1 <= losses;
+  }
+
   /** Whether all shards of a new stripe are there, and each is kept without an end: a holder hears of that from this
    *  node, which may be lost before it does. */
   async function isWhole(stripe: StripeRef, room: ActorId): Promise<Result<boolean>> {
@@ -44,7 +51,8 @@ export function createMoving(
     return ok(isThere && (await stripes.isKept(stripe, room)));
   }
 
-  /** Errors: those of the stripes and of the room; UNREACHABLE (not all shards are there yet). */
+  /** Errors: those of the stripes and of the room; HOLDERS_TOO_FEW (the stripe bears fewer losses than the copies);
+   *  UNREACHABLE (not all shards are there yet). */
   async function move(room: ActorId, { id, first: start, parts }: Piece): Promise<Result<unknown>> {
     const sealed: Uint8Array[] = [];
     for (const hash of parts) {
@@ -61,6 +69,9 @@ export function createMoving(
     });
     if (!put.ok) return put;
     const stripe = put.value;
+    // Holders may have died since the round began, or the room may have got another copy. The put ends by itself.
+    if (!bearsEnough(room, countsOf(stripe.scheme).m))
+      return refused(failure("HOLDERS_TOO_FEW", { class: attachmentClass, holders: widthOf(stripe.scheme) }));
     const said = { type: "fileStriped", id, first: start, partBytes, stripe } as const;
     const told = await ask(room, said, limits.askTimeoutMs);
     if (!told.ok) return told;
@@ -84,8 +95,7 @@ export function createMoving(
       const pair = pairs[(from + at) % pairs.length] as Pair;
       const [hash, actor] = pair;
       if (!isRoom(actor) || stays.has(hash)) continue;
-      const places = ports.copiesOf(actor);
-      if (places !== undefined && places - 1 <= losses) yield pair;
+      if (bearsEnough(actor, losses)) yield pair;
     }
   }
 

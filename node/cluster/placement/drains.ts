@@ -1,7 +1,8 @@
 /** Notices of drains: the admin who drained a node is told once it holds nothing any more. The drained node is about to
  *  be stopped, so another tells; which one is decided in the member's row, where only one can note the end. */
 import { isDrained, partInDirectory, taskOfDrain, type AdminTask } from "../../../protocols/index.ts";
-import type { Clock, Membership, NodeId } from "../../ports/index.ts";
+import { progressWords } from "../../../protocols/words/task-words.ts";
+import type { Clock, Log, Membership, NodeId } from "../../ports/index.ts";
 import type { ClusterControl } from "./api.ts";
 import { drainLimits } from "./limits.ts";
 
@@ -12,8 +13,11 @@ export function watchDrains(at: {
   readonly membership: Pick<Membership, "members" | "isUp">;
   readonly control: Pick<ClusterControl, "summary" | "drainEnded">;
   readonly ended: (task: AdminTask) => void;
+  readonly log: Log;
 }): { look(): Promise<void>; stop(): void } {
-  const { node, clock, membership, control, ended } = at;
+  const { node, clock, membership, control, ended, log } = at;
+  /** What was written of each. */
+  const said = new Map<string, string>();
 
   async function look(): Promise<void> {
     const { members } = membership.members();
@@ -30,7 +34,12 @@ export function watchDrains(at: {
     if (!summary.ok) return;
     for (const row of summary.value.nodes) {
       if (!open.some((one) => one.node === row.node)) continue;
+      const { id: task, progress } = taskOfDrain(row, { drained: false });
+      const says = progressWords({ progress });
+      if (says !== said.get(task)) log.info("task.progress", { task, says });
+      said.set(task, says);
       if (!isDrained({ ...row, ...partInDirectory(summary.value, row.node) })) continue;
+      said.delete(task);
       const noted = await control.drainEnded(row.node);
       if (noted.ok) ended(taskOfDrain(row, { drained: true }));
     }

@@ -44,6 +44,8 @@ export function createReports(at: ReportPorts): ReportSender {
     let sent = 0;
     let code: ErrorCode | undefined;
     const left: string[] = [];
+    const task = `report.${run.id}`;
+    log.info("report.began", { task, mails: run.left.length });
     try {
       const days = await daysOf({ ...at, ask, nowMs: () => clock.nowMs() }, report.days);
       const attachments = report.formats.map((one) => fileOf(one, report, { days, brand: at.brand() }));
@@ -57,11 +59,12 @@ export function createReports(at: ReportPorts): ReportSender {
         code = result?.ok === false ? result.error.code : code;
       }
     } catch (error) {
-      log.warn("report.failed", { report: report.report, error: String(error) });
+      log.warn("report.failed", { task, report: report.report, error: String(error) });
       // It failed before anything was sent: making it did, no mail.
       left.push(...run.left);
       code = "OVERLOADED";
     }
+    log.info("report.sent", { task, sent, left: left.length, ...(code !== undefined && { code }) });
     meter.count("reports", 1, { outcome: left.length > 0 ? "away" : sent === run.left.length ? "sent" : "refused" });
     await ask({ type: "settleReport", id: run.id, sent, left, ...(code !== undefined && { code }) });
   }

@@ -97,7 +97,7 @@ describe("the administration", function () {
       .first()
       .waitFor();
     await looked(page, "person");
-    await devices.getByRole("button", { name: "End all" }).click();
+    await devices.getByRole("button", { name: "End all", exact: true }).click();
     await dialog(page).getByRole("button", { name: "End all" }).click();
     await devices.getByText("Signed in nowhere.").waitFor();
   });
@@ -308,6 +308,32 @@ describe("the administration", function () {
     const rows = part(page, "Tasks").getByRole("row", { name: /Pull of lost/ });
     await rows.getByText("failed", { exact: true }).first().waitFor();
     await looked(page, "tasks");
+    await rows
+      .getByRole("button", { name: /^Log of pull\./ })
+      .first()
+      .click();
+    const log = page.getByRole("list", { name: /^Lines of the log of pull\./ }).getByRole("listitem");
+    await log.first().getByText("begun by ada").waitFor();
+    await log
+      .last()
+      .getByText(/^failed: /)
+      .waitFor();
+    expect(await page.evaluate("document.activeElement.textContent")).to.equal("Hide the log");
+    await looked(page, "task-log");
+    const { page: small } = await fixture.person("ada", phone);
+    await small.goto(`${fixture.node.url}/admin/tasks`);
+    await part(small, "Tasks")
+      .getByRole("button", { name: /^Log of pull\./ })
+      .first()
+      .click();
+    await small
+      .getByRole("list", { name: /^Lines of the log of pull\./ })
+      .getByText("begun by ada")
+      .waitFor();
+    await looked(small, "task-log-phone");
+    await small.close();
+    await page.keyboard.press("Enter");
+    await log.first().waitFor({ state: "detached" });
     await rows
       .getByRole("button", { name: /^Begin pull\..* again$/ })
       .first()

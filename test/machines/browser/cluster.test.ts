@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { dashboardScreens } from "../../bench/targets/dashboard-screens.ts";
 import { depth } from "../../depth.ts";
-import { screens } from "../../fixtures/page/admin-screens.ts";
+import { placesOf, screens } from "../../fixtures/page/admin-screens.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 import { JoinedNodes } from "../../fixtures/page/joined.ts";
@@ -17,7 +17,9 @@ describe("the dashboard of a cluster of three nodes", function () {
   let fixture: Fixture;
   let ada: Person;
   let page: Page;
-  const others = new JoinedNodes();
+  // What a request brings along says whether it is traced; of others next to none is.
+  const traced = ["env", "PLEXUS_TRACING_RATIO=0.000001"];
+  const others = new JoinedNodes(traced);
   /** Requests of the page of the walk: `GET /api/v1/…`. */
   const asked: string[] = [];
   /** Those of all pages of admins, in all that follows. */
@@ -30,7 +32,7 @@ describe("the dashboard of a cluster of three nodes", function () {
       if (at === page) asked.push(one);
     });
   before(async () => {
-    fixture = await openPages(["--model", "echo", "--context-tokens", "100000", "--control", "127.0.0.1:0"]);
+    fixture = await openPages(["--model", "echo", "--context-tokens", "100000", "--control", "127.0.0.1:0"], traced);
     ada = await fixture.person("ada");
     ({ page } = ada);
     await fixture.account("bob");
@@ -85,6 +87,18 @@ describe("the dashboard of a cluster of three nodes", function () {
     await yes("Change");
     await plan.getByText(/^Changed\./).waitFor();
     await plan.getByRole("option", { name: /\(weight 2\.5\)/ }).waitFor({ state: "attached" });
+
+    await plan.getByRole("combobox", { name: "Suppose" }).selectOption({ label: "Slots get another number of copies" });
+    await plan.getByRole("textbox", { name: "Copies of each slot" }).fill("2");
+    await plan.getByRole("button", { name: "Show what would happen" }).click();
+    await plan.getByRole("group", { name: "Nodes before and after" }).waitFor();
+    await plan.getByRole("button", { name: "Change it" }).click();
+    await yes("Change");
+    await plan.getByText(/^Changed\./).waitFor();
+    const { replicas } = (await ada.api("GET", "/api/v1/admin/cluster/summary")) as { replicas: number };
+    expect(replicas).to.equal(2);
+    const { revision } = (await ada.api("GET", "/api/v1/admin/configuration/history")) as { revision: number };
+    await ada.api("POST", "/api/v1/admin/configuration/rollback", { revision, to: 0 });
   });
 
   it("invites a node by a command to copy, and shows what it does when it has come, while the page stays open", async () => {
@@ -117,6 +131,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await region(page, "Figures")
       .getByRole("link", { name: /^Nodes up 3 of 3/ })
       .waitFor();
+    expect(screens.map((one) => one.page).toSorted(), "each screen is gone to").to.deep.equal(await placesOf(page));
     for (const { page: name, sees, asks } of screens) {
       asked.length = 0;
       await page.getByRole("navigation", { name: "Administration" }).locator(`a[href="/admin/${name}"]`).click();
@@ -298,6 +313,43 @@ describe("the dashboard of a cluster of three nodes", function () {
     expect(fixture.complaints).to.deep.equal([]);
   });
 
+  it("shows the way of a message through the nodes: in at one, decided and written at another, with a copy at a third", async () => {
+    const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const { nodes } = (await ada.api("GET", "/api/v1/admin/cluster/summary")) as {
+      nodes: { name: string; node: string; self: boolean }[];
+    };
+    const self = nodes.find((one) => one.self)?.node;
+    let room = "";
+    for (let at = 0; room === ""; at += 1) {
+      await ada.api("POST", "/api/v1/rooms", { room: `way${at}`, title: "Way" });
+      const { node } = (await ada.api("GET", `/api/v1/admin/actors/room/way${at}`)) as { node: string };
+      if (node !== self) room = `way${at}`;
+    }
+    await page.evaluate(
+      async ([path = "", traceparent = ""]) => {
+        const headers = { "content-type": "application/json", traceparent };
+        await fetch(path, { method: "POST", headers, body: JSON.stringify({ text: "a way of its own" }) });
+      },
+      [`/api/v1/rooms/${room}/messages`, `00-${trace}-00f067aa0ba902b7-01`],
+    );
+    await go(page, "traces");
+    await table("Traced requests").getByRole("link", { name: "POST /api/v1/rooms/:room/messages" }).first().click();
+    const steps = page.getByRole("list", { name: "Steps of the request" }).getByRole("listitem");
+    for (const name of ["POST /api/v1/rooms/:room/messages", "route", "turn", "commit", "journal", "copy"])
+      await steps
+        .filter({ has: page.locator("strong").getByText(name, { exact: true }) })
+        .first()
+        .waitFor();
+    const names = await steps.locator("strong").allTextContents();
+    const where = await steps.locator(".step-line > .dim:not(.step-facts)").allTextContents();
+    const nodeOf = (name: string) => where[names.indexOf(name)];
+    expect(nodeOf("turn")).to.not.equal(nodeOf("POST /api/v1/rooms/:room/messages"));
+    expect(nodeOf("copy")).to.not.equal(nodeOf("turn"));
+    expect(await page.locator("main").textContent()).to.not.include("a way of its own");
+    await looked(page, "way");
+    expect(fixture.complaints).to.deep.equal([]);
+  });
+
   it("looks at what another node does, and shows it as a picture and in words", async () => {
     await go(page, "profiles");
     const form = page.getByRole("form", { name: "Profile a node" });
@@ -313,6 +365,12 @@ describe("the dashboard of a cluster of three nodes", function () {
     await page.getByRole("button", { name: "All calls" }).click();
     await page.getByRole("link", { name: /^Download it/ }).waitFor();
     await looked(page, "profile");
+    await go(page, "profiles");
+    await form.getByRole("combobox", { name: "What" }).selectOption({ label: "Memory: which code fills it" });
+    await form.getByRole("combobox", { name: "For" }).selectOption({ label: "1 s" });
+    await form.getByRole("button", { name: "Begin" }).click();
+    await page.getByRole("link", { name: /^Profile of the heap at / }).click();
+    await page.getByRole("img", { name: "Calls, callers above" }).locator("div").first().waitFor();
   });
 
   it("says what a drain of the only one with a role would mean, and how many should keep the directory", async () => {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { CDPSession, Page } from "playwright-core";
 import type { Fixture } from "../../unit/gateway/fixture.ts";
+import { placesOf } from "../../fixtures/page/admin-screens.ts";
 import { openBrowser } from "../../fixtures/page/index.ts";
 import { startTwoHundred, wideTrace } from "../../fixtures/page/two-hundred.ts";
 import { pageWaitMs } from "../../waits.ts";
@@ -57,6 +58,17 @@ const screens: readonly Screen[] = [
   { page: "traces", sees: (page) => line(page, "Traced requests").waitFor() },
   { page: `traces?trace=${wideTrace}`, sees: (page) => page.getByText(/or more further steps/).waitFor() },
   { page: "configuration", sees: (page) => page.getByText("Every setting has its default.").waitFor() },
+  { page: "profiles", sees: (page) => page.getByRole("option", { name: "node-191" }).waitFor({ state: "attached" }), asks: "tasks" },
+  { page: "actors", sees: (page) => line(page, "Actors").waitFor(), asks: "actors" },
+  { page: "rooms", sees: (page) => line(page, "Rooms").waitFor() },
+  { page: "people", sees: (page) => region(page, "Accounts").getByRole("link", { name: "P01" }).first().waitFor() },
+  { page: "roles", sees: (page) => region(page, "Permissions by role").waitFor() },
+  { page: "audit", sees: (page) => region(page, "Entries").waitFor() },
+  { page: "alerts", sees: (page) => region(page, "Alerts").getByText("No alert is open.").waitFor() },
+  { page: "quarantine", sees: (page) => region(page, "Files in quarantine").waitFor() },
+  { page: "usage", sees: (page) => region(page, "Activity").waitFor() },
+  { page: "backup", sees: (page) => region(page, "Backups").or(page.getByRole("heading", { name: "Backups" })).first().waitFor() },
+  { page: "branding", sees: (page) => region(page, "Looks").waitFor() },
 ]; // prettier-ignore
 
 describe("the dashboard of a cluster of 200 nodes", function () {
@@ -68,6 +80,11 @@ describe("the dashboard of a cluster of 200 nodes", function () {
   before(async () => {
     fixture = await startTwoHundred(join(import.meta.dirname, "../../../web/dist"));
     const { token } = await fixture.signUp("ada");
+    // More than a page of people, and of rooms.
+    for (let at = 0; at < 60; at += 1) {
+      await fixture.signUp(`p${String(at).padStart(2, "0")}`);
+      await fixture.request("POST", "/api/v1/rooms", { token, body: { room: `room${at}`, title: `Room ${at}` } });
+    }
     const context = await (await openBrowser()).newContext({ locale: "en-GB", viewport: { width: 1280, height: 800 } });
     context.setDefaultTimeout(pageWaitMs);
     await context.addCookies([{ name: "plexus_session", value: token, url: fixture.url }]);
@@ -147,6 +164,26 @@ describe("the dashboard of a cluster of 200 nodes", function () {
     for (const { path, bytes } of answers) largest.set(path, Math.max(bytes, largest.get(path) ?? 0));
     if (process.env["PLEXUS_TEST_TELLS"] !== undefined) console.log(largest);
     expect([...largest].filter(([, bytes]) => bytes > answerBytesMax)).to.deep.equal([]);
+  });
+
+  it("is gone through whole: each screen that there is", async () => {
+    const gone = new Set([...screens.map(({ page: name }) => name.split("?")[0]), "terminal"]);
+    expect([...gone].toSorted()).to.deep.equal(await placesOf(page));
+  });
+
+  it("says what runs out at any node, the first of it first, and what helps", async () => {
+    await page.goto(`${fixture.url}/admin/nodes`);
+    const part = region(page, "What runs out");
+    await part.getByText("Disk will run out").waitFor();
+    await part.getByText(/Make room on the disk/).waitFor();
+    const rows = part.getByRole("group", { name: "What runs out" }).getByRole("row");
+    await rows
+      .filter({ hasText: /^node-003Disk9\.3 GiB of 931 GiBends in about 2 days/ })
+      .first()
+      .waitFor();
+    expect(await rows.count()).to.equal(16);
+    await part.getByRole("button", { name: "Next" }).click();
+    await rows.filter({ hasText: "does not fall in any clear way" }).first().waitFor();
   });
 
   it("finds one of them by its name", async () => {

@@ -1,7 +1,10 @@
+import type { ServerResponse } from "node:http";
 import { expect } from "chai";
 import { serveFiles, type ModelServer } from "../../fixtures/model-servers.ts";
 import { gguf } from "../../fixtures/model-files.ts";
-import { startDouble } from "../../fixtures/providers/double.ts";
+import { axeFaults } from "../../fixtures/page/axe.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
+import { json, sse, startDouble, type Double } from "../../fixtures/providers/double.ts";
 import { ollamaDouble } from "../../fixtures/providers/ollama.ts";
 import { untilTrue } from "../../waits.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
@@ -115,6 +118,7 @@ describe("the models of a node", function () {
     };
     // The node would measure itself for seconds.
     await page.route("**/suggestions*", (route) => route.fulfill({ json: suggestions }));
+    await page.goto(`${fixture.node.url}/admin/models`);
     await page.getByRole("button", { name: "Suggest models" }).click();
     await page.getByText("1.0 MiB to fetch · 2.0 MiB of memory · about 12 tokens a second").waitFor();
     expect(await page.getByText("A huge model").count()).to.equal(0);
@@ -160,5 +164,87 @@ describe("the models of a node", function () {
     await bob.page.goto(`${fixture.node.url}/admin/models`);
     await bob.page.getByText("Only admins see and change the models of a node.").waitFor();
     expect(await bob.page.getByLabel("Source").count()).to.equal(0);
+  });
+});
+
+/** A node with room for one of its two models. What a server holds back keeps the other one in memory. */
+describe("the load of a model", () => {
+  const shot = shotsOf("load");
+  const held: ServerResponse[] = [];
+  let server: Double;
+  let fixture: Fixture;
+  let ada: Person;
+  before(async () => {
+    server = await startDouble((asked, response) => {
+      if (asked.method === "GET") return json(response, { object: "list", data: [{ id: "held", object: "model" }] });
+      return held.push(response);
+    });
+    fixture = await openPages(
+      ["--model", `openai+${server.url}/v1#held`, "--model", "echo"],
+      ["env", "PLEXUS_MODEL_MEMORY_MIB=60"],
+    );
+    ada = await fixture.person("ada");
+  });
+  after(async () => {
+    await fixture.close();
+    await server.close();
+  });
+
+  const ask = (model: string): Promise<unknown> =>
+    ada
+      .api("POST", "/v1/chat/completions", { model, messages: [{ role: "user", content: "hello" }] })
+      .catch((error: unknown) => String(error));
+  const stateOf = async (model: string): Promise<string | undefined> => {
+    const { nodes } = (await ada.api("GET", "/api/v1/admin/inference")) as {
+      nodes: { models: { model: string; state: string }[] }[];
+    };
+    return nodes[0]?.models.find((one) => one.model === model)?.state;
+  };
+
+  for (const [name, options] of looks)
+    it(`that waits for room is stopped: at once, or after a question where calls wait for it; ${name}`, async () => {
+      const busy = ask("held");
+      await untilTrue("a server holds a call back", () => held.length === 1);
+      const { page, close } = await fixture.person("ada", options);
+      await page.goto(`${fixture.node.url}/admin/models`);
+      const memory = page.getByRole("region", { name: "In memory" });
+      const row = memory.getByRole("listitem").filter({ hasText: "echo" });
+      await row.getByRole("button", { name: /^Load echo / }).click();
+      const stop = row.getByRole("button", { name: /^Stop echo / });
+      await stop.waitFor();
+      await row.getByText("waits", { exact: true }).waitFor();
+      await row.scrollIntoViewIfNeeded();
+      await shot(page, `waits ${name}`);
+      expect(await axeFaults(page, { within: "main" })).to.deep.equal([]);
+      await stop.focus();
+      await page.keyboard.press("Enter");
+      await row.getByRole("button", { name: /^Load echo / }).waitFor();
+      await row.getByText("not in memory", { exact: true }).waitFor();
+
+      const refused = ask("echo");
+      await stop.click();
+      const question = page.getByRole("alertdialog").or(page.getByRole("dialog"));
+      await question.getByText("Refuse the calls that wait for “echo”?").waitFor();
+      await question.getByRole("button", { name: "Cancel" }).click();
+      await stop.waitFor();
+      await stop.click();
+      await question.getByRole("button", { name: "Stop it" }).click();
+      await row.getByText("not in memory", { exact: true }).waitFor();
+      expect(await refused).to.include("its load was stopped by an admin");
+
+      await page.goto(`${fixture.node.url}/admin/tasks`);
+      const tasks = page.getByLabel("List of tasks").getByRole("row").filter({ hasText: "Load of echo" });
+      await tasks.first().getByText("cancelled").waitFor();
+      for (const response of held.splice(0))
+        sse(response, [{ choices: [{ index: 0, delta: { content: "late" }, finish_reason: "stop" }] }]);
+      expect(JSON.stringify(await busy)).to.include("late");
+      await untilTrue("the other model has left", async () => (await stateOf("held")) !== "leaving");
+      await close();
+      expect(fixture.complaints).to.deep.equal([]);
+    });
+
+  it("that was stopped is begun by the next call all the same", async () => {
+    expect(JSON.stringify(await ask("echo"))).to.include("hello");
+    expect(await stateOf("echo")).to.equal("ready");
   });
 });

@@ -5,6 +5,8 @@ import { openPages, type Person, type Fixture } from "../../fixtures/page/index.
 import { shotsOf } from "../../fixtures/page/looks.ts";
 
 const shot = shotsOf("terminal");
+/** The smallest PNG there is: one pixel. */
+const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 describe("the terminal and the looks of the administration", function () {
   let fixture: Fixture;
@@ -92,6 +94,11 @@ describe("the terminal and the looks of the administration", function () {
     await page.getByText(/hard to read as text/).waitFor();
     await page.getByRole("group", { name: "Preview" }).getByText("Acme").first().waitFor();
     expect(await page.title()).to.include("Plexus");
+    const logo = page.getByLabel(/^Logo: /);
+    await logo.setInputFiles({ name: "logo.svg", mimeType: "image/svg+xml", buffer: Buffer.from("<svg/>") });
+    await page.getByText("SVG is not taken: it can carry more than a picture.", { exact: false }).waitFor();
+    await logo.setInputFiles({ name: "logo.png", mimeType: "image/png", buffer: Buffer.from(png, "base64") });
+    await page.getByRole("group", { name: "Preview" }).locator('img[src^="data:image/png"]').first().waitFor();
     await shot(page, "branding-light");
     const visitor = await fixture.visitor({ colorScheme: "dark" });
     await page.getByRole("button", { name: "Save" }).click();
@@ -107,6 +114,9 @@ describe("the terminal and the looks of the administration", function () {
     expect(await page.title()).to.include("Acme");
     await visitor.goto(fixture.node.url);
     await visitor.getByRole("heading", { name: "Sign in to Acme" }).waitFor();
+    const shown = visitor.locator('img[src*="/api/v1/branding/logo/"]').first();
+    await shown.waitFor();
+    expect(await shown.evaluate((one) => (one as unknown as { naturalWidth: number }).naturalWidth)).to.equal(1);
     await shot(visitor, "branding-sign-in");
     for (const at of [page, visitor]) expect(await axeFaults(at, { within: "main" })).to.deep.equal([]);
     await page.getByRole("button", { name: "Back to the look of Plexus" }).click();

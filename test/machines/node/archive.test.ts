@@ -22,6 +22,12 @@ if (depth(false, true))
         const [archive = "", ...sizes] = packed.stdout.trim().split("\n");
         const besideNodeMB = Number(/besides Node +([\d.]+)/.exec(sizes.join("\n"))?.[1]);
         expect(besideNodeMB).to.be.within(20, 220);
+        const light = await run(
+          process.execPath,
+          [join(root, "release/pack.ts"), "--out", join(work, "light"), "--sizes", "--without-llama"],
+          { maxBuffer: 1 << 26 },
+        );
+        expect(Number(/besides Node +([\d.]+)/.exec(light.stdout)?.[1]), "without llama.cpp").to.be.within(20, 120);
         const prefix = join(work, "prefix");
         await run(
           "npm",

@@ -48,6 +48,10 @@ describe("a control token alone, at a real node", function () {
         if (ofOperator.includes(path) ? !/^FORBIDDEN .*are for its operator/.test(outcome) : isLost(outcome))
           failures.push(`${path}: ${outcome.slice(0, 300)}`);
       }
+      // Those that last as long as somebody looks, looked at once.
+      const far = ["--endpoint", node.control, "--token-file", join(folder, "token")];
+      for (const words of [["top", "--once"], ["logs"], ["logs", "--about", "backup.1"]])
+        expect(await run(...far, ...words), words.join(" ")).to.equal("ok");
       expect(failures).to.deep.equal([]);
       expect(done.length, done.join(", ")).to.be.greaterThan(60);
     } finally {

@@ -3,6 +3,15 @@ import type { Mutation } from "./mutation.ts";
 /** Files of rooms in copies and stripes. Each is a fault that the simulator must find (mutation.ts). */
 export const ofFiles: readonly Mutation[] = [
   {
+    name: "puts a file into a stripe that bears fewer losses than its copies",
+    file: "node/bulk/attachments/moving.ts",
+    find: "return places !== undefined && places - 1 <= losses;",
+    replace: "return places !== undefined;",
+    caughtBy: ["file-kept"],
+    seeds: 60,
+    files: true,
+  },
+  {
     name: "keeps the stripe of a file for some hours only",
     file: "node/bulk/attachments/moving.ts",
     find: "const kept = await stripes.keep(stripe, room);",

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { openBranding } from "../../../node/cluster/facts/branding.ts";
 import { WebSocket, type ClientOptions } from "ws";
+import type { AnyBehavior } from "../../../actors/behavior.ts";
 import { activity } from "../../../actors/activity/index.ts";
 import { agent } from "../../../actors/agent/index.ts";
 import { backup } from "../../../actors/backup/index.ts";
@@ -89,6 +90,8 @@ type Own = Partial<Omit<GatewayOptions, "limits" | "quality" | "backups">>;
 export interface FixtureOptions extends Own, Partial<Omit<Parts, "quality">> {
   readonly quality?: GatewayOptions["quality"] & Parts["quality"];
   readonly limits?: Partial<GatewayLimits>;
+  /** A kind in place of the one of the same name: rooms that fail, for example. */
+  readonly instead?: AnyBehavior;
   /** Where the test makes parts of it itself, on the same clock. */
   readonly world?: World;
   readonly tokenDelayMs?: number;
@@ -150,7 +153,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     watch,
     activity,
     quarantine,
-  ];
+  ].map((one) => (one.kind === options.instead?.kind ? options.instead : one));
   const { peer } = await startAlone({
     node: "test",
     store,

@@ -238,6 +238,7 @@ describe("tasks: drains", () => {
         },
       } as never,
       ended: (task) => void ended.push(task),
+      log: quietLog,
     });
     return { watch, ended, noted };
   }

@@ -71,6 +71,8 @@ interface Beside {
 export class FilesFixture extends Fixture {
   /** Members whose version does not read stripes. */
   readonly old = new Set<NodeId>();
+  /** Copies of a slot that the cluster's operators want. */
+  replicas = 1;
   readonly #beside = new Map<NodeId, Beside>();
   #files = 0;
 
@@ -141,7 +143,8 @@ export class FilesFixture extends Fixture {
       stripes: shards.stripes,
       ask,
       losses: (name) => shards.losses(name),
-      copiesOf: (actor) => (this.ownerOf(actor) === node ? this.recordOf(actor).inSync.length : undefined),
+      copiesOf: (actor) =>
+        this.ownerOf(actor) === node ? Math.max(this.recordOf(actor).inSync.length, this.replicas) : undefined,
       isReadByAll: () => this.machines.every((one) => !this.old.has(one.node)),
       holders: () => this.holdersAt(node).filter((holder) => holder !== lobby),
       clock,

@@ -81,7 +81,9 @@ describe("files in stripes, many at once", () => {
       put: async (bytes: Uint8Array) => {
         const of = (bytes[0] ?? 0) + 256 * (bytes[1] ?? 0);
         tried.push(of);
-        return bad.has(of) ? refused(failure("UNREACHABLE", {})) : ok({ id: String(of), shards: [] });
+        return bad.has(of)
+          ? refused(failure("UNREACHABLE", {}))
+          : ok({ id: String(of), scheme: { type: "copies", copies: 3 }, shards: [] });
       },
       keep: async () => ok(null),
       isKept: async () => true,
@@ -100,5 +102,22 @@ describe("files in stripes, many at once", () => {
     tried.length = 0;
     await round();
     expect(tried).to.have.length(attachmentLimits.failuresPerRound);
+  });
+
+  it("stay copied where so many holders died since the round began that a stripe bears less", async () => {
+    const stripe = { id: "0", scheme: { type: "copies", copies: 2 }, shards: [] };
+    const { ports, settled } = openPorts(1, {
+      put: async () => ok(stripe),
+      keep: async () => ok(null),
+      isKept: async () => true,
+      inspect: async () => ok({ well: 0, shards: [] }),
+    });
+    const read = async (_room: ActorId, hash: string) => ok(hash === hashOf(part(0)) ? part(0) : other(0));
+    const moving = (copies: number): Promise<void> =>
+      createMoving({ ...ports, copiesOf: () => copies }, { isStopped: () => false, read })();
+    await moving(3);
+    expect(settled).to.deep.equal([]);
+    await moving(2);
+    expect(settled).to.deep.equal(["0"]);
   });
 });

@@ -2,7 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import type { BudgetView, UsagePeriod, UsageRow } from "../../../../protocols/index.ts";
 import { Link } from "@tanstack/react-router";
 import { describeBytes } from "../../../../protocols/words/amounts.ts";
-import { isOwnRoom, ownRoomTitle } from "../../../../protocols/kinds/room-own.ts";
+import { isOwnRoom } from "../../../../protocols/kinds/room-own.ts";
+import { useRooms, useRoomTitle } from "../parts/lists.ts";
 import { asked, seen } from "../../wire/index.ts";
 import { Part } from "./part.tsx";
 
@@ -65,6 +66,9 @@ export function Usage() {
 /** What the user keeps in files, and in which rooms. */
 function Kept() {
   const kept = useQuery({ queryKey: ["storage"], queryFn: () => seen("storage.mine"), staleTime: 0, gcTime: 0 });
+  const listed = useRooms().data?.rooms;
+  const titleOf = useRoomTitle();
+  const named = (room: string): string => titleOf(listed?.find((one) => one.room === room) ?? { room, title: "" });
   if (kept.isError) return <p className="dim">What you keep in files cannot be shown now.</p>;
   if (kept.data === undefined) return null;
   const { bytes, limit, rooms } = kept.data;
@@ -83,10 +87,10 @@ function Kept() {
           <li key={one.room}>
             <span className="grow ellipsis">
               {isOwnRoom(one.room) ? (
-                ownRoomTitle
+                named(one.room)
               ) : (
                 <Link to="/room/$room" params={{ room: one.room }} className="link">
-                  {one.room}
+                  {named(one.room)}
                 </Link>
               )}
             </span>

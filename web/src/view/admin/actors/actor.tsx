@@ -126,8 +126,8 @@ function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly
               {ill && "It takes messages again. "}
               {letters === 0
                 ? "It has no dead letters."
-                : `Its ${counted(letters, "dead letter")} ${letters === 1 ? "is" : "are"} delivered again, the ` +
-                  "oldest first."}
+                : `It has ${counted(letters, "dead letter")}: those whose senders got no answer are delivered ` +
+                  "again, the oldest first; the others are deleted."}
             </p>
           ),
           action: ill ? "Release" : "Deliver again",

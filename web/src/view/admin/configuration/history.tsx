@@ -68,13 +68,8 @@ export function History({ nodes }: { readonly nodes: readonly string[] }) {
             ))}
             {may("config.manage") && (
               <div className="row">
-                <Button
-                  variant="default"
-                  size="xs"
-                  aria-label={`Go back to before change ${revision}`}
-                  onClick={() => void goBack(revision - 1)}
-                >
-                  Go back to before this
+                <Button variant="default" size="xs" onClick={() => void goBack(revision - 1)}>
+                  Go back to before change {revision}
                 </Button>
               </div>
             )}

@@ -16,6 +16,7 @@ import { AdminPage } from "../frame.tsx";
 import { live } from "../look.ts";
 import { Pager, usePaged } from "../pages.tsx";
 import { Silent } from "../silent.tsx";
+import { TaskLog } from "./task-log.tsx";
 import { Table, type Column } from "../table.tsx";
 
 const lookMs = 2_000;
@@ -45,7 +46,7 @@ const stateTone: Readonly<Record<AdminTask["state"], string>> = {
 };
 
 function State({ task }: { readonly task: AdminTask }) {
-  const { state, share, error, advice } = task;
+  const { state, share, error, advice, result } = task;
   return (
     <>
       <span className={stateTone[state]}>{state}</span>
@@ -53,6 +54,11 @@ function State({ task }: { readonly task: AdminTask }) {
         <progress className="block" value={share} max={1} aria-label={`${task.what}: ${Math.floor(share * 100)} %`} />
       )}
       {!isTaskOver(task) && <span className="dim block">{progressWords(task)}</span>}
+      {result !== undefined && (
+        <span className="block break">
+          <Told text={result} />
+        </span>
+      )}
       {state === "failed" && error !== undefined && (
         <span className="state-bad block">
           <Told text={explainWithCode(error, "look")} />
@@ -67,7 +73,7 @@ function State({ task }: { readonly task: AdminTask }) {
   );
 }
 
-function Ends({ task }: { readonly task: AdminTask }) {
+function Ends({ task, onLog }: { readonly task: AdminTask; readonly onLog: () => void }) {
   const act = useActOn(key);
   const { ask } = useDialogs();
   const send = async (does: () => ReturnType<typeof request>, said: string): Promise<void> => {
@@ -91,7 +97,7 @@ function Ends({ task }: { readonly task: AdminTask }) {
   };
   const { again } = task;
   return (
-    <div className="row">
+    <div className="row wrap">
       {task.canCancel && (
         <Button variant="default" size="xs" aria-label={`Cancel ${task.id}`} onClick={() => void cancel()}>
           {task.kind === "drain" ? "Undo" : "Cancel"}
@@ -107,11 +113,14 @@ function Ends({ task }: { readonly task: AdminTask }) {
           Again
         </Button>
       )}
+      <Button variant="default" size="xs" aria-label={`Log of ${task.id}`} onClick={onLog}>
+        Log
+      </Button>
     </div>
   );
 }
 
-const columns: readonly Column<AdminTask>[] = [
+const columnsOf = (onLog: (id: string) => void): readonly Column<AdminTask>[] => [
   {
     head: "Task",
     cell: ({ id, what, node, kind }) => (
@@ -128,7 +137,7 @@ const columns: readonly Column<AdminTask>[] = [
   { head: "Asked by", wide: true, cell: ({ by = "" }) => by },
   { head: "Begun", wide: true, cell: ({ begunAtMs }) => begunAtMs !== undefined && momentOf(begunAtMs) },
   { head: "Ended", wide: true, cell: ({ endedAtMs }) => endedAtMs !== undefined && momentOf(endedAtMs) },
-  { head: "What to do", cell: (task) => <Ends task={task} /> },
+  { head: "What to do", cell: (task) => <Ends task={task} onLog={() => onLog(task.id)} /> },
 ];
 
 function Tasks() {
@@ -136,35 +145,40 @@ function Tasks() {
   const { data, error } = useQuery({ ...live(lookMs), queryKey: key, queryFn: () => seen("tasks.list") });
   const tasks = (data?.tasks ?? []).filter((task) => which === "all" || isTaskOver(task) === (which === "over"));
   const { shown, trail, next } = usePaged(tasks, pageTasks, which);
+  const [logOf, setLogOf] = useState<string>();
+  const columns = columnsOf(setLogOf);
   return (
-    <Part
-      title="Tasks"
-      about={
-        "Backups, recalls, downloads and loads of models, drains, moves, searches and repairs. The person who " +
-        "started one is told when it ends."
-      }
-    >
-      <SegmentedControl
-        aria-label="Which tasks"
-        value={which}
-        onChange={setWhich}
-        data={[
-          { value: "all", label: "All" },
-          { value: "open", label: "Under way" },
-          { value: "over", label: "Over" },
-        ]}
-      />
-      {error !== null && <Note tone="bad">{error.message}</Note>}
-      <Silent silent={data?.silent} />
-      <Table
-        label="List of tasks"
-        columns={columns}
-        rows={shown}
-        keyOf={({ id }) => id}
-        nothing={data === undefined ? "Loading …" : "There are no tasks."}
-        busy={data === undefined}
-      />
-      <Pager trail={trail} next={next} waits={false} back="Newer" on="Older" />
-    </Part>
+    <>
+      {logOf !== undefined && <TaskLog key={logOf} id={logOf} onHide={() => setLogOf(undefined)} />}
+      <Part
+        title="Tasks"
+        about={
+          "Backups, recalls, downloads and loads of models, drains, moves, searches and repairs. The person who " +
+          "started one is told when it ends."
+        }
+      >
+        <SegmentedControl
+          aria-label="Which tasks"
+          value={which}
+          onChange={setWhich}
+          data={[
+            { value: "all", label: "All" },
+            { value: "open", label: "Under way" },
+            { value: "over", label: "Over" },
+          ]}
+        />
+        {error !== null && <Note tone="bad">{error.message}</Note>}
+        <Silent silent={data?.silent} />
+        <Table
+          label="List of tasks"
+          columns={columns}
+          rows={shown}
+          keyOf={({ id }) => id}
+          nothing={data === undefined ? "Loading …" : "There are no tasks."}
+          busy={data === undefined}
+        />
+        <Pager trail={trail} next={next} waits={false} back="Newer" on="Older" />
+      </Part>
+    </>
   );
 }
