@@ -153,7 +153,8 @@ export const layers: readonly Layer[] = [
   },
   { ...nodePart("node/bulk/shards"), values: [...nodePart("").values, "node/bulk/blobs", "node/bulk/shards/coding"] },
   nodePart("node/bulk/shards/coding"),
-  nodePart("node/bulk/attachments"),
+  // How many copies a stripe stands for, its scheme says.
+  { ...nodePart("node/bulk/attachments"), values: [...nodePart("").values, "node/bulk/shards/coding"] },
   nodePart("node/kernel"),
   nodePart("node/storage"),
   // Where it is, the folder of the node remembers.
