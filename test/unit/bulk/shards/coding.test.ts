@@ -8,6 +8,7 @@ import { hashOf } from "../../../../node/bulk/blobs/index.ts";
 import {
   codedBytes,
   codeStripe,
+  codingStripe,
   countsOf,
   headerBytes,
   partBytes,
@@ -161,6 +162,28 @@ describe("stripes", () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it("are the same in steps, several in turns, and come back from their last shards", () => {
+    const scheme = { type: "rs", k: 3, m: 3 } as const;
+    const all = [1_300_001, 1_048_577, 900_000].map((bytes) =>
+      new Uint8Array(bytes).map((_, at) => Math.imul(at + bytes, 0x9e3779b1) >>> 24),
+    );
+    const made = new Map<Uint8Array, ReturnType<typeof codeStripe>>();
+    const steps = all.map((bytes) => ({ bytes, coding: codingStripe(bytes, scheme), taken: 0 }));
+    while (made.size < all.length)
+      for (const one of steps) {
+        if (made.has(one.bytes)) continue;
+        const step = one.coding.next();
+        if (step.done === true) made.set(one.bytes, step.value);
+        else one.taken += 1;
+      }
+    for (const { bytes, taken } of steps) {
+      const stripe = valueOf(made.get(bytes) ?? codeStripe(bytes, scheme));
+      expect(stripe.id).to.equal(hashOf(bytes));
+      expect(Buffer.compare(valueOf(readStripe(stripe, stripe.shards.slice(3))), bytes)).to.equal(0);
+      expect(taken).to.be.above(2);
+    }
   });
 
   it("lie in the memory that is given, whatever was in it", () => {
