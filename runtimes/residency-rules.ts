@@ -90,7 +90,7 @@ export interface Loss {
 }
 
 /** What becomes of a model whose host died. */
-export interface Fate {
+interface Fate {
   readonly deaths: number;
   /** It is wanted in memory again. */
   readonly comesBack: boolean;

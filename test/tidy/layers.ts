@@ -316,6 +316,8 @@ export const entrances: readonly string[] = [
   "config/units.ts",
   // Calls of operations: the index brings what keeps a connection, which a command has no use for.
   "client/call.ts",
+  // Sentences of tasks: the index brings every schema to what says one.
+  "protocols/words/task-words.ts",
   // What the page and the commands in it have between them.
   "cli/page/terminal.ts",
   // A thread that reads files needs nothing of the inference host, nor does the command that suggests models.

@@ -244,7 +244,6 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const [forwarding, setForwarding] = useState<RoomMessage>();
   const room = store.room;
   const role = view?.members[session.me]?.role;
-  const panelOpen = search.panel !== undefined;
   const place = `room/${room}/text`;
   const attaching = useAttaching(toRoom(store), place, field);
 
@@ -351,23 +350,15 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         {...(closedFor(view, session.me, "room") === undefined && attaching.zone)}
       >
         <RoomHeader
-          view={view}
-          title={title}
+          {...{ view, title, store }}
           other={otherPerson(room, session.me)}
-          store={store}
           canChange={!direct && moderates}
           panel={search.panel}
           onPanel={setPanel}
         />
         <Timeline
-          store={store}
-          title={title}
-          actions={actions}
-          editing={editing}
-          marked={marked}
+          {...{ store, title, actions, editing, marked, goal, opened }}
           handle={feed}
-          goal={goal}
-          opened={opened}
           onLatest={() => {
             setGoal({ kind: "end" });
             void store.toLatest();
@@ -380,17 +371,14 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             <Composer
               key={room}
               {...attaching.field}
-              place={place}
+              {...{ place, field, mentionable, note }}
               label={direct ? `Message ${title}` : `Message #${title}`}
               // Somebody who goes through what was found goes on there.
               autoFocus={!isTouch() && search.find === undefined}
-              field={field}
-              mentionable={mentionable}
-              note={note}
               onTyping={() => store.typing()}
               onUp={editLast}
               onEscape={() => {
-                if (panelOpen) setPanel();
+                if (search.panel !== undefined) setPanel();
               }}
               later={{ room }}
               onSend={(text) => {
