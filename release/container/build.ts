@@ -9,8 +9,8 @@
  *  compares it.
  *
  *  Debian's packages are those of `packages.json`: `--write-packages` pins the newest, `--snapshot` fetches the pinned
- *  ones from the archive of their day. It is made of Debian's packages and npm's alone: no base image is fetched, so it works where no registry of images
- *  can be reached. */
+ *  ones from the archive of their day. It is made of Debian's packages and npm's alone: no base image is fetched, so it
+ *  works where no registry of images can be reached. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

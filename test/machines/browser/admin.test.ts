@@ -97,7 +97,7 @@ describe("the administration", function () {
       .first()
       .waitFor();
     await looked(page, "person");
-    await devices.getByRole("button", { name: "End all" }).click();
+    await devices.getByRole("button", { name: "End all", exact: true }).click();
     await dialog(page).getByRole("button", { name: "End all" }).click();
     await devices.getByText("Signed in nowhere.").waitFor();
   });

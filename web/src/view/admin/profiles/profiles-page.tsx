@@ -72,7 +72,7 @@ function Profiles() {
     { head: "Asked by", wide: true, cell: ({ by = "" }) => by },
     { head: "Begun", wide: true, cell: ({ begunAtMs }) => begunAtMs !== undefined && momentOf(begunAtMs) },
     {
-      head: "",
+      head: "What to do",
       cell: (task) =>
         !isTaskOver(task) && (
           <Button variant="default" size="xs" aria-label={`End ${task.what}`} onClick={() => cancel(task.id)}>
