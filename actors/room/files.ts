@@ -199,7 +199,7 @@ function grow(room: Room, command: Of<"uploadPart">, turn: Turn): Effects {
 }
 
 /** Also of an upload that has expired: it counts until it is written off. */
-function drop(room: Room, { by, id }: Of<"uploadDrop">, turn: Turn): Effects {
+function drop(room: Room, { by, id }: Of<"uploadDrop">): Effects {
   const upload = room.uploads?.find((one) => one.id === id && one.by === by);
   if (upload === undefined) return [refuse("NOT_FOUND", { file: id })];
   return [persist(uploadChanged({ is: "dropped", id })), reply(shownUpload(upload))];
@@ -353,7 +353,7 @@ export function forGateway(room: Room, command: Of<GatewaysOwn>, here: Turn): Ef
     case "uploadPart":
       return grow(room, command, turn);
     case "uploadDrop":
-      return drop(room, command, turn);
+      return drop(room, command);
     default: {
       const asks = here.from === "node" ? here.from : turn.from;
       const tag: FileTag = { type: "filePlace", id, by: asks, to: here.replyTo };
