@@ -62,7 +62,7 @@ export function watchThreats(at: {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
-  readonly limits?: Partial<typeof threatLimits>;
+  readonly limits?: { readonly [Name in keyof typeof threatLimits]?: number };
 }): Threats {
   const { read, shared, clock, log, meter } = at;
   const sources = (): readonly string[] => [...new Set([...at.sources, ...(shared?.lists() ?? [])])];
