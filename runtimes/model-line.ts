@@ -41,8 +41,8 @@ export class ModelLine {
       .map(({ spec }) => spec.name);
   }
 
-  /** Takes the next step of the first in line at each host that is up. `step` says whether a model stays first: one that
-   *  found no room at the start, or that nobody wants any more, is out of the line, and the next one steps. */
+  /** Takes the next step of the first in line at each host that is up. `step` says whether a model stays first: one
+   *  that found no room at the start, or that nobody wants any more, is out of the line, and the next one steps. */
   advance(isUp: (host: string) => boolean, step: (model: Model) => boolean): void {
     const hosts = new Set<string>();
     // The line changes while it is gone through.

@@ -1,5 +1,5 @@
-/** What is decided of models that come and go: what one takes, how long it stays, what becomes of it when its host dies.
- *  `residency.ts` carries it out. Pure. */
+/** What is decided of models that come and go: what one takes, how long it stays, what becomes of it when its host
+ *  dies. `residency.ts` carries it out. Pure. */
 import { assert, failure, refused, type EngineRequest, type Failure, type Result } from "../protocols/index.ts";
 import type { LoadPlan, ModelSpec } from "./adapter.ts";
 import type { LoadedFacts } from "./host/messages.ts";
@@ -79,7 +79,8 @@ export function afterCall(model: Model, request: EngineRequest): Pick<Model, "ca
   return { caller, keepAliveMs: caller === "several" ? Math.max(keepAliveMs, staysMs) : keepAliveMs };
 }
 
-/** What ended the models of a host. `unsure`: the host, and calls ran in it that may have ended it as well as a load. */
+/** What ended the models of a host. `unsure`: the host, and calls ran in it that may have ended it as well as a
+ *  load. */
 export interface Loss {
   readonly how: string;
   readonly by: "worker" | "host" | "unsure";
@@ -89,7 +90,7 @@ export interface Loss {
 }
 
 /** What becomes of a model whose host died. */
-export interface Fate {
+interface Fate {
   readonly deaths: number;
   /** It is wanted in memory again. */
   readonly comesBack: boolean;

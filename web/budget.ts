@@ -20,7 +20,7 @@ export const pageBudgetKiB = {
   toSignIn: 147,
   toFirstMessage: 244,
   toOverview: 259,
-  allOfAdministration: 470,
+  allOfAdministration: 473,
   toTerminal: 520,
 } as const;
 

@@ -406,10 +406,7 @@ async function start(
   const branding = openBranding(peer.directory);
   const mail = openMail(live, { brand: () => branding.current().name, machine, peer, secrets, name: member.name });
   stops.add(() => [mail, branding].forEach((one) => one.stop()));
-  const { addressPlaces } = config;
-  const places =
-    addressPlaces === undefined ? undefined : followPlaces(addressPlaces, { read: readSource, clock, log });
-  if (places !== undefined) stops.add(() => places.stop());
+  const places = openPlaces(config, { clock, log, stops });
   const watcher = openWatch({
     machine,
     node,
@@ -544,6 +541,17 @@ async function start(
   // Print the admin code also while it is unknown whether an admin exists.
   const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => home.now.hasAdmin !== true));
   return needed ? { ...running, models: peer.engines.generate.models(), adminCode } : running;
+}
+
+/** Where addresses are, by the file that the configuration names; undefined: it names none. */
+function openPlaces(
+  { addressPlaces }: Pick<Config, "addressPlaces">,
+  { clock, log, stops }: Pick<Machine, "clock" | "log"> & { readonly stops: Stops },
+): ReturnType<typeof followPlaces> | undefined {
+  if (addressPlaces === undefined) return undefined;
+  const places = followPlaces(addressPlaces, { read: readSource, clock, log });
+  stops.add(() => places.stop());
+  return places;
 }
 
 /** Reads the lists of threats of this node and of the cluster; waits for them, but not for long. */

@@ -1,5 +1,6 @@
 /** What happens to a task stands in the log of the node that does it: how far it is, what is in its way, how it ended.
- *  Each line has the task's id as a fact, by which the log of a task is found (docs/decisions/0265-logs-of-tasks.md). */
+ *  Each line has the task's id as a fact, by which the log of a task is found
+ *  (docs/decisions/0265-logs-of-tasks.md). */
 import { endWords, isTaskOver, type AdminTask } from "../../protocols/index.ts";
 import { progressWords } from "../../protocols/words/task-words.ts";
 import type { Clock, Log } from "../ports/index.ts";

@@ -24,7 +24,8 @@ const words: Words = {
     `${counted(removed, "entry", "entries")} taken back from ${counted(threads, "thread")}` +
     `${failed.total > 0 ? `, ${failed.total} failed` : ""}.`,
   prune: ({ removed, bytes, applied }) =>
-    `${counted(removed.length, "snapshot")} ${applied ? "removed" : "would be removed"}, ${describeBytes(bytes)} freed.`,
+    `${counted(removed.length, "snapshot")} ${applied ? "removed" : "would be removed"}, ` +
+    `${describeBytes(bytes)} freed.`,
   copy: ({ snapshots, copied, copiedBytes, lost }) =>
     `${counted(snapshots, "snapshot")}: ${counted(copied, "stripe")} copied, ${describeBytes(copiedBytes)}` +
     `${lost.total > 0 ? `, ${lost.total} lost` : ""}.`,

@@ -153,7 +153,8 @@ export const layers: readonly Layer[] = [
   },
   { ...nodePart("node/bulk/shards"), values: [...nodePart("").values, "node/bulk/blobs", "node/bulk/shards/coding"] },
   nodePart("node/bulk/shards/coding"),
-  nodePart("node/bulk/attachments"),
+  // How many copies a stripe stands for, its scheme says.
+  { ...nodePart("node/bulk/attachments"), values: [...nodePart("").values, "node/bulk/shards/coding"] },
   nodePart("node/kernel"),
   nodePart("node/storage"),
   // Where it is, the folder of the node remembers.
@@ -315,6 +316,8 @@ export const entrances: readonly string[] = [
   "config/units.ts",
   // Calls of operations: the index brings what keeps a connection, which a command has no use for.
   "client/call.ts",
+  // Sentences of tasks: the index brings every schema to what says one.
+  "protocols/words/task-words.ts",
   // What the page and the commands in it have between them.
   "cli/page/terminal.ts",
   // A thread that reads files needs nothing of the inference host, nor does the command that suggests models.

@@ -193,37 +193,4 @@ describe("the configuration of a cluster", function () {
     await list.getByText("relay", { exact: true }).waitFor({ state: "detached" });
     expect(fixture.complaints).to.deep.equal([]);
   });
-
-  it("is described on a page that asks the node itself, by the same session", async () => {
-    await open(page);
-    const [docs] = await Promise.all([
-      page.context().waitForEvent("page"),
-      page.getByRole("link", { name: "Interface for programs" }).click(),
-    ]);
-    const elsewhere: string[] = [];
-    docs.on("request", (request) => {
-      if (!request.url().startsWith(fixture.node.url) && request.url().startsWith("http"))
-        elsewhere.push(request.url());
-    });
-    const operation = docs.locator(".opblock").filter({ hasText: "/api/v1/admin/cluster/summary" }).first();
-    // Topics are folded.
-    const topic = docs
-      .locator(".opblock-tag")
-      .filter({ hasText: /^cluster/ })
-      .first();
-    await topic.waitFor();
-    if (!(await operation.isVisible())) await topic.click();
-    await operation.waitFor();
-    await operation.getByRole("button").first().click();
-    await operation.getByRole("button", { name: "Try it out" }).click();
-    const [answer] = await Promise.all([
-      docs.waitForResponse((one) => one.url().endsWith("/api/v1/admin/cluster/summary")),
-      operation.getByRole("button", { name: "Execute" }).click(),
-    ]);
-    expect(answer.status()).to.equal(200);
-    await operation.locator(".live-responses-table").getByText("200", { exact: true }).waitFor();
-    await shot(docs, "interface");
-    expect(elsewhere).to.deep.equal([]);
-    await docs.close();
-  });
 });

@@ -49,8 +49,8 @@ export function codeStripe(bytes: Uint8Array, scheme: Scheme, memory?: Buffer): 
   }
 }
 
-/** The same in steps of about a millisecond, between which a thread may do something else: a pack takes ten. Neither the
- *  bytes nor the memory are to change meanwhile. */
+/** The same in steps of about a millisecond, between which a thread may do something else: a pack takes ten. Neither
+ *  the bytes nor the memory are to change meanwhile. */
 export function* codingStripe(
   bytes: Uint8Array,
   scheme: Scheme,

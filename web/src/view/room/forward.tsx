@@ -64,7 +64,7 @@ export default function Forward({
           onClose();
           void navigate({ to: "/room/$room", params: { room: one.room } });
         }}
-        nothing={<p className="dim">No other room of yours is called so.</p>}
+        nothing={<p className="dim">You have no other room with this name.</p>}
       />
     </Dialog>
   );

@@ -204,6 +204,27 @@ function deleting(
   };
 }
 
+/** Takes a reaction back where it is the person's own already. */
+function react(
+  store: RoomStore,
+  message: RoomMessage,
+  { picked, me }: { readonly picked: string; readonly me: string },
+) {
+  const emoji = normalEmoji(picked) ?? picked;
+  const on = message.reactions?.[emoji]?.includes(me) !== true;
+  void store.change("react", { seq: message.seq, emoji, on });
+}
+
+async function pin(store: RoomStore, { seq, pinned }: RoomMessage): Promise<void> {
+  const result = await store.change("pin", { seq, on: pinned !== true });
+  if (result.ok && pinned === true)
+    notices.done("The message is no longer pinned.", () => void store.change("pin", { seq, on: true }));
+}
+
+async function copyLink({ room }: RoomStore, message: RoomMessage): Promise<void> {
+  if (await copyText(linkTo(room, message))) notices.show("Link copied.");
+}
+
 function OpenRoom({ store }: { readonly store: RoomStore }) {
   const session = useSession();
   const search = route.useSearch();
@@ -223,7 +244,6 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const [forwarding, setForwarding] = useState<RoomMessage>();
   const room = store.room;
   const role = view?.members[session.me]?.role;
-  const panelOpen = search.panel !== undefined;
   const place = `room/${room}/text`;
   const attaching = useAttaching(toRoom(store), place, field);
 
@@ -261,18 +281,13 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
     const question = deleting(message, { store, nameFor, me: session.me, isOwner: role === "owner" });
     if (await ask(question)) await store.change("delete", { seq: message.seq });
   };
-  const pin = async ({ seq, pinned }: RoomMessage) => {
-    const result = await store.change("pin", { seq, on: pinned !== true });
-    if (result.ok && pinned === true)
-      notices.done("The message is no longer pinned.", () => void store.change("pin", { seq, on: true }));
-  };
 
   const closePoll = async (message: RoomMessage) => {
     if (await ask(closing(message, store, nameFor))) await store.change("closePoll", { seq: message.seq });
   };
 
   // One object for the life of the room, so that memoised rows stay; what changes is read when it is needed.
-  const now = { setPanel, show, remove, pin, closePoll };
+  const now = { setPanel, show, remove, closePoll };
   const current = useRef(now);
   current.current = now;
   const moderates = role === "owner" || role === "moderator";
@@ -283,11 +298,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       room: store,
       moderates,
       nameFor,
-      react(message, picked) {
-        const emoji = normalEmoji(picked) ?? picked;
-        const on = message.reactions?.[emoji]?.includes(session.me) !== true;
-        void store.change("react", { seq: message.seq, emoji, on });
-      },
+      react: (message, picked) => react(store, message, { picked, me: session.me }),
       openThread: (root) => current.current.setPanel("thread", root),
       setEditing(seq, on) {
         setEditing(seq, on);
@@ -295,7 +306,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       },
       remove: (message) => void current.current.remove(message),
       removePreviews: ({ seq }) => void store.change("removePreviews", { seq }),
-      pin: (message) => void current.current.pin(message),
+      pin: (message) => void pin(store, message),
       closePoll: (message) => void current.current.closePoll(message),
       quote(message, inThread) {
         const at = inThread ? `room/${store.room}/thread/${message.replyTo ?? message.seq}` : `room/${store.room}/text`;
@@ -304,11 +315,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         if (!inThread) field.current?.focus();
       },
       forward: setForwarding,
-      copyLink(message) {
-        void copyText(linkTo(store.room, message)).then((copied) => {
-          if (copied) notices.show("Link copied.");
-        });
-      },
+      copyLink: (message) => void copyLink(store, message),
       show: (seq) => void current.current.show(seq),
       showVersions: (seq) => current.current.setPanel("edits", seq),
       isArchived,
@@ -343,23 +350,15 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         {...(closedFor(view, session.me, "room") === undefined && attaching.zone)}
       >
         <RoomHeader
-          view={view}
-          title={title}
+          {...{ view, title, store }}
           other={otherPerson(room, session.me)}
-          store={store}
           canChange={!direct && moderates}
           panel={search.panel}
           onPanel={setPanel}
         />
         <Timeline
-          store={store}
-          title={title}
-          actions={actions}
-          editing={editing}
-          marked={marked}
+          {...{ store, title, actions, editing, marked, goal, opened }}
           handle={feed}
-          goal={goal}
-          opened={opened}
           onLatest={() => {
             setGoal({ kind: "end" });
             void store.toLatest();
@@ -372,17 +371,14 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             <Composer
               key={room}
               {...attaching.field}
-              place={place}
+              {...{ place, field, mentionable, note }}
               label={direct ? `Message ${title}` : `Message #${title}`}
               // Somebody who goes through what was found goes on there.
               autoFocus={!isTouch() && search.find === undefined}
-              field={field}
-              mentionable={mentionable}
-              note={note}
               onTyping={() => store.typing()}
               onUp={editLast}
               onEscape={() => {
-                if (panelOpen) setPanel();
+                if (search.panel !== undefined) setPanel();
               }}
               later={{ room }}
               onSend={(text) => {
