@@ -289,4 +289,6 @@ export interface RoomNotes {
   readonly stripings?: number;
   /** How often files of messages came or went. */
   readonly filings?: number;
+  /** The last one whom the reminder of what is kept had told. */
+  readonly toldUpTo?: string;
 }

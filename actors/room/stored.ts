@@ -180,13 +180,19 @@ export function onStoredTold(room: Room, tag: StoredTag, result: Result<unknown>
   return [persist(storedChanged({ is: "told", who: tag.who, version: tag.version }))];
 }
 
-/** An account that is gone, or of a version before, needs not be told. */
-const isOpen = ({ outcome }: Failure): boolean => outcome !== "failed";
+/** Whether an account is told again. One that is gone needs not be told; one on a node of a version before does not
+ *  know the message, and is told until that node is updated. */
+const isOpen = ({ code, outcome }: Failure): boolean => outcome !== "failed" || code === "BAD_REQUEST";
 
-/** The reminder rang. */
+/** The reminder rang. It goes on behind those whom it told the last time, so that none who cannot be reached keep the
+ *  others from being told. */
 export function onStoredDue(room: Room, turn: Here): Decided {
-  const people = Object.keys(room.stored?.untold ?? {});
-  return people.length === 0 ? [{ type: "forget", id: storedReminder }] : tellAll(room, people, turn, true);
+  const people = Object.keys(room.stored?.untold ?? {}).toSorted();
+  if (people.length === 0) return [{ type: "forget", id: storedReminder }];
+  const { toldUpTo = "" } = turn.notes;
+  const inTurn = [...people.filter((who) => who > toldUpTo), ...people.filter((who) => who <= toldUpTo)];
+  const last = inTurn[Math.min(inTurn.length, limits.storedToldAtOnce) - 1] ?? "";
+  return [...tellAll(room, inTurn, turn, true), note({ toldUpTo: last })];
 }
 
 const storedChanged = (stored: StoredChange): RoomChange => ({ type: "readMarked", member: "", seq: 0, stored });

@@ -2,8 +2,9 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { KeptFile, RoomMessage, StorageHeld } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import type { Room } from "../../../actors/room/shape.ts";
+import type { Room, RoomNotes } from "../../../actors/room/shape.ts";
 import { room as behavior } from "../../../actors/room/index.ts";
+import { uploadsAt } from "../../../actors/room/uploads.ts";
 import { inLobby, lobby } from "./lobby.ts";
 import type { Fixture } from "./fixture.ts";
 
@@ -32,7 +33,7 @@ const held = (fixture: Fixture, who: Person): StorageHeld =>
 /** What the rooms' records and uploads have of somebody: what the count has to be. */
 function kept(fixture: Fixture, who: Person): number {
   return rooms.reduce((sum, place) => {
-    const { uploads = [] } = fixture.stateOf<Room>(place);
+    const uploads = uploadsAt(fixture.stateOf<Room>(place), fixture.nowMs);
     const files = fixture.records(place, "kept/").map(({ value }) => value as KeptFile);
     const mine = [
       ...uploads.filter(({ by }) => by === `user/${who}`),
@@ -160,6 +161,59 @@ describe("what a person keeps in files", () => {
     fixture.ok("gateway", "user/bob", { type: "beginDeletion", waitMs: 0, byAdmin: true });
     fresh(fixture);
     expect(fixture.stateOf<Room>(lobby).stored?.untold).to.deep.equal({});
+  });
+
+  it("loses an upload that was abandoned, when that expires, and one that has expired can be dropped", () => {
+    const fixture = inRooms();
+    expect(begin(fixture, "ada", lobby, { id: 1, bytes: limit }).ok).to.equal(true);
+    expect(begin(fixture, "ada", "room/den", { id: 2, bytes: 1 }).ok).to.equal(false);
+    fixture.pass(actorLimits.uploadIdleMs);
+    expect(held(fixture, "ada").bytes).to.equal(0);
+    expect(begin(fixture, "ada", "room/den", { id: 3, bytes: limit }).ok).to.equal(true);
+    fresh(fixture);
+    expect(rooms.flatMap((place) => fixture.reminders(place))).not.to.include("uploads");
+    begin(fixture, "ada", lobby, { id: 4, bytes: limit });
+    // No reminder has rung yet.
+    fixture.nowMs += actorLimits.uploadIdleMs;
+    fixture.ok("gateway", lobby, { type: "uploadDrop", id: idIn(lobby, 4), by: "user/ada" });
+    expect(held(fixture, "ada").bytes).to.equal(0);
+  });
+
+  it("keeps what is newest of a room, also where nothing is kept and nothing was known", () => {
+    const fixture = inRooms();
+    const tell = (version: number, bytes: number) =>
+      fixture.ok("room/den", "user/bob", { type: "storedIn", room: "den", bytes, version, began: [] });
+    tell(2, 0);
+    tell(1, 100);
+    expect(held(fixture, "bob").bytes).to.equal(0);
+  });
+
+  it("is told in turn: people out of reach keep nobody from being told", () => {
+    const state = inRooms().stateOf<Room>(lobby);
+    const people = Array.from({ length: 150 }, (_, at) => `user/p${String(at).padStart(3, "0")}`);
+    const untold = Object.fromEntries(people.map((who) => [who, 1]));
+    const full: Room = { ...state, stored: { counts: {}, head: state.head, version: 1, untold } };
+    const told = new Set<string>();
+    let notes: RoomNotes = { progress: {} };
+    for (let times = 0; times < 3; times += 1) {
+      const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes } as const;
+      const effects = behavior.decide(full, { type: "reminded", id: "stored", dueMs: 0 }, turn);
+      const asked = effects.flatMap((effect) => (effect.type === "ask" ? [effect.to] : []));
+      expect(asked.length).to.be.at.most(actorLimits.storedToldAtOnce);
+      for (const who of asked) told.add(who);
+      for (const effect of effects) if (effect.type === "note") notes = { ...notes, ...effect.note };
+    }
+    expect([...told].toSorted()).to.deep.equal(people);
+  });
+
+  it("is told again to an account that does not know the message yet", () => {
+    const fixture = inRooms();
+    fixture.cutOff("user/ada", "BAD_REQUEST");
+    fixture.ok("gateway", lobby, { type: "upload", id: idIn(lobby, 1), name: "a", bytes: 9, key, by: "user/ada" });
+    expect(Object.keys(fixture.stateOf<Room>(lobby).stored?.untold ?? {})).to.deep.equal(["user/ada"]);
+    fixture.reach("user/ada");
+    fixture.pass(60_000);
+    expect(held(fixture, "ada").bytes).to.equal(9);
   });
 
   it("is counted anew where a node of a version before has owned the room", () => {
