@@ -247,6 +247,28 @@ describe("what a person keeps in files", () => {
     expect(again.filter(({ type }) => type === "read")).to.deep.equal([]);
   });
 
+  it("is counted anew where a node of a version before has begun or dropped uploads", () => {
+    const fixture = inRooms();
+    upload(fixture, "ada", lobby, { id: 1, bytes: 30 });
+    const state = fixture.stateOf<Room>(lobby);
+    const [one] = state.uploads!;
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes: { progress: {} } } as const;
+    const tellsAfter = (room: Room): readonly string[] => {
+      const reads = (behavior.recover?.(room, turn) ?? []).filter(({ type }) => type === "read");
+      const [read] = reads;
+      if (read?.type !== "read") return [];
+      const [counted] = behavior.decide(room, { type: "records", tag: read.tag, records: [] }, turn);
+      if (counted?.type !== "persist") throw new Error("it did not count");
+      const after = behavior.evolve(room, counted.event)!;
+      expect((behavior.recover?.(after, turn) ?? []).filter(({ type }) => type === "read")).to.deep.equal([]);
+      return Object.keys(after.stored!.untold);
+    };
+    expect(tellsAfter(state)).to.deep.equal([]);
+    expect(tellsAfter({ ...state, uploads: [] })).to.deep.equal(["user/ada"]);
+    const begun: Room = { ...state, uploads: [one!, { ...one!, id: idIn(lobby, 9), by: "user/bob" }] };
+    expect(tellsAfter(begun)).to.have.members(["user/ada", "user/bob"]);
+  });
+
   it("is what the rooms hold, over random histories with repetitions, crashes and silence", () => {
     const who = fc.constantFrom(...people);
     const place = fc.constantFrom<Place>(...rooms);
