@@ -23,8 +23,6 @@ export const taskLimits = {
   noteLookMs: 1_000,
   /** A task of which nobody knows how much is left has a line so often, while something of it goes on. */
   noteQuietMs: 30_000,
-  /** Tasks of which a node knows what it wrote last; of more the oldest are forgotten. */
-  notedMax: 128,
   /** Lines of nodes in the log of a task: the newest. */
   logLinesMax: 100,
   /** The cluster is asked so long how a task with its backups ended; then nobody is told of it. */

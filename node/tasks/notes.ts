@@ -1,7 +1,7 @@
 /** What happens to a task stands in the log of the node that does it: how far it is, what is in its way, how it ended.
  *  Each line has the task's id as a fact, by which the log of a task is found
  *  (docs/decisions/0265-logs-of-tasks.md). */
-import { endWords, isTaskOver, type AdminTask } from "../../protocols/index.ts";
+import { endWords, failureOf, isTaskOver, type AdminTask } from "../../protocols/index.ts";
 import { progressWords } from "../../protocols/words/task-words.ts";
 import type { Clock, Log } from "../ports/index.ts";
 import { taskLimits } from "./limits.ts";
@@ -10,6 +10,8 @@ import { taskLimits } from "./limits.ts";
 export interface Noted {
   readonly task: AdminTask;
   readonly atMs: number;
+  /** The furthest that it was, in tenths: a share may fall, when more of the work is known. */
+  readonly tenth: number;
 }
 
 /** A line of the log. */
@@ -36,7 +38,7 @@ export function notesOn(before: Noted | undefined, task: AdminTask, nowMs: numbe
   const isDue =
     task.share === undefined
       ? nowMs - (before?.atMs ?? nowMs) >= taskLimits.noteQuietMs
-      : tenthOf(task) !== (was === undefined ? 0 : tenthOf(was));
+      : tenthOf(task) > (before?.tenth ?? 0);
   if (isDue && far !== "" && (was === undefined || far !== progressWords(was)))
     notes.push({ level: "info", event: "task.progress", says: far });
   if (task.advice !== undefined && task.advice !== was?.advice)
@@ -44,30 +46,49 @@ export function notesOn(before: Noted | undefined, task: AdminTask, nowMs: numbe
   return notes;
 }
 
+/** What is remembered once these lines are written. Pure. */
+export const notedAs = (before: Noted | undefined, task: AdminTask, nowMs: number): Noted => ({
+  task,
+  atMs: nowMs,
+  tenth: Math.max(before?.tenth ?? 0, tenthOf(task)),
+});
+
 /** Looks at the tasks of a node again and again, and writes what is new. */
 export function noteTasks(at: { readonly clock: Clock; readonly log: Log; list(): readonly AdminTask[] }): {
   look(): void;
   stop(): void;
 } {
   const { clock, log, list } = at;
+  const sinceMs = clock.nowMs();
   const noted = new Map<string, Noted>();
+  function note(task: AdminTask, nowMs: number): void {
+    const before = noted.get(task.id);
+    // What has just begun may be over before anybody hears of it as a task.
+    const isYoung = nowMs - (task.begunAtMs ?? 0) < taskLimits.actListedFromMs;
+    if (before === undefined && isYoung && !isTaskOver(task)) return;
+    // The log of an earlier life has how that one ended.
+    const isFormer = before === undefined && (task.endedAtMs ?? nowMs) < sinceMs;
+    const notes = isFormer ? [] : notesOn(before, task, nowMs);
+    for (const { level, event, says } of notes) log[level](event, { task: task.id, says });
+    if (before === undefined || notes.length > 0) noted.set(task.id, notedAs(before, task, nowMs));
+  }
   function look(): void {
     const nowMs = clock.nowMs();
-    for (const task of list()) {
-      const before = noted.get(task.id);
-      const notes = notesOn(before, task, nowMs);
-      for (const { level, event, says } of notes) log[level](event, { task: task.id, says });
-      if (before !== undefined && notes.length === 0) continue;
-      noted.delete(task.id);
-      noted.set(task.id, { task, atMs: nowMs });
-    }
-    for (const id of noted.keys()) if (noted.size > taskLimits.notedMax) noted.delete(id);
+    const tasks = list();
+    for (const task of tasks) note(task, nowMs);
+    const ids = new Set(tasks.map(({ id }) => id));
+    for (const id of noted.keys()) if (!ids.has(id)) noted.delete(id);
   }
   let cancel = (): void => undefined;
   const wait = (): void => {
     cancel = clock.after(taskLimits.noteLookMs, () => {
-      look();
-      wait();
+      try {
+        look();
+      } catch (error) {
+        log.warn("tasks.unnoted", { failure: failureOf(error) });
+      } finally {
+        wait();
+      }
     });
   };
   wait();

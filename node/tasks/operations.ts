@@ -107,8 +107,8 @@ async function writtenOf(id: string, observe: Parts["observe"]): Promise<readonl
   if (page?.ok !== true) return [];
   return page.value.lines.flatMap(({ atMs, node, event, facts }) => {
     const { task: _task, says, ...more } = facts;
-    // How it ended is kept with it.
-    if (event === "task.began" || event === "task.ended") return [];
+    // How it ended is kept with it. Another fact may be the same text.
+    if (facts["task"] !== id || event === "task.began" || event === "task.ended") return [];
     const rest = Object.entries(more).map(([name, value]) => `${name} ${value}`);
     return [{ atMs, node, text: typeof says === "string" ? says : [event, ...rest].join(", ") }];
   });

@@ -18,7 +18,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Clock, Log } from "../../../node/ports/index.ts";
 import { createActs, taskLimits } from "../../../node/tasks/index.ts";
-import { notesOn, noteTasks, type Noted } from "../../../node/tasks/notes.ts";
+import { notedAs, notesOn, noteTasks, type Noted } from "../../../node/tasks/notes.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { startFixture, type Fixture } from "./fixture.ts";
 
@@ -51,7 +51,7 @@ describe("tasks: what a node writes of them", () => {
     const said = ways.flatMap((way, at) => {
       const now = task(way);
       const notes = notesOn(before, now, at * 1_000);
-      if (notes.length > 0) before = { task: now, atMs: at * 1_000 };
+      if (notes.length > 0) before = notedAs(before, now, at * 1_000);
       return notes.map(({ event, level, says }) => `${level} ${event} ${says}`);
     });
     expect(said).to.deep.equal([
@@ -63,7 +63,7 @@ describe("tasks: what a node writes of them", () => {
   });
 
   it("is a line now and then where nobody knows how much is left, and none where nothing went on", () => {
-    const first = { task: task({ progress: { slots: 1 } }), atMs: 0 };
+    const first = notedAs(undefined, task({ progress: { slots: 1 } }), 0);
     const on = task({ progress: { slots: 2 } });
     expect(notesOn(first, on, taskLimits.noteQuietMs - 1)).to.deep.equal([]);
     expect(notesOn(first, on, taskLimits.noteQuietMs).map(({ says }) => says)).to.deep.equal(["2 slots"]);
@@ -84,7 +84,7 @@ describe("tasks: what a node writes of them", () => {
           };
           let now: AdminTask = task();
           const notes = noteTasks({ clock: still, log, list: () => [now] });
-          for (const share of shares.toSorted((one, other) => one - other)) {
+          for (const share of shares) {
             now = task({ share, progress: { doneBytes: Math.round(share * 1_000) } });
             notes.look();
           }
@@ -101,7 +101,10 @@ describe("tasks: what a node writes of them", () => {
   it("is looked at again and again until it stops, and names each task by its id", () => {
     const due: (() => void)[] = [];
     let stopped = 0;
-    const clock = { nowMs: () => 0, after: (_ms: number, does: () => void) => (due.push(does), () => (stopped += 1)) };
+    const clock = {
+      nowMs: () => 10_000,
+      after: (_ms: number, does: () => void) => (due.push(does), () => (stopped += 1)),
+    };
     const facts: unknown[] = [];
     const log: Log = { ...quietLog, info: (_event, of) => void facts.push(of) };
     const notes = noteTasks({ clock: clock as unknown as Clock, log, list: () => [task()] });
@@ -112,9 +115,34 @@ describe("tasks: what a node writes of them", () => {
     notes.stop();
     expect(stopped).to.equal(1);
   });
+
+  it("is nothing where it ended in an earlier life, or has just begun, and what follows no failure of a list", () => {
+    const due: (() => void)[] = [];
+    const clock = { nowMs: () => 10_000, after: (_ms: number, does: () => void) => (due.push(does), () => undefined) };
+    const lines: string[] = [];
+    const log: Log = {
+      ...quietLog,
+      info: (event, of) => void lines.push(`${event} ${String(of?.["task"])}`),
+      warn: (event) => void lines.push(event),
+    };
+    const former = task({ id: "pull.n2.a2", state: "failed", endedAtMs: 5_000 });
+    const young = task({ id: "pull.n2.a3", begunAtMs: 9_500 });
+    let isBroken = false;
+    const list = (): readonly AdminTask[] => {
+      if (isBroken) throw new Error("no list");
+      return [former, young, task()];
+    };
+    noteTasks({ clock: clock as unknown as Clock, log, list });
+    due.shift()?.();
+    expect(lines).to.deep.equal(["task.began pull.n2.a1"]);
+    isBroken = true;
+    due.shift()?.();
+    expect(lines).to.deep.equal(["task.began pull.n2.a1", "tasks.unnoted"]);
+    expect(due).to.have.length(1);
+  });
 });
 
-const still = { nowMs: () => 0, after: () => () => undefined } as unknown as Clock;
+const still = { nowMs: () => 10_000, after: () => () => undefined } as unknown as Clock;
 
 describe("tasks: what comes of them", () => {
   it("is said in words by their kinds", () => {
