@@ -125,6 +125,19 @@ describe("files in a conversation with an agent", () => {
     expect(messages(fixture).every(({ deletedAtMs }) => deletedAtMs !== undefined)).to.equal(true);
   });
 
+  it("go with the account some at a time, and the next only when those have gone", () => {
+    const fixture = withRoom();
+    for (let nth = 1; nth <= 130; nth += 1) {
+      const take = { type: "takeFiles", by: ada, conversation: "ada.helper", files: [uploaded(fixture, nth)] };
+      fixture.ok("agent/ada.helper", own, take);
+    }
+    fixture.begin(ada, own, { type: "depart" });
+    const counts: number[] = [];
+    do counts.push(fixture.records(own, "kept/").length);
+    while (fixture.step());
+    expect(counts.at(-1)).to.equal(0);
+  });
+
   it("are in a room that nobody else comes into, and where nobody posts by hand", () => {
     const fixture = withRoom();
     const code = (command: object, from: "user/ada" | "user/bob" = "user/ada") =>
