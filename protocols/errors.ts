@@ -404,7 +404,9 @@ export const errorTable = {
     http: 413,
     help:
       "With this file you would keep more than your role allows. Delete messages with files that nobody needs any " +
-      "more (Settings, “Usage and budgets”, says in which rooms they are), or ask an admin for more.",
+      "more, and give up uploads that you do not go on with; those go by themselves after a day. " +
+      "Settings, “Usage and budgets”, says in which rooms they are. " +
+      "Files in a room that you are no longer in count as well: ask an admin to delete them, or for more.",
   },
   QUOTA_UNKNOWN: {
     outcome: "not_started",

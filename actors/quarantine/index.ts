@@ -32,11 +32,19 @@ type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 /** What is to be dropped, where it is known under which key. */
 type Listed = Of<"drop"> & { readonly sinceMs: number };
 
+interface Known {
+  readonly type: "known";
+  readonly command: Of<"add"> | Listed;
+  /** By the place that is noted of it, which may be an older one. */
+  readonly byPlace?: boolean;
+  readonly to: ReplyTo | undefined;
+}
+
 type Tag =
   | { readonly type: "list"; readonly limit: number; readonly to: ReplyTo | undefined }
   | { readonly type: "place"; readonly id: string; readonly to: ReplyTo | undefined }
   | { readonly type: "find"; readonly id: string; readonly pages?: number; readonly to: ReplyTo | undefined }
-  | { readonly type: "known"; readonly command: Of<"add"> | Listed; readonly to: ReplyTo | undefined };
+  | Known;
 
 const prefix = "file/";
 const keyOf = ({ id, sinceMs }: Pick<QuarantinedFile, "id" | "sinceMs">): string => `${prefix}${padded(sinceMs)}/${id}`;
@@ -45,9 +53,9 @@ const keyOf = ({ id, sinceMs }: Pick<QuarantinedFile, "id" | "sinceMs">): string
 const placeOf = (id: string): string => `place/${id}`;
 
 /** Looks first whether it is on the list: what rooms say is sent again where the answer was lost. */
-const look = (command: Of<"add"> | Listed, to: ReplyTo | undefined): Effects => {
+const look = (command: Of<"add"> | Listed, to: ReplyTo | undefined, byPlace = false): Effects => {
   const key = keyOf(command.type === "add" ? command.file : command);
-  const tag: Tag = { type: "known", command, to };
+  const tag: Tag = { type: "known", command, ...(byPlace && { byPlace }), to };
   return [{ type: "read", range: { from: key, to: `${key}!`, limit: 1 }, tag }];
 };
 
@@ -89,9 +97,11 @@ const handlers: Handlers<QuarantineState, Incoming, Turn, Effects> = {
   },
 };
 
-function settle({ command, to }: Extract<Tag, { type: "known" }>, isKnown: boolean): Effects {
+function settle({ command, byPlace = false, to }: Known, isKnown: boolean): Effects {
   if (command.type === "drop") {
     const { id, sinceMs } = command;
+    // A node of a version before has taken it off and put it there anew: it knows of no places.
+    if (!isKnown && byPlace) return [persist({ type: "dropped", id, sinceMs }), ...find(id, `${prefix}~`, to)];
     return isKnown ? [persist({ type: "dropped", id, sinceMs }), reply({}, to)] : [reply({}, to)];
   }
   if (isKnown) return [reply({}, to)];
@@ -119,7 +129,7 @@ export const quarantine: Behavior<QuarantineState, Incoming, QuarantineChange> =
         const { id, to } = asked;
         return place === undefined
           ? find(id, `${prefix}~`, to)
-          : look({ type: "drop", id, sinceMs: place.sinceMs }, to);
+          : look({ type: "drop", id, sinceMs: place.sinceMs }, to, true);
       }
       if (asked.type === "find") return found(asked, records);
       return asked.type === "list"

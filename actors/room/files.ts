@@ -10,8 +10,8 @@
  *      file/ID       where that is
  *      part/HASH     the file that has the blob
  *
- *  Nothing watches the time: what has expired is as if it were gone, and is written off when the next upload begins, or
- *  when a node asks whether its bytes are needed.
+ *  What has expired is as if it were gone. It is written off when the next upload begins, when a node asks whether its
+ *  bytes are needed, or when the reminder of the first one to expire rings.
  *
  *  What of this is state and records is in `uploads.ts`. */
 import {
@@ -24,7 +24,16 @@ import {
   type RoomUpload,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import {
+  persist,
+  refuse,
+  reply,
+  type ActorRecord,
+  type Effect,
+  type ReplyTo,
+  type Sender,
+  type Turn,
+} from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
 import type { Effects, GatewaysOwn } from "./effects.ts";
@@ -159,7 +168,8 @@ function begin(room: Room, command: Of<"upload">, turn: Turn): Effects {
     ...(keeps && { keeps }),
     ...(scan && { scan }),
   };
-  return uploadEffects(room, { is: "begun", upload: { id, name, bytes, key, ...began }, ended }, turn);
+  const upload = { id, name, bytes, key, ...began };
+  return [...uploadEffects(room, { is: "begun", upload, ended }, turn), ...remindUploads([...left, upload])];
 }
 
 /** Another writer goes on. */
@@ -188,8 +198,9 @@ function grow(room: Room, command: Of<"uploadPart">, turn: Turn): Effects {
   return uploadEffects(room, grown, turn);
 }
 
-function drop(room: Room, { by, id }: Of<"uploadDrop">, turn: Turn): Effects {
-  const upload = ownUpload(room, id, by, turn);
+/** Also of an upload that has expired: it counts until it is written off. */
+function drop(room: Room, { by, id }: Of<"uploadDrop">): Effects {
+  const upload = room.uploads?.find((one) => one.id === id && one.by === by);
   if (upload === undefined) return [refuse("NOT_FOUND", { file: id })];
   return [persist(uploadChanged({ is: "dropped", id })), reply(shownUpload(upload))];
 }
@@ -306,6 +317,23 @@ function writtenOff(room: Room, { nowMs }: Turn): Effects {
   return gone.map(({ id }) => persist(uploadChanged({ is: "dropped", id })));
 }
 
+/** The id of the reminder that uploads expire. */
+export const uploadsReminder = "uploads";
+
+/** Has the room look again when the first of these uploads expires. */
+export function remindUploads(uploads: readonly Pick<Upload, "atMs">[] = []): readonly Effect<never, never>[] {
+  if (uploads.length === 0) return [];
+  const dueMs = Math.min(...uploads.map(({ atMs }) => atMs)) + limits.uploadIdleMs;
+  return [{ type: "remind", id: uploadsReminder, dueMs }];
+}
+
+/** The reminder rang. */
+export function onUploadsDue(room: Room, turn: Turn): Effects {
+  const left = uploadsAt(room, turn.nowMs);
+  const next = left.length > 0 ? remindUploads(left) : [{ type: "forget" as const, id: uploadsReminder }];
+  return [...writtenOff(room, turn), ...next];
+}
+
 /** Answers the gateway, which names the person. */
 export function forGateway(room: Room, command: Of<GatewaysOwn>, here: Turn): Effects {
   if (command.type === "fileHeld") return fileHeld(room, command, here);
@@ -325,7 +353,7 @@ export function forGateway(room: Room, command: Of<GatewaysOwn>, here: Turn): Ef
     case "uploadPart":
       return grow(room, command, turn);
     case "uploadDrop":
-      return drop(room, command, turn);
+      return drop(room, command);
     default: {
       const asks = here.from === "node" ? here.from : turn.from;
       const tag: FileTag = { type: "filePlace", id, by: asks, to: here.replyTo };

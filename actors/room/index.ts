@@ -21,7 +21,7 @@ import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from 
 import type { MemberHandlers } from "./effects.ts";
 import { aboutText, fileText, onTextRead, unreadFiles, type Filed, type TextTag } from "./file-texts.ts";
 import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./drawing.ts";
-import { files, forGateway, onFilesRead, type FileTag } from "./files.ts";
+import { files, forGateway, onFilesRead, onUploadsDue, remindUploads, uploadsReminder, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
 import { entryOf } from "./members.ts";
 import { emptying, forConversation, onLeftRead, type LeftTag } from "./own.ts";
@@ -115,7 +115,8 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
 /** What was under way when the room was last in memory goes on. */
 function recovered(state: Room, turn: Here): Decided {
   const owed = [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)];
-  return [...owed, ...startScan(state.checks, turn), ...recoverStored(state, turn)];
+  // Uploads of a version before have no reminder.
+  return [...owed, ...startScan(state.checks, turn), ...recoverStored(state, turn), ...remindUploads(state.uploads)];
 }
 
 function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decided {
@@ -139,6 +140,7 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
       return onRecords(state, message.tag as ReadTag, message.records, turn);
     case "reminded":
       if (message.id === storedReminder) return onStoredDue(state, turn);
+      if (message.id === uploadsReminder) return onUploadsDue(state, turn);
       return message.id === scanReminder ? onScanDue(state, turn) : remindOutbox(state.outbox, message.id, turn.self);
     case "part":
     case "waits":

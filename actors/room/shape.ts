@@ -88,6 +88,9 @@ export interface Stored {
   readonly counts: Readonly<Record<string, number>>;
   /** The room's head up to which this is so. */
   readonly head: number;
+  /** What uploads came to with that, by principal: other than the state's where a node that does not count has begun
+   *  or dropped some. Absent: none. */
+  readonly uploaded?: Readonly<Record<string, number>>;
   /** Rises with each change of what somebody is to be told. */
   readonly version: number;
   /** Those whose accounts do not know yet, with the version that they are to know. */
@@ -291,4 +294,6 @@ export interface RoomNotes {
   readonly filings?: number;
   /** The messages whose files came or went last, one entry for each of `filings`; the last at the end. */
   readonly filed?: readonly number[];
+  /** The last one whom the reminder of what is kept had told. */
+  readonly toldUpTo?: string;
 }

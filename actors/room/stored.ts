@@ -9,7 +9,7 @@
  *
  *  The count of messages' files is part of the state. Where a node of the version before was the room's owner, it has
  *  not counted: then the positions differ (`head`), and the records are counted anew when the room comes into memory.
- *  Uploads are counted where they stand. */
+ *  Uploads are counted where they stand; where their sums are not those that were counted (`uploaded`), the same. */
 import type { ActorId, Failure, KeptFile, Result } from "../../protocols/index.ts";
 import { note, persist, type ActorRecord, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -23,8 +23,21 @@ type Fold = (state: RoomState, change: RoomChange) => RoomState;
 /** Nothing is kept. */
 const nothing: Stored = { counts: {}, head: 0, version: 0, untold: {} };
 
-/** Whether the state's count is that of the records. */
-const isCounted = ({ stored, head }: Room): boolean => stored?.head === head;
+/** What the uploads in the state come to, by principal. */
+function uploadedIn({ uploads = [] }: Room): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const { by, bytes } of uploads) sums[by] = (sums[by] ?? 0) + bytes;
+  return sums;
+}
+
+/** Whether the state's count is that of the records and uploads. */
+function isCounted(room: Room): boolean {
+  const { stored, head } = room;
+  if (stored?.head !== head) return false;
+  const [was, now] = [stored.uploaded ?? {}, uploadedIn(room)];
+  const people = Object.keys(now);
+  return people.length === Object.keys(was).length && people.every((who) => was[who] === now[who]);
+}
 
 /** What somebody keeps here. */
 const storedOf = ({ stored, uploads = [] }: Room, who: string): number =>
@@ -76,10 +89,11 @@ export function withStored(before: RoomState, change: RoomChange, after: RoomSta
   // A room that was not counted to its head stays so: the count begins anew.
   const isCurrent = before === null || isCounted(before);
   const head = isCurrent ? after.head : stored.head;
-  const next: Room =
-    head === stored.head && counts === stored.counts ? after : { ...after, stored: { ...stored, counts, head } };
   const [was, now] = [before?.uploads, after.uploads];
   const uploaders = was === now || isSame(was, now) ? [] : [...(was ?? []), ...(now ?? [])].map(({ by }) => by);
+  const uploaded = isCurrent && uploaders.length > 0 && { uploaded: uploadedIn(after) };
+  const isAsBefore = head === stored.head && counts === stored.counts && uploaded === false;
+  const next: Room = isAsBefore ? after : { ...after, stored: { ...stored, counts, head, ...uploaded } };
   if (deltas.length + uploaders.length === 0) return next;
   return withUntold(before, next, [...deltas.map(([who]) => who), ...uploaders]);
 }
@@ -91,12 +105,14 @@ function evolveStored(room: Room, change: StoredChange): Room {
     return version === change.version ? { ...room, stored: { ...stored, untold } } : room;
   }
   // All are told again: what an account has heard may be of another count.
-  const next = { ...room, stored: { ...stored, counts: change.counts, head: room.head, version: stored.version + 1 } };
-  const { version } = next.stored;
+  const version = stored.version + 1;
+  const uploaded = uploadedIn(room);
+  const next = { ...room, stored: { ...stored, counts: change.counts, head: room.head, uploaded, version } };
   const people = new Set([
     ...Object.keys(stored.counts),
     ...Object.keys(change.counts),
-    ...(room.uploads ?? []).map(({ by }) => by),
+    ...Object.keys(stored.uploaded ?? {}),
+    ...Object.keys(uploaded),
   ]);
   const untold = Object.fromEntries([...people].map((who) => [who, version]));
   return { ...next, stored: { ...next.stored, untold: { ...stored.untold, ...untold } } };
@@ -199,13 +215,19 @@ export function onStoredTold(room: Room, tag: StoredTag, result: Result<unknown>
   return [persist(storedChanged({ is: "told", who: tag.who, version: tag.version }))];
 }
 
-/** An account that is gone, or of a version before, needs not be told. */
-const isOpen = ({ outcome }: Failure): boolean => outcome !== "failed";
+/** Whether an account is told again. One that is gone needs not be told; one on a node of a version before does not
+ *  know the message, and is told until that node is updated. */
+const isOpen = ({ code, outcome }: Failure): boolean => outcome !== "failed" || code === "BAD_REQUEST";
 
-/** The reminder rang. */
+/** The reminder rang. It goes on behind those whom it told the last time, so that none who cannot be reached keep the
+ *  others from being told. */
 export function onStoredDue(room: Room, turn: Here): Decided {
-  const people = Object.keys(room.stored?.untold ?? {});
-  return people.length === 0 ? [{ type: "forget", id: storedReminder }] : tellAll(room, people, turn, true);
+  const people = Object.keys(room.stored?.untold ?? {}).toSorted();
+  if (people.length === 0) return [{ type: "forget", id: storedReminder }];
+  const { toldUpTo = "" } = turn.notes;
+  const inTurn = [...people.filter((who) => who > toldUpTo), ...people.filter((who) => who <= toldUpTo)];
+  const last = inTurn[Math.min(inTurn.length, limits.storedToldAtOnce) - 1] ?? "";
+  return [...tellAll(room, inTurn, turn, true), note({ toldUpTo: last })];
 }
 
 const storedChanged = (stored: StoredChange): RoomChange => ({ type: "readMarked", member: "", seq: 0, stored });

@@ -51,7 +51,6 @@ function reserve(account: Account, { id, room, bytes, limit, quota }: Of<"reserv
 export function storedIn(account: Account, { room, bytes, version, began }: Of<"storedIn">): Effects {
   const known = account.stored?.places[room];
   if (known !== undefined && version <= known.version) return [reply({})];
-  if (known === undefined && bytes === 0 && account.stored === undefined) return [reply({})];
   return [...changed({ is: "in", room, bytes, version, began }), reply({})];
 }
 

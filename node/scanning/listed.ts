@@ -20,7 +20,7 @@ export interface FileLists {
   fileSorts(): readonly string[];
   /** `digest`: in lower-case hex. */
   hasFile(digest: string): boolean;
-  /** A list is being read for the first time. */
+  /** A list is being read for the first time, or is not told yet by another node. */
   isPending(): boolean;
   /** What some list says is not known. */
   isUnread(): boolean;
@@ -28,7 +28,7 @@ export interface FileLists {
 
 /** Looks files up in lists. */
 export interface ListedFiles {
-  /** Whether a file may be listed: some are, or a list that is set was not read. */
+  /** Whether a file may be listed: some are, or what some list says is not known. */
   any(): boolean;
   nowMs(): number;
   /** The digest by which a file is listed, as a signature; none: it is not. Errors: QUEUE_FULL (also: no turn came in
@@ -100,7 +100,7 @@ export function createListedFiles({ read, clock, log, meter, ...more }: ListedPo
 
   return {
     open: (from) => void (lists = from),
-    any: () => lists === undefined || lists.isUnread() || lists.fileSorts().length > 0,
+    any: () => lists === undefined || lists.isPending() || lists.isUnread() || lists.fileSorts().length > 0,
     nowMs: () => clock.nowMs(),
     async look(request, signal) {
       const by = lists;

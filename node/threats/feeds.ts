@@ -46,7 +46,7 @@ interface Known {
   readonly untilMs: number;
   /** The node that it is from; absent: from where it lies. */
   readonly from?: string;
-  /** What other nodes are given, compressed. */
+  /** What other nodes are given, compressed; empty: it is too large for that. Absent: there was nobody to give it to. */
   readonly gives?: Uint8Array;
 }
 
@@ -62,7 +62,7 @@ export function watchThreats(at: {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
-  readonly limits?: Partial<typeof threatLimits>;
+  readonly limits?: { readonly [Name in keyof typeof threatLimits]?: number };
 }): Threats {
   const { read, shared, clock, log, meter } = at;
   const sources = (): readonly string[] => [...new Set([...at.sources, ...(shared?.lists() ?? [])])];
@@ -109,6 +109,14 @@ export function watchThreats(at: {
     }
   }
 
+  const hasOthers = (): boolean => shared !== undefined && shared.members().length > 0;
+  /** What other members are given of a text. */
+  const packedOf = async (text: string): Promise<Pick<Known, "gives">> =>
+    hasOthers() ? { gives: (await packed(text)) ?? new Uint8Array() } : {};
+  /** A list that is given to others. */
+  const given = (one: Known | undefined) =>
+    one?.gives === undefined || one.gives.length === 0 ? undefined : { digest: one.digest, packed: one.gives };
+
   /** Whether it says something else than before. */
   async function load(source: string): Promise<boolean> {
     try {
@@ -118,11 +126,15 @@ export function watchThreats(at: {
       const before = known.get(source);
       failures.delete(source);
       // What is said for a time is read again when a while has passed, though the list is the same.
-      if (before?.digest === digest && before.from === from && nowMs < before.untilMs) return false;
+      if (before?.digest === digest && before.from === from && nowMs < before.untilMs) {
+        if (from === undefined && before.gives === undefined)
+          known.set(source, { ...before, ...(await packedOf(text)) });
+        return false;
+      }
       const says = readIndicators(text, nowMs);
       const entries = says.blocked.length + says.allowed.length + says.domains.length + says.files.length;
       if (entries > limits.feedEntriesMax) throw new Error(`${entries} entries, more than ${limits.feedEntriesMax}`);
-      const gives = from === undefined && shared !== undefined ? packed(text) : undefined;
+      const { gives } = from === undefined ? await packedOf(text) : {};
       const untilMs = nowMs + 10 * limits.feedReloadMs;
       known.set(source, {
         digest,
@@ -134,7 +146,7 @@ export function watchThreats(at: {
         ...(gives && { gives }),
       });
       // Too large to be given away: it holds here alone.
-      const kept = shared !== undefined && from === undefined && gives === undefined ? { given: false } : {};
+      const kept = gives?.length === 0 ? { given: false } : {};
       log.info("threats.loaded", { source, entries, skipped: says.skipped, digest, ...(from && { from }), ...kept });
       return true;
     } catch (thrown) {
@@ -169,20 +181,25 @@ export function watchThreats(at: {
   };
   const own = sources().length > 0 || shared !== undefined ? turn() : Promise.resolve();
   shared?.onChange(() => void (stopped ? undefined : reload()));
+  // What was read while there was nobody to give it to.
+  const unwatch = shared?.onMembers(() => {
+    const isDue = [...known.values()].some(({ from, gives }) => from === undefined && gives === undefined);
+    if (!stopped && isDue && hasOthers()) void reload();
+  });
   shared?.serve({
-    own: () =>
-      at.sources
+    own() {
+      const isReady = (source: string): boolean =>
+        tried.has(source) && (failures.has(source) || known.get(source)?.gives !== undefined);
+      if (!at.sources.every(isReady)) return undefined;
+      return at.sources
         .filter((source) => !shared.lists().includes(source))
-        .flatMap((source) => {
-          const { digest, gives } = known.get(source) ?? {};
-          return digest === undefined || gives === undefined ? [] : [{ digest, packedBytes: gives.length }];
-        })
-        .slice(0, limits.ownListsMax),
-    has(source) {
-      const { digest, gives } = known.get(source) ?? {};
-      return digest === undefined || gives === undefined ? undefined : { digest, packed: gives };
+        .flatMap((source) => given(known.get(source)) ?? [])
+        .map((one) => ({ digest: one.digest, packedBytes: one.packed.length }))
+        .slice(0, limits.ownListsMax);
     },
-    read: (digest) => [...known.values()].find((one) => one.digest === digest)?.gives,
+    has: (source) => given(known.get(source)),
+    read: (digest) =>
+      [...known.values()].flatMap((one) => given(one) ?? []).find((one) => one.digest === digest)?.packed,
   });
   const others = shared && watchOthers({ shared, clock, log, limits, onChange: take });
   const first = Promise.all([own, others?.first]).then(() => undefined);
@@ -225,6 +242,7 @@ export function watchThreats(at: {
     stop() {
       stopped = true;
       cancel?.();
+      unwatch?.();
       others?.stop();
     },
   };

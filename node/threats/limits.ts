@@ -19,6 +19,8 @@ export const threatLimits = {
   askedMax: 16,
   /** How often members are asked which lists they read for themselves. */
   othersAskedMs: 10_000,
+  /** So long after a start files wait for members that have not answered yet. */
+  othersWaitMs: 30_000,
   /** Lists of one node that others take; more of them hold for that node alone. */
   ownListsMax: 16,
   /** Entries of all such lists of other members together; a list with more than is left is not taken, and the log says

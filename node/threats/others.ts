@@ -16,7 +16,7 @@ interface Others {
   /** Names of hosts and digests of files that they list. */
   says(): readonly Pick<Indicators, "domains" | "files">[];
   states(): readonly ThreatListState[];
-  /** Not all that were up have been asked yet. */
+  /** Some member has not answered yet since the start, and `othersWaitMs` are not over. */
   isPending(): boolean;
   /** Asks all that are up. */
   ask(): Promise<void>;
@@ -32,6 +32,16 @@ interface Taken {
   readonly untilMs: number;
 }
 
+/** What a member has said. */
+interface Held {
+  readonly name: string;
+  /** Its texts that are in force. */
+  readonly digests: Set<string>;
+  /** Those of its last answer that were not taken: they are not fetched again before a time, except one that had too
+   *  many entries and fits now. */
+  readonly refused: Map<string, { readonly entries?: number; readonly againMs: number }>;
+}
+
 /** Begins to ask. */
 export function watchOthers(at: {
   readonly shared: SharedLists;
@@ -41,60 +51,111 @@ export function watchOthers(at: {
   readonly onChange: () => void;
 }): Others {
   const { shared, clock, log, limits, onChange } = at;
-  /** By node: what it is called, and the digests of its texts that are in force. */
-  const held = new Map<string, { readonly name: string; readonly digests: readonly string[] }>();
+  const held = new Map<string, Held>();
   const texts = new Map<string, Taken>();
+  /** The members that have answered. */
+  const answered = new Set<string>();
+  const pendingUntilMs = clock.monotonicMs() + limits.othersWaitMs;
+  const againAfterMs = 10 * limits.feedReloadMs;
   let asked = false;
+  let changed = false;
   let stopped = false;
   let cancel: (() => void) | undefined;
 
-  const entriesOf = (): number => [...texts.values()].reduce((sum, { entries }) => sum + entries, 0);
+  const needed = (): Set<string> => new Set([...held.values()].flatMap(({ digests }) => [...digests]));
+  /** Whether a text of so many entries has room beside all others that are needed. */
+  const hasRoom = (digest: string, entries: number): boolean => {
+    let sum = entries;
+    for (const other of needed()) if (other !== digest) sum += texts.get(other)?.entries ?? 0;
+    return sum <= limits.othersEntriesMax;
+  };
 
-  /** Whether it is in force now. */
-  async function take(node: string, own: OwnText): Promise<boolean> {
-    const nowMs = clock.nowMs();
-    const before = texts.get(own.digest);
-    // What is said for a time is read again when a while has passed, though the text is the same.
-    if (before !== undefined && nowMs < before.untilMs) return true;
-    const text = await shared.textOf(node, own);
-    if (text === undefined) return before !== undefined;
-    const { domains, files, skipped } = readIndicators(text, nowMs);
-    const entries = domains.length + files.length;
-    if (entriesOf() + entries > limits.othersEntriesMax) {
-      log.warn("threats.others.full", { node, entries, othersEntriesMax: limits.othersEntriesMax });
-      return false;
+  function refuse(one: Held, digest: string, entries?: number): void {
+    const { name } = one;
+    const { othersEntriesMax } = limits;
+    if (!one.refused.has(digest))
+      if (entries === undefined) log.warn("threats.others.wrong", { name, digest });
+      else log.warn("threats.others.full", { name, digest, entries, othersEntriesMax });
+    one.digests.delete(digest);
+    one.refused.set(digest, { ...(entries !== undefined && { entries }), againMs: clock.nowMs() + againAfterMs });
+  }
+
+  function hold(one: Held, digest: string, entries: number): boolean {
+    const fits = hasRoom(digest, entries);
+    if (!fits) refuse(one, digest, entries);
+    else {
+      one.digests.add(digest);
+      one.refused.delete(digest);
     }
-    const untilMs = nowMs + 10 * limits.feedReloadMs;
-    texts.set(own.digest, { says: { domains, files, skipped }, entries, readAtMs: nowMs, untilMs });
+    return fits;
+  }
+
+  /** Takes a text that a member lists, or refuses it. False: it did not come. */
+  async function take(node: string, one: Held, own: OwnText): Promise<boolean> {
+    const { digest } = own;
+    const nowMs = clock.nowMs();
+    const before = texts.get(digest);
+    const last = one.refused.get(digest);
+    if (last !== undefined && nowMs < last.againMs && (last.entries === undefined || !hasRoom(digest, last.entries)))
+      return true;
+    // What is said for a time is read again when a while has passed, though the text is the same.
+    if (before !== undefined && (nowMs < before.untilMs || !hasRoom(digest, before.entries))) {
+      hold(one, digest, before.entries);
+      return true;
+    }
+    const received = await shared.textOf(node, own);
+    if (received === "wrong") refuse(one, digest);
+    if (typeof received === "string") return received === "wrong" || one.digests.has(digest);
+    const { domains, files, skipped } = readIndicators(received.text, nowMs);
+    const entries = domains.length + files.length;
+    if (!hold(one, digest, entries)) return true;
+    texts.set(digest, { says: { domains, files, skipped }, entries, readAtMs: nowMs, untilMs: nowMs + againAfterMs });
+    changed = true;
     return true;
   }
 
   async function askOne({ node, name }: { readonly node: string; readonly name: string }): Promise<void> {
-    const owns = await shared.ownOf(node);
+    const answer = await shared.ownOf(node);
     // It is away, or of a version before: nothing is known of it that is new.
-    if (owns === undefined) return;
-    const taken: string[] = [];
-    for (const own of owns.slice(0, limits.ownListsMax)) if (await take(node, own)) taken.push(own.digest);
-    const kept = taken.length < owns.length ? (held.get(node)?.digests ?? []) : [];
-    const digests = [...new Set([...taken, ...kept])].slice(0, 2 * limits.ownListsMax);
-    if (digests.length === 0) held.delete(node);
-    else held.set(node, { name, digests });
+    if (answer === undefined) return;
+    const owns = answer.slice(0, limits.ownListsMax);
+    const isListed = (digest: string): boolean => owns.some((own) => own.digest === digest);
+    const before = held.get(node);
+    const digests = [...(before?.digests ?? [])];
+    // What it lists no more makes room first.
+    const left = digests.filter((digest) => !isListed(digest));
+    const one: Held = { name, digests: new Set(digests.filter(isListed)), refused: before?.refused ?? new Map() };
+    for (const digest of one.refused.keys()) if (!isListed(digest)) one.refused.delete(digest);
+    held.set(node, one);
+    let isAway = false;
+    for (const own of owns) if (!(await take(node, one, own))) isAway = true;
+    // A text that did not come may have replaced one of these.
+    for (const digest of isAway ? left.slice(0, limits.ownListsMax) : [])
+      if (hasRoom(digest, texts.get(digest)?.entries ?? 0)) one.digests.add(digest);
+    answered.add(node);
   }
 
   async function round(): Promise<void> {
     const before = [...texts.keys()].toSorted().join();
     const members = shared.members();
-    for (const node of held.keys()) if (!members.some((one) => one.node === node)) held.delete(node);
+    for (const all of [held, answered])
+      for (const node of all.keys()) if (!members.some((one) => one.node === node)) all.delete(node);
     const up = members.filter(({ isUp }) => isUp);
     for (let from = 0; from < up.length; from += limits.askedMax)
       await Promise.all(up.slice(from, from + limits.askedMax).map(askOne));
-    const needed = new Set([...held.values()].flatMap(({ digests }) => digests));
-    for (const digest of texts.keys()) if (!needed.has(digest)) texts.delete(digest);
+    const inForce = needed();
+    for (const digest of texts.keys()) if (!inForce.has(digest)) texts.delete(digest);
     asked = true;
-    if (stopped || before === [...texts.keys()].toSorted().join()) return;
-    log.info("threats.others", { nodes: held.size, entries: entriesOf() });
+    if (stopped || (!changed && before === [...texts.keys()].toSorted().join())) return;
+    changed = false;
+    const entries = [...texts.values()].reduce((sum, one) => sum + one.entries, 0);
+    log.info("threats.others", { nodes: held.size, entries });
     onChange();
   }
+
+  /** A list that nobody has told yet must not be taken for an empty one; one that is away for long is not waited for. */
+  const isPending = (): boolean =>
+    !asked || (clock.monotonicMs() < pendingUntilMs && shared.members().some(({ node }) => !answered.has(node)));
 
   let running: Promise<void> | undefined;
   let again = false;
@@ -124,13 +185,13 @@ export function watchOthers(at: {
     says: () => [...texts.values()].map(({ says }) => says),
     states: () =>
       [...held.values()].flatMap(({ name, digests }) =>
-        digests.flatMap((digest) => {
+        [...digests].flatMap((digest) => {
           const { says, entries, readAtMs } = texts.get(digest) ?? {};
           if (says === undefined || entries === undefined || readAtMs === undefined) return [];
           return [{ source: name, of: name, entries, skipped: says.skipped, digest, readAtMs: Math.floor(readAtMs) }];
         }),
       ),
-    isPending: () => !asked,
+    isPending,
     ask,
     first,
     stop() {

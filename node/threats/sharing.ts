@@ -2,7 +2,8 @@
  *  read it there, by the digest of its text. Lists that a node reads for itself it gives to all others (`others.ts`).
  *  Nodes believe the members, as they do otherwise; what one takes is what it asked for, or nothing. */
 import { createHash } from "node:crypto";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
 import { failure, ok, refused } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Membership } from "../ports/index.ts";
@@ -13,6 +14,9 @@ export interface OwnText {
   readonly digest: string;
   readonly packedBytes: number;
 }
+
+/** A text that was asked for; `away`: it did not come; `wrong`: it is not the text of that digest, or too large. */
+type Received = { readonly text: string } | "away" | "wrong";
 
 /** Lists that all nodes read, and what members have read for themselves. */
 export interface SharedLists {
@@ -26,21 +30,31 @@ export interface SharedLists {
   onMembers(listener: () => void): () => void;
   /** What one of them reads for itself; undefined: it does not answer, or does not know the question. */
   ownOf(node: string): Promise<readonly OwnText[] | undefined>;
-  /** Such a text; undefined: it did not come whole. */
-  textOf(node: string, own: OwnText): Promise<string | undefined>;
+  /** Such a text. */
+  textOf(node: string, own: OwnText): Promise<Received>;
   /** Lets others have what this node has read. Called once. */
   serve(own: {
-    /** What it reads for itself. */
-    own(): readonly OwnText[];
+    /** What it reads for itself; undefined: it has not tried to read all of it yet. */
+    own(): readonly OwnText[] | undefined;
     has(source: string): { readonly digest: string; readonly packed: Uint8Array } | undefined;
     read(digest: string): Uint8Array | undefined;
   }): void;
 }
 
+const zip = promisify(gzip);
+const unzip = promisify(gunzip);
+
 /** A text as it is given to others; undefined: it is too large for that. */
-export function packed(text: string): Uint8Array | undefined {
-  const bytes = gzipSync(text, { level: 6 });
-  return bytes.length <= threatLimits.sharedBytesMax ? bytes : undefined;
+export async function packed(
+  text: string,
+  bytesMax: number = threatLimits.sharedBytesMax,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await zip(text, { level: 6, maxOutputLength: bytesMax });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    throw error;
+  }
 }
 
 /** The digest that most have read; of those that equally many have, the first by its text, so that all who ask choose
@@ -61,19 +75,21 @@ export function shareLists(at: {
   const { exchange, membership } = at;
   const { callTimeoutMs, pieceBytes, sharedBytesMax, feedBytesMax, askedMax } = threatLimits;
 
-  async function read(node: string, digest: string, packedBytes: number): Promise<string | undefined> {
+  async function read(node: string, digest: string, packedBytes: number): Promise<Received> {
     const parts: Uint8Array[] = [];
     for (let offset = 0; offset < packedBytes;) {
       const answer = await exchange.call(node, "threats.read", { digest, offset }, callTimeoutMs);
-      if (!answer.ok || answer.value.bytes.length === 0) return undefined;
+      if (!answer.ok) return "away";
+      if (answer.value.bytes.length === 0) return "wrong";
       parts.push(answer.value.bytes);
       offset += answer.value.bytes.length;
     }
     try {
-      const bytes = gunzipSync(Buffer.concat(parts), { maxOutputLength: feedBytesMax });
-      return createHash("sha256").update(bytes).digest("hex") === digest ? bytes.toString("utf8") : undefined;
+      const bytes = await unzip(Buffer.concat(parts), { maxOutputLength: feedBytesMax });
+      const isWhole = createHash("sha256").update(bytes).digest("hex") === digest;
+      return isWhole ? { text: bytes.toString("utf8") } : "wrong";
     } catch {
-      return undefined;
+      return "wrong";
     }
   }
 
@@ -103,13 +119,18 @@ export function shareLists(at: {
       const digest = mostHad(offers);
       for (const offer of offers) {
         if (offer.digest !== digest) continue;
-        const text = await read(offer.node, offer.digest, offer.packedBytes);
-        if (text !== undefined) return { text, from: offer.name };
+        const received = await read(offer.node, offer.digest, offer.packedBytes);
+        if (typeof received === "object") return { text: received.text, from: offer.name };
       }
       return undefined;
     },
     serve(own) {
-      exchange.on("threats.own", () => ok({ lists: [...own.own()] }));
+      exchange.on("threats.own", () => {
+        const lists = own.own();
+        return lists === undefined
+          ? refused(failure("UNREACHABLE", { reason: "lists of threats are not read yet" }))
+          : ok({ lists: [...lists] });
+      });
       exchange.on("threats.has", ({ source }) => {
         const has = own.has(source);
         return has === undefined

@@ -14,6 +14,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import { headFormat } from "../../../runtimes/backup/index.ts";
+import { hashOf } from "../../bulk/blobs/tree.ts";
 import type { BlobStore, Files } from "../../ports/index.ts";
 import {
   endLeaving,
@@ -48,6 +49,9 @@ const folderGroup = "folders";
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
+
+const bufferOf = ({ buffer, byteOffset, length }: Uint8Array): Buffer =>
+  Buffer.from(buffer as ArrayBuffer, byteOffset, length);
 
 const found = async (store: BlobStore | undefined, hash: string): Promise<ShardState> =>
   (await store?.has(hash)) === undefined ? "missing" : "well";
@@ -96,8 +100,8 @@ export function createFolderStripes(
   };
   /** Of the shards that were coded last: new memory for each stripe takes longer than to code it. */
   let spare: Buffer | undefined;
-  /** The same, of the shards that were read last. */
-  let spareRead: Buffer | undefined;
+  /** The same, for each of the shards that were read last, as large as its file was. */
+  let spareRead: Buffer[] | undefined;
   return {
     async put(bytes) {
       const needed = coder.bytes(scheme, bytes.length);
@@ -122,17 +126,25 @@ export function createFolderStripes(
       }
     },
     async read(ref) {
-      const enough = shardsOf(ref.scheme).enough;
-      const shardBytes = Math.max(0, ...ref.shards.map(({ sizeBytes }) => sizeBytes));
-      const needed = enough * shardBytes;
-      const memory = spareRead !== undefined && spareRead.length >= needed ? spareRead : Buffer.allocUnsafeSlow(needed);
+      const memory = spareRead ?? [];
       spareRead = undefined;
-      const placeAt = (at: number): Buffer => memory.subarray(at * shardBytes, (at + 1) * shardBytes);
+      const had = new Map<string, Uint8Array>();
+      const uncompared = (at: number) => async (store: BlobStore, hash: string) => {
+        const bytes = await store.uncompared(hash, memory[at]);
+        if (bytes.length > (memory[at]?.length ?? 0)) memory[at] = bufferOf(bytes);
+        had.set(hash, bytes);
+        return bytes;
+      };
       // What they are is compared once, with the stripe's id.
-      const read = coder.read(ref, await enoughOf(ref, (at) => (store, hash) => store.uncompared(hash, placeAt(at))));
+      let read = coder.read(ref, await enoughOf(ref, uncompared));
+      // Some are damaged, then: each is compared with its name, and those that are well are not read again.
+      if (!read.ok) {
+        const well = new Map([...had].filter(([hash, bytes]) => hashOf(bytes) === hash));
+        const whole = async (store: BlobStore, hash: string) => well.get(hash) ?? store.whole(hash);
+        read = coder.read(ref, await enoughOf(ref, () => whole));
+      }
       spareRead = memory;
-      // Some are damaged, then: each compared with its name, those that are well are told from them.
-      return read.ok ? read : coder.read(ref, await enoughOf(ref, () => (store, hash) => store.whole(hash)));
+      return read;
     },
     // What was put stays: nothing here expires.
     keep: async () => ok(null),

@@ -71,6 +71,8 @@ class NodePacing implements Pacing {
   readonly #resting = new Set<() => void>();
   /** Pieces, and what other nodes brought. */
   #running = 0;
+  /** A piece has ended, and the loop has not turned since. */
+  #isTurning = false;
   #guests = 0;
   #beganMs = -Infinity;
   #endedMs = -Infinity;
@@ -114,10 +116,20 @@ class NodePacing implements Pacing {
     } finally {
       this.#running -= 1;
       if (this.#running === 0) this.#worked(this.#beganMs);
-      // Where somebody is there, what came meanwhile is before the next piece, also where no rest is due.
       if (this.#stopped || this.isAlone()) this.#next();
-      else this.#clock.soon(() => this.#next());
+      else this.#turn();
     }
+  }
+
+  /** Where somebody is there, what came meanwhile is before the next piece, also where no rest is due, and where the
+   *  caller asks for the next one at once. */
+  #turn(): void {
+    if (this.#isTurning) return;
+    this.#isTurning = true;
+    this.#clock.soon(() => {
+      this.#isTurning = false;
+      this.#next();
+    });
   }
 
   readonly guest: Piece = async (work) => {
@@ -181,7 +193,8 @@ class NodePacing implements Pacing {
     this.#cancel = undefined;
     for (let [first] = this.#waiting; first !== undefined; [first] = this.#waiting) {
       const nowMs = this.#clock.monotonicMs();
-      if (this.#running > 0 && !this.#stopped && !this.#pacer.isAlone(nowMs)) return;
+      const isBusy = this.#running > 0 || this.#isTurning;
+      if (isBusy && !this.#stopped && !this.#pacer.isAlone(nowMs)) return;
       this.#firstMs ??= nowMs;
       const leftMs = this.#restLeftMs(nowMs, this.#firstMs, first.restMsMax);
       if (leftMs > 0) {

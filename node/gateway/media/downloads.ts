@@ -10,6 +10,9 @@ import type { BackupArchives } from "../ports.ts";
 
 const named = schema.object({ id: schema.key });
 
+/** Of a piece of an archive, what is copied at a time for a client that fetches slowly. */
+const copiedBytes = 64 * 1024;
+
 /** Adds the route under /api/v1/admin/backups/downloads: what a query names, as an archive that is written while the
  *  backups are read. */
 export function addDownloads(app: FastifyInstance, at: GatewayContext, archives: BackupArchives): void {
@@ -31,9 +34,13 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, archives:
       const gone = new AbortController();
       reply.raw.once("close", () => gone.abort(new PlexusError(failure("CANCELLED"))));
       const out = async (bytes: Uint8Array): Promise<void> => {
-        gone.signal.throwIfAborted();
-        // A copy: its memory is used again when this resolves, and the fetching client may be slow.
-        if (!stream.write(Buffer.from(bytes))) await once(stream, "drain", { signal: gone.signal });
+        // Copies, a few bytes at a time: its memory is used again when this resolves, the fetching client may be slow,
+        // and a large file is not to be there twice.
+        for (let at = 0; at < bytes.length; at += copiedBytes) {
+          gone.signal.throwIfAborted();
+          const copied = Buffer.from(bytes.subarray(at, at + copiedBytes));
+          if (!stream.write(copied)) await once(stream, "drain", { signal: gone.signal });
+        }
       };
       archives.archive(query, out, gone.signal).then(
         () => stream.end(),

@@ -215,6 +215,21 @@ describe("files of a room that are scanned", () => {
     expect(left).to.deep.equal(Array.from({ length: rows - 2 }, (_, index) => idOf(index + 2)));
   });
 
+  it("leave the list by their id though a node of the version before has put them there anew", () => {
+    const fixture = inLobby();
+    const [list, id] = ["quarantine/cluster", idOf(1)] as const;
+    const file = { id, name: "a.bin", bytes: 10, room: "lobby", seq: 1, sender: "user/ada", atMs: 1, sinceMs: 1_000 };
+    fixture.ok(lobby, list, { type: "add", file });
+    const [before] = fixture.records(list, "file/");
+    // It knows of no places: the older one stays.
+    fixture.dropRecords(list, "file/");
+    const key = before!.key.replace("1000/", "2000/");
+    expect(key).not.to.equal(before!.key);
+    fixture.putRecords(list, [{ key, value: { ...file, sinceMs: 2_000 } }]);
+    fixture.ok("gateway", list, { type: "drop", id });
+    expect([fixture.records(list, "file/"), fixture.records(list, "place/")]).to.deep.equal([[], []]);
+  });
+
   it("are on the list newest first, a page at a time", () => {
     const fixture = inLobby();
     const ids = [1, 2, 3, 4].map((of) => {

@@ -2,8 +2,9 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { KeptFile, RoomMessage, StorageHeld } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import type { Room } from "../../../actors/room/shape.ts";
+import type { Room, RoomNotes } from "../../../actors/room/shape.ts";
 import { room as behavior } from "../../../actors/room/index.ts";
+import { uploadsAt } from "../../../actors/room/uploads.ts";
 import { inLobby, lobby } from "./lobby.ts";
 import type { Fixture } from "./fixture.ts";
 
@@ -32,7 +33,7 @@ const held = (fixture: Fixture, who: Person): StorageHeld =>
 /** What the rooms' records and uploads have of somebody: what the count has to be. */
 function kept(fixture: Fixture, who: Person): number {
   return rooms.reduce((sum, place) => {
-    const { uploads = [] } = fixture.stateOf<Room>(place);
+    const uploads = uploadsAt(fixture.stateOf<Room>(place), fixture.nowMs);
     const files = fixture.records(place, "kept/").map(({ value }) => value as KeptFile);
     const mine = [
       ...uploads.filter(({ by }) => by === `user/${who}`),
@@ -179,6 +180,59 @@ describe("what a person keeps in files", () => {
     expect(fixture.stateOf<Room>(lobby).stored?.untold).to.deep.equal({});
   });
 
+  it("loses an upload that was abandoned, when that expires, and one that has expired can be dropped", () => {
+    const fixture = inRooms();
+    expect(begin(fixture, "ada", lobby, { id: 1, bytes: limit }).ok).to.equal(true);
+    expect(begin(fixture, "ada", "room/den", { id: 2, bytes: 1 }).ok).to.equal(false);
+    fixture.pass(actorLimits.uploadIdleMs);
+    expect(held(fixture, "ada").bytes).to.equal(0);
+    expect(begin(fixture, "ada", "room/den", { id: 3, bytes: limit }).ok).to.equal(true);
+    fresh(fixture);
+    expect(rooms.flatMap((place) => fixture.reminders(place))).not.to.include("uploads");
+    begin(fixture, "ada", lobby, { id: 4, bytes: limit });
+    // No reminder has rung yet.
+    fixture.nowMs += actorLimits.uploadIdleMs;
+    fixture.ok("gateway", lobby, { type: "uploadDrop", id: idIn(lobby, 4), by: "user/ada" });
+    expect(held(fixture, "ada").bytes).to.equal(0);
+  });
+
+  it("keeps what is newest of a room, also where nothing is kept and nothing was known", () => {
+    const fixture = inRooms();
+    const tell = (version: number, bytes: number) =>
+      fixture.ok("room/den", "user/bob", { type: "storedIn", room: "den", bytes, version, began: [] });
+    tell(2, 0);
+    tell(1, 100);
+    expect(held(fixture, "bob").bytes).to.equal(0);
+  });
+
+  it("is told in turn: people out of reach keep nobody from being told", () => {
+    const state = inRooms().stateOf<Room>(lobby);
+    const people = Array.from({ length: 150 }, (_, at) => `user/p${String(at).padStart(3, "0")}`);
+    const untold = Object.fromEntries(people.map((who) => [who, 1]));
+    const full: Room = { ...state, stored: { counts: {}, head: state.head, version: 1, untold } };
+    const told = new Set<string>();
+    let notes: RoomNotes = { progress: {} };
+    for (let times = 0; times < 3; times += 1) {
+      const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes } as const;
+      const effects = behavior.decide(full, { type: "reminded", id: "stored", dueMs: 0 }, turn);
+      const asked = effects.flatMap((effect) => (effect.type === "ask" ? [effect.to] : []));
+      expect(asked.length).to.be.at.most(actorLimits.storedToldAtOnce);
+      for (const who of asked) told.add(who);
+      for (const effect of effects) if (effect.type === "note") notes = { ...notes, ...effect.note };
+    }
+    expect([...told].toSorted()).to.deep.equal(people);
+  });
+
+  it("is told again to an account that does not know the message yet", () => {
+    const fixture = inRooms();
+    fixture.cutOff("user/ada", "BAD_REQUEST");
+    fixture.ok("gateway", lobby, { type: "upload", id: idIn(lobby, 1), name: "a", bytes: 9, key, by: "user/ada" });
+    expect(Object.keys(fixture.stateOf<Room>(lobby).stored?.untold ?? {})).to.deep.equal(["user/ada"]);
+    fixture.reach("user/ada");
+    fixture.pass(60_000);
+    expect(held(fixture, "ada").bytes).to.equal(9);
+  });
+
   it("is counted anew where a node of a version before has owned the room", () => {
     const fixture = inRooms();
     const id = upload(fixture, "ada", lobby, { id: 1, bytes: 30 })!;
@@ -208,6 +262,28 @@ describe("what a person keeps in files", () => {
     }
     const again = behavior.recover?.(state, turn) ?? [];
     expect(again.filter(({ type }) => type === "read")).to.deep.equal([]);
+  });
+
+  it("is counted anew where a node of a version before has begun or dropped uploads", () => {
+    const fixture = inRooms();
+    upload(fixture, "ada", lobby, { id: 1, bytes: 30 });
+    const state = fixture.stateOf<Room>(lobby);
+    const [one] = state.uploads!;
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes: { progress: {} } } as const;
+    const tellsAfter = (room: Room): readonly string[] => {
+      const reads = (behavior.recover?.(room, turn) ?? []).filter(({ type }) => type === "read");
+      const [read] = reads;
+      if (read?.type !== "read") return [];
+      const [counted] = behavior.decide(room, { type: "records", tag: read.tag, records: [] }, turn);
+      if (counted?.type !== "persist") throw new Error("it did not count");
+      const after = behavior.evolve(room, counted.event)!;
+      expect((behavior.recover?.(after, turn) ?? []).filter(({ type }) => type === "read")).to.deep.equal([]);
+      return Object.keys(after.stored!.untold);
+    };
+    expect(tellsAfter(state)).to.deep.equal([]);
+    expect(tellsAfter({ ...state, uploads: [] })).to.deep.equal(["user/ada"]);
+    const begun: Room = { ...state, uploads: [one!, { ...one!, id: idIn(lobby, 9), by: "user/bob" }] };
+    expect(tellsAfter(begun)).to.have.members(["user/ada", "user/bob"]);
   });
 
   it("is what the rooms hold, over random histories with repetitions, crashes and silence", () => {

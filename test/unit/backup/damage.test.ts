@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { createFolderHeads, createFolderStripes, openRepository, recall, runBackup, verify, type BackupPorts } from "../../../node/backup/index.ts"; // prettier-ignore
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { codedBytes, codingStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import type { BlobStore } from "../../../node/ports/index.ts";
 import { failureOf, shardsOf, type ActorId, type Scheme, type StripeRef } from "../../../protocols/index.ts";
 import { decodeRows, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
@@ -117,6 +118,48 @@ describe("backups in folders whose files are damaged", () => {
       }),
       { numRuns: depth(15, 300) },
     );
+  });
+
+  it("read what is well beside a damaged shard once, into memory of the files' size whatever a descriptor says", async () => {
+    const world = new World(1);
+    const stop = world.flow();
+    const disks = Array.from({ length: folders }, () => new FileDisk(world));
+    const opened = disks.map((disk) => disk.open({ life: 1, alive: true }));
+    const blobs = await Promise.all(opened.map((files) => openBlobStore({ files, meter: quietMeter })));
+    const reads: string[] = [];
+    const counted = blobs.map((store, number): BlobStore => ({
+      ...store,
+      uncompared: (...of) => (reads.push(`${number} as it is`), store.uncompared(...of)),
+      whole: (hash) => (reads.push(`${number} compared`), store.whole(hash)),
+    }));
+    const coder = { bytes: codedBytes, coding: codingStripe, read: readStripe };
+    const stripes = createFolderStripes(counted, coder, scheme);
+    const all = [1_000, 5_000, 300].map((length) => Buffer.alloc(length, `bytes ${length}`));
+    const refs: StripeRef[] = [];
+    for (const bytes of all) {
+      const put = await stripes.put(bytes, { class: "backup.pack", owner: "backup/a" as ActorId });
+      if (put.ok) refs.push(put.value);
+    }
+    const large = refs.map((ref) => ({
+      ...ref,
+      shards: ref.shards.map((shard) => ({ ...shard, sizeBytes: 2 ** 50 })),
+    }));
+    const isRead = async (of: readonly StripeRef[]): Promise<void> => {
+      for (const [number, ref] of of.entries()) {
+        const read = await stripes.read(ref);
+        expect(read.ok && Buffer.compare(read.value, all[number]!), String(number)).to.equal(0);
+      }
+    };
+    await isRead(refs);
+    await isRead(large);
+    reads.length = 0;
+    const { hash } = refs[1]!.shards[1]!;
+    disks[1]!.flipBit(`${hash.slice(0, 2)}/${hash}`, 999);
+    await isRead(refs.slice(0, 2));
+    const asItIs = ["0 as it is", "1 as it is", "2 as it is"];
+    expect(reads).to.deep.equal([...asItIs, ...asItIs, "1 compared", "3 compared"]);
+    await isRead(refs);
+    await stop();
   });
 
   it("refuse what would only be written half", async () => {

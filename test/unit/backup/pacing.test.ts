@@ -244,6 +244,26 @@ describe("the pacing of backups", () => {
     ]);
   });
 
+  it("lets the loop turn between the pieces of one caller that asks for the next at once, while people are there", async () => {
+    for (const isAlone of [false, true])
+      for (const sort of ["piece", "put"] as const) {
+        // All of the time is work: no rest is due.
+        const soon = (call: () => void): void => void setImmediate(call);
+        const pacing = createPacing({ clock: { ...clock, soon }, limits: { ...paceLimits, shareFirst: 1 } });
+        if (!isAlone) people(pacing);
+        let [turns, ends] = [0, false];
+        const turn = (): void => {
+          turns += 1;
+          if (!ends) setImmediate(turn);
+        };
+        setImmediate(turn);
+        const turnsAt: number[] = [];
+        for (let n = 0; n < 40; n += 1) await pacing[sort](async () => turnsAt.push(turns));
+        ends = true;
+        expect(new Set(turnsAt).size, sort).to.equal(isAlone ? 1 : 40);
+      }
+  });
+
   it("lets what another node brings wait for the rest, and for no piece, and rests behind it", async () => {
     const pacing = createPacing({ clock, limits });
     const brought = (tookMs: number): Promise<number> =>

@@ -79,6 +79,8 @@ describe("files that lists of threats name", () => {
     const later = await pending.listed.look(request("harmful"), never);
     expect(later.ok ? "ok" : later.error.code).to.equal("UNREACHABLE");
     expect([pending.listed.any(), pending.reads]).to.deep.equal([true, []]);
+    // Those of other nodes are not told yet.
+    expect(listing({ ...of(), isPending: () => true }).listed.any()).to.equal(true);
   });
 
   it("have two read at a time, in turns of people, and one that nobody waits for is not read", async () => {

@@ -3,7 +3,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import type { Membership } from "../../../node/ports/index.ts";
-import { mostHad } from "../../../node/threats/sharing.ts";
+import { threatLimits } from "../../../node/threats/limits.ts";
+import { mostHad, packed } from "../../../node/threats/sharing.ts";
 import { shareLists, watchThreats, type Threats } from "../../../node/threats/index.ts";
 import { failure, refused, type Result } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
@@ -21,6 +22,10 @@ class Nodes {
   readonly own = new Map<string, string>();
   readonly gone = new Set<string>();
   lists: readonly string[] = [url];
+  /** What was asked, and what gets no answer: the node and the message. */
+  readonly calls: string[] = [];
+  readonly silent = new Set<string>();
+  readonly warnings: string[] = [];
   readonly #handlers = new Map<string, Map<string, (body: unknown) => unknown>>();
   readonly #listeners: (() => void)[] = [];
   readonly #memberListeners: (() => void)[] = [];
@@ -30,19 +35,30 @@ class Nodes {
     for (const listener of this.#listeners) listener();
   }
 
+  ask(name: string, message: string): Result<unknown> {
+    return this.#handlers.get(name)?.get(message)?.({}) as Result<unknown>;
+  }
+
   /** The membership of this moment. */
   changeMembers(): void {
     for (const listener of this.#memberListeners) listener();
   }
 
-  start(name: string, text: string | undefined, sources: readonly string[] = []): Threats {
+  start(
+    name: string,
+    text: string | undefined,
+    sources: readonly string[] = [],
+    limits: { readonly othersEntriesMax?: number } = {},
+  ): Threats {
     this.texts.set(name, text);
     const handlers = new Map<string, (body: unknown) => unknown>();
     this.#handlers.set(name, handlers);
     const exchange = {
       on: (message: string, handler: (body: unknown) => unknown) => void handlers.set(message, handler),
       call: (to: string, message: string, body: unknown): Promise<Result<unknown>> => {
-        const handler = this.down.has(to) ? undefined : this.#handlers.get(to)?.get(message);
+        this.calls.push(`${to} ${message}`);
+        const isSilent = this.down.has(to) || this.silent.has(`${to} ${message}`);
+        const handler = isSilent ? undefined : this.#handlers.get(to)?.get(message);
         return Promise.resolve(
           handler === undefined ? refused(failure("UNREACHABLE", { node: to })) : (handler(body) as Result<unknown>),
         );
@@ -70,7 +86,8 @@ class Nodes {
       const there = source === url ? this.texts.get(name) : this.own.get(`${name} ${source}`);
       return there === undefined ? Promise.reject(new Error("no way there")) : Promise.resolve(there);
     };
-    return watchThreats({ sources, shared, read, clock: this.clock, log: quietLog, meter: quietMeter });
+    const log = { ...quietLog, warn: (what: string) => void this.warnings.push(`${name} ${what}`) };
+    return watchThreats({ sources, shared, read, clock: this.clock, log, meter: quietMeter, limits });
   }
 }
 
@@ -151,18 +168,126 @@ describe("threats: lists that one node reads for itself", () => {
   });
 
   it("are asked for again when their node comes up, and nothing that is pending is taken for unlisted", async () => {
+    for (const name of ["c", "d"]) nodes.gone.add(name);
     nodes.own.set(`a ${file}`, digestOf("harmful"));
     nodes.down.add("a");
     await nodes.start("a", undefined, [file]).first;
     const other = nodes.start("b", undefined);
     expect(other.isPending()).to.equal(true);
     await other.first;
-    expect([other.isPending(), other.hasFile(digestOf("harmful"))]).to.deep.equal([false, false]);
+    expect([other.isPending(), other.hasFile(digestOf("harmful"))]).to.deep.equal([true, false]);
+    // It is up, and does not answer.
     nodes.down.delete("a");
+    nodes.silent.add("a threats.own");
+    await other.reload();
+    expect(other.isPending()).to.equal(true);
+    nodes.silent.clear();
     const heard = new Promise<void>((resolve) => other.onChange(resolve));
     nodes.changeMembers();
     await heard;
-    expect(other.hasFile(digestOf("harmful"))).to.equal(true);
+    expect([other.isPending(), other.hasFile(digestOf("harmful"))]).to.deep.equal([false, true]);
+  });
+
+  it("are waited for while their node has not read them, and not for ever", async () => {
+    for (const name of ["c", "d"]) nodes.gone.add(name);
+    nodes.own.set(`a ${file}`, digestOf("harmful"));
+    const reader = nodes.start("a", undefined, [file]);
+    const other = nodes.start("b", undefined);
+    await other.first;
+    expect([other.isPending(), other.hasFile(digestOf("harmful"))]).to.deep.equal([true, false]);
+    await reader.first;
+    await other.reload();
+    expect([other.isPending(), other.hasFile(digestOf("harmful"))]).to.deep.equal([false, true]);
+    nodes.down.add("a");
+    const third = nodes.start("b", undefined);
+    await third.first;
+    nodes.clock.advance(threatLimits.othersWaitMs - 1);
+    expect(third.isPending()).to.equal(true);
+    nodes.clock.advance(1);
+    expect(third.isPending()).to.equal(false);
+  });
+
+  const listOf = (...names: readonly string[]): string => names.map(digestOf).join("\n");
+  const range = (from: number, count: number) => Array.from({ length: count }, (_, at) => `text ${from + at}`);
+
+  it("that do not fit hold back no other list of their node, and take its place no more", async () => {
+    const long = "/etc/plexus/long.txt";
+    nodes.own.set(`a ${file}`, listOf("one", "two"));
+    nodes.own.set(`a ${long}`, listOf(...range(0, 10)));
+    const reader = nodes.start("a", undefined, [file, long]);
+    await reader.first;
+    const other = nodes.start("b", undefined, [], { othersEntriesMax: 8 });
+    await other.first;
+    expect([other.hasFile(digestOf("one")), other.hasFile(digestOf("text 0"))]).to.deep.equal([true, false]);
+    // As many as it had would be too many beside them.
+    nodes.own.set(`a ${file}`, listOf("two", ...range(20, 6)));
+    await reader.reload();
+    await other.reload();
+    expect(["one", "two", "text 20"].map((text) => other.hasFile(digestOf(text)))).to.deep.equal([false, true, true]);
+    nodes.own.set(`a ${file}`, "");
+    await reader.reload();
+    await other.reload();
+    expect(other.hasFile(digestOf("two"))).to.equal(false);
+  });
+
+  it("stay in force while the text that may have replaced them does not come", async () => {
+    nodes.own.set(`a ${file}`, listOf("one"));
+    const reader = nodes.start("a", undefined, [file]);
+    await reader.first;
+    const other = nodes.start("b", undefined);
+    await other.first;
+    nodes.own.set(`a ${file}`, listOf("two"));
+    await reader.reload();
+    nodes.silent.add("a threats.read");
+    await other.reload();
+    expect(["one", "two"].map((text) => other.hasFile(digestOf(text)))).to.deep.equal([true, false]);
+    nodes.silent.clear();
+    await other.reload();
+    expect(["one", "two"].map((text) => other.hasFile(digestOf(text)))).to.deep.equal([false, true]);
+  });
+
+  it("are read again after a while and counted once; one that does not fit is not fetched in every round", async () => {
+    const long = "/etc/plexus/long.txt";
+    nodes.own.set(`a ${file}`, listOf(...range(0, 5)));
+    nodes.own.set(`a ${long}`, listOf(...range(20, 6)));
+    const reader = nodes.start("a", undefined, [file, long]);
+    await reader.first;
+    const other = nodes.start("b", undefined, [], { othersEntriesMax: 8 });
+    const fetched = async (): Promise<number> => {
+      nodes.calls.length = 0;
+      await other.reload();
+      return nodes.calls.filter((call) => call === "a threats.read").length;
+    };
+    await other.first;
+    expect(await fetched()).to.equal(0);
+    nodes.clock.ms += 10 * threatLimits.feedReloadMs;
+    expect(await fetched()).to.equal(2);
+    expect([await fetched(), other.hasFile(digestOf("text 0"))]).to.deep.equal([0, true]);
+    expect(nodes.warnings).to.deep.equal(["b threats.others.full"]);
+    // There is room for it now.
+    nodes.own.set(`a ${file}`, listOf("one"));
+    await reader.reload();
+    expect(await fetched()).to.equal(2);
+    expect(["one", "text 20"].map((text) => other.hasFile(digestOf(text)))).to.deep.equal([true, true]);
+  });
+
+  it("are packed only for others, beside other work, and no further than to their bound", async () => {
+    for (const name of ["b", "c", "d"]) nodes.gone.add(name);
+    nodes.own.set(`a ${file}`, listOf("harmful"));
+    const reader = nodes.start("a", undefined, [file]);
+    await reader.first;
+    const own = () => nodes.ask("a", "threats.own");
+    expect(own().ok).to.equal(false);
+    nodes.gone.delete("b");
+    nodes.changeMembers();
+    await reader.reload();
+    expect(own().ok).to.equal(true);
+    const text = listOf(...range(0, 30_000));
+    let turns = 0;
+    setImmediate(() => (turns += 1));
+    expect((await packed(text))?.length).to.be.above(500_000);
+    expect(turns).to.equal(1);
+    expect(await packed(text, 100_000)).to.equal(undefined);
   });
 
   it("say at each node what the members last said there, over random histories", async () => {

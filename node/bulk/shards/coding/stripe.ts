@@ -9,7 +9,7 @@ import { assert, failure, ok, refused, type Result, type Scheme, type StripeRef 
 import { hashing, hashOf } from "../../blobs/tree.ts";
 import { headerBytes, readShard, writeHeader } from "./header.ts";
 import { codingLimits } from "./limits.ts";
-import { masked } from "./mask.ts";
+import { masked, masking } from "./mask.ts";
 import { encode, reconstruct } from "./reed-solomon.ts";
 import { countsOf, partBytes, widthOf } from "./scheme.ts";
 
@@ -69,19 +69,22 @@ export function* codingStripe(
   );
   const parts = shards.map((shard) => shard.subarray(headerBytes));
   if (scheme.type === "copies")
-    for (const [number, part] of parts.entries()) part.set(masked(bytes, idBytes(id), number));
-  else {
-    for (const [number, part] of parts.slice(0, scheme.k).entries()) {
-      const own = bytes.subarray(number * size, (number + 1) * size);
-      part.set(own);
-      part.fill(0, own.length);
+    for (const [number, part] of parts.entries()) {
+      if (number > 0) yield;
+      yield* masking(bytes, part, { stripeId: idBytes(id), number });
     }
+  else
     for (let at = 0; at < size; at += encodedBytes) {
-      yield;
+      if (at > 0) yield;
       const some = parts.map((part) => part.subarray(at, at + encodedBytes));
+      for (const [number, part] of some.slice(0, scheme.k).entries()) {
+        const from = number * size + at;
+        const own = bytes.subarray(from, from + part.length);
+        part.set(own);
+        part.fill(0, own.length);
+      }
       encode(some.slice(0, scheme.k), some.slice(scheme.k));
     }
-  }
   for (const [number, shard] of shards.entries()) writeHeader(shard, { id, scheme, number, stripeBytes: bytes.length });
   return ok({ id, scheme, sizeBytes: bytes.length, shards });
 }
