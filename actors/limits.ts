@@ -16,6 +16,9 @@ export const actorLimits = {
    *
    *  Commands on one message may overlap. */
   roomChangedMessages: 64,
+  /** Changes of which messages' files came or went that are remembered. A deletion during which more happened reads
+   *  again. */
+  roomFiledNoted: 256,
   /** Inviting one more agent is refused with `LIMIT_REACHED`. */
   roomAgentsMax: 100,
   /** A new room waits so long for the answer whether its creator has a place for it; then it is created without the

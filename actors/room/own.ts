@@ -17,7 +17,7 @@ import { saidIn } from "./mentions.ts";
 import { onMessage } from "./posting.ts";
 import { refuseArchived } from "./rules.ts";
 import type { Room } from "./shape.ts";
-import { keptPrefix, shownFile } from "./uploads.ts";
+import { keptOf, keptPrefix, shownFile } from "./uploads.ts";
 
 type Asked = Extract<CommandOf<typeof roomCommands>, { type: "takeFiles" | "dropFiles" }>;
 
@@ -36,10 +36,14 @@ export function forConversation(room: Room, command: Asked, here: Turn): Effects
 export interface LeftTag {
   readonly type: "left";
   readonly by: Sender;
+  /** Set while the deletions of a page go on: it looks whether they are done, so often so far. */
+  readonly page?: { readonly first: number; readonly last: number; readonly looks: number };
 }
 
 /** Messages with files that are deleted at once. */
 const leftAtOnce = 64;
+/** Looks for a page before the next: what was refused does not hold up the others. A deletion takes two reads, or three. */
+const leftLooksMax = 8;
 
 /** Deletes all files of a room whose person has gone, some at a time. */
 export const emptying = (by: Sender, after = 0): Effects => [
@@ -50,13 +54,27 @@ export const emptying = (by: Sender, after = 0): Effects => [
   },
 ];
 
-/** Some of them. */
-export function onLeftRead(room: Room, { by }: LeftTag, records: readonly ActorRecord[], here: Turn): Effects {
+/** Looks whether a page has gone. */
+const looking = (by: Sender, page: NonNullable<LeftTag["page"]>): Effects => [
+  {
+    type: "read",
+    range: { from: keptOf(page.first).from, to: keptOf(page.last).to, limit: 1 },
+    tag: { type: "left", by, page } satisfies LeftTag,
+  },
+];
+
+/** Some of them, or what is still there of those before. */
+export function onLeftRead(room: Room, { by, page }: LeftTag, records: readonly ActorRecord[], here: Turn): Effects {
+  if (page !== undefined)
+    return records.length > 0 && page.looks < leftLooksMax
+      ? looking(by, { ...page, looks: page.looks + 1 })
+      : emptying(by, page.last);
   const { replyTo: _nobody, ...turn } = { ...here, from: by };
   const seqs = [...new Set(records.map(({ value }) => (value as KeptFile).seq))];
-  const last = seqs.at(-1);
-  if (last === undefined) return [];
-  return [...seqs.flatMap((seq) => onMessage(room, { type: "delete", seq }, seq, turn)), ...emptying(by, last)];
+  const [first, last] = [seqs[0], seqs.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const deletions = seqs.flatMap((seq) => onMessage(room, { type: "delete", seq }, seq, turn));
+  return [...deletions, ...looking(by, { first, last, looks: 1 })];
 }
 
 function take(room: Room, { conversation, files: ids }: Extract<Asked, { type: "takeFiles" }>, turn: Turn): Effects {

@@ -32,6 +32,7 @@ import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
 import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
 import { checked, inQuarantine, unlisted, type Checked } from "./scanning.ts";
+import { isFiledSince } from "./stored.ts";
 import { counted, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room, RoomNotes } from "./shape.ts";
 import { wasOf } from "./kept-versions.ts";
@@ -335,18 +336,16 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
   const pictures = picturesOf(message);
   if (message.files === undefined && !isGone)
     return [...eventEffects(room, turn, [event], [], pictures), reply(next, turn.replyTo)];
-  const since = filingsIn(turn);
-  if (gone !== undefined && command.since === since && !isBehind(gone, message)) {
+  // What was read before may have gone since, and is not to go twice.
+  const notes = turn.notes as RoomNotes;
+  if (gone !== undefined && !isFiledSince(notes, message.seq, command.since ?? 0) && !isBehind(gone, message)) {
     const mail = unlisted(gone);
     if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
     return [...eventEffects(room, turn, [event], mail, { gone, ...pictures }), reply(next, turn.replyTo)];
   }
-  const tag: KeptTag = { type: "kept", command, since, from: turn.from, to: turn.replyTo };
+  const tag: KeptTag = { type: "kept", command, since: notes.filings ?? 0, from: turn.from, to: turn.replyTo };
   return [{ type: "read", range: keptOf(message.seq), tag }];
 }
-
-/** How often files came or went: what was read before may have gone since, and is not to go twice. */
-const filingsIn = ({ notes }: Turn): number => (notes as RoomNotes).filings ?? 0;
 
 /** Whether something has come to a file while this was read: what is in the list of quarantine by now is to be taken
  *  off it, and a small picture goes with its file. */

@@ -292,6 +292,8 @@ export interface RoomNotes {
   readonly stripings?: number;
   /** How often files of messages came or went. */
   readonly filings?: number;
+  /** The messages whose files came or went last, one entry for each of `filings`; the last at the end. */
+  readonly filed?: readonly number[];
   /** The last one whom the reminder of what is kept had told. */
   readonly toldUpTo?: string;
 }

@@ -175,12 +175,31 @@ const touches = (change: RoomChange): boolean => {
   return change.type === "happened" && (countedBy(change).length > 0 || change.event.type === "left");
 };
 
+/** Which messages' files came or went, once for each message and change. */
+const filedBy = (change: RoomChange): readonly number[] => {
+  if (change.type !== "happened" || countedBy(change).length === 0) return [];
+  const { kept = [], gone = [], checked } = change;
+  return [...new Set([...kept, ...gone, ...(checked ? [checked.file] : [])].map(({ seq }) => seq))];
+};
+
+function noteFilings(changes: readonly RoomChange[], { notes }: Here): Effect<never, Partial<RoomNotes>> {
+  const seqs = changes.flatMap(filedBy);
+  const filed = [...(notes.filed ?? []), ...seqs].slice(-limits.roomFiledNoted);
+  return note({ filings: (notes.filings ?? 0) + seqs.length, filed });
+}
+
+/** Whether files of a message came or went since `filings` was so high, or may have: too much happened since. */
+export function isFiledSince({ filings = 0, filed = [] }: RoomNotes, seq: number, since: number): boolean {
+  const count = filings - since;
+  return count > 0 && (count > filed.length || filed.slice(-count).includes(seq));
+}
+
 /** A decision, with what follows of it for those who keep files here. */
 export function withTold(room: Room, decided: Decided, turn: Here, evolve: Fold): Decided {
   const changes = decided.flatMap((effect) => (effect.type === "persist" ? [effect.event] : []));
   if (!changes.some(touches)) return decided;
   const counted = changes.some((change) => countedBy(change).length > 0);
-  const told = [...decided, ...(counted ? [note({ filings: (turn.notes.filings ?? 0) + 1 })] : [])];
+  const told = [...decided, ...(counted ? [noteFilings(changes, turn)] : [])];
   const after = changes.reduce<RoomState>(evolve, room);
   if (after?.stored === undefined) return told;
   const before = room.stored?.untold ?? {};

@@ -37,7 +37,7 @@ function refusePlace({ rooms, agents }: Account, place: string): Effects | undef
   return agents.some((held) => held.agent === agentOfKey(key)) ? undefined : [refuse("NOT_FOUND", { agent: key })];
 }
 
-/** Writes that count for the limit: those of the last minute. */
+/** Writes that count for the limit: those of the last minute, so never more than that. */
 const writesAt = ({ notes, nowMs }: Turn<UserNotes>): readonly number[] =>
   (notes.draftWrites ?? []).filter((atMs) => atMs > nowMs - minuteMs);
 
@@ -60,7 +60,8 @@ function set(state: UserState, account: Account, asked: Asked, turn: Turn<UserNo
   // What is sent or emptied goes at once, however often: it makes room.
   if (text !== "" && writes.length >= limits.draftWritesMax)
     return [refuse("RATE_LIMITED", { retryAfterMs: (writes[0] as number) + minuteMs - turn.nowMs })];
-  return [...written(state, draft, turn), note({ draftWrites: [...writes, turn.nowMs] }), reply(next)];
+  const noted = text === "" ? [] : [note({ draftWrites: [...writes, turn.nowMs] })];
+  return [...written(state, draft, turn), ...noted, reply(next)];
 }
 
 /** One draft as it is from now on; an empty text takes it away, which devices hear as revision 0. */

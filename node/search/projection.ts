@@ -377,6 +377,7 @@ export class Projection {
       if (to !== undefined) {
         const passed = await this.#ports.index.ask("pass", { slot, from, to, ...commits });
         this.#goesOn();
+        this.#cleanLater();
         return passed;
       }
       const piece = await log.read(from, this.#limits.pieceBytesMax);

@@ -1,5 +1,8 @@
 import { expect } from "chai";
 import { filesFor } from "../../../actors/agent/files.ts";
+import { room as behavior } from "../../../actors/room/index.ts";
+import type { LeftTag } from "../../../actors/room/own.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import { ok, ownRoomKey, type ConversationTurn, type RoomFiles, type RoomMessage } from "../../../protocols/index.ts";
 import { text } from "../../fixtures/engine-answers.ts";
@@ -123,6 +126,32 @@ describe("files in a conversation with an agent", () => {
     fixture.ok(ada, own, { type: "depart" });
     expect(kept(fixture)).to.deep.equal([]);
     expect(messages(fixture).every(({ deletedAtMs }) => deletedAtMs !== undefined)).to.equal(true);
+  });
+
+  it("go with the account some at a time, and the next only when those have gone", () => {
+    const fixture = withRoom();
+    for (let nth = 1; nth <= 130; nth += 1) {
+      const take = { type: "takeFiles", by: ada, conversation: "ada.helper", files: [uploaded(fixture, nth)] };
+      fixture.ok("agent/ada.helper", own, take);
+    }
+    const records = fixture.records(own, "kept/");
+    const [state, notes] = [fixture.stateOf<Room>(own), { progress: {} }];
+    const turn = { self: own, key, from: "node", nowMs: 1, notes } as const;
+    const readsAfter = (tag: object, found: typeof records) =>
+      behavior
+        .decide(state, { type: "records", tag: { type: "left", by: ada, ...tag } as LeftTag, records: found }, turn)
+        .flatMap((effect) => (effect.type === "read" ? [effect.range] : []))
+        .filter(({ from }) => from.startsWith("kept/"));
+    // While the first are there, it looks at those alone; what is refused does not hold up the others for ever.
+    const first = records.slice(0, 64);
+    const last = first.at(-1)!.key;
+    expect(readsAfter({}, first).every(({ from }) => from <= last)).to.equal(true);
+    const page = { first: 1, last: 64 };
+    expect(readsAfter({ page: { ...page, looks: 1 } }, first.slice(0, 1))[0]!.from < last).to.equal(true);
+    expect(readsAfter({ page: { ...page, looks: 1 } }, [])[0]!.from > last).to.equal(true);
+    expect(readsAfter({ page: { ...page, looks: 8 } }, first.slice(0, 1))[0]!.from > last).to.equal(true);
+    fixture.ok(ada, own, { type: "depart" });
+    expect(fixture.records(own, "kept/")).to.deep.equal([]);
   });
 
   it("are in a room that nobody else comes into, and where nobody posts by hand", () => {

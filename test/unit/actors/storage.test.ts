@@ -146,6 +146,23 @@ describe("what a person keeps in files", () => {
     expect(fixture.stateOf<Room>(lobby).stored?.untold).to.deep.equal({});
   });
 
+  it("goes with many messages at once in steps that grow with their number, not with its square", () => {
+    const stepsOf = (count: number): number => {
+      const fixture = inRooms();
+      const seqs = Array.from({ length: count }, (_, id) => {
+        const files = [upload(fixture, "ada", lobby, { id: id + 1, bytes: 1 })!];
+        return fixture.ok<RoomMessage>("user/ada", lobby, { type: "post", text: "", files }).seq;
+      });
+      fixture.settle();
+      for (const seq of seqs) fixture.begin("user/ada", lobby, { type: "delete", seq });
+      let steps = 0;
+      while (fixture.step()) steps += 1;
+      expect(held(fixture, "ada").bytes).to.equal(0);
+      return steps;
+    };
+    expect(stepsOf(64)).to.be.at.most(2.2 * stepsOf(32));
+  });
+
   it("is told again until the account has heard it, and an account that is gone is told no more", () => {
     const fixture = inRooms();
     upload(fixture, "ada", lobby, { id: 1, bytes: 30 });

@@ -95,6 +95,18 @@ describe("drafts of a person on all their devices", () => {
     expect(list(fixture).map(({ text }) => text)).to.deep.equal(["more"]);
   });
 
+  it("leave the writes of a minute to typing, however often they are sent", () => {
+    const fixture = inLobby();
+    for (let sent = 0; sent < limits.draftWritesMax / 2; sent += 1) {
+      const { revision } = set(fixture, "room/lobby", String(sent));
+      set(fixture, "room/lobby", "", revision);
+    }
+    let { revision } = set(fixture, "room/lobby", "typed");
+    for (let write = limits.draftWritesMax / 2 + 1; write < limits.draftWritesMax; write += 1)
+      ({ revision } = set(fixture, "room/lobby", `typed ${write}`, revision));
+    expect(code(fixture, "room/lobby", "more", revision)).to.equal("RATE_LIMITED");
+  });
+
   it("go with the conversation that is deleted, and with it alone; nobody else says that it is", () => {
     const fixture = inLobby();
     fixture.ok(bob, bob, { type: "createAgent", name: "helper" });

@@ -111,6 +111,22 @@ describe("search: the index follows the logs", () => {
     expect((await index.ask("open", {})).get(slot)).to.deep.equal(to);
   });
 
+  it("commits what it passed over soon, also where nothing else happens", async () => {
+    await stand({ epoch: 1, seq: 3, checksum: 7 });
+    let seq = 3;
+    const withoutRecords = (at: Position): Position | undefined =>
+      at.seq < seq ? { epoch: 1, seq, checksum: 8 } : undefined;
+    const projection = open({ committed: () => logAt(seq, { withoutRecords }), cut: async () => emptyCut(seq) });
+    projection.wake(slot);
+    // What opening has cleaned is behind it.
+    await world.pass(searchLimits.feedDelayMs + searchLimits.cleanAfterMs + 10);
+    asked.length = 0;
+    seq = 9;
+    projection.wake(slot);
+    await world.pass(searchLimits.feedDelayMs + searchLimits.cleanAfterMs + 10);
+    expect(asked).to.deep.equal(["pass", "clean"]);
+  });
+
   it("does not say that it has a log which went another way", async () => {
     await stand({ epoch: 1, seq: 200, checksum: 9 });
     const projection = open({ committed: () => logAt(150), cut: () => new Promise(() => undefined) });
