@@ -42,7 +42,7 @@ export interface LeftTag {
 
 /** Messages with files that are deleted at once. */
 const leftAtOnce = 64;
-/** Looks for a page before the next: what was refused does not hold up the others. A deletion takes two reads, or three. */
+/** Looks for a page before the next: what was refused holds up no other. A deletion is two or three reads. */
 const leftLooksMax = 8;
 
 /** Deletes all files of a room whose person has gone, some at a time. */

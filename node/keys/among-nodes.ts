@@ -59,7 +59,7 @@ export function openKnownKeys({
   tell,
 }: At & {
   /** Tells the cluster's admins of it, once for an operation. */
-  tell(facts: Readonly<Record<string, string>>, by: string, operationId: string): void;
+  readonly tell: (facts: Readonly<Record<string, string>>, by: string, operationId: string) => void;
 }): KnownKeys {
   const { cluster, store, node } = identity;
   const { directory, exchange, membership } = peer;

@@ -54,9 +54,9 @@ export const notedAs = (before: Noted | undefined, task: AdminTask, nowMs: numbe
 });
 
 /** Looks at the tasks of a node again and again, and writes what is new. */
-export function noteTasks(at: { readonly clock: Clock; readonly log: Log; list(): readonly AdminTask[] }): {
-  look(): void;
-  stop(): void;
+export function noteTasks(at: { readonly clock: Clock; readonly log: Log; list: () => readonly AdminTask[] }): {
+  readonly look: () => void;
+  readonly stop: () => void;
 } {
   const { clock, log, list } = at;
   const sinceMs = clock.nowMs();

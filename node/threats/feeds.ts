@@ -46,12 +46,16 @@ interface Known {
   readonly untilMs: number;
   /** The node that it is from; absent: from where it lies. */
   readonly from?: string;
-  /** What other nodes are given, compressed; empty: it is too large for that. Absent: there was nobody to give it to. */
+  /** What other nodes are given, compressed; empty: it is too large. Absent: there was nobody to give it to. */
   readonly gives?: Uint8Array;
 }
 
 /** The addresses of the machine itself. */
 const loopback = ["127.0.0.0/8", "::1/128"].flatMap((text) => parseRange(text) ?? []);
+
+/** A list that is given to others. */
+const given = (one: Known | undefined) =>
+  one?.gives === undefined || one.gives.length === 0 ? undefined : { digest: one.digest, packed: one.gives };
 
 /** Reads the lists and goes on reading them. */
 export function watchThreats(at: {
@@ -113,9 +117,6 @@ export function watchThreats(at: {
   /** What other members are given of a text. */
   const packedOf = async (text: string): Promise<Pick<Known, "gives">> =>
     hasOthers() ? { gives: (await packed(text)) ?? new Uint8Array() } : {};
-  /** A list that is given to others. */
-  const given = (one: Known | undefined) =>
-    one?.gives === undefined || one.gives.length === 0 ? undefined : { digest: one.digest, packed: one.gives };
 
   /** Whether it says something else than before. */
   async function load(source: string): Promise<boolean> {

@@ -153,7 +153,7 @@ export function watchOthers(at: {
     onChange();
   }
 
-  /** A list that nobody has told yet must not be taken for an empty one; one that is away for long is not waited for. */
+  /** A list that nobody has told yet must not be taken for an empty one; one away for long is not waited for. */
   const isPending = (): boolean =>
     !asked || (clock.monotonicMs() < pendingUntilMs && shared.members().some(({ node }) => !answered.has(node)));
 

@@ -99,8 +99,8 @@ export const clusterOperations = {
       what: ({ node }) => `Eviction of ${node}`,
       result: ({ lastCopies }) =>
         lastCopies === 0
-          ? "It is no member any more."
-          : `It is no member any more; ${counted(lastCopies, "slot")} without another copy were given up.`,
+          ? "The node is out of the cluster."
+          : `The node is out of the cluster; ${counted(lastCopies, "slot")} without another copy were given up.`,
     },
     facts: ({ node, force = false }) => ({ node, force }),
     quiet: "tellsByItself",

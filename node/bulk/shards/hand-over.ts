@@ -4,7 +4,7 @@ import { isHolder } from "./parts.ts";
 
 /** Whether a slot may go to another node, asked from before the shards of this node are open. */
 interface HandOvers {
-  may(slot: SlotId, to: NodeId): boolean;
+  readonly may: (slot: SlotId, to: NodeId) => boolean;
   /** From now on the shards say which holders may go. */
   open(shards: { mayHandOver(slot: SlotId, to: NodeId): boolean }): void;
 }

@@ -47,7 +47,7 @@ describe("an actor in quarantine", function () {
     }
     // The senders of those have their answers. Of this one nobody waits for any.
     const late = { type: "post", text: "boom" };
-    await fixture.kernel.tell({ to: `room/${name}`, from: "user/ada", message: late });
+    fixture.kernel.tell({ to: `room/${name}`, from: "user/ada", message: late });
     await untilTrue("it is kept", async () => (await detail(name)).deadLetters.length > 1);
     return (await detail(name)).deadLetters.length;
   }

@@ -90,15 +90,8 @@ export class DraftSync {
   /** The account has another draft at a place, of which its own change is no news to this browser; or some went with
    *  a room or an agent. */
   told(event: UserEvent): void {
-    switch (event.type) {
-      case "draftSet":
-        if (this.#known(event.place).revision !== event.revision) this.pull();
-        return;
-      case "roomLeft":
-      case "agentCreated":
-      case "agentDeleted":
-        return this.pull();
-    }
+    if (event.type === "draftSet" && this.#known(event.place).revision !== event.revision) this.pull();
+    if (event.type === "roomLeft" || event.type === "agentCreated" || event.type === "agentDeleted") this.pull();
   }
 
   /** What waits is sent now: the page may be going. */

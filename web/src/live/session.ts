@@ -300,6 +300,8 @@ export class Session {
       case "sessionOpened":
       case "sessionRevoked":
         return void this.#queries.invalidateQueries({ queryKey: ["sessions"] });
+      case "draftSet":
+        return undefined;
     }
   }
 
