@@ -11,6 +11,7 @@ import {
 } from "../../protocols/index.ts";
 import { requestOf } from "../../protocols/operations/routes.ts";
 import { checkOf } from "../../protocols/wire/check.ts";
+import { leastOf, type Schema } from "../fixtures/least.ts";
 import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
 
 /** Rows that are not done here, and why. */
@@ -48,55 +49,6 @@ const notDone: Readonly<Record<string, readonly string[]>> = {
     "traces.show",
   ],
 };
-
-interface Schema {
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly anyOf?: readonly Schema[];
-  readonly type?: string;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly required?: readonly string[];
-  readonly items?: Schema;
-  readonly minItems?: number;
-  readonly minimum?: number;
-  readonly pattern?: string;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-}
-
-const texts = [
-  "first",
-  "0123456789abcdef".repeat(4),
-  "first@example.org",
-  "https://first.example.org/x",
-  "user/first",
-  "room/first",
-  "7",
-  "192.0.2.1",
-  "* * * * *",
-  "AAAA",
-  "0123456789abcdef.first",
-];
-
-/** The least that fits a schema. */
-function leastOf(schema: Schema): unknown {
-  const { const: only, enum: words, anyOf, type, pattern } = schema;
-  if (only !== undefined) return only;
-  if (words !== undefined) return words[0];
-  if (anyOf?.[0] !== undefined) return leastOf(anyOf[0]);
-  if (type === "object") {
-    const { properties = {}, required = [] } = schema;
-    return Object.fromEntries(required.map((field) => [field, leastOf(properties[field] as Schema)]));
-  }
-  if (type === "array") return Array.from({ length: schema.minItems ?? 0 }, () => leastOf(schema.items as Schema));
-  if (type === "integer" || type === "number") return schema.minimum ?? 1;
-  if (type === "boolean") return false;
-  const fits = (text: string): boolean =>
-    text.length >= (schema.minLength ?? 0) &&
-    text.length <= (schema.maxLength ?? Number.POSITIVE_INFINITY) &&
-    (pattern === undefined || new RegExp(pattern).test(text));
-  return texts.find(fits) ?? "first";
-}
 
 const inputOf = ({ row }: NamedOperation): object => ({
   ...(leastOf((row.fields ?? {}) as Schema) as object),

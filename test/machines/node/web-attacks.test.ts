@@ -1,5 +1,5 @@
 /** What browsers, pages of other sites, and proxies in front are used for against a node, tried on a real one: forged
- *  requests, foreign WebSockets, redirects, scripts in every text field, and requests that two programs read
+ *  requests, foreign WebSockets, redirects, scripts in paths and answers, and requests that two programs read
  *  differently. It ends each as a row of the error table says, and serves meanwhile. */
 import { connect } from "node:net";
 import { expect } from "chai";
@@ -263,36 +263,8 @@ describe("attacks by way of browsers and proxies", function () {
       }
   });
 
-  it("keep script in every text field as text: refused, or told back as JSON that no browser takes for a page", async () => {
-    const calls: readonly (readonly [string, string, object])[] = [
-      ["PATCH", "/api/v1/me", { displayName: script }],
-      ["POST", "/api/v1/rooms", { room: "stored", title: script, topic: script, visibility: "public" }],
-      [
-        "POST",
-        "/api/v1/rooms/lobby/messages",
-        { text: `${script} [x](javascript:alert(1)) ![x](x"onerror="alert(1))` },
-      ],
-      ["POST", "/api/v1/agents", { name: "helper", persona: script, title: script }],
-      ["POST", "/api/v1/me/keys", { label: script }],
-      ["POST", "/api/v1/rooms/lobby/polls", { question: script, options: [script, "b"] }],
-    ];
-    for (const [method, path, body] of calls) {
-      const { status } = await node.http(method, path, body, ada);
-      expect(status, `${method} ${path}`).to.be.oneOf([200, 201, 400, 404, 405]);
-    }
-    expect((await node.http("POST", "/api/v1/rooms/lobby/messages", { text: script }, ada)).status).to.equal(200);
-    const reads = ["/api/v1/me", "/api/v1/rooms/lobby/messages?limit=50", "/api/v1/catalog/rooms", "/api/v1/agents", "/api/v1/me/sessions"]; // prettier-ignore
-    let seen = 0;
-    for (const path of reads) {
-      const answer = await fetch(`${node.url}${path}`, {
-        headers: { accept: "text/html", authorization: `Bearer ${ada}` },
-      });
-      const text = await answer.text();
-      if (text.includes("hacked")) seen += 1;
-      expect(answer.headers.get("content-type"), path).to.match(/^application\/json/);
-      expect(answer.headers.get("x-content-type-options"), path).to.equal("nosniff");
-    }
-    expect(seen, "answers that have the script in them").to.be.above(0);
+  // Script in text fields: stored-script.test.ts.
+  it("tell the script of a model's answer as JSON", async () => {
     // A model that answers with it: the echo model says what it is asked.
     const told = await node.http("POST", "/v1/chat/completions", { model: "echo", messages: [{ role: "user", content: script }] }, ada); // prettier-ignore
     expect(told.status).to.equal(200);
