@@ -356,6 +356,7 @@ describe("notices to browsers whose page is closed", () => {
     await arrived("text", 3);
     await as(bob)("DELETE", "/rooms/den/threads/1/follow");
     await post(ada, "den", "@bob in a muted one", { replyTo: 1 }); // 4
+    await arrived("text", 4);
     await post(ada, "den", "what else", { replyTo: 1 });
     expect(await afterAll(browser, "text")).to.have.length(4);
     expect(bodies().slice(0, 4)).to.deep.equal([
