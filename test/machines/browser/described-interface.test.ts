@@ -25,7 +25,7 @@ describe("the interface that describes itself", () => {
     );
     const seen = new Set<string>();
     await untilTrue("all operations are seen", async () => {
-      const ids = await page.evaluate(() => [...document.querySelectorAll(".opblock")].map(({ id }) => id));
+      const ids = await page.evaluate<string[]>(`[...document.querySelectorAll('.opblock')].map(({ id }) => id)`);
       for (const id of ids) seen.add(id.replace(/^operations-\w+-/, "").replaceAll("\\", ""));
       await page.mouse.wheel(0, 500);
       return all.every((one) => seen.has(one));
