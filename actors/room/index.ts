@@ -114,7 +114,8 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
   placeRecords: stripedRecords,
   notes: { initial: () => ({ progress: {} }), evolve: (notes, now) => ({ ...notes, ...now }) },
   pending: (state) =>
-    state !== null && (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0 || hasUntold(state) || hasUnheard(state)),
+    state !== null &&
+    (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0 || hasUntold(state) || hasUnheard(state)),
   restored: (state) =>
     state && {
       ...withoutLinks(storedAgain(state, restoreGap)),

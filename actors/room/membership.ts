@@ -377,7 +377,8 @@ export function depart(room: Room, turn: Turn): Effects {
 
 /** The room after what is persisted. */
 const evolved = (room: Room, effects: Effects): Room =>
-  effects.reduce<RoomState>((now, effect) => (effect.type === "persist" ? evolve(now, effect.event) : now), room) ?? room;
+  effects.reduce<RoomState>((now, effect) => (effect.type === "persist" ? evolve(now, effect.event) : now), room) ??
+  room;
 
 /** A direct room of two people, who cannot leave it. */
 const isOfTwo = (room: Room, { key }: Turn): boolean => room.visibility === "direct" && !isOfSeveral(room, key);

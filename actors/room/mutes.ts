@@ -4,13 +4,7 @@
  *                          └── what agents of the muted owe is stopped
  *
  *  A mute outlasts the member's leaving, and goes with the account. Warnings: `warnings.ts`. */
-import {
-  mutesAt,
-  wireLimits,
-  type MessageOf,
-  type RoomEvent,
-  type roomCommands,
-} from "../../protocols/index.ts";
+import { mutesAt, wireLimits, type MessageOf, type RoomEvent, type roomCommands } from "../../protocols/index.ts";
 import { refuse, type Sender, type Turn } from "../behavior.ts";
 import type { Mail } from "../outbox.ts";
 import type { Effects, GatewaysMutes } from "./effects.ts";
@@ -83,4 +77,3 @@ function unmute(room: Room, { member }: Of<"unmute">, turn: Turn): Effects {
   if (!mutesAt(room.mutes, turn.nowMs).some((one) => one.member === member)) return [refuse("NOT_FOUND", { member })];
   return changeOf(room, turn, { type: "unmuted", member, by: turn.from });
 }
-

@@ -176,10 +176,7 @@ function notSaid(room: Room, command: Post | Reply, muted: Effects, turn: Turn):
   const { generation } = command;
   const refusal = { agent: turn.from, code: "MUTED" as const, ...(generation !== undefined && { generation }) };
   const answer: Posted = { seq: room.messageSeq + 1, at: room.head + 1, atMs: turn.nowMs };
-  return [
-    ...eventEffects(room, turn, [unansweredNow(room, seq, refusal, turn.nowMs)]),
-    reply(answer, turn.replyTo),
-  ];
+  return [...eventEffects(room, turn, [unansweredNow(room, seq, refusal, turn.nowMs)]), reply(answer, turn.replyTo)];
 }
 
 function answeredLate(room: Room, generation: string, mention: RoomMessage, turn: Turn): Effects {

@@ -6,7 +6,13 @@ import type { OwnRights } from "../authority/roles.ts";
 import type { ModelInfo } from "../engines/generation.ts";
 import type { AgentView } from "../kinds/agent.ts";
 import { groupFields, userGroupName, type UserGroup } from "../kinds/groups.ts";
-import { deletedTogether, muteTerms, warningReason, type RoomDeletions, type RoomWarning } from "../kinds/room-mutes.ts";
+import {
+  deletedTogether,
+  muteTerms,
+  warningReason,
+  type RoomDeletions,
+  type RoomWarning,
+} from "../kinds/room-mutes.ts";
 import { linkSecret, linkTerms, type RoomBehindLink, type RoomLink, type RoomLinkMade } from "../kinds/room-links.ts";
 import type { RoomView } from "../kinds/room.ts";
 import type { Session } from "../kinds/user-views.ts";

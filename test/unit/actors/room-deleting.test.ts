@@ -54,7 +54,9 @@ describe("messages that are deleted together", () => {
       expect(records).not.to.include(idOf(seq));
     }
     expect(records).to.include(idOf(70));
-    expect(JSON.stringify(fixture.ok(ada, lobby, { type: "resume", after: before - 100 }))).not.to.match(/spam (180|209) /);
+    expect(JSON.stringify(fixture.ok(ada, lobby, { type: "resume", after: before - 100 }))).not.to.match(
+      /spam (180|209) /,
+    );
     expect(view(fixture).pins).to.deep.equal([65, 78, 91, 104, 117, 130, 143, 156, 169, 208].filter((seq) => !seqs.includes(seq))); // prettier-ignore
     expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf(lobby));
     expect(together(fixture, [1, 2, 221])).to.deep.equal([[1, "gone"], [2, "gone"], [221, "NOT_FOUND"]]); // prettier-ignore
@@ -97,8 +99,7 @@ describe("messages that are deleted together", () => {
         array(integer({ min: 1, max: 40 }), { maxLength: 3 }),
         (seqs, first) => {
           const [one, all] = [spammed(40), spammed(40)];
-          for (const fixture of [one, all])
-            for (const seq of first) fixture.do(bob, lobby, { type: "delete", seq });
+          for (const fixture of [one, all]) for (const seq of first) fixture.do(bob, lobby, { type: "delete", seq });
           for (const seq of seqs.toSorted((a, b) => a - b)) one.do(ada, lobby, { type: "delete", seq });
           together(all, seqs);
           const page = (fixture: Fixture) => fixture.ok<Page>(ada, lobby, { type: "history", limit: 100 });

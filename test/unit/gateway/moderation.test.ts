@@ -19,7 +19,11 @@ describe("gateway: what moderators decide in rooms", () => {
   const as =
     (token: string) =>
     (method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object, headers?: Record<string, string>) =>
-      fixture.request(method, `/api/v1/rooms/den${path}`, { token, ...(body && { body }), ...(headers && { headers }) });
+      fixture.request(method, `/api/v1/rooms/den${path}`, {
+        token,
+        ...(body && { body }),
+        ...(headers && { headers }),
+      });
   const codeOf = ({ body }: { readonly body: unknown }) => (body as { error?: { code: string } }).error?.code;
   const of = (...actions: readonly string[]) =>
     written
