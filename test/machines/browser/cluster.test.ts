@@ -264,10 +264,10 @@ describe("the dashboard of a cluster of three nodes", function () {
     expect((await fetch(`${fixture.node.url}/api/v1/rooms/nowhere/messages`, asKey)).status).to.equal(404);
     await go(page, "metrics?order=refused");
     const requests = region(page, "Requests");
-    await requests.getByRole("row", { name: "GET /api/v1/rooms/:room/messages 1 1 " }).waitFor();
+    await requests.getByRole("row", { name: "GET /api/v1/rooms/:room/messages 1 0 1 " }).waitFor();
     await requests.getByRole("img", { name: /^Time, 99 of 100 below\./ }).waitFor();
     await requests.getByText("Key", { exact: true }).click();
-    await requests.getByRole("row", { name: `ada/${made.id} 1 1 0 0 ` }).waitFor();
+    await requests.getByRole("row", { name: `ada/${made.id} 1 0 1 0 0 ` }).waitFor();
     expect(new URL(page.url()).searchParams.get("order"), "what was chosen stays").to.equal("refused");
     await requests.getByText("Kind of actor", { exact: true }).first().click();
     await requests.getByRole("row", { name: /^room / }).waitFor();
