@@ -320,11 +320,19 @@ describe("the dashboard of a cluster of three nodes", function () {
     };
     const self = nodes.find((one) => one.self)?.node;
     let room = "";
+    let slot = "";
     for (let at = 0; room === ""; at += 1) {
       await ada.api("POST", "/api/v1/rooms", { room: `way${at}`, title: "Way" });
-      const { node } = (await ada.api("GET", `/api/v1/admin/actors/room/way${at}`)) as { node: string };
-      if (node !== self) room = `way${at}`;
+      const actor = (await ada.api("GET", `/api/v1/admin/actors/room/way${at}`)) as { node: string; slot: string };
+      if (actor.node !== self) [room, slot] = [`way${at}`, actor.slot];
     }
+    // A slot that is new has no copy for a moment.
+    await untilTrue(`${slot} has a copy`, async () => {
+      const { slots } = (await ada.api("GET", `/api/v1/admin/cluster/slots?text=${slot}`)) as {
+        slots: { slot: string; inSync: string[] }[];
+      };
+      return slots.some((one) => one.slot === slot && one.inSync.length > 1);
+    });
     await page.evaluate(
       async ([path = "", traceparent = ""]) => {
         const headers = { "content-type": "application/json", traceparent };
