@@ -88,8 +88,6 @@ import { tellThoseAway } from "./push/index.ts";
 import { createDevice, createIds } from "./identity/tokens.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
-export type { Gateway, GatewayOptions } from "./options.ts";
-export type { TlsFiles, TlsPort } from "./edge/tls.ts";
 export { readLeakList, type LeakList } from "./identity/leaked.ts";
 export { adminCodeHash, createIds } from "./identity/tokens.ts";
 export { bytesOfFile, newFileKey, sealPart } from "./files/sealed.ts";
