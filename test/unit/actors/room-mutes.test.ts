@@ -32,7 +32,7 @@ describe("a muted member", () => {
     const untilMs = fixture.nowMs + hourMs;
     const refused = fixture.do(bob, lobby, { type: "post", text: "hidden" });
     expect(refused).to.have.nested.property("error.code", "MUTED");
-    expect(refused).to.have.nested.deep.property("error.details", { by: ada, atMs: fixture.nowMs, untilMs, reason: "noise" }); // prettier-ignore
+    expect(refused).to.have.deep.nested.property("error.details", { by: ada, atMs: fixture.nowMs, untilMs, reason: "noise" }); // prettier-ignore
     const tried = [
       { type: "post", text: "hidden", replyTo: seq },
       { type: "poll", question: "hidden", options: ["a", "b"] },
@@ -219,7 +219,7 @@ describe("a warning", () => {
     expect(warnings(fixture, bob)).to.deep.equal([warning]);
     expect(JSON.stringify(fixture.stream(lobby))).not.to.include("for w1");
     const [noticed] = fixture.stream(bob).filter(({ event }) => (event as { type: string }).type === "noticed");
-    expect(noticed?.event).to.have.nested.deep.property("notice.facts", { id: "w1", room: "lobby", by: cleo, reason: "for w1" }); // prettier-ignore
+    expect(noticed?.event).to.have.deep.nested.property("notice.facts", { id: "w1", room: "lobby", by: cleo, reason: "for w1" }); // prettier-ignore
     fixture.ok("user/dan", lobby, { type: "join" });
     expect(warnings(fixture, "user/dan")).to.deep.equal([]);
     expect(fixture.code(cleo, lobby, { type: "acknowledgeWarning", id: "w1" })).to.equal("NOT_FOUND");
