@@ -70,7 +70,9 @@ describe("moderators of a room", function () {
     await note.getByRole("button", { name: "I have read it" }).click();
     await note.waitFor({ state: "detached" });
     await ada.page.getByRole("button", { name: "Warned once" }).click();
-    await dialog(ada.page, "Warnings of Bob").getByText(/by Ada · (not read yet|read )/).waitFor();
+    await dialog(ada.page, "Warnings of Bob")
+      .getByText(/by Ada · (not read yet|read )/)
+      .waitFor();
     await ada.page.keyboard.press("Escape");
   });
 
