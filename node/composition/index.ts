@@ -61,6 +61,7 @@ import {
   readSource,
 } from "../platform/index.ts";
 import { watchSecrets } from "../cluster/facts/secrets.ts";
+import { tellStoredAgain } from "../accounts/index.ts";
 import { followPlaces, shareLists, watchThreats, type Threats } from "../threats/index.ts";
 import { createHandOvers, isHolder } from "../bulk/shards/index.ts";
 import { qualityLimits } from "../inference/quality/index.ts";
@@ -337,9 +338,8 @@ async function start(
   kept.resolve(blobs);
   // Settings that have a secret may refer to one by its name.
   const sealed = openSecrets(config, { machine, identity, peer });
-  stops.add(async () => sealed.stop());
   const secrets = watchSecrets(peer.directory, sealed.secrets);
-  stops.add(async () => secrets.stop());
+  stops.add(async () => [secrets, sealed].forEach((one) => one.stop()));
   const { wanted, endpoints, striped } = models.join(peer, inference, { secrets, ...forModels });
   const { exchange, membership } = peer;
   joinAudit(ownAudit, { peer, secrets, name: config.name, version: platform.version });
@@ -455,7 +455,8 @@ async function start(
     acts,
     told,
   });
-  stops.add(async () => [tasks, drains].forEach((one) => one.stop()));
+  const counting = tellStoredAgain({ kernel: peer.kernel, store, clock, log, version: platform.version });
+  stops.add(async () => [tasks, drains, counting].forEach((one) => one.stop()));
   const settings =
     platform.settings &&
     openSettings(platform.settings, { machine, node, name: member.name, peer, file: settingsText(config.data) });

@@ -302,8 +302,8 @@ export function createWriting(
     });
     const over = Promise.all(uploads).then(() => {
       if (!acknowledged || putting.released) return;
-      // A late one that remembers a later release is right (decision 0059): it was let go of since, maybe by another
-      // node. The letter hears that, and tells the others.
+      // A late one that remembers a later release is right (decision 0059): the owner has ended it since, maybe by
+      // another node. The letter hears that, and tells the others.
       for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how), operation });
     });
     void over.catch(logged("stripe.put.failed"));

@@ -171,9 +171,10 @@ describe("a stripe that is put while the actor of a holder answers late", () => 
     expect(holders.filter(refers)).to.have.length(nodes);
   });
 
+  const patient = { callTimeoutMs: 30_000, holderTimeoutMs: 30_000, putTimeoutMs: 60_000, restTimeoutMs: 60_000 };
   /** What refers to a stripe that another node let go of when it was acknowledged, and a late one had not heard. */
   async function letGoOf(how: "put" | "keep"): Promise<readonly ActorId[]> {
-    const { fixture, world, put, ownerOf } = await fixtureOf(10, { callTimeoutMs: 30_000, holderTimeoutMs: 30_000, putTimeoutMs: 60_000, restTimeoutMs: 60_000 }); // prettier-ignore
+    const { fixture, world, put, ownerOf } = await fixtureOf(10, patient);
     const owner = how === "put" ? "user/ada" : "user/bob";
     const first = how === "keep" ? await put() : undefined;
     await world.pass(1_000);
