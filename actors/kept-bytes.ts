@@ -6,4 +6,4 @@ export const storedReminder = "stored";
 
 /** Whether an account is told again. One that is gone needs not be told; one on a node of a version before does not
  *  know the message, and is told until that node is updated. */
-export const isUnheard = ({ code, outcome }: Failure): boolean => outcome !== "failed" || code === "BAD_REQUEST";
+export const isToldAgain = ({ code, outcome }: Failure): boolean => outcome !== "failed" || code === "BAD_REQUEST";

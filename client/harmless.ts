@@ -11,6 +11,7 @@ export const harmless = {
   "room.fileText": "reads",
   "room.ownFiles": "reads",
   "room.links": "reads",
+  "room.warnings": "reads",
   "room.versions": "reads",
   "room.threads": "reads",
   "user.factors": "reads",

@@ -10,7 +10,7 @@
  *  takes for nothing. */
 import type { ActorId, Result } from "../../protocols/index.ts";
 import { persist, type Effect, type Turn } from "../behavior.ts";
-import { isUnheard, storedReminder } from "../kept-bytes.ts";
+import { isToldAgain, storedReminder } from "../kept-bytes.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Effects, Here } from "./effects.ts";
 import type { AgentChange, AgentState, StoredChange } from "./shape.ts";
@@ -66,7 +66,7 @@ export function withTold(
 /** The account has answered, or did not. */
 export function onStoredTold(state: AgentState, tag: StoredTag, result: Result<unknown>, turn: Here): Effects {
   if (state.stored?.version !== tag.version || isTold(state)) return [];
-  if (!result.ok && isUnheard(result.error))
+  if (!result.ok && isToldAgain(result.error))
     return tag.again ? [] : [{ type: "remind", id: storedReminder, dueMs: turn.nowMs + limits.outboxRetryMs }];
   return [persist(changed(state, { is: "told", version: tag.version }))];
 }

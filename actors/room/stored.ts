@@ -12,7 +12,7 @@
  *  Uploads are counted where they stand; where their sums are not those that were counted (`uploaded`), the same. */
 import type { ActorId, KeptFile, Result } from "../../protocols/index.ts";
 import { note, persist, reply, type ActorRecord, type Effect, type Turn } from "../behavior.ts";
-import { isUnheard, storedReminder } from "../kept-bytes.ts";
+import { isToldAgain, storedReminder } from "../kept-bytes.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Room, RoomChange, RoomNotes, RoomState, Stored, StoredChange } from "./shape.ts";
 import { keptPrefix } from "./uploads.ts";
@@ -210,7 +210,7 @@ export function withTold(room: Room, decided: Decided, turn: Here, evolve: Fold)
 /** An account has answered, or did not. */
 export function onStoredTold(room: Room, tag: StoredTag, result: Result<unknown>, turn: Here): Decided {
   if (room.stored?.untold[tag.who] !== tag.version) return [];
-  if (!result.ok && isUnheard(result.error))
+  if (!result.ok && isToldAgain(result.error))
     return tag.again ? [] : [{ type: "remind", id: storedReminder, dueMs: turn.nowMs + limits.outboxRetryMs }];
   return [persist(storedChanged({ is: "told", who: tag.who, version: tag.version }))];
 }
