@@ -59,6 +59,8 @@ const mayBePassedOver = (event: RoomEvent): boolean =>
   event.type === "rulesSet" ||
   event.type === "agentRulesSet" ||
   event.type === "agentsStopped" ||
+  event.type === "topicMoved" ||
+  event.type === "topicResolved" ||
   (event.type === "visibilitySet" && event.visibility === "public");
 
 /** An event as it is persisted: what is newer than the version before travels with the topic as it is. */

@@ -12,7 +12,7 @@ import type {
   RoomThread,
   ToolRound,
 } from "../../protocols/index.ts";
-import { isSettingEvent, settingText } from "../../protocols/kinds/room-settings.ts";
+import { isSettingEvent, movedText, settingText } from "../../protocols/kinds/room-settings.ts";
 import { cut } from "../../protocols/text/text.ts";
 import { checkText, isWithheld } from "../../protocols/words/file-words.ts";
 import { describeBytes } from "../../protocols/words/amounts.ts";
@@ -237,6 +237,8 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
       return `${note(`${who(event.by)} edited`)}\n${describeMessage(event.message, look)}`;
     case "deleted":
       return note(`${who(event.by)} deleted #${event.message.seq}`);
+    case "topicMoved":
+      return note(`${who(event.by)} ${movedText(event)}`);
     case "voted":
       return note(describeVote(event, look));
     case "pollClosed":
