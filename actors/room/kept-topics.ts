@@ -8,13 +8,7 @@
  *  messages, so moving and renaming change nothing of what is unread.
  *
  *  Invariant: `count` is the number of messages that have the topic. */
-import {
-  topicKey,
-  wireLimits,
-  type RoomEvent,
-  type RoomMessage,
-  type TopicWish,
-} from "../../protocols/index.ts";
+import { topicKey, wireLimits, type RoomEvent, type RoomMessage, type TopicWish } from "../../protocols/index.ts";
 import { allEntries, emptyTable, entryOf, withEntry, withoutEntry, type Member, type MemberTable } from "./members.ts";
 import type { Table } from "./members.ts";
 import type { Room } from "./shape.ts";
@@ -120,7 +114,11 @@ const rewished = (members: MemberTable, { readers = {} }: KeptTopic, from: strin
     const member = entryOf(table, principal);
     if (member === undefined) return table;
     const { [topicKey(from)]: _gone, ...others } = member.topics ?? {};
-    return withEntry(table, principal, withWishes(member, to === undefined ? others : { ...others, [topicKey(to)]: wish }));
+    return withEntry(
+      table,
+      principal,
+      withWishes(member, to === undefined ? others : { ...others, [topicKey(to)]: wish }),
+    );
   }, members);
 
 function withWishes(member: Member, topics: Readonly<Record<string, TopicWish>>): Member {

@@ -114,7 +114,8 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
     return [reply(answer, turn.replyTo)];
   }
-  const topic = root?.topic ?? (root === undefined && command.topic !== undefined ? topicFor(room, command.topic) : undefined);
+  const topic =
+    root?.topic ?? (root === undefined && command.topic !== undefined ? topicFor(room, command.topic) : undefined);
   const isOwed = "answers" in command && turn.from.startsWith("agent/");
   const refusal = isOwed ? undefined : refusePost(room, { isLine: root === undefined || !isQuiet(command) }, turn);
   if (refusal !== undefined) return refusal;

@@ -90,18 +90,20 @@ export function restore(room: Room, command: Of<"restore">, root: RoomMessage | 
   const wanted = messages.filter(({ seq }) => seq > (known?.through ?? 0) && !brought.has(seq));
   if (brought.size + wanted.length > limits.roomRecallOpenMax)
     return [refuse("LIMIT_REACHED", { limit: "roomRecallOpenMax" }, turn.replyTo)];
-  const made = wanted.map(({ seq, atMs, editedAtMs, author, text, poll, rounds, threadOnly, topic }, index): RoomMessage => ({
-    seq: room.messageSeq + 1 + index,
-    author,
-    text,
-    atMs: turn.nowMs,
-    ...(root && { replyTo: root.seq, ...(threadOnly && { threadOnly }) }),
-    ...topicAgain(room, root, topic),
-    // What people voted is not brought back, only how many: no vote can be changed.
-    ...(poll && { poll: { ...poll, closedAtMs: poll.closedAtMs ?? turn.nowMs } }),
-    ...(rounds && { rounds }),
-    restored: { recall, snapshot, backupAtMs, seq, atMs, ...(editedAtMs !== undefined && { editedAtMs }) },
-  }));
+  const made = wanted.map(
+    ({ seq, atMs, editedAtMs, author, text, poll, rounds, threadOnly, topic }, index): RoomMessage => ({
+      seq: room.messageSeq + 1 + index,
+      author,
+      text,
+      atMs: turn.nowMs,
+      ...(root && { replyTo: root.seq, ...(threadOnly && { threadOnly }) }),
+      ...topicAgain(room, root, topic),
+      // What people voted is not brought back, only how many: no vote can be changed.
+      ...(poll && { poll: { ...poll, closedAtMs: poll.closedAtMs ?? turn.nowMs } }),
+      ...(rounds && { rounds }),
+      restored: { recall, snapshot, backupAtMs, seq, atMs, ...(editedAtMs !== undefined && { editedAtMs }) },
+    }),
+  );
   const answer: RoomRestored = { restored: made.map(({ seq, restored }) => [restored?.seq ?? 0, seq] as const) };
   if (made.length === 0) return [reply(answer, turn.replyTo)];
   const replies = { count: (root?.replies?.count ?? 0) + made.length, lastAtMs: turn.nowMs };

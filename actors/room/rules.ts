@@ -77,7 +77,11 @@ function setVisibility(room: Room, { visibility }: Of<"setVisibility">, turn: Tu
 }
 
 /** Sets who posts and how often: moderators do. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
-function setRules(room: Room, { posting, slowMs, keepsVersions, topicsNeeded, seen }: Of<"setRules">, turn: Turn): Effects {
+function setRules(
+  room: Room,
+  { posting, slowMs, keepsVersions, topicsNeeded, seen }: Of<"setRules">,
+  turn: Turn,
+): Effects {
   if (!hasByRank(room, turn.from, "room.rules"))
     return [refuse("FORBIDDEN", { reason: "only moderators can set who posts in a room" })];
   const archived = refuseArchived(room, turn);

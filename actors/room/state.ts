@@ -153,7 +153,15 @@ function evolveRoom(state: RoomState, change: RoomChange): RoomState {
 }
 
 /** The settings of a room that are not as they are by themselves. */
-export const rulesOf = ({ archived, posting, slowMs, keepsVersions, topicsNeeded, agentRules, people }: RoomSettings) => ({
+export const rulesOf = ({
+  archived,
+  posting,
+  slowMs,
+  keepsVersions,
+  topicsNeeded,
+  agentRules,
+  people,
+}: RoomSettings) => ({
   ...(archived && { archived }),
   ...(posting && { posting }),
   ...(slowMs && { slowMs }),
@@ -465,7 +473,13 @@ export function evolveMarked(room: Room, change: Marked): Room {
   // Where the marker goes back, all behind it is unread again.
   const seen = (change.seen ?? (seq < member.readSeq ? [] : before)).filter((one) => one > seq);
   const count = { ...(seen.length > 0 && { seen }) };
-  const marked = { ...looked, ...count, readSeq: seq, own: Math.max(0, own), ...(all > 0 && { quiet: Math.max(0, quiet) }) };
+  const marked = {
+    ...looked,
+    ...count,
+    readSeq: seq,
+    own: Math.max(0, own),
+    ...(all > 0 && { quiet: Math.max(0, quiet) }),
+  };
   return { ...room, members: withEntry(room.members, principal, marked) };
 }
 

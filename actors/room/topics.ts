@@ -67,7 +67,8 @@ const moderatesIn = (room: Room, { from }: Turn): boolean =>
 export function moveTopic(room: Room, command: Of<"moveTopic">, turn: Turn, toMessage: (seq: number) => Effects) {
   if (command.seq !== undefined) return toMessage(command.seq);
   const { topic, into: to } = command;
-  if (topic === undefined) return [refuse("BAD_REQUEST", { field: "seq", reason: "a message or a topic must be named" })];
+  if (topic === undefined)
+    return [refuse("BAD_REQUEST", { field: "seq", reason: "a message or a topic must be named" })];
   const known = topicNamed(room, topic);
   const archived = refuseArchived(room, turn);
   if (archived !== undefined) return archived;
@@ -99,7 +100,8 @@ function begin(room: Room, move: Pick<MoveTag, "what" | "first" | "from" | "to">
   const { to: wanted, from } = move;
   const isCase = from !== undefined && wanted !== undefined && isSameTopic(from, wanted);
   const to = wanted === undefined ? undefined : isCase ? topicText(wanted) : topicFor(room, wanted);
-  if (to === from) return [reply({ moved: 0, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo)];
+  if (to === from)
+    return [reply({ moved: 0, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo)];
   return readOn(room, {
     type: "move",
     ...move,
@@ -162,14 +164,20 @@ function stretch(
   if (what !== "thread" && !tag.moderates && (others || !isEnd))
     return [refuse("FORBIDDEN", { reason: "only moderators can move what others have written" }, turn.replyTo)];
   const page = firstPage(fitting, limits.topicMovedAtOnce, limits.topicMovedBytes);
-  const messages = page.map(({ topic: _topic, ...rest }): RoomMessage => (to === undefined ? rest : { ...rest, topic: to }));
+  const messages = page.map(({ topic: _topic, ...rest }): RoomMessage =>
+    to === undefined ? rest : { ...rest, topic: to },
+  );
   const event = { type: "topicMoved", ...(from !== undefined && { from }), ...(to !== undefined && { to }) } as const;
-  const events = messages.length === 0 ? [] : [{ ...event, messages, ...becomes(room, tag, messages.length), by: tag.by }];
+  const events =
+    messages.length === 0 ? [] : [{ ...event, messages, ...becomes(room, tag, messages.length), by: tag.by }];
   const count = tag.moved + messages.length;
   const isWhole = page.length === fitting.length;
   const effects = eventEffects(room, turn, events);
   if ((isEnd && isWhole) || count >= limits.topicMovedMax)
-    return [...effects, reply({ moved: count, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo)];
+    return [
+      ...effects,
+      reply({ moved: count, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo),
+    ];
   const last = (isWhole ? all : page).at(-1)?.seq ?? tag.next;
   return [...effects, ...readOn(room, { ...tag, moved: count, next: last + 1 })];
 }
@@ -179,7 +187,8 @@ function becomes(room: Room, { from, to, what, moved: before }: MoveTag, count: 
   const left = from === undefined ? undefined : topicNamed(room, from);
   if (left === undefined) return {};
   const isSame = isSameTopic(from, to);
-  const isRenamed = what === "all" && before === 0 && to !== undefined && (isSame || topicNamed(room, to) === undefined);
+  const isRenamed =
+    what === "all" && before === 0 && to !== undefined && (isSame || topicNamed(room, to) === undefined);
   const isGone = !isSame && left.count <= count;
   return { ...(isRenamed && { renamed: true as const }), ...(isGone && { gone: true as const }) };
 }
@@ -208,7 +217,12 @@ function followTopic(room: Room, { topic, wish }: Of<"followTopic">, turn: Turn)
     if (Object.keys(member.topics ?? {}).length >= wireLimits.topicWishesMax)
       return [refuse("LIMIT_REACHED", { limit: "topicWishesMax" })];
   }
-  const change = { type: "readMarked", member: "", seq: 0, wish: { member: turn.from, topic, wish: now ?? "none" } } as const;
+  const change = {
+    type: "readMarked",
+    member: "",
+    seq: 0,
+    wish: { member: turn.from, topic, wish: now ?? "none" },
+  } as const;
   const after = withWish(room, turn.from, topic, now);
   return [persist(change), ...tellRead(after, turn), reply({})];
 }
@@ -267,7 +281,11 @@ function countedIn(room: Room, { by, counts }: TopicsTag, messages: readonly Roo
 
 function listed(room: Room, tag: TopicsTag): Effects {
   const { before = Infinity, find = "", limit = wireLimits.pageEntriesDefault } = tag.command;
-  const counts = countedIn(room, tag, room.recent.filter(({ seq }) => seq >= tag.next));
+  const counts = countedIn(
+    room,
+    tag,
+    room.recent.filter(({ seq }) => seq >= tag.next),
+  );
   const isFound = finder(find);
   const fitting = topicsOf(room).filter(({ name, lastSeq }) => lastSeq < before && isFound(name));
   const topics = fitting.slice(0, limit).map((topic) => shown(topic, counts, tag.by));
@@ -283,7 +301,8 @@ function listed(room: Room, tag: TopicsTag): Effects {
   return [reply(answer, tag.asker)];
 }
 
-const ownOf = (counts: TopicsTag["counts"], key: string): number => (Object.hasOwn(counts, key) ? (counts[key] ?? 0) : 0);
+const ownOf = (counts: TopicsTag["counts"], key: string): number =>
+  Object.hasOwn(counts, key) ? (counts[key] ?? 0) : 0;
 
 function shown(topic: KeptTopic, counts: TopicsTag["counts"], asker: string): RoomTopic {
   const { name, count, lastSeq, lastAtMs, resolved, readers } = topic;

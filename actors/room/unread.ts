@@ -62,7 +62,9 @@ function markUnread(room: Room, { seq, thread }: Extract<Command, { type: "markU
   const { seen = [] } = member;
   // What was read in its topic is unread again; all else behind the marker is.
   const left = seen.filter((one) => one < seq);
-  return left.length === seen.length ? [reply(unreadFor(room, turn.from))] : moved(room, seenTo(member, turn, left), turn);
+  return left.length === seen.length
+    ? [reply(unreadFor(room, turn.from))]
+    : moved(room, seenTo(member, turn, left), turn);
 }
 
 /** A marker that stays, and what is read behind it. */
@@ -89,7 +91,9 @@ function markTopic(room: Room, topic: string, seq: number, turn: Turn): Effects 
   const { readSeq = 0 } = entryOf(room.members, turn.from) ?? {};
   if (seq <= readSeq) return [reply(unreadFor(room, turn.from))];
   if (readSeq >= recentFrom(room) - 1) {
-    const said = room.recent.filter((one) => one.seq <= seq && one.topic !== undefined && isSameTopic(one.topic, topic));
+    const said = room.recent.filter(
+      (one) => one.seq <= seq && one.topic !== undefined && isSameTopic(one.topic, topic),
+    );
     return seenNow(room, said, turn);
   }
   const range = { from: topicRecordKey(topic, readSeq + 1), to: topicRecordKey(topic, seq + 1) };
@@ -120,7 +124,14 @@ function seenNow(room: Room, said: readonly RoomMessage[], turn: Turn): Effects 
   const first = room.recent.find((message) => isUnreadFor(marked, message, turn.from));
   const isKnown = member.readSeq >= recentFrom(room) - 1;
   const marker = isKnown && first !== undefined ? first.seq - 1 : member.readSeq;
-  const change = { ...seenTo(member, turn, all.filter((seq) => seq > marker)), seq: marker };
+  const change = {
+    ...seenTo(
+      member,
+      turn,
+      all.filter((seq) => seq > marker),
+    ),
+    seq: marker,
+  };
   return moved(room, change, turn);
 }
 

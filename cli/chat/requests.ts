@@ -3,6 +3,7 @@ import { cleaned } from "../../protocols/text/text.ts";
 import { normalEmoji } from "../../protocols/text/emoji.ts";
 import { sought } from "../../protocols/text/names.ts";
 import type { CommandName, Line } from "./commands.ts";
+import { topicRequest, type AboutTopics } from "./topics.ts";
 
 /** A room or an agent. */
 export interface Place {
@@ -20,6 +21,8 @@ export interface Here {
   editedAtMs(seq: number): number | undefined;
   /** The topic of the room, as it was told last. Undefined: no room is followed. */
   topic(): string | undefined;
+  /** The topic that the person writes in. Absent, or undefined: none. */
+  writesIn?: string | undefined;
   /** The message whose answer the person waits for, the newest of several. Undefined: none is known. */
   awaited(): number | undefined;
   /** The turn that the last message to the agent followed; 0: it was the first. Undefined: none is known. */
@@ -61,7 +64,8 @@ export type Asking = Extract<
   | "agentrules"
   | "vote"
   | "close"
-  | "topic"
+  | "about"
+  | AboutTopics
   | "stop"
   | "regenerate"
   | "resend"
@@ -80,9 +84,11 @@ const request = <Name extends WireCommand>(name: Name, parameters: ParametersOf<
 const restingOn = <Seen>(seen: Seen | undefined): { readonly seen?: Seen } => (seen === undefined ? {} : { seen });
 
 /** What a text asks for: it is said to the room or agent where the person is. */
-export function requestOfText(text: string, { place }: Here): Request | Wrong {
+export function requestOfText(text: string, { place, writesIn }: Here): Request | Wrong {
   if (place === undefined) return { wrong: "Choose a room with /join ROOM or an agent with /agent NAME." };
-  return request(place.kind === "room" ? "room.post" : "agent.say", { text: cleaned(text, "lines") });
+  const said = { text: cleaned(text, "lines") };
+  if (place.kind === "agent") return request("agent.say", said);
+  return request("room.post", { ...said, ...(writesIn !== undefined && { topic: writesIn }) });
 }
 
 function madeOpen(said: string, inRoom: (asked: Request) => Request | Wrong): Request | Wrong {
@@ -174,7 +180,18 @@ export function requestOf(
       });
     case "close":
       return onNumber(first, (seq) => inRoom(request("room.closePoll", { seq })));
-    case "topic":
+    case "move":
+    case "moveall":
+    case "retopic":
+    case "resolve":
+    case "reopen":
+    case "followtopic":
+    case "mutetopic":
+    case "anytopic": {
+      const asked = topicRequest(name, first, rest);
+      return "wrong" in asked ? asked : inRoom(asked);
+    }
+    case "about":
       return inRoom(request("room.setTopic", { topic: rest, ...restingOn(here.topic()) }));
     case "follow":
     case "unfollow":

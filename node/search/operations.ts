@@ -189,7 +189,13 @@ async function search(at: SearchParts, { query, places, reader, topic }: Asked):
   const unreachable = new Set<ActorId>();
   const refusing = new Set<ActorId>();
   const covered = new Map<string, SearchedSlot>();
-  const reading: Reading = { query, reader, ...(topic !== undefined && { topic }), silent: new Set(), nextTurn: Promise.resolve() };
+  const reading: Reading = {
+    query,
+    reader,
+    ...(topic !== undefined && { topic }),
+    silent: new Set(),
+    nextTurn: Promise.resolve(),
+  };
   let behind = query.behind;
   let more = true;
   let rounds = 0;

@@ -127,7 +127,12 @@ const posters: Readonly<Record<RoomPosting, string>> = {
 };
 
 /** Who posts in a room and how often, in words. */
-export const rulesText = ({ posting = "members", slowMs = 0, keepsVersions, topicsNeeded }: Partial<RoomSettings>): string =>
+export const rulesText = ({
+  posting = "members",
+  slowMs = 0,
+  keepsVersions,
+  topicsNeeded,
+}: Partial<RoomSettings>): string =>
   [
     posters[posting],
     ...(slowMs === 0 ? [] : [`members once in ${describeDuration(slowMs)}`]),

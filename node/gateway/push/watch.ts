@@ -240,7 +240,13 @@ export function createPush(
     if (message === undefined || message.deletedAtMs !== undefined) return "over";
     const author = await nameOf(message.author, me);
     const named = summary.value.title || room;
-    return { activity, message, author, direct, title: message.topic === undefined ? named : `${named} › ${message.topic}` };
+    return {
+      activity,
+      message,
+      author,
+      direct,
+      title: message.topic === undefined ? named : `${named} › ${message.topic}`,
+    };
   }
 
   async function nameOf(author: string, me: ActorId): Promise<string> {

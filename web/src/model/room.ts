@@ -242,9 +242,7 @@ const topicReadMax = 256;
 function seenWith({ me, unread }: RoomModel, { topic, seq, author, mentions = [] }: RoomMessage): readonly number[] {
   const { seen = [], topics = {} } = unread;
   const isMuted = topic !== undefined && Object.hasOwn(topics, topic) && topics[topic] === "mute";
-  return !isMuted || author === me || mentions.includes(me) || seen.length >= topicReadMax
-    ? seen
-    : [...seen, seq];
+  return !isMuted || author === me || mentions.includes(me) || seen.length >= topicReadMax ? seen : [...seen, seq];
 }
 
 /** What is unread, of which this is read behind the marker. */
@@ -279,7 +277,10 @@ function foldCounted(room: RoomModel, unread: RoomUnread): RoomModel {
   if (room.view === undefined) return room;
   // What came meanwhile, the node will count next time.
   const lines = linesAfter(room, unread.messageSeq);
-  const seen = lines.reduce((known, line) => seenWith({ ...room, unread: withSeen(unread, known) }, line), unread.seen ?? []);
+  const seen = lines.reduce(
+    (known, line) => seenWith({ ...room, unread: withSeen(unread, known) }, line),
+    unread.seen ?? [],
+  );
   const now = withSeen(unread, seen);
   const later = lines.filter((line) => counts({ ...room, unread: now }, line));
   const { messageSeq } = room.view;
