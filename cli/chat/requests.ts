@@ -3,7 +3,6 @@ import { cleaned } from "../../protocols/text/text.ts";
 import { normalEmoji } from "../../protocols/text/emoji.ts";
 import { sought } from "../../protocols/text/names.ts";
 import type { CommandName, Line } from "./commands.ts";
-import { topicRequest, type AboutTopics } from "./topics.ts";
 
 /** A room or an agent. */
 export interface Place {
@@ -124,6 +123,39 @@ function slowed(said: string, inRoom: (asked: Request) => Request | Wrong): Requ
 function keeping(said: string, inRoom: (asked: Request) => Request | Wrong): Request | Wrong {
   if (said !== "yes" && said !== "no") return { wrong: "Say yes or no." };
   return inRoom(request("room.setRules", { keepsVersions: said === "yes" }));
+}
+
+/** Slash commands about topics that are one request each. */
+type AboutTopics = "move" | "moveall" | "retopic" | "resolve" | "reopen" | "followtopic" | "mutetopic" | "anytopic";
+
+const movedTo = (parameters: object): Request => ({ name: "room.moveTopic", parameters: parameters as never });
+const noTopic: Wrong = { wrong: "Name a topic: /topics lists them." };
+
+/** What such a command asks the room for. */
+function topicRequest(name: AboutTopics, first: string, rest: string): Request | Wrong {
+  switch (name) {
+    case "move":
+    case "moveall": {
+      const into = rest === "" ? {} : { into: rest };
+      return onNumber(first, (seq) => movedTo({ seq, ...into, ...(name === "moveall" && { later: true }) }));
+    }
+    case "retopic": {
+      const [topic = "", into = "", more] = rest.split("|").map((part) => part.trim());
+      if (topic === "" || into === "" || more !== undefined) return { wrong: "Say both names: /retopic old | new" };
+      return movedTo({ topic, into });
+    }
+    case "resolve":
+    case "reopen":
+      if (rest === "") return noTopic;
+      return { name: "room.resolveTopic", parameters: { topic: rest, resolved: name === "resolve" } };
+    case "followtopic":
+    case "mutetopic":
+    case "anytopic": {
+      if (rest === "") return noTopic;
+      const wish = ({ followtopic: "follow", mutetopic: "mute", anytopic: "none" } as const)[name];
+      return { name: "room.followTopic", parameters: { topic: rest, wish } };
+    }
+  }
 }
 
 /** What a slash command asks for. */

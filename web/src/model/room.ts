@@ -246,8 +246,9 @@ function seenWith({ me, unread }: RoomModel, { topic, seq, author, mentions = []
 }
 
 /** What is unread, of which this is read behind the marker. */
-function withSeen({ seen: _, ...unread }: RoomUnread, seen: readonly number[]): RoomUnread {
-  return seen.length === 0 ? unread : { ...unread, seen };
+function withSeen(unread: RoomUnread, seen: readonly number[]): RoomUnread {
+  const { seen: _, ...rest } = unread;
+  return seen.length === 0 ? rest : { ...rest, seen };
 }
 
 function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
