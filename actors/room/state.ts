@@ -64,6 +64,7 @@ import {
   withoutUploads,
 } from "./uploads.ts";
 import { withStored } from "./stored.ts";
+import { evolveWarning } from "./warnings.ts";
 import { versionRecords } from "./kept-versions.ts";
 import { evolveLink, withoutLinksOf, withUse } from "./kept-links.ts";
 import type {
@@ -79,6 +80,7 @@ import type {
   UnaskedChange,
   UploadChange,
   WishChange,
+  WarningChange,
 } from "./shape.ts";
 
 /** Owners that are named. */
@@ -128,6 +130,7 @@ function evolveRoom(state: RoomState, change: RoomChange): RoomState {
     return state && withWish(state, member, topic, wish === "none" ? undefined : wish);
   }
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
+  if (change.type === "readMarked" && "warning" in change) return state && evolveWarning(state, change.warning);
   if (change.type === "readMarked" && ("forget" in change || "filed" in change)) return state;
   if (change.type === "readMarked" && "people" in change) return state && { ...state, people: change.people };
   if (change.type === "readMarked" && "unasked" in change)
@@ -388,7 +391,8 @@ function evolveRestored(room: Room, { recall, messages, root }: Restored, settle
 
 function evolveWithdrawn(room: Room, { recall, through, messages }: Withdrawn, at: number): Room {
   const after = messages.reduce((one, message) => evolveDeleted(one, message, at), room);
-  const recalls = (room.recalls ?? []).map((one) => (one.id === recall ? { ...one, withdrawn: through } : one));
+  if (room.recalls === undefined) return after;
+  const recalls = room.recalls.map((one) => (one.id === recall ? { ...one, withdrawn: through } : one));
   return { ...after, recalls };
 }
 
@@ -440,6 +444,7 @@ type Marked = Exclude<
   | { readonly forget: string }
   | { readonly unasked: UnaskedChange }
   | { readonly people: readonly string[] }
+  | { readonly warning: WarningChange }
   | { readonly filed: FiledText }
   | { readonly wish: WishChange }
 >;

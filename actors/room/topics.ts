@@ -23,6 +23,7 @@ import { firstPage } from "../page.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { isSameTopic, topicNamed, topicsOf, withWish, type KeptTopic } from "./kept-topics.ts";
 import { entryOf, hasByRank } from "./members.ts";
+import { refuseMuted } from "./muted.ts";
 import { refuseArchived } from "./rules.ts";
 import type { Room } from "./shape.ts";
 import { isUnreadFor, messageInMemory, messageKey, recentFrom, threadKey, topicRecordKey, unreadFor } from "./state.ts";
@@ -198,8 +199,8 @@ function becomes(room: Room, { from, to, what, moved: before }: MoveTag, count: 
 function resolveTopic(room: Room, { topic, resolved }: Of<"resolveTopic">, turn: Turn): Effects {
   const known = topicNamed(room, topic);
   if (known === undefined) return [refuse("NOT_FOUND", { topic })];
-  const archived = refuseArchived(room, turn);
-  if (archived !== undefined) return archived;
+  const closed = refuseArchived(room, turn) ?? refuseMuted(room, turn);
+  if (closed !== undefined) return closed;
   if ((known.resolved === true) === resolved) return [reply({})];
   const event = { type: "topicResolved", topic: known.name, resolved, by: turn.from } as const;
   return [...eventEffects(room, turn, [event]), reply({})];

@@ -264,13 +264,13 @@ describe("the dashboard of a cluster of three nodes", function () {
     expect((await fetch(`${fixture.node.url}/api/v1/rooms/nowhere/messages`, asKey)).status).to.equal(404);
     await go(page, "metrics?order=refused");
     const requests = region(page, "Requests");
-    await requests.getByRole("row", { name: "GET /api/v1/rooms/:room/messages 1 1 " }).waitFor();
+    await requests.getByRole("row", { name: "GET /api/v1/rooms/:room/messages 1 0 1 " }).waitFor();
     await requests.getByRole("img", { name: /^Time, 99 of 100 below\./ }).waitFor();
     await requests.getByText("Key", { exact: true }).click();
-    await requests.getByRole("row", { name: `ada/${made.id} 1 1 0 0 ` }).waitFor();
+    await requests.getByRole("row", { name: `ada/${made.id} 1 0 1 0 0 ` }).waitFor();
     expect(new URL(page.url()).searchParams.get("order"), "what was chosen stays").to.equal("refused");
     await requests.getByText("Kind of actor", { exact: true }).first().click();
-    await requests.getByRole("row", { name: /^room / }).waitFor();
+    await requests.getByRole("row", { name: /^room \d/ }).waitFor();
     await requests.getByRole("textbox", { name: "Names like" }).fill("no such kind");
     await requests.getByText("There was none.").waitFor();
     await looked(page, "requests");
@@ -320,11 +320,19 @@ describe("the dashboard of a cluster of three nodes", function () {
     };
     const self = nodes.find((one) => one.self)?.node;
     let room = "";
+    let slot = "";
     for (let at = 0; room === ""; at += 1) {
       await ada.api("POST", "/api/v1/rooms", { room: `way${at}`, title: "Way" });
-      const { node } = (await ada.api("GET", `/api/v1/admin/actors/room/way${at}`)) as { node: string };
-      if (node !== self) room = `way${at}`;
+      const actor = (await ada.api("GET", `/api/v1/admin/actors/room/way${at}`)) as { node: string; slot: string };
+      if (actor.node !== self) [room, slot] = [`way${at}`, actor.slot];
     }
+    // A slot that is new has no copy for a moment.
+    await untilTrue(`${slot} has a copy`, async () => {
+      const { slots } = (await ada.api("GET", `/api/v1/admin/cluster/slots?text=${slot}`)) as {
+        slots: { slot: string; inSync: string[] }[];
+      };
+      return slots.some((one) => one.slot === slot && one.inSync.length > 1);
+    });
     await page.evaluate(
       async ([path = "", traceparent = ""]) => {
         const headers = { "content-type": "application/json", traceparent };
