@@ -136,7 +136,7 @@ describe("topics of a room", () => {
     expect(topics(fixture).topics).to.deep.equal([]);
     const { seq } = post(fixture, "ada", "one");
     move(fixture, "ada", { seq, into: "release" });
-    const last = (): RoomEvent | undefined => fixture.stream<RoomEvent>(lobby).at(-1)?.event;
+    const last = (): RoomEvent | undefined => fixture.stream(lobby).at(-1)?.event as RoomEvent | undefined;
     const moved = last() as Extract<RoomEvent, { type: "topicMoved" }>;
     expect(moved.messages.map((message: RoomMessage) => message.topic)).to.deep.equal(["release"]);
     fixture.ok("user/bob", lobby, { type: "resolveTopic", topic: "release", resolved: true });
