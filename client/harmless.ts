@@ -12,6 +12,7 @@ export const harmless = {
   "room.ownFiles": "reads",
   "room.links": "reads",
   "room.warnings": "reads",
+  "room.topics": "reads",
   "room.versions": "reads",
   "room.threads": "reads",
   "user.factors": "reads",
