@@ -482,6 +482,7 @@ async function start(
     meshPort,
     firstAdmin,
     blobs,
+    opener: machine.opener,
     models: { store: models.store, wanted, striped },
     endpoints,
     inference: control,

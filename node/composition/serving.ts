@@ -34,6 +34,7 @@ type TakenOver = Pick<OperationParts, "watch"> &
     GatewayOptions,
     | "tls"
     | "blobs"
+    | "opener"
     | "models"
     | "tracer"
     | "changed"
