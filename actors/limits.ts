@@ -30,6 +30,9 @@ export const actorLimits = {
    *
    *  A recall goes on by stretches of 200, and what was before the stretch needs no list. */
   roomRecallOpenMax: 1_000,
+  /** Records of files that go with messages which are deleted together; beyond it messages with files are left, and say
+   *  so. Those of one message always go. */
+  roomDeletedPartsMax: 4_000,
   /** Positions that are looked at together when a recall is taken back. */
   roomWithdrawnAtOnce: 50,
   /** Threads of which a room knows who has read how much; of the one that was not written in for longest nothing is

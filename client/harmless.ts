@@ -10,6 +10,7 @@ export const harmless = {
   "room.files": "reads",
   "room.fileText": "reads",
   "room.links": "reads",
+  "room.warnings": "reads",
   "room.versions": "reads",
   "room.threads": "reads",
   "user.factors": "reads",

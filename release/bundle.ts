@@ -3,6 +3,7 @@
  *
  *      node/kernel/index.ts ─► node/kernel/index.js       paths between our files, to workers and data stay the same
  *      fastify, 40 files    ─► packages/fastify.js        what nobody imports is left out
+ *      Swagger UI           ─► packages/files/…           its code is bundled, and finds the files that it serves here
  *      node-llama-cpp       ─► vendor/node-llama-cpp/…    file by file: it finds its data and workers by their paths
  *      piscina, pino, …     ─► stay packages              native code, workers and files of their own
  *
@@ -26,7 +27,6 @@ const apart: readonly RegExp[] = [
   /^@grpc\//,
   /^grpc-health-check$/,
   /^protobufjs(\/|$)/,
-  /^@fastify\/swagger-ui$/,
   /^level$/,
   /^classic-level$/,
   /^msgpackr(-extract)?(\/|$)/,
@@ -35,6 +35,12 @@ const apart: readonly RegExp[] = [
   /^@node-llama-cpp\//,
   /^@reflink\//,
 ];
+
+/** Folders of bundled packages that their code reads by its own path. As packages they would bring along others, of
+ *  which nothing is used. */
+const served: Readonly<Record<string, string>> = { "@fastify/swagger-ui": "static" };
+/** What stands in code for the folder that bundled packages are in. */
+const here = "PLEXUS_PACKAGES";
 
 /** Packages that code asks for by a name of its own, and not by an import. */
 const required: readonly string[] = ["@napi-rs/blake-hash"];
@@ -56,6 +62,16 @@ export const withArchiveNames = (source: string): string =>
 
 /** The folder of the package that a file is of. */
 const folderOf = (file: string): string | undefined => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
+
+/** The code of a package that reads a folder of its own, with the place where the archive has that; null: it needs no
+ *  other. */
+function readingFiles(code: string, file: string): string | null {
+  const folder = folderOf(file);
+  const name = folder?.split("/node_modules/").at(-1) ?? "";
+  if (folder === undefined || !(name in served) || !/\.c?js$/.test(file)) return null;
+  const place = join("/files", name, relative(folder, dirname(file)));
+  return code.replaceAll("__dirname", () => `(${here} + ${JSON.stringify(place)})`);
+}
 
 /** What was made. */
 interface Bundled {
@@ -84,6 +100,7 @@ export async function bundle(from: string, to: string): Promise<Bundled> {
   const build = await rolldown({
     input,
     platform: "node",
+    transform: { define: { [here]: "import.meta.dirname" } },
     onLog(level, log, handle) {
       if (level === "warn" && log.code !== "UNRESOLVED_IMPORT") handle(level, log);
     },
@@ -101,7 +118,8 @@ export async function bundle(from: string, to: string): Promise<Bundled> {
           return apart.some((one) => one.test(source)) ? { id: source, external: true } : null;
         },
         transform: {
-          handler: (code, id) => (placeOf(id)?.startsWith("vendor/") === false ? withArchiveNames(code) : null),
+          handler: (code, id) =>
+            placeOf(id)?.startsWith("vendor/") === false ? withArchiveNames(code) : readingFiles(code, id),
         },
       },
     ],
@@ -153,6 +171,8 @@ export async function bundle(from: string, to: string): Promise<Bundled> {
   );
   if (missing.length > 0) throw new Error(`the archive would lack ${missing.join("; ")}`);
   await copyVendor(vendor, join(to, "vendor", vendored));
+  for (const [name, folder] of Object.entries(served))
+    await cp(join(root, "node_modules", name, folder), join(to, "packages/files", name, folder), { recursive: true });
   for (const path of globSync(`${sources}/*`, { cwd: root, withFileTypes: true })) {
     const file = join(path.parentPath, path.name);
     // The library for programs is a package of its own: here it is code of the command alone.

@@ -32,11 +32,9 @@
  *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `residency.ts`, `host/host.ts`, `host/process.ts`,
  *  `host/child.ts`, `host/worker.ts`, `llama/llama.ts`, `llama/writer.ts`, `remote/adapter.ts`. */
 export type { ModelSpec } from "./adapter.ts";
-export { estimateModel, inspectModel, modelSpec } from "./adapters.ts";
-export { createEchoRuntime, type EchoRuntime } from "./echo/echo.ts";
-export { echoAnswer } from "./echo/reply.ts";
-export type { RuntimeClock, RuntimeEvent, RuntimeLog } from "./environment.ts";
-export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
+export { inspectModel, modelSpec } from "./adapters.ts";
+export type { RuntimeEvent } from "./environment.ts";
+export { startInferenceHost, type InferenceHost } from "./host/host.ts";
 export { keptStrikes, type Strikes } from "./host/strikes.ts";
 export { describeGpus, probeGpus, type Gpus } from "./gpu.ts";
 export type { GpuKind } from "./adapter.ts";
@@ -47,5 +45,5 @@ export { listModels, watchCatalogue } from "./remote/catalogue.ts";
 export { tryEndpoint } from "./remote/trial.ts";
 export { measureSpeed } from "./speed.ts";
 export { readMachine, type Machine } from "./machine.ts";
-export { engineOf, enginesOf, everyEngine } from "./engine.ts";
-export type { Engine, Engines, LocalEngine, LocalModels, Running } from "./engine.ts";
+export { enginesOf } from "./engine.ts";
+export type { Engines, LocalModels } from "./engine.ts";

@@ -7,7 +7,7 @@
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `links.ts`, `reading.ts`,
+ *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `mutes.ts`, `warnings.ts`, `deleting.ts`, `links.ts`, `reading.ts`,
  *  `unread.ts`, `restoring.ts`. */
 import { isOwnRoom, roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
@@ -21,9 +21,11 @@ import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from 
 import type { MemberHandlers } from "./effects.ts";
 import { aboutText, fileText, onTextRead, unreadFiles, type Filed, type TextTag } from "./file-texts.ts";
 import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./drawing.ts";
+import { deleteMany, onManyRead, type ManyTag } from "./deleting.ts";
 import { files, forGateway, onFilesRead, onUploadsDue, remindUploads, uploadsReminder, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
 import { entryOf } from "./members.ts";
+import { forMutes } from "./mutes.ts";
 import { emptying, forConversation, onLeftRead, type LeftTag } from "./own.ts";
 import {
   admitGuest,
@@ -79,6 +81,15 @@ import {
   type StoredTag,
 } from "./stored.ts";
 import { counted, unreadHandlers, type CountTag } from "./unread.ts";
+import {
+  hasUnheard,
+  onWarnedTold,
+  onWarningsDue,
+  tellWarned,
+  warningHandlers,
+  warningReminder,
+  type WarnedTag,
+} from "./warnings.ts";
 import { onForgetRead, onVersionsRead, type ForgetTag, type VersionsTag } from "./versions.ts";
 
 export { remaking } from "./restoring.ts";
@@ -103,7 +114,8 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
   placeRecords: stripedRecords,
   notes: { initial: () => ({ progress: {} }), evolve: (notes, now) => ({ ...notes, ...now }) },
   pending: (state) =>
-    state !== null && (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0 || hasUntold(state)),
+    state !== null &&
+    (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0 || hasUntold(state) || hasUnheard(state)),
   restored: (state) =>
     state && {
       ...withoutLinks(storedAgain(state, restoreGap)),
@@ -114,7 +126,7 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
 
 /** What was under way when the room was last in memory goes on. */
 function recovered(state: Room, turn: Here): Decided {
-  const owed = [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)];
+  const owed = [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn), ...tellWarned(state, turn)];
   // Uploads of a version before have no reminder.
   return [...owed, ...startScan(state.checks, turn), ...recoverStored(state, turn), ...remindUploads(state.uploads)];
 }
@@ -140,6 +152,7 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
       return onRecords(state, message.tag as ReadTag, message.records, turn);
     case "reminded":
       if (message.id === storedReminder) return onStoredDue(state, turn);
+      if (message.id === warningReminder) return onWarningsDue(state, turn);
       if (message.id === uploadsReminder) return onUploadsDue(state, turn);
       return message.id === scanReminder ? onScanDue(state, turn) : remindOutbox(state.outbox, message.id, turn.self);
     case "part":
@@ -185,6 +198,12 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "fileSettled":
     case "stripeHeld":
       return aboutStripes(state, message, turn);
+    case "mute":
+    case "unmute":
+    case "warn":
+      return forMutes(state, message, turn);
+    case "deleteMessages":
+      return deleteMany(state, message, turn);
     case "addLink":
     case "removeLink":
     case "lookThrough":
@@ -209,6 +228,7 @@ const forMembers: MemberHandlers = {
   ...answeringHandlers,
   ...unreadHandlers,
   ...readingHandlers,
+  ...warningHandlers,
   files,
   fileText,
   links,
@@ -216,7 +236,8 @@ const forMembers: MemberHandlers = {
 
 function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Here): Decided {
   if (isScanned(signal.tag)) return onScanned(state, signal.tag, signal.result, turn);
-  const tag = signal.tag as StopTag | StoredTag | undefined;
+  const tag = signal.tag as StopTag | StoredTag | WarnedTag | undefined;
+  if (tag?.type === "warned") return onWarnedTold(state, tag, signal.result, turn);
   if (tag?.type === "stored") return onStoredTold(state, tag, signal.result, turn);
   if (tag?.type === "stop") return onStopped(tag, signal.result, turn);
   const settled = settle(state.outbox, signal, turn);
@@ -233,6 +254,7 @@ type ReadTag =
   | HistoryTag
   | CountTag
   | MessageTag
+  | ManyTag
   | KeptTag
   | WithdrawTag
   | FileTag
@@ -278,6 +300,8 @@ function onRecords(
       return onLeftRead(state, tag, records, turn);
     case "forget":
       return onForgetRead(tag, records);
+    case "many":
+      return onManyRead(state, tag, records, turn);
     case "kept":
       return onKeptRead(state, tag, records, turn);
     case "drawing":

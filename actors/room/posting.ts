@@ -29,6 +29,7 @@ import {
   unansweredNow,
 } from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
+import { refuseMuted } from "./muted.ts";
 import { restore } from "./restoring.ts";
 import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
 import { checked, inQuarantine, unlisted, type Checked } from "./scanning.ts";
@@ -112,6 +113,8 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     return [reply(answer, turn.replyTo)];
   }
   const isOwed = "answers" in command && turn.from.startsWith("agent/");
+  const muted = refuseMuted(room, turn);
+  if (muted !== undefined) return isOwed ? notSaid(room, command, muted, turn) : muted;
   const refusal = isOwed ? undefined : refusePost(room, { isLine: root === undefined || !isQuiet(command) }, turn);
   if (refusal !== undefined) return refusal;
   const files = filesOfPost(room, command.files, turn);
@@ -166,6 +169,16 @@ export const late = (room: Room, { generation, replyTo }: Post, turn: Turn): Eff
     ? undefined
     : onMessage(room, { type: "late", generation }, replyTo, turn);
 
+/** An agent is muted, or its owner is: that is said where an answer is owed, and nothing else. */
+function notSaid(room: Room, command: Post | Reply, muted: Effects, turn: Turn): Effects {
+  const seq = "answers" in command ? command.answers : undefined;
+  if (seq === undefined || room.asked?.some((one) => one.agent === turn.from && one.seq === seq) !== true) return muted;
+  const { generation } = command;
+  const refusal = { agent: turn.from, code: "MUTED" as const, ...(generation !== undefined && { generation }) };
+  const answer: Posted = { seq: room.messageSeq + 1, at: room.head + 1, atMs: turn.nowMs };
+  return [...eventEffects(room, turn, [unansweredNow(room, seq, refusal, turn.nowMs)]), reply(answer, turn.replyTo)];
+}
+
 function answeredLate(room: Room, generation: string, mention: RoomMessage, turn: Turn): Effects {
   const isOwed = room.asked?.some(({ agent, seq }) => agent === turn.from && seq === mention.seq) === true;
   const asked = isOwed || (mention.mentions?.includes(turn.from) === true && mention.author.startsWith("user/"));
@@ -216,11 +229,11 @@ const outside: ReadonlySet<Targeted["type"]> = new Set([
   "filed",
 ]);
 
-/** What changes a message, and is refused in an archived room. What is written there is still deleted. */
+/** What changes a message, and is refused in an archived room and to a muted member. What is written there is still deleted. */
 const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll"]);
 
 function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn): Effects {
-  const refusal = writing.has(command.type) ? refuseArchived(room, turn) : undefined;
+  const refusal = writing.has(command.type) ? (refuseArchived(room, turn) ?? refuseMuted(room, turn)) : undefined;
   if (refusal !== undefined) return refusal;
   switch (command.type) {
     case "post":
@@ -349,7 +362,7 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
 
 /** Whether something has come to a file while this was read: what is in the list of quarantine by now is to be taken
  *  off it, and a small picture goes with its file. */
-const isBehind = (gone: readonly KeptFile[], { files = [] }: RoomMessage): boolean =>
+export const isBehind = (gone: readonly KeptFile[], { files = [] }: RoomMessage): boolean =>
   gone.some(({ id, check, preview }) =>
     files.some(
       (file) =>

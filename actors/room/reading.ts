@@ -5,6 +5,7 @@ import {
   type RoomEvent,
   type RoomHistory,
   type RoomMessage,
+  type RoomMute,
   type RoomThreads,
   type roomCommands,
 } from "../../protocols/index.ts";
@@ -161,11 +162,20 @@ export function eventsShown(room: Room): (event: unknown) => unknown {
       const { messages, root } = event;
       return { ...event, messages: messages.map(shown), ...(root !== undefined && { root: shown(root) }) };
     }
+    // Why somebody was muted is not told again once it is over.
+    if (event.type === "muted") return room.mutes?.some((mute) => isSame(mute, event)) === true ? event : bare(event);
     if (!("message" in event)) return event;
     const root = event.type === "posted" && event.root !== undefined ? { root: shown(event.root) } : {};
     return { ...event, message: shown(event.message), ...root };
   };
 }
+
+type Muted = Extract<RoomEvent, { type: "muted" }>;
+
+const isSame = (mute: RoomMute, { member, atMs, by }: Muted): boolean =>
+  mute.member === member && mute.atMs === atMs && mute.by === by;
+
+const bare = ({ reason: _reason, ...event }: Muted): RoomEvent => event;
 
 /** What members read. */
 export const readingHandlers = {

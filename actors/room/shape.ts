@@ -13,6 +13,7 @@ import type {
   RoomUpload,
   ToolRound,
   RoomLink,
+  RoomWarning,
   Visibility,
 } from "../../protocols/index.ts";
 import type { Delivered, Mail, Outbox } from "../outbox.ts";
@@ -39,6 +40,8 @@ export interface Room extends RoomSettings {
   readonly changes: number;
   /** Absent: nobody was ever banned. Those that have ended go when the next one is added. */
   readonly bans?: readonly RoomBan[];
+  /** Warnings, oldest first. Absent: nobody was ever warned. */
+  readonly warnings?: readonly KeptWarning[];
   /** Links by which people come in, oldest first. Absent: there was never one. */
   readonly links?: readonly KeptLink[];
   /** Those who left while they had to wait, the newest last. Absent: there was never one. */
@@ -174,6 +177,8 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly unasked: UnaskedChange }
   /** The same: what stands in a file, a record alone. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly filed: FiledText }
+  /** The same: what becomes of a warning. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly warning: WarningChange }
   /** The same: what people keep in the room. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly stored: StoredChange }
   /** As it was written before `follow`: no node writes it. */
@@ -211,6 +216,20 @@ export type LinkChange =
   /** `ended`: those that had ended by then. */
   | { readonly is: "made"; readonly link: KeptLink; readonly ended: readonly string[] }
   | { readonly is: "ended"; readonly id: string };
+
+/** A warning as the room keeps it. */
+export interface KeptWarning extends RoomWarning {
+  /** The person's account does not know of it yet. */
+  readonly untold?: true;
+}
+
+/** What becomes of a warning. */
+export type WarningChange =
+  | { readonly is: "made"; readonly warning: KeptWarning }
+  | { readonly is: "told"; readonly id: string }
+  | { readonly is: "read"; readonly id: string; readonly atMs: number }
+  /** The account of the member is gone. */
+  | { readonly is: "forgotten"; readonly member: string };
 
 /** A file that comes, or waits to be posted. */
 export interface Upload extends Omit<RoomUpload, "expiresAtMs"> {

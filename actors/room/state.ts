@@ -62,6 +62,7 @@ import {
   withoutUploads,
 } from "./uploads.ts";
 import { withStored } from "./stored.ts";
+import { evolveWarning } from "./warnings.ts";
 import { versionRecords } from "./kept-versions.ts";
 import { evolveLink, withoutLinksOf, withUse } from "./kept-links.ts";
 import type {
@@ -76,6 +77,7 @@ import type {
   StripingChange,
   UnaskedChange,
   UploadChange,
+  WarningChange,
 } from "./shape.ts";
 
 /** Owners that are named. */
@@ -117,6 +119,7 @@ function evolveRoom(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "readMarked" && "upload" in change) return state && evolveUpload(state, change.upload);
   if (change.type === "readMarked" && ("striping" in change || "stored" in change)) return state;
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
+  if (change.type === "readMarked" && "warning" in change) return state && evolveWarning(state, change.warning);
   if (change.type === "readMarked" && ("forget" in change || "filed" in change)) return state;
   if (change.type === "readMarked" && "people" in change) return state && { ...state, people: change.people };
   if (change.type === "readMarked" && "unasked" in change)
@@ -357,7 +360,8 @@ function evolveRestored(room: Room, { recall, messages, root }: Restored, settle
 
 function evolveWithdrawn(room: Room, { recall, through, messages }: Withdrawn, at: number): Room {
   const after = messages.reduce((one, message) => evolveDeleted(one, message, at), room);
-  const recalls = (room.recalls ?? []).map((one) => (one.id === recall ? { ...one, withdrawn: through } : one));
+  if (room.recalls === undefined) return after;
+  const recalls = room.recalls.map((one) => (one.id === recall ? { ...one, withdrawn: through } : one));
   return { ...after, recalls };
 }
 
@@ -409,6 +413,7 @@ type Marked = Exclude<
   | { readonly forget: string }
   | { readonly unasked: UnaskedChange }
   | { readonly people: readonly string[] }
+  | { readonly warning: WarningChange }
   | { readonly filed: FiledText }
 >;
 

@@ -8,7 +8,7 @@
  *  A signature says that the owner of a key made a release. The key that comes with an archive shows damage and half
  *  updates. An attacker who can change files can change that key, too: against that, one names the key, or its
  *  fingerprint, from elsewhere. */
-export { fingerprintOf, openEnvelope, readPrivateKey, readPublicKey, sealEnvelope } from "./envelope.ts";
+export { fingerprintOf, readPrivateKey, readPublicKey, sealEnvelope } from "./envelope.ts";
 export { digestOfFile, digestOfPackage, filesBelow, isShipped, packagesBelow } from "./installed.ts";
 export { releasePaths } from "./paths.ts";
 export { statementOf, type Provenance, type Subject } from "./statement.ts";

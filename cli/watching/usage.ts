@@ -59,7 +59,8 @@ export async function showKept(flags: AdminFlags, person: string | undefined, ou
     );
     return exitCodes.ok;
   }
-  const kept = demand(await call("storage.mine"));
+  const mine = await call("storage.mine");
+  const kept = demand(advised(mine, { NOT_FOUND: "say --person NAME: nobody is signed in at a control endpoint" }));
   if (flags.json) {
     output.print(jsonLine(kept));
     return exitCodes.ok;

@@ -24,7 +24,7 @@
  *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts, cluster.ts. */
 export { fileType } from "./format/files.ts";
 export { createClusterBackups, type ClusterBackups } from "./run/cluster.ts";
-export { createDirectoryHeads, headRow } from "./format/heads.ts";
+export { createDirectoryHeads } from "./format/heads.ts";
 export { headNumbers, readHeadFile, readKeysFile, writeKeysFile, type HeadFile } from "./format/beside.ts";
 export { keepHolderHeads, type HolderHeads } from "./folder/holder-heads.ts";
 export {
@@ -35,18 +35,9 @@ export {
   type RefusedHead,
   type SurvivingFolder,
 } from "./folder/surviving.ts";
-export { comesBack, verdictOf } from "./recall/conflicts.ts";
-export { recallIntoPlace, withdrawRecall, type PlaceReport } from "./recall/into-place.ts";
-export type { PlaceMark, PlaceTarget, PlaceRequest } from "./recall/place.ts";
+export type { PlaceTarget } from "./recall/place.ts";
 export { place, withdraw } from "./recall/place-task.ts";
-export {
-  backupLimits,
-  commandLimits,
-  holderHeadLimits,
-  runnerLimits,
-  type BackupLimits,
-  type RunnerLimits,
-} from "./limits.ts";
+export { backupLimits, commandLimits, holderHeadLimits, runnerLimits, type BackupLimits } from "./limits.ts";
 export { copyBackups, type CopyTarget } from "./upkeep/copying.ts";
 export {
   createCopiedStripes,
@@ -63,7 +54,7 @@ export {
   type ReadPacing,
   type StripePacing,
 } from "./run/pacing.ts";
-export type { BackupKeys, BackupPorts, BackupStripes, Heads, KnownLosses } from "./ports.ts";
+export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";
 export {
   planRecall,
   recall,
@@ -80,10 +71,9 @@ export { handleGuards } from "./guards-operations.ts";
 export { handleBackups, type BackupControl } from "./operations.ts";
 export { archivesOf, createTickets, type Tickets } from "./recall/tickets.ts";
 export { openRepository, type Repository } from "./repository.ts";
-export { keptSnapshots, type Retention } from "./upkeep/retention.ts";
-export { runBackup, type RunReport } from "./run/run.ts";
+export { runBackup } from "./run/run.ts";
 export { lostUnit, shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "./shown.ts";
 export { pacedSource, type ChangedActor, type SlotSource, type SlotView } from "./run/sources.ts";
-export { verify, type VerifyMark, type VerifyReport } from "./upkeep/checking.ts";
+export { verify, type VerifyMark } from "./upkeep/checking.ts";
 export { prune, sweepFolder } from "./upkeep/upkeep.ts";
 export { countAnew } from "./upkeep/renewal.ts";

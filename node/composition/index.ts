@@ -1,14 +1,14 @@
 /** One node, put together on the real ports: disk, network card, inference host, web server. The only room that knows
  *  all parts.
  *
- *      machine ─► identity ─► inference ─► peer ─► mesh ─► taking part ─► gateway      started in this order,
- *      (clock,    (folder,    (models      (peer.ts:  (the other  (joined,    (clients)     stopped in reverse
- *       metrics)   journal)    load)        no real    nodes)      registered)
- *                                           thing)
+ *      machine ─► own parts ─► peer ─► bulk ─► work ─► part in the cluster ─► watch ─► tasks ─► gateway
+ *      (clock,    (folder,     (no     (disk,  (keys,   (mesh, joined,        (mail,    (profiles, (clients)
+ *       metrics)   journal,    real    shards) backups)  registered)           threats)  settings)
+ *                  models)     thing)
  *
- *  Each phase takes what the earlier ones made and returns a part; how to stop it is added to the stops in the same
- *  step. Where a part needs a later one, it gets an object that the later one is attached to (`mesh-port.ts`,
- *  `ending.ts`). The simulation runs the same peers on simulated ports. */
+ *  Started in this order, stopped in reverse. Each phase (`start`) takes what the earlier ones made and returns it with
+ *  its own; how to stop a part is added to the stops in the same step. Where a part needs a later one, it gets a port
+ *  that says what holds until then. The simulation runs the same peers on simulated ports. */
 import { resolve } from "node:path";
 import { behaviors } from "../../actors/index.ts";
 import { isEverywhere, type Config, type Settings } from "../../config/index.ts";
@@ -22,29 +22,13 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import { readMachine, runtimeLimits, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../bulk/blobs/index.ts";
 import { indexInThread, type Index } from "../search/index.ts";
-import {
-  keyFolder,
-  modelFolder,
-  qualityFile,
-  searchFile,
-  settingsFile,
-  tasksFile,
-  trialsFile,
-} from "../data-folder/index.ts";
+import { keyFolder, modelFolder, qualityFile, searchFile, settingsFile, tasksFile } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../inference/models/index.ts";
 import { createObserveControl, createProfiles } from "../observe/index.ts";
-import {
-  announce,
-  createEnding,
-  placeFor,
-  startedAgain,
-  webAddressFor,
-  type NodeLoad,
-} from "../cluster/membership/index.ts";
+import { announce, createEnding, placeFor, webAddressFor, type NodeLoad } from "../cluster/membership/index.ts";
 import {
   bytesIn,
   createClock,
@@ -58,10 +42,8 @@ import {
   postText,
   profileCpu,
   profileHeap,
-  readSource,
 } from "../platform/index.ts";
 import { watchSecrets } from "../cluster/facts/secrets.ts";
-import { followPlaces, shareLists, watchThreats, type Threats } from "../threats/index.ts";
 import { createHandOvers, isHolder } from "../bulk/shards/index.ts";
 import { qualityLimits } from "../inference/quality/index.ts";
 import { usageLimits } from "../inference/usage/index.ts";
@@ -86,14 +68,7 @@ import {
   openSecrets,
   toAdmins,
 } from "./keys.ts";
-import {
-  createInference,
-  createSuggestions,
-  measureInference,
-  openModels,
-  type Inference,
-  type NodeModels,
-} from "../inference/local/index.ts";
+import { createSuggestions, openModels } from "../inference/local/index.ts";
 import { openMachine, openTracing, type Machine } from "./machine.ts";
 import { openBranding } from "../cluster/facts/branding.ts";
 import { openMail, openTelling } from "./telling.ts";
@@ -103,7 +78,8 @@ import { createPeer, type Peer, type PeerOptions } from "./peer.ts";
 import { secretsControl } from "../cluster/facts/adopted-secrets.ts";
 import { openSettings, rememberedSettings as readSettings } from "../cluster/facts/node-settings.ts";
 import { settingsLimits } from "../cluster/facts/settings.ts";
-import { serveClients } from "./serving.ts";
+import { boundedMachine, startInference } from "./models.ts";
+import { openPlaces, openThreats, serveClients } from "./serving.ts";
 import { Stops } from "../stops.ts";
 import { openWatch, watchLimits } from "../watch/index.ts";
 import { memberIn } from "../cluster/facts/members.ts";
@@ -172,8 +148,6 @@ const undoTimeoutMs = 10_000;
 
 /** A node says it is ready when its models are; but a large one may take minutes, and chat need not wait for it. */
 const modelsWaitMs = 5_000;
-/** Longest wait for the lists of refused addresses; then clients are served, and those lists hold when they come. */
-const listsWaitMs = 5_000;
 
 /** How long an invitation is good for when nobody says otherwise. */
 const invitationMs = 3_600_000;
@@ -187,7 +161,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
   try {
     const { log, version } = platform;
     const machine = openMachine({ clock, log, version, data: config.data, stops });
-    return await start(config, platform, { machine, stops });
+    return await start({ config, platform, machine, stops });
   } catch (error) {
     await stops.run(undoTimeoutMs);
     throw error;
@@ -207,16 +181,39 @@ function countPlaces(pacing: Pacing, { membership, policy }: Pick<Peer, "members
   count();
 }
 
-async function start(
-  config: Config,
-  platform: NodePlatform,
-  { machine, stops }: { readonly machine: Machine; readonly stops: Stops },
-): Promise<RunningNode> {
-  const { clock, random, log, meter } = machine;
-  // What is wrong with a certificate is said before anything is opened.
-  const tls = await openTls(config, machine, () => (platform.settings?.current() ?? config).tls.clientCa);
-  if (tls !== undefined) stops.add(async () => tls.stop());
+/** What a start is given. */
+interface Given {
+  readonly config: Config;
+  readonly platform: NodePlatform;
+  readonly machine: Machine;
+  readonly stops: Stops;
+}
+
+type Opened = Awaited<ReturnType<typeof openOwn>>;
+type WithPeer = ReturnType<typeof withPeer>;
+type WithBulk = Awaited<ReturnType<typeof withBulk>>;
+type WithWork = ReturnType<typeof withWork>;
+type TakingPart = Awaited<ReturnType<typeof takePart>>;
+type Watching = Awaited<ReturnType<typeof withWatch>>;
+type WithTasks = ReturnType<typeof withTasks>;
+
+/** Each phase is given what the earlier ones made, and returns it with its own. */
+async function start(given: Given): Promise<RunningNode> {
+  const own = await openOwn(given);
+  const stored = await withBulk(withPeer(own));
+  const member = await takePart(withWork(stored));
+  const ready = withTasks(await withWatch(member));
+  return serve(ready, await openGateway(ready));
+}
+
+/** What a node has before it knows of others: its folder, its models, its audit. */
+async function openOwn(given: Given) {
+  const { config, platform, machine, stops } = given;
+  const { clock, log } = machine;
   const live = (): Config => platform.settings?.current() ?? config;
+  // What is wrong with a certificate is said before anything is opened.
+  const tls = await openTls(config, machine, () => live().tls.clientCa);
+  if (tls !== undefined) stops.add(async () => tls.stop());
   const pacing = createPacing({ clock });
   const identity = await openIdentity(config, {
     machine,
@@ -228,7 +225,7 @@ async function start(
       if (!isHolder(slot)) pacing.heard(tookMs);
     },
   });
-  const { node, cluster, store, journal, home } = identity;
+  const { node, cluster, store, home } = identity;
   const modelFiles = await openFiles(modelFolder(config.data));
   const models = await openModels(config, {
     machine,
@@ -240,9 +237,9 @@ async function start(
     holdVariable,
   });
   const inference = startInference(config, { machine, identity, stops, models });
-
   const ending = createEnding({ node, cluster, home, log });
   const meshPort = createMeshPort(node);
+  /** What each part adds to the figures of a heartbeat. */
   const loads: (() => Partial<NodeLoad>)[] = [
     () => ({
       eventLoopLagMs: Math.round(machine.lagMs()),
@@ -250,17 +247,26 @@ async function start(
       ...diskOf(store.location),
     }),
   ];
-  const ownAudit = await openAudit(config, { machine, identity, stops });
+  const audit = await openAudit(config, { machine, identity, stops });
   const changed: Changed = (kernel, action, facts, by, tell) => {
     tellCluster(kernel, { action, by: by ?? config.name, facts, ...(tell && { tell }) });
     // What somebody asked for is written where it was asked for.
-    if (by === undefined) noteOwn(ownAudit, config.name, action, facts);
+    if (by === undefined) noteOwn(audit, config.name, action, facts);
   };
-  const handOvers = createHandOvers();
-  // They need the peer, whose agents may want them at once.
-  const kept = Promise.withResolvers<ActorBlobs>();
   const tracer = await openTracing(config, { node, machine, stops });
-  const scanning = withScanner(live, inference, { machine, stops, blobs: kept.promise });
+  return { ...given, live, tls, pacing, identity, models, inference, ending, meshPort, loads, audit, changed, tracer };
+}
+
+/** The peer on the real ports. */
+function withPeer(own: Opened) {
+  const { config, platform, machine, stops, identity, inference, meshPort, tracer, loads, ending } = own;
+  const { node, cluster, store, journal, home } = identity;
+  const { clock, random, log, meter } = machine;
+  const handOvers = createHandOvers();
+  // The blobs need the peer, whose agents may want them at once.
+  const kept = Promise.withResolvers<ActorBlobs>();
+  const scanning = withScanner(own.live, inference, { machine, stops, blobs: kept.promise });
+  const trustsData = platform.trustsData === true;
   const peer = createPeer({
     node,
     ...(tracer && { tracer }),
@@ -287,10 +293,10 @@ async function start(
     openSigner: (peerOf) => openIdentitySigner(config.data, { node, peerOf }),
     load: () => Object.assign({}, ...loads.map((read) => read())) as Partial<NodeLoad>,
     invite: (directory, terms) => issueInvitation(terms, { directory, identity, machine, meshPort }),
-    changed,
+    changed: own.changed,
     mayHandOver: handOvers.may,
-    age: ageOf(identity, platform.trustsData === true),
-    trustsData: platform.trustsData === true,
+    age: ageOf(identity, trustsData),
+    trustsData,
     placed: (place) => home.remember({ directory: place }),
     ended: (why) => ending.begin(why),
     byWord: byWordOfThird(meshPort, home),
@@ -301,6 +307,18 @@ async function start(
   // Below the peer: what the peer hands over while it stops travels on the mesh.
   stops.add((deadlineMs) => meshPort.stop(deadlineMs));
   stops.add((deadlineMs) => peer.stop(deadlineMs));
+  const told: Told = (action, facts, by, tell) => own.changed(peer.kernel, action, facts, by, tell);
+  /** What the node did by itself. */
+  const noted = (action: string, facts: Readonly<Record<string, string>>, tell?: typeof toAdmins): void =>
+    own.changed(peer.kernel, action, facts, undefined, tell);
+  return { ...own, peer, handOvers, kept, scanning, told, noted };
+}
+
+/** What it keeps beside the journal: its disk, blobs of actors, shards. */
+async function withBulk(at: WithPeer) {
+  const { config, machine, identity, peer, stops, pacing, noted } = at;
+  const { node, store } = identity;
+  const { clock, log, meter } = machine;
   const disk = await openOwnDisk(config, { identity, machine, stops });
   const known = openKnownKeys({
     machine,
@@ -310,42 +328,34 @@ async function start(
       tellCluster(peer.kernel, { action: "refuseRoot", by, facts, tell: toAdmins }, operationId),
   });
   stops.add(watchRoot(peer, known, (root) => void disk.escrow(root), log));
-  const copies = await openActorBlobs({
-    files: disk.blobs,
-    node,
-    store,
-    clock,
-    log,
-    meter,
-    kernel: peer.kernel,
-    exchange: peer.exchange,
-    table: peer.table,
-    membership: peer.membership,
-  });
-  const openedShards = await openShards(config, {
-    machine,
-    identity,
-    peer,
-    changed: (action, facts) => changed(peer.kernel, action, facts, undefined),
-    pacing,
-  });
-  const { shards: ownShards, files: shardFiles } = openedShards;
-  loads.push(openedShards.load);
-  handOvers.open(ownShards);
-  stops.add(() => ownShards.stop());
-  const { blobs, forModels } = openAttachments({ node, machine, peer, copies, shards: ownShards, pacing, stops });
-  kept.resolve(blobs);
+  const { kernel, exchange, table, membership } = peer;
+  const around = { node, store, clock, log, meter, kernel, exchange, table, membership };
+  const copies = await openActorBlobs({ files: disk.blobs, ...around });
+  const { load, ...opened } = await openShards(config, { machine, identity, peer, changed: noted, pacing });
+  const { shards } = opened;
+  at.loads.push(load);
+  at.handOvers.open(shards);
+  stops.add(() => shards.stop());
+  const { blobs, forModels } = openAttachments({ node, machine, peer, copies, shards, pacing, stops });
+  at.kept.resolve(blobs);
+  return { ...at, disk, known, shards, shardFiles: opened.files, blobs, forModels };
+}
+
+/** What admins ask for: secrets, keys, backups, models. */
+function withWork(at: WithBulk) {
+  const { config, platform, machine, identity, peer, stops, known, shards, shardFiles, blobs, pacing, told } = at;
+  const { exchange, membership } = peer;
+  const { clock, log } = machine;
+  const { node } = identity;
+  const { name } = config;
   // Settings that have a secret may refer to one by its name.
   const sealed = openSecrets(config, { machine, identity, peer });
   stops.add(async () => sealed.stop());
   const secrets = watchSecrets(peer.directory, sealed.secrets);
   stops.add(async () => secrets.stop());
-  const { wanted, endpoints, striped } = models.join(peer, inference, { secrets, ...forModels });
-  const { exchange, membership } = peer;
-  joinAudit(ownAudit, { peer, secrets, name: config.name, version: platform.version });
-  const keyFiles = { name: config.name, ...diskKeyFiles(config) };
-  const keys = openKeys(keyFiles, { machine, identity, peer, audit: ownAudit }, known);
-  const told: Told = (action, facts, by, tell) => changed(peer.kernel, action, facts, by, tell);
+  const served = at.models.join(peer, at.inference, { secrets, ...at.forModels });
+  joinAudit(at.audit, { peer, secrets, name, version: platform.version });
+  const keys = openKeys({ name, ...diskKeyFiles(config) }, { machine, identity, peer, audit: at.audit }, known);
   const { backups, control: backupControl } = openBackups(config, {
     machine,
     identity,
@@ -353,34 +363,40 @@ async function start(
     stops,
     keys,
     known,
-    shards: ownShards,
+    shards,
     shardFiles,
     blobs,
     pacing,
     told,
-    changed: (action, facts, tell) => changed(peer.kernel, action, facts, undefined, tell),
+    changed: at.noted,
   });
   stops.add(() => pacing.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
   const actsText = keptText(tasksFile(config.data), taskLimits.actsFileBytesMax);
-  const acts = openActs({ node, name: config.name, kept: actsText, clock, log, told });
+  const acts = openActs({ node, name, kept: actsText, clock, log, told });
   stops.add(() => acts.stop());
-  const here = { node, name: config.name, exchange, membership };
-  const control = createInferenceControl({ ...here, own: { ...inference, suggest }, follow: acts.follow });
+  const here = { node, name, exchange, membership };
+  const control = createInferenceControl({ ...here, own: { ...at.inference, suggest }, follow: acts.follow });
   const observe = createObserveControl({ ...here, own: machine.memory, clock });
+  return { ...at, sealed, secrets, served, keys, backups, backupControl, acts, control, observe };
+}
+
+/** Joins the cluster and takes its part in it. */
+async function takePart(at: WithWork) {
+  const { config, platform, machine, identity, peer, stops, ending, inference } = at;
+  const { node, home } = identity;
   const parts = { machine, identity, peer };
   const directory = () => peer.place() ?? identity.place;
   rememberCluster(parts, directory);
-
-  const joined = (facts: Readonly<Record<string, string>>): void => noteOwn(ownAudit, config.name, "join", facts);
-  const listen = () => meshPort.open(() => listenForNodes(config, { ...parts, ending, directory, joined }));
+  const joined = (facts: Readonly<Record<string, string>>): void => noteOwn(at.audit, config.name, "join", facts);
+  const listen = () => at.meshPort.open(() => listenForNodes(config, { ...parts, ending, directory, joined }));
   // A node that is alone serves first and listens for others then; one of many needs them to serve.
   const alone = home.now.members.every((member) => member.node === node) && identity.place.kind === "embedded";
   const mesh = alone ? undefined : await listen();
 
   // One node prints the code, the one that began the cluster: another one's would make it void.
   if (identity.founder && home.now.began !== true) home.remember({ began: true });
-  const adminCode = home.now.began === true ? createAdminCode(random) : undefined;
+  const adminCode = home.now.began === true ? createAdminCode(machine.random) : undefined;
   const codeHash = adminCode === undefined ? undefined : adminCodeHash(adminCode);
   const waiting = (where: string, because: string | undefined): void => platform.waiting?.(where, because);
   const member = await join(parts, { ending, mesh, stopAsked: platform.stopAsked, waiting });
@@ -393,27 +409,34 @@ async function start(
   };
   peer.membership.onChange(followRoles);
   followRoles();
-  countPlaces(pacing, peer);
+  countPlaces(at.pacing, peer);
 
   // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first
   // one of many, without which the others cannot come. Before clients come: whether an admin exists decides what
   // sign-up asks for.
-  const nodesMissing = alone ? config.minInSync - 1 : 0;
-  if (nodesMissing > 0) log.warn("node.writes.wait", { nodesMissing, minInSync: config.minInSync });
+  const { minInSync } = config;
+  const nodesMissing = alone ? minInSync - 1 : 0;
+  if (nodesMissing > 0) machine.log.warn("node.writes.wait", { nodesMissing, minInSync });
   const ownMemory = alone && nodesMissing === 0;
   const firstAdmin = await register(parts, { config, member, adminCodeHash: codeHash, alone: ownMemory, stops });
+  return { ...at, listen, mesh, adminCode, codeHash, member, nodesMissing, firstAdmin };
+}
 
+/** What it tells by mail, and what it looks out for. */
+async function withWatch(at: TakingPart) {
+  const { config, machine, identity, peer, stops, live, secrets, audit, member } = at;
+  const { node } = identity;
   const branding = openBranding(peer.directory);
   const mail = openMail(live, { brand: () => branding.current().name, machine, peer, secrets, name: member.name });
   stops.add(() => [mail, branding].forEach((one) => one.stop()));
-  const places = openPlaces(config, { clock, log, stops });
+  const places = openPlaces(config, { ...machine, stops });
   const watcher = openWatch({
     machine,
     node,
     name: member.name,
     peer,
-    audit: ownAudit,
-    secrets: sealed.secrets,
+    audit,
+    secrets: at.sealed.secrets,
     totals: (names) => machine.metrics.totals(names),
     disk: () => diskOf(config.data),
     ...(places && { places }),
@@ -427,55 +450,71 @@ async function start(
   });
   stops.add(() => watcher.stop());
   const threats = await openThreats(config, { ...machine, peer, stops });
-  scanning.listed.open(threats);
-  openPreviews({ live, machine, peer, blobs, threats, stops });
+  at.scanning.listed.open(threats);
+  openPreviews({ live, machine, peer, blobs: at.blobs, threats, stops });
+  return { ...at, branding, mail, watcher, threats };
+}
+
+/** What takes long here, and what admins set for this node. */
+function withTasks(at: Watching) {
+  const { config, platform, machine, identity, peer, stops, member, backups, acts, told } = at;
+  const { exchange, membership, control } = peer;
+  const { clock, log } = machine;
+  const { node } = identity;
   const place = { node, name: member.name };
-  const taskEnded = (task: AdminTask): void => tellEnded(task, told);
-  const profiles = createProfiles({
+  const ended = (task: AdminTask): void => tellEnded(task, told);
+  const profiler = { cpu: profileCpu, heap: profileHeap };
+  const folder = resolve(import.meta.dirname, "../..");
+  const profiles = createProfiles({ place, exchange, membership, clock, profiler, folder, ended });
+  const drains = watchDrains({ node, clock, membership, control, ended, log });
+  const own = openTasks({
     place,
     exchange,
     membership,
-    clock,
-    profiler: { cpu: profileCpu, heap: profileHeap },
-    folder: resolve(import.meta.dirname, "../.."),
-    ended: taskEnded,
-  });
-  const drains = watchDrains({ node, clock, membership, control: peer.control, ended: taskEnded, log });
-  const tasks = openTasks({
-    place,
-    exchange,
-    membership,
-    store: models.store,
+    store: at.models.store,
     backups,
-    disk: disk.tasks,
-    endpoints,
+    disk: at.disk.tasks,
+    endpoints: at.served.endpoints,
     clock,
     log,
     profiles,
     acts,
     told,
   });
-  stops.add(async () => [tasks, drains].forEach((one) => one.stop()));
-  const settings =
-    platform.settings &&
-    openSettings(platform.settings, { machine, node, name: member.name, peer, file: settingsText(config.data) });
-  if (settings !== undefined) stops.add(() => settings.stop());
-  if (platform.settings !== undefined) {
-    const endBalance = platform.settings.onChange(({ replicas, minInSync, weight }) => {
+  stops.add(async () => {
+    own.stop();
+    drains.stop();
+  });
+  const set = platform.settings;
+  const settings = set && openSettings(set, { machine, ...place, peer, file: settingsText(config.data) });
+  if (set !== undefined && settings !== undefined) {
+    stops.add(() => settings.stop());
+    const endBalance = set.onChange(({ replicas, minInSync, weight }) => {
       peer.policy.configure({ replicas, minInSync });
-      const row = memberIn(peer.membership, node);
-      if (row !== undefined && row.weight !== weight) void peer.membership.update({ weight });
+      const row = memberIn(membership, node);
+      if (row !== undefined && row.weight !== weight) void membership.update({ weight });
     });
     stops.add(() => endBalance());
   }
+  return { ...at, profiles, tasks: own.tasks, settings: settings?.control };
+}
+
+/** Takes clients. */
+async function openGateway(at: WithTasks): ReturnType<typeof serveClients> {
+  const { config, platform, machine, identity, peer, live, tls, tracer, secrets, mail, settings, threats, watcher } =
+    at;
+  const { branding, meshPort, firstAdmin, blobs, observe, shards, keys, tasks, profiles, audit } = at;
+  const { wanted, striped, endpoints } = at.served;
   const gateway = await serveClients(live, {
-    ...parts,
+    machine,
+    identity,
+    peer,
     ownPublicUrl: config.publicUrl,
-    ...(settings && { settings: settings.control }),
+    ...(settings && { settings }),
     ...(tls && { tls }),
     namedSecrets: secretsControl(secrets, { peer, mail: mail.settings }),
     mail,
-    ...openTelling({ live, machine, node, peer, secrets, mail }),
+    ...openTelling({ live, machine, node: identity.node, peer, secrets, mail }),
     branding,
     threats,
     secrets,
@@ -483,36 +522,43 @@ async function start(
     firstAdmin,
     blobs,
     opener: machine.opener,
-    models: { store: models.store, wanted, striped },
+    models: { store: at.models.store, wanted, striped },
     endpoints,
-    inference: control,
+    inference: at.control,
     observe,
     ...(tracer && { tracer }),
-    disk: disk.control,
-    shards: ownShards,
+    disk: at.disk.control,
+    shards,
     keys,
-    backups: backupControl,
-    name: member.name,
-    changed: told,
-    tasks: tasks.tasks,
+    backups: at.backupControl,
+    name: at.member.name,
+    changed: at.told,
+    tasks,
     profiles,
-    audit: ownAudit,
-    auditControl: ownAudit,
-    auditViews: ownAudit,
+    audit,
+    auditControl: audit,
+    auditViews: audit,
     threatStates: () => threats.states(),
     watch: watcher,
     forecasts: (rows) => watcher.forecasts(rows),
-    adminCodeHash: codeHash,
+    adminCodeHash: at.codeHash,
     ...(platform.webFolder !== undefined && { webFolder: platform.webFolder }),
     ...(platform.controlToken !== undefined && { controlToken: platform.controlToken }),
   });
   // Clients that stream may use their half of the time; the other is for handing over and for the disk.
-  stops.add((deadlineMs) => gateway.stop(deadlineMs / 2));
-  loads.push(() => ({ connections: gateway.connections() }));
+  at.stops.add((deadlineMs) => gateway.stop(deadlineMs / 2));
+  at.loads.push(() => ({ connections: gateway.connections() }));
+  return gateway;
+}
 
-  const [listening] = await Promise.all([mesh ?? listen(), within(clock, modelsWaitMs, inference.settled())]);
+/** It is ready: others are told where it is, and its operator what to open. */
+async function serve(at: WithTasks, gateway: Awaited<ReturnType<typeof serveClients>>): Promise<RunningNode> {
+  const { config, platform, machine, identity, peer, stops, member, inference, nodesMissing, adminCode } = at;
+  const { clock, log } = machine;
+  const { node, home } = identity;
+  const [listening] = await Promise.all([at.mesh ?? at.listen(), within(clock, modelsWaitMs, inference.settled())]);
   const { url, grpcAddress, controlUrl } = gateway;
-  noteOwn(ownAudit, config.name, "startNode", { version: platform.version, roles: member.roles.join(",") });
+  noteOwn(at.audit, config.name, "startNode", { version: platform.version, roles: member.roles.join(",") });
   log.info("node.ready", { node, url, startedInMs: Math.round(clock.nowMs() - machine.startedAtMs) });
   const reachOf = (addresses: readonly string[]) => ({ mesh: addresses, own: outwardAddresses() });
   const outwardOf = (addresses: readonly string[]): string =>
@@ -540,39 +586,8 @@ async function start(
     },
   };
   // Print the admin code also while it is unknown whether an admin exists.
-  const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => home.now.hasAdmin !== true));
+  const needed = adminCode !== undefined && (await at.firstAdmin.needed().catch(() => home.now.hasAdmin !== true));
   return needed ? { ...running, models: peer.engines.generate.models(), adminCode } : running;
-}
-
-/** Where addresses are, by the file that the configuration names; undefined: it names none. */
-function openPlaces(
-  { addressPlaces }: Pick<Config, "addressPlaces">,
-  { clock, log, stops }: Pick<Machine, "clock" | "log"> & { readonly stops: Stops },
-): ReturnType<typeof followPlaces> | undefined {
-  if (addressPlaces === undefined) return undefined;
-  const places = followPlaces(addressPlaces, { read: readSource, clock, log });
-  stops.add(() => places.stop());
-  return places;
-}
-
-/** Reads the lists of threats of this node and of the cluster; waits for them, but not for long. */
-async function openThreats(
-  { blockLists }: Pick<Config, "blockLists">,
-  at: Pick<Machine, "clock" | "log" | "meter"> & { readonly peer: Peer; readonly stops: Stops },
-): Promise<Threats> {
-  const { peer, clock, log, meter, stops } = at;
-  const { lists } = peer.auditRules;
-  const { exchange, membership } = peer;
-  const shared = shareLists({
-    exchange,
-    membership,
-    lists: () => lists.current().map(({ source }) => source),
-    onChange: (listener) => void lists.onChange(listener),
-  });
-  const threats = watchThreats({ sources: blockLists, shared, read: readSource, clock, log, meter });
-  stops.add(() => threats.stop());
-  await within(clock, listsWaitMs, threats.first);
-  return threats;
 }
 
 const searchIndex = (data: string, { store }: Pick<Identity, "store">): Index =>
@@ -581,47 +596,6 @@ const searchIndex = (data: string, { store }: Pick<Identity, "store">): Index =>
     hides: () => store.state !== "plain",
     hasRoom: (bytes) => (freeIn(data) ?? Infinity) >= bytes,
   });
-
-/** Models take a while to load: they begin before the directory says which roles the node has. */
-function startInference(
-  config: Config,
-  at: {
-    readonly machine: Machine;
-    readonly identity: Identity;
-    readonly stops: Stops;
-    readonly models: Pick<NodeModels, "specs">;
-  },
-): Inference {
-  const { clock, log, meter } = at.machine;
-  const inference = createInference({
-    models: () => at.models.specs(),
-    start: (models) =>
-      startInferenceHost({
-        models,
-        nodeLoad: () => ({ ...at.machine.used(), memoryBytes: at.machine.memoryBytes() }),
-        machine: boundedMachine(config),
-        trials: keptText(trialsFile(config.data), runtimeLimits.trialsFileBytesMax),
-        clock,
-        log,
-        onEvent: (event) => measureInference(meter, event),
-      }),
-    clock,
-    log,
-    endTimeoutMs: config.limits.drainTimeoutMs,
-  });
-  at.stops.add((deadlineMs) => inference.stop(deadlineMs));
-  const { own, known } = at.identity;
-  inference.serve(startedAgain(own, known).roles.includes("ai"));
-  return inference;
-}
-
-/** The machine, with what an admin leaves of it to models. */
-const boundedMachine = ({ modelMemoryMiB, modelThreads, modelThreadsMin }: Config): ReturnType<typeof readMachine> => ({
-  ...readMachine(),
-  ...(modelMemoryMiB > 0 && { memoryMaxBytes: modelMemoryMiB * 1024 * 1024 }),
-  ...(modelThreads > 0 && { threadsMax: modelThreads }),
-  threadsMin: modelThreadsMin,
-});
 
 async function issueInvitation(
   terms: Parameters<NonNullable<PeerOptions["invite"]>>[1],

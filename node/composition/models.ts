@@ -1,6 +1,7 @@
-/** The parts behind a call of a model at one node: what counts it, what measures it, and what carries it to another
- *  node. `node/inference/index.ts` puts them around one another. */
+/** The models of one node, and the parts behind a call of a model: what counts it, what measures it, and what carries
+ *  it to another node. `node/inference/index.ts` puts them around one another. */
 import type { AnyBehavior, Message } from "../../actors/behavior.ts";
+import type { Config } from "../../config/index.ts";
 import {
   activityActor,
   failure,
@@ -10,11 +11,14 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
+import { readMachine, runtimeLimits, startInferenceHost } from "../../runtimes/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { MembershipPart } from "../cluster/membership/index.ts";
+import { startedAgain, type MembershipPart } from "../cluster/membership/index.ts";
+import { trialsFile } from "../data-folder/index.ts";
 import { createCalls, type CallLimits, type Calls, type ReadAttachment } from "../inference/calls/index.ts";
 import { createFileReading, type FileReading, type FileReadingPorts } from "../inference/files/index.ts";
 import { orderModelCalls, type ModelCalls } from "../inference/index.ts";
+import { createInference, measureInference, type Inference, type NodeModels } from "../inference/local/index.ts";
 import { createQuality, type Quality, type QualityFile } from "../inference/quality/index.ts";
 import type { RouteLimits } from "../inference/routes/index.ts";
 import {
@@ -26,6 +30,7 @@ import {
   type UsageLimits,
 } from "../inference/usage/index.ts";
 import type { Kernel } from "../kernel/index.ts";
+import { keptText } from "../platform/index.ts";
 import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../ports/index.ts";
 import { tapPublished, type PublishedTap } from "../previews/index.ts";
 import { withPolicy, type FileSettings, type ListedFiles } from "../scanning/index.ts";
@@ -33,6 +38,9 @@ import type { Changed } from "../audit/index.ts";
 import type { ClusterFacts } from "../cluster/facts/all.ts";
 import { createPushCalls, type PushCalls } from "../telling/index.ts";
 import { createLaterPosts, createRoleMemory } from "../accounts/index.ts";
+import type { Stops } from "../stops.ts";
+import type { Identity } from "./identity.ts";
+import type { Machine } from "./machine.ts";
 
 /** Bytes of rooms' files, and what opens them. */
 export type RoomFiles = Pick<FileReadingPorts, "bytes" | "opener">;
@@ -196,3 +204,48 @@ function createCounting(ports: ModelPartPorts): { readonly usage: Usage; readonl
   });
   return { usage, activity };
 }
+
+/** Models take a while to load: they begin before the directory says which roles the node has. */
+export function startInference(
+  config: Config,
+  at: {
+    readonly machine: Machine;
+    readonly identity: Identity;
+    readonly stops: Stops;
+    readonly models: Pick<NodeModels, "specs">;
+  },
+): Inference {
+  const { clock, log, meter } = at.machine;
+  const inference = createInference({
+    models: () => at.models.specs(),
+    start: (models) =>
+      startInferenceHost({
+        models,
+        nodeLoad: () => ({ ...at.machine.used(), memoryBytes: at.machine.memoryBytes() }),
+        machine: boundedMachine(config),
+        trials: keptText(trialsFile(config.data), runtimeLimits.trialsFileBytesMax),
+        clock,
+        log,
+        onEvent: (event) => measureInference(meter, event),
+      }),
+    clock,
+    log,
+    endTimeoutMs: config.limits.drainTimeoutMs,
+  });
+  at.stops.add((deadlineMs) => inference.stop(deadlineMs));
+  const { own, known } = at.identity;
+  inference.serve(startedAgain(own, known).roles.includes("ai"));
+  return inference;
+}
+
+/** The machine, with what an admin leaves of it to models. */
+export const boundedMachine = ({
+  modelMemoryMiB,
+  modelThreads,
+  modelThreadsMin,
+}: Config): ReturnType<typeof readMachine> => ({
+  ...readMachine(),
+  ...(modelMemoryMiB > 0 && { memoryMaxBytes: modelMemoryMiB * 1024 * 1024 }),
+  ...(modelThreads > 0 && { threadsMax: modelThreads }),
+  threadsMin: modelThreadsMin,
+});

@@ -1,4 +1,4 @@
-/** A node serves people and programs: the gateway, opened for a peer. */
+/** A node serves people and programs: the gateway, opened for a peer, and the lists that it looks into before. */
 import { readFile, stat } from "node:fs/promises";
 import { availableParallelism, hostname } from "node:os";
 import { hostAddress, isEverywhere, parseControl, type Config } from "../../config/index.ts";
@@ -8,7 +8,7 @@ import { signUpInvitations } from "../cluster/facts/sign-up-invitations.ts";
 import { createGateway, gatewayLimits, readLeakList, type LeakList } from "../gateway/index.ts";
 import { createProviders } from "../identity/index.ts";
 import type { Mesh } from "../cluster/mesh/index.ts";
-import { outwardAddresses } from "../platform/index.ts";
+import { outwardAddresses, readSource } from "../platform/index.ts";
 import { auditPageOf, auditRange } from "../../actors/role-manager/index.ts";
 import type { FirstAdmin } from "../accounts/index.ts";
 import { auditInCopy } from "../audit/index.ts";
@@ -16,6 +16,9 @@ import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { MeshPort } from "../cluster/mesh/port.ts";
 import { createPolicy } from "../scanning/index.ts";
+import type { Stops } from "../stops.ts";
+import { followPlaces, shareLists, watchThreats, type Threats } from "../threats/index.ts";
+import { within } from "../waiting.ts";
 import { operationsOf, type OperationParts } from "./operations.ts";
 import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
@@ -87,8 +90,6 @@ export async function serveClients(
   const up = () => others().filter((one) => peer.membership.isUp(one.node));
   const leaks = config.leakedPasswords === undefined ? undefined : await readLeaks(config.leakedPasswords);
   if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
-  const named = config.control === undefined ? undefined : parseControl(config.control);
-  const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
   const limits = limitsOf(config);
   const tickets = createTickets(clock, limits);
   const auditCopy: OperationParts["auditCopy"] = (query) =>
@@ -98,18 +99,11 @@ export async function serveClients(
     ...taken,
     ...(at.watch?.placeOf && { placeOf: at.watch.placeOf }),
     limits,
-    kernel: peer.kernel,
-    engines: peer.engines,
-    clusterRoles: peer.clusterRoles,
-    controlTokens: peer.controlTokens,
-    ...(control !== undefined && { controlListen: control }),
-    signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
+    ...ofPeer(peer),
+    ...listensOf(config),
     labels: () => memberIn(peer.membership, node)?.labels ?? {},
     operations: operationsOf(peer, { ...at, files, auditCopy, invitations, clock, random, limits, tickets }),
     ...guardsOf({ ...at, live }),
-    quality: peer.quality,
-    hub: peer.hub,
-    cluster: peer.control,
     ...(backups && { backups: archivesOf(backups, tickets) }),
     serviceTokens: { node, keys: peer.tokenKeys },
     ...othersOf(peer, { others, up }),
@@ -119,10 +113,7 @@ export async function serveClients(
     random,
     log,
     meter,
-    host: hostAddress(config.host),
-    port: config.port,
     descriptors: descriptors.web,
-    hosts: hostNames(config),
     // These may change while the node runs.
     get allowedOrigins() {
       return live().allowedOrigins;
@@ -136,9 +127,6 @@ export async function serveClients(
     get signUpDomains() {
       return live().signUpDomains;
     },
-    ...(config.metricsListen !== undefined && { metricsListen: placeIn(config.metricsListen) }),
-    ...(config.grpc !== undefined && { grpcListen: placeIn(config.grpc) }),
-    trustedProxies: config.trustedProxies,
     node,
     version,
     // It may be set while the node runs.
@@ -161,6 +149,33 @@ export async function serveClients(
     readiness: () => readiness(peer, node),
     status: () => statusOf(at, config.roles),
   });
+}
+
+/** What it takes of the peer as it is. */
+const ofPeer = ({ kernel, engines, clusterRoles, controlTokens, quality, hub, control, routing }: Peer) => ({
+  kernel,
+  engines,
+  clusterRoles,
+  controlTokens,
+  quality,
+  hub,
+  cluster: control,
+  signedIn: (user: string, tokenHash: string) => routing.signedIn(user, tokenHash),
+});
+
+/** Where it listens, and by which names it may be called. */
+function listensOf(config: Config) {
+  const { control, grpc, metricsListen, port, trustedProxies } = config;
+  const named = control === undefined ? undefined : parseControl(control);
+  return {
+    host: hostAddress(config.host),
+    port,
+    hosts: hostNames(config),
+    trustedProxies,
+    ...(named && { controlListen: "host" in named ? { ...named, host: hostAddress(named.host) } : named }),
+    ...(metricsListen !== undefined && { metricsListen: placeIn(metricsListen) }),
+    ...(grpc !== undefined && { grpcListen: placeIn(grpc) }),
+  };
 }
 
 /** Half of the processors at most hash passwords: those who are signed in have the others, however many sign in. */
@@ -216,6 +231,40 @@ function othersOf(
       },
     },
   };
+}
+
+/** Longest wait for the lists of refused addresses; then clients are served, and those lists hold when they come. */
+const listsWaitMs = 5_000;
+
+/** Where addresses are, by the file that the configuration names; undefined: it names none. */
+export function openPlaces(
+  { addressPlaces }: Pick<Config, "addressPlaces">,
+  { clock, log, stops }: Pick<Machine, "clock" | "log"> & { readonly stops: Stops },
+): ReturnType<typeof followPlaces> | undefined {
+  if (addressPlaces === undefined) return undefined;
+  const places = followPlaces(addressPlaces, { read: readSource, clock, log });
+  stops.add(() => places.stop());
+  return places;
+}
+
+/** Reads the lists of threats of this node and of the cluster; waits for them, but not for long. */
+export async function openThreats(
+  { blockLists }: Pick<Config, "blockLists">,
+  at: Pick<Machine, "clock" | "log" | "meter"> & { readonly peer: Peer; readonly stops: Stops },
+): Promise<Threats> {
+  const { peer, clock, log, meter, stops } = at;
+  const { lists } = peer.auditRules;
+  const { exchange, membership } = peer;
+  const shared = shareLists({
+    exchange,
+    membership,
+    lists: () => lists.current().map(({ source }) => source),
+    onChange: (listener) => void lists.onChange(listener),
+  });
+  const threats = watchThreats({ sources: blockLists, shared, read: readSource, clock, log, meter });
+  stops.add(() => threats.stop());
+  await within(clock, listsWaitMs, threats.first);
+  return threats;
 }
 
 /** A larger file would take too long to read at each start: a hash takes 43 bytes, so these are six million. */

@@ -57,6 +57,7 @@ import { handleFactors } from "./own/factors.ts";
 import { handleFound } from "./own/found.ts";
 import { handleGroups } from "./own/groups.ts";
 import { addSharedPage, handleSharedLinks } from "./own/shared-links.ts";
+import { handleModeration } from "./own/moderation.ts";
 import { handleJoinLinks } from "./own/join-links.ts";
 import { handleProgramKeys } from "./own/people.ts";
 import { handleSteps } from "./own/steps.ts";
@@ -88,8 +89,6 @@ import { tellThoseAway } from "./push/index.ts";
 import { createDevice, createIds } from "./identity/tokens.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
-export type { Gateway, GatewayOptions } from "./options.ts";
-export type { TlsFiles, TlsPort } from "./edge/tls.ts";
 export { readLeakList, type LeakList } from "./identity/leaked.ts";
 export { adminCodeHash, createIds } from "./identity/tokens.ts";
 export { bytesOfFile, newFileKey, sealPart } from "./files/sealed.ts";
@@ -144,6 +143,7 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...handleGroups(at),
     ...(at.blobs && at.opener && handleEmoji(at, { blobs: at.blobs, opener: at.opener })),
     ...handleJoinLinks(at),
+    ...handleModeration(at),
     ...handleSharedLinks(at),
     ...handleSignIn(at, accounts),
     ...handleSteps(at, accounts, checks),

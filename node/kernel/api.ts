@@ -14,7 +14,7 @@ import type { NodeId } from "../ports/index.ts";
 import type { EntryDraft, SlotLog, SlotReader } from "../storage/index.ts";
 import type { Ask, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
-export type { Ask, Envelope, Outgoing, Tell, Undelivered } from "./mailbox.ts";
+export type { Ask, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
 /** The log of a slot that this node serves under one epoch. Entries that it calls durable are on the disk of every
  *  replica the slot needs. */

@@ -41,7 +41,7 @@ import { SlotHost } from "./slot-host.ts";
 import { Turns, type Pressure } from "./turns.ts";
 
 export { handleActors, handleRooms } from "./actor-operations.ts";
-export type { ClusterActors, Kernel, Request } from "./api.ts";
+export type { ClusterActors, Kernel } from "./api.ts";
 export { OpenAsks } from "./open-asks.ts";
 export { foldRestored, foldState } from "./folding.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";

@@ -17,60 +17,35 @@
  *
  *  JavaScript promises neither that keys leave memory nor that arithmetic takes the same time whatever the key: who
  *  reads a running node's memory has its keys. Decision 0052. */
-export { createClusterKeys, openKnownRoot, sealEpochTo, type ClusterKeys } from "./cluster-keys.ts";
+export { createClusterKeys, sealEpochTo, type ClusterKeys } from "./cluster-keys.ts";
 export { openKeys, openKnownKeys, watchRoot } from "./among-nodes.ts";
 export { openDisk } from "./disk.ts";
 export { handleKeys, type KeysControl } from "./key-operations.ts";
 export { handleDisk, type DiskControl } from "./operations.ts";
-export type { KnownRoot, Refused } from "./known-root.ts";
+export type { KnownRoot } from "./known-root.ts";
 export { rootHash, vouchFor } from "./succession.ts";
-export {
-  openBackupKeys,
-  readBackupKeys,
-  sheetOf,
-  writeBackupKeys,
-  type BackedUpKeys,
-  type OpenedKeys,
-} from "./backup-keys.ts";
-export { deriveKey, sealerOf } from "./cipher.ts";
-export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
+export { openBackupKeys, readBackupKeys, sheetOf, type BackedUpKeys, type OpenedKeys } from "./backup-keys.ts";
+export { deriveKey } from "./cipher.ts";
+export { readDiskKey, readOrMakeDiskKey, writeDiskKey } from "./disk-key.ts";
 export { keyLimits } from "./limits.ts";
-export { createDiskTasks } from "./disk-tasks.ts";
-export { createSealing } from "./sealing.ts";
-export { demandEscrow, openEscrow, writeEscrow } from "./escrow.ts";
-export { epochKeysRow, type DiskKeySource } from "./own-keys.ts";
+export { demandEscrow, openEscrow } from "./escrow.ts";
+export { epochKeysRow } from "./own-keys.ts";
 export { createSecrets, type Secrets } from "./secrets.ts";
 export { keepSecretsKey, type SecretsReceiver } from "./secrets-key.ts";
 export { SealedFiles } from "./sealed-files.ts";
-export { openedRow, openSealedStore, sealedKey, SealedStore } from "./sealed-store.ts";
+export { openSealedStore, SealedStore } from "./sealed-store.ts";
 export {
   anchorOf,
   commitmentText,
-  createEpoch,
-  hashOf,
-  headSignerOf,
   isHeadSigned,
   openEpoch,
   rootKeysOf,
-  sealEpoch,
   tokenContext,
   verifyEpochs,
-  type EpochRecord,
   type RootKeys,
   type RootRecord,
 } from "./epochs.ts";
-export {
-  kitName,
-  rootWords,
-  readLine,
-  shareCode,
-  shareFromText,
-  shareLines,
-  sharePageHtml,
-  sharePageText,
-  type KitSheet,
-} from "./kit.ts";
+export { kitName, rootWords, readLine, shareFromText, sharePageHtml, sharePageText, type KitSheet } from "./kit.ts";
 export { combineShares, createRoot, digestOf, readShare, splitRoot } from "./shares.ts";
-export { createTenantKey, createUnitKeys, rewrapTenantKey, type TenantKey } from "./units.ts";
-export type { Signer } from "./signing.ts";
+export { createUnitKeys } from "./units.ts";
 export { recipientOf } from "./x-wing.ts";

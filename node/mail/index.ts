@@ -12,8 +12,6 @@
  *  the same link twice and wonders which one counts.
  *
  *  No address is in a log or a metric, and no link. */
-export { letterOf } from "./letters.ts";
 export { createOutbound } from "./outbound.ts";
 export { handleMail } from "./operations.ts";
-export { mailLimits } from "./limits.ts";
-export { faultOf, protectionOf, sendBySmtp, type SmtpServer } from "./smtp.ts";
+export { sendBySmtp } from "./smtp.ts";

@@ -34,7 +34,6 @@ export type {
   MembershipEnd,
   Membership,
   Publisher,
-  EventFollower,
   Hub,
   Channel,
 } from "./cluster.ts";

@@ -6,9 +6,8 @@
  *                          `listed.ts`                                             `engine.ts`     `clamd.ts`
  *
  *  Files that a list of threats names by their digest are found at the room's own node, with or without a scanner. */
-export { createClamd, whyOf, type Clamd } from "./clamd.ts";
+export { createClamd, whyOf } from "./clamd.ts";
 export { createScanner } from "./engine.ts";
-export { createListedFiles, type FileLists, type ListedFiles } from "./listed.ts";
+export { createListedFiles, type ListedFiles } from "./listed.ts";
 export { handleScanning } from "./operations.ts";
-export { scanningLimits } from "./limits.ts";
 export { createPolicy, withPolicy, type FileSettings } from "./policy.ts";

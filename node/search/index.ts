@@ -17,4 +17,4 @@
  *  (what is asked), `find.ts` (between the nodes), `operations.ts` (how a page comes about). */
 export { createSearch, type Search } from "./find.ts";
 export { handleSearch } from "./operations.ts";
-export { indexHere, indexInThread, type Index } from "./place.ts";
+export { indexInThread, type Index } from "./place.ts";

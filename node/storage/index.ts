@@ -40,7 +40,6 @@ export { restoredHead, restoredSide, restoredState } from "./restored.ts";
 export { digestOf, leavesOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
 export { storeParts } from "./store-parts.ts";
 export type { Piece, Position } from "./batch-draft.ts";
-export { journalLimits, type JournalLimits } from "./limits.ts";
 export { verifyLog, verifyRow, type Cut } from "./log-check.ts";
 export { SlotLog, type EntryDraft } from "./slot-log.ts";
 export type { Recovered, SlotReader } from "./slot-reader.ts";

@@ -6,8 +6,6 @@
  *  It keeps nothing: each task stays with the node that does it. What the whole cluster does (backups, drains) is known
  *  to every node without asking others, and is put beside this by the gateway (docs/decisions/0093-tasks.md). */
 export { taskLimits } from "./limits.ts";
-export { createActs } from "./acts.ts";
 export { asTasks } from "./long-operations.ts";
-export { createNodeTasks } from "./node-tasks.ts";
 export { handleTasks } from "./operations.ts";
 export { openActs, openTasks, tellBackupEnded, tellEnded, type Told } from "./own.ts";

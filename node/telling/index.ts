@@ -9,4 +9,4 @@
 export { handleCatchUp } from "./catch-up.ts";
 export { pushSendLimits, type TellingLimits } from "./limits.ts";
 export { createPushCalls, type PushCalls } from "./push-calls.ts";
-export { createDigests, type DigestPorts } from "./digest.ts";
+export { createDigests } from "./digest.ts";

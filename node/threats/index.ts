@@ -13,10 +13,7 @@
  *
  *  A list that cannot be read, or not whole, changes nothing: what was read of it before stays in force, and the log
  *  says so. */
-export { createAddressSet, parseRange, type Range } from "./address-set.ts";
 export { watchThreats, type Threats } from "./feeds.ts";
-export { readIndicators } from "./indicators.ts";
 export { handleThreats } from "./operations.ts";
 export { shareLists } from "./sharing.ts";
 export { followPlaces } from "./followed-places.ts";
-export { readPlaces } from "./places.ts";

@@ -15,12 +15,8 @@
  *
  *  What a detector remembers of one subject is one small row, and there are at most so many rows: an attacker who makes
  *  up names pushes out other made-up names. */
-export { actOn, signatureOf, type ActingPorts } from "./acting.ts";
-export { detectorReaders, Fold } from "./fold.ts";
 export { watchLimits } from "./limits.ts";
 export { handleAlerts } from "./operations.ts";
 export { handlePlaybooks } from "./playbook-operations.ts";
 export { handleWatch } from "./watch-operations.ts";
 export { openWatch } from "./here.ts";
-export { tryRule } from "./trial.ts";
-export { createWatcher } from "./watcher.ts";

@@ -55,6 +55,8 @@ export * from "./room-files.ts";
 export * from "./room-group.ts";
 export * from "./room-own.ts";
 export * from "./room-links.ts";
+export * from "./room-muted.ts";
+export * from "./room-mutes.ts";
 export * from "./room-previews.ts";
 export * from "./room-versions.ts";
 export * from "./shared-links.ts";

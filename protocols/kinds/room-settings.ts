@@ -2,6 +2,7 @@
  *  schema. */
 import { describeDuration } from "../words/amounts.ts";
 import type { AgentMode, AgentRules } from "./room-agents.ts";
+import { withMute } from "./room-muted.ts";
 import type { RoomPosting } from "./room-rules.ts";
 import type { RoomEvent, RoomView } from "./room.ts";
 
@@ -16,6 +17,7 @@ const settingNames = [
   "agentRules",
   "people",
   "pins",
+  "mutes",
 ] as const satisfies readonly (keyof RoomView)[];
 
 /** What a room is set to, by people in it. The room itself, its view and the page's model have these fields. */
@@ -44,7 +46,9 @@ export type RoomSettingEvent = Extract<
       | "pinned"
       | "reacted"
       | "banned"
-      | "unbanned";
+      | "unbanned"
+      | "muted"
+      | "unmuted";
   }
 >;
 
@@ -111,6 +115,17 @@ const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: Se
     },
   },
   unbanned: { says: ({ member }, { who }) => `lifted the ban of ${who(member)}` },
+  muted: {
+    after: ({ type: _type, ...mute }, { mutes }) => ({ mutes: withMute(mutes, mute) }),
+    says({ member, untilMs, reason }, { who, when }) {
+      const until = untilMs === undefined ? "" : ` until ${when(untilMs)}`;
+      return `muted ${who(member)}${until}${reason === undefined ? "" : `: ${reason}`}`;
+    },
+  },
+  unmuted: {
+    after: ({ member }, { mutes = [] }) => ({ mutes: mutes.filter((mute) => mute.member !== member) }),
+    says: ({ member, by }, { who }) => (member === by ? "is muted no more" : `lifted the mute of ${who(member)}`),
+  },
 };
 
 const posters: Readonly<Record<RoomPosting, string>> = {

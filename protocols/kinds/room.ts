@@ -6,6 +6,8 @@ import { roomAdminCommands } from "./room-admin.ts";
 import { agentRulesChange, roomAgentCommands, type AgentRules } from "./room-agents.ts";
 import { fileId, roomFileCommands } from "./room-files.ts";
 import { linkHash, roomLinkCommands } from "./room-links.ts";
+import type { RoomMute } from "./room-muted.ts";
+import { roomDeletionCommands, roomMuteCommands } from "./room-mutes.ts";
 import { emoji, messageText, postedText, rounds, type Posted, type RoomMessage } from "./room-message.ts";
 import { roomPollCommands } from "./room-polls.ts";
 import { roomPreviewCommands } from "./room-previews.ts";
@@ -380,6 +382,8 @@ export const roomCommands = {
   }),
   ...roomFileCommands,
   ...roomLinkCommands,
+  ...roomMuteCommands,
+  ...roomDeletionCommands,
   /** Errors: JOIN_LINK_ENDED, BANNED, LIMIT_REACHED. */
   joinByLink: command({
     params: { member: principal, hash: linkHash },
@@ -506,6 +510,8 @@ export interface RoomView {
   readonly agentRules?: AgentRules;
   /** Of a direct conversation of several: the people of whom it is, those who have left included. */
   readonly people?: readonly string[];
+  /** Members who read and do not write, oldest first; some may be over. Absent: nobody ever was. */
+  readonly mutes?: readonly RoomMute[];
 }
 
 /** What `leave` and `remove` answer: the room afterwards, and who went. Agents go with the person they belong to. */
@@ -605,6 +611,8 @@ export type RoomEvent =
       readonly reason?: string;
     }
   | { readonly type: "unbanned"; readonly member: string; readonly by: string }
+  | ({ readonly type: "muted" } & RoomMute)
+  | { readonly type: "unmuted"; readonly member: string; readonly by: string }
   | { readonly type: "archiveSet"; readonly archived: boolean; readonly by: string }
   | { readonly type: "visibilitySet"; readonly visibility: "public" | "private"; readonly by: string }
   | {
@@ -631,12 +639,14 @@ export type RoomEvent =
       readonly messages: readonly RoomMessage[];
       readonly root?: RoomMessage;
     }
-  /** A recall was taken back, up to the message `through`: these are its messages, now deleted. */
+  /** A recall was taken back, up to the message `through`: these are its messages, now deleted. With `by` there is no
+   *  recall: somebody has deleted these together. */
   | {
       readonly type: "withdrawn";
       readonly recall: string;
       readonly through: number;
       readonly messages: readonly RoomMessage[];
+      readonly by?: string;
     }
   /** `told`: whom the message mentions now and never did before. `checked`: nobody edited it; a scanner has looked at
    *  this file of it, or an admin (`by`) has decided about it, and the message says what the file is now. Where that

@@ -590,6 +590,19 @@ export const userCommands = {
     effect: "changes",
     summary: "Tells the user of a room that they are in no more",
   }),
+  /** A notice of the user's. A warning that was told before is told once. */
+  roomWarned: command({
+    ...byRoom,
+    params: {
+      room: key,
+      id: Type.String({ minLength: 1, maxLength: 64 }),
+      by: principal,
+      atMs: timeMs,
+      reason: line(limits.reasonCharsMax),
+    },
+    effect: "changes",
+    summary: "Tells the user that they were warned in a room",
+  }),
   roomRead: command({
     ...byRoom,
     params: {

@@ -16,7 +16,6 @@ import { notOpened, type Opened, type OpenedTable, type OpenedTask, type Opener 
 
 export { openedLimits } from "./limits.ts";
 export { pictureIn, sizeOfGif, sizeOfPicture, type Picture } from "./picture-head.ts";
-export { openedFlags } from "./process.ts";
 export type { Opener, SmallPicture } from "./tasks.ts";
 export { textOfFile, type FileText, type NoText } from "./text-of-file.ts";
 

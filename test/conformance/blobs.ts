@@ -1,6 +1,8 @@
 /** What every BlobStore does, on whatever disk. */
 import { expect } from "chai";
-import { hashOf, isProven, leafBytes, type BlobLimits } from "../../node/bulk/blobs/index.ts";
+import { hashOf, isProven } from "../../node/bulk/blobs/index.ts";
+import { leafBytes } from "../../node/bulk/blobs/tree.ts";
+import { type BlobLimits } from "../../node/bulk/blobs/limits.ts";
 import type { BlobStore, Files } from "../../node/ports/index.ts";
 import { failureOf } from "../../protocols/index.ts";
 

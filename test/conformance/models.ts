@@ -18,7 +18,8 @@ import {
   type Result,
   type Tool,
 } from "../../protocols/index.ts";
-import type { LocalModels, Running } from "../../runtimes/index.ts";
+import type { LocalModels } from "../../runtimes/index.ts";
+import type { Running } from "../../runtimes/engine.ts";
 import { ampleMs } from "./runtime.ts";
 
 /** Models under test. All are ready. */

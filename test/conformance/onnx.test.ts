@@ -14,13 +14,8 @@ import {
   type Media,
   type Result,
 } from "../../protocols/index.ts";
-import {
-  enginesOf,
-  startInferenceHost,
-  type InferenceHost,
-  type InferenceHostOptions,
-  type ModelSpec,
-} from "../../runtimes/index.ts";
+import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { type InferenceHostOptions } from "../../runtimes/host/host.ts";
 import type { Doing, Flow, Serve } from "../../runtimes/adapter.ts";
 import { loadOnnx } from "../../runtimes/onnx/onnx.ts";
 import { pcmOf, readWav, wavHead } from "../../runtimes/onnx/sound.ts";

@@ -1,6 +1,8 @@
 /** Real time and a log that is kept, for runtimes that live in processes. */
 import { contentOf, subjectOf, trialKey } from "../../runtimes/host/subject.ts";
-import type { InferenceHostOptions, ModelSpec, RuntimeClock, RuntimeLog } from "../../runtimes/index.ts";
+import type { ModelSpec } from "../../runtimes/index.ts";
+import type { InferenceHostOptions } from "../../runtimes/host/host.ts";
+import type { RuntimeClock, RuntimeLog } from "../../runtimes/environment.ts";
 
 /** A clock on which time passes `speed` times as fast, so that a test need not wait for long deadlines. */
 export function realClock(speed = 1): RuntimeClock {

@@ -2,14 +2,8 @@
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import type { Capability } from "../../protocols/index.ts";
-import {
-  echoAnswer,
-  enginesOf,
-  startInferenceHost,
-  type InferenceHost,
-  type ModelSpec,
-  listModels,
-} from "../../runtimes/index.ts";
+import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec, listModels } from "../../runtimes/index.ts";
+import { echoAnswer } from "../../runtimes/echo/reply.ts";
 import { specsOf } from "../../runtimes/remote/catalogue.ts";
 import { anthropicDouble } from "../fixtures/providers/anthropic.ts";
 import { json, startDouble, type Double, type Script } from "../fixtures/providers/double.ts";

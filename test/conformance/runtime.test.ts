@@ -1,15 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  createEchoRuntime,
-  echoAnswer,
-  enginesOf,
-  startInferenceHost,
-  type InferenceHost,
-  type ModelSpec,
-  type LocalEngine,
-} from "../../runtimes/index.ts";
+import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { createEchoRuntime } from "../../runtimes/echo/echo.ts";
+import { echoAnswer } from "../../runtimes/echo/reply.ts";
+import { type LocalEngine } from "../../runtimes/engine.ts";
 import { writeChainModel, type ChainModel } from "./chain-model.ts";
 import { keptLog, realClock, sharedTrials } from "./real-time.ts";
 import { describeModels } from "./models.ts";

@@ -9,7 +9,7 @@ import {
   type GenerationRequest,
   type Result,
 } from "../../protocols/index.ts";
-import type { LocalEngine, Running } from "../../runtimes/index.ts";
+import type { LocalEngine, Running } from "../../runtimes/engine.ts";
 import type { Spoken } from "../fixtures/engine-answers.ts";
 
 /** A runtime under test and what is known of its two models. */

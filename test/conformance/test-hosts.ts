@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "../../runtimes/index.ts";
+import { startInferenceHost, type InferenceHost } from "../../runtimes/index.ts";
+import { type InferenceHostOptions } from "../../runtimes/host/host.ts";
 import { keptLog, realClock } from "./real-time.ts";
 
 /** Inference hosts of a suite, and a folder for their models: the hosts stop after each test, the folder goes after the

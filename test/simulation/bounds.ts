@@ -7,7 +7,8 @@ import { directoryLimits } from "../../node/cluster/directory/limits.ts";
 import type { Channel, Meter, NodeId, StoreOp } from "../../node/ports/index.ts";
 import { replicationLimits, type ReplicationLimits } from "../../node/replication/index.ts";
 import { routingLimits, type RoutingLimits } from "../../node/routing/index.ts";
-import { journalLimits, type Journal, type JournalLimits } from "../../node/storage/index.ts";
+import { type Journal } from "../../node/storage/index.ts";
+import { journalLimits, type JournalLimits } from "../../node/storage/limits.ts";
 import { entriesIn } from "./checkers.ts";
 import type { Pulse, World } from "../world/index.ts";
 

@@ -6,7 +6,8 @@
  *  reliability models", 1995). A path begins and ends with all shards well, or ends with the stripe lost; the chance of
  *  the latter gives the mean time until it happens. */
 import { backupLimits } from "../../node/backup/index.ts";
-import { countsOf, overheadOf, schemeText, widthOf } from "../../node/bulk/shards/coding/index.ts";
+import { countsOf, schemeText, widthOf } from "../../node/bulk/shards/coding/index.ts";
+import { overheadOf } from "../../node/bulk/shards/coding/scheme.ts";
 import { lossOfAny, lossWithinYear, meanYearsToLoss, type Circumstances } from "./stripe-losses.ts"; // prettier-ignore
 import type { Scheme } from "../../protocols/index.ts";
 import { Dice } from "../world/dice.ts";

@@ -1,6 +1,6 @@
 import { slotOf, type ActorId } from "../../protocols/index.ts";
 import type { KernelLimits } from "../../node/kernel/index.ts";
-import type { JournalLimits } from "../../node/storage/index.ts";
+import type { JournalLimits } from "../../node/storage/limits.ts";
 import type { Dice, DiskWeather } from "../world/index.ts";
 import type { RuntimeWeather } from "./runtime.ts";
 

@@ -6,7 +6,8 @@
  *
  *  The checkers watch throughout; the first violation ends the run. */
 import { PlexusError, slotOf, type ActorId, type Result } from "../../protocols/index.ts";
-import type { Kernel, Request } from "../../node/kernel/index.ts";
+import type { Kernel } from "../../node/kernel/index.ts";
+import type { Request } from "../../node/kernel/api.ts";
 import type { StoreOp } from "../../node/ports/index.ts";
 import { probeBehaviors } from "./behaviors.ts";
 import { BoundsWatch } from "./bounds.ts";

@@ -1,5 +1,6 @@
 /** A disk that is encrypted while the node runs, and checkers that see through it. */
-import { diskKeyOf, openedRow, sealedKey } from "../../node/keys/index.ts";
+import { diskKeyOf } from "../../node/keys/disk-key.ts";
+import { openedRow, sealedKey } from "../../node/keys/sealed-store.ts";
 import type { Lens } from "../world/index.ts";
 
 export const diskKey = diskKeyOf(Buffer.alloc(32, 1));

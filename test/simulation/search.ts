@@ -13,7 +13,8 @@ import { memberKey } from "../../node/cluster/facts/records.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { createPeer, type Peer } from "../../node/composition/peer.ts";
 import type { MemberRecord, NodeId } from "../../node/ports/index.ts";
-import { handleSearch, indexHere, type Index } from "../../node/search/index.ts";
+import { handleSearch, type Index } from "../../node/search/index.ts";
+import { indexHere } from "../../node/search/place.ts";
 import { searchLimits } from "../../node/search/limits.ts";
 import { removeIndex } from "../../node/search/table.ts";
 import { IndexLost } from "../../node/search/worker.ts";
@@ -28,7 +29,7 @@ import {
   type SearchPage,
   type UserView,
 } from "../../protocols/index.ts";
-import { everyEngine } from "../../runtimes/index.ts";
+import { everyEngine } from "../../runtimes/engine.ts";
 import { postFiled } from "../fixtures/filed.ts";
 import { says } from "../fixtures/linear-scan.ts";
 import { memberRecord, ownRecord } from "../fixtures/members.ts";

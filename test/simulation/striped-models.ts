@@ -9,12 +9,8 @@ import { createReleasing } from "../../node/bulk/attachments/releasing.ts";
 import { attachmentLimits } from "../../node/bulk/attachments/limits.ts";
 import { contentTree } from "../../node/bulk/blobs/index.ts";
 import { watchStripedModels, type StripedModel } from "../../node/cluster/facts/striped-models.ts";
-import {
-  createFromStripes,
-  ownersOfModels,
-  stripeModels,
-  type ModelLimits,
-} from "../../node/inference/models/index.ts";
+import { createFromStripes, ownersOfModels, stripeModels } from "../../node/inference/models/index.ts";
+import { type ModelLimits } from "../../node/inference/models/limits.ts";
 import { decodeIndex, ownerOfModel, stripesOf } from "../../node/inference/models/in-stripes.ts";
 import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord, Membership } from "../../node/ports/index.ts";
 import { failure, ok, PlexusError, type ActorId, type StoredModel, type WantedModel } from "../../protocols/index.ts";

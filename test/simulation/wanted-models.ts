@@ -8,7 +8,8 @@
  *  The witness is the life itself: it knows which nodes live and what is on their disks, and judges each pull by
  *  that. */
 import type { WantedModels } from "../../node/cluster/facts/wanted-models.ts";
-import { keepWanted, type ModelLimits } from "../../node/inference/models/index.ts";
+import { keepWanted } from "../../node/inference/models/index.ts";
+import { type ModelLimits } from "../../node/inference/models/limits.ts";
 import type { MemberRecord, Membership } from "../../node/ports/index.ts";
 import { failure, ok, type PullModel, type PullView, type Result, type StoredModel, type WantedModel } from "../../protocols/index.ts"; // prettier-ignore
 import type { ModelStore } from "../../runtimes/store/port.ts";

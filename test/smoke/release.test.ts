@@ -4,7 +4,8 @@ import { appendFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
-import { fingerprintOf, openEnvelope, releasePaths, sealEnvelope, verifyArchive, verifyFolder } from "../../cli/release/index.ts"; // prettier-ignore
+import { fingerprintOf, releasePaths, sealEnvelope, verifyArchive, verifyFolder } from "../../cli/release/index.ts";
+import { openEnvelope } from "../../cli/release/envelope.ts"; // prettier-ignore
 import { verifyRelease } from "../../cli/up/verify-release.ts";
 import { makeArchive, packagesOf, signFile } from "../../release/index.ts";
 import { collected } from "../unit/cli/fixture.ts";

@@ -5,7 +5,8 @@
  *      node test/tidy/fields.ts --write    writes it */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fieldsOf, type Fate, type FieldRow } from "../../node/gateway/ai/fields/index.ts";
+import { fieldsOf } from "../../node/gateway/ai/fields/index.ts";
+import { type Fate, type FieldRow } from "../../node/gateway/ai/fields/rows.ts";
 import { relayLacks } from "../../runtimes/remote/lacks.ts";
 
 const path = join(import.meta.dirname, "../../docs/reference/fields.md");

@@ -22,10 +22,8 @@ export const functionLinesMax = 70;
 /** Why functions of `node/` are longer. */
 export const reasons: Readonly<Record<string, readonly string[]>> = {
   "it puts parts together in the order in which they need one another: cut up, the order would stand in no place": [
-    "node/composition/index.ts start",
     "node/composition/peer.ts createPeer",
     "node/cluster/directory/place.ts openDirectory",
-    "node/composition/serving.ts serveClients",
     "node/gateway/index.ts createGateway",
     "node/replication/index.ts createReplication",
     "node/cluster/mesh/index.ts startMesh",

@@ -8,7 +8,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format } from "oxfmt";
-import { createGateway, type GatewayOptions } from "../../node/gateway/index.ts";
+import { createGateway } from "../../node/gateway/index.ts";
+import { type GatewayOptions } from "../../node/gateway/options.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import { contractFindings, restFindings, type Description } from "./compatible.ts";
 import { contractLines } from "./contract.ts";

@@ -18,8 +18,8 @@
  *  Read tree.ts, store.ts, owned.ts, copies.ts, forgetting.ts. */
 
 export { openActorBlobs } from "./avatars.ts";
-export { actorBlobPrefix, createBlobCopies, type BlobCopies } from "./copies.ts";
+export { actorBlobPrefix, type BlobCopies } from "./copies.ts";
 export { openOwnedBlobs } from "./owned.ts";
-export { blobLimits, type BlobLimits } from "./limits.ts";
+export { blobLimits } from "./limits.ts";
 export { openBlobStore } from "./store.ts";
-export { contentTree, hashOf, isProven, leafBytes } from "./tree.ts";
+export { contentTree, hashOf, isProven } from "./tree.ts";

@@ -39,7 +39,7 @@ import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
 export { handleHolders, handleStripes } from "./operations.ts";
 export { createHandOvers } from "./hand-over.ts";
 export { isHolder } from "./parts.ts";
-export { shardLimits, type ShardLimits } from "./limits.ts";
+export { shardLimits } from "./limits.ts";
 export { openShardMemory } from "./memory.ts";
 export { allowedBytes, roomAt } from "./quota.ts";
 export type { Signer } from "./receipts.ts";

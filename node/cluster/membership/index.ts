@@ -47,7 +47,6 @@ import { membershipLimits, type MembershipLimits } from "./limits.ts";
 import { judgeDisks, slowOnes, type DiskOpinions } from "./slow-disks.ts";
 import { passWhereabouts, type ByWord } from "./whereabouts.ts";
 
-export { Detector, type Verdict } from "./detector.ts";
 export { announce } from "./announcing.ts";
 export { createEnding, noteEviction, type Ending } from "./ending.ts";
 export { membershipLimits, type MembershipLimits } from "./limits.ts";

@@ -19,7 +19,6 @@
  *  The live truth are directory rows: a member's roles and whether it drains are in its row, where an operator put a
  *  slot is in the slot's record, copies and minimum are in `policy`. docs/decisions/0010-placement.md says why. */
 export type { ClusterControl } from "./api.ts";
-export type { Candidate, Load } from "./candidates.ts";
 export { createClusterControl } from "./control.ts";
 export { awaitedKeepers } from "./voters.ts";
 export { createController, type Controller } from "./controller.ts";
@@ -27,4 +26,3 @@ export { handleCluster } from "./operations.ts";
 export { watchDrains } from "./drains.ts";
 export { placementLimits, type PlacementLimits } from "./limits.ts";
 export { servePlacement } from "./load.ts";
-export { changed, plan, type Plan } from "./plan.ts";

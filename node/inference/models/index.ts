@@ -13,9 +13,7 @@
 export { handleEndpoints, handleInference, type EndpointsPort } from "./operations.ts";
 export { handleEngines, handleStore } from "./store-operations.ts";
 export { keepWanted } from "./keeping.ts";
-export type { ModelLimits } from "./limits.ts";
 export { createModelPeers, serveModels } from "./peers.ts";
-export { placeWanted, planWanted, type Keeper } from "./plan.ts";
 export { createInferenceControl } from "./control.ts";
 export { createFromStripes } from "./from-stripes.ts";
 export { modelClass, ownersOfModels, stripedViews } from "./in-stripes.ts";

@@ -23,7 +23,7 @@ export interface Cursor {
   readonly seq: number;
 }
 
-export const catalogFormat = { snapshotsMax: 2_000, slotsMax: 100_000 } as const;
+const catalogFormat = { snapshotsMax: 2_000, slotsMax: 100_000 } as const;
 
 export const writeCatalog = (snapshots: readonly Snapshot[]): unknown => ({ snapshots });
 

@@ -11,15 +11,7 @@
  *  Every object says the version of its format, and is bound to what it is for: bytes that are another object, or that
  *  object changed, are refused with BACKUP_DAMAGED. `test/unit/runtimes/backup/format-1.json` has objects of version 1,
  *  which all versions to come read. docs/backup/README.md tells how to read a backup by hand. */
-export {
-  catalogFormat,
-  readCatalog,
-  readCursors,
-  writeCatalog,
-  writeCursors,
-  type Cursor,
-  type Snapshot,
-} from "./catalog.ts";
+export { readCatalog, readCursors, writeCatalog, writeCursors, type Cursor, type Snapshot } from "./catalog.ts";
 export {
   demandSuccession,
   hashOfHead,
@@ -30,16 +22,8 @@ export {
   type HeadKeys,
 } from "./head.ts";
 export { openNode, sealNode, type NodeLink, type NodeSort } from "./node.ts";
-export {
-  partFormat,
-  readChanges,
-  readPartList,
-  writeChanges,
-  writePartList,
-  type PartChanges,
-  type PartList,
-} from "./part.ts";
-export { fragmentAt, packFormat, PackWriter, readPack, type Place } from "./pack.ts";
+export { partFormat, readChanges, readPartList, writeChanges, writePartList } from "./part.ts";
+export { fragmentAt, packFormat, PackWriter } from "./pack.ts";
 export { decodeRows, encodeRow, encodeRows, type Row } from "./rows.ts";
 export type { StripeName } from "./stripes.ts";
 export {
@@ -54,16 +38,13 @@ export {
   type UnitEntry,
 } from "./tree.ts";
 export {
-  backupFormat,
   hashOfUnit,
   openSealed,
-  openUnit,
   sealUnit,
   sharedName,
   tenantOf,
   unitFormat,
   unitIn,
-  type SealedUnit,
   type UnitContext,
   type UnitName,
 } from "./unit.ts";

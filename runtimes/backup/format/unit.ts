@@ -53,7 +53,7 @@ export interface UnitContext extends UnitName {
   readonly epoch: number;
 }
 
-export interface SealedUnit {
+interface SealedUnit {
   /** To be sealed by the tenant's key at once, and kept nowhere. */
   readonly key: Uint8Array;
   /** SHA-256 of the plaintext, hex: says in the (encrypted) manifest whether a unit changed. */

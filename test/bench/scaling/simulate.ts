@@ -3,7 +3,8 @@
  *  detector, ranking, limits); what they cost are the constants below, which test/bench/scaling/measure.ts prints.
  *  docs/operate/scaling-simulated.md reads the tables. */
 import { directoryLimits } from "../../../node/cluster/directory/index.ts";
-import { Detector, membershipLimits } from "../../../node/cluster/membership/index.ts";
+import { membershipLimits } from "../../../node/cluster/membership/index.ts";
+import { Detector } from "../../../node/cluster/membership/detector.ts";
 import { placementLimits } from "../../../node/cluster/placement/index.ts";
 import { replicationLimits } from "../../../node/replication/index.ts";
 import { rankNodes } from "../../../node/cluster/facts/slot-table.ts";

@@ -7,7 +7,7 @@ import { agent } from "../../../actors/agent/index.ts";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import type { ActorId, AgentView } from "../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { startAlone } from "../../fixtures/alone.ts";
 import { drive, payload, type Load } from "./drive.ts";
 import { log } from "./ports.ts";

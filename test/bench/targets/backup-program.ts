@@ -24,7 +24,7 @@ import {
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { openFolderSink } from "../../../node/backup/places/recall-folder.ts";
 import { journalSource } from "../../../node/backup/content/source.ts";
-import { sealerOf } from "../../../node/keys/index.ts";
+import { sealerOf } from "../../../node/keys/cipher.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports/index.ts";
 import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";

@@ -11,13 +11,8 @@ import {
   type Token,
 } from "node-llama-cpp";
 import type { ChatMessage, GenerationAnswer } from "../../../protocols/index.ts";
-import {
-  enginesOf,
-  readMachine,
-  startInferenceHost,
-  type InferenceHost,
-  type InferenceHostOptions,
-} from "../../../runtimes/index.ts";
+import { enginesOf, readMachine, startInferenceHost, type InferenceHost } from "../../../runtimes/index.ts";
+import { type InferenceHostOptions } from "../../../runtimes/host/host.ts";
 import { threadCount } from "../../../runtimes/machine.ts";
 import { loadLibrary, type Library } from "../../../runtimes/onnx/library.ts";
 import { readTokenizer } from "../../../runtimes/onnx/vocabulary.ts";

@@ -12,7 +12,7 @@ import type { MemberRecord, Transport } from "../../../node/ports/index.ts";
 import { memberKey } from "../../../node/cluster/facts/records.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId, Role } from "../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { ownRecord } from "../../fixtures/members.ts";
 import { Caller, counter } from "./counter.ts";
 import { drive, driveAll, payload, type Load } from "./drive.ts";

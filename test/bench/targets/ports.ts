@@ -1,8 +1,7 @@
 /** What every process of ours is given, beside its disk and its clock: nothing is logged but what went wrong, and
  *  nothing is generated. */
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine, type Engines } from "../../../runtimes/engine.ts";
 import type { Log } from "../../../node/ports/index.ts";
-import type { Engines } from "../../../runtimes/engine.ts";
 
 /** With BENCH_LOG set, a cluster says what it does. */
 const told = (event: string, facts?: unknown): void =>

@@ -58,6 +58,14 @@ if (depth(false, true))
             String(token),
           );
           expect(JSON.stringify(said)).to.include('"content":"');
+          // Its code is bundled, and has the files that it serves in another place.
+          const headers = { authorization: `Bearer ${String(token)}` };
+          const files = await Promise.all(
+            ["", "static/swagger-ui-bundle.js", "static/logo.svg"].map((file) =>
+              fetch(`${url}/api-docs/${file}`, { headers }),
+            ),
+          );
+          expect(files.map(({ status }) => status)).to.deep.equal([200, 200, 200]);
         } finally {
           const ended = new Promise((resolve) => node.once("exit", resolve));
           node.kill("SIGTERM");

@@ -2,7 +2,7 @@
  *  one of them may do with its own server it may do with a node. */
 import { expect } from "chai";
 import type { EngineName, EngineRequest } from "../../../protocols/index.ts";
-import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/index.ts";
+import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { everyClient } from "../../fixtures/clients/index.ts";
 import { allOf, type Client, type Offered, type Where } from "../../fixtures/clients/client.ts";
 import { pixel, seeing } from "../../unit/gateway/ai/seeing.ts";

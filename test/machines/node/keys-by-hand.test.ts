@@ -5,7 +5,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { createEpoch, anchorOf, createRoot, createUnitKeys, rootKeysOf, shareCode, splitRoot, writeBackupKeys, type RootRecord } from "../../../node/keys/index.ts"; // prettier-ignore
+import {
+  anchorOf,
+  createRoot,
+  createUnitKeys,
+  rootKeysOf,
+  splitRoot,
+  type RootRecord,
+} from "../../../node/keys/index.ts";
+import { createEpoch } from "../../../node/keys/epochs.ts";
+import { shareCode } from "../../../node/keys/kit.ts";
+import { writeBackupKeys } from "../../../node/keys/backup-keys.ts"; // prettier-ignore
 import { createTenantKey, rewrapTenantKey } from "../../../node/keys/units.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/backup/by-hand.md"), "utf8");

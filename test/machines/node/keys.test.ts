@@ -3,14 +3,8 @@ import { once } from "node:events";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import {
-  combineShares,
-  openEpoch,
-  rootKeysOf,
-  shareFromText,
-  shareLines,
-  type KitSheet,
-} from "../../../node/keys/index.ts";
+import { combineShares, openEpoch, rootKeysOf, shareFromText, type KitSheet } from "../../../node/keys/index.ts";
+import { shareLines } from "../../../node/keys/kit.ts";
 import { readDiskKey } from "../../../node/keys/disk-key.ts";
 import type { KeysStatus } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";

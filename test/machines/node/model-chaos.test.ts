@@ -5,15 +5,10 @@ import { copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import type { Media } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
-import {
-  echoAnswer,
-  enginesOf,
-  estimateModel,
-  readMachine,
-  type InferenceHost,
-  type InferenceHostOptions,
-  type ModelSpec,
-} from "../../../runtimes/index.ts";
+import { enginesOf, readMachine, type InferenceHost, type ModelSpec } from "../../../runtimes/index.ts";
+import { echoAnswer } from "../../../runtimes/echo/reply.ts";
+import { estimateModel } from "../../../runtimes/adapters.ts";
+import { type InferenceHostOptions } from "../../../runtimes/host/host.ts";
 import { writeChainLora, writeChainModel } from "../../conformance/chain-model.ts";
 import { keptLog, realClock, sharedTrials, type KeptLog } from "../../conformance/real-time.ts";
 import { TestHosts } from "../../conformance/test-hosts.ts";

@@ -6,7 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { codeStripe } from "../../../node/bulk/shards/coding/index.ts";
-import { encodeRows, fragmentAt, openNode, openUnit, readTreeNode, type UnitContext } from "../../../runtimes/backup/format/index.ts"; // prettier-ignore
+import {
+  encodeRows,
+  fragmentAt,
+  openNode,
+  readTreeNode,
+  type UnitContext,
+} from "../../../runtimes/backup/format/index.ts";
+import { openUnit } from "../../../runtimes/backup/format/unit.ts"; // prettier-ignore
 import { context, frozenFile, frozenFileSample, nodeKey, of, rows, type Frozen, type FrozenFile } from "../../unit/runtimes/backup/samples.ts"; // prettier-ignore
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/backup/by-hand.md"), "utf8");

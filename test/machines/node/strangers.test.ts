@@ -4,7 +4,8 @@ import { expect } from "chai";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../../../protocols/index.ts";
-import { enginesOf, type InferenceHost, type InferenceHostOptions, type ModelSpec } from "../../../runtimes/index.ts"; // prettier-ignore
+import { enginesOf, type InferenceHost, type ModelSpec } from "../../../runtimes/index.ts";
+import { type InferenceHostOptions } from "../../../runtimes/host/host.ts"; // prettier-ignore
 import { trialFault } from "../../../cli/models/model-trial.ts";
 import { depth } from "../../depth.ts";
 import { changesOf } from "../../fixtures/changed-model.ts";

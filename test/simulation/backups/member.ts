@@ -10,12 +10,12 @@ import {
 import {
   anchorOf,
   createClusterKeys,
-  diskKeyOf,
   sealEpochTo,
   type ClusterKeys,
   type RootKeys,
   type RootRecord,
 } from "../../../node/keys/index.ts";
+import { diskKeyOf } from "../../../node/keys/disk-key.ts";
 import type { Directory, NodeId, SlotRecord, Stripes } from "../../../node/ports/index.ts";
 import { backupActor, failureOf, ownSlot, type Result, type SlotId, type StripeRef } from "../../../protocols/index.ts";
 import { readHead } from "../../../runtimes/backup/index.ts";

@@ -6,7 +6,7 @@ import { pathOf } from "../../unit/bulk/shards/fixture.ts";
 import { slots } from "./journals.ts";
 import type { Scene } from "./scene.ts";
 import { Member } from "./member.ts";
-import { headRow } from "../../../node/backup/index.ts";
+import { headRow } from "../../../node/backup/format/heads.ts";
 
 export class Operator {
   readonly #scene: Scene;

@@ -8,7 +8,8 @@
  *  whole as suffice. So each snapshot brings back what each slot had at one position of its log. In the end more is
  *  lost than is promised, and everything that this makes unreadable is named, nothing else; then the next run stores it
  *  again, and what it says is done a recall brings back. */
-import type { RunReport, VerifyReport } from "../../../node/backup/index.ts";
+import type { RunReport } from "../../../node/backup/run/run.ts";
+import type { VerifyReport } from "../../../node/backup/upkeep/checking.ts";
 import { rootKeysOf } from "../../../node/keys/index.ts";
 import { holderOf, shardsOf, type StripeRef } from "../../../protocols/index.ts";
 import { pathOf } from "../../unit/bulk/shards/fixture.ts";

@@ -2,7 +2,7 @@
  *  the same run twice. */
 import crypto, { createCipheriv, createHash } from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
-import { sealerOf } from "../../../node/keys/index.ts";
+import { sealerOf } from "../../../node/keys/cipher.ts";
 import { SharedMemory, SharedPieces } from "../../../runtimes/backup/index.ts";
 import { seal } from "../../../runtimes/backup/thread.ts";
 

@@ -1,14 +1,8 @@
 /** What people and schedules ask for of backups, with the real code of a node, and what each answer has to be. */
 import type { BackupState } from "../../../actors/backup/state.ts";
-import {
-  openRepository,
-  prune,
-  recall,
-  runBackup,
-  verify,
-  type Retention,
-  type RunReport,
-} from "../../../node/backup/index.ts";
+import { openRepository, prune, recall, runBackup, verify } from "../../../node/backup/index.ts";
+import { type Retention } from "../../../node/backup/upkeep/retention.ts";
+import { type RunReport } from "../../../node/backup/run/run.ts";
 import { backupActor, failure, PlexusError, type ActorId, type ClusterBackupTasks } from "../../../protocols/index.ts";
 import { tenantOf, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { people, tenantOfActor } from "./journals.ts";

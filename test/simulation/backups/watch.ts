@@ -1,18 +1,13 @@
 /** Sees everything of the backups at once: rows of the directory as they change, bytes on disks, inventories. What a
  *  head leads to is read as soon as it is committed, compared with what the slots had, and from then on every shard of
  *  it has to stay. */
-import { headRow, openRepository, type BackupKeys, type BackupPorts } from "../../../node/backup/index.ts";
+import { openRepository, type BackupKeys, type BackupPorts } from "../../../node/backup/index.ts";
+import { headRow } from "../../../node/backup/format/heads.ts";
 import { openUnits, PackCache } from "../../../node/backup/format/packs.ts";
-import {
-  createUnitKeys,
-  isHeadSigned,
-  openEpoch,
-  type EpochRecord,
-  type RootKeys,
-  type TenantKey,
-} from "../../../node/keys/index.ts";
-import { readStripe } from "../../../node/bulk/shards/coding/index.ts";
-import { enoughOf } from "../../../node/bulk/shards/coding/index.ts";
+import { createUnitKeys, isHeadSigned, openEpoch, type RootKeys } from "../../../node/keys/index.ts";
+import { type EpochRecord } from "../../../node/keys/epochs.ts";
+import { type TenantKey } from "../../../node/keys/units.ts";
+import { readStripe, enoughOf } from "../../../node/bulk/shards/coding/index.ts";
 import type { NodeId } from "../../../node/ports/index.ts";
 import { failureOf, holderOf, ok, PlexusError, refused, type ActorId, type ShardReference, type StripeRef } from "../../../protocols/index.ts"; // prettier-ignore
 import { tenantOf, type Cursor, type NodeLink, type Snapshot, type TreeNode, type UnitEntry } from "../../../runtimes/backup/index.ts"; // prettier-ignore

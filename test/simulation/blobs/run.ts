@@ -1,7 +1,8 @@
 /** Blobs of actors on three nodes that crash, are cut off and change their places: what was acknowledged is at every
  *  node of its slot in the end, whole, can be read from anywhere all the time that somebody can give it, and nothing
  *  else is left. */
-import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../../node/bulk/blobs/index.ts";
+import { hashOf, openBlobStore, type BlobCopies } from "../../../node/bulk/blobs/index.ts";
+import { createBlobCopies } from "../../../node/bulk/blobs/copies.ts";
 import { createExchange } from "../../../node/cluster/exchange/index.ts";
 import type { BlobHash, BlobStore, Membership, NodeId, SlotRecord } from "../../../node/ports/index.ts";
 import type { SlotTable } from "../../../node/cluster/facts/slot-table.ts";

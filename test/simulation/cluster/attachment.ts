@@ -1,5 +1,5 @@
 import { errorTable } from "../../../protocols/index.ts";
-import type { Request } from "../../../node/kernel/index.ts";
+import type { Request } from "../../../node/kernel/api.ts";
 import type { Entrance } from "../caller.ts";
 import type { Reached } from "../node.ts";
 import type { World } from "../../world/index.ts";

@@ -1,14 +1,14 @@
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine } from "../../../runtimes/engine.ts";
 import { PlexusError, type Result } from "../../../protocols/index.ts";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
-import type { Request } from "../../../node/kernel/index.ts";
+import type { Request } from "../../../node/kernel/api.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
 import type { OwnRecord } from "../../../node/cluster/membership/index.ts";
 import type { DirectoryPlace } from "../../../node/data-folder/home.ts";
-import { storeParts } from "../../../node/storage/index.ts";
-import { createSealing, openSealedStore, SealedStore } from "../../../node/keys/index.ts";
+import { storeParts, openJournal, type Journal } from "../../../node/storage/index.ts";
+import { openSealedStore, SealedStore } from "../../../node/keys/index.ts";
+import { createSealing } from "../../../node/keys/sealing.ts";
 import type { Clock, Log, MemberRecord, NodeId } from "../../../node/ports/index.ts";
-import { openJournal, type Journal } from "../../../node/storage/index.ts";
 import type { BoundsWatch } from "../bounds.ts";
 import {
   deliver,

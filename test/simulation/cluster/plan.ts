@@ -1,6 +1,6 @@
 import type { ActorId } from "../../../protocols/index.ts";
 import type { PeerOptions } from "../../../node/composition/peer.ts";
-import type { JournalLimits } from "../../../node/storage/index.ts";
+import type { JournalLimits } from "../../../node/storage/limits.ts";
 import type { Dice, DiskWeather, NetworkWeather } from "../../world/index.ts";
 import type { Actors } from "../plan.ts";
 import type { RuntimeWeather } from "../runtime.ts";

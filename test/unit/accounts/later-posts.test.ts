@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { failure, ok, refused, type ErrorCode, type Result } from "../../../protocols/index.ts";
 import { createLaterPosts } from "../../../node/accounts/later-posts.ts";
-import type { Request } from "../../../node/kernel/index.ts";
+import type { Request } from "../../../node/kernel/api.ts";
 import { World } from "../../world/index.ts";
 
 type Parts = Parameters<typeof createLaterPosts>[0];

@@ -63,6 +63,8 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   unban: { member: "user/noah" },
   bans: {},
   links: {},
+  warnings: {},
+  acknowledgeWarning: { id: "w1" },
   versions: { seq: 1 },
   fileText: { file: `${"0".repeat(32)}.lobby` },
   removePreviews: { seq: 1 },

@@ -2,7 +2,19 @@ import { createHash } from "node:crypto";
 import { expect } from "chai";
 import fc from "fast-check";
 import { failure, failureOf, refused, type ActorId, type BackupHold } from "../../../protocols/index.ts";
-import { keptSnapshots, noSnapshot, openRepository, planRecall, prune, recall, runBackup, verify, type BackupPorts, type RecallQuery, type RunReport } from "../../../node/backup/index.ts"; // prettier-ignore
+import {
+  noSnapshot,
+  openRepository,
+  planRecall,
+  prune,
+  recall,
+  runBackup,
+  verify,
+  type BackupPorts,
+  type RecallQuery,
+} from "../../../node/backup/index.ts";
+import { keptSnapshots } from "../../../node/backup/upkeep/retention.ts";
+import { type RunReport } from "../../../node/backup/run/run.ts"; // prettier-ignore
 import { createSealer, decodeRows } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
 import { Actors, backupsOf, smallLimits } from "./world.ts";

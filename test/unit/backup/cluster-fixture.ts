@@ -1,6 +1,18 @@
 /** Nodes with real shards on simulated disks and paths, the real actor of backups, and living actors beside it. */
 import { expect } from "chai";
-import { createClusterBackups, createDirectoryHeads, createPacing, openRepository, pacedStripes, recall, type BackupPorts, type ClusterBackups, type Pacing, type PlaceTarget, type RunnerLimits } from "../../../node/backup/index.ts"; // prettier-ignore
+import {
+  createClusterBackups,
+  createDirectoryHeads,
+  createPacing,
+  openRepository,
+  pacedStripes,
+  recall,
+  type BackupPorts,
+  type ClusterBackups,
+  type Pacing,
+  type PlaceTarget,
+} from "../../../node/backup/index.ts";
+import { type RunnerLimits } from "../../../node/backup/limits.ts"; // prettier-ignore
 import type { Directory, DirectoryRow, NodeId } from "../../../node/ports/index.ts";
 import { backupActor, failure, PlexusError, refused, slotOf, type ActorId, type BackupResults, type BackupWish, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { decodeRows } from "../../../runtimes/backup/index.ts";

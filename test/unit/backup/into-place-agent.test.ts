@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { settingsOf } from "../../../actors/index.ts";
-import { openRepository, recallIntoPlace, runBackup, withdrawRecall, type PlaceTarget, type PlaceRequest } from "../../../node/backup/index.ts"; // prettier-ignore
+import { openRepository, runBackup, type PlaceTarget } from "../../../node/backup/index.ts";
+import { recallIntoPlace, withdrawRecall } from "../../../node/backup/recall/into-place.ts";
+import { type PlaceRequest } from "../../../node/backup/recall/place.ts"; // prettier-ignore
 import { failure, failureOf, ok, PlexusError, refused, type ActorId, type AgentEvent, type AgentPictures, type AgentState, type ConversationTurn } from "../../../protocols/index.ts"; // prettier-ignore
 import { emptyAgent, foldAgent } from "../../../web/src/model/agent.ts";
 import { actorLimits } from "../../../actors/limits.ts";

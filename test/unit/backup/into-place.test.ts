@@ -1,12 +1,14 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { comesBack, openRepository, recall, recallIntoPlace, runBackup, verdictOf, withdrawRecall, type PlaceMark, type PlaceReport, type PlaceTarget, type PlaceRequest, type RecallQuery } from "../../../node/backup/index.ts"; // prettier-ignore
+import { openRepository, recall, runBackup, type PlaceTarget, type RecallQuery } from "../../../node/backup/index.ts";
+import { comesBack, verdictOf } from "../../../node/backup/recall/conflicts.ts";
+import { recallIntoPlace, withdrawRecall, type PlaceReport } from "../../../node/backup/recall/into-place.ts";
+import { type PlaceMark, type PlaceRequest } from "../../../node/backup/recall/place.ts"; // prettier-ignore
 import { failure, failureOf, PlexusError, refused, type ActorId, type RoomEvent, type RoomMessage, type RoomState, type RoomSummary } from "../../../protocols/index.ts"; // prettier-ignore
 import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { emptyRoom, foldRoom } from "../../../web/src/model/room.ts";
 import { depth } from "../../depth.ts";
-import type { Fixture } from "../actors/fixture.ts";
-import { fixtureWith } from "../actors/fixture.ts";
+import { type Fixture, fixtureWith } from "../actors/fixture.ts";
 import { Actors, backupsOf, smallLimits } from "./world.ts";
 
 const lobby = "room/lobby" as ActorId;

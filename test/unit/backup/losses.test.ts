@@ -1,7 +1,8 @@
 /** A run trusts nothing that an earlier snapshot refers to: what is lost is stored again where it lives, and what is
  *  not is said. */
 import { expect } from "chai";
-import { openRepository, prune, recall, runBackup, verify, type RunReport } from "../../../node/backup/index.ts";
+import { openRepository, prune, recall, runBackup, verify } from "../../../node/backup/index.ts";
+import { type RunReport } from "../../../node/backup/run/run.ts";
 import { shownSnapshots } from "../../../node/backup/shown.ts";
 import { failure, failureOf, refused, type ActorId } from "../../../protocols/index.ts";
 import { decodeRows } from "../../../runtimes/backup/index.ts";

@@ -8,21 +8,23 @@ import {
   backupLimits,
   createDirectoryHeads,
   createFolderStripes,
-  headRow,
   keepHolderHeads,
   openRepository,
   runBackup,
   type BackupPorts,
 } from "../../../node/backup/index.ts";
+import { headRow } from "../../../node/backup/format/heads.ts";
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { journalSource } from "../../../node/backup/content/source.ts";
 import { withSettings } from "../../../node/backup/content/settings.ts";
 import { endRestore, isWhole, restore, type Restored } from "../../../node/backup/restore/restore.ts";
 import { journalFolder, markFile } from "../../../node/data-folder/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
+import { anchorOf, createClusterKeys, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
+import { diskKeyOf } from "../../../node/keys/disk-key.ts";
 import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
-import { codedBytes, codingStripe, readShard, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import { codedBytes, codingStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import { readShard } from "../../../node/bulk/shards/coding/header.ts";
 import { openJournal, readFormat } from "../../../node/storage/index.ts";
 import { failure, failureOf, ok, refused, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { createSealer, readHead, writeHead, type Sealer } from "../../../runtimes/backup/index.ts";

@@ -11,7 +11,8 @@ import { markFile, journalFolder } from "../../../node/data-folder/index.ts";
 import { readHome } from "../../../node/data-folder/home.ts";
 import { actorBlobPrefix, blobLimits, hashOf, openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
+import { anchorOf, createClusterKeys, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
+import { diskKeyOf } from "../../../node/keys/disk-key.ts";
 import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { SlotRecord } from "../../../node/ports/index.ts";
 import type { DumpedAnswers } from "../../../node/kernel/answers.ts";
@@ -31,7 +32,7 @@ import {
 } from "../../../protocols/index.ts";
 import { behaviors } from "../../../actors/index.ts";
 import { user } from "../../../actors/user/index.ts";
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine } from "../../../runtimes/engine.ts";
 import { startAlone } from "../../fixtures/alone.ts";
 import { depth, examples } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";

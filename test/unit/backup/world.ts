@@ -10,10 +10,23 @@ import {
   type SlotId,
   type StripeRef,
 } from "../../../protocols/index.ts";
-import { backupLimits, openRepository, type BackupKeys, type BackupLimits, type BackupPorts, type BackupStripes, type Heads, type KnownLosses, type SlotSource, type SlotView } from "../../../node/backup/index.ts"; // prettier-ignore
-import { headerBytes, readShard, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import {
+  backupLimits,
+  openRepository,
+  type BackupKeys,
+  type BackupLimits,
+  type BackupPorts,
+  type BackupStripes,
+  type Heads,
+  type SlotSource,
+  type SlotView,
+} from "../../../node/backup/index.ts";
+import { type KnownLosses } from "../../../node/backup/ports.ts"; // prettier-ignore
+import { headerBytes, readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import { readShard } from "../../../node/bulk/shards/coding/header.ts";
 import type { Sealer } from "../../../runtimes/backup/index.ts";
-import { batchOf, cut, open, seal, writeFiles } from "../../../runtimes/backup/thread.ts";
+import { batchOf, cut, open, seal } from "../../../runtimes/backup/thread.ts";
+import { writeFiles } from "../../../runtimes/backup/writing.ts";
 import { headKeys } from "../runtimes/backup/samples.ts";
 
 /** Stripes in memory, with who refers to them. */

@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { createBlobCopies, openBlobStore, type BlobCopies } from "../../../node/bulk/blobs/index.ts";
+import { openBlobStore, type BlobCopies } from "../../../node/bulk/blobs/index.ts";
+import { createBlobCopies } from "../../../node/bulk/blobs/copies.ts";
 import { createExchange } from "../../../node/cluster/exchange/index.ts";
 import type { SlotTable } from "../../../node/cluster/facts/slot-table.ts";
 import type { Membership } from "../../../node/ports/index.ts";

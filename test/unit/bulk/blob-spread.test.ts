@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { createBlobCopies, openBlobStore } from "../../../node/bulk/blobs/index.ts";
+import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
+import { createBlobCopies } from "../../../node/bulk/blobs/copies.ts";
 import type { SlotTable } from "../../../node/cluster/facts/slot-table.ts";
 import { createExchange } from "../../../node/cluster/exchange/index.ts";
 import type { Membership, NodeId } from "../../../node/ports/index.ts";

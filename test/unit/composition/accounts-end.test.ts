@@ -2,7 +2,7 @@
 import { expect } from "chai";
 import { behaviors } from "../../../actors/index.ts";
 import type { ActorId } from "../../../protocols/index.ts";
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine } from "../../../runtimes/engine.ts";
 import { startAlone } from "../../fixtures/alone.ts";
 import { quietLog as log, quietMeter as meter } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";

@@ -2,19 +2,13 @@ import { expect } from "chai";
 import { behaviors } from "../../../actors/index.ts";
 import { memberKey } from "../../../node/cluster/facts/records.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
-import {
-  countRequests,
-  createObserveControl,
-  keepHistory,
-  keepLines,
-  keepSpans,
-  type Spans,
-} from "../../../node/observe/index.ts";
+import { countRequests, createObserveControl, keepHistory, keepLines, keepSpans } from "../../../node/observe/index.ts";
+import { type Spans } from "../../../node/observe/spans.ts";
 import { createTracer } from "../../../node/observe/tracer.ts";
 import type { Log, ObserveControl, Tracer } from "../../../node/ports/index.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId, Role, TraceView } from "../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { memberRecord, ownRecord } from "../../fixtures/members.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";
 import { Disk, Links, simulatedClock, World } from "../../world/index.ts";

@@ -1,6 +1,7 @@
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine } from "../../../runtimes/engine.ts";
 import { expect } from "chai";
-import { gatewayLimits, type GatewayOptions } from "../../../node/gateway/index.ts";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { type GatewayOptions } from "../../../node/gateway/options.ts";
 import { createToken } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import type { Clock } from "../../../node/ports/index.ts";

@@ -4,7 +4,7 @@ import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { failure, ok, refused, wireLimits, type EnginePart } from "../../../protocols/index.ts";
 import { chunk, png } from "../../fixtures/pictures.ts";
 import { pcmOf, wavHead } from "../../../runtimes/onnx/sound.ts";
-import { everyEngine, type Engine } from "../../../runtimes/index.ts";
+import { everyEngine, type Engine } from "../../../runtimes/engine.ts";
 import { startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: pictures and sounds for agents", () => {

@@ -1,7 +1,8 @@
 /** The simulated time of a gateway, and requests to it that need no socket. */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { FastifyInstance, InjectOptions } from "fastify";
-import { createGateway, type Gateway, type GatewayOptions } from "../../../node/gateway/index.ts";
+import { createGateway } from "../../../node/gateway/index.ts";
+import { type Gateway, type GatewayOptions } from "../../../node/gateway/options.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { ok } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";

@@ -4,7 +4,8 @@ import { createHmac, generateKeyPairSync, sign, type KeyObject } from "node:cryp
 import { expect } from "chai";
 import { watchTokenKeys, type TokenKeys } from "../../../node/cluster/facts/token-keys.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
+import { createGateway } from "../../../node/gateway/index.ts";
+import { type Gateway } from "../../../node/gateway/options.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeAt, setUpCodes } from "./codes.ts";
 import { connectClient, password, startFixture, type Reply, type Fixture } from "./fixture.ts";

@@ -1,11 +1,12 @@
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine } from "../../../runtimes/engine.ts";
 import { askOf, createWorld, msPerTurn, openGateway, plainOptions, type Reply, type RequestOptions } from "./asking.ts";
 import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
 import { handleClusterAudit } from "../../../node/audit/index.ts";
 import { askClusterMemory, handleMemory } from "../../../node/cluster/facts/memory.ts";
 import { handlePeople } from "../../../node/cluster/facts/people-operations.ts";
-import { gatewayLimits, type Gateway } from "../../../node/gateway/index.ts";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { type Gateway } from "../../../node/gateway/options.ts";
 import { handleActors } from "../../../node/kernel/index.ts";
 import { handleInference } from "../../../node/inference/models/index.ts";
 import { handleCluster, type ClusterControl } from "../../../node/cluster/placement/index.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { TlsFiles, TlsPort } from "../../../node/gateway/index.ts";
+import type { TlsFiles, TlsPort } from "../../../node/gateway/edge/tls.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
 import { createClock } from "../../../node/platform/index.ts";

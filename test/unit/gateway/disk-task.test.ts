@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { createNodeTasks } from "../../../node/tasks/index.ts";
+import { createNodeTasks } from "../../../node/tasks/node-tasks.ts";
 import { ok } from "../../../protocols/index.ts";
 
 describe("tasks of a node's disk, as other nodes end them", () => {

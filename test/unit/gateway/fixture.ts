@@ -15,13 +15,8 @@ import { roleManager } from "../../../actors/role-manager/index.ts";
 import { room } from "../../../actors/room/index.ts";
 import { user } from "../../../actors/user/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
-import {
-  adminCodeHash,
-  gatewayLimits,
-  type Gateway,
-  type GatewayLimits,
-  type GatewayOptions,
-} from "../../../node/gateway/index.ts";
+import { adminCodeHash, gatewayLimits, type GatewayLimits } from "../../../node/gateway/index.ts";
+import { type Gateway, type GatewayOptions } from "../../../node/gateway/options.ts";
 import { archivesOf, createTickets } from "../../../node/backup/index.ts";
 import { signUpInvitations } from "../../../node/cluster/facts/sign-up-invitations.ts";
 import { operationsOf, type OperationParts, type PeerParts } from "../../../node/composition/operations.ts";

@@ -1,4 +1,5 @@
-import type { EventFollower, Hub } from "../../../node/ports/index.ts";
+import type { Hub } from "../../../node/ports/index.ts";
+import type { EventFollower } from "../../../node/ports/cluster.ts";
 
 /** A hub within one process, which misses nothing. An event nobody follows costs one look-up. */
 export function createHub(): Hub {

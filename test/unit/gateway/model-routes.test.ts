@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { routeFault, type ModelRoutes } from "../../../node/cluster/facts/model-routes.ts";
 import { routedEngines } from "../../../node/inference/routes/index.ts";
 import { ok, refused, type ModelRoute, type QualityView } from "../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";
 import { createWorld, controlToken, startFixture, type Fixture } from "./fixture.ts";
 

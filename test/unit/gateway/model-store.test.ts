@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { GatewayOptions } from "../../../node/gateway/index.ts";
+import type { GatewayOptions } from "../../../node/gateway/options.ts";
 import { ok } from "../../../protocols/index.ts";
 import { adminCode, password, startFixture, type Fixture } from "./fixture.ts";
 

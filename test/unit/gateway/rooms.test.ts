@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { AdminRoomPage } from "../../../protocols/index.ts";
+import type { AdminRoomPage } from "../../../protocols/kinds/room-admin.ts";
 import { startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: rooms as admins see them", () => {

@@ -17,7 +17,8 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import type { Clock, Log } from "../../../node/ports/index.ts";
-import { createActs, taskLimits } from "../../../node/tasks/index.ts";
+import { taskLimits } from "../../../node/tasks/index.ts";
+import { createActs } from "../../../node/tasks/acts.ts";
 import { notedAs, notesOn, noteTasks, type Noted } from "../../../node/tasks/notes.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { startFixture, type Fixture } from "./fixture.ts";

@@ -14,7 +14,8 @@ import { noticeText } from "../../../protocols/words/notice-text.ts";
 import { watchDrains } from "../../../node/cluster/placement/drains.ts";
 import { tellBackupEnded, tellEnded } from "../../../node/tasks/own.ts";
 import type { Clock, MemberRecord, Membership, NodeId } from "../../../node/ports/index.ts";
-import { createActs, taskLimits } from "../../../node/tasks/index.ts";
+import { taskLimits } from "../../../node/tasks/index.ts";
+import { createActs } from "../../../node/tasks/acts.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { GatewayOptions } from "../../../node/gateway/index.ts";
+import type { GatewayOptions } from "../../../node/gateway/options.ts";
 import type { createSecrets } from "../../../node/keys/index.ts";
 import { readSealedPage, type AuditEvent, type RuleTried } from "../../../protocols/index.ts";
 import { controlToken, startFixture, type Reply, type Fixture } from "./fixture.ts";

@@ -1,4 +1,5 @@
-import { everyEngine, type ModelSpec } from "../../../runtimes/index.ts";
+import { type ModelSpec } from "../../../runtimes/index.ts";
+import { everyEngine } from "../../../runtimes/engine.ts";
 import { expect } from "chai";
 import { createInference, createSuggestions } from "../../../node/inference/local/host.ts";
 import { isRow } from "../../../node/cluster/facts/records.ts";

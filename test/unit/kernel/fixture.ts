@@ -1,6 +1,6 @@
 /** A kernel on a simulated clock and disk, with kinds made for the tests. Its time passes by itself, whenever nothing
  *  else is to be done. */
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine, type Engine } from "../../../runtimes/engine.ts";
 import {
   note,
   persist,
@@ -14,13 +14,13 @@ import {
 } from "../../../actors/behavior.ts";
 import { createKernel, OpenAsks, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
 import type { Store } from "../../../node/ports/index.ts";
-import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
+import { openJournal, type Journal } from "../../../node/storage/index.ts";
+import { type JournalLimits } from "../../../node/storage/limits.ts";
 import { quietLog, quietMeter as meter } from "../../fixtures/quiet.ts";
 import { Disk, simulatedClock, World, type Pulse } from "../../world/index.ts";
 import { createSoloRouting, type SoloRouting } from "./routing.ts";
 import { createSoloSlots, type SoloSlots } from "./slots.ts";
 import { assert, type ActorId, type GenerationRequest, type Result } from "../../../protocols/index.ts";
-import type { Engine } from "../../../runtimes/engine.ts";
 import type { Spoken } from "../../fixtures/engine-answers.ts";
 
 interface PadState {

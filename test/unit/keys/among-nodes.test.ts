@@ -7,14 +7,14 @@ import { createUses, openKeys, openKnownKeys } from "../../../node/keys/among-no
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import {
   anchorOf,
-  diskKeyOf,
   rootKeysOf,
   rootWords,
   SealedStore,
   writeDiskKey,
-  writeEscrow,
   type ClusterKeys,
 } from "../../../node/keys/index.ts";
+import { diskKeyOf } from "../../../node/keys/disk-key.ts";
+import { writeEscrow } from "../../../node/keys/escrow.ts";
 import type { Directory } from "../../../node/ports/index.ts";
 import { failure, refused, type AuditEvent, type Result, type Role } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";

@@ -2,15 +2,15 @@ import { expect } from "chai";
 import {
   anchorOf,
   createClusterKeys,
-  diskKeyOf,
   openEpoch,
   rootKeysOf,
   sealEpochTo,
   vouchFor,
   type ClusterKeys,
-  type DiskKeySource,
   type RootKeys,
 } from "../../../node/keys/index.ts";
+import { diskKeyOf } from "../../../node/keys/disk-key.ts";
+import { type DiskKeySource } from "../../../node/keys/own-keys.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import type { Directory } from "../../../node/ports/index.ts";
 import { failure, failureOf, PlexusError, type Result } from "../../../protocols/index.ts";

@@ -4,15 +4,9 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { keyForDisk } from "../../../node/keys/disk.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import {
-  createClusterKeys,
-  rootKeysOf,
-  writeDiskKey,
-  writeEscrow,
-  readDiskKey,
-  anchorOf,
-  type DiskKey,
-} from "../../../node/keys/index.ts";
+import { createClusterKeys, rootKeysOf, writeDiskKey, readDiskKey, anchorOf } from "../../../node/keys/index.ts";
+import { writeEscrow } from "../../../node/keys/escrow.ts";
+import { type DiskKey } from "../../../node/keys/disk-key.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { RowStore } from "../storage/fixture.ts";
 import { flowingWorld } from "../../fixtures/flowing.ts";

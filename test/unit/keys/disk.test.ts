@@ -4,22 +4,22 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import {
-  createDiskTasks,
-  createSealing,
   demandEscrow,
-  diskKeyOf,
   openEscrow,
   openSealedStore,
   readDiskKey,
   readOrMakeDiskKey,
   rootKeysOf,
   SealedFiles,
-  sealedKey,
   SealedStore,
   writeDiskKey,
-  writeEscrow,
   type RootKeys,
 } from "../../../node/keys/index.ts";
+import { createDiskTasks } from "../../../node/keys/disk-tasks.ts";
+import { createSealing } from "../../../node/keys/sealing.ts";
+import { diskKeyOf } from "../../../node/keys/disk-key.ts";
+import { sealedKey } from "../../../node/keys/sealed-store.ts";
+import { writeEscrow } from "../../../node/keys/escrow.ts";
 import { blobLimits, hashOf, openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { everything, verifyJournal } from "../../../node/storage/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";

@@ -5,24 +5,19 @@ import fc from "fast-check";
 import {
   anchorOf,
   combineShares,
-  createEpoch,
   createRoot,
-  createTenantKey,
   createUnitKeys,
   digestOf,
-  headSignerOf,
   isHeadSigned,
   openEpoch,
-  rewrapTenantKey,
   rootKeysOf,
-  sealEpoch,
-  sealerOf,
   splitRoot,
   verifyEpochs,
-  type EpochRecord,
   type RootKeys,
 } from "../../../node/keys/index.ts";
-import { contextBytes } from "../../../node/keys/cipher.ts";
+import { createEpoch, headSignerOf, sealEpoch, type EpochRecord } from "../../../node/keys/epochs.ts";
+import { createTenantKey, rewrapTenantKey } from "../../../node/keys/units.ts";
+import { sealerOf, contextBytes } from "../../../node/keys/cipher.ts";
 import { openFrom, recipientOf, sealTo } from "../../../node/keys/x-wing.ts";
 import { failureOf, type Failure, type Result } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";

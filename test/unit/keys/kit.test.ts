@@ -5,13 +5,12 @@ import encodeQR from "qr";
 import {
   createRoot,
   readLine,
-  shareCode,
   shareFromText,
-  shareLines,
   sharePageHtml,
   sharePageText,
   splitRoot,
 } from "../../../node/keys/index.ts";
+import { shareCode, shareLines } from "../../../node/keys/kit.ts";
 import { depth } from "../../depth.ts";
 
 const shareOf = async (): Promise<Uint8Array> => {

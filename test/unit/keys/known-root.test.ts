@@ -2,18 +2,18 @@ import { expect } from "chai";
 import {
   anchorOf,
   createClusterKeys,
-  createEpoch,
-  diskKeyOf,
   openEpoch,
-  openKnownRoot,
   rootHash,
   rootKeysOf,
   rootWords,
   vouchFor,
   type ClusterKeys,
-  type Refused,
   type RootKeys,
 } from "../../../node/keys/index.ts";
+import { createEpoch } from "../../../node/keys/epochs.ts";
+import { diskKeyOf } from "../../../node/keys/disk-key.ts";
+import { openKnownRoot } from "../../../node/keys/cluster-keys.ts";
+import { type Refused } from "../../../node/keys/known-root.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import type { Directory } from "../../../node/ports/index.ts";
 import { failureOf, type KeysStatus, type Result } from "../../../protocols/index.ts";

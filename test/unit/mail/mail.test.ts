@@ -1,14 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import {
-  createOutbound,
-  faultOf,
-  letterOf,
-  mailLimits,
-  protectionOf,
-  sendBySmtp,
-  type SmtpServer,
-} from "../../../node/mail/index.ts";
+import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
+import { faultOf, protectionOf, type SmtpServer } from "../../../node/mail/smtp.ts";
+import { letterOf } from "../../../node/mail/letters.ts";
+import { mailLimits } from "../../../node/mail/limits.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import type { Clock, Log } from "../../../node/ports/index.ts";
 import {

@@ -5,8 +5,8 @@ import {
   keepLines,
   keepSpans,
   type OwnMemory,
-  type Readings,
 } from "../../../node/observe/index.ts";
+import { type Readings } from "../../../node/observe/series.ts";
 import type { Clock, Membership, ObserveControl } from "../../../node/ports/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";

@@ -1,5 +1,7 @@
 import { expect } from "chai";
-import { keepHistory, observeLimits, seriesRows } from "../../../node/observe/index.ts";
+import { keepHistory } from "../../../node/observe/index.ts";
+import { observeLimits } from "../../../node/observe/limits.ts";
+import { seriesRows } from "../../../node/observe/series.ts";
 import type { HistoryQuery, HistoryView, Result } from "../../../protocols/index.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";
 import { observedNodes } from "./fixture.ts";

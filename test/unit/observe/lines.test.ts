@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { keepLines, type Lines } from "../../../node/observe/index.ts";
+import { keepLines } from "../../../node/observe/index.ts";
+import { type Lines } from "../../../node/observe/lines.ts";
 import type { Clock, Log } from "../../../node/ports/index.ts";
 import type { LogLevel, LogPage, LogQuery, Result } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { parse } from "yaml";
-import { seriesRows } from "../../../node/observe/index.ts";
+import { seriesRows } from "../../../node/observe/series.ts";
 import { createMetrics } from "../../../node/platform/index.ts";
 
 const root = join(import.meta.dirname, "../../..");

@@ -1,7 +1,7 @@
 /** Profiles itself, and tells what it found. In a thread of its own: V8 ends the coverage of a thread when a profile of
  *  it ends. */
 import { parentPort } from "node:worker_threads";
-import { cpuTree, heapTree } from "../../../node/observe/index.ts";
+import { cpuTree, heapTree } from "../../../node/observe/profile-tree.ts";
 import { profileCpu, profileHeap } from "../../../node/platform/index.ts";
 import { hottest } from "../../../protocols/index.ts";
 

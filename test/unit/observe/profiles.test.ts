@@ -2,7 +2,10 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect } from "chai";
 import fc from "fast-check";
-import { cpuTree, createProfiles, heapTree, observeLimits, type HeapNode, type Profiler } from "../../../node/observe/index.ts"; // prettier-ignore
+import { createProfiles } from "../../../node/observe/index.ts";
+import { cpuTree, heapTree, type HeapNode } from "../../../node/observe/profile-tree.ts";
+import { observeLimits } from "../../../node/observe/limits.ts";
+import { type Profiler } from "../../../node/observe/profiles.ts"; // prettier-ignore
 import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import { hottest, ok, v8ProfileOf, type AdminTask, type ProfileTree } from "../../../protocols/index.ts";
 import { World } from "../../world/index.ts";

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { countRequests, observeLimits } from "../../../node/observe/index.ts";
+import { countRequests } from "../../../node/observe/index.ts";
+import { observeLimits } from "../../../node/observe/limits.ts";
 import type { RequestEnd } from "../../../node/ports/index.ts";
 import type { RequestsQuery, RequestsView } from "../../../protocols/index.ts";
 import { observedNodes } from "./fixture.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { observeLimits } from "../../../node/observe/index.ts";
+import { observeLimits } from "../../../node/observe/limits.ts";
 import { observedNodes } from "./fixture.ts";
 
 const { traceSpansMax } = observeLimits;

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect } from "chai";
-import { openEnvelope, sealEnvelope } from "../../../cli/release/index.ts";
+import { sealEnvelope } from "../../../cli/release/index.ts";
+import { openEnvelope } from "../../../cli/release/envelope.ts";
 
 describe("the envelope of a release", () => {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { NodeId } from "../../../node/ports/index.ts";
-import { journalLimits } from "../../../node/storage/index.ts";
+import { journalLimits } from "../../../node/storage/limits.ts";
 import { Cluster, entry, slot } from "./fixture.ts";
 
 const all = ["a", "b", "c"];

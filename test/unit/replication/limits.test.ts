@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { meshLimits } from "../../../node/cluster/mesh/limits.ts";
-import { journalLimits } from "../../../node/storage/index.ts";
+import { journalLimits } from "../../../node/storage/limits.ts";
 import { encode } from "../../../protocols/index.ts";
 import { meshMessages } from "../../../protocols/mesh/index.ts";
 

@@ -4,7 +4,8 @@ import { failure, isSignOfLife, ok, signOfLife, type GenerationRequest } from ".
 import { Admission } from "../../../runtimes/admission.ts";
 import type { RuntimeEvent } from "../../../runtimes/environment.ts";
 import type { Running } from "../../../runtimes/engine.ts";
-import { createEchoRuntime, runtimeLimits } from "../../../runtimes/index.ts";
+import { runtimeLimits } from "../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { ended as endSaid, endOf, type Spoken } from "../../fixtures/engine-answers.ts";
 import { World } from "../../world/index.ts";
 import { stepsOf } from "../../fixtures/steps.ts";

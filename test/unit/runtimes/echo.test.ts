@@ -12,7 +12,8 @@ import {
   type GenerationRequest,
   type Result,
 } from "../../../protocols/index.ts";
-import { createEchoRuntime, engineOf } from "../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
+import { engineOf } from "../../../runtimes/engine.ts";
 import { exampleOf } from "../../../runtimes/echo/example.ts";
 import { echoTokenCount, echoTokens } from "../../../runtimes/echo/reply.ts";
 import { simulatedClock, World } from "../../world/index.ts";

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
-import type { FileLists } from "../../../node/scanning/index.ts";
+import type { FileLists } from "../../../node/scanning/listed.ts";
 import type { Clock } from "../../../node/ports/index.ts";
 import { createListedFiles, createPolicy, withPolicy } from "../../../node/scanning/index.ts";
-import { readIndicators, watchThreats } from "../../../node/threats/index.ts";
+import { watchThreats } from "../../../node/threats/index.ts";
+import { readIndicators } from "../../../node/threats/indicators.ts";
 import { failure, ok, refused, type EngineRequest, type Result, type ScanAnswer } from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
 import { createWorld } from "../../fixtures/flowing.ts";

@@ -11,16 +11,9 @@ import {
   type WithoutScanner,
 } from "../../../protocols/index.ts";
 import type { Clock } from "../../../node/ports/index.ts";
-import {
-  createClamd,
-  createPolicy,
-  createScanner,
-  scanningLimits,
-  whyOf,
-  withPolicy,
-  type Clamd,
-} from "../../../node/scanning/index.ts";
-import { verdictOf } from "../../../node/scanning/clamd.ts";
+import { createClamd, createPolicy, createScanner, whyOf, withPolicy } from "../../../node/scanning/index.ts";
+import { scanningLimits } from "../../../node/scanning/limits.ts";
+import { type Clamd, verdictOf } from "../../../node/scanning/clamd.ts";
 import { everyEngine, type LocalEngine } from "../../../runtimes/engine.ts";
 import { createWorld, flowingWorld } from "../../fixtures/flowing.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";

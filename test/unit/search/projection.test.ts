@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { indexHere, type Index } from "../../../node/search/index.ts";
+import { type Index } from "../../../node/search/index.ts";
+import { indexHere } from "../../../node/search/place.ts";
 import { searchLimits } from "../../../node/search/limits.ts";
 import { Projection, type CommittedLog, type SlotFeed } from "../../../node/search/projection.ts";
 import { IndexLost } from "../../../node/search/worker.ts";

@@ -1,13 +1,7 @@
 /** Journals for tests: on a store in memory, opened for an epoch in one call. */
 import type { Clock, Store, StoreOp, StoreRange, StoreView } from "../../../node/ports/index.ts";
-import {
-  openJournal,
-  type EntryDraft,
-  type Journal,
-  type JournalLimits,
-  type Piece,
-  type SlotLog,
-} from "../../../node/storage/index.ts";
+import { openJournal, type EntryDraft, type Journal, type Piece, type SlotLog } from "../../../node/storage/index.ts";
+import { type JournalLimits } from "../../../node/storage/limits.ts";
 import { failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 

@@ -3,7 +3,8 @@ import { digestReminded, recoverDigest } from "../../../actors/user/digest.ts";
 import { user as behavior } from "../../../actors/user/index.ts";
 import { initial, type Account, type HeldDigest } from "../../../actors/user/state.ts";
 import { nextLookMs, quietUntilMs } from "../../../node/telling/digest-times.ts";
-import { createDigests, type DigestPorts } from "../../../node/telling/index.ts";
+import { createDigests } from "../../../node/telling/index.ts";
+import { type DigestPorts } from "../../../node/telling/digest.ts";
 import type { DigestLine, MailRequest } from "../../../node/ports/index.ts";
 import {
   failure,

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { createDigests, type DigestPorts } from "../../../node/telling/index.ts";
+import { createDigests } from "../../../node/telling/index.ts";
+import { type DigestPorts } from "../../../node/telling/digest.ts";
 import type { MailRequest } from "../../../node/ports/index.ts";
 import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";

@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { BlockList } from "node:net";
-import { createAddressSet, parseRange, readIndicators, watchThreats, type Range } from "../../../node/threats/index.ts";
-import { valuesOfPattern } from "../../../node/threats/indicators.ts";
+import { watchThreats } from "../../../node/threats/index.ts";
+import { createAddressSet, parseRange, type Range } from "../../../node/threats/address-set.ts";
+import { readIndicators, valuesOfPattern } from "../../../node/threats/indicators.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";
 
 const ranges = (...texts: readonly string[]): readonly Range[] => texts.map((text) => parseRange(text)!);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { countSteps, type CountRow } from "../../../node/watch/counts.ts";
-import { detectorReaders, Fold } from "../../../node/watch/index.ts";
+import { detectorReaders, Fold } from "../../../node/watch/fold.ts";
 import { watchLimits } from "../../../node/watch/limits.ts";
 import {
   detectors,

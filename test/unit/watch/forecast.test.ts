@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { forecastOf, remembered, trendOf, type ThingRow } from "../../../node/watch/forecast.ts";
-import { detectorReaders, Fold } from "../../../node/watch/index.ts";
+import { detectorReaders, Fold } from "../../../node/watch/fold.ts";
 import { wireLimits, type CountSample, type Finding } from "../../../protocols/index.ts";
 import { isAll } from "../../depth.ts";
 import { numbersOf, startMs } from "./traffic.ts";

@@ -4,7 +4,7 @@ import { watch } from "../../../actors/watch/index.ts";
 import { tellCluster } from "../../../node/audit/index.ts";
 import { openWatch } from "../../../node/watch/index.ts";
 import { ok, type AuditEvent, type AuditRecord } from "../../../protocols/index.ts";
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine } from "../../../runtimes/engine.ts";
 import { startAlone } from "../../fixtures/alone.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";

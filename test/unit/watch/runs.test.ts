@@ -5,8 +5,8 @@ import { watch } from "../../../actors/watch/index.ts";
 import { initial, type WatchState } from "../../../actors/watch/state.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { Effect } from "../../../actors/behavior.ts";
-import { letterOf } from "../../../node/mail/index.ts";
-import { actOn, type ActingPorts } from "../../../node/watch/index.ts";
+import { letterOf } from "../../../node/mail/letters.ts";
+import { actOn, type ActingPorts } from "../../../node/watch/acting.ts";
 import { createRuns, type RunDone } from "../../../node/watch/runs.ts";
 import {
   failure,

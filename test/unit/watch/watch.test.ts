@@ -5,8 +5,11 @@ import { watch } from "../../../actors/watch/index.ts";
 import { found, initial, type WatchState } from "../../../actors/watch/state.ts";
 import { isFor, runsOf } from "../../../actors/watch/playbooks.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { readPlaces } from "../../../node/threats/index.ts";
-import { actOn, createWatcher, detectorReaders, Fold, signatureOf, tryRule, type ActingPorts } from "../../../node/watch/index.ts"; // prettier-ignore
+import { readPlaces } from "../../../node/threats/places.ts";
+import { actOn, signatureOf, type ActingPorts } from "../../../node/watch/acting.ts";
+import { createWatcher } from "../../../node/watch/watcher.ts";
+import { detectorReaders, Fold } from "../../../node/watch/fold.ts";
+import { tryRule } from "../../../node/watch/trial.ts"; // prettier-ignore
 import { ruleDetector } from "../../../node/watch/rules.ts";
 import {
   detectors,

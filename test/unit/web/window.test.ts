@@ -9,13 +9,13 @@ import {
   newestLine,
   pendingShown,
   reachesMarker,
-  tailMax,
   threadsInOrder,
   threadsToRead,
   windowMessagesMax,
   type RoomInput,
   type RoomModel,
 } from "../../../web/src/model/index.ts";
+import { tailMax } from "../../../web/src/model/window.ts";
 
 const ada = "user/ada";
 const bob = "user/bob";

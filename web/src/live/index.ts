@@ -9,6 +9,6 @@ export { isFlag, isText, useHabits, useKept } from "./kept.ts";
 export { notices, useNotices, type Notice } from "./notices.ts";
 export { liveStatus } from "./presence.ts";
 export { RoomStore } from "./room-store.ts";
-export { queryKeys, Session, type Heard, SessionContext, useLasting, useLink, useNow, useSession } from "./session.ts";
+export { queryKeys, Session, SessionContext, useLasting, useLink, useNow, useSession } from "./session.ts";
 export { undoSendPlace, undoSendSeconds } from "./undo-send.ts";
-export { TopicStore, useShown } from "./topic-store.ts";
+export { useShown } from "./topic-store.ts";

@@ -25,4 +25,4 @@ export * from "./threads.ts";
 export * from "./timeline.ts";
 export * from "./unfinished.ts";
 export * from "./writing.ts";
-export { hasOlder, messageAt, newestLine, reachesMarker, tailMax, windowMessagesMax } from "./window.ts";
+export { hasOlder, messageAt, newestLine, reachesMarker, windowMessagesMax } from "./window.ts";

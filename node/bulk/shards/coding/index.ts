@@ -8,28 +8,7 @@
  *
  *  Read scheme.ts, stripe.ts, header.ts, choose.ts. */
 
-export { chooseHolders, rankGroups, survivesZone, type Candidate } from "./choose.ts";
-export { headerBytes, readHeader, readShard } from "./header.ts";
-export {
-  countsOf,
-  enoughOf,
-  overheadOf,
-  partBytes,
-  problemOf,
-  schemeFor,
-  schemeText,
-  namesOfClass,
-  usualOf,
-  usualSchemes,
-  widthOf,
-} from "./scheme.ts";
-export {
-  codedBytes,
-  codeStripe,
-  codingStripe,
-  isAsCoded,
-  readStripe,
-  remakeShard,
-  stripeBytesMax,
-  type Coded,
-} from "./stripe.ts";
+export { chooseHolders, type Candidate } from "./choose.ts";
+export { headerBytes, readHeader } from "./header.ts";
+export { countsOf, enoughOf, partBytes, schemeFor, schemeText, namesOfClass, usualOf, widthOf } from "./scheme.ts";
+export { codedBytes, codeStripe, codingStripe, isAsCoded, readStripe, remakeShard } from "./stripe.ts";

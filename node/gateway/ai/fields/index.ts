@@ -21,8 +21,6 @@ import {
 import type { FieldRow } from "./rows.ts";
 import { placesOf, unknownIn } from "./unknown.ts";
 
-export type { Fate, FieldRow } from "./rows.ts";
-
 const table = {
   "/v1/chat/completions": chatFields,
   "/v1/responses": responseFields,

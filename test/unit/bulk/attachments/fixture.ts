@@ -3,7 +3,8 @@
 import { room } from "../../../../actors/room/index.ts";
 import type { AnyBehavior, Message, Sender } from "../../../../actors/behavior.ts";
 import { createAttachments, type Attachments } from "../../../../node/bulk/attachments/index.ts";
-import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../../../node/bulk/blobs/index.ts";
+import { hashOf, openBlobStore, type BlobCopies } from "../../../../node/bulk/blobs/index.ts";
+import { createBlobCopies } from "../../../../node/bulk/blobs/copies.ts";
 import type { Membership, NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import {
   failure,

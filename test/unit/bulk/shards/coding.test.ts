@@ -12,13 +12,12 @@ import {
   countsOf,
   headerBytes,
   partBytes,
-  readShard,
   readStripe,
   remakeShard,
-  stripeBytesMax,
   widthOf,
-  type Coded,
 } from "../../../../node/bulk/shards/coding/index.ts";
+import { readShard } from "../../../../node/bulk/shards/coding/header.ts";
+import { stripeBytesMax, type Coded } from "../../../../node/bulk/shards/coding/stripe.ts";
 import { inverse, product, rowOf } from "../../../../node/bulk/shards/coding/field.ts";
 import { sumProducts } from "../../../../node/bulk/shards/coding/kernel.ts";
 import type { Result, Scheme } from "../../../../protocols/index.ts";

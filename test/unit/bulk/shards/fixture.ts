@@ -20,10 +20,10 @@ import {
   createShards,
   openShardMemory,
   shardLimits,
-  type ShardLimits,
   type Shards,
   isHolder,
 } from "../../../../node/bulk/shards/index.ts";
+import { type ShardLimits } from "../../../../node/bulk/shards/limits.ts";
 import type { ShardPorts } from "../../../../node/bulk/shards/parts.ts";
 import { receiptBytes, type SignedReceipt } from "../../../../node/bulk/shards/receipts.ts";
 import {

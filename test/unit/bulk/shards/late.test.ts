@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { NodeId, Stripes } from "../../../../node/ports/index.ts";
-import type { ShardLimits } from "../../../../node/bulk/shards/index.ts";
+import type { ShardLimits } from "../../../../node/bulk/shards/limits.ts";
 import { createNodeSpeeds } from "../../../../node/bulk/shards/node-speeds.ts";
 import {
   backupActor,

@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { headerBytes, readShard, survivesZone } from "../../../../node/bulk/shards/coding/index.ts";
+import { headerBytes } from "../../../../node/bulk/shards/coding/index.ts";
+import { readShard } from "../../../../node/bulk/shards/coding/header.ts";
+import { survivesZone } from "../../../../node/bulk/shards/coding/choose.ts";
 import type { NodeId, Stripes } from "../../../../node/ports/index.ts";
 import { holderOf, shardsOf, type Result, type StripeRef } from "../../../../protocols/index.ts";
 import { depth } from "../../../depth.ts";

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { holderOf, type ActorId, type HolderSums, type StripeRef } from "../../../../protocols/index.ts";
-import type { ShardLimits, Shards } from "../../../../node/bulk/shards/index.ts";
+import type { Shards } from "../../../../node/bulk/shards/index.ts";
+import type { ShardLimits } from "../../../../node/bulk/shards/limits.ts";
 import { World } from "../../../world/index.ts";
 import { Fixture } from "./fixture.ts";
 

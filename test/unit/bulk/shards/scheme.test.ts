@@ -5,17 +5,14 @@ import {
   countsOf,
   enoughOf,
   namesOfClass,
-  overheadOf,
-  problemOf,
-  rankGroups,
   schemeFor,
   schemeText,
-  survivesZone,
   usualOf,
-  usualSchemes,
   widthOf,
   type Candidate,
 } from "../../../../node/bulk/shards/coding/index.ts";
+import { overheadOf, problemOf, usualSchemes } from "../../../../node/bulk/shards/coding/scheme.ts";
+import { rankGroups, survivesZone } from "../../../../node/bulk/shards/coding/choose.ts";
 import { choosePlace, type NodeCondition } from "../../../../node/bulk/shards/placing.ts";
 import { allowedBytes, roomAt, withinQuota } from "../../../../node/bulk/shards/quota.ts";
 import type { BlobHash, OwnedBlobs } from "../../../../node/ports/index.ts";

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { challengesFor } from "../../../../node/bulk/shards/audit.ts";
-import { openShardMemory, type ShardLimits, type Shards } from "../../../../node/bulk/shards/index.ts";
+import { openShardMemory, type Shards } from "../../../../node/bulk/shards/index.ts";
+import { type ShardLimits } from "../../../../node/bulk/shards/limits.ts";
 import {
   holderOf,
   ok,

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { Detector, membershipLimits as limits, type Verdict } from "../../../../node/cluster/membership/index.ts";
+import { membershipLimits as limits } from "../../../../node/cluster/membership/index.ts";
+import { Detector, type Verdict } from "../../../../node/cluster/membership/detector.ts";
 
 /** A detector whose process beats every 100 ms, and a peer "b" that does what the test says. */
 class Watch {

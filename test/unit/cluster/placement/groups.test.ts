@@ -9,7 +9,8 @@ import {
   removableGroups,
   widthsFor,
 } from "../../../../node/cluster/placement/groups.ts";
-import { placementLimits, type Candidate } from "../../../../node/cluster/placement/index.ts";
+import { placementLimits } from "../../../../node/cluster/placement/index.ts";
+import { type Candidate } from "../../../../node/cluster/placement/candidates.ts";
 import { groupOf } from "../../../../node/cluster/placement/spread.ts";
 import type { NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import {

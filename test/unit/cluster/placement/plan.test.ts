@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { MemberRecord, NodeId, SlotRecord } from "../../../../node/ports/index.ts";
-import { Candidates } from "../../../../node/cluster/placement/candidates.ts";
-import { placementLimits, plan, type Candidate, type Plan } from "../../../../node/cluster/placement/index.ts";
-import { findStranded } from "../../../../node/cluster/placement/plan.ts";
+import { Candidates, type Candidate } from "../../../../node/cluster/placement/candidates.ts";
+import { placementLimits } from "../../../../node/cluster/placement/index.ts";
+import { plan, type Plan, findStranded } from "../../../../node/cluster/placement/plan.ts";
 import { isRow, memberKey, slotKey } from "../../../../node/cluster/facts/records.ts";
 import { roleOf } from "../../../../node/cluster/facts/slot-table.ts";
 import type { Role, SlotId } from "../../../../protocols/index.ts";

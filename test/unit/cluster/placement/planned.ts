@@ -1,13 +1,8 @@
 /** Clusters as a plan sees them, whose owners do at once what is wanted of them. */
 import type { NodeId, SlotRecord } from "../../../../node/ports/index.ts";
-import {
-  changed,
-  placementLimits,
-  plan,
-  type Candidate,
-  type Load,
-  type Plan,
-} from "../../../../node/cluster/placement/index.ts";
+import { placementLimits } from "../../../../node/cluster/placement/index.ts";
+import { changed, plan, type Plan } from "../../../../node/cluster/placement/plan.ts";
+import { type Candidate, type Load } from "../../../../node/cluster/placement/candidates.ts";
 import type { Policy } from "../../../../node/cluster/facts/records.ts";
 import type { NodeShards, Role, SlotId } from "../../../../protocols/index.ts";
 

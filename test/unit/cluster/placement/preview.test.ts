@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { NodeId, SlotRecord } from "../../../../node/ports/index.ts";
-import { placementLimits, type Candidate } from "../../../../node/cluster/placement/index.ts";
+import { placementLimits } from "../../../../node/cluster/placement/index.ts";
+import { type Candidate } from "../../../../node/cluster/placement/candidates.ts";
 import { preview, settled, type PreviewInput, type PreviewMember } from "../../../../node/cluster/placement/preview.ts";
 import {
   failure,

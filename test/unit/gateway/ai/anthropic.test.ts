@@ -1,7 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect } from "chai";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/echo/echo.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { pixel, seeing } from "./seeing.ts";
 

@@ -2,7 +2,7 @@
  *  interfaces have for one wish. */
 import { expect } from "chai";
 import type { EngineRequest, GenerationRequest } from "../../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/echo/echo.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 

@@ -1,7 +1,7 @@
 /** Requests in which each field can be tried: one that has all that fields belong to, and values that ask for
  *  something. */
 import { Buffer } from "node:buffer";
-import type { FieldRow } from "../../../../node/gateway/ai/fields/index.ts";
+import type { FieldRow } from "../../../../node/gateway/ai/fields/rows.ts";
 import { pixel } from "./seeing.ts";
 
 type Body = Readonly<Record<string, unknown>>;

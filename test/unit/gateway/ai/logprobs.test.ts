@@ -2,7 +2,7 @@
  *  and offsets count characters. */
 import { expect } from "chai";
 import { ok, type EnginePart, type GenerationRequest, type Said } from "../../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/echo/echo.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 
 const text = "a😀b€c";

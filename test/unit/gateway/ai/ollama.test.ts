@@ -9,7 +9,7 @@ import {
   type StoredModel,
 } from "../../../../protocols/index.ts";
 import type { ModelStore } from "../../../../runtimes/store/port.ts";
-import { createEchoRuntime } from "../../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/echo/echo.ts";
 import { createWorld, startFixture, type Fixture, type FixtureOptions } from "../fixture.ts";
 import { pixel, seeing } from "./seeing.ts";
 

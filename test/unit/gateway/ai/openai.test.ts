@@ -1,9 +1,9 @@
-import { everyEngine } from "../../../../runtimes/index.ts";
+import { everyEngine } from "../../../../runtimes/engine.ts";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
 import OpenAI from "openai";
-import { createEchoRuntime } from "../../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/echo/echo.ts";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";

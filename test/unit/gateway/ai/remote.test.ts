@@ -1,7 +1,8 @@
 /** Another Plexus is a server like others: our adapters ask its interfaces of OpenAI, Ollama and Anthropic. */
 import { expect } from "chai";
 import { floatsOf } from "../../../../protocols/index.ts";
-import { createEchoRuntime, echoAnswer } from "../../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/echo/echo.ts";
+import { echoAnswer } from "../../../../runtimes/echo/reply.ts";
 import { listModels } from "../../../../runtimes/remote/catalogue.ts";
 import { ask, loadRemote, textOf } from "../../runtimes/remote/fixture.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";

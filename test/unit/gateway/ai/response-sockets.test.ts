@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import { failure, type EngineRequest } from "../../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/echo/echo.ts";
 import { ended, failed, text } from "../../../fixtures/engine-answers.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";

@@ -5,16 +5,23 @@ import { randomBytes } from "node:crypto";
 import OpenAI from "openai";
 import { Type, type TSchema } from "typebox";
 import { Value } from "typebox/value";
-import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
+import {
+  type EngineName,
+  type EngineRequest,
+  failure,
+  failureOf,
+  refused,
+  wireLimits,
+  type Result,
+} from "../../../../protocols/index.ts";
 import { createKept } from "../../../../node/gateway/ai/kept.ts";
 import {
   createKeptResponses,
   type KeptResponse,
   type KeptResponses,
 } from "../../../../node/gateway/ai/responses-kept.ts";
-import { createEchoRuntime, type EchoRuntime } from "../../../../runtimes/index.ts";
+import { createEchoRuntime, type EchoRuntime } from "../../../../runtimes/echo/echo.ts";
 import { failed as failedSaid, text as textSaid } from "../../../fixtures/engine-answers.ts";
-import { failure, failureOf, refused, wireLimits, type Result } from "../../../../protocols/index.ts";
 import { gatewayLimits } from "../../../../node/gateway/limits.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";

@@ -2,7 +2,7 @@
  *  the answer. */
 import { expect } from "chai";
 import { failure, ok, refused, type GenerationRequest, type Said } from "../../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/echo/echo.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 
 const odd = { type: "object", properties: { mail: { type: "string", pattern: "^(?=x)" }, when: { not: {} } }, patternProperties: { "^x": true }, uniqueItems: true }; // prettier-ignore

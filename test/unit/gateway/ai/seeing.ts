@@ -1,7 +1,9 @@
 /** Engines as a node with more models has them: the echo, and `seeing`, which sees, hears, writes down and draws by
  *  rote. */
 import { ok, type EngineName, type EngineRequest, type ModelInfo, type Said } from "../../../../protocols/index.ts";
-import { engineOf, everyEngine, type EchoRuntime, type Engine, type Engines } from "../../../../runtimes/index.ts";
+import { type Engines } from "../../../../runtimes/index.ts";
+import { engineOf, everyEngine, type Engine } from "../../../../runtimes/engine.ts";
+import { type EchoRuntime } from "../../../../runtimes/echo/echo.ts";
 
 /** A picture of one pixel. */
 export const pixel = Uint8Array.from(

@@ -1,6 +1,7 @@
 /** A model that says what a test tells it to say, when the test tells it. */
 import { failure, refused, type EngineRequest, type ModelInfo, type Said } from "../../../../protocols/index.ts";
-import { everyEngine, type Engines } from "../../../../runtimes/index.ts";
+import { type Engines } from "../../../../runtimes/index.ts";
+import { everyEngine } from "../../../../runtimes/engine.ts";
 import type { Spoken } from "../../../fixtures/engine-answers.ts";
 
 /** One call of it. */

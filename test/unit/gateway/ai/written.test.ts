@@ -2,7 +2,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { EngineRequest } from "../../../../protocols/index.ts";
-import { createEchoRuntime } from "../../../../runtimes/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/echo/echo.ts";
 import { createWorld, startFixture, type Fixture, type Reply } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 

@@ -1,4 +1,4 @@
-import { everyEngine } from "../../../../runtimes/index.ts";
+import { everyEngine, type Engine } from "../../../../runtimes/engine.ts";
 import { expect } from "chai";
 import { callLimits, createCalls } from "../../../../node/inference/calls/index.ts";
 import type { MemberRecord, NodeId } from "../../../../node/ports/index.ts";
@@ -10,7 +10,6 @@ import {
   type ModelInfo,
   type Offer,
 } from "../../../../protocols/index.ts";
-import type { Engine } from "../../../../runtimes/engine.ts";
 import { memberRecord } from "../../../fixtures/members.ts";
 import { ended, endOf, text, type Spoken } from "../../../fixtures/engine-answers.ts";
 import { World } from "../../../world/index.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { placeWanted, planWanted, type Keeper } from "../../../../node/inference/models/index.ts";
+import { placeWanted, planWanted, type Keeper } from "../../../../node/inference/models/plan.ts";
 import type { WantedModel } from "../../../../protocols/index.ts";
 
 const keeper = (node: string, more: Partial<Omit<Keeper, "member">> & Partial<Keeper["member"]> = {}): Keeper => {

@@ -7,7 +7,7 @@ import {
 } from "../../../../node/inference/quality/index.ts";
 import { qualityLimits } from "../../../../node/inference/quality/limits.ts";
 import { failure, type GenerationRequest } from "../../../../protocols/index.ts";
-import { everyEngine, type Engine } from "../../../../runtimes/index.ts";
+import { everyEngine, type Engine } from "../../../../runtimes/engine.ts";
 import { memberRecord } from "../../../fixtures/members.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";
 import { ended, failed, text, type Spoken } from "../../../fixtures/engine-answers.ts";

@@ -14,7 +14,7 @@ import {
   type ModelInfo,
   type ModelRoute,
 } from "../../../../protocols/index.ts";
-import { everyEngine, type Engine } from "../../../../runtimes/index.ts";
+import { everyEngine, type Engine } from "../../../../runtimes/engine.ts";
 import { quietMeter } from "../../../fixtures/quiet.ts";
 import { ended, type Spoken } from "../../../fixtures/engine-answers.ts";
 import { simulatedClock, World } from "../../../world/index.ts";

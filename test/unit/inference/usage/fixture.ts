@@ -17,7 +17,8 @@ import {
   type Result,
   type UsageRow,
 } from "../../../../protocols/index.ts";
-import { everyEngine, type Engine, type Engines } from "../../../../runtimes/index.ts";
+import { type Engines } from "../../../../runtimes/index.ts";
+import { everyEngine, type Engine } from "../../../../runtimes/engine.ts";
 import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";
 import type { Spoken } from "../../../fixtures/engine-answers.ts";
 import { simulatedClock, type World } from "../../../world/index.ts";

@@ -12,12 +12,10 @@ import {
   hashOfUnit,
   openNode,
   openSealed,
-  openUnit,
   readCatalog,
   readChanges,
   readCursors,
   readHead,
-  readPack,
   readPartList,
   readTreeNode,
   sealNode,
@@ -27,6 +25,8 @@ import {
   writeHead,
   type UnitContext,
 } from "../../../../runtimes/backup/format/index.ts";
+import { openUnit } from "../../../../runtimes/backup/format/unit.ts";
+import { readPack } from "../../../../runtimes/backup/format/pack.ts";
 import { paddedSize } from "../../../../runtimes/backup/format/sizes.ts";
 import { transform, untransform } from "../../../../runtimes/backup/format/transform.ts";
 import { failureOf } from "../../../../protocols/index.ts";

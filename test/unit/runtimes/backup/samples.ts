@@ -7,11 +7,9 @@ import { createHash, createPrivateKey, createPublicKey, sign, verify } from "nod
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
-  backupFormat,
   encodeRows,
   hashOfUnit,
   PackWriter,
-  type Place,
   sealNode,
   sealUnit,
   sharedName,
@@ -22,13 +20,14 @@ import {
   writeTreeNode,
   type BackupHead,
   type HeadKeys,
-  type PartChanges,
-  type PartList,
   type Snapshot,
   type StripeName,
   type UnitContext,
   type UnitEntry,
 } from "../../../../runtimes/backup/format/index.ts";
+import { backupFormat } from "../../../../runtimes/backup/format/unit.ts";
+import { type Place } from "../../../../runtimes/backup/format/pack.ts";
+import { type PartChanges, type PartList } from "../../../../runtimes/backup/format/part.ts";
 
 /** Bytes that are always the same and look like no others. */
 export function bytesOf(seed: string, length: number): Uint8Array {
