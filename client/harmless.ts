@@ -10,6 +10,8 @@ export const harmless = {
   "room.files": "reads",
   "room.fileText": "reads",
   "room.links": "reads",
+  "room.warnings": "reads",
+  "room.topics": "reads",
   "room.versions": "reads",
   "room.threads": "reads",
   "user.factors": "reads",

@@ -226,6 +226,13 @@ export const errorTable = {
     http: 403,
     help: "This member is banned from the room. A moderator can lift the ban.",
   },
+  MUTED: {
+    outcome: "failed",
+    http: 403,
+    help:
+      "You are muted in this room, or the owner of this agent is: you read, and do not write, until the time in the " +
+      "details. A moderator of the room can lift it before.",
+  },
   SHARING_OFF: {
     outcome: "failed",
     http: 409,

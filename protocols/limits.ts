@@ -19,6 +19,12 @@ export const wireLimits = {
   titleCharsMax: 80,
   /** A longer topic is refused with `BAD_REQUEST`. */
   topicCharsMax: 500,
+  /** A longer topic of a message is refused with `BAD_REQUEST`. */
+  messageTopicCharsMax: 60,
+  /** Messages that somebody has read out of their order, in a topic; further ones are unread until the room is read. */
+  topicReadMax: 256,
+  /** Topics of one room that a person follows or mutes; one more is refused with `LIMIT_REACHED`. */
+  topicWishesMax: 64,
   /** A longer user or agent name is refused with `BAD_REQUEST`. */
   nameCharsMax: 32,
   /** A longer name of a model is refused with `BAD_REQUEST`. */
@@ -137,6 +143,18 @@ export const wireLimits = {
   banMsMin: 60_000,
   /** A longer ban is refused with `BAD_REQUEST`; a ban without an end holds until a moderator lifts it. */
   banMsMax: 10 * 365 * 24 * 60 * 60_000,
+  /** Muting one more member of a room is refused with `LIMIT_REACHED`; mutes that are over do not count. */
+  mutesPerRoomMax: 100,
+  /** A shorter mute is refused with `BAD_REQUEST`. */
+  muteMsMin: 60_000,
+  /** A longer mute is refused with `BAD_REQUEST`; one without an end holds until a moderator lifts it. */
+  muteMsMax: 10 * 365 * 24 * 60 * 60_000,
+  /** Warnings of one member that a room keeps; beyond it the oldest is forgotten. */
+  warningsPerMemberMax: 20,
+  /** Warnings that a room keeps; beyond it the oldest is forgotten. */
+  warningsPerRoomMax: 500,
+  /** Deleting more messages of a room at once is refused with `BAD_REQUEST`. */
+  deletedAtOnceMax: 100,
   /** Groups of people in a cluster; making one more is refused with `LIMIT_REACHED`. */
   groupsMax: 200,
   /** A group with more people is refused with `BAD_REQUEST`. */
@@ -153,7 +171,7 @@ export const wireLimits = {
   joinLinkMsMin: 60_000,
   /** A link into a room for a longer time is refused with `BAD_REQUEST`. */
   joinLinkMsMax: 90 * 24 * 60 * 60_000,
-  /** A longer reason for a ban is refused with `BAD_REQUEST`. */
+  /** A longer reason for a ban, a mute or a warning is refused with `BAD_REQUEST`. */
   reasonCharsMax: 200,
   /** Creating one more is refused with `LIMIT_REACHED`. */
   agentsPerUserMax: 50,

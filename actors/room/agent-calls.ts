@@ -20,6 +20,7 @@ import type { AgentRules, ErrorCode, RoomMessage } from "../../protocols/index.t
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
 import { hasByRank } from "./members.ts";
+import { mutedAt } from "./muted.ts";
 import type { Asked, Room, RoomChange } from "./shape.ts";
 
 const dayMs = 86_400_000;
@@ -101,6 +102,7 @@ function whyNot(
   const { turns, dayTokens, modes } = agentRulesOf(room);
   const { author, atMs, editedAtMs = atMs } = message;
   const person = personBehind(room.asked, message);
+  if (mutedAt(room, agent, editedAtMs) !== undefined) return "MUTED";
   if (modes[agent] === "moderators" && (person === undefined || !hasByRank(room, person, "room.agents")))
     return "FORBIDDEN";
   if (!author.startsWith("user/") && (room.agentTurns ?? 0) + before >= turns) return "LIMIT_REACHED";

@@ -25,6 +25,7 @@ import type { Mail } from "../outbox.ts";
 import { personBehind } from "./agent-calls.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
 import { hasByRank } from "./members.ts";
+import { mutedAt } from "./muted.ts";
 import type { Asked, Progress, Room, RoomNotes } from "./shape.ts";
 
 const keyOf = ({ agent, seq }: Pick<Asked, "agent" | "seq">): string => `${agent}#${seq}`;
@@ -83,6 +84,7 @@ function draft(
 ): readonly Effect<never, RoomNotes>[] {
   const { type, generation, replyTo, offset, text, rounds, done, stage, ahead } = piece;
   const agent = turn.from;
+  if (mutedAt(room, agent, turn.nowMs) !== undefined && done !== true) return [];
   const place: AnswerStage = { ...(stage !== undefined && { stage }), ...(ahead !== undefined && { ahead }) };
   const signal: RoomSignal = {
     type,
@@ -172,7 +174,8 @@ const mayStop = (room: Room, { agent, by }: Asked, who: string): boolean =>
 export const answeringHandlers = {
   draft,
   stop,
-  typing: (_room, _command, turn) => {
+  typing: (room, _command, turn) => {
+    if (mutedAt(room, turn.from, turn.nowMs) !== undefined) return [reply({})];
     const signal: RoomSignal = { type: "typing", member: turn.from, untilMs: turn.nowMs + limits.typingMs };
     return [publish(signal), reply({})];
   },

@@ -32,7 +32,9 @@ type ForAll =
   | "filesUnread"
   | "takeFiles"
   | "dropFiles"
-  | GatewaysLinks;
+  | GatewaysLinks
+  | GatewaysMutes
+  | "deleteMessages";
 
 /** What the gateway asks of files: `files.ts` answers it in the name of a person. */
 export type GatewaysOwn = "upload" | "uploadTake" | "uploadPart" | "uploadDrop" | "file" | "settleFile" | "fileHeld";
@@ -42,6 +44,9 @@ export type StripesOwn = "filePiece" | "fileStriped" | "fileSettled" | "stripeHe
 
 /** What the gateway asks of links: `links.ts` answers it in the name of a person. */
 export type GatewaysLinks = "addLink" | "removeLink" | "lookThrough" | "joinByLink";
+
+/** What the gateway asks of mutes and warnings: `mutes.ts` answers it in the name of a person. */
+export type GatewaysMutes = "mute" | "unmute" | "warn";
 
 /** What answers the commands of members. Each subject has some of them; together they have one for every row, or
  *  `index.ts` does not compile. */
@@ -59,6 +64,10 @@ const mayBePassedOver = (event: RoomEvent): boolean =>
   event.type === "rulesSet" ||
   event.type === "agentRulesSet" ||
   event.type === "agentsStopped" ||
+  event.type === "topicMoved" ||
+  event.type === "topicResolved" ||
+  event.type === "muted" ||
+  event.type === "unmuted" ||
   (event.type === "visibilitySet" && event.visibility === "public");
 
 /** An event as it is persisted: what is newer than the version before travels with the topic as it is. */

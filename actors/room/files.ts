@@ -38,6 +38,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
 import type { Effects, GatewaysOwn } from "./effects.ts";
 import { entryOf } from "./members.ts";
+import { refuseMuted } from "./muted.ts";
 import { hasPlaceFor, refuseArchived } from "./rules.ts";
 import { decidedFor, refuseUnchecked, type Checked } from "./scanning.ts";
 import { messageInMemory } from "./state.ts";
@@ -152,6 +153,8 @@ function begin(room: Room, command: Of<"upload">, turn: Turn): Effects {
   if (archived !== undefined) return archived;
   if (!hasPlaceFor(room, true, turn) && !hasPlaceFor(room, false, turn))
     return [refuse("FORBIDDEN", { reason: "only moderators post in this room" })];
+  const muted = refuseMuted(room, turn, by);
+  if (muted !== undefined) return muted;
   if (roomOfFile(id) !== turn.key) return [refuse("BAD_REQUEST", { field: "id" })];
   if (bytes > fileBytesMax) return [refuse("TOO_LARGE", { bytes, fileBytesMax })];
   const uploads = uploadsAt(room, turn.nowMs);
@@ -186,6 +189,8 @@ function take(room: Room, { by, id, offset }: Of<"uploadTake">, turn: Turn): Eff
 /** A part is kept. */
 function grow(room: Room, command: Of<"uploadPart">, turn: Turn): Effects {
   const { by, id, epoch, index, part, bytes, found } = command;
+  const muted = refuseMuted(room, turn, by);
+  if (muted !== undefined) return muted;
   const upload = ownUpload(room, id, by, turn);
   if (upload === undefined) return [refuse("NOT_FOUND", { file: id })];
   if (epoch !== upload.epoch) return [refuse("CHANGED_MEANWHILE", { now: upload.offset })];

@@ -6,8 +6,9 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `links.ts`, `reading.ts`,
+ *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `topics.ts`,
+ *  `polls.ts`, `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `mutes.ts`,
+ *  `warnings.ts`, `deleting.ts`, `links.ts`, `reading.ts`,
  *  `unread.ts`, `restoring.ts`. */
 import { isOwnRoom, roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
@@ -21,9 +22,11 @@ import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from 
 import type { MemberHandlers } from "./effects.ts";
 import { aboutText, fileText, onTextRead, unreadFiles, type Filed, type TextTag } from "./file-texts.ts";
 import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./drawing.ts";
+import { deleteMany, onManyRead, type ManyTag } from "./deleting.ts";
 import { files, forGateway, onFilesRead, onUploadsDue, remindUploads, uploadsReminder, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
 import { entryOf } from "./members.ts";
+import { forMutes } from "./mutes.ts";
 import { emptying, forConversation, onLeftRead, type LeftTag } from "./own.ts";
 import {
   admitGuest,
@@ -78,7 +81,17 @@ import {
   type StoredPageTag,
   type StoredTag,
 } from "./stored.ts";
-import { counted, unreadHandlers, type CountTag } from "./unread.ts";
+import { moved, topicHandlers, topicsCounted, type MoveTag, type TopicsTag } from "./topics.ts";
+import { counted, topicSeen, unreadHandlers, type CountTag, type SeenTag } from "./unread.ts";
+import {
+  hasUnheard,
+  onWarnedTold,
+  onWarningsDue,
+  tellWarned,
+  warningHandlers,
+  warningReminder,
+  type WarnedTag,
+} from "./warnings.ts";
 import { onForgetRead, onVersionsRead, type ForgetTag, type VersionsTag } from "./versions.ts";
 
 export { remaking } from "./restoring.ts";
@@ -103,7 +116,8 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
   placeRecords: stripedRecords,
   notes: { initial: () => ({ progress: {} }), evolve: (notes, now) => ({ ...notes, ...now }) },
   pending: (state) =>
-    state !== null && (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0 || hasUntold(state)),
+    state !== null &&
+    (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0 || hasUntold(state) || hasUnheard(state)),
   restored: (state) =>
     state && {
       ...withoutLinks(storedAgain(state, restoreGap)),
@@ -114,7 +128,7 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
 
 /** What was under way when the room was last in memory goes on. */
 function recovered(state: Room, turn: Here): Decided {
-  const owed = [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)];
+  const owed = [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn), ...tellWarned(state, turn)];
   // Uploads of a version before have no reminder.
   return [...owed, ...startScan(state.checks, turn), ...recoverStored(state, turn), ...remindUploads(state.uploads)];
 }
@@ -140,6 +154,7 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
       return onRecords(state, message.tag as ReadTag, message.records, turn);
     case "reminded":
       if (message.id === storedReminder) return onStoredDue(state, turn);
+      if (message.id === warningReminder) return onWarningsDue(state, turn);
       if (message.id === uploadsReminder) return onUploadsDue(state, turn);
       return message.id === scanReminder ? onScanDue(state, turn) : remindOutbox(state.outbox, message.id, turn.self);
     case "part":
@@ -185,6 +200,12 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "fileSettled":
     case "stripeHeld":
       return aboutStripes(state, message, turn);
+    case "mute":
+    case "unmute":
+    case "warn":
+      return forMutes(state, message, turn);
+    case "deleteMessages":
+      return deleteMany(state, message, turn);
     case "addLink":
     case "removeLink":
     case "lookThrough":
@@ -208,7 +229,9 @@ const forMembers: MemberHandlers = {
   ...agentRuleHandlers,
   ...answeringHandlers,
   ...unreadHandlers,
+  ...topicHandlers,
   ...readingHandlers,
+  ...warningHandlers,
   files,
   fileText,
   links,
@@ -216,7 +239,8 @@ const forMembers: MemberHandlers = {
 
 function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Here): Decided {
   if (isScanned(signal.tag)) return onScanned(state, signal.tag, signal.result, turn);
-  const tag = signal.tag as StopTag | StoredTag | undefined;
+  const tag = signal.tag as StopTag | StoredTag | WarnedTag | undefined;
+  if (tag?.type === "warned") return onWarnedTold(state, tag, signal.result, turn);
   if (tag?.type === "stored") return onStoredTold(state, tag, signal.result, turn);
   if (tag?.type === "stop") return onStopped(tag, signal.result, turn);
   const settled = settle(state.outbox, signal, turn);
@@ -232,7 +256,11 @@ type ReadTag =
   | ResumeTag
   | HistoryTag
   | CountTag
+  | MoveTag
+  | TopicsTag
+  | SeenTag
   | MessageTag
+  | ManyTag
   | KeptTag
   | WithdrawTag
   | FileTag
@@ -264,6 +292,12 @@ function onRecords(
       return historyPage(state, tag, records);
     case "count":
       return counted(state, tag, records, turn);
+    case "seen":
+      return topicSeen(state, tag, records, turn);
+    case "move":
+      return moved(state, tag, records, turn);
+    case "topics":
+      return topicsCounted(state, tag, records);
     case "withdraw":
       return withdrawRead(state, tag, records, turn);
     case "message":
@@ -278,6 +312,8 @@ function onRecords(
       return onLeftRead(state, tag, records, turn);
     case "forget":
       return onForgetRead(tag, records);
+    case "many":
+      return onManyRead(state, tag, records, turn);
     case "kept":
       return onKeptRead(state, tag, records, turn);
     case "drawing":

@@ -26,6 +26,8 @@ import { unansweredNow } from "./mentions.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { bansAt, evolve, viewOf, writersOf } from "./state.ts";
 import type { Room, RoomState } from "./shape.ts";
+import { refuseMuted } from "./muted.ts";
+import { forgottenOf } from "./warnings.ts";
 import { versionsBy } from "./kept-versions.ts";
 import { droppedOf } from "./uploads.ts";
 import { forgetting } from "./versions.ts";
@@ -367,10 +369,16 @@ export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">
 export function depart(room: Room, turn: Turn): Effects {
   if (!isUser(turn.from)) return [reply({})];
   const end = forgetting(versionsBy(turn.from), {}, turn);
-  if (entryOf(room.members, turn.from) === undefined) return end;
+  if (entryOf(room.members, turn.from) === undefined) return [...forgottenOf(room, turn.from, turn), ...end];
   if (isOfTwo(room, turn)) return [...droppedOf(room, turn.from), ...end];
-  return [...eventEffects(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), ...end];
+  const gone = eventEffects(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs));
+  return [...gone, ...forgottenOf(evolved(room, gone), turn.from, turn), ...end];
 }
+
+/** The room after what is persisted. */
+const evolved = (room: Room, effects: Effects): Room =>
+  effects.reduce<RoomState>((now, effect) => (effect.type === "persist" ? evolve(now, effect.event) : now), room) ??
+  room;
 
 /** A direct room of two people, who cannot leave it. */
 const isOfTwo = (room: Room, { key }: Turn): boolean => room.visibility === "direct" && !isOfSeveral(room, key);
@@ -523,6 +531,8 @@ function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn
   if (!hasByRank(room, turn.from, "room.rename"))
     return [refuse("FORBIDDEN", { reason: "only moderators can change title and topic" })];
   if (room.archived === true) return [refuse("ROOM_ARCHIVED")];
+  const muted = refuseMuted(room, turn);
+  if (muted !== undefined) return muted;
   const event: RoomEvent =
     command.type === "setTitle"
       ? { type: "titled", title: command.title, by: turn.from }

@@ -216,6 +216,8 @@ function reasonOf(code: ErrorCode, waiting: number | undefined): string {
       return "the agents have had their turns here: a person has to go on.";
     case "QUOTA_EXCEEDED":
       return "the agents of this room have used up their tokens for today. There are more tomorrow (UTC).";
+    case "MUTED":
+      return "I do not write here: I am muted in this room, or my owner is.";
     case "ACTOR_CRASHED":
       return "I failed on this message.";
     default:

@@ -13,11 +13,14 @@ import type {
   RoomUpload,
   ToolRound,
   RoomLink,
+  TopicWish,
+  RoomWarning,
   Visibility,
 } from "../../protocols/index.ts";
 import type { Delivered, Mail, Outbox } from "../outbox.ts";
 import type { Positioned } from "../stream.ts";
-import type { MemberTable } from "./members.ts";
+import type { KeptTopic } from "./kept-topics.ts";
+import type { MemberTable, Table } from "./members.ts";
 import type { Thread } from "./threads.ts";
 import type { OpenPoll } from "./votes.ts";
 
@@ -39,6 +42,8 @@ export interface Room extends RoomSettings {
   readonly changes: number;
   /** Absent: nobody was ever banned. Those that have ended go when the next one is added. */
   readonly bans?: readonly RoomBan[];
+  /** Warnings, oldest first. Absent: nobody was ever warned. */
+  readonly warnings?: readonly KeptWarning[];
   /** Links by which people come in, oldest first. Absent: there was never one. */
   readonly links?: readonly KeptLink[];
   /** Those who left while they had to wait, the newest last. Absent: there was never one. */
@@ -51,6 +56,8 @@ export interface Room extends RoomSettings {
   readonly quiet?: number;
   /** The threads that were written in last, the newest at the end. Absent: there was never one. */
   readonly threads?: readonly Thread[];
+  /** Absent: there was never one. */
+  readonly topics?: Table<KeptTopic>;
   /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
   readonly asked?: readonly Asked[];
   /** Turns of agents that agents called since a person has said something. Absent: there was never one. */
@@ -159,6 +166,8 @@ export type RoomChange =
       /** What does not count behind the marker, as the records say. Absent: what is in memory says it. */
       readonly own?: number;
       readonly quiet?: number;
+      /** Messages behind the marker that were read in their topic. Absent: as before, behind where the marker goes. */
+      readonly seen?: readonly number[];
     }
   /** What becomes of an upload. Of nobody's marker, which nodes of versions before pass over. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly upload: UploadChange }
@@ -174,11 +183,22 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly unasked: UnaskedChange }
   /** The same: what stands in a file, a record alone. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly filed: FiledText }
+  /** The same: what becomes of a warning. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly warning: WarningChange }
   /** The same: what people keep in the room. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly stored: StoredChange }
+  /** The same: what a member wishes of a topic. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly wish: WishChange }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
+
+/** What a member wishes of a topic. */
+export interface WishChange {
+  readonly member: string;
+  readonly topic: string;
+  readonly wish: TopicWish | "none";
+}
 
 /** What becomes of pictures of previews. Those that go are named as the message names them. */
 export interface Pictures {
@@ -211,6 +231,20 @@ export type LinkChange =
   /** `ended`: those that had ended by then. */
   | { readonly is: "made"; readonly link: KeptLink; readonly ended: readonly string[] }
   | { readonly is: "ended"; readonly id: string };
+
+/** A warning as the room keeps it. */
+export interface KeptWarning extends RoomWarning {
+  /** The person's account does not know of it yet. */
+  readonly untold?: true;
+}
+
+/** What becomes of a warning. */
+export type WarningChange =
+  | { readonly is: "made"; readonly warning: KeptWarning }
+  | { readonly is: "told"; readonly id: string }
+  | { readonly is: "read"; readonly id: string; readonly atMs: number }
+  /** The account of the member is gone. */
+  | { readonly is: "forgotten"; readonly member: string };
 
 /** A file that comes, or waits to be posted. */
 export interface Upload extends Omit<RoomUpload, "expiresAtMs"> {

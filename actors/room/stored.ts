@@ -210,14 +210,14 @@ export function withTold(room: Room, decided: Decided, turn: Here, evolve: Fold)
 /** An account has answered, or did not. */
 export function onStoredTold(room: Room, tag: StoredTag, result: Result<unknown>, turn: Here): Decided {
   if (room.stored?.untold[tag.who] !== tag.version) return [];
-  if (!result.ok && isOpen(result.error))
+  if (!result.ok && isToldAgain(result.error))
     return tag.again ? [] : [{ type: "remind", id: storedReminder, dueMs: turn.nowMs + limits.outboxRetryMs }];
   return [persist(storedChanged({ is: "told", who: tag.who, version: tag.version }))];
 }
 
 /** Whether an account is told again. One that is gone needs not be told; one on a node of a version before does not
  *  know the message, and is told until that node is updated. */
-const isOpen = ({ code, outcome }: Failure): boolean => outcome !== "failed" || code === "BAD_REQUEST";
+export const isToldAgain = ({ code, outcome }: Failure): boolean => outcome !== "failed" || code === "BAD_REQUEST";
 
 /** The reminder rang. It goes on behind those whom it told the last time, so that none who cannot be reached keep the
  *  others from being told. */

@@ -118,14 +118,14 @@ const allOf = (prefix: string, seq: number): RecordOp => ({
 
 /** What a post and a deletion do to the records. */
 export function fileRecords(kept: readonly KeptFile[] = [], gone: readonly KeptFile[] = []): readonly RecordOp[] {
-  const [first] = gone;
+  const seqs = [...new Set(gone.map(({ seq }) => seq))];
   return [
     ...kept.flatMap((file, place): readonly RecordOp[] => [
       { put: keptKey(file.seq, place), value: file },
       { put: fileKey(file.id), value: { seq: file.seq, place } satisfies Place },
       ...file.parts.map((hash) => ({ put: partKey(hash), value: file.id })),
     ]),
-    ...(first === undefined ? [] : [keptPrefix, textPrefix, textMarkPrefix].map((prefix) => allOf(prefix, first.seq))),
+    ...seqs.flatMap((seq) => [keptPrefix, textPrefix, textMarkPrefix].map((prefix) => allOf(prefix, seq))),
     ...gone.flatMap((file) => [fileKey(file.id), ...blobsOf(file).map(partKey)].map((key) => ({ delete: key }))),
   ];
 }

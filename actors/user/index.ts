@@ -144,6 +144,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "roomWanted":
     case "roomJoined":
     case "roomLeft":
+    case "roomWarned":
     case "roomRead":
     case "threadFollowed":
     case "storedIn":
@@ -162,7 +163,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
 type FromGateway = CommandFrom<typeof userCommands, "gateway">;
 type FromRoom = Extract<
   Incoming,
-  { type: "roomWanted" | "roomJoined" | "roomLeft" | "roomRead" | "threadFollowed" | "storedIn" }
+  { type: "roomWanted" | "roomJoined" | "roomLeft" | "roomWarned" | "roomRead" | "threadFollowed" | "storedIn" }
 >;
 
 const isFromGateway = (message: Incoming): message is FromGateway =>
@@ -267,6 +268,12 @@ function fromRoom(state: UserState, account: Account, message: FromRoom, turn: H
   if (type === "threadFollowed") {
     const signal: FollowSignal = { type, in: room, of: message.thread, follow: message.follow };
     return [publish(signal), reply({})];
+  }
+  if (type === "roomWarned") {
+    const { id, by, atMs, reason } = message;
+    const isTold = account.notices?.some(({ action, facts }) => action === type && facts["id"] === id) === true;
+    const notice = { action: type, facts: { id, room, by, reason }, atMs };
+    return [...(isTold ? [] : happen(state, turn, [{ type: "noticed", notice }])), reply({})];
   }
   const isListed = account.rooms.includes(room);
   if (type === "roomLeft") return isListed ? [...happen(state, turn, [{ type, room }]), reply({})] : [reply({})];

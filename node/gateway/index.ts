@@ -57,6 +57,7 @@ import { handleFactors } from "./own/factors.ts";
 import { handleFound } from "./own/found.ts";
 import { handleGroups } from "./own/groups.ts";
 import { addSharedPage, handleSharedLinks } from "./own/shared-links.ts";
+import { handleModeration } from "./own/moderation.ts";
 import { handleJoinLinks } from "./own/join-links.ts";
 import { handleProgramKeys } from "./own/people.ts";
 import { handleSteps } from "./own/steps.ts";
@@ -140,6 +141,7 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...handleFound(at),
     ...handleGroups(at),
     ...handleJoinLinks(at),
+    ...handleModeration(at),
     ...handleSharedLinks(at),
     ...handleSignIn(at, accounts),
     ...handleSteps(at, accounts, checks),

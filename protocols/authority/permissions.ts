@@ -64,6 +64,11 @@ export const permissions = {
     power: "none",
     for: "Removing and banning members of lower rank; people remove agents of theirs",
   },
+  "room.mute": {
+    has: ["moderator"],
+    power: "none",
+    for: "Muting and warning members of lower rank, and seeing who was warned",
+  },
   "room.rename": { has: ["moderator"], power: "none", for: "Changing a room's title and topic" },
   "room.rules": { has: ["moderator"], power: "none", for: "Setting who posts in a room, and how often" },
   "room.agents": {

@@ -590,6 +590,19 @@ export const userCommands = {
     effect: "changes",
     summary: "Tells the user of a room that they are in no more",
   }),
+  /** A notice of the user's. A warning that was told before is told once. */
+  roomWarned: command({
+    ...byRoom,
+    params: {
+      room: key,
+      id: Type.String({ minLength: 1, maxLength: 64 }),
+      by: principal,
+      atMs: timeMs,
+      reason: line(limits.reasonCharsMax),
+    },
+    effect: "changes",
+    summary: "Tells the user that they were warned in a room",
+  }),
   roomRead: command({
     ...byRoom,
     params: {
@@ -597,7 +610,18 @@ export const userCommands = {
       seq: position,
       thread: Type.Optional(position),
       unread: Type.Optional(
-        object({ messageSeq: position, readSeq: position, unread: position, mentioned: Type.Boolean() }),
+        object({
+          messageSeq: position,
+          readSeq: position,
+          unread: position,
+          mentioned: Type.Boolean(),
+          seen: Type.Optional(Type.Array(position, { maxItems: limits.topicReadMax })),
+          topics: Type.Optional(
+            Type.Record(Type.String(), Type.Union([Type.Literal("follow"), Type.Literal("mute")]), {
+              maxProperties: limits.topicWishesMax,
+            }),
+          ),
+        }),
       ),
       /** Of a thread whose marker went back. */
       own: Type.Optional(

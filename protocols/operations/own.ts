@@ -6,13 +6,20 @@ import type { OwnRights } from "../authority/roles.ts";
 import type { ModelInfo } from "../engines/generation.ts";
 import type { AgentView } from "../kinds/agent.ts";
 import { groupFields, userGroupName, type UserGroup } from "../kinds/groups.ts";
+import {
+  deletedTogether,
+  muteTerms,
+  warningReason,
+  type RoomDeletions,
+  type RoomWarning,
+} from "../kinds/room-mutes.ts";
 import { linkSecret, linkTerms, type RoomBehindLink, type RoomLink, type RoomLinkMade } from "../kinds/room-links.ts";
 import type { RoomView } from "../kinds/room.ts";
 import type { Session } from "../kinds/user-views.ts";
 import { createApiKey, credentials, signUp, type ApiKeyMade, type OwnAccount } from "../wire/client.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { answer } from "../wire/command.ts";
-import { key, object } from "../wire/schema.ts";
+import { key, object, principal } from "../wire/schema.ts";
 import { changes, fieldsOf, listOf, ofActors, ofOwnAccount, reads } from "./operation.ts";
 
 const person = Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" });
@@ -216,6 +223,52 @@ export const ownOperations = {
     action: "joinByLink",
     facts: ({ room }) => ({ room }),
     summary: "Joins a room by a link",
+    tags: ["room"],
+  }),
+  "rooms.mute": changes({
+    params: object({ room: key, member: principal }),
+    fields: object(muteTerms),
+    answer: answer<RoomView>("RoomView"),
+    permission: "room.mute",
+    errors: ["FORBIDDEN", "NOT_FOUND", "LIMIT_REACHED", ...ofActors],
+    action: "muteMember",
+    facts: ({ room, member, muteForMs }) => ({ room, member, muteForMs }),
+    summary: "Lets a member of a room read and not write, for a time or until it is lifted",
+    description: "For moderators of the room, of members of lower rank. It takes the place of the mute that was there.",
+    tags: ["room"],
+  }),
+  "rooms.unmute": changes({
+    params: object({ room: key, member: principal }),
+    answer: answer<RoomView>("RoomView"),
+    permission: "room.mute",
+    errors: ["FORBIDDEN", "NOT_FOUND", ...ofActors],
+    action: "unmuteMember",
+    facts: ({ room, member }) => ({ room, member }),
+    summary: "Lifts the mute of a member",
+    tags: ["room"],
+  }),
+  "rooms.warn": changes({
+    params: object({ room: key, member: principal }),
+    fields: object({ reason: warningReason }),
+    answer: answer<RoomWarning>("RoomWarning"),
+    permission: "room.mute",
+    errors: ["FORBIDDEN", "NOT_FOUND", "OVERLOADED", ...ofActors],
+    once: true,
+    action: "warnMember",
+    facts: ({ room, member }) => ({ room, member }),
+    summary: "Warns a member of a room: they and the moderators read why",
+    tags: ["room"],
+  }),
+  "rooms.deleteMessages": changes({
+    params: object({ room: key }),
+    fields: object({ seqs: deletedTogether }),
+    answer: answer<RoomDeletions>("RoomDeletions"),
+    permission: "room.delete",
+    errors: ["FORBIDDEN", "NOT_FOUND", "OVERLOADED", ...ofActors],
+    action: "deleteMessages",
+    facts: ({ room, seqs }) => ({ room, asked: seqs.length }),
+    summary: "Deletes many messages of a room at once; each has its outcome",
+    description: "OVERLOADED as the outcome of a message: its files did not fit into this change. Ask again for it.",
     tags: ["room"],
   }),
 };

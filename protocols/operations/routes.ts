@@ -96,6 +96,7 @@ export const onceOperations: ReadonlySet<OperationName> = new Set([
   "recalls.ask",
   "recalls.begin",
   "rooms.joinByLink",
+  "rooms.warn",
 ]);
 
 /** Operations that change nothing, though their method is not GET: their rows say `looks`. */

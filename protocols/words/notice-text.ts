@@ -114,6 +114,8 @@ export function noticeText(
       `Playbook ${facts["playbook"] ?? ""}${facts["mode"] === "dryRun" ? " (rehearsal)" : ""} for alert ` +
       `${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["steps"] ?? ""}.`
     );
+  if (action === "roomWarned")
+    return `${facts["by"] ?? ""} warned you in the room ${facts["room"] ?? ""}: ${facts["reason"] ?? ""}`;
   if (action === "taskEnded") return taskText(notice);
   if (action !== "budgetUsedUp") return backupText(notice, me);
   const then =

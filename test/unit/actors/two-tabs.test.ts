@@ -331,21 +331,21 @@ const step = record({ tab: constantFrom(0, 1), does: constantFrom("look", "write
 const reasons = {
   "adds something, or takes part": [
     "activity.sendReport activity.giveFeedback",
-    "user.schedule user.remindMe user.saveMessage room.create room.join room.invite room.post room.poll room.admitGuest room.addLink room.joinByLink user.create user.openSession",
+    "user.schedule user.remindMe user.saveMessage room.create room.join room.invite room.post room.poll room.warn room.admitGuest room.addLink room.joinByLink user.create user.openSession",
     "user.linkIdentity user.createAgent user.addPush",
     "user.addPasskey user.beginTotp user.setRecovery user.makeReset user.beginMail agent.say",
     "agent.regenerate agent.attach agent.attachSound agent.open user.addShared",
     "backup.start backup.hold backup.askRecall claim.take role-manager.claimAdmin role-manager.audit",
   ],
   "ends or removes what it names": [
-    "room.leave room.remove room.removeLink groups.remove room.unban room.stop room.stopAgents room.delete room.removePreviews room.closePoll user.unlinkIdentity",
+    "room.leave room.remove room.removeLink groups.remove room.unban room.unmute room.deleteMessages room.stop room.stopAgents room.delete room.removePreviews room.closePoll user.unlinkIdentity",
     "user.removeTotp user.removePasskey user.removeMail user.removePush activity.removeReport activity.cancelReport activity.removeUse activity.endFeedback quarantine.drop",
     "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear agent.drop user.removeShared claim.release",
     "user.endDigest backup.removeSchedule backup.cancel backup.lift watch.removeRule watch.removePlaybook",
   ],
   "is a switch, or one's own choice: it says what shall be, and every tab shows it at once": [
-    "room.setArchived room.setVisibility room.followThread room.react room.pin room.vote room.markRead room.markUnread agent.rate agent.branch agent.arrange user.setSuspended",
+    "room.mute room.acknowledgeWarning room.setArchived room.setVisibility room.followThread room.react room.pin room.vote room.resolveTopic room.followTopic room.moveTopic room.markRead room.markUnread agent.rate agent.branch agent.arrange user.setSuspended",
     "user.vouchIdentity user.setStatus user.setRoomNotifications user.setPush activity.setReport activity.setUse user.setDigest role-manager.setAdmin",
   ],
   "goes on from a step that it names, or that nobody else can take": [

@@ -132,7 +132,7 @@ describe("gateway: what is another's", () => {
 
   /** All that Ada sees of hers, but when it was used. */
   const seen = async (): Promise<unknown> => {
-    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/me/saved", "/me/push", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/links", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns", "/agents/ada.helper/conversations", "/agents/ada.helper.1/turns", "/me/shared-links"]; // prettier-ignore
+    const paths = ["/me", "/me/sessions", "/me/keys", "/me/factors", "/me/later", "/me/saved", "/me/push", "/rooms", "/rooms/den", "/rooms/den/messages", "/rooms/den/bans", "/rooms/den/warnings", "/rooms/den/links", "/rooms/den/polls/2", "/agents", "/agents/ada.helper/turns", "/agents/ada.helper/conversations", "/agents/ada.helper.1/turns", "/me/shared-links"]; // prettier-ignore
     const views: unknown[] = [];
     for (const path of paths) views.push(await made("GET", `/api/v1${path}`, ada));
     views.push(await made("GET", `/v1/responses/${ids["responses"]}`, ada));
@@ -234,8 +234,11 @@ describe("gateway: what is another's", () => {
     expect(added.ok, JSON.stringify(added)).to.equal(true);
     const { id } = await made("POST", "/v1/responses", ada, { model: "echo", input: mark, store: true });
     const shared = await made("POST", "/api/v1/agents/ada.helper.1/links", ada, { lifeMs: 3_600_000 });
+    await fixture.signUp("gina");
+    await made("PUT", "/api/v1/rooms/den/members/user%2Fgina", ada);
+    const warned = await made("POST", "/api/v1/rooms/den/members/user%2Fgina/warnings", ada, { reason: mark });
     const link = await made("POST", "/api/v1/rooms/den/links", ada, { uses: 1, lifeMs: 3_600_000 });
-    ids = { links: link.id, conversations: "1", "shared-links": shared.id, keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", unsubscribe: "adas-link", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
+    ids = { links: link.id, warnings: warned.id, conversations: "1", "shared-links": shared.id, keys: key.id, later: String(later.id), sessions: current, passkeys: passkey.id, push: "adas-push", unsubscribe: "adas-link", identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
     const { paths } = await made("GET", "/openapi.json", ada);
     // Those of admins nobody else reaches, whatever they name: permissions.txt has them.
     const routes = fixture.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));

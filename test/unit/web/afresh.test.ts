@@ -3,6 +3,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { ActorId } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
+import { entryOf } from "../../../actors/room/members.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import { failure } from "../../../protocols/index.ts";
 import { depth, examples } from "../../depth.ts";
 import { ended, failed, text } from "../../fixtures/engine-answers.ts";
@@ -19,6 +21,7 @@ const index = fc.nat(20);
 const room = fc.constantFrom(...rooms, "one" as const);
 const by = fc.constantFrom(...people);
 const words = fc.constantFrom("hi", "@ada", "@bob and @cleo", "@helper?", "@helper @cleo", "`@ada`", "w".repeat(700));
+const topics = fc.constantFrom("release", "Release", "lunch", "x");
 const of = <Name extends string, Fields extends object>(
   type: Name,
   fields: { [Key in keyof Fields]: fc.Arbitrary<Fields[Key]> },
@@ -28,6 +31,13 @@ const of = <Name extends string, Fields extends object>(
 const roomCommand: fc.Arbitrary<Message> = fc.oneof(
   { weight: 10, arbitrary: of("post", { text: words }) },
   { weight: 8, arbitrary: of("post", { text: words, replyTo: index, alsoInRoom: fc.boolean() }) },
+  { weight: 8, arbitrary: of("post", { text: words, topic: topics }) },
+  { weight: 3, arbitrary: of("moveTopic", { seq: index, into: topics, later: fc.boolean() }) },
+  { weight: 1, arbitrary: of("moveTopic", { seq: index }) },
+  { weight: 3, arbitrary: of("moveTopic", { topic: topics, into: topics }) },
+  { weight: 2, arbitrary: of("resolveTopic", { topic: topics, resolved: fc.boolean() }) },
+  { weight: 4, arbitrary: of("followTopic", { topic: topics, wish: fc.constantFrom("follow", "mute", "none") }) },
+  { weight: 4, arbitrary: of("markRead", { seq: index, topic: topics }) },
   { weight: 5, arbitrary: of("edit", { seq: index, text: words }) },
   { weight: 4, arbitrary: of("delete", { seq: index }) },
   { weight: 4, arbitrary: of("react", { seq: index, emoji: fc.constantFrom("❤️", "👍"), on: fc.boolean() }) },
@@ -78,6 +88,12 @@ const agentCommand = fc.oneof(
   },
 );
 
+const decision = fc.oneof(
+  of("mute", { by: fc.constant("user/ada"), member: fc.constantFrom("user/bob", "user/cleo"), muteForMs: fc.constant(60_000) }),
+  of("unmute", { by: fc.constant("user/ada"), member: fc.constantFrom("user/bob", "user/cleo") }),
+  of("deleteMessages", { by: fc.constantFrom("user/ada", "user/bob"), seqs: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 }) }),
+); // prettier-ignore
+
 /** Where one writes. */
 const fields = fc.constantFrom("room/one/text", "room/one/thread/1", "room/dm.ada.bob/text", `agent/${helper}/text`);
 
@@ -87,6 +103,8 @@ type Step =
   | { readonly model: "text" | "calls" | "done" | "fault" }
   | { readonly file: string; readonly room: string }
   | { readonly recall: readonly number[] }
+  /** What a moderator decides through the gateway. */
+  | { readonly decides: Message; readonly room: string }
   | { readonly drop: number }
   /** Somebody goes on writing on a device, or sends or empties what is there. */
   | { readonly types: number; readonly at: string; readonly word: string | undefined }
@@ -104,6 +122,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ model: fc.constantFrom("text", "text", "calls", "done", "fault") }) },
   { weight: 3, arbitrary: fc.record({ file: by, room }) },
   { weight: 1, arbitrary: fc.record({ recall: fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 }).map((all) => all.toSorted((one, other) => one - other)) }) },
+  { weight: 3, arbitrary: fc.record({ decides: decision, room }) },
   { weight: 10, arbitrary: fc.record({ drop: index }) },
   { weight: 10, arbitrary: fc.record({ types: index, at: fields, word: fc.constantFrom("a ", "b ", "c ", "d ", undefined) }) },
   { weight: 2, arbitrary: fc.record({ crash: fc.constantFrom<ActorId[]>("room/one", "room/dm.ada.bob", `agent/${helper}`) }) },
@@ -169,6 +188,7 @@ class Life {
     else if ("model" in one) this.#model(one.model);
     else if ("file" in one) this.#file(one.file, one.room);
     else if ("recall" in one) this.#recall(one.recall);
+    else if ("decides" in one) this.fixture.do("gateway", `room/${one.room}`, one.decides);
     else if ("drop" in one) team.drop(this.#device(one.drop));
     else if ("types" in one) this.#types(this.#device(one.types), one.at, one.word);
     else if ("crash" in one) this.#crash(one.crash);
@@ -183,6 +203,10 @@ class Life {
   #types({ name, kept }: Device, at: string, word: string | undefined): void {
     // The agent is ada's.
     if (at.startsWith("agent/") && name !== "ada") return;
+    // The field of a room stands before its members alone.
+    const [kind, room = ""] = at.split("/");
+    const members = kind === "room" ? this.fixture.stateOf<Room | null>(`room/${room}`)?.members : undefined;
+    if (members !== undefined && entryOf(members, `user/${name}`) === undefined) return;
     kept.write(at, word === undefined ? undefined : `${(kept.read(at) as string | undefined) ?? ""}${word}`);
   }
 
