@@ -38,6 +38,15 @@ export const actorLimits = {
   /** Threads of which a room knows who has read how much; of the one that was not written in for longest nothing is
    *  unread any more. */
   roomThreadsKept: 50,
+  /** Topics of one room; a message with one more is refused with `LIMIT_REACHED`. Topics whose messages have all moved
+   *  away do not count. */
+  roomTopicsMax: 10_000,
+  /** Messages that go to another topic in one event. Half of what changes that a room remembers. */
+  topicMovedAtOnce: 32,
+  /** The same in bytes; a longer message goes alone. */
+  topicMovedBytes: 128 * 1024,
+  /** Messages that go to another topic by one command; what is left goes when it is sent again. */
+  topicMovedMax: 20_000,
   /** People who follow one thread; a later follower is not told of what is unread in it. */
   threadReadersMax: 200,
   /** Messages that are read at once when a read marker moves far back. */

@@ -11,6 +11,7 @@ export const harmless = {
   "room.fileText": "reads",
   "room.links": "reads",
   "room.warnings": "reads",
+  "room.topics": "reads",
   "room.versions": "reads",
   "room.threads": "reads",
   "user.factors": "reads",

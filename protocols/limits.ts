@@ -19,6 +19,12 @@ export const wireLimits = {
   titleCharsMax: 80,
   /** A longer topic is refused with `BAD_REQUEST`. */
   topicCharsMax: 500,
+  /** A longer topic of a message is refused with `BAD_REQUEST`. */
+  messageTopicCharsMax: 60,
+  /** Messages that somebody has read out of their order, in a topic; further ones are unread until the room is read. */
+  topicReadMax: 256,
+  /** Topics of one room that a person follows or mutes; one more is refused with `LIMIT_REACHED`. */
+  topicWishesMax: 64,
   /** A longer user or agent name is refused with `BAD_REQUEST`. */
   nameCharsMax: 32,
   /** A longer name of a model is refused with `BAD_REQUEST`. */

@@ -6,8 +6,9 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `mutes.ts`, `warnings.ts`, `deleting.ts`, `links.ts`, `reading.ts`,
+ *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `topics.ts`,
+ *  `polls.ts`, `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `mutes.ts`,
+ *  `warnings.ts`, `deleting.ts`, `links.ts`, `reading.ts`,
  *  `unread.ts`, `restoring.ts`. */
 import { isOwnRoom, roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
@@ -80,7 +81,8 @@ import {
   type StoredPageTag,
   type StoredTag,
 } from "./stored.ts";
-import { counted, unreadHandlers, type CountTag } from "./unread.ts";
+import { moved, topicHandlers, topicsCounted, type MoveTag, type TopicsTag } from "./topics.ts";
+import { counted, topicSeen, unreadHandlers, type CountTag, type SeenTag } from "./unread.ts";
 import {
   hasUnheard,
   onWarnedTold,
@@ -227,6 +229,7 @@ const forMembers: MemberHandlers = {
   ...agentRuleHandlers,
   ...answeringHandlers,
   ...unreadHandlers,
+  ...topicHandlers,
   ...readingHandlers,
   ...warningHandlers,
   files,
@@ -253,6 +256,9 @@ type ReadTag =
   | ResumeTag
   | HistoryTag
   | CountTag
+  | MoveTag
+  | TopicsTag
+  | SeenTag
   | MessageTag
   | ManyTag
   | KeptTag
@@ -286,6 +292,12 @@ function onRecords(
       return historyPage(state, tag, records);
     case "count":
       return counted(state, tag, records, turn);
+    case "seen":
+      return topicSeen(state, tag, records, turn);
+    case "move":
+      return moved(state, tag, records, turn);
+    case "topics":
+      return topicsCounted(state, tag, records);
     case "withdraw":
       return withdrawRead(state, tag, records, turn);
     case "message":

@@ -40,6 +40,7 @@ import { wasOf } from "./kept-versions.ts";
 import { drawn, type Drawn } from "./drawing.ts";
 import { filed, type Filed } from "./file-texts.ts";
 import { afterEdit, picturesOf, previewed, withoutPreviews, type Previewed } from "./previews.ts";
+import { moveMessage, moveTopic, refuseTopic, topicFor, type Move } from "./topics.ts";
 import { keptOf, shownFile } from "./uploads.ts";
 import { versions } from "./versions.ts";
 
@@ -71,6 +72,7 @@ type Targeted =
   | Drawn
   | Filed
   | GroupsFound
+  | Move
   | Restore;
 
 /** Tag of the read that fetches an older message; the command goes on when it is there. */
@@ -103,7 +105,8 @@ function post(room: Room, command: Post, turn: Turn): Effects {
 function askPoll(room: Room, command: Extract<Command, { type: "poll" }>, turn: Turn): Effects {
   if ((room.polls ?? []).length >= wireLimits.openPollsPerRoomMax)
     return [refuse("LIMIT_REACHED", { limit: "openPollsPerRoomMax" })];
-  return posted(room, { type: "post", text: command.question }, undefined, turn, newPoll(command));
+  const { question: text, topic } = command;
+  return posted(room, { type: "post", text, ...(topic !== undefined && { topic }) }, undefined, turn, newPoll(command));
 }
 
 function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined, turn: Turn, poll?: Poll): Effects {
@@ -112,11 +115,17 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
     return [reply(answer, turn.replyTo)];
   }
+  const topic =
+    root?.topic ?? (root === undefined && command.topic !== undefined ? topicFor(room, command.topic) : undefined);
   const isOwed = "answers" in command && turn.from.startsWith("agent/");
   const muted = refuseMuted(room, turn);
   if (muted !== undefined) return isOwed ? notSaid(room, command, muted, turn) : muted;
   const refusal = isOwed ? undefined : refusePost(room, { isLine: root === undefined || !isQuiet(command) }, turn);
   if (refusal !== undefined) return refusal;
+  if (root === undefined && topic === undefined && room.topicsNeeded === true)
+    return [refuse("BAD_REQUEST", { path: "/topic", problem: "messages need a topic in this room" }, turn.replyTo)];
+  const full = refuseTopic(room, topic, turn);
+  if (full !== undefined) return full;
   const files = filesOfPost(room, command.files, turn);
   if ("refusal" in files) return files.refusal;
   const { kept } = files;
@@ -128,6 +137,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     text: command.text,
     atMs,
     ...(root && { replyTo: root.seq, ...(isQuiet(command) && { threadOnly: true }) }),
+    ...(topic !== undefined && { topic }),
     ...(mentions.length > 0 && { mentions: [...mentions] }),
     ...("answers" in command && { answers: command.answers }),
     ...(command.refused !== undefined && { refused: command.refused }),
@@ -230,7 +240,7 @@ const outside: ReadonlySet<Targeted["type"]> = new Set([
 ]);
 
 /** What changes a message, and is refused in an archived room and to a muted member. What is written there is still deleted. */
-const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll"]);
+const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll", "moveTopic"]);
 
 function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn): Effects {
   const refusal = writing.has(command.type) ? (refuseArchived(room, turn) ?? refuseMuted(room, turn)) : undefined;
@@ -244,6 +254,11 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
     case "restore":
       return message.replyTo === undefined
         ? restore(room, command, message, turn)
+        : onMessage(room, command, message.replyTo, turn);
+    case "moveTopic":
+      // An answer is where its thread is.
+      return message.replyTo === undefined
+        ? moveMessage(room, command, message, turn)
         : onMessage(room, command, message.replyTo, turn);
     case "checked":
       return checked(room, command, message, turn);
@@ -443,4 +458,6 @@ export const postingHandlers = {
   pollResults: aboutMessage,
   versions: aboutMessage,
   removePreviews: aboutMessage,
+  moveTopic: (room, command, turn) =>
+    moveTopic(room, command, turn, (seq) => onMessage(room, { ...command, seq }, seq, turn)),
 } satisfies Partial<MemberHandlers>;

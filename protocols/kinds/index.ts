@@ -49,7 +49,7 @@ export {
   type RoomPosting,
   type Visibility,
 } from "./room-rules.ts";
-export type { RoomRead, RoomThread, RoomThreads, RoomUnread, ThreadUnread } from "./room-unread.ts";
+export type { RoomRead, RoomThread, RoomThreads, RoomUnread, ThreadUnread, TopicWish } from "./room-unread.ts";
 export * from "./room.ts";
 export * from "./room-files.ts";
 export * from "./room-group.ts";
@@ -58,6 +58,7 @@ export * from "./room-links.ts";
 export * from "./room-muted.ts";
 export * from "./room-mutes.ts";
 export * from "./room-previews.ts";
+export * from "./room-topics.ts";
 export * from "./room-versions.ts";
 export * from "./shared-links.ts";
 
