@@ -21,7 +21,7 @@ export const pageBudgetKiB = {
   toFirstMessage: 244,
   toOverview: 259,
   allOfAdministration: 473,
-  toTerminal: 520,
+  toTerminal: 521,
 } as const;
 
 /** KiB of brotli of the frame that draws diagrams, which is loaded with the first one. */
