@@ -30,5 +30,6 @@ export const harmless = {
   "agent.conversations": "reads",
   "catalog.find": "reads",
   "groups.list": "reads",
+  "emoji.list": "reads",
   "ledger.usage": "reads",
 } as const;

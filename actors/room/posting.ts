@@ -1,7 +1,7 @@
 /** What happens to messages: posted, edited, deleted, reacted to, pinned. Polls are messages, too: `polls.ts`. */
 import {
-  normalEmoji,
   unreachable,
+  reactionForm,
   wireLimits,
   type CommandOf,
   type KeptFile,
@@ -405,7 +405,7 @@ export function onKeptRead(room: Room, tag: KeptTag, records: readonly ActorReco
 
 function react(room: Room, command: Extract<Command, { type: "react" }>, message: RoomMessage, turn: Turn): Effects {
   const { on } = command;
-  const form = normalEmoji(command.emoji);
+  const form = reactionForm(command.emoji);
   // Whatever was taken as a reaction before can be taken back.
   if (form === undefined && on)
     return [refuse("BAD_REQUEST", { field: "emoji", reason: "a reaction must be exactly one emoji" }, turn.replyTo)];

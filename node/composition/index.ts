@@ -521,6 +521,7 @@ async function openGateway(at: WithTasks): ReturnType<typeof serveClients> {
     meshPort,
     firstAdmin,
     blobs,
+    opener: machine.opener,
     models: { store: at.models.store, wanted, striped },
     endpoints,
     inference: at.control,
