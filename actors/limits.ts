@@ -38,6 +38,15 @@ export const actorLimits = {
   /** Threads of which a room knows who has read how much; of the one that was not written in for longest nothing is
    *  unread any more. */
   roomThreadsKept: 50,
+  /** Topics of one room; a message with one more is refused with `LIMIT_REACHED`. Topics whose messages have all moved
+   *  away do not count. */
+  roomTopicsMax: 10_000,
+  /** Messages that go to another topic in one event. Half of what changes that a room remembers. */
+  topicMovedAtOnce: 32,
+  /** The same in bytes; a longer message goes alone. */
+  topicMovedBytes: 128 * 1024,
+  /** Messages that go to another topic by one command; what is left goes when it is sent again. */
+  topicMovedMax: 20_000,
   /** People who follow one thread; a later follower is not told of what is unread in it. */
   threadReadersMax: 200,
   /** Messages that are read at once when a read marker moves far back. */
@@ -66,15 +75,17 @@ export const actorLimits = {
   storedToldAtOnce: 64,
   /** Files that are read at once when a room counts anew what people keep in it. */
   storedCountedAtOnce: 100,
-  /** Rooms of which an account knows what its person keeps there. An upload to one more is refused with
-   *  `LIMIT_REACHED` where the role has a quota of what is kept. */
+  /** Rooms and conversations of which an account knows what its person keeps there; the one with least goes. An upload
+   *  to one more is refused with `LIMIT_REACHED` where the role has a quota of what is kept. */
   storagePlacesMax: 2_048,
   /** Rooms that are named when a person asks where their files are: those with most. */
   storageRoomsShown: 50,
   /** Uploads that are about to begin; one more is refused with `LIMIT_REACHED`. */
   storageReservedMax: 64,
-  /** An upload that its room does not know by then did not begin. */
-  storageReservedMs: 120_000,
+  /** An upload that its room has not told of by then did not begin.
+   *
+   *  Long, since it bounds what somebody can keep beyond a quota while a room cannot reach the account. */
+  storageReservedMs: 3_600_000,
   /** Files of one room that wait for a scanner; a post with one more is refused with `LIMIT_REACHED`. */
   roomChecksMax: 256,
   /** A scanner that has not answered for a file by then is asked again, or another one. */

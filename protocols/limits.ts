@@ -19,6 +19,12 @@ export const wireLimits = {
   titleCharsMax: 80,
   /** A longer topic is refused with `BAD_REQUEST`. */
   topicCharsMax: 500,
+  /** A longer topic of a message is refused with `BAD_REQUEST`. */
+  messageTopicCharsMax: 60,
+  /** Messages that somebody has read out of their order, in a topic; further ones are unread until the room is read. */
+  topicReadMax: 256,
+  /** Topics of one room that a person follows or mutes; one more is refused with `LIMIT_REACHED`. */
+  topicWishesMax: 64,
   /** A longer user or agent name is refused with `BAD_REQUEST`. */
   nameCharsMax: 32,
   /** A longer name of a model is refused with `BAD_REQUEST`. */
@@ -155,6 +161,14 @@ export const wireLimits = {
   groupMembersMax: 100,
   /** Further groups that one message mentions are not told. */
   groupsPerMessageMax: 3,
+  /** Emoji that a cluster has of its own; adding one more is refused with `LIMIT_REACHED`. */
+  ownEmojiMax: 400,
+  /** A larger file of an emoji is refused with `TOO_LARGE`. The page draws larger ones smaller. */
+  emojiFileBytesMax: 128 * 1024,
+  /** A file of an emoji with more pixels on a side is refused with `TOO_LARGE`. */
+  emojiFileSideMax: 1_024,
+  /** Pixels on the longer side of an emoji as it is kept: twice what the largest place shows of it, for fine screens. */
+  emojiSideMax: 128,
   /** Earlier texts that are kept of one edited message; beyond it the oldest is forgotten. */
   messageVersionsMax: 20,
   /** One more link into a room is refused with `LIMIT_REACHED`; links that have ended do not count. */

@@ -16,6 +16,9 @@ type ForAll =
   | "create"
   | "remake"
   | "restore"
+  | "tellStored"
+  | "ownFiles"
+  | "deleteOwn"
   | "withdraw"
   | "entries"
   | "join"
@@ -64,6 +67,8 @@ const mayBePassedOver = (event: RoomEvent): boolean =>
   event.type === "rulesSet" ||
   event.type === "agentRulesSet" ||
   event.type === "agentsStopped" ||
+  event.type === "topicMoved" ||
+  event.type === "topicResolved" ||
   event.type === "muted" ||
   event.type === "unmuted" ||
   (event.type === "visibilitySet" && event.visibility === "public");

@@ -6,8 +6,9 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `polls.ts`,
- *  `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `mutes.ts`, `warnings.ts`, `deleting.ts`, `links.ts`, `reading.ts`,
+ *  Read `state.ts` (what a room is), then `posting.ts`, `rules.ts`, `answering.ts`, `threads.ts`, `topics.ts`,
+ *  `polls.ts`, `versions.ts`, `files.ts`, `scanning.ts`, `stripes.ts`, `stored.ts`, `membership.ts`, `mutes.ts`,
+ *  `warnings.ts`, `deleting.ts`, `links.ts`, `reading.ts`,
  *  `unread.ts`, `restoring.ts`. */
 import { isOwnRoom, roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
@@ -24,7 +25,6 @@ import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./draw
 import { deleteMany, onManyRead, type ManyTag } from "./deleting.ts";
 import { files, forGateway, onFilesRead, onUploadsDue, remindUploads, uploadsReminder, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
-import { entryOf } from "./members.ts";
 import { forMutes } from "./mutes.ts";
 import { emptying, forConversation, onLeftRead, type LeftTag } from "./own.ts";
 import {
@@ -38,6 +38,8 @@ import {
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
+import { isMember } from "./members.ts";
+import { aboutOwn, onOwnFilesRead, type OwnFilesTag } from "./own-files.ts";
 import { forLinks, links } from "./links.ts";
 import {
   late,
@@ -76,11 +78,13 @@ import {
   recoverStored,
   storedAgain,
   storedReminder,
+  tellStored,
   withTold,
   type StoredPageTag,
   type StoredTag,
 } from "./stored.ts";
-import { counted, unreadHandlers, type CountTag } from "./unread.ts";
+import { moved, topicHandlers, topicsCounted, type MoveTag, type TopicsTag } from "./topics.ts";
+import { counted, topicSeen, unreadHandlers, type CountTag, type SeenTag } from "./unread.ts";
 import {
   hasUnheard,
   onWarnedTold,
@@ -174,6 +178,10 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
       return admitGuest(state, message, turn);
     case "depart":
       return [...(isOwnRoom(turn.key) ? emptying(turn.from) : []), ...depart(state, turn)];
+    case "ownFiles":
+    case "deleteOwn":
+    case "tellStored":
+      return message.type === "tellStored" ? tellStored(state, turn) : aboutOwn(state, message, turn);
     case "upload":
     case "uploadTake":
     case "uploadPart":
@@ -210,15 +218,13 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "joinByLink":
       return forLinks(state, message, turn);
     case "describe":
-      if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
+      if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn.key))];
       return refuseOutsider(state, turn);
     default:
-      if (isMember(state, turn)) return handled(forMembers, state, message, turn);
+      if (isMember(state, turn.from)) return handled(forMembers, state, message, turn);
       return (message.type === "post" ? late(state, message, turn) : undefined) ?? refuseOutsider(state, turn);
   }
 }
-
-const isMember = (state: Room, turn: Turn): boolean => entryOf(state.members, turn.from) !== undefined;
 
 const forMembers: MemberHandlers = {
   ...membershipHandlers,
@@ -227,6 +233,7 @@ const forMembers: MemberHandlers = {
   ...agentRuleHandlers,
   ...answeringHandlers,
   ...unreadHandlers,
+  ...topicHandlers,
   ...readingHandlers,
   ...warningHandlers,
   files,
@@ -253,11 +260,15 @@ type ReadTag =
   | ResumeTag
   | HistoryTag
   | CountTag
+  | MoveTag
+  | TopicsTag
+  | SeenTag
   | MessageTag
   | ManyTag
   | KeptTag
   | WithdrawTag
   | FileTag
+  | OwnFilesTag
   | ScanTag
   | StripeTag
   | DrawingTag
@@ -286,6 +297,12 @@ function onRecords(
       return historyPage(state, tag, records);
     case "count":
       return counted(state, tag, records, turn);
+    case "seen":
+      return topicSeen(state, tag, records, turn);
+    case "move":
+      return moved(state, tag, records, turn);
+    case "topics":
+      return topicsCounted(state, tag, records);
     case "withdraw":
       return withdrawRead(state, tag, records, turn);
     case "message":
@@ -314,6 +331,8 @@ function onRecords(
       return withMessage(state, onTextRead(state, tag, records), turn);
     case "striping":
       return onStripingRead(state, tag, records, turn);
+    case "ownFiles":
+      return onOwnFilesRead(tag, records);
     case "files":
     case "fileHeld":
     case "filePlace":

@@ -4,6 +4,7 @@ import {
   type MemberRole,
   type Permission,
   type RoomMember,
+  type TopicWish,
   type Visibility,
 } from "../../protocols/index.ts";
 
@@ -21,6 +22,11 @@ export interface Member extends RoomMember {
   readonly postedAtMs?: number;
   /** Somebody else brought this member in. */
   readonly invited: boolean;
+  /** Messages behind the marker that the member has read in their topic, in their order: they count and were not own.
+   *  Absent: none. */
+  readonly seen?: readonly number[];
+  /** What the member wishes of topics, by their keys. Absent: nothing. */
+  readonly topics?: Readonly<Record<string, TopicWish>>;
 }
 
 /** Values by the name of a member, in buckets by the hash of the name. A change copies one bucket, not thousands of
@@ -42,6 +48,10 @@ export const emptyTable: Table<never> = { size: 0, buckets: Array.from({ length:
 /** The value of that name. Names contain a slash, so they never meet an inherited property. */
 export const entryOf = <Value>(table: Table<Value>, principal: string): Value | undefined =>
   table.buckets[hash32(principal) % bucketCount]?.[principal];
+
+/** Whether somebody is a member. */
+export const isMember = ({ members }: { readonly members: MemberTable }, principal: string): boolean =>
+  entryOf(members, principal) !== undefined;
 
 /** The table with one value added, or replaced. */
 export function withEntry<Value>(table: Table<Value>, principal: string, value: Value): Table<Value> {

@@ -1,7 +1,7 @@
 /** What happens to messages: posted, edited, deleted, reacted to, pinned. Polls are messages, too: `polls.ts`. */
 import {
-  normalEmoji,
   unreachable,
+  reactionForm,
   wireLimits,
   type CommandOf,
   type KeptFile,
@@ -17,7 +17,7 @@ import { tookOf } from "./agent-calls.ts";
 import { filesOfPost } from "./files.ts";
 import { callGroups, groupMail, groupsAfterEdit, type GroupsFound } from "./group-calls.ts";
 import { changed, eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
-import { hasByRank, entryOf } from "./members.ts";
+import { hasByRank, entryOf, isMember } from "./members.ts";
 import {
   mentioning,
   mentionsIn,
@@ -40,6 +40,7 @@ import { wasOf } from "./kept-versions.ts";
 import { drawn, type Drawn } from "./drawing.ts";
 import { filed, type Filed } from "./file-texts.ts";
 import { afterEdit, picturesOf, previewed, withoutPreviews, type Previewed } from "./previews.ts";
+import { moveMessage, moveTopic, refuseTopic, topicFor, type Move } from "./topics.ts";
 import { keptOf, shownFile } from "./uploads.ts";
 import { versions } from "./versions.ts";
 
@@ -51,7 +52,12 @@ type Edit = Extract<Command, { type: "edit" }>;
  *  that one is shown in its thread only. */
 type Reply = Post & { readonly replyTo: number; readonly answers?: number; readonly asked?: "inThread" };
 /** With what is kept of the message's files, once that was read. */
-type Delete = Extract<Command, { type: "delete" }> & { readonly kept?: readonly KeptFile[]; readonly since?: number };
+type Delete = Extract<Command, { type: "delete" }> & {
+  readonly kept?: readonly KeptFile[];
+  readonly since?: number;
+  /** Asked for by its author, who may have left: only what is theirs is there for them. */
+  readonly isOwn?: true;
+};
 /** The answer of an agent that was removed meanwhile. */
 type Late = { readonly type: "late"; readonly generation: string };
 /** What comes back as answers to a message. */
@@ -71,6 +77,7 @@ type Targeted =
   | Drawn
   | Filed
   | GroupsFound
+  | Move
   | Restore;
 
 /** Tag of the read that fetches an older message; the command goes on when it is there. */
@@ -103,7 +110,8 @@ function post(room: Room, command: Post, turn: Turn): Effects {
 function askPoll(room: Room, command: Extract<Command, { type: "poll" }>, turn: Turn): Effects {
   if ((room.polls ?? []).length >= wireLimits.openPollsPerRoomMax)
     return [refuse("LIMIT_REACHED", { limit: "openPollsPerRoomMax" })];
-  return posted(room, { type: "post", text: command.question }, undefined, turn, newPoll(command));
+  const { question: text, topic } = command;
+  return posted(room, { type: "post", text, ...(topic !== undefined && { topic }) }, undefined, turn, newPoll(command));
 }
 
 function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined, turn: Turn, poll?: Poll): Effects {
@@ -112,11 +120,17 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
     return [reply(answer, turn.replyTo)];
   }
+  const topic =
+    root?.topic ?? (root === undefined && command.topic !== undefined ? topicFor(room, command.topic) : undefined);
   const isOwed = "answers" in command && turn.from.startsWith("agent/");
   const muted = refuseMuted(room, turn);
   if (muted !== undefined) return isOwed ? notSaid(room, command, muted, turn) : muted;
   const refusal = isOwed ? undefined : refusePost(room, { isLine: root === undefined || !isQuiet(command) }, turn);
   if (refusal !== undefined) return refusal;
+  if (root === undefined && topic === undefined && room.topicsNeeded === true)
+    return [refuse("BAD_REQUEST", { path: "/topic", problem: "messages need a topic in this room" }, turn.replyTo)];
+  const full = refuseTopic(room, topic, turn);
+  if (full !== undefined) return full;
   const files = filesOfPost(room, command.files, turn);
   if ("refusal" in files) return files.refusal;
   const { kept } = files;
@@ -128,6 +142,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     text: command.text,
     atMs,
     ...(root && { replyTo: root.seq, ...(isQuiet(command) && { threadOnly: true }) }),
+    ...(topic !== undefined && { topic }),
     ...(mentions.length > 0 && { mentions: [...mentions] }),
     ...("answers" in command && { answers: command.answers }),
     ...(command.refused !== undefined && { refused: command.refused }),
@@ -211,12 +226,14 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;
   const known = messageInMemory(room, tag.seq);
-  const isOutside = outside.has(tag.command.type);
+  const isOutside = outside.has(tag.command.type) || isOfAuthor(tag.command);
   if (entryOf(room.members, tag.from) === undefined && !isOutside) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   if (known !== undefined) return apply(room, tag.command, known, turn);
   if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
   return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, counted(message), turn);
 }
+
+const isOfAuthor = (command: Targeted): boolean => command.type === "delete" && command.isOwn === true;
 
 /** What nobody in the room asks for. */
 const outside: ReadonlySet<Targeted["type"]> = new Set([
@@ -230,7 +247,7 @@ const outside: ReadonlySet<Targeted["type"]> = new Set([
 ]);
 
 /** What changes a message, and is refused in an archived room and to a muted member. What is written there is still deleted. */
-const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll"]);
+const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll", "moveTopic"]);
 
 function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn): Effects {
   const refusal = writing.has(command.type) ? (refuseArchived(room, turn) ?? refuseMuted(room, turn)) : undefined;
@@ -244,6 +261,11 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
     case "restore":
       return message.replyTo === undefined
         ? restore(room, command, message, turn)
+        : onMessage(room, command, message.replyTo, turn);
+    case "moveTopic":
+      // An answer is where its thread is.
+      return message.replyTo === undefined
+        ? moveMessage(room, command, message, turn)
         : onMessage(room, command, message.replyTo, turn);
     case "checked":
       return checked(room, command, message, turn);
@@ -337,6 +359,9 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
 }
 
 function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): Effects {
+  // For members it is as any deletion; for others only what is theirs is there.
+  if (command.isOwn === true && message.author !== turn.from && !isMember(room, turn.from))
+    return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if (message.author !== turn.from && !hasByRank(room, turn.from, "room.delete"))
     return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
   const { kept: gone } = command;
@@ -383,14 +408,15 @@ export interface KeptTag {
 /** What is kept of a message's files arrived: it goes with the message. */
 export function onKeptRead(room: Room, tag: KeptTag, records: readonly ActorRecord[], here: Turn): Effects {
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
-  if (entryOf(room.members, tag.from) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
+  if (entryOf(room.members, tag.from) === undefined && !isOfAuthor(tag.command))
+    return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   const command = { ...tag.command, since: tag.since, kept: records.map(({ value }) => value as KeptFile) };
   return onMessage(room, command, command.seq, turn);
 }
 
 function react(room: Room, command: Extract<Command, { type: "react" }>, message: RoomMessage, turn: Turn): Effects {
   const { on } = command;
-  const form = normalEmoji(command.emoji);
+  const form = reactionForm(command.emoji);
   // Whatever was taken as a reaction before can be taken back.
   if (form === undefined && on)
     return [refuse("BAD_REQUEST", { field: "emoji", reason: "a reaction must be exactly one emoji" }, turn.replyTo)];
@@ -443,4 +469,6 @@ export const postingHandlers = {
   pollResults: aboutMessage,
   versions: aboutMessage,
   removePreviews: aboutMessage,
+  moveTopic: (room, command, turn) =>
+    moveTopic(room, command, turn, (seq) => onMessage(room, { ...command, seq }, seq, turn)),
 } satisfies Partial<MemberHandlers>;

@@ -24,6 +24,7 @@ import {
   snapshotOf,
   summaryOf,
   threadKey,
+  topicRecordKey,
   unreadFor,
 } from "./state.ts";
 import type { Room } from "./shape.ts";
@@ -45,6 +46,7 @@ interface Stretch {
 export interface HistoryTag extends Stretch {
   readonly type: "history";
   readonly thread: number | undefined;
+  readonly topic?: string;
   readonly roomOnly: boolean;
   /** What was found of the page, in the order of reading, and how many records were looked at for it. */
   readonly found: readonly RoomMessage[];
@@ -60,14 +62,17 @@ export interface HistoryTag extends Stretch {
 /** A page of messages: around one, forward from `after`, else backward from `before` or the end; always answered oldest
  *  first. */
 export function history(room: Room, command: History, turn: Turn): Effects {
-  const { thread, around } = command;
+  const { thread, topic, around } = command;
+  if (thread !== undefined && topic !== undefined)
+    return [refuse("BAD_REQUEST", { field: "topic", reason: "topic cannot be combined with thread" })];
   if (around !== undefined && (command.before ?? command.after) !== undefined)
     return [refuse("BAD_REQUEST", { field: "around", reason: "around cannot be combined with before or after" })];
   const limit = command.limit ?? wireLimits.pageEntriesDefault;
   const from = (command.after ?? 0) + 1;
   const end = room.messageSeq + 1;
   const to = Math.min(command.before ?? Infinity, end);
-  const rest = { type: "history", thread, roomOnly: command.roomOnly === true, found: [], scanned: 0 } as const;
+  const roomOnly = command.roomOnly === true;
+  const rest = { type: "history", thread, ...(topic && { topic }), roomOnly, found: [], scanned: 0 } as const;
   const inThread = (seq: number, { from: first, to: last }: Pick<Stretch, "from" | "to">) =>
     seq >= first && seq < last ? seq : undefined;
   if (around !== undefined) {
@@ -84,10 +89,10 @@ export function history(room: Room, command: History, turn: Turn): Effects {
 
 /** Goes on with a page: what is in memory needs no disk, and most pages are the newest. */
 function readOn(room: Room, tag: HistoryTag): Effects {
-  const { from, to, reverse, limit, thread, roomOnly, found } = tag;
+  const { from, to, reverse, limit, thread, topic, roomOnly, found } = tag;
   if (from >= to) return onward(room, tag, false);
   const oldest = recentFrom(room);
-  if (thread === undefined && (reverse ? to > oldest : from >= oldest)) {
+  if (thread === undefined && topic === undefined && (reverse ? to > oldest : from >= oldest)) {
     const inMemory = room.recent.slice(Math.max(from, oldest) - oldest, to - oldest).map(asShown);
     const fitting = roomOnly ? inMemory.filter(isLine) : inMemory;
     const grown = { ...tag, found: [...found, ...(reverse ? fitting.toReversed() : fitting)] };
@@ -97,7 +102,10 @@ function readOn(room: Room, tag: HistoryTag): Effects {
       return onward(room, grown, !isWhole);
     return readOn(room, { ...grown, to: oldest });
   }
-  const keyOf = (seq: number): string => (thread === undefined ? messageKey(seq) : threadKey(thread, seq));
+  const keyOf = (seq: number): string => {
+    if (topic !== undefined) return topicRecordKey(topic, seq);
+    return thread === undefined ? messageKey(seq) : threadKey(thread, seq);
+  };
   const range = { from: keyOf(from), to: keyOf(to), limit: wantedOf(tag), reverse };
   return [{ type: "read", range, tag }];
 }

@@ -23,6 +23,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { eventEffects, type Effects } from "./effects.ts";
 import { allEntries } from "./members.ts";
 import { opened } from "./membership.ts";
+import { topicNamed } from "./kept-topics.ts";
 import type { HistoryTag } from "./reading.ts";
 import { emptied, messageInMemory, messageKey, restoredKey, rulesOf } from "./state.ts";
 import type { Room, RoomState } from "./shape.ts";
@@ -89,22 +90,34 @@ export function restore(room: Room, command: Of<"restore">, root: RoomMessage | 
   const wanted = messages.filter(({ seq }) => seq > (known?.through ?? 0) && !brought.has(seq));
   if (brought.size + wanted.length > limits.roomRecallOpenMax)
     return [refuse("LIMIT_REACHED", { limit: "roomRecallOpenMax" }, turn.replyTo)];
-  const made = wanted.map(({ seq, atMs, editedAtMs, author, text, poll, rounds, threadOnly }, index): RoomMessage => ({
-    seq: room.messageSeq + 1 + index,
-    author,
-    text,
-    atMs: turn.nowMs,
-    ...(root && { replyTo: root.seq, ...(threadOnly && { threadOnly }) }),
-    // What people voted is not brought back, only how many: no vote can be changed.
-    ...(poll && { poll: { ...poll, closedAtMs: poll.closedAtMs ?? turn.nowMs } }),
-    ...(rounds && { rounds }),
-    restored: { recall, snapshot, backupAtMs, seq, atMs, ...(editedAtMs !== undefined && { editedAtMs }) },
-  }));
+  const made = wanted.map(
+    ({ seq, atMs, editedAtMs, author, text, poll, rounds, threadOnly, topic }, index): RoomMessage => ({
+      seq: room.messageSeq + 1 + index,
+      author,
+      text,
+      atMs: turn.nowMs,
+      ...(root && { replyTo: root.seq, ...(threadOnly && { threadOnly }) }),
+      ...topicAgain(room, root, topic),
+      // What people voted is not brought back, only how many: no vote can be changed.
+      ...(poll && { poll: { ...poll, closedAtMs: poll.closedAtMs ?? turn.nowMs } }),
+      ...(rounds && { rounds }),
+      restored: { recall, snapshot, backupAtMs, seq, atMs, ...(editedAtMs !== undefined && { editedAtMs }) },
+    }),
+  );
   const answer: RoomRestored = { restored: made.map(({ seq, restored }) => [restored?.seq ?? 0, seq] as const) };
   if (made.length === 0) return [reply(answer, turn.replyTo)];
   const replies = { count: (root?.replies?.count ?? 0) + made.length, lastAtMs: turn.nowMs };
   const event: RoomEvent = { type: "restored", recall, messages: made, ...(root && { root: { ...root, replies } }) };
   return [...eventEffects(room, turn, [event], [], { settled: command.from - 1 }), reply(answer, turn.replyTo)];
+}
+
+/** What comes back has its topic again, as that is called now, and an answer that of what it answers. */
+function topicAgain(room: Room, root: RoomMessage | undefined, was: string | undefined): Pick<RoomMessage, "topic"> {
+  const topic = root === undefined ? was : root.topic;
+  if (topic === undefined) return {};
+  const known = topicNamed(room, topic);
+  if (known === undefined && (room.topics?.size ?? 0) >= limits.roomTopicsMax) return {};
+  return { topic: known?.name ?? topic };
 }
 
 /** Tag of the read behind a withdrawal. */

@@ -77,7 +77,11 @@ function setVisibility(room: Room, { visibility }: Of<"setVisibility">, turn: Tu
 }
 
 /** Sets who posts and how often: moderators do. Errors: FORBIDDEN, CHANGED_MEANWHILE, ROOM_ARCHIVED. */
-function setRules(room: Room, { posting, slowMs, keepsVersions, seen }: Of<"setRules">, turn: Turn): Effects {
+function setRules(
+  room: Room,
+  { posting, slowMs, keepsVersions, topicsNeeded, seen }: Of<"setRules">,
+  turn: Turn,
+): Effects {
   if (!hasByRank(room, turn.from, "room.rules"))
     return [refuse("FORBIDDEN", { reason: "only moderators can set who posts in a room" })];
   const archived = refuseArchived(room, turn);
@@ -86,11 +90,13 @@ function setRules(room: Room, { posting, slowMs, keepsVersions, seen }: Of<"setR
     posting: room.posting ?? ("members" as const),
     slowMs: room.slowMs ?? 0,
     keepsVersions: room.keepsVersions ?? true,
+    topicsNeeded: room.topicsNeeded ?? false,
   };
   const wanted = {
     ...(posting !== undefined && { posting }),
     ...(slowMs !== undefined && { slowMs }),
     ...(keepsVersions !== undefined && { keepsVersions }),
+    ...(topicsNeeded !== undefined && { topicsNeeded }),
   };
   const now = changedSince<typeof before>(seen, before, wanted);
   if (now !== undefined) return [refuse("CHANGED_MEANWHILE", { now })];
@@ -99,9 +105,14 @@ function setRules(room: Room, { posting, slowMs, keepsVersions, seen }: Of<"setR
   // Also where it has ended already: what was to be forgotten may not be, if the node died.
   const end = keepsVersions === false ? forgetting(versionPrefix, view, turn) : [reply(view)];
   if (sameJson(next, before)) return end;
-  const { keepsVersions: isKept, ...others } = next;
+  const { keepsVersions: isKept, topicsNeeded: isNeeded, ...others } = next;
   // What a node of the version before does not know stands in an event only where it changes.
-  const event = { ...others, ...(isKept !== before.keepsVersions && { keepsVersions: isKept }), by: turn.from };
+  const event = {
+    ...others,
+    ...(isKept !== before.keepsVersions && { keepsVersions: isKept }),
+    ...(isNeeded !== before.topicsNeeded && { topicsNeeded: isNeeded }),
+    by: turn.from,
+  };
   return [...eventEffects(room, turn, [{ type: "rulesSet", ...event }]), ...end];
 }
 

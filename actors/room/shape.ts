@@ -13,12 +13,14 @@ import type {
   RoomUpload,
   ToolRound,
   RoomLink,
+  TopicWish,
   RoomWarning,
   Visibility,
 } from "../../protocols/index.ts";
 import type { Delivered, Mail, Outbox } from "../outbox.ts";
 import type { Positioned } from "../stream.ts";
-import type { MemberTable } from "./members.ts";
+import type { KeptTopic } from "./kept-topics.ts";
+import type { MemberTable, Table } from "./members.ts";
 import type { Thread } from "./threads.ts";
 import type { OpenPoll } from "./votes.ts";
 
@@ -54,6 +56,8 @@ export interface Room extends RoomSettings {
   readonly quiet?: number;
   /** The threads that were written in last, the newest at the end. Absent: there was never one. */
   readonly threads?: readonly Thread[];
+  /** Absent: there was never one. */
+  readonly topics?: Table<KeptTopic>;
   /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
   readonly asked?: readonly Asked[];
   /** Turns of agents that agents called since a person has said something. Absent: there was never one. */
@@ -162,6 +166,8 @@ export type RoomChange =
       /** What does not count behind the marker, as the records say. Absent: what is in memory says it. */
       readonly own?: number;
       readonly quiet?: number;
+      /** Messages behind the marker that were read in their topic. Absent: as before, behind where the marker goes. */
+      readonly seen?: readonly number[];
     }
   /** What becomes of an upload. Of nobody's marker, which nodes of versions before pass over. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly upload: UploadChange }
@@ -181,9 +187,18 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly warning: WarningChange }
   /** The same: what people keep in the room. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly stored: StoredChange }
+  /** The same: what a member wishes of a topic. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly wish: WishChange }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
+
+/** What a member wishes of a topic. */
+export interface WishChange {
+  readonly member: string;
+  readonly topic: string;
+  readonly wish: TopicWish | "none";
+}
 
 /** What becomes of pictures of previews. Those that go are named as the message names them. */
 export interface Pictures {

@@ -4,6 +4,7 @@ import {
   isSettingEvent,
   joinedReactions,
   settingsOf,
+  topicKey,
   unreachable,
   wireLimits,
   withoutModeOf,
@@ -48,6 +49,7 @@ import {
   withUnread,
   type Thread,
 } from "./threads.ts";
+import { withMoved, withoutReaderOf, withResolved, withSaid, withWish, wishesOf } from "./kept-topics.ts";
 import { countedAfter } from "./agent-calls.ts";
 import { answeringOf, askedAfter, withoutAsked } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
@@ -77,6 +79,7 @@ import type {
   StripingChange,
   UnaskedChange,
   UploadChange,
+  WishChange,
   WarningChange,
 } from "./shape.ts";
 
@@ -105,6 +108,10 @@ export const messageKey = (seq: number): string => `message/${padded(seq)}`;
 /** Record key of a message in a thread; the root stands in its own thread once it has an answer. */
 export const threadKey = (root: number, seq: number): string => `thread/${padded(root)}/${padded(seq)}`;
 
+/** Record key of a message in its topic. */
+export const topicRecordKey = (topic: string, seq: number): string =>
+  `topic/${encodeURIComponent(topicKey(topic))}/${padded(seq)}`;
+
 /** Record key of a message that came back, by the position that it had; without `seq` the beginning of all that had
  *  it. */
 export const restoredKey = (was: number, seq?: number): string =>
@@ -118,6 +125,10 @@ function evolveRoom(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
   if (change.type === "readMarked" && "upload" in change) return state && evolveUpload(state, change.upload);
   if (change.type === "readMarked" && ("striping" in change || "stored" in change)) return state;
+  if (change.type === "readMarked" && "wish" in change) {
+    const { member, topic, wish } = change.wish;
+    return state && withWish(state, member, topic, wish === "none" ? undefined : wish);
+  }
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
   if (change.type === "readMarked" && "warning" in change) return state && evolveWarning(state, change.warning);
   if (change.type === "readMarked" && ("forget" in change || "filed" in change)) return state;
@@ -145,11 +156,20 @@ function evolveRoom(state: RoomState, change: RoomChange): RoomState {
 }
 
 /** The settings of a room that are not as they are by themselves. */
-export const rulesOf = ({ archived, posting, slowMs, keepsVersions, agentRules, people }: RoomSettings) => ({
+export const rulesOf = ({
+  archived,
+  posting,
+  slowMs,
+  keepsVersions,
+  topicsNeeded,
+  agentRules,
+  people,
+}: RoomSettings) => ({
   ...(archived && { archived }),
   ...(posting && { posting }),
   ...(slowMs && { slowMs }),
   ...(keepsVersions === false && { keepsVersions }),
+  ...(topicsNeeded && { topicsNeeded }),
   ...(agentRules && { agentRules }),
   ...(people && { people }),
 });
@@ -190,6 +210,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
       const rest = withoutUploads(room, ({ by }) => by === member);
       return {
         ...withThreads(rest, withoutReader(room.threads, member)),
+        ...withoutReaderOf(room, member),
         ...stillWaiting(room, event),
         ...withoutLinksOf(room, member),
         members: withoutEntry(room.members, member),
@@ -220,6 +241,10 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
       return replaceMessage({ ...room, polls: withoutPoll(room.polls, event.message.seq) }, event.message);
     case "deleted":
       return evolveDeleted(room, event.message, at);
+    case "topicMoved":
+      return { ...event.messages.reduce(replaceMessage, room), ...withMoved(room, event) };
+    case "topicResolved":
+      return withResolved(room, event);
     default:
       return isSettingEvent(event) ? evolveSet(room, event) : unreachable(event);
   }
@@ -274,7 +299,7 @@ function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | unde
     ...withWriter(room, message),
     messageSeq: message.seq,
     recent: [...(full ? before.recent.slice(1) : before.recent), message],
-    members: isQuiet ? members : withMentioned(counted ?? members, message),
+    ...withSaid({ ...before, members: isQuiet ? members : withMentioned(counted ?? members, message) }, [message]),
   };
 }
 
@@ -352,7 +377,13 @@ function evolveRestored(room: Room, { recall, messages, root }: Restored, settle
     messageSeq: Math.max(...seqs),
     recent: [...before.recent, ...messages].slice(-limits.roomRecentMessages),
     // Unread for nobody: it was read when it was new, or is looked for.
-    members: eachEntry(before.members, (member) => ({ ...member, own: member.own + messages.length - quiet })),
+    ...withSaid(
+      {
+        ...before,
+        members: eachEntry(before.members, (member) => ({ ...member, own: member.own + messages.length - quiet })),
+      },
+      messages,
+    ),
     ...(quiet > 0 && { quiet: (room.quiet ?? 0) + quiet }),
     recalls: [...others, { id: recall, through, done, first, last: Math.max(...seqs) }].slice(-limits.roomRecallsKept),
   };
@@ -415,6 +446,7 @@ type Marked = Exclude<
   | { readonly people: readonly string[] }
   | { readonly warning: WarningChange }
   | { readonly filed: FiledText }
+  | { readonly wish: WishChange }
 >;
 
 /** The room after a marker has moved. */
@@ -425,12 +457,16 @@ export function evolveMarked(room: Room, change: Marked): Room {
   if (thread !== undefined && follow !== undefined)
     return withThreads(room, withFollower(room.threads, thread, principal, follow));
   const behind = room.recent.filter((message) => message.seq > seq);
-  const { calledSeq: _, ...looked } = member;
+  const { calledSeq, seen: before = [], ...rest } = member;
+  // Who reads a topic has not looked at what they are called to elsewhere.
+  const isCalled = calledSeq !== undefined && change.seen?.includes(calledSeq) === false;
+  const looked = isCalled ? { ...rest, calledSeq } : rest;
   if (thread !== undefined) {
     const moved = back === true ? withUnread : withRead;
     const others = quietOf(room, thread).filter((one) => one.seq > seq && one.author !== principal);
     const threads = moved(room.threads, thread, principal, seq, others.length);
-    return withThreads({ ...room, members: withEntry(room.members, principal, looked) }, threads);
+    const kept = before.length > 0 ? { ...looked, seen: before } : looked;
+    return withThreads({ ...room, members: withEntry(room.members, principal, kept) }, threads);
   }
   const all = room.quiet ?? 0;
   const inMemory = seq >= recentFrom(room) - 1;
@@ -439,7 +475,16 @@ export function evolveMarked(room: Room, change: Marked): Room {
     : // Written down before such stretches were counted.
       (change.own ?? Math.min(member.own, room.messageSeq - seq));
   const quiet = inMemory ? all - behind.filter(({ threadOnly }) => threadOnly === true).length : (change.quiet ?? 0);
-  const marked = { ...looked, readSeq: seq, own: Math.max(0, own), ...(all > 0 && { quiet: Math.max(0, quiet) }) };
+  // Where the marker goes back, all behind it is unread again.
+  const seen = (change.seen ?? (seq < member.readSeq ? [] : before)).filter((one) => one > seq);
+  const count = { ...(seen.length > 0 && { seen }) };
+  const marked = {
+    ...looked,
+    ...count,
+    readSeq: seq,
+    own: Math.max(0, own),
+    ...(all > 0 && { quiet: Math.max(0, quiet) }),
+  };
   return { ...room, members: withEntry(room.members, principal, marked) };
 }
 
@@ -448,16 +493,27 @@ export function unreadFor(room: Room, asker: string): RoomUnread {
   const { messageSeq, recent, quiet: all = 0 } = room;
   const member = entryOf(room.members, asker);
   if (member === undefined) return { messageSeq, readSeq: messageSeq, unread: 0, mentioned: false };
-  const { readSeq, own, quiet = 0, mentionedSeq = 0, calledSeq } = member;
-  const isToldOf = ({ seq, author, mentions, threadOnly }: RoomMessage): boolean =>
-    seq > readSeq && author !== asker && threadOnly !== true && mentions?.includes(asker) === true;
+  const { readSeq, own, quiet = 0, mentionedSeq = 0, calledSeq, seen = [] } = member;
+  const topics = wishesOf(room, member);
   return {
     messageSeq,
     readSeq,
-    unread: Math.max(0, messageSeq - readSeq - own - (all - quiet)),
-    mentioned: calledSeq !== undefined || mentionedSeq > readSeq || recent.some(isToldOf),
+    unread: Math.max(0, messageSeq - readSeq - own - (all - quiet) - seen.length),
+    mentioned:
+      calledSeq !== undefined ||
+      (mentionedSeq > readSeq && !seen.includes(mentionedSeq)) ||
+      recent.some((message) => isUnreadFor(member, message, asker) && message.mentions?.includes(asker) === true),
+    ...(seen.length > 0 && { seen }),
+    ...(topics && { topics }),
   };
 }
+
+/** Whether a line of the room is to be read by this member. */
+export const isUnreadFor = ({ readSeq, seen }: Member, message: RoomMessage, principal: string): boolean =>
+  message.seq > readSeq &&
+  message.threadOnly !== true &&
+  !isOwn(message, principal) &&
+  seen?.includes(message.seq) !== true;
 
 function replaceMessage(room: Room, message: RoomMessage): Room {
   const index = message.seq - 1 - (room.messageSeq - room.recent.length);
@@ -502,12 +558,14 @@ export function record(change: RoomChange): readonly RecordOp[] {
   if (change.type === "readMarked" && "striping" in change) return stripingRecords(change.striping);
   if (change.type === "readMarked" && "filed" in change) return textRecords(change.filed);
   if (change.type !== "happened") return versionRecords(change);
-  const { event } = change;
+  const event = heard(change.event);
   const ops = [...eventRecords(change)];
   ops.push(...fileRecords(change.kept, change.gone), ...versionRecords(change));
   if (change.checked !== undefined) ops.push(...checkedRecords(change.checked));
   if (change.pictures !== undefined) ops.push(...pictureRecords(change.pictures));
   if ("message" in event) ops.push(...messageRecords(event.message));
+  if (event.type === "topicMoved" && event.from !== undefined)
+    for (const { seq } of event.messages) ops.push({ delete: topicRecordKey(event.from, seq) });
   if ("messages" in event) for (const message of event.messages) ops.push(...messageRecords(message));
   if ((event.type === "posted" || event.type === "restored") && event.root !== undefined)
     ops.push(...messageRecords(event.root));
@@ -518,6 +576,7 @@ function messageRecords(message: RoomMessage): readonly RecordOp[] {
   const ops: RecordOp[] = [{ put: messageKey(message.seq), value: message }];
   if (message.replyTo !== undefined) ops.push({ put: threadKey(message.replyTo, message.seq), value: message });
   if (message.replies !== undefined) ops.push({ put: threadKey(message.seq, message.seq), value: message });
+  if (message.topic !== undefined) ops.push({ put: topicRecordKey(message.topic, message.seq), value: message });
   if (message.restored !== undefined) ops.push({ put: restoredKey(message.restored.seq, message.seq), value: message });
   return ops;
 }

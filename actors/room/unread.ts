@@ -6,13 +6,22 @@
  *  What is unread is computed: all messages behind the marker without those that do not count. How many these are is
  *  known for each member (`own`) and for the room (`quiet`). Where the marker moves among messages that are not in
  *  memory, the records between are read and counted, so a marker may go far back and the count stays right. */
-import type { ActorId, CommandOf, RoomMessage, RoomRead, RoomUnread, roomCommands } from "../../protocols/index.ts";
+import {
+  wireLimits,
+  type ActorId,
+  type CommandOf,
+  type RoomMessage,
+  type RoomRead,
+  type RoomUnread,
+  type roomCommands,
+} from "../../protocols/index.ts";
 import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { evolveMarked, isOwn, messageKey, recentFrom, unreadFor } from "./state.ts";
+import { isSameTopic } from "./kept-topics.ts";
+import { evolveMarked, isOwn, isUnreadFor, messageKey, recentFrom, topicRecordKey, unreadFor } from "./state.ts";
 import type { Room, RoomChange } from "./shape.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
-import { entryOf } from "./members.ts";
+import { entryOf, type Member } from "./members.ts";
 import { hasPlace, threadsFor } from "./threads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -34,9 +43,10 @@ export interface CountTag {
 
 /** Moves the sender's read marker forward, of the room or of a thread; back it does not go. Other members do not hear
  *  of it: in a busy room there is a marker for every reader of every message. The reader does, on every device. */
-function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Effects {
+function markRead(room: Room, { seq, thread, topic }: MarkRead, turn: Turn): Effects {
   if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
   if (thread !== undefined) return markThread(room, thread, seq, turn);
+  if (topic !== undefined) return markTopic(room, topic, seq, turn);
   const { readSeq = 0, calledSeq } = entryOf(room.members, turn.from) ?? {};
   // A person who has read all may have been mentioned since, by an edit.
   if (seq <= readSeq && calledSeq === undefined) return [reply(unreadFor(room, turn.from))];
@@ -47,9 +57,89 @@ function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Effects {
 function markUnread(room: Room, { seq, thread }: Extract<Command, { type: "markUnread" }>, turn: Turn): Effects {
   if (seq < 1 || seq > room.messageSeq) return [refuse("NOT_FOUND", { seq })];
   if (thread !== undefined) return unmarkThread(room, thread, seq - 1, turn);
-  const readSeq = entryOf(room.members, turn.from)?.readSeq ?? 0;
-  return seq > readSeq ? [reply(unreadFor(room, turn.from))] : move(room, turn.from, seq - 1, turn);
+  const member = entryOf(room.members, turn.from);
+  if (member === undefined || seq <= member.readSeq) return move(room, turn.from, seq - 1, turn);
+  const { seen = [] } = member;
+  // What was read in its topic is unread again; all else behind the marker is.
+  const left = seen.filter((one) => one < seq);
+  return left.length === seen.length
+    ? [reply(unreadFor(room, turn.from))]
+    : moved(room, seenTo(member, turn, left), turn);
 }
+
+/** A marker that stays, and what is read behind it. */
+const seenTo = (member: Member, { from }: Turn, seen: readonly number[]) =>
+  ({
+    type: "readMarked",
+    member: from,
+    seq: member.readSeq,
+    own: member.own,
+    ...(member.quiet !== undefined && { quiet: member.quiet }),
+    seen,
+  }) as const;
+
+/** Tag of the read of a topic that somebody has read. */
+export interface SeenTag {
+  readonly type: "seen";
+  readonly member: Sender;
+  readonly to: ReplyTo | undefined;
+}
+
+/** What is in a topic up to a message counts as read, and the marker stays where it is: messages of other topics are
+ *  before them. */
+function markTopic(room: Room, topic: string, seq: number, turn: Turn): Effects {
+  const { readSeq = 0 } = entryOf(room.members, turn.from) ?? {};
+  if (seq <= readSeq) return [reply(unreadFor(room, turn.from))];
+  if (readSeq >= recentFrom(room) - 1) {
+    const said = room.recent.filter(
+      (one) => one.seq <= seq && one.topic !== undefined && isSameTopic(one.topic, topic),
+    );
+    return seenNow(room, said, turn);
+  }
+  const range = { from: topicRecordKey(topic, readSeq + 1), to: topicRecordKey(topic, seq + 1) };
+  const tag: SeenTag = { type: "seen", member: turn.from, to: turn.replyTo };
+  return [{ type: "read", range: { ...range, limit: limits.countedAtOnce, reverse: true }, tag }];
+}
+
+/** The records of a topic arrived. */
+export function topicSeen(room: Room, tag: SeenTag, records: readonly ActorRecord[], here: Turn): Effects {
+  const turn: Turn = { ...here, from: tag.member, ...(tag.to && { replyTo: tag.to }) };
+  const read = records.map(({ value }) => value as RoomMessage);
+  return seenNow(room, read.toReversed(), turn);
+}
+
+function seenNow(room: Room, said: readonly RoomMessage[], turn: Turn): Effects {
+  const member = entryOf(room.members, turn.from);
+  if (member === undefined) return [refuse("NOT_A_MEMBER", undefined, turn.replyTo)];
+  const { seen = [] } = member;
+  const fresh = said.filter((message) => isUnreadFor(member, message, turn.from)).map(({ seq }) => seq);
+  const places = Math.max(0, wireLimits.topicReadMax - seen.length);
+  const taken = fresh.slice(Math.max(0, fresh.length - places));
+  if (taken.length === 0) return [reply(unreadFor(room, turn.from), turn.replyTo)];
+  // Nothing else is to be read.
+  if (taken.length === unreadFor(room, turn.from).unread) return move(room, turn.from, room.messageSeq, turn);
+  const all = [...seen, ...taken].toSorted((one, other) => one - other);
+  const marked = { ...member, seen: all };
+  // Where all up to a message is read, the marker says so.
+  const first = room.recent.find((message) => isUnreadFor(marked, message, turn.from));
+  const isKnown = member.readSeq >= recentFrom(room) - 1;
+  const marker = isKnown && first !== undefined ? first.seq - 1 : member.readSeq;
+  const change = {
+    ...seenTo(
+      member,
+      turn,
+      all.filter((seq) => seq > marker),
+    ),
+    seq: marker,
+  };
+  return moved(room, change, turn);
+}
+
+/** Tells a reader on every device what there is to read. */
+export const tellRead = (room: Room, turn: Turn): Effects => {
+  const unread = unreadFor(room, turn.from);
+  return told(turn, { type: "roomRead", room: turn.key, seq: unread.readSeq, unread });
+};
 
 function markThread(room: Room, root: number, seq: number, turn: Turn): Effects {
   const reader = room.threads?.find((thread) => thread.root === root)?.readers[turn.from];

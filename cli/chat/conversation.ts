@@ -43,6 +43,7 @@ import { Finder, placeOf } from "./search.ts";
 import { nameOf, type Names } from "./names.ts";
 import { describePresence, describeResults, describeRoom, describeThread, type Look } from "./view.ts";
 import { namesPerson, partnerIn, withAccount } from "./person.ts";
+import { describeTopic, topicsOf } from "./topics.ts";
 import { Visit } from "./visit.ts";
 
 /** What one line came to. */
@@ -70,7 +71,7 @@ const changedMeanwhile: Readonly<Partial<Record<Request["name"], string>>> = {
     "The message was changed in the meantime, and your edit was not saved. Its present text is above; use " +
     "/edit again to replace it.",
   "room.setTopic":
-    "The topic was changed in the meantime. Yours was not set; the present one is above. Use /topic again.",
+    "The topic was changed in the meantime. Yours was not set; the present one is above. Use /about again.",
 };
 
 const wrong = ({ wrong: message }: Wrong): Step =>
@@ -321,6 +322,17 @@ async function listAgents({ client, user, printer: { show, remark, dim } }: List
   const { agents } = answer.value;
   for (const agent of agents) show({ agent }, nameOf(agent));
   if (agents.length === 0) remark(dim("You have no agent. /agent NAME PERSONA creates one."));
+  return done;
+}
+
+async function listTopics(room: string, find: string, { client, printer }: Listing): Promise<Step> {
+  const { show, remark, dim } = printer;
+  const answer = await topicsOf(client, room, find);
+  if (!answer.ok) return stepOf(answer);
+  const { topics, more } = answer.value;
+  for (const topic of topics) show({ topic }, describeTopic(topic));
+  if (topics.length === 0) remark(dim("There is no such topic yet. /topic TOPIC and a message begin one."));
+  if (more) remark(dim("There are more: /topics LETTERS finds them by their names."));
   return done;
 }
 
@@ -609,6 +621,15 @@ export function createConversation(options: ConversationOptions): Conversation {
         return goToFound(finder.find(first), { goTo, showMessages });
       case "threads":
         return inRoom((room) => listThreads(room, listing));
+      case "topics":
+        return inRoom((room) => listTopics(room, line.rest.trim(), listing));
+      case "topic":
+        return inRoom(async () => {
+          if (visit !== undefined) visit.writesIn = line.rest.trim() || undefined;
+          const now = visit?.writesIn;
+          remark(dim(now === undefined ? "You write in no topic." : `You write in ${withoutControls(now)}.`));
+          return done;
+        });
       case "branches":
       case "branch":
         return cameTo(await runBranches(line.words[0], { client, visit, printer }));

@@ -1,6 +1,6 @@
 import type { CommandName as WireCommand, ParametersOf } from "../../client/index.ts";
 import { cleaned } from "../../protocols/text/text.ts";
-import { normalEmoji } from "../../protocols/text/emoji.ts";
+import { reactionForm } from "../../protocols/text/own-emoji.ts";
 import { sought } from "../../protocols/text/names.ts";
 import type { CommandName, Line } from "./commands.ts";
 
@@ -20,6 +20,8 @@ export interface Here {
   editedAtMs(seq: number): number | undefined;
   /** The topic of the room, as it was told last. Undefined: no room is followed. */
   topic(): string | undefined;
+  /** The topic that the person writes in. Absent, or undefined: none. */
+  writesIn?: string | undefined;
   /** The message whose answer the person waits for, the newest of several. Undefined: none is known. */
   awaited(): number | undefined;
   /** The turn that the last message to the agent followed; 0: it was the first. Undefined: none is known. */
@@ -61,7 +63,8 @@ export type Asking = Extract<
   | "agentrules"
   | "vote"
   | "close"
-  | "topic"
+  | "about"
+  | AboutTopics
   | "stop"
   | "regenerate"
   | "resend"
@@ -80,9 +83,11 @@ const request = <Name extends WireCommand>(name: Name, parameters: ParametersOf<
 const restingOn = <Seen>(seen: Seen | undefined): { readonly seen?: Seen } => (seen === undefined ? {} : { seen });
 
 /** What a text asks for: it is said to the room or agent where the person is. */
-export function requestOfText(text: string, { place }: Here): Request | Wrong {
+export function requestOfText(text: string, { place, writesIn }: Here): Request | Wrong {
   if (place === undefined) return { wrong: "Choose a room with /join ROOM or an agent with /agent NAME." };
-  return request(place.kind === "room" ? "room.post" : "agent.say", { text: cleaned(text, "lines") });
+  const said = { text: cleaned(text, "lines") };
+  if (place.kind === "agent") return request("agent.say", said);
+  return request("room.post", { ...said, ...(writesIn !== undefined && { topic: writesIn }) });
 }
 
 function madeOpen(said: string, inRoom: (asked: Request) => Request | Wrong): Request | Wrong {
@@ -120,6 +125,39 @@ function keeping(said: string, inRoom: (asked: Request) => Request | Wrong): Req
   return inRoom(request("room.setRules", { keepsVersions: said === "yes" }));
 }
 
+/** Slash commands about topics that are one request each. */
+type AboutTopics = "move" | "moveall" | "retopic" | "resolve" | "reopen" | "followtopic" | "mutetopic" | "anytopic";
+
+const movedTo = (parameters: object): Request => ({ name: "room.moveTopic", parameters: parameters as never });
+const noTopic: Wrong = { wrong: "Name a topic: /topics lists them." };
+
+/** What such a command asks the room for. */
+function topicRequest(name: AboutTopics, first: string, rest: string): Request | Wrong {
+  switch (name) {
+    case "move":
+    case "moveall": {
+      const into = rest === "" ? {} : { into: rest };
+      return onNumber(first, (seq) => movedTo({ seq, ...into, ...(name === "moveall" && { later: true }) }));
+    }
+    case "retopic": {
+      const [topic = "", into = "", more] = rest.split("|").map((part) => part.trim());
+      if (topic === "" || into === "" || more !== undefined) return { wrong: "Say both names: /retopic old | new" };
+      return movedTo({ topic, into });
+    }
+    case "resolve":
+    case "reopen":
+      if (rest === "") return noTopic;
+      return { name: "room.resolveTopic", parameters: { topic: rest, resolved: name === "resolve" } };
+    case "followtopic":
+    case "mutetopic":
+    case "anytopic": {
+      if (rest === "") return noTopic;
+      const wish = ({ followtopic: "follow", mutetopic: "mute", anytopic: "none" } as const)[name];
+      return { name: "room.followTopic", parameters: { topic: rest, wish } };
+    }
+  }
+}
+
 /** What a slash command asks for. */
 export function requestOf(
   name: Asking,
@@ -153,9 +191,10 @@ export function requestOf(
       return onNumber(first, (seq) => inRoom(request("room.delete", { seq })));
     case "react":
       return onNumber(first, (seq) => {
-        const form = normalEmoji(second);
+        const form = reactionForm(second);
         const on = !here.hasReacted(seq, form ?? second);
-        if (form === undefined && on) return { wrong: `${second} is not one emoji.` };
+        if (form === undefined && on)
+          return { wrong: `${second} is not one emoji, nor the name of one of the cluster, such as :parrot:.` };
         return inRoom(request("room.react", { seq, emoji: form ?? second, on }));
       });
     case "poll":
@@ -174,7 +213,18 @@ export function requestOf(
       });
     case "close":
       return onNumber(first, (seq) => inRoom(request("room.closePoll", { seq })));
-    case "topic":
+    case "move":
+    case "moveall":
+    case "retopic":
+    case "resolve":
+    case "reopen":
+    case "followtopic":
+    case "mutetopic":
+    case "anytopic": {
+      const asked = topicRequest(name, first, rest);
+      return "wrong" in asked ? asked : inRoom(asked);
+    }
+    case "about":
       return inRoom(request("room.setTopic", { topic: rest, ...restingOn(here.topic()) }));
     case "follow":
     case "unfollow":

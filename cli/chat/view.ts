@@ -12,7 +12,7 @@ import type {
   RoomThread,
   ToolRound,
 } from "../../protocols/index.ts";
-import { isSettingEvent, settingText } from "../../protocols/kinds/room-settings.ts";
+import { isSettingEvent, movedText, settingText } from "../../protocols/kinds/room-settings.ts";
 import { cut } from "../../protocols/text/text.ts";
 import { checkText, isWithheld } from "../../protocols/words/file-words.ts";
 import { describeBytes } from "../../protocols/words/amounts.ts";
@@ -43,6 +43,8 @@ export function describeMessage(message: RoomMessage, look: Look): string {
   const thread =
     replies === undefined ? "" : paint(color, "dim", ` (${repliesText(replies.count)}: /thread ${message.seq})`);
   if (message.deletedAtMs !== undefined) return `${head}: ${paint(color, "dim", "(deleted)")}`;
+  const { topic } = message;
+  const about = topic === undefined ? "" : paint(color, "dim", ` [${withoutControls(topic)}]`);
   const edited = message.editedAtMs === undefined ? "" : paint(color, "dim", " (edited)");
   const { restored } = message;
   const was = restored === undefined ? "" : paint(color, "dim", ` (restored, of ${minuteText(restored.atMs)})`);
@@ -60,7 +62,7 @@ export function describeMessage(message: RoomMessage, look: Look): string {
   const rounds = describeRounds(message.rounds ?? [], color);
   const called = rounds === undefined ? "" : `${rounds}\n`;
   return (
-    `${called}${head}${answers}${was}: ` +
+    `${called}${head}${about}${answers}${was}: ` +
     `${indent(look.said(message))}${unanswered}${stopped}${edited}${thread}${poll}${files}${pages}${below}`
   );
 }
@@ -239,6 +241,8 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
       return `${note(`${who(event.by)} edited`)}\n${describeMessage(event.message, look)}`;
     case "deleted":
       return note(`${who(event.by)} deleted #${event.message.seq}`);
+    case "topicMoved":
+      return note(`${who(event.by)} ${movedText(event)}`);
     case "voted":
       return note(describeVote(event, look));
     case "pollClosed":

@@ -335,6 +335,9 @@ export class Visit implements Here {
     this.#oldest = first ?? this.#oldest;
   }
 
+  /** The topic that the person writes in. */
+  writesIn: string | undefined;
+
   topic(): string | undefined {
     return this.#topic;
   }

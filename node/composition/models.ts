@@ -1,5 +1,5 @@
-/** The models of one node, and the parts behind a call of a model: what counts it, what measures it, and what carries it
- *  to another node. `node/inference/index.ts` puts them around one another. */
+/** The models of one node, and the parts behind a call of a model: what counts it, what measures it, and what carries
+ *  it to another node. `node/inference/index.ts` puts them around one another. */
 import type { AnyBehavior, Message } from "../../actors/behavior.ts";
 import type { Config } from "../../config/index.ts";
 import {

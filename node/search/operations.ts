@@ -29,6 +29,7 @@ import {
   type SearchedSlot,
   type searchOperations,
   type UserView,
+  topicKey,
 } from "../../protocols/index.ts";
 import { askEach } from "../cluster/exchange/index.ts";
 import { searchLimits } from "./limits.ts";
@@ -67,7 +68,8 @@ export function handleSearch(at: SearchParts): HandlersOf<typeof searchOperation
       if (!places.ok) return places;
       const query = queryOf(input, reader, behind);
       if (query === undefined) return ok({ found: [], covered: [] });
-      const asked = { query, places: places.value, reader };
+      const { topic } = input;
+      const asked = { query, places: places.value, reader, ...(topic !== undefined && { topic }) };
       const page = withTitles(await search(at, asked), own);
       // What was not searched, or is not yet, may have the very words.
       const { next, unreachable, covered } = page;
@@ -177,15 +179,23 @@ interface Asked {
   readonly query: Query;
   readonly places: readonly ActorId[];
   readonly reader: ActorId;
+  /** What is found must have this topic now; no index knows topics. */
+  readonly topic?: string;
 }
 
 /** Asks until the page is full, for what is not there or not readable any more is left out. */
-async function search(at: SearchParts, { query, places, reader }: Asked): Promise<SearchPage> {
+async function search(at: SearchParts, { query, places, reader, topic }: Asked): Promise<SearchPage> {
   const found: FoundMessage[] = [];
   const unreachable = new Set<ActorId>();
   const refusing = new Set<ActorId>();
   const covered = new Map<string, SearchedSlot>();
-  const reading: Reading = { query, reader, silent: new Set(), nextTurn: Promise.resolve() };
+  const reading: Reading = {
+    query,
+    reader,
+    ...(topic !== undefined && { topic }),
+    silent: new Set(),
+    nextTurn: Promise.resolve(),
+  };
   let behind = query.behind;
   let more = true;
   let rounds = 0;
@@ -227,9 +237,7 @@ async function search(at: SearchParts, { query, places, reader }: Asked): Promis
 type Said = FoundMessage | "refused" | "unreachable" | undefined;
 
 /** What one page has read so far. */
-interface Reading {
-  readonly query: Query;
-  readonly reader: ActorId;
+interface Reading extends Pick<Asked, "query" | "reader" | "topic"> {
   /** Places that did not answer: they are not asked again. */
   readonly silent: Set<ActorId>;
   /** Until when texts of files are asked for; absent: none was yet. */
@@ -285,10 +293,10 @@ async function filedOf(
   reading: Reading,
 ): Promise<Said> {
   const { kernel, limits, clock } = at;
-  const { query, reader, silent } = reading;
+  const { query, reader, silent, topic } = reading;
   const isRoom = read.ok && hit.actor.startsWith("room/");
   const message = isRoom ? messageOf(read.value as RoomHistory, hit) : undefined;
-  if (message === undefined || query.terms.length === 0 || !fits(query, message)) return undefined;
+  if (message === undefined || query.terms.length === 0 || !fits(query, message, topic)) return undefined;
   for (const { id, name } of message.files ?? []) {
     reading.untilMs ??= clock.monotonicMs() + searchLimits.textsReadMsMax;
     const timeoutMs = Math.min(limits.askTimeoutMs, reading.untilMs - clock.monotonicMs());
@@ -305,11 +313,11 @@ async function filedOf(
   return undefined;
 }
 
-function saidOf(read: Result<unknown>, hit: Hit, { query, reader }: Reading): Said {
+function saidOf(read: Result<unknown>, hit: Hit, { query, reader, topic }: Reading): Said {
   if (!read.ok) return refusals.has(read.error.code) ? "refused" : "unreachable";
   return hit.actor.startsWith("room/")
-    ? roomMessageOf(read.value as RoomHistory, hit, query)
-    : turnOf(read.value as AgentHistory, hit, { query, reader });
+    ? roomMessageOf(read.value as RoomHistory, hit, { query, ...(topic !== undefined && { topic }) })
+    : turnOf(read.value as AgentHistory, hit, { query, reader, ...(topic !== undefined && { topic }) });
 }
 
 const refusals: ReadonlySet<string> = new Set(["NOT_A_MEMBER", "BANNED", "FORBIDDEN", "NOT_FOUND"]);
@@ -317,7 +325,8 @@ const refusals: ReadonlySet<string> = new Set(["NOT_A_MEMBER", "BANNED", "FORBID
 /** Whether what narrows a search holds of a message: it may have been edited since it was found. */
 function fits(
   { author, afterMs = 0, beforeMs = Infinity, mentions, thread, ...has }: Query,
-  said: Pick<RoomMessage, "author" | "atMs" | "text" | "seq" | "replyTo" | "mentions"> & Beside,
+  said: Pick<RoomMessage, "author" | "atMs" | "text" | "seq" | "replyTo" | "mentions" | "topic"> & Beside,
+  topic: string | undefined,
 ): boolean {
   return (
     (author === undefined || said.author === author) &&
@@ -327,6 +336,7 @@ function fits(
     (has.hasFile !== true || hasFile(said)) &&
     (has.hasReaction !== true || hasReaction(said)) &&
     (mentions === undefined || said.mentions?.includes(mentions) === true) &&
+    (topic === undefined || (said.topic !== undefined && topicKey(said.topic) === topicKey(topic))) &&
     (thread === undefined || (said.replyTo ?? said.seq) === thread)
   );
 }
@@ -352,15 +362,19 @@ function shown(
 const messageOf = ({ messages }: RoomHistory, { seq }: Hit): RoomMessage | undefined =>
   messages.find((one) => one.seq === seq && one.deletedAtMs === undefined);
 
-function roomMessageOf(history: RoomHistory, hit: Hit, query: Query): FoundMessage | undefined {
+function roomMessageOf(
+  history: RoomHistory,
+  hit: Hit,
+  { query, topic }: Pick<Asked, "query" | "topic">,
+): FoundMessage | undefined {
   const message = messageOf(history, hit);
-  if (message === undefined || !fits(query, message)) return undefined;
+  if (message === undefined || !fits(query, message, topic)) return undefined;
   const passage = shown(searchedText(message.text, message.files), query);
   return passage && { ...placeOf(message, hit), ...passage };
 }
 
 function placeOf(message: RoomMessage, { actor, seq }: Hit): Omit<FoundMessage, "text" | "marks"> {
-  const { author, atMs, editedAtMs, replyTo, threadOnly } = message;
+  const { author, atMs, editedAtMs, replyTo, threadOnly, topic } = message;
   return {
     room: actor.slice("room/".length),
     seq,
@@ -369,19 +383,20 @@ function placeOf(message: RoomMessage, { actor, seq }: Hit): Omit<FoundMessage, 
     ...(editedAtMs !== undefined && { editedAtMs }),
     ...(replyTo !== undefined && { replyTo }),
     ...(threadOnly && { threadOnly }),
+    ...(topic !== undefined && { topic }),
   };
 }
 
 function turnOf(
   { turns }: AgentHistory,
   { actor, seq }: Hit,
-  { query, reader }: Pick<Asked, "query" | "reader">,
+  { query, reader, topic }: Pick<Asked, "query" | "reader" | "topic">,
 ): FoundMessage | undefined {
   const turn = turns.find((one) => one.turn === seq);
   const passage = turn && shown(turn.text, query);
   if (turn === undefined || passage === undefined) return undefined;
   const agent = actor.slice("agent/".length);
   const author = turn.role === "user" ? reader : agentOf(agentOfKey(agent));
-  if (!fits(query, { ...turn, author, seq })) return undefined;
+  if (!fits(query, { ...turn, author, seq }, topic)) return undefined;
   return { agent, seq, author, atMs: turn.atMs, ...passage };
 }

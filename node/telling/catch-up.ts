@@ -238,7 +238,7 @@ async function linesOf(
   read: Read,
   { view, lines, nowMs }: Asker,
   {
-    summary: { readSeq, messageSeq, unread, mentioned },
+    summary: { readSeq, messageSeq, unread, mentioned, seen },
     said,
     bounds,
   }: {
@@ -251,11 +251,15 @@ async function linesOf(
   readonly looked: readonly RoomMessage[];
   readonly isWhole: boolean;
 }> {
+  const isSeen = new Set(seen);
   if (unread === 0 && !mentioned) return { first: [], looked: [], isWhole: true };
   const page = (fields: object): Promise<RoomHistory> =>
     read<RoomHistory>({ type: "history", roomOnly: true, limit: wireLimits.pageEntriesMax, ...fields });
   const isTold = (message: RoomMessage): boolean =>
-    isShown(message) && message.threadOnly !== true && tell(view, said(message), nowMs) !== "nothing";
+    isShown(message) &&
+    message.threadOnly !== true &&
+    !isSeen.has(message.seq) &&
+    tell(view, said(message), nowMs) !== "nothing";
   let looked: readonly RoomMessage[] = [];
   let before = messageSeq + 1;
   let count = 0;
@@ -311,7 +315,7 @@ async function inThread(
 }
 
 function lineOf(message: RoomMessage, { catchUpTextChars }: TellingLimits): MissedLine {
-  const { seq, author, atMs, replyTo, threadOnly } = message;
+  const { seq, author, atMs, replyTo, threadOnly, topic } = message;
   const text = cut(message.text, catchUpTextChars);
   return {
     seq,
@@ -321,6 +325,7 @@ function lineOf(message: RoomMessage, { catchUpTextChars }: TellingLimits): Miss
     ...(text.length < message.text.length && { goesOn: true as const }),
     ...(replyTo !== undefined && { replyTo }),
     ...(threadOnly && { threadOnly }),
+    ...(topic !== undefined && { topic }),
   };
 }
 

@@ -124,7 +124,7 @@ export function createDigests(at: DigestPorts, isActive: (user: string) => boole
     const counts: Record<string, number> = {};
     for (const { why } of concerns) counts[why] = (counts[why] ?? 0) + 1;
     const shown = says === "text" ? concerns.slice(0, bounds.digestLinesMax) : [];
-    const lines = shown.map(({ author, room, seq, text, replyTo, threadOnly }): DigestLine => {
+    const lines = shown.map(({ author, room, seq, text, replyTo, threadOnly, topic }): DigestLine => {
       const search = threadOnly === true && replyTo !== undefined ? `?panel=thread&seq=${replyTo}` : `?at=${seq}`;
       const path = `/room/${encodeURIComponent(room)}${search}`;
       const { title, visibility } = rooms.get(room) ?? {};
@@ -132,7 +132,7 @@ export function createDigests(at: DigestPorts, isActive: (user: string) => boole
         author: names.get(author) ?? author,
         text,
         path,
-        ...(visibility !== "direct" && { room: title || room }),
+        ...(visibility !== "direct" && { room: topic === undefined ? title || room : `${title || room} › ${topic}` }),
       };
     });
     const places = new Set(concerns.map(({ room }) => room)).size;

@@ -16,6 +16,9 @@ export const messageText = text(limits.messageCharsMax);
 /** A message with files needs no text. */
 export const postedText = text(limits.messageCharsMax, 0);
 
+/** What a message is about, within its room. */
+export const topicName = line(limits.messageTopicCharsMax);
+
 /** A poll stands in the message that asks its question. */
 export const poll = object({
   options: Type.Array(object({ text: Type.String({ maxLength: limits.pollOptionCharsMax }), votes: position }), {
@@ -45,6 +48,7 @@ export const recalledMessage = object({
   rounds,
   /** Of what answers a message: it was shown in the thread only. */
   threadOnly: Type.Optional(Type.Literal(true)),
+  topic: Type.Optional(topicName),
 });
 export type RecalledMessage = Static<typeof recalledMessage>;
 
@@ -64,6 +68,8 @@ export const roomMessage = object({
   replies: Type.Optional(object({ count: position, lastAtMs: timeMs })),
   /** An answer that is shown in its thread only: in the room it is neither a line nor unread. */
   threadOnly: Type.Optional(Type.Literal(true)),
+  /** What it is about. An answer has the topic of the message that it answers. */
+  topic: Type.Optional(Type.String({ maxLength: limits.messageTopicCharsMax })),
   reactions: Type.Optional(
     Type.Record(Type.String({ minLength: 1, maxLength: 32, pattern: emojiText }), Type.Array(principal)),
   ),

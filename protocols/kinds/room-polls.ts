@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 import { answer, changedByPeople, command, readByPeople } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
-import type { Poll, Posted, RoomMessage } from "./room-message.ts";
+import { topicName, type Poll, type Posted, type RoomMessage } from "./room-message.ts";
 import { line, position } from "../wire/schema.ts";
 
 const message = answer<RoomMessage>("RoomMessage");
@@ -20,6 +20,7 @@ export const roomPollCommands = {
       }),
       /** Several options may be chosen. */
       multiple: Type.Optional(Type.Boolean()),
+      topic: Type.Optional(topicName),
     },
     result: answer<Posted>("Posted"),
     ...changedByPeople,

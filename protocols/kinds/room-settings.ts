@@ -14,6 +14,7 @@ const settingNames = [
   "posting",
   "slowMs",
   "keepsVersions",
+  "topicsNeeded",
   "agentRules",
   "people",
   "pins",
@@ -47,6 +48,7 @@ export type RoomSettingEvent = Extract<
       | "reacted"
       | "banned"
       | "unbanned"
+      | "topicResolved"
       | "muted"
       | "unmuted";
   }
@@ -81,10 +83,11 @@ const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: Se
       archived ? "archived the room: it can be read, and nobody writes" : "brought the room back",
   },
   rulesSet: {
-    after: ({ posting, slowMs, keepsVersions }) => ({
+    after: ({ posting, slowMs, keepsVersions, topicsNeeded }) => ({
       posting,
       slowMs,
       ...(keepsVersions !== undefined && { keepsVersions }),
+      ...(topicsNeeded !== undefined && { topicsNeeded }),
     }),
     says: (event) => `set who posts: ${rulesText(event)}`,
   },
@@ -106,6 +109,10 @@ const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: Se
   reacted: {
     says: ({ message, emoji, on }) =>
       on ? `reacted to #${message.seq} with ${emoji}` : `took ${emoji} back from #${message.seq}`,
+  },
+  // The list of topics is asked for when it is shown.
+  topicResolved: {
+    says: ({ topic, resolved }) => (resolved ? `marked ${topic} as resolved ✔` : `opened ${topic} again`),
   },
   // The list of bans is asked for when it is shown.
   banned: {
@@ -135,11 +142,17 @@ const posters: Readonly<Record<RoomPosting, string>> = {
 };
 
 /** Who posts in a room and how often, in words. */
-export const rulesText = ({ posting = "members", slowMs = 0, keepsVersions }: Partial<RoomSettings>): string =>
+export const rulesText = ({
+  posting = "members",
+  slowMs = 0,
+  keepsVersions,
+  topicsNeeded,
+}: Partial<RoomSettings>): string =>
   [
     posters[posting],
     ...(slowMs === 0 ? [] : [`members once in ${describeDuration(slowMs)}`]),
     ...(keepsVersions === false ? ["nobody reads what edited messages said before"] : []),
+    ...(topicsNeeded === true ? ["messages need a topic"] : []),
   ].join("; ");
 
 /** What agents may do in a room, in words. */
@@ -177,6 +190,13 @@ export function withoutModeOf(
   if (agentRules === undefined || !Object.hasOwn(agentRules.modes, agent)) return {};
   const { [agent]: _gone, ...modes } = agentRules.modes;
   return { agentRules: { ...agentRules, modes } };
+}
+
+/** A line about messages that went to another topic. */
+export function movedText({ from, to, messages, renamed }: Extract<RoomEvent, { type: "topicMoved" }>): string {
+  if (renamed === true && from !== undefined && to !== undefined) return `renamed the topic ${from} to ${to}`;
+  const what = messages.length === 1 ? "a message" : `${messages.length} messages`;
+  return `moved ${what}${from === undefined ? "" : ` from ${from}`} to ${to ?? "no topic"}`;
 }
 
 /** A line about an event that sets something, behind the name of the one who did it. */

@@ -6,7 +6,14 @@ export interface RoomUnread {
   readonly readSeq: number;
   readonly unread: number;
   readonly mentioned: boolean;
+  /** Messages behind the marker that were read in their topic, in their order. Absent: none. */
+  readonly seen?: readonly number[];
+  /** What the member wishes of topics, by their names. Absent: nothing. */
+  readonly topics?: Readonly<Record<string, TopicWish>>;
 }
+
+/** A followed topic is told of; of a muted one only mentions are unread. */
+export type TopicWish = "follow" | "mute";
 
 /** Answer to `markRead` and `markUnread`; after a thread's was moved, `readSeq` is of the thread. */
 export interface RoomRead extends RoomUnread {

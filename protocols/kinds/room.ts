@@ -4,11 +4,12 @@ import { answer, changedByPeople, command, follow } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { roomAdminCommands } from "./room-admin.ts";
 import { agentRulesChange, roomAgentCommands, type AgentRules } from "./room-agents.ts";
-import { fileId, roomFileCommands } from "./room-files.ts";
+import { fileId, roomFileCommands, type OwnFiles } from "./room-files.ts";
 import { linkHash, roomLinkCommands } from "./room-links.ts";
+import { roomTopicCommands } from "./room-topics.ts";
+import { emoji, messageText, postedText, rounds, topicName, type Posted, type RoomMessage } from "./room-message.ts";
 import type { RoomMute } from "./room-muted.ts";
 import { roomDeletionCommands, roomMuteCommands } from "./room-mutes.ts";
-import { emoji, messageText, postedText, rounds, type Posted, type RoomMessage } from "./room-message.ts";
 import { roomPollCommands } from "./room-polls.ts";
 import { roomPreviewCommands } from "./room-previews.ts";
 import { roomRecallCommands } from "./room-recall.ts";
@@ -209,6 +210,8 @@ export const roomCommands = {
       replyTo: Type.Optional(position),
       /** With `replyTo`: the answer is a line of the room, too. */
       alsoInRoom: Type.Optional(Type.Boolean()),
+      /** What it is about; an answer has the topic of what it answers. */
+      topic: Type.Optional(topicName),
       /** Set by agents only. */
       generation: Type.Optional(Type.String({ maxLength: 128 })),
       /** Set by agents only: as in the message. */
@@ -297,7 +300,12 @@ export const roomCommands = {
   /** Only the reader hears of it: on the own topic, as `roomRead`. With `thread`, the marker is that of the thread, and
    *  the reader hears `threadRead`. */
   markRead: command({
-    params: { seq: position, thread: Type.Optional(position) },
+    params: {
+      seq: position,
+      thread: Type.Optional(position),
+      /** Only what is in this topic is read up to there. */
+      topic: Type.Optional(topicName),
+    },
     result: answer<RoomRead>("RoomRead"),
     from: members,
     effect: "changes",
@@ -368,6 +376,8 @@ export const roomCommands = {
       around: Type.Optional(position),
       /** Only the thread of this message (the message itself and its answers). */
       thread: Type.Optional(position),
+      /** Only messages of this topic. */
+      topic: Type.Optional(topicName),
       /** Without the answers that are in their threads only. */
       roomOnly: Type.Optional(Type.Boolean()),
       limit: Type.Optional(limit),
@@ -381,6 +391,28 @@ export const roomCommands = {
     answers: "page",
   }),
   ...roomFileCommands,
+  /** What the asker has sent here and still keeps, also where they have left: it counts for them until it is deleted.
+   *  Who keeps nothing here and is no member is refused like any stranger. */
+  ownFiles: command({
+    params: { before: Type.Optional(position), limit: Type.Optional(limit) },
+    result: answer<OwnFiles>("OwnFiles"),
+    from: ["client"],
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/own-files"],
+    summary: "The files that you keep in a room, newest first, also when you have left it",
+    answers: "page",
+  }),
+  /** Deletes a message of the asker's with its files, also where they have left. Errors: NOT_FOUND. */
+  deleteOwn: command({
+    params: { seq: position },
+    result: message,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.delete",
+    http: ["DELETE", "/rooms/:room/own-files/:seq"],
+    summary: "Deletes a message of yours with its files, also when you have left the room",
+  }),
   ...roomLinkCommands,
   ...roomMuteCommands,
   ...roomDeletionCommands,
@@ -392,6 +424,7 @@ export const roomCommands = {
     effect: "changes",
     summary: "Brings in a person who has a link",
   }),
+  ...roomTopicCommands,
   ...roomVersionCommands,
   ...roomPreviewCommands,
   threads: command({
@@ -506,6 +539,8 @@ export interface RoomView {
   readonly slowMs?: number;
   /** False: what edited messages said before is not kept. */
   readonly keepsVersions?: boolean;
+  /** True: a message that begins something must have a topic. */
+  readonly topicsNeeded?: boolean;
   /** Absent: agents answer everybody's mentions, never each other's, and without a budget. */
   readonly agentRules?: AgentRules;
   /** Of a direct conversation of several: the people of whom it is, those who have left included. */
@@ -621,6 +656,7 @@ export type RoomEvent =
       readonly slowMs: number;
       /** Absent: as before. */
       readonly keepsVersions?: boolean;
+      readonly topicsNeeded?: boolean;
       readonly by: string;
     }
   | { readonly type: "agentRulesSet"; readonly rules: AgentRules; readonly by: string }
@@ -661,6 +697,19 @@ export type RoomEvent =
       readonly groups?: readonly string[];
     }
   | { readonly type: "deleted"; readonly message: RoomMessage; readonly by: string }
+  /** These messages had one topic, and have another one, or none. `renamed`: the topic has another name, which no other
+   *  had, and what was set of it is of that name; the rest of its messages follow. `gone`: there is no such topic any
+   *  more. */
+  | {
+      readonly type: "topicMoved";
+      readonly from?: string;
+      readonly to?: string;
+      readonly messages: readonly RoomMessage[];
+      readonly renamed?: true;
+      readonly gone?: true;
+      readonly by: string;
+    }
+  | { readonly type: "topicResolved"; readonly topic: string; readonly resolved: boolean; readonly by: string }
   | {
       readonly type: "reacted";
       readonly message: RoomMessage;

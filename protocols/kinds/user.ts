@@ -610,7 +610,18 @@ export const userCommands = {
       seq: position,
       thread: Type.Optional(position),
       unread: Type.Optional(
-        object({ messageSeq: position, readSeq: position, unread: position, mentioned: Type.Boolean() }),
+        object({
+          messageSeq: position,
+          readSeq: position,
+          unread: position,
+          mentioned: Type.Boolean(),
+          seen: Type.Optional(Type.Array(position, { maxItems: limits.topicReadMax })),
+          topics: Type.Optional(
+            Type.Record(Type.String(), Type.Union([Type.Literal("follow"), Type.Literal("mute")]), {
+              maxProperties: limits.topicWishesMax,
+            }),
+          ),
+        }),
       ),
       /** Of a thread whose marker went back. */
       own: Type.Optional(

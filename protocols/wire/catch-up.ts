@@ -26,6 +26,7 @@ export interface MissedLine {
   readonly replyTo?: number;
   /** It is shown in its thread only. */
   readonly threadOnly?: true;
+  readonly topic?: string;
 }
 
 /** One that concerns the person: it mentions them, answers them, has a word of theirs, or is written to them alone. */

@@ -28,6 +28,8 @@ export const messageSearch = object({
   mentionsMe: Type.Optional(Type.Literal(true)),
   /** With `room`: a message and what answers it. */
   thread: Type.Optional(position),
+  /** With this topic. It narrows what is found otherwise. */
+  topic: Type.Optional(Type.String({ maxLength: limits.messageTopicCharsMax })),
   /** `best`: those first that say most of it, among the newest that fit; it has one page, and
    *  `next` only where the index has not looked at all that may fit. Absent: newest first. */
   order: Type.Optional(Type.Union([Type.Literal("newest"), Type.Literal("best")])),
@@ -57,6 +59,7 @@ export interface FoundMessage {
   readonly replyTo?: number;
   /** It is shown in its thread only. */
   readonly threadOnly?: true;
+  readonly topic?: string;
   /** It stands in this file of the message, and the passage is of the file's text. Absent: the message says it. */
   readonly file?: { readonly id: string; readonly name: string };
   /** Its text and behind it, in lines of their own, the names of its files; or the passage around what was found

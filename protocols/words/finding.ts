@@ -1,13 +1,13 @@
 /** What a person types to find messages, in the page and in the terminal: words, and among them what narrows the
  *  search.
  *
- *      tea in:lobby from:bob after:2026-11-01 has:link mentions:me "several words"
+ *      tea in:lobby from:bob topic:"release 5" after:2026-11-01 has:link mentions:me "several words"
  *
  *  What stands between quotation marks is searched for as it is. */
 import type { MessageSearch } from "../wire/search.ts";
 
 /** What a search can be narrowed by, in the order in which it is offered. */
-export const findingFilters = ["from", "in", "before", "after", "has", "mentions"] as const;
+export const findingFilters = ["from", "in", "topic", "before", "after", "has", "mentions"] as const;
 export type FindingFilter = (typeof findingFilters)[number];
 
 /** What was typed, understood. */
@@ -55,6 +55,10 @@ const readers: { readonly [Name in FindingFilter | "to"]: Read } = {
     if (agent !== undefined) return key.test(agent) ? { agent } : undefined;
     return key.test(room) ? { room } : undefined;
   },
+  topic(typed) {
+    const topic = typed.replace(/^"|"$/g, "").trim();
+    return topic === "" ? undefined : { topic };
+  },
   before(day) {
     const before = dayStartMs(day);
     return before === undefined ? undefined : { before };
@@ -76,7 +80,7 @@ const isFilter = (name: string): name is keyof typeof readers => Object.hasOwn(r
 /** A word that narrows: its name and its value, which may be missing yet. Undefined: it is searched for. */
 export function filterIn(word: string): { readonly name: FindingFilter | "to"; readonly value: string } | undefined {
   // Keyboards of phones begin with a capital.
-  const [, typed = "", value = ""] = /^([a-z]+):(\S*)$/i.exec(word) ?? [];
+  const [, typed = "", value = ""] = /^([a-z]+):("[^"]*"?|\S*)$/i.exec(word) ?? [];
   const name = typed.toLowerCase();
   return isFilter(name) ? { name, value } : undefined;
 }
@@ -86,7 +90,7 @@ export function findingOf(typed: string, me: string): Finding {
   const text: string[] = [];
   const wrong: string[] = [];
   let search: MessageSearch = {};
-  for (const [word] of typed.matchAll(/"[^"]*"?|\S+/g)) {
+  for (const [word] of typed.matchAll(/topic:"[^"]*"?|"[^"]*"?|\S+/gi)) {
     const filter = filterIn(word);
     const read = filter && readers[filter.name](filter.value, me);
     if (filter === undefined) text.push(word);

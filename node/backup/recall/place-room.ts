@@ -115,6 +115,7 @@ const recalled = ({
   poll,
   rounds,
   threadOnly,
+  topic,
   ...said
 }: RoomMessage): RecalledMessage => ({
   seq,
@@ -125,4 +126,5 @@ const recalled = ({
   ...(poll && { poll }),
   ...(rounds && { rounds }),
   ...(threadOnly && { threadOnly }),
+  ...(topic !== undefined && { topic }),
 });

@@ -221,7 +221,8 @@ export function createPush(
     const summary = await ask<RoomSummary>(me, to, { type: "summary" });
     if (!summary.ok) return unknown(summary.error);
     let reply = activity.reply === true;
-    if (thread === undefined && summary.value.readSeq >= seq && activity.edited !== true) return "over";
+    const isRead = summary.value.readSeq >= seq || summary.value.seen?.includes(seq) === true;
+    if (thread === undefined && isRead && activity.edited !== true) return "over";
     if (thread !== undefined) {
       const all = await ask<RoomThreads>(me, to, { type: "threads" });
       if (!all.ok) return unknown(all.error);
@@ -238,7 +239,14 @@ export function createPush(
     const message = page.value.messages.find((one) => one.seq === seq);
     if (message === undefined || message.deletedAtMs !== undefined) return "over";
     const author = await nameOf(message.author, me);
-    return { activity, message, author, direct, title: summary.value.title || room };
+    const named = summary.value.title || room;
+    return {
+      activity,
+      message,
+      author,
+      direct,
+      title: message.topic === undefined ? named : `${named} › ${message.topic}`,
+    };
   }
 
   async function nameOf(author: string, me: ActorId): Promise<string> {

@@ -467,6 +467,29 @@ describe("files in rooms", () => {
       await page.locator("main article.marked").waitFor();
       await shot(page, "panel");
     });
+
+    it("are a gallery of pictures, through which one steps", async () => {
+      const { page } = bob;
+      const panel = page.getByRole("complementary", { name: "Files" });
+      await panel.getByText("Pictures").click();
+      await panel.getByText("voice.wav").waitFor({ state: "detached" });
+      const gallery = panel.getByRole("list", { name: "Pictures" }).getByRole("button");
+      await gallery.first().waitFor();
+      const count = await gallery.count();
+      expect(count).to.be.greaterThan(1);
+      expect(await axeFaults(page)).to.deep.equal([]);
+      await shot(page, "gallery");
+      await gallery.first().press("Enter");
+      const viewer = page.getByRole("dialog");
+      await viewer.getByText(`1 of ${count}.`).waitFor();
+      // Pictures of other messages are a step away.
+      await page.keyboard.press("ArrowRight");
+      await viewer.getByText(`2 of ${count}.`).waitFor();
+      await page.keyboard.press("Escape");
+      await viewer.waitFor({ state: "detached" });
+      await panel.getByText("All files").click();
+      await panel.getByText("voice.wav").waitFor();
+    });
   });
 
   describe("are read by everybody", () => {

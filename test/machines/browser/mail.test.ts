@@ -142,6 +142,7 @@ describe("mail on the page", function () {
       const folder = process.env["PLEXUS_TEST_SHOTS"];
       if (folder !== undefined) await part.screenshot({ path: `${folder}/reports-${name.replaceAll(" ", "-")}.png` });
       await row.getByRole("button", { name: `Remove ${report}` }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
       await row.waitFor({ state: "detached" });
       await root.close();
     });

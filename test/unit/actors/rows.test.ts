@@ -68,6 +68,10 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   versions: { seq: 1 },
   fileText: { file: `${"0".repeat(32)}.lobby` },
   removePreviews: { seq: 1 },
+  topics: {},
+  moveTopic: { seq: 1, into: "other" },
+  resolveTopic: { topic: "release", resolved: true },
+  followTopic: { topic: "release", wish: "follow" },
   followThread: { seq: 3, follow: true },
   setArchived: { archived: true },
   setVisibility: { visibility: "private" },
@@ -94,6 +98,8 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   describe: {},
   summary: {},
   files: {},
+  ownFiles: {},
+  deleteOwn: { seq: 1 },
   history: {},
   threads: {},
 };
@@ -121,7 +127,7 @@ function privateRoom(): Fixture {
   fixture.ok("user/olga", "room/cellar", { type: "create" });
   fixture.ok("user/elle", "room/cellar", { type: "join" });
   fixture.ok("user/olga", "room/cellar", { type: "setRole", member: "user/elle", role: "moderator" });
-  fixture.ok("user/carol", "room/den", { type: "post", text: "hi" });
+  fixture.ok("user/carol", "room/den", { type: "post", text: "hi", topic: "release" });
   fixture.ok("user/carol", "room/den", { type: "poll", question: "Which?", options: ["this", "that"] });
   fixture.ok("user/carol", "room/den", { type: "post", text: "a thread" });
   fixture.ok("user/carol", "room/den", { type: "post", text: "of one's own", replyTo: 3 });

@@ -21,6 +21,7 @@ const index = fc.nat(20);
 const room = fc.constantFrom(...rooms, "one" as const);
 const by = fc.constantFrom(...people);
 const words = fc.constantFrom("hi", "@ada", "@bob and @cleo", "@helper?", "@helper @cleo", "`@ada`", "w".repeat(700));
+const topics = fc.constantFrom("release", "Release", "lunch", "x");
 const of = <Name extends string, Fields extends object>(
   type: Name,
   fields: { [Key in keyof Fields]: fc.Arbitrary<Fields[Key]> },
@@ -30,6 +31,13 @@ const of = <Name extends string, Fields extends object>(
 const roomCommand: fc.Arbitrary<Message> = fc.oneof(
   { weight: 10, arbitrary: of("post", { text: words }) },
   { weight: 8, arbitrary: of("post", { text: words, replyTo: index, alsoInRoom: fc.boolean() }) },
+  { weight: 8, arbitrary: of("post", { text: words, topic: topics }) },
+  { weight: 3, arbitrary: of("moveTopic", { seq: index, into: topics, later: fc.boolean() }) },
+  { weight: 1, arbitrary: of("moveTopic", { seq: index }) },
+  { weight: 3, arbitrary: of("moveTopic", { topic: topics, into: topics }) },
+  { weight: 2, arbitrary: of("resolveTopic", { topic: topics, resolved: fc.boolean() }) },
+  { weight: 4, arbitrary: of("followTopic", { topic: topics, wish: fc.constantFrom("follow", "mute", "none") }) },
+  { weight: 4, arbitrary: of("markRead", { seq: index, topic: topics }) },
   { weight: 5, arbitrary: of("edit", { seq: index, text: words }) },
   { weight: 4, arbitrary: of("delete", { seq: index }) },
   { weight: 4, arbitrary: of("react", { seq: index, emoji: fc.constantFrom("❤️", "👍"), on: fc.boolean() }) },

@@ -375,7 +375,7 @@ export class RoomStore {
 
   /** Takes what is unread from the node. Where the marker went back, here or on another device, it stays there. */
   counted(unread: Partial<RoomUnread>): void {
-    const { readSeq, messageSeq, unread: count, mentioned } = unread;
+    const { readSeq, messageSeq, unread: count, mentioned, seen, topics } = unread;
     // An older node says where the marker is, and no more.
     if (readSeq === undefined || messageSeq === undefined || count === undefined || mentioned === undefined) return;
     const told = this.#toldSeq;
@@ -388,7 +388,8 @@ export class RoomStore {
       this.#markTimer = undefined;
       this.#markedSeq = readSeq;
     }
-    this.store.apply({ type: "counted", unread: { readSeq, messageSeq, unread: count, mentioned } }, "now");
+    const behind = { ...(seen && { seen }), ...(topics && { topics }) };
+    this.store.apply({ type: "counted", unread: { readSeq, messageSeq, unread: count, mentioned, ...behind } }, "now");
   }
 
   /** Takes what the person did here on another device. */

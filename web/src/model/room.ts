@@ -231,9 +231,25 @@ export function stateOf(room: RoomModel): RoomState | undefined {
   return { ...view, messages: messages.slice(-keptMessages), unread, threads: Object.values(threads), votes };
 }
 
-/** Whether a line is one that the person has to read. */
-const counts = (room: RoomModel, { author, restored }: RoomMessage): boolean =>
-  author !== room.me && restored === undefined;
+/** Whether a line is one that the person has to read. What they have read in its topic is none. */
+const counts = ({ me, unread }: RoomModel, { author, restored, seq }: RoomMessage): boolean =>
+  author !== me && restored === undefined && unread.seen?.includes(seq) !== true;
+
+/** As of `wireLimits`, all of which the page does not load for one of them. `afresh.test.ts` compares what comes of it. */
+const topicReadMax = 256;
+
+/** What is read behind the marker, with a line of a topic that the person has muted. */
+function seenWith({ me, unread }: RoomModel, { topic, seq, author, mentions = [] }: RoomMessage): readonly number[] {
+  const { seen = [], topics = {} } = unread;
+  const isMuted = topic !== undefined && Object.hasOwn(topics, topic) && topics[topic] === "mute";
+  return !isMuted || author === me || mentions.includes(me) || seen.length >= topicReadMax ? seen : [...seen, seq];
+}
+
+/** What is unread, of which this is read behind the marker. */
+function withSeen(unread: RoomUnread, seen: readonly number[]): RoomUnread {
+  const { seen: _, ...rest } = unread;
+  return seen.length === 0 ? rest : { ...rest, seen };
+}
 
 function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
   const { view, unread } = room;
@@ -251,20 +267,29 @@ function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
   return {
     ...uncalled(seen),
     toldOf: isPart && mentioned,
-    unread: { ...unread, readSeq: seq, unread: left, mentioned },
+    unread: withSeen(
+      { ...unread, readSeq: seq, unread: left, mentioned },
+      (unread.seen ?? []).filter((one) => one > seq),
+    ),
   };
 }
 
 function foldCounted(room: RoomModel, unread: RoomUnread): RoomModel {
   if (room.view === undefined) return room;
   // What came meanwhile, the node will count next time.
-  const later = linesAfter(room, unread.messageSeq).filter((line) => counts(room, line));
+  const lines = linesAfter(room, unread.messageSeq);
+  const seen = lines.reduce(
+    (known, line) => seenWith({ ...room, unread: withSeen(unread, known) }, line),
+    unread.seen ?? [],
+  );
+  const now = withSeen(unread, seen);
+  const later = lines.filter((line) => counts({ ...room, unread: now }, line));
   const { messageSeq } = room.view;
   return told(
     { ...room, view: changeMember(room.view, room.me, { readSeq: unread.readSeq }) },
     {
+      ...now,
       messageSeq: Math.max(messageSeq, unread.messageSeq),
-      readSeq: unread.readSeq,
       unread: unread.unread + later.length,
       mentioned: unread.mentioned || tells(room, later),
     },
@@ -372,11 +397,24 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
       return foldChanged(room, event);
     case "voted":
       return replaceMessage(room, event.message);
+    case "topicMoved":
+      return foldMoved(room, event);
     case "pollClosed":
       return replaceMessage(withoutVote(room, event.message), event.message);
     default:
       return foldSet(room, view, event);
   }
+}
+
+/** Messages are in another topic; what the person wished of one that has another name, they wish of that. */
+function foldMoved(room: RoomModel, event: Extract<RoomEvent, { type: "topicMoved" }>): RoomModel {
+  const { from = "", to = "", messages, renamed, gone } = event;
+  const moved = messages.reduce(replaceMessage, room);
+  const { topics, ...unread } = room.unread;
+  if (topics === undefined || !Object.hasOwn(topics, from) || (renamed ?? gone) !== true) return moved;
+  const { [from]: wish, ...others } = topics;
+  const now = renamed === true && wish !== undefined ? { ...others, [to]: wish } : others;
+  return { ...moved, unread: Object.keys(now).length === 0 ? unread : { ...unread, topics: now } };
 }
 
 type Changed =
@@ -473,14 +511,16 @@ function foldPosted(room: RoomModel, view: RoomView, message: RoomMessage, root:
   };
   if (!isLine(message)) return { ...said, changed: keptApart(said.changed, [message]) };
   // The node may have counted it before it was heard of here.
+  const isNew = message.seq > room.unread.messageSeq;
+  const now = isNew ? withSeen(said.unread, seenWith(room, message)) : said.unread;
   const unread =
-    counts(room, message) && message.seq > room.unread.messageSeq
+    isNew && counts({ ...room, unread: now }, message)
       ? {
-          ...said.unread,
-          unread: said.unread.unread + 1,
-          mentioned: said.unread.mentioned || message.mentions?.includes(room.me) === true,
+          ...now,
+          unread: now.unread + 1,
+          mentioned: now.mentioned || message.mentions?.includes(room.me) === true,
         }
-      : said.unread;
+      : now;
   return withLine({ ...said, unread }, message);
 }
 

@@ -64,8 +64,11 @@ export function joined(room: RoomModel, before: RoomModel): RoomModel {
 }
 
 /** Whether lines mention the person. */
-export const tells = ({ me }: RoomModel, lines: readonly RoomMessage[]): boolean =>
-  lines.some(({ author, mentions }) => author !== me && mentions?.includes(me) === true);
+export const tells = ({ me, unread }: RoomModel, lines: readonly RoomMessage[]): boolean =>
+  lines.some(
+    ({ author, mentions, seq }) =>
+      author !== me && mentions?.includes(me) === true && unread.seen?.includes(seq) !== true,
+  );
 
 /** Lines are known no more: that one behind the marker mentions the person is kept, as if the node had said it. */
 export function letGo(room: RoomModel, gone: readonly RoomMessage[]): RoomModel {

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { counted } from "../../../../protocols/words/amounts.ts";
 import type { QualityAlert, QualityRow } from "../../../../protocols/index.ts";
 import { seen } from "../../wire/index.ts";
 import { Icon } from "../parts/icons.tsx";
@@ -46,11 +47,12 @@ export function Quality() {
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+const seconds = (ms: number): string =>
+  ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 
 function figures({ now }: QualityRow): string {
   return [
-    `${now.calls} calls`,
+    counted(now.calls, "call"),
     ...(now.errorShare === undefined ? [] : [`${percent(now.errorShare)} errors`]),
     ...(now.refusalShare === undefined ? [] : [`${percent(now.refusalShare)} refusals`]),
     ...(now.firstMs === undefined ? [] : [`first text after ${seconds(now.firstMs)}`]),

@@ -8,6 +8,7 @@ import { useActOn } from "../parts/act.ts";
 import { Note } from "../parts/note.tsx";
 import { useRights } from "../parts/rights.ts";
 import { momentOf } from "../parts/time.ts";
+import { Told } from "../parts/told.tsx";
 import { Part } from "../settings/part.tsx";
 import { useDialogs } from "../shell/dialogs.tsx";
 import { AdminPage } from "./frame.tsx";
@@ -130,14 +131,21 @@ function Scanners() {
           <p className="flush">
             {data.scan ? withoutText[data.withoutScanner] : "Files are not checked: files.scan is false."}
           </p>
-          <ul aria-label="Scanners">
-            {data.scanners.map(({ node, state, reason }) => (
-              <li key={node} className={state === "failed" ? "state-bad" : undefined}>
-                {node}: {state === "ready" ? "answers" : state === "failed" ? `does not answer: ${reason}` : "starts"}
-              </li>
-            ))}
-          </ul>
-          {data.scanners.length === 0 && <p className="dim flush">No node has a scanner.</p>}
+          {data.scanners.length > 0 && (
+            <ul aria-label="Scanners">
+              {data.scanners.map(({ node, state, reason }) => (
+                <li key={node} className={state === "failed" ? "state-bad" : undefined}>
+                  {node}: {state === "ready" ? "answers" : state === "failed" ? `does not answer: ${reason}` : "starts"}
+                </li>
+              ))}
+            </ul>
+          )}
+          {data.scanners.length === 0 && (
+            <p className="dim flush">
+              No node has a scanner. Install clamd on the machine of a node, and start the node with{" "}
+              <Told text="`plexus up --antivirus unix:/run/clamav/clamd.ctl`" />.
+            </p>
+          )}
         </>
       )}
     </Part>

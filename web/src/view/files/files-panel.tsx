@@ -1,15 +1,22 @@
-import { Button, Loader } from "@mantine/core";
+import { Button, Loader, SegmentedControl } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import type { RoomFileRow } from "../../../../protocols/index.ts";
 import { explain, useShown, type RoomStore } from "../../live/index.ts";
+import { hasSmall, isShownAtOnce } from "../../model/file-boxes.ts";
 import type { RoomModel } from "../../model/index.ts";
 import { dateOf } from "../parts/time.ts";
 import type { MessageActions } from "../room/message-actions.ts";
 import { Panel } from "../room/panel.tsx";
-import SentFiles from "./sent-files.tsx";
+import SentFiles, { fileUrl } from "./sent-files.tsx";
 
-/** All files of a room, newest first. */
+const Viewer = lazy(() => import("./viewer.tsx"));
+
+/** As many pictures fill the panel; pages of other files between them are passed by, but not for ever. */
+const picturesMin = 24;
+const pagesMax = 10;
+
+/** All files of a room, newest first: as a list, or the pictures among them side by side. */
 export default function FilesPanel({
   store,
   actions,
@@ -20,6 +27,7 @@ export default function FilesPanel({
   readonly onClose: () => void;
 }) {
   const newest = useShown(store.store, newestWithFiles);
+  const [isGallery, setIsGallery] = useState(false);
   const pages = useInfiniteQuery({
     queryKey: ["files", store.room],
     initialPageParam: undefined as number | undefined,
@@ -35,16 +43,38 @@ export default function FilesPanel({
   useEffect(() => {
     if (newest !== undefined) void refetch();
   }, [newest, refetch]);
-  const messages = byMessage(pages.data?.pages.flatMap(({ files }) => files) ?? []);
+  const files = pages.data?.pages.flatMap((page) => page.files) ?? [];
+  const messages = byMessage(files);
+  const pictures = isGallery ? files.filter(isShownAtOnce) : [];
+  const { hasNextPage, isFetching, isError, fetchNextPage } = pages;
+  const wantsMore = isGallery && pictures.length < picturesMin && (pages.data?.pages.length ?? 0) < pagesMax;
+  useEffect(() => {
+    if (wantsMore && hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [wantsMore, hasNextPage, isFetching, isError, fetchNextPage]);
   return (
     <Panel title="Files" onClose={onClose}>
       <div className="panel-body stack" tabIndex={0} role="region" aria-label="List of files">
+        <SegmentedControl
+          size="xs"
+          fullWidth
+          aria-label="What is shown"
+          value={isGallery ? "pictures" : "all"}
+          onChange={(value) => setIsGallery(value === "pictures")}
+          data={[
+            { value: "all", label: "All files" },
+            { value: "pictures", label: "Pictures" },
+          ]}
+        />
         {pages.isPending && <Loader size="sm" aria-label="Loading the files" />}
         {pages.isError && <p role="alert">{pages.error.message}</p>}
         {pages.isSuccess && messages.length === 0 && (
           <p className="dim">No files yet. What is sent with messages of this room is listed here.</p>
         )}
-        {messages.map((files) => (
+        {isGallery && messages.length > 0 && !hasNextPage && pictures.length === 0 && (
+          <p className="dim">There are no pictures among the files of this room.</p>
+        )}
+        {isGallery && <Gallery room={store.room} pictures={pictures} actions={actions} />}
+        {(isGallery ? [] : messages).map((files) => (
           <article key={files[0].seq} className="card">
             <div className="message-head">
               <span className="author" dir="auto">
@@ -60,13 +90,55 @@ export default function FilesPanel({
             </div>
           </article>
         ))}
-        {pages.hasNextPage && (
-          <Button variant="default" loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
+        {hasNextPage && (
+          <Button variant="default" loading={pages.isFetchingNextPage} onClick={() => void fetchNextPage()}>
             Show older files
           </Button>
         )}
       </div>
     </Panel>
+  );
+}
+
+/** Pictures side by side; each opens as large as the screen, and leads on to the others. */
+function Gallery({
+  room,
+  pictures,
+  actions,
+}: {
+  readonly room: string;
+  readonly pictures: readonly RoomFileRow[];
+  readonly actions: MessageActions;
+}) {
+  const [shown, setShown] = useState<string>();
+  return (
+    <>
+      <ul className="gallery" aria-label="Pictures">
+        {pictures.map((file) => (
+          <li key={file.id}>
+            <button
+              type="button"
+              className="file-picture"
+              aria-label={`Show ${file.name}, ${actions.nameFor(file.author)}, ${dateOf(file.atMs)}`}
+              onClick={() => setShown(file.id)}
+            >
+              <img
+                src={hasSmall(file) ? `${fileUrl(room, file)}/preview` : fileUrl(room, file)}
+                alt=""
+                loading="lazy"
+                decoding="async"
+                draggable={false}
+              />
+            </button>
+          </li>
+        ))}
+      </ul>
+      {shown !== undefined && (
+        <Suspense>
+          <Viewer room={room} pictures={pictures} first={shown} onClose={() => setShown(undefined)} />
+        </Suspense>
+      )}
+    </>
   );
 }
 

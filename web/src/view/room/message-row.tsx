@@ -11,6 +11,7 @@ import { Actions } from "../parts/layers.tsx";
 import { useProfile } from "../parts/lists.ts";
 import { ModelCause } from "../parts/model-cause.tsx";
 import { noRounds, Rounds } from "../parts/rounds.tsx";
+import { withOwnEmoji } from "../parts/spoken.tsx";
 import { clockTime, fullTime, momentOf } from "../parts/time.ts";
 import { EditField } from "./edit-field.tsx";
 import { EmojiPicker } from "../writing/emoji-picker.tsx";
@@ -320,7 +321,7 @@ function Reactions({ message, actions }: { readonly message: RoomMessage; readon
             title={names}
             onClick={() => actions.react(message, emoji)}
           >
-            <span>{emoji}</span> {people.length}
+            <span>{withOwnEmoji(emoji)}</span> {people.length}
           </button>
         );
       })}

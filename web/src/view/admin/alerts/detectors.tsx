@@ -60,8 +60,12 @@ export function Detectors() {
 
 /** A threshold, and the built-in one where that is another. */
 function thresholdText({ now, settings }: DetectorView, name: string): string {
-  return now[name] === settings[name] ? `${name} ${now[name]}` : `${name} ${now[name]} (built in: ${settings[name]})`;
+  const text = `${wordsOf(name)}: ${now[name]}`;
+  return now[name] === settings[name] ? text : `${text} (built in: ${settings[name]})`;
 }
+
+/** A name of a setting in words: `kilometresPerHour` is kilometres per hour. */
+const wordsOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
 /** What a threshold may be. */
 const rangeOf = ({ min = 1, max = 1_000_000 }: Partial<DetectorView["bounds"][string]> = {}): string =>
@@ -104,7 +108,7 @@ function Thresholds(props: {
           return (
             <NumberInput
               key={one}
-              label={one}
+              label={wordsOf(one)}
               description={`Built in: ${settings[one]}. ${rangeOf(bounds[one])}`}
               error={faults.of(one)}
               value={wanted[one] ?? ""}

@@ -196,6 +196,7 @@ function Standing() {
   });
   if (data === undefined) return error === null ? null : <Note tone="bad">{error.message}</Note>;
   const bad = data.logs.filter((one) => !isWell(one));
+  const isSigned = data.logs.every(({ head }) => head !== undefined);
   const isAlone = data.logs.every(({ witnesses }) => witnesses.length === 0);
   return (
     <Part title="Proof">
@@ -204,7 +205,9 @@ function Standing() {
         title={
           bad.length > 0
             ? "A log was changed, or entries are missing"
-            : `Every log at ${data.at} is complete, and its signature is valid`
+            : isSigned
+              ? `Every log at ${data.at} is complete, and its signature is valid`
+              : `Every log at ${data.at} is complete`
         }
       >
         {bad.length > 0

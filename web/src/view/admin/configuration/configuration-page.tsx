@@ -156,7 +156,7 @@ function Row({ one, kind }: { readonly one: SettingAtNode; readonly kind: Settin
       <div className="row wrap">
         <span className="grow line-title break">{one.key}</span>
         <span className="chip">{sourceText(one)}</span>
-        {kind?.live === true && <span className="chip">at once</span>}
+        {kind?.live === true && <span className="chip">changes take effect at once</span>}
       </div>
       <p className="flush break setting-value">{valueText(one.value)}</p>
       <p className="dim flush break">

@@ -6,16 +6,16 @@ export const lookMs = 10_000;
 export const configurationKey = ["configuration"];
 
 const sources: Readonly<Record<string, string>> = {
-  default: "default",
-  file: "the node’s file",
+  default: "built in",
+  file: "set in the node’s file",
   cluster: "set for all nodes",
   node: "set for this node",
-  environment: "environment",
-  flags: "a flag",
+  environment: "set in the environment",
+  flags: "set by a flag",
 };
 /** Where a value comes from. */
 export const sourceText = ({ source, at }: Pick<SettingAtNode, "source" | "at">): string =>
-  source === "environment" && at !== undefined ? `environment: ${at}` : (sources[source] ?? source);
+  source === "environment" && at !== undefined ? `set in the environment: ${at}` : (sources[source] ?? source);
 
 /** A value, for people. */
 export function valueText(value: unknown): string {

@@ -97,6 +97,9 @@ function spoken(lines: readonly ChartLine[], text: (value: number) => string): s
 const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" });
 const dayOf = (atMs: number): string => day.format(atMs);
 
+/** Whether a figure is of a whole day. */
+const isOfDays = (times: ArrayLike<number>): boolean => (times[1] ?? 0) - (times[0] ?? 0) >= 86_400;
+
 const wholeSteps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 /** The steps between marks. Whole things have no halves: a mark there would say the next whole number. */
@@ -137,7 +140,12 @@ function optionsOf(
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (_chart, _low, high) => [0, high > 0 ? high * 1.08 : 1] } },
     axes: [
-      { ...axis, space: 64, values: (_chart, ticks) => ticks.map((tick) => (bars ? dayOf : clockTime)(tick * 1_000)) },
+      {
+        ...axis,
+        space: 64,
+        values: (chart, ticks) =>
+          ticks.map((tick) => (bars || isOfDays(chart.data[0]) ? dayOf : clockTime)(tick * 1_000)),
+      },
       {
         ...axis,
         ...stepsFor(say.current),

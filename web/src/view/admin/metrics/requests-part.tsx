@@ -38,7 +38,7 @@ const time = textOf("milliseconds");
 const whole = (count: number): string => count.toLocaleString("en-US");
 
 const columnsOf = (by: RequestBy): readonly Column<RequestRow>[] => [
-  { head: heads[by], cell: ({ name }) => <code>{name}</code> },
+  { head: heads[by], cell: ({ name }) => <code>{name.replace(/ none$/, " (no route)")}</code> },
   { head: "Requests", align: "end", cell: ({ requests }) => whole(requests) },
   { head: "Unchanged", align: "end", wide: true, cell: ({ unchanged = 0 }) => whole(unchanged) },
   { head: "Refused", align: "end", wide: true, cell: ({ refused }) => whole(refused) },

@@ -12,7 +12,7 @@ const texts: Readonly<Record<HistoryUnit, (value: number) => string>> = {
   bytesPerSecond: (value) => `${bytes(value)}/s`,
   bytes,
   milliseconds: (value) => (value >= 1_000 ? `${plain(value / 1_000)} s` : `${plain(value)} ms`),
-  cores: (value) => plain(value),
+  cores: (value) => `${plain(value)} ${value === 1 ? "core" : "cores"}`,
   share: (value) => `${plain(value * 100)} %`,
   count: plain,
 };

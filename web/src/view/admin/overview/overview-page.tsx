@@ -200,7 +200,7 @@ function Figures({ seen: { summary, status, alerts, quarantined } }: { readonly 
           {whole(sum((node) => node.actors))}
         </Figure>
         <Figure
-          name="In quarantine"
+          name="Actors in quarantine"
           page="actors"
           search={{ status: "quarantined" }}
           tone={ill > 0 ? "bad" : undefined}

@@ -56,7 +56,15 @@ function One({ id }: { readonly id: string }) {
           Download it for the developer tools of a browser
         </a>
       </p>
-      <Flame tree={tree} />
+      {tree.rows.length > 0 ? (
+        <Flame tree={tree} />
+      ) : (
+        <Note tone="plain">
+          {of === "heap"
+            ? "Nothing that was allocated in this time is still in memory. Profile the node for longer, or while it works."
+            : "The node did nothing in this time. Profile it for longer, or while it works."}
+        </Note>
+      )}
     </>
   );
 }
@@ -69,6 +77,10 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
   const height = (Math.max(0, ...boxes.map(({ depth }) => depth)) + 1) * rowHeight;
   const frameOf = (row: number) => tree.frames[tree.rows[row]?.[0] ?? -1] ?? { name: "", at: "" };
   const shown = frameOf(from);
+  const [what, most] =
+    tree.unit === "bytes"
+      ? ["the memory that it filled", "The functions that filled the most memory"]
+      : ["the time it took", "The functions that took the most time"];
   const columns: readonly Column<HotFunction>[] = [
     {
       head: "Function",
@@ -112,7 +124,7 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
       <Part
         title="Calls"
         about={
-          "Each function lies below the one that called it; its width is the time it took, with everything it " +
+          `Each function lies below the one that called it; its width is ${what}, with everything it ` +
           "called. Click a function to see it alone. The table below has the same figures."
         }
       >
@@ -151,9 +163,9 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
           })}
         </div>
       </Part>
-      <Part title="The functions that took the most time">
+      <Part title={most}>
         <Table
-          label="The functions that took the most time"
+          label={most}
           columns={columns}
           rows={hot}
           keyOf={({ name, at }) => `${name} ${at}`}

@@ -9,6 +9,7 @@ import { formText } from "../../parts/form-text.ts";
 import { Form } from "../../parts/form.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { Part } from "../../settings/part.tsx";
+import { useDialogs } from "../../shell/dialogs.tsx";
 import { download } from "./download.ts";
 
 const key = ["reports"];
@@ -69,11 +70,17 @@ function Report({
   readonly last: ReportRun | undefined;
   readonly onChanged: () => void;
 }) {
+  const dialogs = useDialogs();
   const act = async (name: "reports.send" | "reports.remove", says: string) => {
     const done = await call(name, { report });
     if (done.ok) notices.show(says);
     else notices.fail(done.error);
     onChanged();
+  };
+  const remove = async () => {
+    const body = <p>It is sent no more, and its addresses are forgotten. This cannot be undone.</p>;
+    if (await dialogs.ask({ title: `Remove the report ${report}?`, body, action: "Remove", grave: true }))
+      await act("reports.remove", `${report} is sent no more.`);
   };
   const save = async (format: ReportFormat) => {
     const made = await call("reports.file", { report, format });
@@ -115,12 +122,7 @@ function Report({
         >
           Send now
         </Button>
-        <Button
-          variant="default"
-          size="xs"
-          aria-label={`Remove ${report}`}
-          onClick={() => void act("reports.remove", `${report} is sent no more.`)}
-        >
+        <Button variant="default" size="xs" aria-label={`Remove ${report}`} onClick={() => void remove()}>
           Remove
         </Button>
       </div>

@@ -1,0 +1,171 @@
+/** What a room knows of its topics.
+ *
+ *      message.topic "Release 5"  ──►  topics: release 5 → { name, count, lastSeq, … }      one entry for each topic
+ *                                 ──►  record topic/release%205/…seq                          each message of it
+ *
+ *  Messages have the name, so whatever reads a message knows it. Names that differ in case only are one topic, which
+ *  has the name of the index. What somebody has read of a topic is no matter of the topic: `Member.seen` names the
+ *  messages, so moving and renaming change nothing of what is unread.
+ *
+ *  Invariant: `count` is the number of messages that have the topic. */
+import { topicKey, wireLimits, type RoomEvent, type RoomMessage, type TopicWish } from "../../protocols/index.ts";
+import { allEntries, emptyTable, entryOf, withEntry, withoutEntry, type Member, type MemberTable } from "./members.ts";
+import type { Table } from "./members.ts";
+import type { Room } from "./shape.ts";
+
+/** A topic, as the room keeps it. */
+export interface KeptTopic {
+  readonly name: string;
+  readonly count: number;
+  readonly lastSeq: number;
+  readonly lastAtMs: number;
+  readonly resolved?: true;
+  /** Members who follow or mute it, as `Member.topics` has it. */
+  readonly readers?: Readonly<Record<string, TopicWish>>;
+}
+
+type Topics = Table<KeptTopic>;
+/** Names in tables contain a slash. */
+const at = (key: string): string => `topic/${key}`;
+
+/** The topic of that name, whatever its case. */
+export const topicNamed = ({ topics }: Pick<Room, "topics">, name: string): KeptTopic | undefined =>
+  topics && entryOf(topics, at(topicKey(name)));
+
+/** All topics, the one that was written in last at the beginning. */
+export const topicsOf = ({ topics }: Room): readonly KeptTopic[] =>
+  topics === undefined
+    ? []
+    : allEntries(topics)
+        .map(([, topic]) => topic)
+        .toSorted((one, other) => other.lastSeq - one.lastSeq);
+
+/** Whether two messages' topics are one; none is one, too. */
+export const isSameTopic = (one: string | undefined, other: string | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : topicKey(one) === topicKey(other);
+
+/** The topics with one more message, or several; `settings`: what was set of it under another name. */
+function grown(topics: Topics, name: string, said: readonly RoomMessage[], settings: Partial<KeptTopic> = {}): Topics {
+  const key = at(topicKey(name));
+  const before = entryOf(topics, key) ?? { name, count: 0, lastSeq: 0, lastAtMs: 0, ...settings };
+  const last = said.reduce((one, other) => (other.seq > one.seq ? other : one), {
+    seq: before.lastSeq,
+    atMs: before.lastAtMs,
+  });
+  return withEntry(topics, key, {
+    ...before,
+    count: before.count + said.length,
+    lastSeq: last.seq,
+    lastAtMs: last.atMs,
+  });
+}
+
+/** The room after messages came that have a topic: those who muted it have nothing to read of them. */
+export function withSaid(room: Room, messages: readonly RoomMessage[]): Pick<Room, "topics" | "members"> {
+  const { members } = room;
+  const named = messages.filter(({ topic }) => topic !== undefined);
+  if (named.length === 0) return { members, ...(room.topics && { topics: room.topics }) };
+  const topics = named.reduce((table, one) => grown(table, one.topic ?? "", [one]), room.topics ?? emptyTable);
+  return { topics, members: named.reduce((table, one) => withMutersRead({ ...room, members: table }, one), members) };
+}
+
+function withMutersRead(room: Room, message: RoomMessage): MemberTable {
+  const { topic, threadOnly, restored, author, mentions = [], seq } = message;
+  if (topic === undefined || threadOnly === true || restored !== undefined) return room.members;
+  const readers = Object.entries(topicNamed(room, topic)?.readers ?? {});
+  return readers.reduce((table, [principal, wish]) => {
+    const member = entryOf(table, principal);
+    const isRead = wish === "mute" && principal !== author && !mentions.includes(principal);
+    const { seen = [] } = member ?? {};
+    return member === undefined || !isRead || seen.length >= wireLimits.topicReadMax
+      ? table
+      : withEntry(table, principal, { ...member, seen: [...seen, seq] });
+  }, room.members);
+}
+
+type Moved = Extract<RoomEvent, { type: "topicMoved" }>;
+
+/** The room after messages went from one topic to another. */
+export function withMoved(room: Room, { from, to, messages, renamed }: Moved): Pick<Room, "topics" | "members"> {
+  const { members, topics: before = emptyTable } = room;
+  const left = from === undefined ? undefined : entryOf(before, at(topicKey(from)));
+  if (from !== undefined && to !== undefined && isSameTopic(from, to)) {
+    const topics = left && withEntry(before, at(topicKey(from)), { ...left, name: to });
+    return { members, topics: topics ?? before };
+  }
+  const goes = renamed === true && left !== undefined && to !== undefined;
+  const { readers, resolved, lastSeq, lastAtMs } = left ?? { lastSeq: 0, lastAtMs: 0 };
+  const settings = goes ? { lastSeq, lastAtMs, ...(resolved && { resolved }), ...(readers && { readers }) } : {};
+  const added = to === undefined ? before : grown(before, to, messages, settings);
+  if (from === undefined || left === undefined) return { members, topics: added };
+  const count = left.count - messages.length;
+  const { readers: _readers, ...others } = left;
+  const topics =
+    count > 0
+      ? withEntry(added, at(topicKey(from)), { ...(goes ? others : left), count })
+      : withoutEntry(added, at(topicKey(from)));
+  const isOver = goes || count <= 0;
+  return { topics, members: isOver ? rewished(members, left, from, goes ? to : undefined) : members };
+}
+
+/** The members, of whom those who follow or mute a topic do so under its other name, or no more. */
+const rewished = (members: MemberTable, { readers = {} }: KeptTopic, from: string, to: string | undefined) =>
+  Object.entries(readers).reduce((table, [principal, wish]) => {
+    const member = entryOf(table, principal);
+    if (member === undefined) return table;
+    const { [topicKey(from)]: _gone, ...others } = member.topics ?? {};
+    return withEntry(
+      table,
+      principal,
+      withWishes(member, to === undefined ? others : { ...others, [topicKey(to)]: wish }),
+    );
+  }, members);
+
+function withWishes(member: Member, topics: Readonly<Record<string, TopicWish>>): Member {
+  const { topics: _before, ...rest } = member;
+  return Object.keys(topics).length === 0 ? rest : { ...rest, topics };
+}
+
+/** The topics after one was marked as resolved, or opened again. */
+export function withResolved(room: Room, { topic, resolved }: Extract<RoomEvent, { type: "topicResolved" }>): Room {
+  const known = topicNamed(room, topic);
+  if (known === undefined || room.topics === undefined) return room;
+  const { resolved: _, ...rest } = known;
+  const next = resolved ? { ...rest, resolved } : rest;
+  return { ...room, topics: withEntry(room.topics, at(topicKey(topic)), next as KeptTopic) };
+}
+
+/** The room after a member follows a topic, mutes it, or neither. */
+export function withWish(room: Room, principal: string, topic: string, wish: TopicWish | undefined): Room {
+  const known = topicNamed(room, topic);
+  const member = entryOf(room.members, principal);
+  if (known === undefined || member === undefined || room.topics === undefined) return room;
+  const { [principal]: _reader, ...readers } = known.readers ?? {};
+  const { [topicKey(topic)]: _wish, ...topics } = member.topics ?? {};
+  const next = { ...known, readers: wish === undefined ? readers : { ...readers, [principal]: wish } };
+  const wishes = wish === undefined ? topics : { ...topics, [topicKey(topic)]: wish };
+  return {
+    ...room,
+    topics: withEntry(room.topics, at(topicKey(topic)), next),
+    members: withEntry(room.members, principal, withWishes(member, wishes)),
+  };
+}
+
+/** The topics without a member, who has left. */
+export function withoutReaderOf(room: Room, principal: string): Pick<Room, "topics"> {
+  const { topics: wishes = {} } = entryOf(room.members, principal) ?? {};
+  if (room.topics === undefined) return {};
+  const topics = Object.keys(wishes).reduce((table, key) => {
+    const known = entryOf(table, at(key));
+    if (known === undefined) return table;
+    const { [principal]: _, ...readers } = known.readers ?? {};
+    return withEntry(table, at(key), { ...known, readers });
+  }, room.topics);
+  return { topics };
+}
+
+/** What a member wishes of topics, by the names that these have now. */
+export function wishesOf(room: Room, { topics = {} }: Member): Readonly<Record<string, TopicWish>> | undefined {
+  const named = Object.entries(topics).map(([key, wish]) => [topicNamed(room, key)?.name ?? key, wish] as const);
+  return named.length === 0 ? undefined : Object.fromEntries(named);
+}

@@ -1,0 +1,327 @@
+/** What people do with topics: list them, move messages, rename, resolve, follow and mute.
+ *
+ *      moveTopic ──► read some of what is to move ──► topicMoved (their messages) ──► read on … ──► answer
+ *
+ *  A move goes on in stretches, each one event. If the node dies between two of them, what has moved has moved; the
+ *  command was not answered, is sent again, and moves what is left. */
+import {
+  topicKey,
+  topicText,
+  wireLimits,
+  type MessageOf,
+  type RoomMessage,
+  type RoomTopic,
+  type RoomTopics,
+  type TopicMoved,
+  type TopicWish,
+  type roomCommands,
+} from "../../protocols/index.ts";
+import { finder } from "../../protocols/text/names.ts";
+import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { firstPage } from "../page.ts";
+import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
+import { isSameTopic, topicNamed, topicsOf, withWish, type KeptTopic } from "./kept-topics.ts";
+import { entryOf, hasByRank } from "./members.ts";
+import { refuseMuted } from "./muted.ts";
+import { refuseArchived } from "./rules.ts";
+import type { Room } from "./shape.ts";
+import { isUnreadFor, messageInMemory, messageKey, recentFrom, threadKey, topicRecordKey, unreadFor } from "./state.ts";
+import { tellRead } from "./unread.ts";
+
+type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands, Name>;
+
+/** A move of a message that is known. */
+export type Move = Of<"moveTopic"> & { readonly seq: number };
+
+/** The name under which a message is posted into a topic: as it is called already. */
+export const topicFor = (room: Room, name: string): string => topicNamed(room, name)?.name ?? topicText(name);
+
+/** Why no message goes to a topic of that name; undefined: it may. */
+export const refuseTopic = (room: Room, name: string | undefined, turn: Turn): Effects | undefined =>
+  name !== undefined && topicNamed(room, name) === undefined && (room.topics?.size ?? 0) >= limits.roomTopicsMax
+    ? [refuse("LIMIT_REACHED", { limit: "roomTopicsMax" }, turn.replyTo)]
+    : undefined;
+
+// --- moving ------------------------------------------------------------------------------------------------------------
+
+/** Tag of a read of messages that are to go to another topic. */
+export interface MoveTag {
+  readonly type: "move";
+  readonly from?: string;
+  readonly to?: string;
+  /** A message with its answers, this and all later ones, or all. */
+  readonly what: "thread" | "later" | "all";
+  readonly first: number;
+  readonly next: number;
+  readonly moved: number;
+  readonly moderates: boolean;
+  readonly changes: number;
+  readonly by: Sender;
+  readonly asker: ReplyTo | undefined;
+}
+
+const moderatesIn = (room: Room, { from }: Turn): boolean =>
+  room.visibility === "direct" || hasByRank(room, from, "room.delete");
+
+/** Moves all of a topic, or goes to the message that is named. */
+export function moveTopic(room: Room, command: Of<"moveTopic">, turn: Turn, toMessage: (seq: number) => Effects) {
+  if (command.seq !== undefined) return toMessage(command.seq);
+  const { topic, into: to } = command;
+  if (topic === undefined)
+    return [refuse("BAD_REQUEST", { field: "seq", reason: "a message or a topic must be named" })];
+  const known = topicNamed(room, topic);
+  const archived = refuseArchived(room, turn);
+  if (archived !== undefined) return archived;
+  // It has the other name by now: somebody else was faster, or it is asked again.
+  if (known === undefined && to !== undefined && topicNamed(room, to) !== undefined)
+    return [reply({ moved: 0, topic: topicFor(room, to) } satisfies TopicMoved)];
+  if (known === undefined) return [refuse("NOT_FOUND", { topic })];
+  return begin(room, { what: "all", first: 0, from: known.name, ...(to !== undefined && { to }) }, turn);
+}
+
+/** Moves a message with its thread, or with all later ones of its topic. */
+export function moveMessage(room: Room, command: Move, message: RoomMessage, turn: Turn): Effects {
+  const { into: to, later = false, topic: seen } = command;
+  const { seq, topic: from, author, deletedAtMs } = message;
+  if (deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq }, turn.replyTo)];
+  if (author !== turn.from && !moderatesIn(room, turn))
+    return [refuse("FORBIDDEN", { reason: "only its author and moderators can move a message" }, turn.replyTo)];
+  if (to !== undefined && from !== undefined && isSameTopic(from, to))
+    return [reply({ moved: 0, topic: from } satisfies TopicMoved, turn.replyTo)];
+  if (seen !== undefined && !isSameTopic(seen, from))
+    return [refuse("CHANGED_MEANWHILE", { seq, now: from ?? "" }, turn.replyTo)];
+  const named = { first: seq, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  return begin(room, { what: later ? "later" : "thread", ...named }, turn);
+}
+
+function begin(room: Room, move: Pick<MoveTag, "what" | "first" | "from" | "to">, turn: Turn): Effects {
+  const refusal = refuseTopic(room, move.to, turn);
+  if (refusal !== undefined) return refusal;
+  const { to: wanted, from } = move;
+  const isCase = from !== undefined && wanted !== undefined && isSameTopic(from, wanted);
+  const to = wanted === undefined ? undefined : isCase ? topicText(wanted) : topicFor(room, wanted);
+  if (to === from)
+    return [reply({ moved: 0, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo)];
+  return readOn(room, {
+    type: "move",
+    ...move,
+    ...(to !== undefined && { to }),
+    next: move.first,
+    moved: 0,
+    moderates: moderatesIn(room, turn),
+    changes: room.changes,
+    by: turn.from,
+    asker: turn.replyTo,
+  });
+}
+
+function readOn(room: Room, tag: MoveTag): Effects {
+  const { what, from, first, next } = tag;
+  const keyOf = (seq: number): string => {
+    if (what === "thread") return threadKey(first, seq);
+    return from === undefined ? messageKey(seq) : topicRecordKey(from, seq);
+  };
+  const range = { from: keyOf(next), to: keyOf(room.messageSeq + 1), limit: limits.topicMovedAtOnce };
+  return [{ type: "read", range, tag: { ...tag, changes: room.changes } satisfies MoveTag }];
+}
+
+/** What of a stretch is to go: what answers a message that stays, stays with it. */
+const goes = ({ what, from, first }: MoveTag, { seq, topic, replyTo }: RoomMessage): boolean =>
+  isSameTopic(topic, from) && (what !== "later" || (replyTo ?? seq) >= first);
+
+/** A stretch of what is to move arrived. */
+export function moved(room: Room, tag: MoveTag, records: readonly ActorRecord[], here: Turn): Effects {
+  const turn: Turn = { ...here, from: tag.by, ...(tag.asker && { replyTo: tag.asker }) };
+  if (entryOf(room.members, tag.by) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.asker)];
+  if (room.changes - tag.changes > limits.roomChangedMessages) return readOn(room, tag);
+  const read = records.map(({ value }) => value as RoomMessage);
+  // The first of a thread stands in it only once it was answered.
+  const root = tag.what === "thread" && tag.next === tag.first ? messageInMemory(room, tag.first) : undefined;
+  const all = root !== undefined && read[0]?.seq !== root.seq ? [root, ...read] : read;
+  return all.length === 0 && tag.what === "thread" && tag.next === tag.first
+    ? readRoot(room, tag)
+    : stretch(room, tag, { all, isEnd: records.length < limits.topicMovedAtOnce }, turn);
+}
+
+const readRoot = (room: Room, tag: MoveTag): Effects => [
+  {
+    type: "read",
+    range: { from: messageKey(tag.first), to: messageKey(tag.first + 1), limit: 1 },
+    tag: { ...tag, next: tag.first + 1, changes: room.changes } satisfies MoveTag,
+  },
+];
+
+function stretch(
+  room: Room,
+  tag: MoveTag,
+  { all, isEnd }: { readonly all: readonly RoomMessage[]; readonly isEnd: boolean },
+  turn: Turn,
+): Effects {
+  const { from, to, what } = tag;
+  const known = all.map((message) => messageInMemory(room, message.seq) ?? message);
+  const fitting = known.filter((message) => goes(tag, message));
+  const others = fitting.some(({ author }) => author !== tag.by);
+  if (what !== "thread" && !tag.moderates && (others || !isEnd))
+    return [refuse("FORBIDDEN", { reason: "only moderators can move what others have written" }, turn.replyTo)];
+  const page = firstPage(fitting, limits.topicMovedAtOnce, limits.topicMovedBytes);
+  const messages = page.map(({ topic: _topic, ...rest }): RoomMessage =>
+    to === undefined ? rest : { ...rest, topic: to },
+  );
+  const event = { type: "topicMoved", ...(from !== undefined && { from }), ...(to !== undefined && { to }) } as const;
+  const events =
+    messages.length === 0 ? [] : [{ ...event, messages, ...becomes(room, tag, messages.length), by: tag.by }];
+  const count = tag.moved + messages.length;
+  const isWhole = page.length === fitting.length;
+  const effects = eventEffects(room, turn, events);
+  if ((isEnd && isWhole) || count >= limits.topicMovedMax)
+    return [
+      ...effects,
+      reply({ moved: count, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo),
+    ];
+  const last = (isWhole ? all : page).at(-1)?.seq ?? tag.next;
+  return [...effects, ...readOn(room, { ...tag, moved: count, next: last + 1 })];
+}
+
+/** What becomes of the topic from which so many messages go. */
+function becomes(room: Room, { from, to, what, moved: before }: MoveTag, count: number) {
+  const left = from === undefined ? undefined : topicNamed(room, from);
+  if (left === undefined) return {};
+  const isSame = isSameTopic(from, to);
+  const isRenamed =
+    what === "all" && before === 0 && to !== undefined && (isSame || topicNamed(room, to) === undefined);
+  const isGone = !isSame && left.count <= count;
+  return { ...(isRenamed && { renamed: true as const }), ...(isGone && { gone: true as const }) };
+}
+
+// --- what is set of one ------------------------------------------------------------------------------------------------
+
+function resolveTopic(room: Room, { topic, resolved }: Of<"resolveTopic">, turn: Turn): Effects {
+  const known = topicNamed(room, topic);
+  if (known === undefined) return [refuse("NOT_FOUND", { topic })];
+  const closed = refuseArchived(room, turn) ?? refuseMuted(room, turn);
+  if (closed !== undefined) return closed;
+  if ((known.resolved === true) === resolved) return [reply({})];
+  const event = { type: "topicResolved", topic: known.name, resolved, by: turn.from } as const;
+  return [...eventEffects(room, turn, [event]), reply({})];
+}
+
+function followTopic(room: Room, { topic, wish }: Of<"followTopic">, turn: Turn): Effects {
+  const known = topicNamed(room, topic);
+  const member = entryOf(room.members, turn.from);
+  if (known === undefined || member === undefined) return [refuse("NOT_FOUND", { topic })];
+  const now = wish === "none" ? undefined : wish;
+  if (known.readers?.[turn.from] === now) return [reply({})];
+  if (now !== undefined && known.readers?.[turn.from] === undefined) {
+    if (Object.keys(known.readers ?? {}).length >= limits.threadReadersMax)
+      return [refuse("LIMIT_REACHED", { limit: "threadReadersMax" })];
+    if (Object.keys(member.topics ?? {}).length >= wireLimits.topicWishesMax)
+      return [refuse("LIMIT_REACHED", { limit: "topicWishesMax" })];
+  }
+  const change = {
+    type: "readMarked",
+    member: "",
+    seq: 0,
+    wish: { member: turn.from, topic, wish: now ?? "none" },
+  } as const;
+  const after = withWish(room, turn.from, topic, now);
+  return [persist(change), ...tellRead(after, turn), reply({})];
+}
+
+// --- the list ----------------------------------------------------------------------------------------------------------
+
+/** Tag of the read that counts what is unread in topics. */
+export interface TopicsTag {
+  readonly type: "topics";
+  readonly command: Of<"topics">;
+  readonly next: number;
+  readonly scanned: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly by: Sender;
+  readonly asker: ReplyTo | undefined;
+}
+
+const listTopics = (room: Room, command: Of<"topics">, turn: Turn): Effects =>
+  countOn(room, {
+    type: "topics",
+    command,
+    next: (entryOf(room.members, turn.from)?.readSeq ?? room.messageSeq) + 1,
+    scanned: 0,
+    counts: {},
+    by: turn.from,
+    asker: turn.replyTo,
+  });
+
+function countOn(room: Room, tag: TopicsTag): Effects {
+  const oldest = recentFrom(room);
+  if (tag.next >= oldest || tag.scanned >= limits.countedMax) return listed(room, tag);
+  const range = { from: messageKey(tag.next), to: messageKey(oldest), limit: limits.countedAtOnce };
+  return [{ type: "read", range, tag }];
+}
+
+/** Records of unread messages arrived. */
+export function topicsCounted(room: Room, tag: TopicsTag, records: readonly ActorRecord[]): Effects {
+  const read = records.map(({ value }) => value as RoomMessage);
+  const last = read.at(-1)?.seq ?? recentFrom(room) - 1;
+  const now = read.map((message) => messageInMemory(room, message.seq) ?? message);
+  const counts = countedIn(room, tag, now);
+  return countOn(room, { ...tag, counts, scanned: tag.scanned + read.length, next: last + 1 });
+}
+
+/** What is unread of these messages, by the keys of their topics; without one it is "". */
+function countedIn(room: Room, { by, counts }: TopicsTag, messages: readonly RoomMessage[]) {
+  const member = entryOf(room.members, by);
+  const now = new Map(Object.entries(counts));
+  for (const message of messages) {
+    if (member === undefined || !isUnreadFor(member, message, by)) continue;
+    const key = message.topic === undefined ? "" : topicKey(message.topic);
+    now.set(key, (now.get(key) ?? 0) + 1);
+  }
+  return Object.fromEntries(now);
+}
+
+function listed(room: Room, tag: TopicsTag): Effects {
+  const { before = Infinity, find = "", limit = wireLimits.pageEntriesDefault } = tag.command;
+  const counts = countedIn(
+    room,
+    tag,
+    room.recent.filter(({ seq }) => seq >= tag.next),
+  );
+  const isFound = finder(find);
+  const fitting = topicsOf(room).filter(({ name, lastSeq }) => lastSeq < before && isFound(name));
+  const topics = fitting.slice(0, limit).map((topic) => shown(topic, counts, tag.by));
+  const unread = unreadFor(room, tag.by);
+  const counted = Object.values(counts).reduce((sum, one) => sum + one, 0);
+  const answer: RoomTopics = {
+    topics,
+    more: fitting.length > limit,
+    without: ownOf(counts, ""),
+    ...(unread.unread > counted && { uncounted: unread.unread - counted }),
+    unread,
+  };
+  return [reply(answer, tag.asker)];
+}
+
+const ownOf = (counts: TopicsTag["counts"], key: string): number =>
+  Object.hasOwn(counts, key) ? (counts[key] ?? 0) : 0;
+
+function shown(topic: KeptTopic, counts: TopicsTag["counts"], asker: string): RoomTopic {
+  const { name, count, lastSeq, lastAtMs, resolved, readers } = topic;
+  const wish: TopicWish | undefined = readers?.[asker];
+  return {
+    topic: name,
+    count,
+    lastSeq,
+    lastAtMs,
+    ...(resolved && { resolved }),
+    unread: ownOf(counts, topicKey(name)),
+    ...(wish && { wish }),
+  };
+}
+
+/** What members do with topics. */
+export const topicHandlers = {
+  topics: listTopics,
+  resolveTopic,
+  followTopic,
+} satisfies Partial<MemberHandlers>;

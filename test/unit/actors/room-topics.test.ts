@@ -1,0 +1,147 @@
+import { expect } from "chai";
+import type { RoomEvent, RoomMessage, RoomTopics, RoomUnread } from "../../../protocols/index.ts";
+import type { Fixture } from "./fixture.ts";
+import { inLobby, lobby, post, texts, type Page } from "./lobby.ts";
+
+const topics = (fixture: Fixture, who = "ada", more: object = {}): RoomTopics =>
+  fixture.ok(`user/${who}`, lobby, { type: "topics", ...more });
+const names = (list: RoomTopics): readonly string[] => list.topics.map(({ topic }) => topic);
+const history = (fixture: Fixture, more: object): Page =>
+  fixture.ok("user/ada", lobby, { type: "history", limit: 200, ...more });
+const unread = (fixture: Fixture, who: string): RoomUnread => fixture.ok(`user/${who}`, lobby, { type: "summary" });
+const move = (fixture: Fixture, who: string, more: object): { readonly moved: number; readonly topic?: string } =>
+  fixture.ok(`user/${who}`, lobby, { type: "moveTopic", ...more });
+
+describe("topics of a room", () => {
+  it("are what messages are about: one name whatever its case, and a page of each", () => {
+    const fixture = inLobby();
+    post(fixture, "ada", "one", { topic: "Release  5 " });
+    post(fixture, "bob", "nothing");
+    post(fixture, "bob", "two", { topic: "release 5" });
+    post(fixture, "bob", "three", { topic: "Lunch" });
+    expect(names(topics(fixture))).to.deep.equal(["Lunch", "Release 5"]);
+    expect(texts(history(fixture, { topic: "RELEASE 5" }))).to.deep.equal(["one", "two"]);
+    expect(history(fixture, {}).messages.map(({ topic }) => topic)).to.deep.equal([
+      "Release 5",
+      undefined,
+      "Release 5",
+      "Lunch",
+    ]);
+    expect(names(topics(fixture, "ada", { find: "rel" }))).to.deep.equal(["Release 5"]);
+    const page = topics(fixture, "ada", { limit: 1 });
+    expect(page.more).to.equal(true);
+    expect(names(topics(fixture, "ada", { limit: 1, before: page.topics[0]?.lastSeq }))).to.deep.equal(["Release 5"]);
+  });
+
+  it("are those of their threads, and a move takes the thread along", () => {
+    const fixture = inLobby();
+    const { seq } = post(fixture, "ada", "one", { topic: "release" });
+    post(fixture, "bob", "answer", { replyTo: seq, topic: "other" });
+    post(fixture, "bob", "too", { replyTo: seq, alsoInRoom: true });
+    expect(topics(fixture).topics[0]).to.include({ topic: "release", count: 3 });
+    expect(move(fixture, "ada", { seq: seq + 1, into: "lunch" })).to.deep.equal({ moved: 3, topic: "lunch" });
+    expect(names(topics(fixture))).to.deep.equal(["lunch"]);
+    expect(texts(history(fixture, { topic: "lunch" }))).to.deep.equal(["one", "answer", "too"]);
+    expect(texts(history(fixture, { topic: "lunch", roomOnly: true }))).to.deep.equal(["one", "too"]);
+    expect(texts(history(fixture, { topic: "release" }))).to.deep.equal([]);
+  });
+
+  it("are renamed with all that is in them, also with hundreds of messages, and what was set of them stays", () => {
+    const fixture = inLobby();
+    for (let nth = 1; nth <= 130; nth += 1) post(fixture, "bob", `t${nth}`, { topic: nth % 2 === 0 ? "one" : "other" });
+    fixture.ok("user/cleo", lobby, { type: "followTopic", topic: "one", wish: "follow" });
+    fixture.ok("user/bob", lobby, { type: "resolveTopic", topic: "one", resolved: true });
+    expect(fixture.code("user/cleo", lobby, { type: "moveTopic", topic: "one", into: "new" })).to.equal("FORBIDDEN");
+    expect(move(fixture, "ada", { topic: "ONE", into: "new" })).to.deep.equal({ moved: 65, topic: "new" });
+    expect(move(fixture, "ada", { topic: "one", into: "new" })).to.deep.equal({ moved: 0, topic: "new" });
+    const [first] = topics(fixture, "cleo").topics;
+    expect(first).to.deep.include({ topic: "new", count: 65, resolved: true, wish: "follow", unread: 65 });
+    expect(unread(fixture, "cleo").topics).to.deep.equal({ new: "follow" });
+    expect(history(fixture, { topic: "new" }).messages).to.have.length(65);
+    expect(move(fixture, "ada", { topic: "new", into: "New" }).topic).to.equal("New");
+    expect(topics(fixture, "cleo").topics[0]).to.deep.include({ topic: "New", count: 65, wish: "follow" });
+    expect(history(fixture, { topic: "new" }).messages.every(({ topic }) => topic === "New")).to.equal(true);
+  });
+
+  it("let their author move a message of his own, and moderators those of others, with all later ones", () => {
+    const fixture = inLobby();
+    const first = post(fixture, "ada", "one", { topic: "release" }).seq;
+    const second = post(fixture, "bob", "two", { topic: "release" }).seq;
+    post(fixture, "cleo", "answer", { replyTo: first });
+    post(fixture, "bob", "three", { topic: "release" });
+    expect(fixture.code("user/bob", lobby, { type: "moveTopic", seq: first, into: "x" })).to.equal("FORBIDDEN");
+    expect(fixture.code("user/ada", lobby, { type: "moveTopic", seq: second, topic: "x", into: "y" })).to.equal(
+      "CHANGED_MEANWHILE",
+    );
+    expect(move(fixture, "ada", { seq: second, into: "lunch", later: true }).moved).to.equal(2);
+    expect(texts(history(fixture, { topic: "release" }))).to.deep.equal(["one", "answer"]);
+    expect(texts(history(fixture, { topic: "lunch" }))).to.deep.equal(["two", "three"]);
+    // Without a topic again.
+    expect(move(fixture, "bob", { seq: second })).to.deep.equal({ moved: 1 });
+    expect(history(fixture, { topic: "lunch" }).messages).to.have.length(1);
+    expect(move(fixture, "ada", { seq: second, into: "lunch", later: true }).moved).to.equal(1);
+  });
+
+  it("are read one by one, and what is unread in them is together what is unread in the room", () => {
+    const fixture = inLobby();
+    post(fixture, "ada", "a1", { topic: "a" });
+    post(fixture, "ada", "b1", { topic: "b" });
+    post(fixture, "ada", "a2", { topic: "a" });
+    post(fixture, "ada", "none");
+    const counts = () => {
+      const { topics: all, without, unread: room } = topics(fixture, "bob");
+      expect(all.reduce((sum, one) => sum + one.unread, without)).to.equal(room.unread);
+      return [...all.map(({ topic, unread: count }) => `${topic} ${count}`), `none ${without}`];
+    };
+    expect(counts()).to.deep.equal(["a 2", "b 1", "none 1"]);
+    fixture.ok("user/bob", lobby, { type: "markRead", seq: 4, topic: "a" });
+    expect(counts()).to.deep.equal(["a 0", "b 1", "none 1"]);
+    // The marker stands before the first that is unread.
+    expect(unread(fixture, "bob")).to.deep.include({ readSeq: 1, unread: 2, seen: [3] });
+    fixture.ok("user/bob", lobby, { type: "markUnread", seq: 3 });
+    expect(counts()).to.deep.equal(["a 1", "b 1", "none 1"]);
+    fixture.ok("user/bob", lobby, { type: "markRead", seq: 4, topic: "a" });
+    // A message that was read stays so wherever it goes.
+    move(fixture, "ada", { topic: "a", into: "b" });
+    expect(counts()).to.deep.equal(["b 1", "none 1"]);
+    fixture.ok("user/bob", lobby, { type: "markRead", seq: 4, topic: "b" });
+    expect(unread(fixture, "bob")).to.deep.include({ readSeq: 3, unread: 1 });
+    expect(unread(fixture, "bob")).to.not.have.property("seen");
+  });
+
+  it("are muted: only mentions in them are unread", () => {
+    const fixture = inLobby();
+    post(fixture, "ada", "a1", { topic: "a" });
+    fixture.ok("user/bob", lobby, { type: "markRead", seq: 1 });
+    fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", wish: "mute" });
+    post(fixture, "ada", "a2", { topic: "a" });
+    expect(unread(fixture, "bob")).to.deep.include({ unread: 0, topics: { a: "mute" } });
+    post(fixture, "ada", "a3 @bob", { topic: "a" });
+    expect(unread(fixture, "bob")).to.deep.include({ unread: 1, mentioned: true });
+    fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", wish: "none" });
+    post(fixture, "ada", "a4", { topic: "a" });
+    expect(unread(fixture, "bob")).to.deep.include({ unread: 2 });
+  });
+
+  it("are asked for where a room says so, and a new message without one is refused", () => {
+    const fixture = inLobby();
+    fixture.ok("user/ada", lobby, { type: "setRules", topicsNeeded: true });
+    expect(fixture.code("user/bob", lobby, { type: "post", text: "hi" })).to.equal("BAD_REQUEST");
+    const { seq } = post(fixture, "bob", "hi", { topic: "release" });
+    post(fixture, "ada", "answer", { replyTo: seq });
+  });
+
+  it("are heard of by everybody who follows the room, and old rooms have none", () => {
+    const fixture = inLobby();
+    expect(topics(fixture).topics).to.deep.equal([]);
+    const { seq } = post(fixture, "ada", "one");
+    move(fixture, "ada", { seq, into: "release" });
+    const last = (): RoomEvent | undefined => fixture.stream(lobby).at(-1)?.event as RoomEvent | undefined;
+    const moved = last() as Extract<RoomEvent, { type: "topicMoved" }>;
+    expect(moved.messages.map((message: RoomMessage) => message.topic)).to.deep.equal(["release"]);
+    fixture.ok("user/bob", lobby, { type: "resolveTopic", topic: "release", resolved: true });
+    expect(last()).to.deep.equal({ type: "topicResolved", topic: "release", resolved: true, by: "user/bob" });
+    fixture.ok("user/bob", lobby, { type: "resolveTopic", topic: "release", resolved: false });
+    expect(topics(fixture).topics[0]).to.not.have.property("resolved");
+  });
+});
