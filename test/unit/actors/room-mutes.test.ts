@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { assert as property, array, constantFrom, integer, oneof, property as holds, record, tuple } from "fast-check";
 import { mutesAt, wireLimits, type RoomView, type RoomWarnings } from "../../../protocols/index.ts";
+import { actorLimits } from "../../../actors/limits.ts";
 import type { Room } from "../../../actors/room/shape.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 import { helper, inRoom, messagesIn } from "./adas-agent.ts";
@@ -94,17 +95,17 @@ describe("a muted member", () => {
   });
 
   it("is one of so many, of whom those count whose time is not over", () => {
-    const fixture = fixtureWith("ada", ...Array.from({ length: wireLimits.mutesPerRoomMax + 1 }, (_, at) => `u${at}`));
+    const fixture = fixtureWith("ada", ...Array.from({ length: actorLimits.mutesPerRoomMax + 1 }, (_, at) => `u${at}`));
     fixture.ok(ada, lobby, { type: "create" });
-    for (let at = 0; at <= wireLimits.mutesPerRoomMax; at += 1) fixture.ok(`user/u${at}`, lobby, { type: "join" });
-    for (let at = 0; at < wireLimits.mutesPerRoomMax; at += 1)
+    for (let at = 0; at <= actorLimits.mutesPerRoomMax; at += 1) fixture.ok(`user/u${at}`, lobby, { type: "join" });
+    for (let at = 0; at < actorLimits.mutesPerRoomMax; at += 1)
       expect(mute(fixture, `user/u${at}`, at === 0 ? { muteForMs: hourMs } : {})).to.equal("accepted");
-    const last = `user/u${wireLimits.mutesPerRoomMax}`;
+    const last = `user/u${actorLimits.mutesPerRoomMax}`;
     expect(mute(fixture, last)).to.equal("LIMIT_REACHED");
     expect(mute(fixture, "user/u1", { reason: "x".repeat(wireLimits.reasonCharsMax) })).to.equal("accepted");
     fixture.pass(hourMs);
     expect(mute(fixture, last)).to.equal("accepted");
-    expect(fixture.stateOf<Room>(lobby).mutes).to.have.length(wireLimits.mutesPerRoomMax);
+    expect(fixture.stateOf<Room>(lobby).mutes).to.have.length(actorLimits.mutesPerRoomMax);
   });
 
   it("is not told of why again, once that is over", () => {
@@ -247,12 +248,12 @@ describe("a warning", () => {
 
   it("is one of the newest that are kept, and goes with the account, as its mute does", () => {
     const fixture = moderated();
-    for (let at = 0; at <= wireLimits.warningsPerMemberMax; at += 1) warn(fixture, bob, `w${at}`);
-    expect(warnings(fixture)).to.have.length(wireLimits.warningsPerMemberMax);
+    for (let at = 0; at <= actorLimits.warningsPerMemberMax; at += 1) warn(fixture, bob, `w${at}`);
+    expect(warnings(fixture)).to.have.length(actorLimits.warningsPerMemberMax);
     expect(warnings(fixture).at(-1)).to.include({ id: "w1" });
     mute(fixture, bob, { reason: "for all of it" });
     fixture.ok(bob, lobby, { type: "leave" });
-    expect(warnings(fixture)).to.have.length(wireLimits.warningsPerMemberMax);
+    expect(warnings(fixture)).to.have.length(actorLimits.warningsPerMemberMax);
     fixture.ok(bob, lobby, { type: "depart" });
     expect(warnings(fixture)).to.deep.equal([]);
     expect(JSON.stringify(fixture.stateOf(lobby))).not.to.match(/for w|for all of it/);
