@@ -25,6 +25,7 @@ const shipped = [
   "config",
   "node",
   "packages",
+  "parts",
   "protocols",
   "runtimes",
   "vendor",
