@@ -351,6 +351,11 @@ function Tools({
             Edit
           </Menu.Item>
         )}
+        {(own || actions.moderates) && !isArchived && !inThread && message.replyTo === undefined && (
+          <Menu.Item leftSection={<Icon name="hash" size={16} />} onClick={() => actions.moveTopic(message)}>
+            Move to topic …
+          </Menu.Item>
+        )}
         {actions.moderates && !isArchived && (
           <Menu.Item leftSection={<Icon name="pin" size={16} />} onClick={() => actions.pin(message)}>
             {message.pinned === true ? "Unpin" : "Pin"}

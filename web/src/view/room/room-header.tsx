@@ -2,7 +2,7 @@ import { Button, Menu } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
 import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { notices, useSession, useShown, type RoomStore } from "../../live/index.ts";
-import { threadsToRead, withFavourite, withMuted, type RoomModel } from "../../model/index.ts";
+import { hasTopics, threadsToRead, withFavourite, withMuted, type RoomModel } from "../../model/index.ts";
 import { counted as numberText } from "./thread-link.tsx";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
@@ -24,7 +24,7 @@ const RoomNotifications = lazy(() => import("./room-notifications.tsx"));
 const JoinLinks = lazy(() => import("./join-links.tsx"));
 const Bans = lazy(() => import("./bans.tsx"));
 
-const panelIcons = { members: "people", pins: "pin", threads: "thread", files: "clip" } as const;
+const panelIcons = { members: "people", pins: "pin", threads: "thread", topics: "hash", files: "clip" } as const;
 type Panel = keyof typeof panelIcons;
 
 /** The other person's face, or what sort of room this is. */
@@ -50,6 +50,7 @@ export function RoomHeader(props: {
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
   const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
+  const hasOwnTopics = useShown(props.store.store, hasTopics);
   const counted = (panel: Panel, label: string, count: number) => (
     <button
       type="button"
@@ -91,6 +92,18 @@ export function RoomHeader(props: {
           <Icon name={panelIcons.threads} />
           <span className="hidden-text">Threads</span>
           <ToRead count={threadsToRead(threads).length} />
+        </button>
+      )}
+      {hasOwnTopics && (
+        <button
+          type="button"
+          className="tool"
+          aria-pressed={props.panel === "topics"}
+          aria-label="Topics"
+          title="Topics"
+          onClick={() => props.onPanel(props.panel === "topics" ? undefined : "topics")}
+        >
+          <Icon name={panelIcons.topics} />
         </button>
       )}
       <FindHere />
@@ -324,6 +337,9 @@ function OwnItems(props: {
       </Menu.Item>
       <Menu.Item leftSection={<Icon name="bell" size={16} />} onClick={onNotifications}>
         Notifications …
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name={panelIcons.topics} size={16} />} onClick={() => onPanel("topics")}>
+        Topics
       </Menu.Item>
       <Menu.Item leftSection={<Icon name={panelIcons.files} size={16} />} onClick={() => onPanel("files")}>
         Files
