@@ -20,6 +20,9 @@ import { createLineWriter } from "./lines.ts";
 import { parted, SharedMemory, SharedPieces, type Joined } from "./memory.ts";
 import type { RowList, SharedRows } from "./row-list.ts";
 
+// The pool calls it by its name.
+export { writeFiles } from "./writing.ts";
+
 // Behind what people wait for. On Linux 0 is this thread alone; elsewhere it would be the whole process.
 if (!isMainThread && process.platform === "linux") setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
 

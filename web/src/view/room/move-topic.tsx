@@ -19,37 +19,55 @@ function told(moved: number, topic: string | undefined): void {
 
 /** Asks where a message goes, and what goes with it. */
 export default function MoveTopic(
-  props: DialogProps & { readonly store: RoomStore; readonly message: RoomMessage; readonly moderates: boolean },
+  props: DialogProps & {
+    readonly store: RoomStore;
+    readonly messages: readonly RoomMessage[];
+    readonly moderates: boolean;
+    readonly onMoved?: () => void;
+  },
 ) {
-  const { store, message, moderates, opened, onClose } = props;
+  const { store, messages, moderates, opened, onClose } = props;
+  const topics = new Set(messages.map(({ topic }) => topic));
+  // Where they are of several topics, each of these may be the one where all go.
+  const from = topics.size === 1 ? messages[0]?.topic : undefined;
   const [text, setText] = useState("");
   const [scope, setScope] = useState<Scope>("one");
   const name = text.trim().slice(0, wireLimits.messageTopicCharsMax);
   const { data } = useTopics(store, name);
-  const others = (data?.topics ?? []).map(({ topic }) => topic).filter((topic) => !isSameTopic(topic, message.topic));
-  const isNew = name !== "" && !others.some((topic) => isSameTopic(topic, name)) && !isSameTopic(name, message.topic);
+  const others = (data?.topics ?? []).map(({ topic }) => topic).filter((topic) => !isSameTopic(topic, from));
+  const isNew = name !== "" && !others.some((topic) => isSameTopic(topic, name)) && !isSameTopic(name, from);
   const items: readonly { readonly into?: string; readonly isNew?: true }[] = [
     ...others.map((into) => ({ into })),
     ...(isNew ? [{ into: name, isNew: true as const }] : []),
-    ...(message.topic !== undefined && name === "" ? [{}] : []),
+    ...(from !== undefined && name === "" ? [{}] : []),
   ];
   const move = async ({ into }: { readonly into?: string }) => {
-    const seen = message.topic === undefined ? {} : { topic: message.topic };
-    const what = scope === "all" ? seen : { ...seen, seq: message.seq, ...(scope === "later" && { later: true }) };
-    const result = await store.change("moveTopic", { ...what, ...(into !== undefined && { into }) });
-    if (!result.ok) return;
-    told(result.value.moved, result.value.topic);
+    const where = into === undefined ? {} : { into };
+    let moved = 0;
+    let topic = into;
+    // An answer goes with the message that it answers, and is not asked for by itself.
+    for (const seq of new Set(messages.map((message) => message.replyTo ?? message.seq))) {
+      const seen = from === undefined ? {} : { topic: from };
+      const what =
+        scope === "all" ? seen : { seq, ...(messages.length === 1 && seen), ...(scope === "later" && { later: true }) };
+      const result = await store.change("moveTopic", { ...what, ...where });
+      if (!result.ok) return;
+      moved += result.value.moved;
+      topic = result.value.topic;
+    }
+    told(moved, topic);
+    props.onMoved?.();
     onClose();
   };
   return (
     <Dialog opened={opened} onClose={onClose} title="Move to topic">
-      {moderates && (
+      {moderates && messages.length === 1 && (
         <NativeSelect
           label="What moves"
           data={[
             { value: "one", label: "This message, with its thread" },
             { value: "later", label: "It and all later ones of its topic" },
-            ...(message.topic === undefined ? [] : [{ value: "all", label: `All of ${message.topic}` }]),
+            ...(from === undefined ? [] : [{ value: "all", label: `All of ${from}` }]),
           ]}
           value={scope}
           onChange={(event) => setScope(event.currentTarget.value as Scope)}

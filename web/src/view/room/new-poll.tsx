@@ -53,7 +53,12 @@ function PollForm(props: {
     setBusy(true);
     const asked = await store.change(
       "poll",
-      { question: question.trim(), options, ...(multiple && { multiple }) },
+      {
+        ...(topic !== undefined && { topic }),
+        question: question.trim(),
+        options,
+        ...(multiple && { multiple }),
+      },
       faults.take,
     );
     setBusy(false);

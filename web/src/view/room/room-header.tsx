@@ -1,23 +1,21 @@
-import { Button, Menu } from "@mantine/core";
+import { Menu } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
-import type { Failure, RoomView } from "../../../../protocols/index.ts";
+import type { RoomView } from "../../../../protocols/index.ts";
 import { notices, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { hasTopics, threadsToRead, withFavourite, withMuted, type RoomModel } from "../../model/index.ts";
 import { counted as numberText } from "./thread-link.tsx";
-import { useFaults } from "../parts/faults.ts";
-import { Form } from "../parts/form.tsx";
 import { Face, StatusMark } from "../parts/here.tsx";
 import { useFind } from "../parts/find.ts";
 import { Icon } from "../parts/icons.tsx";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
-import { useMeanwhile } from "../parts/meanwhile.tsx";
-import { RoomFields } from "./room-fields.tsx";
 import { Actions, Dialog } from "../parts/layers.tsx";
 import { useSidebar } from "../parts/lists.ts";
 import { staysWithPeople } from "./staying.ts";
-import { LeaveRoom, useLeave } from "./leave-room.tsx";
+import { useLeave } from "./leave-room.tsx";
 
 // Loaded when a moderator first asks for them.
+const ChangeRoom = lazy(() => import("./change-room.tsx"));
+const LeaveRoom = lazy(() => import("./leave-dialog.tsx"));
 const RoomAgents = lazy(() => import("./room-agents.tsx"));
 const RoomRules = lazy(() => import("./room-rules.tsx"));
 const RoomNotifications = lazy(() => import("./room-notifications.tsx"));
@@ -147,10 +145,12 @@ export function RoomHeader(props: {
         )}
       </Actions>
       <Dialog opened={open === "title"} onClose={close} title="Title and topic">
-        <ChangeRoom view={view} store={props.store} onDone={close} />
+        <Suspense>
+          <ChangeRoom view={view} store={props.store} onDone={close} />
+        </Suspense>
       </Dialog>
       <LateDialogs open={open} view={view} store={props.store} onClose={close} />
-      <LeaveRoom view={view} title={title} opened={open === "leave"} onClose={close} />
+      <Suspense>{open === "leave" && <LeaveRoom view={view} title={title} opened onClose={close} />}</Suspense>
     </header>
   );
 }
@@ -370,59 +370,3 @@ const opening = (title: string) => ({
   body: <p>Everybody here can find it, join it and read all of it, also what was written while it was private.</p>,
   action: "Make public",
 });
-
-function ChangeRoom({
-  view,
-  store,
-  onDone,
-}: {
-  readonly view: RoomView;
-  readonly store: RoomStore;
-  readonly onDone: () => void;
-}) {
-  const [{ title, topic }, setTexts] = useState({ title: view.title, topic: view.topic });
-  const faults = useFaults({
-    title: "This title is too long, or has signs that cannot be shown.",
-    topic: "This topic is too long.",
-  });
-  const meanwhile = useMeanwhile({
-    title: {
-      label: "Title",
-      now: view.title,
-      mine: title,
-      take: (now) => setTexts((texts) => ({ ...texts, title: now })),
-    },
-    topic: {
-      label: "Topic",
-      now: view.topic,
-      mine: topic,
-      take: (now) => setTexts((texts) => ({ ...texts, topic: now })),
-    },
-  });
-  const { seen } = meanwhile;
-  const save = async () => {
-    if (meanwhile.stands) return;
-    const refused = (name: "title" | "topic") => (refusal: Failure) =>
-      meanwhile.take(refusal, [name]) || faults.take(refusal);
-    if (title.trim() !== seen.title && title.trim() !== "") {
-      const parameters = { title: title.trim(), seen: seen.title };
-      const result = await store.change("setTitle", parameters, refused("title"));
-      if (!result.ok) return;
-    }
-    if (topic.trim() !== seen.topic) {
-      const parameters = { topic: topic.trim(), seen: seen.topic };
-      const result = await store.change("setTopic", parameters, refused("topic"));
-      if (!result.ok) return;
-    }
-    onDone();
-  };
-  return (
-    <Form id="room" about={store.room} faults={faults} className="stack" onSubmit={save}>
-      <RoomFields values={{ title, topic }} onChange={setTexts} faults={faults} />
-      {meanwhile.notes}
-      <Button type="submit" disabled={meanwhile.stands}>
-        Save
-      </Button>
-    </Form>
-  );
-}

@@ -32,7 +32,9 @@ import { RoomHeader } from "./room-header.tsx";
 import { callingIn, mentionableIn } from "./calling-in.ts";
 import { MentionNote, mayInvite } from "./mention-note.tsx";
 import { staysWithPeople } from "./staying.ts";
+import { useMute } from "./muted.ts";
 import { useOpening } from "./opening.ts";
+import { useSelecting } from "./selecting.ts";
 import { Writing } from "./writing.tsx";
 import { Timeline } from "./timeline.tsx";
 import { NamedLine } from "./named-line.tsx";
@@ -69,6 +71,8 @@ const loadThreads = () => import("./threads-panel.tsx");
 const PinsPanel = lazy(loadPins);
 const ThreadPanel = lazy(loadThread);
 const ThreadsPanel = lazy(loadThreads);
+const UnreadWarning = lazy(() => import("./warnings.tsx"));
+const SelectionBar = lazy(() => import("./selection-bar.tsx"));
 const calmMs = 1_000;
 const JoinByLink = lazy(() => import("./join-by-link.tsx"));
 const NewPoll = lazy(() => import("./new-poll.tsx"));
@@ -249,7 +253,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const [polling, setPolling] = useState(false);
   const [reminding, setReminding] = useState<number>();
   const [forwarding, setForwarding] = useState<RoomMessage>();
-  const [moving, setMoving] = useState<RoomMessage>();
+  const [moving, setMoving] = useState<readonly RoomMessage[]>();
   const room = store.room;
   const role = view?.members[session.me]?.role;
   const place = `room/${room}/text`;
@@ -313,7 +317,10 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const current = useRef(now);
   current.current = now;
   const moderates = role === "owner" || role === "moderator";
-  const isArchived = view?.archived === true;
+  const isMuted = useMute(view, session.me) !== undefined;
+  const isClosed = view?.archived === true || isMuted;
+  const selecting = useSelecting(store);
+  const { pick } = selecting;
   const actions = useMemo<MessageActions>(
     () => ({
       me: session.me,
@@ -337,17 +344,18 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         if (!inThread) field.current?.focus();
       },
       forward: setForwarding,
-      moveTopic: setMoving,
+      moveTopic: (message) => setMoving([message]),
       openTopic: (topic) => current.current.showTopic(topic),
       copyLink: (message) => void copyLink(store, message),
       show: (seq) => void current.current.show(seq),
       showVersions: (seq) => current.current.setPanel("edits", seq),
-      isArchived,
+      isClosed,
+      pick,
       remind: (message) => setReminding(message.seq),
       markUnread: (message) => void store.markUnread(message.seq),
       unfolded,
     }),
-    [session, store, nameFor, moderates, isArchived, setEditing, unfolded],
+    [session, store, nameFor, moderates, isClosed, pick, setEditing, unfolded],
   );
 
   if (view === undefined) return null;
@@ -371,7 +379,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       <main
         className="screen-main"
         aria-label={title}
-        {...(closedFor(view, session.me, "room") === undefined && attaching.zone)}
+        {...(closedFor(view, session.me, "room") === undefined && !isMuted && attaching.zone)}
       >
         <RoomHeader
           {...{ view, title, store }}
@@ -385,50 +393,75 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             <TopicTimeline
               key={search.topic}
               {...{ store, actions, editing }}
+              picked={selecting.picked}
               topic={search.topic}
               mayRename={moderates}
               handle={feed}
               onTopic={showTopic}
-              onLeave={() => field.current?.focus()}
+              onLeave={() => (selecting.picked === undefined ? field.current?.focus() : selecting.end())}
             />
           </Suspense>
         ) : (
           <Timeline
             {...{ store, title, actions, editing, marked, goal, opened }}
+            picked={selecting.picked}
             handle={feed}
             onLatest={() => {
               setGoal({ kind: "end" });
               void store.toLatest();
             }}
             invite={mayInvite(view, session.me) && !staysWithPeople(view) ? () => setPanel("members") : undefined}
-            onLeave={() => field.current?.focus()}
+            onLeave={() => (selecting.picked === undefined ? field.current?.focus() : selecting.end())}
           />
         )}
         <div className="foot">
-          <Writing view={view} me={session.me} where="room">
-            {topic.field}
-            <Composer
-              key={room}
-              {...attaching.field}
-              hinders={() => topic.isMissing() || attaching.field.hinders()}
-              {...{ place, field, mentionable, note }}
-              label={`Message ${direct ? "" : "#"}${title}${search.topic === undefined ? "" : ` › ${search.topic}`}`}
-              // Somebody who goes through what was found goes on there.
-              autoFocus={!isTouch() && search.find === undefined}
-              onTyping={() => store.typing()}
-              onUp={editLast}
-              onEscape={() => {
-                if (search.panel !== undefined) setPanel();
-              }}
-              later={{ room }}
-              onSend={(text) => {
-                store.writesIn = topic.name;
-                attaching.post(text);
-                feed.current?.toEnd();
-              }}
-              beside={<Beside button={attaching.button} onPoll={() => setPolling(true)} onTopic={topic.open} />}
-            />
-          </Writing>
+          <Suspense>
+            {role !== "owner" && <UnreadWarning store={store} />}
+            {selecting.picked && (
+              <SelectionBar
+                {...{ store, moderates, nameFor }}
+                me={session.me}
+                picked={selecting.picked}
+                onEnd={selecting.end}
+              >
+                <Button
+                  variant="default"
+                  size="xs"
+                  leftSection={<Icon name="hash" size={16} />}
+                  disabled={selecting.picked.size === 0}
+                  onClick={() => setMoving([...(selecting.picked?.values() ?? [])])}
+                >
+                  Move to topic …
+                </Button>
+              </SelectionBar>
+            )}
+          </Suspense>
+          <div hidden={selecting.picked !== undefined}>
+            <Writing view={view} me={session.me} where="room">
+              {topic.field}
+              <Composer
+                key={room}
+                {...attaching.field}
+                hinders={() => topic.isMissing() || attaching.field.hinders()}
+                {...{ place, field, mentionable, note }}
+                label={`Message ${direct ? "" : "#"}${title}${search.topic === undefined ? "" : ` › ${search.topic}`}`}
+                // Somebody who goes through what was found goes on there.
+                autoFocus={!isTouch() && search.find === undefined}
+                onTyping={() => store.typing()}
+                onUp={editLast}
+                onEscape={() => {
+                  if (search.panel !== undefined) setPanel();
+                }}
+                later={{ room }}
+                onSend={(text) => {
+                  store.writesIn = topic.name;
+                  attaching.post(text);
+                  feed.current?.toEnd();
+                }}
+                beside={<Beside button={attaching.button} onPoll={() => setPolling(true)} onTopic={topic.open} />}
+              />
+            </Writing>
+          </div>
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
           <Polling store={store} topic={topic.name} isOpen={polling} onClose={() => setPolling(false)} />
         </div>
@@ -440,7 +473,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           <MoveTopic
             opened
             store={store}
-            message={moving}
+            messages={moving}
+            onMoved={selecting.end}
             moderates={moderates || direct}
             onClose={() => setMoving(undefined)}
           />

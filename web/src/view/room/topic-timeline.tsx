@@ -4,22 +4,22 @@ import type { RoomMessage } from "../../../../protocols/index.ts";
 import { notices, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import {
   answeredBy,
-  hasUnread,
   isLinePending,
   isSameTopic,
   messageAt,
   pendingShown,
   timelineRows,
-  topicLines,
   type RoomModel,
   type TimelineRow,
 } from "../../model/index.ts";
+import { hasUnread, topicLines } from "../../model/topic-lines.ts";
 import { Feed, type FeedHandle } from "../parts/feed.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { Actions } from "../parts/layers.tsx";
 import type { MessageActions } from "./message-actions.ts";
 import { MessageRow } from "./message-row.tsx";
 import { DayRow, DraftRow, PendingRow, UnreadRow } from "./rows.tsx";
+import type { Picked } from "./selecting.ts";
 import { RenameTopic } from "./rename-topic.tsx";
 import { useTopics } from "./topics.ts";
 
@@ -38,6 +38,7 @@ export default function TopicTimeline(props: {
   readonly topic: string;
   readonly actions: MessageActions;
   readonly editing: ReadonlySet<number>;
+  readonly picked: Picked | undefined;
   readonly handle: React.Ref<FeedHandle>;
   readonly mayRename: boolean;
   readonly onTopic: (topic: string | undefined) => void;
@@ -96,6 +97,7 @@ export default function TopicTimeline(props: {
             quoted={messageAt(model, answeredBy(entry.message) ?? 0)}
             thread={model.threads[entry.message.seq]}
             editing={props.editing.has(entry.message.seq)}
+            picked={props.picked?.has(entry.message.seq)}
             marked={false}
             inThread={false}
             actions={actions}
@@ -179,7 +181,7 @@ function TopicBar(props: Parameters<typeof TopicTimeline>[0]) {
   const setWish = (next: "follow" | "mute") =>
     void store.change("followTopic", { topic, wish: wish === next ? "none" : next });
   const resolved = known?.resolved === true;
-  const { isArchived } = props.actions;
+  const { isClosed: isArchived } = props.actions;
   return (
     <div className="topic-bar" role="group" aria-label="Topic">
       <Icon name={resolved ? "check" : "hash"} size={16} />
