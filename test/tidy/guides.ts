@@ -22,13 +22,13 @@ interface Node {
 const isNode = (value: unknown): value is Node =>
   typeof value === "object" && value !== null && typeof (value as Node).type === "string";
 
-/** As a control is called: what is put in is `…`, and one that asks for more ends without it. */
+/** As a control is called: where a value is put in stands `{}`, and one that asks for more ends without its `…`. */
 const called = (text: string): string => text.replaceAll(/\s+/g, " ").trim().replace(/ ?…$/, "");
 
 const pieceOf = (node: Node): string => {
   if (node.type === "JSXText") return String(node["value"]);
   if (node.type === "JSXElement") return textOf(node["children"] as Node[]);
-  return node.type === "JSXExpressionContainer" ? "…" : "";
+  return node.type === "JSXExpressionContainer" ? "{}" : "";
 };
 const textOf = (children: readonly Node[]): string => children.map(pieceOf).join("");
 
@@ -43,7 +43,7 @@ export function pageTexts(sources: readonly Source[]): ReadonlySet<string> {
     if (value.type === "JSXElement") texts.add(called(textOf(value["children"] as Node[])));
     if (value.type === "TemplateLiteral") {
       const quasis = value["quasis"] as readonly { readonly value: { readonly cooked: string } }[];
-      texts.add(called(quasis.map((one) => one.value.cooked).join("…")));
+      texts.add(called(quasis.map((one) => one.value.cooked).join("{}")));
     }
     Object.values(value).forEach(visit);
   };
@@ -67,6 +67,23 @@ const isControl = (name: string): boolean => /\p{L}/u.test(name) && !/[.:]$|\d/.
 
 const withoutCode = (text: string): string => text.replaceAll(/```.*?```/gs, "").replaceAll(/`[^`]*`/g, "");
 
+const pattern = (text: string): RegExp =>
+  new RegExp(
+    `^${text
+      .split("…")
+      .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+      .join(".+")}$`,
+    "u",
+  );
+
+/** Whether the page says that, or it with something else where a value is put in: “Change Bob” for `Change …`. */
+function isSaid(name: string, texts: ReadonlySet<string>): boolean {
+  if (texts.has(called(name))) return true;
+  const open = [...texts].filter((text) => /^\p{L}{4,}.*\{\}/u.test(text));
+  const parts = (text: string): string => text.slice(0, text.indexOf("{}"));
+  return open.some((text) => name.startsWith(parts(text)) && pattern(text).test(name));
+}
+
 /** What a guide names that is not there. */
 export function guideViolations({ path, text }: Source, { texts, commands, keys, filters }: Named): readonly string[] {
   const plain = withoutCode(text);
@@ -79,7 +96,7 @@ export function guideViolations({ path, text }: Source, { texts, commands, keys,
   const narrowing = code.flatMap((one) => /^([a-z]+):[^:/]+$/.exec(one)?.[1] ?? []);
   const combinations = [...text.matchAll(/\b(?:(?:Ctrl|Cmd|Shift|Alt)\+)+[A-Za-z]\w*/g)].map(([keysOf]) => keysOf);
   return [
-    ...[...named, ...bold].filter((name) => !texts.has(called(name))).map((name) => `${path}: no text “${name}”`),
+    ...[...named, ...bold].filter((name) => !isSaid(name, texts)).map((name) => `${path}: no text “${name}”`),
     ...said.filter((name) => !commands.includes(name)).map((name) => `${path}: no command /${name}`),
     ...narrowing.filter((name) => !filters.includes(name)).map((name) => `${path}: no filter ${name}:`),
     ...combinations
