@@ -47,7 +47,7 @@ describe("the guides for people", () => {
   it("know the texts of the page, also those that a value is put into, and its keys", () => {
     const text = "export const X = () => <p title={`Of ${who} alone`}>Have {name} sum it up {more}</p>;";
     const texts = pageTexts([{ path: "x.tsx", text }]);
-    expect([...texts]).to.include.members(["Of {} alone", "Have {} sum it up{}"]);
+    expect([...texts]).to.include.members(["Of {} alone", "Have {} sum it up {}"]);
     expect(keys).to.include.members(["Ctrl+K", "Shift+Enter", "?"]);
   });
 });

@@ -70,7 +70,7 @@ const withoutCode = (text: string): string => text.replaceAll(/```.*?```/gs, "")
 const pattern = (text: string): RegExp =>
   new RegExp(
     `^${text
-      .split("…")
+      .split("{}")
       .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"))
       .join(".+")}$`,
     "u",
