@@ -4,6 +4,7 @@
  *        └──────────────► agent        a direct conversation
  *      room, user ──► catalog          so that public rooms and people can be found
  *      room ──► groups                 who is in a group that is mentioned
+ *      (person) ──► emoji              the cluster's own emoji, by name
  *      role-manager ──► user           who is admin
  *      node ──► ledger                 what people took of models
  *      node ──► shard-holder           which shards lie at the node that owns it
@@ -24,6 +25,7 @@ import { backup } from "./backup/index.ts";
 import type { AnyBehavior } from "./behavior.ts";
 import { catalog } from "./catalog/index.ts";
 import { claim } from "./claim/index.ts";
+import { emoji } from "./emoji/index.ts";
 import { groups } from "./groups/index.ts";
 import { ledger } from "./ledger/index.ts";
 import { quarantine } from "./quarantine/index.ts";
@@ -41,6 +43,7 @@ export const behaviors: readonly AnyBehavior[] = [
   roleManager,
   catalog,
   groups,
+  emoji,
   ledger,
   shardHolder,
   backup,

@@ -47,6 +47,8 @@ export const actorLimits = {
   topicMovedBytes: 128 * 1024,
   /** Messages that go to another topic by one command; what is left goes when it is sent again. */
   topicMovedMax: 20_000,
+  /** Messages of other topics that are read between two of one topic, rather than to read twice. */
+  topicGapRead: 8,
   /** People who follow one thread; a later follower is not told of what is unread in it. */
   threadReadersMax: 200,
   /** Messages that are read at once when a read marker moves far back. */
@@ -75,15 +77,17 @@ export const actorLimits = {
   storedToldAtOnce: 64,
   /** Files that are read at once when a room counts anew what people keep in it. */
   storedCountedAtOnce: 100,
-  /** Rooms of which an account knows what its person keeps there. An upload to one more is refused with
-   *  `LIMIT_REACHED` where the role has a quota of what is kept. */
+  /** Rooms and conversations of which an account knows what its person keeps there; the one with least goes. An upload
+   *  to one more is refused with `LIMIT_REACHED` where the role has a quota of what is kept. */
   storagePlacesMax: 2_048,
   /** Rooms that are named when a person asks where their files are: those with most. */
   storageRoomsShown: 50,
   /** Uploads that are about to begin; one more is refused with `LIMIT_REACHED`. */
   storageReservedMax: 64,
-  /** An upload that its room does not know by then did not begin. */
-  storageReservedMs: 120_000,
+  /** An upload that its room has not told of by then did not begin.
+   *
+   *  Long, since it bounds what somebody can keep beyond a quota while a room cannot reach the account. */
+  storageReservedMs: 3_600_000,
   /** Files of one room that wait for a scanner; a post with one more is refused with `LIMIT_REACHED`. */
   roomChecksMax: 256,
   /** A scanner that has not answered for a file by then is asked again, or another one. */
@@ -254,6 +258,15 @@ export const actorLimits = {
   noticeMs: 24 * 3_600_000,
   /** News of the cluster that a person keeps; the oldest goes. */
   noticesKept: 32,
+  /** Warnings of rooms that a person keeps beside them, one of each room; the oldest goes. */
+  noticesOfWarningsKept: 5,
+  /** Warnings of one member in a room within an hour; one more is refused with `LIMIT_REACHED`. */
+  warningsPerHourMax: 5,
+  /** Deleted messages whose older events are given out without their texts; of more than those the events before go. */
+  roomDeletionsKept: 16_384,
+  /** How often a deletion of many messages is begun again because something changed meanwhile; then those that are not
+   *  sure are answered with `OVERLOADED`. */
+  roomDeletionTriesMax: 4,
   /** Pictures and sounds of a conversation that are kept; the oldest goes, and its message says so. */
   agentPicturesMax: 32,
   /** Drafts that an account keeps; one more is refused with `LIMIT_REACHED`, and stays in its browser. */

@@ -9,6 +9,7 @@ export const harmless = {
   "room.history": "reads",
   "room.files": "reads",
   "room.fileText": "reads",
+  "room.ownFiles": "reads",
   "room.links": "reads",
   "room.warnings": "reads",
   "room.topics": "reads",
@@ -30,5 +31,6 @@ export const harmless = {
   "agent.conversations": "reads",
   "catalog.find": "reads",
   "groups.list": "reads",
+  "emoji.list": "reads",
   "ledger.usage": "reads",
 } as const;

@@ -15,6 +15,7 @@ export const kinds = [
   "agent",
   "catalog",
   "groups",
+  "emoji",
   "role-manager",
   "ledger",
   "shard-holder",

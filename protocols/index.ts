@@ -50,6 +50,7 @@ export {
   type Source,
 } from "./wire/command.ts";
 export * from "./text/emoji.ts";
+export { isOwnEmoji, ownEmojiNameText, reactionForm } from "./text/own-emoji.ts";
 export * from "./engines/endpoints.ts";
 export * from "./engines/remote-adapters.ts";
 export * from "./engines/call.ts";

@@ -161,6 +161,14 @@ export const wireLimits = {
   groupMembersMax: 100,
   /** Further groups that one message mentions are not told. */
   groupsPerMessageMax: 3,
+  /** Emoji that a cluster has of its own; adding one more is refused with `LIMIT_REACHED`. */
+  ownEmojiMax: 400,
+  /** A larger file of an emoji is refused with `TOO_LARGE`. The page draws larger ones smaller. */
+  emojiFileBytesMax: 128 * 1024,
+  /** A file of an emoji with more pixels on a side is refused with `TOO_LARGE`. */
+  emojiFileSideMax: 1_024,
+  /** Pixels on the longer side of an emoji as it is kept: twice what the largest place shows of it, for fine screens. */
+  emojiSideMax: 128,
   /** Earlier texts that are kept of one edited message; beyond it the oldest is forgotten. */
   messageVersionsMax: 20,
   /** One more link into a room is refused with `LIMIT_REACHED`; links that have ended do not count. */

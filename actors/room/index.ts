@@ -25,7 +25,6 @@ import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./draw
 import { deleteMany, onManyRead, type ManyTag } from "./deleting.ts";
 import { files, forGateway, onFilesRead, onUploadsDue, remindUploads, uploadsReminder, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
-import { entryOf } from "./members.ts";
 import { forMutes } from "./mutes.ts";
 import { emptying, forConversation, onLeftRead, type LeftTag } from "./own.ts";
 import {
@@ -39,6 +38,8 @@ import {
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
+import { isMember } from "./members.ts";
+import { aboutOwn, onOwnFilesRead, type OwnFilesTag } from "./own-files.ts";
 import { forLinks, links } from "./links.ts";
 import {
   late,
@@ -77,10 +78,12 @@ import {
   recoverStored,
   storedAgain,
   storedReminder,
+  tellStored,
   withTold,
   type StoredPageTag,
   type StoredTag,
 } from "./stored.ts";
+import { fetched, type FetchTag } from "./topic-read.ts";
 import { moved, topicHandlers, topicsCounted, type MoveTag, type TopicsTag } from "./topics.ts";
 import { counted, topicSeen, unreadHandlers, type CountTag, type SeenTag } from "./unread.ts";
 import {
@@ -176,6 +179,10 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
       return admitGuest(state, message, turn);
     case "depart":
       return [...(isOwnRoom(turn.key) ? emptying(turn.from) : []), ...depart(state, turn)];
+    case "ownFiles":
+    case "deleteOwn":
+    case "tellStored":
+      return message.type === "tellStored" ? tellStored(state, turn) : aboutOwn(state, message, turn);
     case "upload":
     case "uploadTake":
     case "uploadPart":
@@ -212,15 +219,13 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "joinByLink":
       return forLinks(state, message, turn);
     case "describe":
-      if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
+      if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn))];
       return refuseOutsider(state, turn);
     default:
-      if (isMember(state, turn)) return handled(forMembers, state, message, turn);
+      if (isMember(state, turn.from)) return handled(forMembers, state, message, turn);
       return (message.type === "post" ? late(state, message, turn) : undefined) ?? refuseOutsider(state, turn);
   }
 }
-
-const isMember = (state: Room, turn: Turn): boolean => entryOf(state.members, turn.from) !== undefined;
 
 const forMembers: MemberHandlers = {
   ...membershipHandlers,
@@ -256,6 +261,7 @@ type ReadTag =
   | ResumeTag
   | HistoryTag
   | CountTag
+  | FetchTag
   | MoveTag
   | TopicsTag
   | SeenTag
@@ -264,6 +270,7 @@ type ReadTag =
   | KeptTag
   | WithdrawTag
   | FileTag
+  | OwnFilesTag
   | ScanTag
   | StripeTag
   | DrawingTag
@@ -282,16 +289,20 @@ function onRecords(
   switch (tag.type) {
     case "resume":
       return resumePage(
-        { head: state.head, floor: 0 },
+        { head: state.head, floor: state.eventsFrom ?? 0 },
         tag,
         records,
         signalsOf(state, turn.notes, turn.nowMs),
-        eventsShown(state),
+        eventsShown(state, turn),
       );
     case "history":
       return historyPage(state, tag, records);
     case "count":
       return counted(state, tag, records, turn);
+    case "fetch": {
+      const found = fetched(state, tag, records);
+      return "effects" in found ? found.effects : onRecords(state, tag.wanted, found.records, turn);
+    }
     case "seen":
       return topicSeen(state, tag, records, turn);
     case "move":
@@ -326,6 +337,8 @@ function onRecords(
       return withMessage(state, onTextRead(state, tag, records), turn);
     case "striping":
       return onStripingRead(state, tag, records, turn);
+    case "ownFiles":
+      return onOwnFilesRead(tag, records);
     case "files":
     case "fileHeld":
     case "filePlace":

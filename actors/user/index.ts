@@ -42,7 +42,7 @@ import { draftHandlers, withoutConversation } from "./drafts.ts";
 import { savedHandlers } from "./saved.ts";
 import { sharedHandlers, sharedReminded, sharedReminder } from "./shared.ts";
 import { setSidebar } from "./sidebar.ts";
-import { storageHandlers, storedIn } from "./storage.ts";
+import { agentStored, storageHandlers, storedIn } from "./storage.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import {
@@ -141,6 +141,10 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key, turn.nowMs))];
     case "conversationDropped":
       return state.account === null ? [refuse("NOT_FOUND")] : withoutConversation(state, state.account, message, turn);
+    case "agentStored":
+      if (turn.from !== `agent/${message.agent}` || message.agent.split(".")[0] !== turn.key)
+        return [refuse("FORBIDDEN")];
+      return state.account === null ? [refuse("NOT_FOUND")] : agentStored(state.account, message);
     case "roomWanted":
     case "roomJoined":
     case "roomLeft":
@@ -271,9 +275,12 @@ function fromRoom(state: UserState, account: Account, message: FromRoom, turn: H
   }
   if (type === "roomWarned") {
     const { id, by, atMs, reason } = message;
-    const isTold = account.notices?.some(({ action, facts }) => action === type && facts["id"] === id) === true;
+    // Of a room the newest is kept.
+    const isTold = account.notices?.some(
+      (one) => one.action === type && one.facts["room"] === room && (one.facts["id"] === id || one.atMs > atMs),
+    );
     const notice = { action: type, facts: { id, room, by, reason }, atMs };
-    return [...(isTold ? [] : happen(state, turn, [{ type: "noticed", notice }])), reply({})];
+    return [...(isTold === true ? [] : happen(state, turn, [{ type: "noticed", notice }])), reply({})];
   }
   const isListed = account.rooms.includes(room);
   if (type === "roomLeft") return isListed ? [...happen(state, turn, [{ type, room }]), reply({})] : [reply({})];

@@ -1,6 +1,6 @@
 import type { CommandName as WireCommand, ParametersOf } from "../../client/index.ts";
 import { cleaned } from "../../protocols/text/text.ts";
-import { normalEmoji } from "../../protocols/text/emoji.ts";
+import { reactionForm } from "../../protocols/text/own-emoji.ts";
 import { sought } from "../../protocols/text/names.ts";
 import type { CommandName, Line } from "./commands.ts";
 
@@ -191,9 +191,10 @@ export function requestOf(
       return onNumber(first, (seq) => inRoom(request("room.delete", { seq })));
     case "react":
       return onNumber(first, (seq) => {
-        const form = normalEmoji(second);
+        const form = reactionForm(second);
         const on = !here.hasReacted(seq, form ?? second);
-        if (form === undefined && on) return { wrong: `${second} is not one emoji.` };
+        if (form === undefined && on)
+          return { wrong: `${second} is not one emoji, nor the name of one of the cluster, such as :parrot:.` };
         return inRoom(request("room.react", { seq, emoji: form ?? second, on }));
       });
     case "poll":

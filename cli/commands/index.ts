@@ -151,6 +151,7 @@ export const commandRows: readonly CommandRow[] = [
     says: "Show and set the name, the colour and the logo of the cluster.",
     load: () => import("./branding.ts"),
   },
+  { name: "emoji", says: "List, add and remove the cluster's own emoji.", load: () => import("./emoji.ts") },
   {
     name: "mail",
     says: "Set how the cluster sends mail, and test it.",

@@ -37,6 +37,7 @@ type TakenOver = Pick<OperationParts, "watch"> &
     GatewayOptions,
     | "tls"
     | "blobs"
+    | "opener"
     | "models"
     | "tracer"
     | "changed"

@@ -69,6 +69,7 @@ const targets = [
   "sink",
   "list",
   "group",
+  "emoji",
   "schedule",
   "hold",
   "provider",

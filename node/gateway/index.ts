@@ -63,6 +63,7 @@ import { handleProgramKeys } from "./own/people.ts";
 import { handleSteps } from "./own/steps.ts";
 import { addOperations } from "./rest/derive.ts";
 import type { OwnHandlers } from "./rest/own.ts";
+import { addEmojiPictures, handleEmoji } from "./media/emoji.ts";
 import { addBrandingLogo, handleBranding } from "./media/branding.ts";
 import { handleMail } from "./identity/mail.ts";
 import { createProofChecks } from "./identity/proofs.ts";
@@ -140,6 +141,7 @@ function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandler
     ...handleDeletion(at),
     ...handleFound(at),
     ...handleGroups(at),
+    ...(at.blobs && at.opener && handleEmoji(at, { blobs: at.blobs, opener: at.opener })),
     ...handleJoinLinks(at),
     ...handleModeration(at),
     ...handleSharedLinks(at),
@@ -168,6 +170,7 @@ function addAdminParts(api: FastifyInstance, at: GatewayContext, entering: Enter
   addProfileRoutes(api, at);
   if (at.backups !== undefined) addDownloads(api, at, at.backups);
   if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
+  if (at.blobs !== undefined) addEmojiPictures(api, at, at.blobs);
   if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);
   if (at.blobs !== undefined) addFileRoutes(api, at, at.blobs);
   if (at.models !== undefined) addStoreStream(api, at, { ...at.models, accounts });

@@ -147,6 +147,8 @@ export const gatewayLimits = {
   keyRate: { count: 450, windowMs: 10_000 },
   /** Posts in one room, of everybody in it; more get `RATE_LIMITED`. */
   roomRate: { count: 6_000, windowMs: 10_000 },
+  /** Emoji that one person adds; more get `RATE_LIMITED`, before they are drawn. */
+  emojiRate: { count: 30, windowMs: 60_000 },
   /** Pictures that one person uploads; more get `RATE_LIMITED`, before they are read. */
   avatarRate: { count: 10, windowMs: 60_000 },
   /** Pictures for agents that one person uploads, and as many sounds; more get `RATE_LIMITED`, before they are read. */

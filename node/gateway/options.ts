@@ -18,6 +18,7 @@ import type {
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
+import type { Opener } from "../../runtimes/opened/index.ts";
 import type { ControlTokens } from "../cluster/facts/control-tokens.ts";
 import type { ClusterRoles } from "../cluster/facts/roles.ts";
 import type { IdentityProviders } from "../cluster/facts/identity-providers.ts";
@@ -192,6 +193,8 @@ export interface GatewayOptions {
   readonly cluster?: ClusterControl;
   /** Where the bytes of people's pictures are; absent, there are none. */
   readonly blobs?: ActorBlobs;
+  /** Opens what strangers send. Absent: no emoji is added here. */
+  readonly opener?: Pick<Opener, "tried">;
   /** The models on this node's disk, and those that the cluster wants; absent, there are none. */
   readonly models?: StoreParts;
   /** What short-lived tokens are signed and verified with; absent: there are none. */

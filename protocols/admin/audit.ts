@@ -119,6 +119,8 @@ export const auditActions = {
   setRole: change("power", "warning", "within", "A role is made or changed"),
   removeRole: change("power", "warning", "takes", "A role is removed"),
   setGroup: change("settings", "info", "none", "A group of people that can be mentioned is made or changed"),
+  addEmoji: change("settings", "info", "none", "An emoji of the cluster's own is added"),
+  removeEmoji: change("settings", "info", "none", "Such an emoji is removed"),
   removeGroup: change("settings", "info", "none", "Such a group is removed"),
   makeJoinLink: row("power", "info", "none", "A link into a room is made"),
   endJoinLink: row("power", "info", "none", "A link into a room is taken back"),

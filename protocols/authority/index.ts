@@ -43,7 +43,7 @@ export const builtInRoles: readonly ClusterRole[] = [
   ),
   granting(
     "moderator",
-    [...ofPeople, "people.see", "people.manage", "people.admit", "groups.manage"],
+    [...ofPeople, "people.see", "people.manage", "people.admit", "groups.manage", "emoji.manage"],
     "A member who looks after people's accounts",
   ),
   granting("member", ofPeople, "Everybody who has no other role"),

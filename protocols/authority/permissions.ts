@@ -101,6 +101,11 @@ export const permissions = {
     power: "none",
     for: "Making, changing and removing groups of people that can be mentioned together",
   },
+  "emoji.manage": {
+    has: ["admin"],
+    power: "none",
+    for: "Adding and removing the cluster's own emoji",
+  },
   "model.use": { has: ["person"], power: "none", for: "Asking models through the interfaces for programs" },
   "people.see": { has: ["admin"], power: "none", for: "Seeing everybody's roles, devices and API keys" },
   "people.manage": {

@@ -6,6 +6,7 @@ import { catalogCommands } from "./catalog.ts";
 import { claimCommands } from "./claim.ts";
 import { isFrom, type Command, type CommandEffect, type CommandTable } from "../wire/command.ts";
 import type { Kind } from "../ids.ts";
+import { emojiCommands } from "./emoji.ts";
 import { groupsCommands } from "./groups.ts";
 import { ledgerCommands } from "./ledger.ts";
 import { quarantineCommands } from "./quarantine.ts";
@@ -20,6 +21,7 @@ export * from "./agent-conversations.ts";
 export * from "./backup.ts";
 export * from "./catalog.ts";
 export * from "./claim.ts";
+export * from "./emoji.ts";
 export * from "./groups.ts";
 export * from "./join-mark.ts";
 export * from "./ledger.ts";
@@ -85,6 +87,7 @@ export const commandTables = {
   agent: agentCommands,
   catalog: catalogCommands,
   groups: groupsCommands,
+  emoji: emojiCommands,
   "role-manager": roleManagerCommands,
   ledger: ledgerCommands,
   "shard-holder": shardHolderCommands,

@@ -10,6 +10,7 @@ export const questions = {
   links: ["room.links", "/rooms/:room/links"],
   threads: ["room.threads", "/rooms/:room/threads"],
   groups: ["groups.list", "/groups"],
+  emoji: ["emoji.list", "/emoji"],
   people: ["catalog.find", "/catalog/users"],
   rooms: ["catalog.find", "/catalog/rooms"],
 } as const satisfies Readonly<Record<string, readonly [command: CommandName, path: string]>>;

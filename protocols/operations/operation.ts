@@ -32,7 +32,7 @@ interface Said {
   /** A form of another site may ask for it: what it carries is all that it needs. */
   readonly form?: true;
   /** What its body may be where that is more than usual: bytes as text, or the keys of a kit. */
-  readonly large?: "stripe" | "keys";
+  readonly large?: "stripe" | "keys" | "picture";
   /** What it may refuse beyond what its door refuses. */
   readonly errors: readonly ErrorCode[];
   /** How often one person may ask for it: the limit `ruleTrialRate` of the gateway. `act` says in a refusal what was

@@ -5,6 +5,7 @@ import type { NodePlace } from "../admin/nodes.ts";
 import type { OwnRights } from "../authority/roles.ts";
 import type { ModelInfo } from "../engines/generation.ts";
 import type { AgentView } from "../kinds/agent.ts";
+import { emojiName, type EmojiView, type OwnEmoji } from "../kinds/emoji.ts";
 import { groupFields, userGroupName, type UserGroup } from "../kinds/groups.ts";
 import {
   deletedTogether,
@@ -181,6 +182,47 @@ export const ownOperations = {
     summary: "Removes a group; answers with what it was",
     tags: ["people"],
   }),
+  "emoji.list": reads({
+    answer: answer<EmojiView>("EmojiView"),
+    permission: "emoji.manage",
+    errors: ofActors,
+    summary: "The cluster's own emoji, for people and programs that look after them",
+    description: "Everybody who is signed in has the same by `GET /emoji`.",
+    tags: ["emoji"],
+  }),
+  "emoji.add": changes({
+    params: object({ name: emojiName }),
+    fields: object({
+      picture: Type.String({
+        minLength: 4,
+        maxLength: Math.ceil(limits.emojiFileBytesMax / 3) * 4,
+        pattern: "^[A-Za-z0-9+/]+={0,2}$",
+        description: "A PNG, JPEG, WebP or GIF, as base64",
+      }),
+    }),
+    answer: answer<OwnEmoji>("OwnEmoji"),
+    permission: "emoji.manage",
+    large: "picture",
+    errors: ["NAME_TAKEN", "LIMIT_REACHED", "TOO_LARGE", "RATE_LIMITED", "DISK_FULL", ...ofActors],
+    action: "addEmoji",
+    facts: ({ name }) => ({ emoji: name }),
+    summary: "Adds an emoji of the cluster's own, which people write as `:name:`",
+    description:
+      "The picture is drawn anew: at most 128 pixels on its longer side, a WebP, of a picture that moves the first " +
+      "one. NAME_TAKEN: an emoji has this name, of the cluster or of the standard ones; remove it first, or take " +
+      "another name. By gRPC a request has at most 64 KiB, so a picture 44 KiB.",
+    tags: ["emoji"],
+  }),
+  "emoji.remove": changes({
+    params: object({ name: emojiName }),
+    answer: answer<OwnEmoji>("OwnEmoji"),
+    permission: "emoji.manage",
+    errors: ["NOT_FOUND", ...ofActors],
+    action: "removeEmoji",
+    facts: ({ name }) => ({ emoji: name }),
+    summary: "Removes an emoji; messages and reactions show its name from then on",
+    tags: ["emoji"],
+  }),
   "rooms.addLink": changes({
     params: object({ room: key }),
     fields: object(linkTerms),
@@ -252,7 +294,7 @@ export const ownOperations = {
     fields: object({ reason: warningReason }),
     answer: answer<RoomWarning>("RoomWarning"),
     permission: "room.mute",
-    errors: ["FORBIDDEN", "NOT_FOUND", "OVERLOADED", ...ofActors],
+    errors: ["FORBIDDEN", "NOT_FOUND", "LIMIT_REACHED", "OVERLOADED", ...ofActors],
     once: true,
     action: "warnMember",
     facts: ({ room, member }) => ({ room, member }),

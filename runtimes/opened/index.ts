@@ -15,7 +15,7 @@ import { OpenedProcess } from "./process.ts";
 import { notOpened, type Opened, type OpenedTable, type OpenedTask, type Opener } from "./tasks.ts";
 
 export { openedLimits } from "./limits.ts";
-export { pictureIn, sizeOfPicture, type Picture } from "./picture-head.ts";
+export { pictureIn, sizeOfGif, sizeOfPicture, type Picture } from "./picture-head.ts";
 export type { Opener, SmallPicture } from "./tasks.ts";
 export { textOfFile, type FileText, type NoText } from "./text-of-file.ts";
 

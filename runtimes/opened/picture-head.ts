@@ -28,6 +28,12 @@ export function sizeOfPicture(view: Buffer): Omit<Picture, "moves"> | undefined 
   return view.toString("latin1", 0, 4) === "RIFF" ? webpIn(view) : undefined;
 }
 
+/** How large a GIF says that it is. */
+export function sizeOfGif(view: Buffer): { readonly width: number; readonly height: number } | undefined {
+  const isGif = /^GIF8[79]a$/.test(view.toString("latin1", 0, 6)) && view.length > 10;
+  return isGif ? { width: view.readUInt16LE(6), height: view.readUInt16LE(8) } : undefined;
+}
+
 /** https://www.w3.org/TR/png-3/: a signature, then chunks: length, type, data, checksum. */
 function pngIn(view: Buffer): Picture | undefined {
   if (view.readUInt32BE(4) !== 0x0d0a1a0a) return undefined;

@@ -2,7 +2,7 @@
  *  and no second picture. */
 import { createCanvas, loadImage, type Canvas } from "@napi-rs/canvas";
 import { openedLimits as limits } from "./limits.ts";
-import { sizeOfPicture } from "./picture-head.ts";
+import { sizeOfGif, sizeOfPicture } from "./picture-head.ts";
 import type { Box, SmallPicture } from "./tasks.ts";
 
 /** How good a picture is, tried in this order until it is small enough. */
@@ -31,12 +31,6 @@ const mayOpen = ({ width, height }: Box): boolean =>
   width <= limits.pictureSideMax &&
   height <= limits.pictureSideMax &&
   width * height <= limits.pixelsMax;
-
-/** How large a GIF says that it is. */
-function sizeOfGif(view: Buffer): Box | undefined {
-  const isGif = /^GIF8[79]a$/.test(view.toString("latin1", 0, 6)) && view.length > 10;
-  return isGif ? { width: view.readUInt16LE(6), height: view.readUInt16LE(8) } : undefined;
-}
 
 /** A picture that fits into a box. Of one that moves it is the first picture. Undefined: it is none that is opened.
  *  The size that its head says counts before anything is decoded. */

@@ -1,4 +1,12 @@
-import { ok, refused, type ActorId, type FileHeld, type Result, type UserCard } from "../../../protocols/index.ts";
+import {
+  ok,
+  refused,
+  type ActorId,
+  type EmojiView,
+  type FileHeld,
+  type Result,
+  type UserCard,
+} from "../../../protocols/index.ts";
 import type { Kernel } from "../../kernel/api.ts";
 import type { BlobHash, Files } from "../../ports/index.ts";
 import { createBlobCopies, type BlobCopies, type CopiesOptions } from "./copies.ts";
@@ -23,15 +31,19 @@ export async function openActorBlobs({
   });
 }
 
-/** Whether somebody shows a picture now, an agent keeps a file, or a room has a part of one. What does not exist, or no
+/** By kind, what says which blobs an actor refers to; of others their card does. */
+const questionTo: Readonly<Record<string, string>> = { agent: "pictures", emoji: "list" };
+
+/** Whether somebody shows a picture now, the cluster has an emoji, an agent keeps a file, or a room has a part of one. What does not exist, or no
  *  more, has nothing. */
 async function refersTo(kernel: Pick<Kernel, "ask">, actor: ActorId, hash: BlobHash): Promise<Result<boolean>> {
   const timeoutMs = blobLimits.askTimeoutMs;
   const [kind] = actor.split("/", 1);
-  const message = kind === "room" ? { type: "fileHeld", hash } : { type: kind === "agent" ? "pictures" : "card" };
+  const message = kind === "room" ? { type: "fileHeld", hash } : { type: questionTo[kind ?? ""] ?? "card" };
   const answer = await kernel.ask({ to: actor, from: "node", message, timeoutMs });
   if (!answer.ok) return answer.error.code === "NOT_FOUND" ? ok(false) : refused(answer.error);
   if (kind === "room") return ok((answer.value as FileHeld).held);
+  if (kind === "emoji") return ok((answer.value as EmojiView).emoji.some((one) => one.hash === hash));
   if (kind === "agent") return ok((answer.value as { readonly hashes: readonly BlobHash[] }).hashes.includes(hash));
   return ok((answer.value as UserCard).avatar?.hash === hash);
 }

@@ -15,6 +15,7 @@ import type { Permit } from "../edge/output-memory.ts";
 import { withQuota } from "../quotas.ts";
 import { countAsk } from "../edge/counts.ts";
 import { noteDone } from "./noting.ts";
+import { admitReaction, isReaction } from "./reactions.ts";
 import type { Caller } from "../identity/callers.ts";
 
 /** A caller that waits for an answer. */
@@ -45,6 +46,8 @@ export async function callCommand(at: GatewayContext, call: Call): Promise<Resul
   const answer = async (): Promise<Result<unknown>> => {
     const tooOften = at.commands.said(to, message.type);
     if (tooOften !== undefined) return tooOften;
+    const admitted = isReaction(to, message.type) ? await admitReaction(at, message) : undefined;
+    if (admitted?.ok === false) return admitted;
     const asked = () =>
       at.kernel.ask({
         to,

@@ -13,6 +13,7 @@ import {
 import { noteCommand } from "../audited.ts";
 import { countAsk, countCommand, countRequest } from "../edge/counts.ts";
 import { noteDone } from "./noting.ts";
+import { admitReaction } from "./reactions.ts";
 import { answerCosts, isTopicFor, permissionToFollow, readCommand, readsOnly, rowNamed } from "./command-routes.ts";
 import type { Admission, GatewayContext } from "../options.ts";
 import type { Permit } from "../edge/output-memory.ts";
@@ -84,9 +85,13 @@ export function createRequests(at: GatewayContext, { feeds, people, presence }: 
     return ok({ people: presence.look(subscriber, said.people) });
   }
 
-  /** What a frame takes of its person's quotas. */
+  /** What a frame takes of its person's quotas, and whether what it names is there. */
   const quotaOf = (subscriber: Subscriber, frame: ClientFrame): ReturnType<typeof admitQuota> =>
-    frame.do === "room.post" ? admitQuota(at, subscriber.caller, "messages", 1) : uncounted;
+    frame.do === "room.post"
+      ? admitQuota(at, subscriber.caller, "messages", 1)
+      : frame.do === "room.react"
+        ? admitReaction(at, frame.with)
+        : uncounted;
 
   function handle(
     subscriber: Subscriber,

@@ -176,8 +176,12 @@ export function doorOf(
     errors,
   };
   if (large === undefined) return { config };
-  // Of a stripe the bytes as text, and what is around them.
-  const bytesMax = large === "stripe" ? 2 * wireLimits.stripePutBytesMax : limits.keysBodyBytesMax;
+  const bytesMax = {
+    // The bytes as text, and what is around them.
+    stripe: 2 * wireLimits.stripePutBytesMax,
+    picture: 2 * wireLimits.emojiFileBytesMax,
+    keys: limits.keysBodyBytesMax,
+  }[large];
   const json = large === "keys" && { json: wideJsonBounds(limits) };
   return { config: { ...config, bytesMax, ...json }, bodyLimit: bytesMax };
 }

@@ -86,6 +86,8 @@ const others: Readonly<Record<string, string>> = {
   "room.removeLink": "the same as making one",
   "groups.set": "a permission without power",
   "groups.remove": "a permission without power",
+  "emoji.add": "a permission without power",
+  "emoji.remove": "a permission without power",
   "user.openSession": "a session: its proofs are compared with what the account asks for",
   "user.confirmSession": "its proofs are compared with what the account asks for",
   "user.sessionUsed": "a time and an address",

@@ -330,7 +330,7 @@ const step = record({ tab: constantFrom(0, 1), does: constantFrom("look", "write
 /** Why a command overwrites nothing that its writer has not seen, though it does not say what they saw. */
 const reasons = {
   "adds something, or takes part": [
-    "activity.sendReport activity.giveFeedback",
+    "activity.sendReport activity.giveFeedback emoji.add",
     "user.schedule user.remindMe user.saveMessage room.create room.join room.invite room.post room.poll room.warn room.admitGuest room.addLink room.joinByLink user.create user.openSession",
     "user.linkIdentity user.createAgent user.addPush",
     "user.addPasskey user.beginTotp user.setRecovery user.makeReset user.beginMail agent.say",
@@ -338,7 +338,7 @@ const reasons = {
     "backup.start backup.hold backup.askRecall claim.take role-manager.claimAdmin role-manager.audit",
   ],
   "ends or removes what it names": [
-    "room.leave room.remove room.removeLink groups.remove room.unban room.unmute room.deleteMessages room.stop room.stopAgents room.delete room.removePreviews room.closePoll user.unlinkIdentity",
+    "room.leave room.remove room.removeLink groups.remove emoji.remove room.unban room.unmute room.deleteMessages room.stop room.stopAgents room.delete room.deleteOwn room.removePreviews room.closePoll user.unlinkIdentity",
     "user.removeTotp user.removePasskey user.removeMail user.removePush activity.removeReport activity.cancelReport activity.removeUse activity.endFeedback quarantine.drop",
     "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear agent.drop user.removeShared claim.release",
@@ -364,7 +364,7 @@ const reasons = {
 const wholes = new Set(
   [
     "audit/retention audit/sinks/{sink} budgets/{budget} cluster/nodes/{node}/draining disk identity-providers/{provider} keys/kit keys/restore keys/root mail model-routes/{route} models/wanted",
-    "quotas/{role}/{measure}/{per} reports/{report} use threats/{list} users/{user} users/{user}/deletion",
+    "quotas/{role}/{measure}/{per} reports/{report} use threats/{list} emoji/{name} users/{user} users/{user}/deletion",
     "users/{user}/suspended",
   ].flatMap((list) => list.split(" ")),
 );

@@ -18,6 +18,7 @@ export const byHand: Readonly<Record<string, readonly string[]>> = {
     "GET /api/v1/branding/logo/:hash",
     "GET /api/v1/me/export",
     "GET /api/v1/people/:user/avatar/:hash",
+    "GET /api/v1/emoji/:hash",
     "GET /api/v1/rooms/:room/files/:file",
     "GET /api/v1/rooms/:room/files/:file/preview",
   ],

@@ -57,10 +57,12 @@ describe("the door of an operation", () => {
     expect(schemaOf(named(reads({ ...said, permission: "cluster.see" })))).not.to.have.property("security");
   });
 
-  it("takes larger bodies of stripes and keys", () => {
+  it("takes larger bodies of stripes, pictures and keys", () => {
     const usual = doorOf(reads({ ...said, permission: "keys.manage" }), gatewayLimits);
     const keys = doorOf(reads({ ...said, permission: "keys.manage", large: "keys" }), gatewayLimits);
     const stripe = doorOf(reads({ ...said, permission: "shards.manage", large: "stripe" }), gatewayLimits);
+    const picture = doorOf(reads({ ...said, permission: "emoji.manage", large: "picture" }), gatewayLimits);
+    expect(picture.bodyLimit).to.equal(picture.config.bytesMax).and.above(gatewayLimits.bodyBytesMax);
     expect([usual.bodyLimit, usual.config.json]).to.deep.equal([undefined, undefined]);
     expect([keys.bodyLimit, keys.config.bytesMax]).to.deep.equal(Array(2).fill(gatewayLimits.keysBodyBytesMax));
     expect(keys.config.json?.valuesMax).to.equal(gatewayLimits.wideJsonValuesMax);

@@ -7,6 +7,7 @@ import { agent } from "../../../actors/agent/index.ts";
 import { backup } from "../../../actors/backup/index.ts";
 import { catalog } from "../../../actors/catalog/index.ts";
 import { claim } from "../../../actors/claim/index.ts";
+import { emoji } from "../../../actors/emoji/index.ts";
 import { groups } from "../../../actors/groups/index.ts";
 import { ledger } from "../../../actors/ledger/index.ts";
 import { quarantine } from "../../../actors/quarantine/index.ts";
@@ -142,6 +143,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     roleManager,
     catalog,
     groups,
+    emoji,
     ledger,
     backup,
     claim,

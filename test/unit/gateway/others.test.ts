@@ -250,12 +250,12 @@ describe("gateway: what is another's", () => {
 
   /** Every command, with the ids of all that it may be about. */
   function questions(): readonly Question[] {
-    const keys: Readonly<Record<string, string>> = { room: "den", user: "ada", agent: "ada.helper", ledger: "ada", catalog: "rooms", groups: "cluster" }; // prettier-ignore
+    const keys: Readonly<Record<string, string>> = { room: "den", user: "ada", agent: "ada.helper", ledger: "ada", catalog: "rooms", groups: "cluster", emoji: "cluster" }; // prettier-ignore
     return clientCommands.flatMap(({ kind, name, row }) => {
       const to = keys[kind];
       if (to === undefined) throw new Error(`${kind}.${name}: which ${kind} is Ada's?`);
       // What everybody may search has nothing of one person's.
-      if (kind === "catalog" || kind === "groups") return [];
+      if (kind === "catalog" || kind === "groups" || kind === "emoji") return [];
       const shape = row.params as Shape;
       const about =
         shape.properties?.["id"] === undefined

@@ -60,6 +60,7 @@ export const everyPart = {
   ...Object.fromEntries(
     [
       "blobs",
+      "opener",
       "inference",
       "shards",
       "endpoints",

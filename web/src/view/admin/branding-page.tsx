@@ -6,6 +6,7 @@ import { notices } from "../../live/index.ts";
 import { at, call } from "../../wire/index.ts";
 import { useActOn } from "../parts/act.ts";
 import { brandName, logoUrl, showBrand, useBrand } from "../shell/brand.ts";
+import { base64Of } from "../parts/drawn.ts";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { useRights } from "../parts/rights.ts";
@@ -31,10 +32,6 @@ export function BrandingPage() {
     </AdminPage>
   );
 }
-
-/** A file as base64. */
-const base64Of = async (file: File): Promise<string> =>
-  btoa(Array.from(new Uint8Array(await file.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
 
 /** How it looks in the light and in the dark. */
 function Preview({

@@ -33,16 +33,42 @@ export const squareOf = (file: Blob): Promise<Blob> =>
 
 /** All of it, for a model to see. Errors: UnfitPicture, with what to do. */
 export const wholeOf = (file: Blob): Promise<Blob> =>
-  drawn(file, wireLimits.pictureBytesMax, ({ width, height }) => {
-    const scale = Math.min(1, longSidePx / Math.max(width, height));
-    const [toWidth, toHeight] = [width, height].map((side) => Math.max(1, Math.round(side * scale))) as [
-      number,
-      number,
-    ];
-    return { left: 0, top: 0, width, height, toWidth, toHeight };
+  drawn(file, wireLimits.pictureBytesMax, (picture) => wholeIn(picture, longSidePx));
+
+/** All of it, as small as an emoji of the cluster is kept; what shines through stays so. Errors: UnfitPicture. */
+export const emojiOf = (file: Blob): Promise<Blob> =>
+  drawn(file, wireLimits.emojiFileBytesMax, (picture) => wholeIn(picture, wireLimits.emojiSideMax), {
+    ground: undefined,
+    types: ["image/webp", "image/png"],
   });
 
-async function drawn(file: Blob, bytesMax: number, frameOf: (picture: ImageBitmap) => Frame): Promise<Blob> {
+/** A file as base64. */
+export const base64Of = async (file: Blob): Promise<string> =>
+  btoa(Array.from(new Uint8Array(await file.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
+
+/** All of a picture, its longer side at most so long. */
+function wholeIn({ width, height }: ImageBitmap, sideMax: number): Frame {
+  const scale = Math.min(1, sideMax / Math.max(width, height));
+  const [toWidth, toHeight] = [width, height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
+  return { left: 0, top: 0, width, height, toWidth, toHeight };
+}
+
+/** What it is drawn on, and the types that are tried. */
+interface Look {
+  /** Absent: nothing. */
+  readonly ground: string | undefined;
+  readonly types: readonly string[];
+}
+
+// Some formats know no transparency.
+const onWhite: Look = { ground: "#fff", types: ["image/webp", "image/jpeg"] };
+
+async function drawn(
+  file: Blob,
+  bytesMax: number,
+  frameOf: (picture: ImageBitmap) => Frame,
+  { ground, types }: Look = onWhite,
+): Promise<Blob> {
   if (file.size > fileBytesMax) throw new UnfitPicture("This file is too large. Choose one of at most 32 MB.");
   let picture: ImageBitmap;
   try {
@@ -57,13 +83,14 @@ async function drawn(file: Blob, bytesMax: number, frameOf: (picture: ImageBitma
     canvas.height = toHeight;
     const pen = canvas.getContext("2d");
     if (pen === null) throw new UnfitPicture("Your browser cannot draw now. Try again later.");
-    // Some formats know no transparency.
-    pen.fillStyle = "#fff";
-    pen.fillRect(0, 0, toWidth, toHeight);
+    if (ground !== undefined) {
+      pen.fillStyle = ground;
+      pen.fillRect(0, 0, toWidth, toHeight);
+    }
     pen.imageSmoothingQuality = "high";
     pen.drawImage(picture, left, top, width, height, 0, 0, toWidth, toHeight);
     for (const quality of qualities)
-      for (const type of ["image/webp", "image/jpeg"]) {
+      for (const type of types) {
         const made = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, type, quality));
         // A browser that cannot write a type writes PNG.
         if (made?.type === type && made.size <= bytesMax) return made;

@@ -178,6 +178,13 @@ export const groupsKey = ["groups"];
 export const useGroups = (enabled = true) =>
   useQuery({ queryKey: groupsKey, queryFn: () => asked("groups", {}), enabled, staleTime: 60_000, retry: false });
 
+/** Under which the cluster's own emoji are kept. */
+export const ownEmojiKey = ["emoji"];
+
+/** The cluster's own emoji. */
+export const useOwnEmoji = (enabled = true) =>
+  useQuery({ queryKey: ownEmojiKey, queryFn: () => asked("emoji", {}), enabled, staleTime: 60_000, retry: false });
+
 /** How people and agents are called on this page. A missing name is asked for, once. */
 export function useNames(): (principal: string) => string {
   const session = useSession();

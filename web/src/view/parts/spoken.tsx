@@ -1,5 +1,20 @@
+import { lazy, Suspense, type ReactNode } from "react";
 import type { Prose } from "../../../../protocols/reading/tree.ts";
 import type { Named } from "../../model/index.ts";
+
+// Where it cannot be loaded, names stay as they were written.
+const WithOwnEmoji = lazy(() => import("./own-emoji.tsx").catch(() => ({ default: AsWritten })));
+const AsWritten = ({ text }: { readonly text: string }): ReactNode => text;
+
+/** A text in which the cluster's own emoji are shown. Most texts name none, and cost nothing. */
+export const withOwnEmoji = (text: string, key = 0): ReactNode =>
+  /:[a-z][\w+-]+:/.test(text) ? (
+    <Suspense key={key} fallback={text}>
+      <WithOwnEmoji text={text} />
+    </Suspense>
+  ) : (
+    text
+  );
 
 /** Words with their mentions set apart, each by itself: `@` before a Latin name would change sides in Arabic text.
  *  Mentioned people are shown by the name that they have now. */
@@ -8,19 +23,19 @@ export function Spoken({
   signs = [],
   named,
 }: Pick<Prose, "text" | "signs"> & { readonly named: Named | undefined }) {
-  if (named === undefined || signs.length === 0) return text;
+  if (named === undefined || signs.length === 0) return withOwnEmoji(text);
   const parts = [];
   let past = 0;
   for (const [nth, { index }] of [...text.matchAll(/[@＠﹫]/g)].entries()) {
     const mention = named.get(signs[nth] ?? -1);
     if (mention === undefined) continue;
     parts.push(
-      text.slice(past, index),
+      withOwnEmoji(text.slice(past, index), past),
       <bdi key={index} className="mention" title={mention.said}>
         {mention.name}
       </bdi>,
     );
     past = index + mention.said.length;
   }
-  return [...parts, text.slice(past)];
+  return [...parts, withOwnEmoji(text.slice(past), past)];
 }

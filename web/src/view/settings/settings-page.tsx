@@ -4,6 +4,7 @@ import { MenuButton } from "../shell/dialogs.tsx";
 import { useIsAdmin } from "../parts/rights.ts";
 import { AccountSettings } from "./account.tsx";
 import { Devices } from "./devices.tsx";
+import { OwnEmojiSettings } from "./emoji.tsx";
 import { Factors } from "./factors.tsx";
 import { Groups } from "./groups.tsx";
 import { Keys } from "./keys.tsx";
@@ -21,6 +22,7 @@ const sections = [
   { section: "status", title: "Status" },
   { section: "notifications", title: "Notifications" },
   { section: "groups", title: "Groups" },
+  { section: "emoji", title: "Emoji" },
   { section: "devices", title: "Devices and password" },
   { section: "factors", title: "Passkeys and codes" },
   { section: "account", title: "Mail and account" },
@@ -81,6 +83,8 @@ function Section({ section }: { readonly section: string }) {
       return <Notifications />;
     case "groups":
       return <Groups />;
+    case "emoji":
+      return <OwnEmojiSettings />;
     case "devices":
       return <Devices />;
     case "factors":

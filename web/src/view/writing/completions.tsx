@@ -13,7 +13,7 @@ import {
 } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { Icon } from "../parts/icons.tsx";
-import { useGroups, useNamedRooms } from "../parts/lists.ts";
+import { useGroups, useNamedRooms, useOwnEmoji } from "../parts/lists.ts";
 import { useRead } from "../parts/reader.ts";
 import { mayBeMarked } from "../pasting/choice.ts";
 
@@ -36,7 +36,7 @@ interface Completions {
   readonly options: readonly Option[];
 }
 
-const loadEmoji = () => import("./emoji-list.ts");
+const loadEmoji = () => import("./emoji-list.tsx");
 type EmojiList = Awaited<ReturnType<typeof loadEmoji>>;
 
 /** The emoji and their names, once they are wanted and there. Without them, names stay as they were typed. */
@@ -65,6 +65,7 @@ export function useCompletions(
   // Fetched with the colon, so that it is there when the name is.
   const emoji = useEmojiList(!inCode && /(?:^|\P{L}):\S{0,20}$/u.test(text.slice(Math.max(0, caret - 24), caret)));
   const shortcode = inCode ? undefined : shortcodeAt(text, caret);
+  const own = useOwnEmoji(shortcode !== undefined).data?.emoji ?? [];
   const room = inCode ? undefined : roomAt(text, caret);
   const rooms = useNamedRooms(room !== undefined);
 
@@ -77,7 +78,7 @@ export function useCompletions(
   if (shortcode !== undefined && emoji !== undefined) {
     const { start, part, closed } = shortcode;
     const sign = closed ? emoji.emojiNamed(part, habits) : undefined;
-    const options = closed ? [] : emoji.emojiOptions(part, habits, shownMax);
+    const options = closed ? [] : emoji.emojiOptions(part, habits, shownMax, own);
     return {
       completions: { start, name: "Emoji", options },
       closed: sign === undefined ? undefined : { start, part, sign },

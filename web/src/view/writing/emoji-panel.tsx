@@ -1,12 +1,14 @@
 import { TextInput } from "@mantine/core";
 import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent } from "react";
 import { normalEmoji } from "../../../../protocols/text/emoji.ts";
+import { isOwnEmoji } from "../../../../protocols/text/own-emoji.ts";
 import { useHabits } from "../../live/index.ts";
 import { afterPick, withTone, type Emoji } from "../../model/emoji.ts";
 import { tones, type Tone } from "../../model/index.ts";
 import { Icon } from "../parts/icons.tsx";
+import { useOwnEmoji } from "../parts/lists.ts";
 import { atHand } from "./at-hand.ts";
-import { emojiByGroup, found } from "./emoji-list.ts";
+import { emojiByGroup, found, ownAmong, Sign } from "./emoji-list.tsx";
 import type { EmojiPanelProps } from "./emoji-picker.tsx";
 import "./emoji-panel.css";
 
@@ -22,6 +24,7 @@ const groups = [
   ["Objects", "💡"],
   ["Symbols", "💛"],
   ["Flags", "🏁"],
+  ["Of this cluster", "✨"],
 ] as const;
 
 const columns = 8;
@@ -43,17 +46,22 @@ export default function EmojiPanel({ onPick }: EmojiPanelProps) {
   }, []);
   useEffect(() => grid.current?.scrollTo(0, 0), [group, text]);
 
-  const often = [...new Set([...habits.recent, ...atHand])].map((sign) => bySign.get(sign) ?? plain(sign));
+  const own = useOwnEmoji().data?.emoji ?? none;
+  const ownNamed = ownAmong(own);
+  const often = [...new Set([...habits.recent, ...atHand])].flatMap((sign) =>
+    // One of the cluster that was removed is offered no more.
+    isOwnEmoji(sign) ? (ownNamed.find((one) => one.sign === sign) ?? []) : [bySign.get(sign) ?? plain(sign)],
+  );
   // One that is typed or pasted is meant itself.
   const itself = normalEmoji(text.trim());
   const shown =
     itself !== undefined
       ? [bySign.get(itself) ?? plain(itself)]
       : text.trim() !== ""
-        ? found(text, habits).slice(0, foundMax)
+        ? found(text, habits, own).slice(0, foundMax)
         : group === 0
           ? often
-          : (emojiByGroup[group - 1] ?? []);
+          : (emojiByGroup[group - 1] ?? ownNamed);
   const pick = ({ sign }: Emoji) => {
     setHabits(afterPick(habits, sign));
     onPick(itself ?? withTone(sign, habits.tone));
@@ -92,7 +100,7 @@ export default function EmojiPanel({ onPick }: EmojiPanelProps) {
         onKeyDown={onFieldKey}
       />
       <div className="emoji-groups" role="group" aria-label="Groups">
-        {groups.map(([name, sign], index) => (
+        {groups.slice(0, own.length === 0 ? -1 : undefined).map(([name, sign], index) => (
           <button
             key={name}
             type="button"
@@ -127,7 +135,7 @@ export default function EmojiPanel({ onPick }: EmojiPanelProps) {
             title={emoji.names[0] === undefined ? undefined : `:${emoji.names[0]}:`}
             onClick={() => pick(emoji)}
           >
-            {itself ?? withTone(emoji.sign, habits.tone)}
+            {itself ?? <Sign sign={emoji.sign} tone={habits.tone} own={own} />}
           </button>
         ))}
       </div>
@@ -154,6 +162,8 @@ export default function EmojiPanel({ onPick }: EmojiPanelProps) {
     </>
   );
 }
+
+const none: readonly never[] = [];
 
 const toneNames = ["No skin tone", "Light", "Medium-light", "Medium", "Medium-dark", "Dark"];
 
