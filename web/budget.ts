@@ -17,11 +17,11 @@ export interface BuiltFile {
  *  together, and for its terminal, which brings the commands of `plexus`. A little above the newest measurement, so
  *  that a change that makes the page heavier is noticed. A person who chats loads nothing of the last three. */
 export const pageBudgetKiB = {
-  toSignIn: 147,
+  toSignIn: 148,
   toFirstMessage: 244,
-  toOverview: 261,
-  allOfAdministration: 474,
-  toTerminal: 522,
+  toOverview: 262,
+  allOfAdministration: 476,
+  toTerminal: 523,
 } as const;
 
 /** KiB of brotli of the frame that draws diagrams, which is loaded with the first one. */

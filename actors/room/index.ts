@@ -83,6 +83,7 @@ import {
   type StoredPageTag,
   type StoredTag,
 } from "./stored.ts";
+import { fetched, type FetchTag } from "./topic-read.ts";
 import { moved, topicHandlers, topicsCounted, type MoveTag, type TopicsTag } from "./topics.ts";
 import { counted, topicSeen, unreadHandlers, type CountTag, type SeenTag } from "./unread.ts";
 import {
@@ -218,7 +219,7 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "joinByLink":
       return forLinks(state, message, turn);
     case "describe":
-      if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn.key))];
+      if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn))];
       return refuseOutsider(state, turn);
     default:
       if (isMember(state, turn.from)) return handled(forMembers, state, message, turn);
@@ -260,6 +261,7 @@ type ReadTag =
   | ResumeTag
   | HistoryTag
   | CountTag
+  | FetchTag
   | MoveTag
   | TopicsTag
   | SeenTag
@@ -287,16 +289,20 @@ function onRecords(
   switch (tag.type) {
     case "resume":
       return resumePage(
-        { head: state.head, floor: 0 },
+        { head: state.head, floor: state.eventsFrom ?? 0 },
         tag,
         records,
         signalsOf(state, turn.notes, turn.nowMs),
-        eventsShown(state),
+        eventsShown(state, turn),
       );
     case "history":
       return historyPage(state, tag, records);
     case "count":
       return counted(state, tag, records, turn);
+    case "fetch": {
+      const found = fetched(state, tag, records);
+      return "effects" in found ? found.effects : onRecords(state, tag.wanted, found.records, turn);
+    }
     case "seen":
       return topicSeen(state, tag, records, turn);
     case "move":

@@ -1,5 +1,6 @@
 /** What members read: pages of history, events of before. */
 import {
+  mutesAt,
   wireLimits,
   type CommandOf,
   type RoomEvent,
@@ -29,6 +30,7 @@ import {
 } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { threadsFor } from "./threads.ts";
+import { readTopic } from "./topic-read.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type History = Extract<Command, { type: "history" }>;
@@ -107,7 +109,7 @@ function readOn(room: Room, tag: HistoryTag): Effects {
     return thread === undefined ? messageKey(seq) : threadKey(thread, seq);
   };
   const range = { from: keyOf(from), to: keyOf(to), limit: wantedOf(tag), reverse };
-  return [{ type: "read", range, tag }];
+  return topic === undefined ? [{ type: "read", range, tag }] : readTopic(room, range, tag);
 }
 
 /** One more than is missing says that there is more; where not all fit, as many as are looked at together. */
@@ -158,7 +160,8 @@ function onward(room: Room, tag: HistoryTag, hasMore: boolean): Effects {
 }
 
 /** Shows old events without the texts that were deleted since, and their reactions in the form of today. */
-export function eventsShown(room: Room): (event: unknown) => unknown {
+export function eventsShown(room: Room, { nowMs }: Pick<Turn, "nowMs">): (event: unknown) => unknown {
+  const held = mutesAt(room.mutes, nowMs);
   const deletedAtMs = new Map(room.deletions.map(({ seq, atMs }) => [seq, atMs]));
   const shown = (message: RoomMessage): RoomMessage => {
     const atMs = deletedAtMs.get(message.seq);
@@ -166,12 +169,12 @@ export function eventsShown(room: Room): (event: unknown) => unknown {
   };
   return (stored) => {
     const event = stored as RoomEvent;
-    if (event.type === "restored") {
-      const { messages, root } = event;
-      return { ...event, messages: messages.map(shown), ...(root !== undefined && { root: shown(root) }) };
+    if ("messages" in event) {
+      const root = event.type === "restored" && event.root !== undefined ? { root: shown(event.root) } : {};
+      return { ...event, messages: event.messages.map(shown), ...root };
     }
     // Why somebody was muted is not told again once it is over.
-    if (event.type === "muted") return room.mutes?.some((mute) => isSame(mute, event)) === true ? event : bare(event);
+    if (event.type === "muted") return held.some((mute) => isSame(mute, event)) ? event : bare(event);
     if (!("message" in event)) return event;
     const root = event.type === "posted" && event.root !== undefined ? { root: shown(event.root) } : {};
     return { ...event, message: shown(event.message), ...root };
@@ -194,7 +197,7 @@ export const readingHandlers = {
   ],
   resume: (room, { after }, turn) =>
     resume(
-      { head: room.head, floor: 0 },
+      { head: room.head, floor: room.eventsFrom ?? 0 },
       after,
       turn,
       () => snapshotOf(room, turn.from, turn),

@@ -18,7 +18,8 @@ import { Feed, type FeedHandle } from "../parts/feed.tsx";
 import type { MessageActions } from "./message-actions.ts";
 import { MessageRow } from "./message-row.tsx";
 import type { Goal } from "./opening.ts";
-import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, UnreadRow } from "./rows.tsx";
+import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, TopicRow, UnreadRow } from "./rows.tsx";
+import type { Picked } from "./selecting.ts";
 
 /** The lines of a room, around where one reads. */
 export function Timeline(props: {
@@ -27,6 +28,7 @@ export function Timeline(props: {
   readonly actions: MessageActions;
   readonly editing: ReadonlySet<number>;
   readonly marked: number | undefined;
+  readonly picked: Picked | undefined;
   readonly handle: React.Ref<FeedHandle>;
   readonly goal: Goal;
   /** What is to be shown first is there. */
@@ -94,6 +96,8 @@ export function Timeline(props: {
         return <DayRow atMs={entry.atMs} />;
       case "unread":
         return <UnreadRow />;
+      case "topic":
+        return <TopicRow topic={entry.topic} onOpen={actions.openTopic} />;
       case "message": {
         const { message } = entry;
         return (
@@ -104,6 +108,7 @@ export function Timeline(props: {
             thread={threads[message.seq]}
             editing={props.editing.has(message.seq)}
             marked={props.marked === message.seq}
+            picked={props.picked?.has(message.seq)}
             inThread={false}
             actions={actions}
           />
