@@ -360,27 +360,36 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
 }
 
 function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): Effects {
-  // For members it is as any deletion; for others only what is theirs is there.
-  if (command.isOwn === true && message.author !== turn.from && !isMember(room, turn.from))
+  // For members it is as any deletion; for others only their files are there.
+  const isOutside = command.isOwn === true && !isMember(room, turn.from);
+  if (isOutside && message.author !== turn.from)
     return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if (message.author !== turn.from && !hasByRank(room, turn.from, "room.delete"))
     return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
   const { kept: gone } = command;
+  if (isOutside && gone?.every(({ check }) => check === "removed") === true)
+    return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   const isGone = message.deletedAtMs !== undefined;
   const isEmpty = message.versions === undefined && message.previews === undefined && message.topic === undefined;
-  if (isGone && gone?.length === 0 && isEmpty) return [reply(message, turn.replyTo)];
+  const answer = (is: RoomMessage) => reply(command.isOwn === true ? {} : is, turn.replyTo);
+  if (isGone && gone?.length === 0 && isEmpty) return [answer(message)];
   const next = emptied(message, message.deletedAtMs ?? turn.nowMs);
-  const event = { type: "deleted", message: next, by: turn.from } as const;
+  // What was said is not taken back from outside: those who removed its author may need it.
+  const { files: _files, ...rest } = message;
+  const isSaid = isOutside && !isGone && (message.text !== "" || message.versions !== undefined);
+  const event = isSaid
+    ? ({ type: "edited", message: rest, by: turn.from, checked: "" } as const)
+    : ({ type: "deleted", message: next, by: turn.from } as const);
   // A node before files, or before earlier texts were kept, which deleted a message, left what is kept of it.
-  const more = { ...picturesOf(message), ...leftBy([message]) };
-  if (message.files === undefined && !isGone)
-    return [...eventEffects(room, turn, [event], [], more), reply(next, turn.replyTo)];
+  const more = isSaid ? {} : { ...picturesOf(message), ...leftBy([message]) };
+  if (message.files === undefined && !isGone && !isOutside)
+    return [...eventEffects(room, turn, [event], [], more), answer(next)];
   // What was read before may have gone since, and is not to go twice.
   const notes = turn.notes as RoomNotes;
   if (gone !== undefined && !isFiledSince(notes, message.seq, command.since ?? 0) && !isBehind(gone, message)) {
     const mail = unlisted(gone);
     if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
-    return [...eventEffects(room, turn, [event], mail, { gone, ...more }), reply(next, turn.replyTo)];
+    return [...eventEffects(room, turn, [event], mail, { gone, ...more }), answer(next)];
   }
   const tag: KeptTag = { type: "kept", command, since: notes.filings ?? 0, from: turn.from, to: turn.replyTo };
   return [{ type: "read", range: keptOf(message.seq), tag }];

@@ -262,7 +262,8 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
 
 function evolveEdited(room: Room, { message, checked, told: newly }: Extract<RoomEvent, { type: "edited" }>): Room {
   // Nobody has written anything.
-  const rest = withoutChecks(room, ({ id }) => id === checked);
+  const has = (id: string): boolean => message.files?.some((file) => file.id === id) === true;
+  const rest = withoutChecks(room, ({ id, seq }) => id === checked || (seq === message.seq && !has(id)));
   if (checked !== undefined) return replaceMessage(rest, message);
   const members = withCalled(withoutMentions(room, message), message, newly);
   const told = message.threadOnly === true ? members : withMentioned(members, message);

@@ -101,7 +101,7 @@ export async function showKeptIn(
   const path = `/api/v1/rooms/${encodeURIComponent(room)}/own-files`;
   if (seq !== undefined) {
     demand(await callNode(target, "DELETE", `${path}/${seq}`));
-    output.print(`Message ${seq} is deleted, with its files.`);
+    output.print(`The files of message ${seq} are deleted.`);
     return exitCodes.ok;
   }
   const { files, next } = demand(await callNode(target, "GET", path)) as OwnFiles;

@@ -403,15 +403,16 @@ export const roomCommands = {
     summary: "The files that you keep in a room, newest first, also when you have left it",
     answers: "page",
   }),
-  /** Deletes a message of the asker's with its files, also where they have left. Errors: NOT_FOUND. */
+  /** Deletes a message of the asker's with its files. Of those who are no members only the files go, and a message
+   *  that said nothing else. Errors: NOT_FOUND. */
   deleteOwn: command({
     params: { seq: position },
-    result: message,
+    result: nothing,
     from: ["client"],
     effect: "changes",
     permission: "room.delete",
     http: ["DELETE", "/rooms/:room/own-files/:seq"],
-    summary: "Deletes a message of yours with its files, also when you have left the room",
+    summary: "Deletes a message of yours with its files; when you have left the room, the files alone",
   }),
   ...roomLinkCommands,
   ...roomMuteCommands,
@@ -686,7 +687,7 @@ export type RoomEvent =
     }
   /** `told`: whom the message mentions now and never did before. `checked`: nobody edited it; a scanner has looked at
    *  this file of it, or an admin (`by`) has decided about it, and the message says what the file is now. Where that
-   *  is empty, its previews are other ones. */
+   *  is empty, its previews are other ones, or its author has left and taken its files away. */
   | {
       readonly type: "edited";
       readonly message: RoomMessage;

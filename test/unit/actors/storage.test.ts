@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { KeptFile, OwnFiles, RoomMessage, StorageHeld } from "../../../protocols/index.ts";
+import type { KeptFile, OwnFiles, RoomHistory, RoomMessage, StorageHeld } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentState } from "../../../actors/agent/shape.ts";
 import type { Room, RoomNotes } from "../../../actors/room/shape.ts";
@@ -223,6 +223,7 @@ describe("what a person keeps in files", () => {
     };
     const [mine, theirs] = [post("bob", 1), post("ada", 2)];
     const other = post("bob", 3);
+    const { seq: said } = fixture.ok<RoomMessage>("user/bob", "room/den", { type: "post", text: "evidence" });
     fixture.ok("user/bob", "room/den", { type: "leave" });
     expect(held(fixture, "bob").bytes).to.equal(40);
     const own = () => fixture.ok<OwnFiles>("user/bob", "room/den", { type: "ownFiles" });
@@ -231,8 +232,18 @@ describe("what a person keeps in files", () => {
     expect([page.files.map(({ seq }) => seq), page.next]).to.deep.equal([[other], other]);
     expect(fixture.code("user/bob", "room/den", { type: "deleteOwn", seq: theirs })).to.equal("NOT_FOUND");
     expect(fixture.code("user/bob", "room/den", { type: "delete", seq: mine })).to.equal("NOT_A_MEMBER");
-    fixture.ok("user/bob", "room/den", { type: "deleteOwn", seq: mine });
+    expect(fixture.ok("user/bob", "room/den", { type: "deleteOwn", seq: mine })).to.deep.equal({});
     expect(held(fixture, "bob").bytes).to.equal(30);
+    const shown = (seq: number) =>
+      fixture
+        .ok<RoomHistory>("user/ada", "room/den", { type: "history" })
+        .messages.find((message) => message.seq === seq);
+    expect(shown(mine), "what was said stays").to.deep.include({ text: "x", author: "user/bob" });
+    expect(shown(mine)).not.to.have.any.keys("files", "deletedAtMs");
+    for (const seq of [mine, said])
+      expect(fixture.code("user/bob", "room/den", { type: "deleteOwn", seq })).to.equal("NOT_FOUND");
+    expect(shown(said)?.text).to.equal("evidence");
+    expect(fixture.refold("room/den")).to.deep.equal(fixture.stateOf("room/den"));
     expect(own().files.map(({ seq }) => seq)).to.deep.equal([other]);
     fixture.ok("user/bob", "room/den", { type: "deleteOwn", seq: other });
     expect(held(fixture, "bob").bytes).to.equal(0);
