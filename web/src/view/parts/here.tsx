@@ -43,6 +43,17 @@ function Here({ of: user }: { readonly of: string }) {
   );
 }
 
+/** How a person is, and what they say of themselves, in words. */
+export function HereText({ of: user }: { readonly of: string }) {
+  const presence = usePresence(user);
+  const emoji = liveStatus(presence?.status, Date.now())?.emoji;
+  return (
+    <p className="dim flush break" dir="auto">
+      {emoji} {hereText(presence)}
+    </p>
+  );
+}
+
 /** What a person says of themselves, behind their name. */
 export function StatusMark({ of: principal, nowMs = Date.now() }: { readonly of: string; readonly nowMs?: number }) {
   const presence = usePresence(isAgent(principal) ? undefined : nameOf(principal));

@@ -31,9 +31,15 @@ export function Spoken({
     if (mention === undefined) continue;
     parts.push(
       withOwnEmoji(text.slice(past, index), past),
-      <bdi key={index} className="mention" title={mention.said}>
-        {mention.name}
-      </bdi>,
+      mention.who.startsWith("group/") ? (
+        <bdi key={index} className="mention" title={mention.said}>
+          {mention.name}
+        </bdi>
+      ) : (
+        <button key={index} type="button" className="mention" title={mention.said} data-person={mention.who}>
+          <bdi>{mention.name}</bdi>
+        </button>
+      ),
     );
     past = index + mention.said.length;
   }

@@ -81,10 +81,16 @@ export default function MembersPanel({
               <li key={principal} className="member">
                 <Face principal={principal} label={nameFor(principal)} size={32} />
                 <span className="grow">
-                  <span className="ellipsis" dir="auto" style={{ display: "block", fontWeight: 600, lineHeight: 1.3 }}>
+                  <button
+                    type="button"
+                    className="author ellipsis"
+                    dir="auto"
+                    style={{ display: "block", maxWidth: "100%", lineHeight: 1.3 }}
+                    data-person={principal}
+                  >
                     {nameFor(principal)}
                     {principal === session.me && <span className="dim"> (you)</span>}
-                  </span>
+                  </button>
                   <span className="dim" style={{ fontSize: 13 }}>
                     @{nameOf(principal)} <StatusMark of={principal} />
                   </span>

@@ -78,7 +78,9 @@ export const MessageRow = memo(function MessageRow({
     >
       <div className="message-side">
         {head ? (
-          <Avatar principal={message.author} label={nameFor(message.author)} />
+          <span data-person={message.author}>
+            <Avatar principal={message.author} label={nameFor(message.author)} />
+          </span>
         ) : (
           <time className="gutter-time" dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
             {clockTime(message.atMs)}
@@ -88,9 +90,9 @@ export const MessageRow = memo(function MessageRow({
       <div className="message-body">
         {head && (
           <div className="message-head">
-            <span className="author" dir="auto">
+            <button type="button" className="author" dir="auto" data-person={message.author}>
               {nameFor(message.author)}
-            </span>
+            </button>
             {isAgent(message.author) && <span className="tag">agent</span>}
             <time dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
               {clockTime(message.atMs)}

@@ -1,0 +1,174 @@
+import { Button } from "@mantine/core";
+import { useLocation, useNavigate } from "@tanstack/react-router";
+import { notices, useSession } from "../../live/index.ts";
+import { isAgent, nameOf } from "../../model/index.ts";
+import { call } from "../../wire/index.ts";
+import { useAbout } from "../parts/about.ts";
+import { Face, HereText } from "../parts/here.tsx";
+import { Dialog } from "../parts/layers.tsx";
+import { useAgents, useGroups, useNames } from "../parts/lists.ts";
+import { Note } from "../parts/note.tsx";
+import { Told } from "../parts/told.tsx";
+import { insert } from "../writing/insert.ts";
+import "./person-card.css";
+
+const roleWords = { admin: "Admin", guest: "Guest" } as const;
+
+/** The time of day in a time zone; undefined where this browser does not know the zone. */
+function timeIn(timeZone: string, nowMs: number): string | undefined {
+  try {
+    return new Intl.DateTimeFormat(undefined, { timeZone, timeStyle: "short", dateStyle: undefined }).format(nowMs);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
+}
+
+/** The field in which a message of the room that is shown is written. */
+const composer = (): HTMLTextAreaElement | null => document.querySelector<HTMLTextAreaElement>("main form textarea");
+
+/** A person or an agent: what the cluster knows of them, and what can be done. */
+export function PersonCard({ principal, onClose }: { readonly principal: string; readonly onClose: () => void }) {
+  const session = useSession();
+  const nameFor = useNames();
+  const name = nameFor(principal);
+  const isOfAgent = isAgent(principal);
+  const field = composer();
+  const mention = () => {
+    onClose();
+    // The dialog gives the focus back to what opened it, first.
+    requestAnimationFrame(() => field && insert(field, `@${nameOf(principal)} `));
+  };
+  return (
+    <Dialog opened onClose={onClose} title={name}>
+      <div className="person-card">
+        <div className="row">
+          <Face principal={principal} label={name} size={72} />
+          <div className="grow">
+            <p className="flush">
+              <bdi className="break">@{nameOf(principal)}</bdi>
+              {principal === session.me && <span className="dim"> (you)</span>}
+            </p>
+            {isOfAgent ? <p className="dim flush">Agent</p> : <HereText of={nameOf(principal)} />}
+          </div>
+        </div>
+        {isOfAgent ? <AgentFacts principal={principal} /> : <PersonFacts user={nameOf(principal)} />}
+        <div className="row wrap">
+          {!isOfAgent && principal !== session.me && <WriteTo principal={principal} onDone={onClose} />}
+          {isOfAgent && <StartConversation principal={principal} onDone={onClose} />}
+          {principal !== session.me && field !== null && (
+            <Button variant="default" onClick={mention}>
+              Mention
+            </Button>
+          )}
+          {principal === session.me && <EditOwn onDone={onClose} />}
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+function PersonFacts({ user }: { readonly user: string }) {
+  const { data, error } = useAbout(user);
+  const groups = useGroups().data?.groups.filter(({ members }) => members.includes(user)) ?? [];
+  if (error !== null)
+    return (
+      <Note tone="bad">
+        <Told text={error.message} />
+      </Note>
+    );
+  if (data === undefined) return null;
+  const { title, pronouns, about, timeZone, role } = data;
+  const time = timeZone === undefined ? undefined : timeIn(timeZone, Date.now());
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ["Title", title],
+    ["Pronouns", pronouns],
+    ["Role", role && roleWords[role]],
+    ["Local time", time === undefined ? undefined : `${time} (${timeZone})`],
+    ["Groups", groups.map(({ group }) => `@${group}`).join(", ") || undefined],
+    ["About", about],
+  ];
+  return <Facts facts={facts} />;
+}
+
+function AgentFacts({ principal }: { readonly principal: string }) {
+  const nameFor = useNames();
+  const [owner = ""] = nameOf(principal).split(".");
+  const own = useAgents().find(({ agent }) => `agent/${agent}` === principal);
+  return (
+    <Facts
+      facts={[
+        ["Owner", nameFor(`user/${owner}`)],
+        ["Model", own?.model],
+      ]}
+    />
+  );
+}
+
+/** Those of which there is something to say. */
+function Facts({ facts }: { readonly facts: readonly (readonly [string, string | undefined])[] }) {
+  const said = facts.filter(([, fact]) => fact !== undefined);
+  return said.length === 0 ? null : (
+    <dl>
+      {said.map(([what, fact]) => (
+        <div key={what}>
+          <dt className="dim">{what}</dt>
+          <dd dir="auto" className="break">
+            {fact}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function WriteTo({ principal, onDone }: { readonly principal: string; readonly onDone: () => void }) {
+  const navigate = useNavigate();
+  const write = async () => {
+    const result = await call("rooms.direct", { with: principal });
+    if (!result.ok) return notices.fail(result.error);
+    onDone();
+    await navigate({ to: "/room/$room", params: { room: result.value.room } });
+  };
+  return (
+    <Button data-autofocus onClick={() => void write()}>
+      Direct message
+    </Button>
+  );
+}
+
+function StartConversation({ principal, onDone }: { readonly principal: string; readonly onDone: () => void }) {
+  const session = useSession();
+  const navigate = useNavigate();
+  const agent = nameOf(principal);
+  // Only its owner talks to an agent alone.
+  if (!agent.startsWith(`${session.name}.`)) return null;
+  return (
+    <Button
+      data-autofocus
+      onClick={() => {
+        onDone();
+        void navigate({ to: "/agent/$agent", params: { agent } });
+      }}
+    >
+      Start a conversation
+    </Button>
+  );
+}
+
+function EditOwn({ onDone }: { readonly onDone: () => void }) {
+  const navigate = useNavigate();
+  const { pathname } = useLocation();
+  if (pathname.startsWith("/settings")) return null;
+  return (
+    <Button
+      variant="default"
+      onClick={() => {
+        onDone();
+        void navigate({ to: "/settings/$section", params: { section: "profile" } });
+      }}
+    >
+      Edit your profile
+    </Button>
+  );
+}
