@@ -75,15 +75,17 @@ export const actorLimits = {
   storedToldAtOnce: 64,
   /** Files that are read at once when a room counts anew what people keep in it. */
   storedCountedAtOnce: 100,
-  /** Rooms of which an account knows what its person keeps there. An upload to one more is refused with
-   *  `LIMIT_REACHED` where the role has a quota of what is kept. */
+  /** Rooms and conversations of which an account knows what its person keeps there; the one with least goes. An upload
+   *  to one more is refused with `LIMIT_REACHED` where the role has a quota of what is kept. */
   storagePlacesMax: 2_048,
   /** Rooms that are named when a person asks where their files are: those with most. */
   storageRoomsShown: 50,
   /** Uploads that are about to begin; one more is refused with `LIMIT_REACHED`. */
   storageReservedMax: 64,
-  /** An upload that its room does not know by then did not begin. */
-  storageReservedMs: 120_000,
+  /** An upload that its room has not told of by then did not begin.
+   *
+   *  Long, since it bounds what somebody can keep beyond a quota while a room cannot reach the account. */
+  storageReservedMs: 3_600_000,
   /** Files of one room that wait for a scanner; a post with one more is refused with `LIMIT_REACHED`. */
   roomChecksMax: 256,
   /** A scanner that has not answered for a file by then is asked again, or another one. */

@@ -9,6 +9,7 @@ export const harmless = {
   "room.history": "reads",
   "room.files": "reads",
   "room.fileText": "reads",
+  "room.ownFiles": "reads",
   "room.links": "reads",
   "room.warnings": "reads",
   "room.topics": "reads",

@@ -413,7 +413,7 @@ export const errorTable = {
       "With this file you would keep more than your role allows. Delete messages with files that nobody needs any " +
       "more, and give up uploads that you do not go on with; those go by themselves after a day. " +
       "Settings, “Usage and budgets”, says in which rooms they are. " +
-      "Files in a room that you are no longer in count as well: ask an admin to delete them, or for more.",
+      "Files in a room that you have left count as well: you can delete them there.",
   },
   QUOTA_UNKNOWN: {
     outcome: "not_started",

@@ -30,6 +30,7 @@ import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { handled, type Handlers } from "../handlers.ts";
 import { note, persist, publish, refuse, reply, type ActorRecord, type Behavior, type Signal } from "../behavior.ts";
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
+import { storedReminder } from "../kept-bytes.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, fits, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { changedSince } from "../seen.ts";
@@ -87,6 +88,7 @@ import { branchesOf, erasure, evolve, initial, ownerOf, record, viewOf } from ".
 import type { AgentChange, AgentState, Job, Life, RoomSource } from "./shape.ts";
 import { entriesRead, recalled, withdrawRead, withoutWithdrawn, type RestoringTag } from "./restoring.ts";
 import { droppings, isOfFiles, onFilesTaken } from "./said-files.ts";
+import { onStoredDue, onStoredTold, recoverStored, tellStored, withTold, type StoredTag } from "./stored.ts";
 import { onTitle, onTitlePart } from "./titling.ts";
 import { usageAt, usedBy } from "./usage.ts";
 
@@ -100,7 +102,8 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
   role: "chat",
   accepts: messageCheckOf(agentCommands),
   initial: () => initial,
-  decide,
+  decide: (state, message, turn) =>
+    withTold(state, decide(state, message, turn), turn, { evolve, owner: ownerOf(turn.key) }),
   evolve,
   record,
   recover: (state, turn) => [
@@ -108,6 +111,7 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
     ...goOnErasing(state, turn),
     ...takeUp(state, turn),
     ...tellWaiting(state),
+    ...recoverStored(state, ownerOf(turn.key), turn),
   ],
   pending: (state) => state.outbox.entries.length > 0 || (state.life?.jobs.length ?? 0) > 0 || erasure(state) !== null,
   blobs: ({ life }) => (life === null ? [] : uploaded(life).map(({ hash }) => hash)),
@@ -118,13 +122,15 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
 /** Its answers have names by which rooms know them again, so those skip the same gap. */
 function restored(state: AgentState): AgentState {
   const head = state.head + restoreGap;
-  const { conversations } = state;
+  const { conversations, stored } = state;
   const events = { eventFloor: head, eventsErased: head };
   return {
     ...state,
     ...events,
     head,
     generations: state.generations + restoreGap,
+    // The account may have heard of later versions.
+    ...(stored && { stored: { ...stored, version: stored.version + restoreGap } }),
     ...(conversations !== undefined && { conversations: conversations + restoreGap }),
     outbox: outboxAfterRestore(state.outbox),
   };
@@ -143,12 +149,16 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
     case "waits":
       return onPlaced(state, message.tag, message.place, turn);
     case "reminded":
+      if (message.id === storedReminder) return onStoredDue(state, ownerOf(turn.key), turn);
       if (message.id === endingReminder) return onEndingReminded(state, turn);
       return message.id === generationReminder
         ? onReminded(state, turn)
         : remindOutbox(state.outbox, message.id, turn.self);
     case "erase":
       return turn.from === turn.self ? erase(state, turn) : [refuse("FORBIDDEN")];
+    case "tellStored":
+      if (turn.from !== turn.self && turn.from !== "node") return [refuse("FORBIDDEN")];
+      return [...tellStored(state), reply({})];
     case "attach":
     case "attachSound":
       return attach(state, message, turn);
@@ -189,6 +199,8 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
 
 /** Of mail, or of a run. */
 function onAnswered(state: AgentState, message: Extract<Signal, { type: "answered" }>, turn: Here): Effects {
+  const tag = message.tag as StoredTag | undefined;
+  if (tag?.type === "stored") return onStoredTold(state, tag, message.result, turn);
   const settled = settle(state.outbox, message, turn);
   if (settled !== undefined) return [...settled.effects, ...onDelivered(state, settled, turn)];
   if (isOfFiles(message.tag)) return onFilesTaken(state, message.tag, message.result, turn, say);
@@ -234,6 +246,7 @@ type OwnerCommand = Exclude<
       | "stopMention"
       | "tellRoom"
       | "erase"
+      | "tellStored"
       | "attach"
       | "attachSound"
       | "pictures"

@@ -185,7 +185,18 @@ export interface AgentState {
   readonly turnsErased: number;
   readonly eventsErased: number;
   readonly life: Life | null;
+  /** What it keeps in pictures and sounds. Absent: nothing yet, or nobody has counted it. */
+  readonly stored?: {
+    readonly bytes: number;
+    /** Rises with each change of what the owner's account is to be told. */
+    readonly version: number;
+    /** The newest version that the account has heard. */
+    readonly told: number;
+  };
 }
+
+/** What becomes of that. */
+export type StoredChange = { readonly is: "told"; readonly version: number } | { readonly is: "counted" };
 
 type Streamed = Positioned<AgentEvent> & {
   readonly mail?: readonly Mail[];
@@ -231,8 +242,9 @@ export type AgentChange =
       /** Somebody stopped it here. */
       readonly stopped?: true;
     }
-  /** Records of the forgotten went: turns and events up to these numbers. */
-  | { readonly type: "erased"; readonly turns: Span; readonly events: Span }
+  /** Records of the forgotten went: turns and events up to these numbers. With `stored` of empty spans, which says
+   *  nothing to a node of the version before. */
+  | { readonly type: "erased"; readonly turns: Span; readonly events: Span; readonly stored?: StoredChange }
   /** With conversations that are told the settings next, and those that are told later. */
   | (Delivered & { readonly next?: { readonly mail: readonly Mail[]; readonly behind: readonly number[] } });
 

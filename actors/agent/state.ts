@@ -24,6 +24,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue } from "../outbox.ts";
 import { eventKey, eventRecords, padded } from "../stream.ts";
 import { roundChars } from "./rounds.ts";
+import { withStored } from "./stored-state.ts";
 import { addUsage, type Used } from "./usage.ts";
 import type {
   AgentChange,
@@ -55,7 +56,10 @@ export const initial: AgentState = {
 export const turnKey = (turn: number): string => `turn/${padded(turn)}`;
 
 /** Folds one change into the state. */
-export function evolve(state: AgentState, change: AgentChange): AgentState {
+export const evolve = (state: AgentState, change: AgentChange): AgentState =>
+  withStored(state, change, evolveAgent(state, change));
+
+function evolveAgent(state: AgentState, change: AgentChange): AgentState {
   switch (change.type) {
     case "created":
       return change.event.type === "updated" ? bear(state, change.at, change.event.view) : state;

@@ -25,7 +25,6 @@ import { aboutDrawing, onDrawingRead, type DrawingTag, type Drawn } from "./draw
 import { deleteMany, onManyRead, type ManyTag } from "./deleting.ts";
 import { files, forGateway, onFilesRead, onUploadsDue, remindUploads, uploadsReminder, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
-import { entryOf } from "./members.ts";
 import { forMutes } from "./mutes.ts";
 import { emptying, forConversation, onLeftRead, type LeftTag } from "./own.ts";
 import {
@@ -39,6 +38,8 @@ import {
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
+import { isMember } from "./members.ts";
+import { aboutOwn, onOwnFilesRead, type OwnFilesTag } from "./own-files.ts";
 import { forLinks, links } from "./links.ts";
 import {
   late,
@@ -77,6 +78,7 @@ import {
   recoverStored,
   storedAgain,
   storedReminder,
+  tellStored,
   withTold,
   type StoredPageTag,
   type StoredTag,
@@ -176,6 +178,10 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
       return admitGuest(state, message, turn);
     case "depart":
       return [...(isOwnRoom(turn.key) ? emptying(turn.from) : []), ...depart(state, turn)];
+    case "ownFiles":
+    case "deleteOwn":
+    case "tellStored":
+      return message.type === "tellStored" ? tellStored(state, turn) : aboutOwn(state, message, turn);
     case "upload":
     case "uploadTake":
     case "uploadPart":
@@ -212,15 +218,13 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "joinByLink":
       return forLinks(state, message, turn);
     case "describe":
-      if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
+      if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn.key))];
       return refuseOutsider(state, turn);
     default:
-      if (isMember(state, turn)) return handled(forMembers, state, message, turn);
+      if (isMember(state, turn.from)) return handled(forMembers, state, message, turn);
       return (message.type === "post" ? late(state, message, turn) : undefined) ?? refuseOutsider(state, turn);
   }
 }
-
-const isMember = (state: Room, turn: Turn): boolean => entryOf(state.members, turn.from) !== undefined;
 
 const forMembers: MemberHandlers = {
   ...membershipHandlers,
@@ -264,6 +268,7 @@ type ReadTag =
   | KeptTag
   | WithdrawTag
   | FileTag
+  | OwnFilesTag
   | ScanTag
   | StripeTag
   | DrawingTag
@@ -326,6 +331,8 @@ function onRecords(
       return withMessage(state, onTextRead(state, tag, records), turn);
     case "striping":
       return onStripingRead(state, tag, records, turn);
+    case "ownFiles":
+      return onOwnFilesRead(tag, records);
     case "files":
     case "fileHeld":
     case "filePlace":

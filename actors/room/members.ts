@@ -49,6 +49,10 @@ export const emptyTable: Table<never> = { size: 0, buckets: Array.from({ length:
 export const entryOf = <Value>(table: Table<Value>, principal: string): Value | undefined =>
   table.buckets[hash32(principal) % bucketCount]?.[principal];
 
+/** Whether somebody is a member. */
+export const isMember = ({ members }: { readonly members: MemberTable }, principal: string): boolean =>
+  entryOf(members, principal) !== undefined;
+
 /** The table with one value added, or replaced. */
 export function withEntry<Value>(table: Table<Value>, principal: string, value: Value): Table<Value> {
   const index = hash32(principal) % bucketCount;

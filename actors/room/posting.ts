@@ -17,7 +17,7 @@ import { tookOf } from "./agent-calls.ts";
 import { filesOfPost } from "./files.ts";
 import { callGroups, groupMail, groupsAfterEdit, type GroupsFound } from "./group-calls.ts";
 import { changed, eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
-import { hasByRank, entryOf } from "./members.ts";
+import { hasByRank, entryOf, isMember } from "./members.ts";
 import {
   mentioning,
   mentionsIn,
@@ -52,7 +52,12 @@ type Edit = Extract<Command, { type: "edit" }>;
  *  that one is shown in its thread only. */
 type Reply = Post & { readonly replyTo: number; readonly answers?: number; readonly asked?: "inThread" };
 /** With what is kept of the message's files, once that was read. */
-type Delete = Extract<Command, { type: "delete" }> & { readonly kept?: readonly KeptFile[]; readonly since?: number };
+type Delete = Extract<Command, { type: "delete" }> & {
+  readonly kept?: readonly KeptFile[];
+  readonly since?: number;
+  /** Asked for by its author, who may have left: only what is theirs is there for them. */
+  readonly isOwn?: true;
+};
 /** The answer of an agent that was removed meanwhile. */
 type Late = { readonly type: "late"; readonly generation: string };
 /** What comes back as answers to a message. */
@@ -221,12 +226,14 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;
   const known = messageInMemory(room, tag.seq);
-  const isOutside = outside.has(tag.command.type);
+  const isOutside = outside.has(tag.command.type) || isOfAuthor(tag.command);
   if (entryOf(room.members, tag.from) === undefined && !isOutside) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   if (known !== undefined) return apply(room, tag.command, known, turn);
   if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
   return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, counted(message), turn);
 }
+
+const isOfAuthor = (command: Targeted): boolean => command.type === "delete" && command.isOwn === true;
 
 /** What nobody in the room asks for. */
 const outside: ReadonlySet<Targeted["type"]> = new Set([
@@ -352,6 +359,9 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
 }
 
 function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): Effects {
+  // For members it is as any deletion; for others only what is theirs is there.
+  if (command.isOwn === true && message.author !== turn.from && !isMember(room, turn.from))
+    return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if (message.author !== turn.from && !hasByRank(room, turn.from, "room.delete"))
     return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
   const { kept: gone } = command;
@@ -398,7 +408,8 @@ export interface KeptTag {
 /** What is kept of a message's files arrived: it goes with the message. */
 export function onKeptRead(room: Room, tag: KeptTag, records: readonly ActorRecord[], here: Turn): Effects {
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
-  if (entryOf(room.members, tag.from) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
+  if (entryOf(room.members, tag.from) === undefined && !isOfAuthor(tag.command))
+    return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   const command = { ...tag.command, since: tag.since, kept: records.map(({ value }) => value as KeptFile) };
   return onMessage(room, command, command.seq, turn);
 }

@@ -10,8 +10,9 @@
  *  The count of messages' files is part of the state. Where a node of the version before was the room's owner, it has
  *  not counted: then the positions differ (`head`), and the records are counted anew when the room comes into memory.
  *  Uploads are counted where they stand; where their sums are not those that were counted (`uploaded`), the same. */
-import type { ActorId, Failure, KeptFile, Result } from "../../protocols/index.ts";
-import { note, persist, type ActorRecord, type Effect, type Turn } from "../behavior.ts";
+import type { ActorId, KeptFile, Result } from "../../protocols/index.ts";
+import { note, persist, reply, type ActorRecord, type Effect, type Turn } from "../behavior.ts";
+import { isToldAgain, storedReminder } from "../kept-bytes.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Room, RoomChange, RoomNotes, RoomState, Stored, StoredChange } from "./shape.ts";
 import { keptPrefix } from "./uploads.ts";
@@ -40,7 +41,7 @@ function isCounted(room: Room): boolean {
 }
 
 /** What somebody keeps here. */
-const storedOf = ({ stored, uploads = [] }: Room, who: string): number =>
+export const storedOf = ({ stored, uploads = [] }: Room, who: string): number =>
   uploads.reduce((sum, { by, bytes }) => (by === who ? sum + bytes : sum), stored?.counts[who] ?? 0);
 
 const keepsBytes = ({ check }: Pick<KeptFile, "check">): boolean => check !== "removed";
@@ -134,8 +135,7 @@ export function storedAgain<Kept extends Room>(room: Kept, gap: number): Kept {
 
 // --- telling ---------------------------------------------------------------------------------------------------------
 
-/** The id of the reminder that somebody is to be told again. */
-export const storedReminder = "stored";
+export { storedReminder };
 
 /** Tag of what an account is told. */
 export interface StoredTag {
@@ -215,10 +215,6 @@ export function onStoredTold(room: Room, tag: StoredTag, result: Result<unknown>
   return [persist(storedChanged({ is: "told", who: tag.who, version: tag.version }))];
 }
 
-/** Whether an account is told again. One that is gone needs not be told; one on a node of a version before does not
- *  know the message, and is told until that node is updated. */
-export const isToldAgain = ({ code, outcome }: Failure): boolean => outcome !== "failed" || code === "BAD_REQUEST";
-
 /** The reminder rang. It goes on behind those whom it told the last time, so that none who cannot be reached keep the
  *  others from being told. */
 export function onStoredDue(room: Room, turn: Here): Decided {
@@ -231,6 +227,15 @@ export function onStoredDue(room: Room, turn: Here): Decided {
 }
 
 const storedChanged = (stored: StoredChange): RoomChange => ({ type: "readMarked", member: "", seq: 0, stored });
+
+/** All who keep something are told again, and everything is counted that was not: an account that was on a node of the
+ *  version before may have lost what it heard. */
+export function tellStored(room: Room, turn: Here): Decided {
+  if (!isCounted(room)) return [page(keptPrefix, {}, turn), reply({})];
+  const counts = room.stored?.counts ?? {};
+  const isEmpty = Object.keys(counts).length === 0 && (room.uploads ?? []).length === 0;
+  return isEmpty ? [reply({})] : [persist(storedChanged({ is: "counted", counts })), reply({})];
+}
 
 /** Whether somebody is to be told. */
 export const hasUntold = ({ stored }: Room): boolean => Object.keys(stored?.untold ?? {}).length > 0;

@@ -21,7 +21,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { hasByRank } from "./members.ts";
 import type { KeptWarning, Room, RoomChange, WarningChange } from "./shape.ts";
-import { isToldAgain } from "./stored.ts";
+import { isToldAgain } from "../kept-bytes.ts";
 
 type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands, Name>;
 

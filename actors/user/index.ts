@@ -42,7 +42,7 @@ import { draftHandlers, withoutConversation } from "./drafts.ts";
 import { savedHandlers } from "./saved.ts";
 import { sharedHandlers, sharedReminded, sharedReminder } from "./shared.ts";
 import { setSidebar } from "./sidebar.ts";
-import { storageHandlers, storedIn } from "./storage.ts";
+import { agentStored, storageHandlers, storedIn } from "./storage.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import {
@@ -143,6 +143,10 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       return [state.account === null ? refuse("NOT_FOUND") : reply(aboutOf(state, state.account))];
     case "conversationDropped":
       return state.account === null ? [refuse("NOT_FOUND")] : withoutConversation(state, state.account, message, turn);
+    case "agentStored":
+      if (turn.from !== `agent/${message.agent}` || message.agent.split(".")[0] !== turn.key)
+        return [refuse("FORBIDDEN")];
+      return state.account === null ? [refuse("NOT_FOUND")] : agentStored(state.account, message);
     case "roomWanted":
     case "roomJoined":
     case "roomLeft":

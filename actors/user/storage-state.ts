@@ -29,14 +29,16 @@ export type StorageChange =
 /** Nothing. */
 export const noStorage: StorageOfPerson = { places: {}, reserved: [] };
 
-/** The rooms of which the version is known. Where there are too many, those go in which nothing is kept. */
+/** The rooms of which the version is known. Where there are too many, the oldest goes in which nothing is kept, else
+ *  the one in which least is: with a quota no upload begins in a room more. */
 function placed(places: StorageOfPerson["places"], change: Extract<StorageChange, { is: "in" }>) {
   const { [change.room]: _before, ...others } = places;
   const all = { ...others, [change.room]: { bytes: change.bytes, version: change.version } };
-  const [oldestEmpty] = Object.entries(others).find(([, { bytes }]) => bytes === 0) ?? [];
-  if (Object.keys(all).length <= limits.storagePlacesMax || oldestEmpty === undefined) return all;
-  const { [oldestEmpty]: _gone, ...rest } = all;
-  return rest;
+  if (Object.keys(all).length <= limits.storagePlacesMax) return all;
+  const [first = ["", { bytes: 0 }] as const, ...rest] = Object.entries(others);
+  const [least] = rest.reduce((one, other) => (other[1].bytes < one[1].bytes ? other : one), first);
+  const { [least]: _gone, ...left } = all;
+  return left;
 }
 
 /** What a change does to it. */

@@ -2,28 +2,33 @@
  *
  *      gateway ──reserveStorage──► is there room within the limit? ──► the upload begins in its room
  *      room/lobby ──storedIn──► what the person keeps there now, with a version ──► the sum
+ *      agent/ada.aide ──agentStored──► the same of its pictures and sounds;  the own picture is the account's own
  *
  *  The account asks no room: each room tells it when that changes. Until the room knows an upload that is about to
  *  begin, the account counts it as reserved.
  *
  *  Invariant: once no room has anything to tell, the sum is that of the rooms' counts. With a limit nothing is reserved
  *  beyond it, whichever gateways ask at once. */
-import type { CommandOf, StorageHeld, userCommands } from "../../protocols/index.ts";
+import { storedPlaces, type CommandOf, type StorageHeld, type userCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Effects, PersonHandlers } from "./effects.ts";
 import type { Account } from "./state.ts";
 import { noStorage as none, type StorageChange } from "./storage-state.ts";
 
-type Of<Type extends "reserveStorage" | "storedIn"> = Extract<CommandOf<typeof userCommands>, { type: Type }>;
+type Of<Type extends "reserveStorage" | "storedIn" | "agentStored"> = Extract<
+  CommandOf<typeof userCommands>,
+  { type: Type }
+>;
 
 const changed = (storage: StorageChange): Effects => [persist({ type: "factorSet", set: {}, storage })];
 
 /** What the account holds of it at a time. */
-export function storageAt({ stored = none }: Account, nowMs: number): StorageHeld {
+export function storageAt({ stored = none, avatar }: Account, nowMs: number): StorageHeld {
   const rooms = Object.entries(stored.places)
     .filter(([, { bytes }]) => bytes > 0)
     .map(([room, { bytes }]) => ({ room, bytes }))
+    .concat(avatar === undefined ? [] : [{ room: storedPlaces.picture, bytes: avatar.size }])
     .toSorted((one, other) => other.bytes - one.bytes || (one.room < other.room ? -1 : 1));
   const reserved = stored.reserved.filter(({ untilMs }) => untilMs > nowMs);
   const sum = (all: readonly { readonly bytes: number }[]): number =>
@@ -46,6 +51,10 @@ function reserve(account: Account, { id, room, bytes, limit, quota }: Of<"reserv
   const untilMs = turn.nowMs + limits.storageReservedMs;
   return [...changed({ is: "reserved", id, room, bytes, untilMs, atMs: turn.nowMs }), reply({})];
 }
+
+/** An agent of the person has told what its conversation keeps. */
+export const agentStored = (account: Account, { agent, ...of }: Of<"agentStored">): Effects =>
+  storedIn(account, { ...of, type: "storedIn", room: `${storedPlaces.agents}${agent}` });
 
 /** A room has told what is kept there. */
 export function storedIn(account: Account, { room, bytes, version, began }: Of<"storedIn">): Effects {

@@ -28,6 +28,7 @@ import type { FilePort } from "./files.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
 import { listGroups, listVersions } from "./lists.ts";
 import { isOfLinks, Links, wayIn } from "./links.ts";
+import { deletesSeveral, isOfModeration, moderate } from "./moderation.ts";
 import { describeMail, describeRules, mailOf, notifyOf } from "./notify.ts";
 import { compare } from "./compare.ts";
 import { isOfConversations, runConversations, type OfConversations } from "./conversations.ts";
@@ -567,6 +568,11 @@ export function createConversation(options: ConversationOptions): Conversation {
     if (isOfLinks(line.name)) {
       const room = visit?.place.kind === "room" ? visit.place.key : undefined;
       return cameTo(await links.run(line.name, line, room));
+    }
+    if (isOfModeration(line.name) || deletesSeveral(line)) {
+      const room = visit?.place.kind === "room" ? visit.place.key : undefined;
+      const name = isOfModeration(line.name) ? line.name : ("delete" as const);
+      return cameTo(await moderate({ ...line, name }, { call: options.operation, client, printer, names, room }));
     }
     if (isWithAgents(line.name, visit?.place)) return runWithAgents({ ...line, name: line.name });
     const [first = ""] = line.words;

@@ -231,6 +231,8 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
         ...event.messages.map((message) => describeMessage(message, look)),
       ].join("\n");
     case "withdrawn":
+      if (event.by !== undefined)
+        return note(`${who(event.by)} deleted ${event.messages.map(({ seq }) => `#${seq}`).join(", ")}`);
       return note(`${counted(event.messages.length, "message")} that came back from a backup went again`);
     case "edited":
       if (event.checked === "") return pagesLine(event.message, { color: look.color, note });

@@ -62,16 +62,37 @@ export const define: Define = (command, { output, onExit }) => {
     usage
       .command("kept")
       .description("Show how much a person keeps in files of rooms and of conversations with agents.")
-      .option("--person <name>", "of this person, for admins; without it your own, with --url"),
+      .option("--person <name>", "of this person, for admins; without it your own, with --url")
+      .option("--room <key>", "your files in this room, also when you have left it")
+      .option(
+        "--delete <seq>",
+        "with --room: delete your message of this number with its files",
+        wholeNumber("The message", 1, Number.MAX_SAFE_INTEGER),
+      ),
   )
-    .addHelpText("after", examples("plexus usage kept --url http://127.0.0.1:7070", "plexus usage kept --person ada"))
-    .action(async ({ person, ...options }: AdminOptions & { readonly person?: string }) => {
-      const { showKept } = await import("../watching/usage.ts");
-      onExit(await showKept(await adminFlags(options), person, output));
+    .addHelpText(
+      "after",
+      examples(
+        "plexus usage kept --url http://127.0.0.1:7070",
+        "plexus usage kept --url http://127.0.0.1:7070 --room lobby",
+        "plexus usage kept --url http://127.0.0.1:7070 --room lobby --delete 12",
+        "plexus usage kept --person ada",
+      ),
+    )
+    .action(async ({ person, room, delete: seq, ...options }: KeptOptions) => {
+      const { showKept, showKeptIn } = await import("../watching/usage.ts");
+      const flags = await adminFlags(options);
+      onExit(await (room === undefined ? showKept(flags, person, output) : showKeptIn(flags, { room, seq }, output)));
     });
   defineReports(usage, { output, onExit });
   defineFeatures(usage, { output, onExit });
 };
+
+interface KeptOptions extends AdminOptions {
+  readonly person?: string;
+  readonly room?: string;
+  readonly delete?: number;
+}
 
 interface ReportOptions extends AdminOptions {
   readonly cron: string;

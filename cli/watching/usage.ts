@@ -1,8 +1,16 @@
 /** `plexus usage`: what was taken of models. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import type { UsageDayRow, UsagePeriod, UsageRow, UsageView } from "../../protocols/index.ts";
+import {
+  storedPlaces,
+  type OwnFiles,
+  type UsageDayRow,
+  type UsagePeriod,
+  type UsageRow,
+  type UsageView,
+} from "../../protocols/index.ts";
 import { describeBytes } from "../../protocols/words/amounts.ts";
 import { advised, asksTo, callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
+import { callNode } from "../node/node-client.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
@@ -69,8 +77,42 @@ export async function showKept(flags: AdminFlags, person: string | undefined, ou
   output.print(`You keep ${describeBytes(bytes)}${limit === undefined ? "" : ` of ${describeBytes(limit)}`} in files.`);
   if (rooms.length > 0) {
     const columns = [{ head: "Room" }, { head: "Kept", align: "right" as const }];
-    const rows = rooms.map((one) => [withoutControls(one.room), describeBytes(one.bytes)]);
+    const rows = rooms.map((one) => [withoutControls(placeOf(one.room)), describeBytes(one.bytes)]);
     output.print(renderTable(columns, rows, { color: output.color, columns: output.columns }));
+  }
+  return exitCodes.ok;
+}
+
+/** How a place is called in which something is kept. */
+function placeOf(room: string): string {
+  if (room === storedPlaces.picture) return "your picture";
+  return room.startsWith(storedPlaces.agents) ? `agent ${room.slice(storedPlaces.agents.length)}` : room;
+}
+
+/** `plexus usage kept --room`: the own files there, or, with `seq`, a message of them deleted. */
+export async function showKeptIn(
+  flags: AdminFlags,
+  { room, seq }: { readonly room: string; readonly seq: number | undefined },
+  output: Output,
+): Promise<number> {
+  if (flags.url === undefined)
+    throw new PlexusError(failure("BAD_REQUEST", { reason: "--room needs --url: it is of who signed in there" }));
+  const target = await findNode(flags);
+  const path = `/api/v1/rooms/${encodeURIComponent(room)}/own-files`;
+  if (seq !== undefined) {
+    demand(await callNode(target, "DELETE", `${path}/${seq}`));
+    output.print(`Message ${seq} is deleted, with its files.`);
+    return exitCodes.ok;
+  }
+  const { files, next } = demand(await callNode(target, "GET", path)) as OwnFiles;
+  if (flags.json) output.print(jsonLine({ files, ...(next !== undefined && { next }) }));
+  else if (files.length === 0) output.print("You keep no files there.");
+  else {
+    const align = "right" as const;
+    const columns = [{ head: "Message", align }, { head: "File" }, { head: "Size", align }];
+    const rows = files.map((file) => [String(file.seq), withoutControls(file.name), describeBytes(file.bytes)]);
+    output.print(renderTable(columns, rows, { color: output.color, columns: output.columns }));
+    if (next !== undefined) output.print("There are more: delete some of these, or look in the room.");
   }
   return exitCodes.ok;
 }

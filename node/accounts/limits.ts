@@ -19,3 +19,22 @@ export const roleLimits = {
   /** A person's actor that does not answer for so long is not waited for: then no quota of tokens counts that call. */
   rolesTimeoutMs: 2_000,
 } as const;
+
+/** Passes in which all rooms and agents of a node tell accounts again what people keep. */
+export const storedAgainLimits = {
+  /** Nothing begins before: a node that starts has other work. */
+  firstMs: 5 * 60_000,
+  /** How often it is looked whether a pass is due. */
+  lookMs: 3_600_000,
+  /** From the end of a pass to the next one; a new release begins one at once. So long can an account be wrong that was
+   *  on a node of the version before. */
+  everyMs: 7 * 24 * 3_600_000,
+  /** The same where something could not be asked. */
+  againMs: 24 * 3_600_000,
+  /** Actors that are listed at once. */
+  pageActors: 100,
+  /** Pause behind each of them: 20 in a second at most, so that people do not feel it. */
+  pauseMs: 50,
+  /** One that does not answer for so long is missed, and asked with the next pass. */
+  askTimeoutMs: 10_000,
+} as const;

@@ -44,6 +44,7 @@ import {
   profileHeap,
 } from "../platform/index.ts";
 import { watchSecrets } from "../cluster/facts/secrets.ts";
+import { tellStoredAgain } from "../accounts/index.ts";
 import { createHandOvers, isHolder } from "../bulk/shards/index.ts";
 import { qualityLimits } from "../inference/quality/index.ts";
 import { usageLimits } from "../inference/usage/index.ts";
@@ -460,7 +461,7 @@ function withTasks(at: Watching) {
   const { config, platform, machine, identity, peer, stops, member, backups, acts, told } = at;
   const { exchange, membership, control } = peer;
   const { clock, log } = machine;
-  const { node } = identity;
+  const { node, store } = identity;
   const place = { node, name: member.name };
   const ended = (task: AdminTask): void => tellEnded(task, told);
   const profiler = { cpu: profileCpu, heap: profileHeap };
@@ -481,7 +482,9 @@ function withTasks(at: Watching) {
     acts,
     told,
   });
+  const counting = tellStoredAgain({ kernel: peer.kernel, store, clock, log, version: platform.version });
   stops.add(async () => {
+    counting.stop();
     own.stop();
     drains.stop();
   });

@@ -19,6 +19,8 @@ interface Wanted {
   readonly id: string;
   readonly room: string;
   readonly bytes: number;
+  /** The account knows it by itself as soon as it has begun. */
+  readonly isOwn?: boolean;
 }
 
 /** Begins an upload within what its person may keep: the account keeps room for it until the room has told that it
@@ -27,7 +29,7 @@ interface Wanted {
 export async function withinStorage<Begun>(
   { budgets, kernel, limits }: Pick<GatewayContext, "budgets" | "kernel" | "limits">,
   { user, roles }: Pick<Caller, "user" | "roles">,
-  { id, room, bytes }: Wanted,
+  { id, room, bytes, isOwn = false }: Wanted,
   begin: () => Promise<Result<Begun>>,
 ): Promise<Result<Begun>> {
   const quota = bytes === 0 ? undefined : budgets?.storageQuota(roles);
@@ -38,7 +40,7 @@ export async function withinStorage<Begun>(
   const reserved = await ask({ type: "reserveStorage", id, room, bytes, limit, quota: name });
   if (!reserved.ok) return reserved;
   const begun = await begin();
-  if (!begun.ok && begun.error.outcome !== "unknown") await ask({ type: "freeStorage", id });
+  if (begun.ok ? isOwn : begun.error.outcome !== "unknown") await ask({ type: "freeStorage", id });
   return begun;
 }
 

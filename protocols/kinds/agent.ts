@@ -423,6 +423,14 @@ export const agentCommands = {
     effect: "changes",
     summary: "Tells a conversation the agent's settings",
   }),
+  /** Its node, or the agent itself: the owner's account hears again what is kept here. */
+  tellStored: command({
+    params: {},
+    result: nothing,
+    from: ["actor", "node"],
+    effect: "changes",
+    summary: "Has the owner's account told how much is kept",
+  }),
   /** The agent tells it to itself. */
   erase: command({
     params: {},

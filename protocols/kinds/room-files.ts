@@ -110,6 +110,14 @@ const upload = answer<RoomUpload>("RoomUpload");
 
 /** Commands of a room about its files. All but the list are the gateway's, which names the person. */
 export const roomFileCommands = {
+  /** Its node: all who keep files here have their accounts told again, and what was not counted is. */
+  tellStored: command({
+    params: {},
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Has the accounts of people told how much they keep in the room",
+  }),
   /** A file is to come. Errors: NOT_A_MEMBER, ROOM_ARCHIVED, FORBIDDEN, LIMIT_REACHED. */
   upload: command({
     params: {
@@ -378,6 +386,13 @@ export interface UnreadFiles {
     /** There was no time, or no memory, for it. */
     readonly tried?: true;
   })[];
+}
+
+/** Answer to `ownFiles`, newest first. */
+export interface OwnFiles {
+  readonly files: readonly RoomFileRow[];
+  /** There may be more of messages below this. */
+  readonly next?: number;
 }
 
 /** Answer to `fileHeld`. */

@@ -11,3 +11,7 @@ export function isOwnRoom(key: string): boolean {
 
 /** What it is called. */
 export const ownRoomTitle = "Files for agents";
+
+/** What the row of a person's picture is called in the list of what they keep, and what those of their agents begin
+ *  with: no room has a slash. */
+export const storedPlaces = { picture: "user/picture", agents: "agent/" } as const;

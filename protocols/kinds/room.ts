@@ -4,7 +4,7 @@ import { answer, changedByPeople, command, follow } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { roomAdminCommands } from "./room-admin.ts";
 import { agentRulesChange, roomAgentCommands, type AgentRules } from "./room-agents.ts";
-import { fileId, roomFileCommands } from "./room-files.ts";
+import { fileId, roomFileCommands, type OwnFiles } from "./room-files.ts";
 import { linkHash, roomLinkCommands } from "./room-links.ts";
 import { roomTopicCommands } from "./room-topics.ts";
 import { emoji, messageText, postedText, rounds, topicName, type Posted, type RoomMessage } from "./room-message.ts";
@@ -391,6 +391,28 @@ export const roomCommands = {
     answers: "page",
   }),
   ...roomFileCommands,
+  /** What the asker has sent here and still keeps, also where they have left: it counts for them until it is deleted.
+   *  Who keeps nothing here and is no member is refused like any stranger. */
+  ownFiles: command({
+    params: { before: Type.Optional(position), limit: Type.Optional(limit) },
+    result: answer<OwnFiles>("OwnFiles"),
+    from: ["client"],
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/own-files"],
+    summary: "The files that you keep in a room, newest first, also when you have left it",
+    answers: "page",
+  }),
+  /** Deletes a message of the asker's with its files, also where they have left. Errors: NOT_FOUND. */
+  deleteOwn: command({
+    params: { seq: position },
+    result: message,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.delete",
+    http: ["DELETE", "/rooms/:room/own-files/:seq"],
+    summary: "Deletes a message of yours with its files, also when you have left the room",
+  }),
   ...roomLinkCommands,
   ...roomMuteCommands,
   ...roomDeletionCommands,

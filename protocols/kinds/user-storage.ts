@@ -1,7 +1,7 @@
 /** How much a person keeps in files of rooms and of conversations with agents (decision 0257). */
 import { Type } from "typebox";
 import { answer, command } from "../wire/command.ts";
-import { key, line, nothing, position } from "../wire/schema.ts";
+import { blobHash, key, line, nothing, position } from "../wire/schema.ts";
 
 const byGateway = { from: ["gateway"] } as const;
 const file = line(256);
@@ -39,11 +39,20 @@ export const userStorageCommands = {
     effect: "changes",
     summary: "Tells the user of a room how much they keep there",
   }),
+  /** The same of an agent of theirs: pictures and sounds that were attached as they are. */
+  agentStored: command({
+    from: ["actor"],
+    params: { agent: key, bytes: position, version: position, began: Type.Array(blobHash, { maxItems: 64 }) },
+    result: nothing,
+    effect: "changes",
+    summary: "Tells the owner of an agent how much its conversation keeps",
+  }),
 } as const;
 
 /** What a person keeps in files; the rooms with most. */
 export interface StorageHeld {
   readonly bytes: number;
+  /** A `room` with a slash is none: `storedPlaces`. */
   readonly rooms: readonly { readonly room: string; readonly bytes: number }[];
 }
 

@@ -1,10 +1,11 @@
 /** References to a stripe: its holders are told, and a late holder keeps nobody waiting.
  *
  *      keep ─► every holder is told ─► enough receipts: answered ─► the others ─► told
- *                      ▲                                                  │
- *                      └──── one remembers a later release ◄──────────────┘
+ *                      ▲                     │
+ *                      └─────────────────────┘ one remembers a later release: told again by a later operation
  *
- *  Invariant: nobody asks by a later operation for what was released here meanwhile. */
+ *  Invariant: nobody asks by a later operation for what was answered or released here: a release that a late holder
+ *  remembers came after the answer then, maybe from another node. */
 import {
   failure,
   ok,
@@ -82,6 +83,7 @@ export function createKeeping(
   ): Promise<void> {
     const { stripe } = wanted;
     let operation = Math.floor(clock.nowMs());
+    let isAnswered = false;
     for (let tries = 1; ; tries += 1) {
       const receipts: NodeId[] = [];
       const failures = new Map<number, Failure>();
@@ -95,11 +97,12 @@ export function createKeeping(
           const held = await hold(ports, { ...wanted, shard, operation });
           if (held.ok) receipts.push(held.value);
           else failures.set(shard, held.error);
-          if (later() === undefined && suffices(stripe, receipts)) answer(ok(null));
+          if (isAnswered || later() !== undefined || !suffices(stripe, receipts)) return;
+          isAnswered = true;
+          answer(ok(null));
         }),
       );
-      // Nobody hears any more of what was released here meanwhile.
-      const next = keeping.released ? undefined : later();
+      const next = keeping.released || isAnswered ? undefined : later();
       if (next !== undefined) {
         operation = next;
         continue;

@@ -302,16 +302,16 @@ export function createWriting(
     });
     const over = Promise.all(uploads).then(() => {
       if (!acknowledged || putting.released) return;
-      // A late one remembers a later release: all hear of this put by a later operation. Else they make what they lack.
-      if ((learnedFrom(stripe, operation, failures)?.operation ?? 0) > operation)
-        void keeping.keep(stripe, how.owner, how.lifeMs).catch(logged("stripe.keep.failed"));
-      else for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how), operation });
+      // A late one that remembers a later release is right (decision 0059): the owner has ended it since, maybe by
+      // another node. The letter hears that, and tells the others.
+      for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how), operation });
     });
     void over.catch(logged("stripe.put.failed"));
     return { put: promise, over };
   }
 
-  /** Ends what an owner has under way for it, and tells all holders. */
+  /** Ends what an owner has under way for it, and tells all holders. It is known when so many have heard it that a
+   *  later put cannot be acknowledged without one of them; the others get letters. */
   async function release(stripe: StripeRef, owner: ActorId): Promise<Result<null>> {
     for (const putting of puttings)
       if (putting.stripe === stripe.id && putting.owner === owner) putting.released = true;
@@ -329,13 +329,14 @@ export function createWriting(
       }
       const first = released.find((one) => !one.ok);
       if (first === undefined || first.ok) return ok(null);
-      const isHeard = released.some((one) => one.ok);
       const unheard = holders.filter((_, place) => released[place]?.ok === false);
-      if (!isHeard) return refused(first.error);
+      const heard = holders.length - unheard.length;
+      if (heard === 0) return refused(first.error);
       const told = await attempt(() =>
         Promise.all(unheard.map((holder) => ports.tellRelease({ holder, stripe: stripe.id, owner, operation }))),
       );
-      return told.ok && told.value.every(Boolean) ? ok(null) : refused(first.error);
+      const isKnown = heard > holders.length - enoughOf(stripe.scheme);
+      return isKnown && told.ok && told.value.every(Boolean) ? ok(null) : refused(first.error);
     }
   }
 

@@ -20,6 +20,7 @@ import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 import { addKept, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
 import { demand } from "../edge/refusals.ts";
+import { withinStorage } from "../quotas.ts";
 import { soundIn } from "./sound.ts";
 
 const { pictureBytesMax, pictureSideMax, soundBytesMax, soundMsMax, soundTextCharsMax } = wireLimits;
@@ -155,13 +156,15 @@ function addSort(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs, so
           const facts = sort.read(request.body);
           const bytes = request.body as Buffer;
           const to = actorId("agent", agent);
-          const commit = (hash: string) =>
+          const attach = (hash: string) => () =>
             kernel.ask({
               to,
               from: "gateway",
               message: { ...facts, type: sort.attach, hash },
               timeoutMs: limits.askTimeoutMs,
             });
+          const commit = (hash: string) =>
+            withinStorage(at, callerOf(request), { id: hash, room: agent, bytes: bytes.length }, attach(hash));
           return sort.answer(demand(await blobs.put(to, bytes, commit)) as Uploaded, bytes, asking);
         }),
     );

@@ -5,6 +5,7 @@ import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 import { addKept, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
 import { demand } from "../edge/refusals.ts";
+import { withinStorage } from "../quotas.ts";
 
 const { avatarBytesMax, avatarSideMax } = wireLimits;
 
@@ -32,15 +33,18 @@ export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs:
         },
       },
       async (request) => {
-        const { actor } = callerOf(request);
+        const caller = callerOf(request);
+        const { actor } = caller;
         const { size, format } = readPicture(request.body, { avatarSideMax });
-        const commit = (hash: string) =>
+        const set = (hash: string) => () =>
           kernel.ask({
             to: actor,
             from: "gateway",
             message: { type: "setAvatar", size, format, hash },
             timeoutMs: limits.askTimeoutMs,
           });
+        const commit = (hash: string) =>
+          withinStorage(at, caller, { id: hash, room: "picture", bytes: size, isOwn: true }, set(hash));
         return demand(await blobs.put(actor, request.body as Buffer, commit));
       },
     );

@@ -53,4 +53,33 @@ describe("what somebody keeps in files", () => {
     await shot(page, "admin");
     await close();
   });
+
+  it("can be deleted in a room that one has left, with the keyboard, and no longer counts", async () => {
+    const eve = await fixture.account("eve");
+    const bob = await fixture.account("bob");
+    await bob.api("POST", "/api/v1/rooms", { room: "cellar", title: "Cellar", visibility: "public" });
+    await eve.api("POST", "/api/v1/rooms/cellar/join", {});
+    const { page, close } = await fixture.person("eve", looks[1]![1]);
+    await page.goto(`${fixture.node.url}/room/cellar`);
+    const asked = page.waitForEvent("filechooser");
+    const composer = page.locator("main .composer");
+    await composer.getByRole("button", { name: "Attach files" }).press("Enter");
+    const file = { name: "old.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(1_000) };
+    await (await asked).setFiles([file]);
+    await composer.getByText("old.bin").waitFor();
+    await composer.getByRole("textbox").press("Enter");
+    await page.locator("main article[data-seq]").filter({ hasText: "old.bin" }).waitFor();
+    await eve.api("POST", "/api/v1/rooms/cellar/leave", {});
+    await page.goto(`${fixture.node.url}/settings/usage`);
+    const files = page.getByRole("region", { name: "Files", exact: true });
+    await files.getByText("Cellar (you have left)").or(files.getByText("cellar (you have left)")).waitFor();
+    await files.getByRole("button", { name: "Show files" }).press("Enter");
+    await files.getByText("old.bin").waitFor();
+    expect(await axeFaults(page, { within: "main" })).to.deep.equal([]);
+    await shot(page, "left room");
+    await files.getByRole("button", { name: "Delete old.bin" }).press("Enter");
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).press("Enter");
+    await files.getByText("You keep 0 B of 2.9 KiB (0 %).").waitFor();
+    await close();
+  });
 });

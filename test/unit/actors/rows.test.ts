@@ -98,6 +98,8 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   describe: {},
   summary: {},
   files: {},
+  ownFiles: {},
+  deleteOwn: { seq: 1 },
   history: {},
   threads: {},
 };

@@ -1,10 +1,12 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { KeptFile, RoomMessage, StorageHeld } from "../../../protocols/index.ts";
+import type { KeptFile, OwnFiles, RoomMessage, StorageHeld } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
+import type { AgentState } from "../../../actors/agent/shape.ts";
 import type { Room, RoomNotes } from "../../../actors/room/shape.ts";
 import { room as behavior } from "../../../actors/room/index.ts";
 import { uploadsAt } from "../../../actors/room/uploads.ts";
+import { evolveStorage, noStorage } from "../../../actors/user/storage-state.ts";
 import { inLobby, lobby } from "./lobby.ts";
 import type { Fixture } from "./fixture.ts";
 
@@ -63,6 +65,23 @@ function upload(fixture: Fixture, who: Person, place: Place, of: { readonly id: 
   const part = of.id.toString(16).padStart(64, "0");
   fixture.do("gateway", place, { type: "uploadPart", id, by, epoch: 1, index: 0, part, bytes: of.bytes });
   return id;
+}
+
+/** What a room has told once comes again, however old it is; `since`: the first of what was sent that may. */
+function toldLate(fixture: Fixture, who: Person, which: number, since = 0): void {
+  const all = fixture.sent
+    .slice(since)
+    .filter(({ to, message }) => to === `user/${who}` && message["type"] === "storedIn");
+  const one = all[which % Math.max(1, all.length)];
+  if (one !== undefined) fixture.do(one.from, one.to, one.message);
+}
+
+/** As a node of the version before leaves an account: it did not fold what rooms told. */
+function loseStorage(fixture: Fixture, who: Person): void {
+  const journal = fixture.journalOf(`user/${who}`) as unknown[];
+  const rest = journal.filter((event) => !Object.hasOwn(event as object, "storage"));
+  journal.splice(0, journal.length, ...rest);
+  fixture.crash(`user/${who}`);
 }
 
 /** Longer than the pauses of a reminder that has rung in vain for days. */
@@ -196,6 +215,104 @@ describe("what a person keeps in files", () => {
     expect(held(fixture, "ada").bytes).to.equal(0);
   });
 
+  it("of a room that one has left can be seen and deleted by them, and by nobody else", () => {
+    const fixture = inRooms();
+    const post = (who: Person, id: number): number => {
+      const files = [upload(fixture, who, "room/den", { id, bytes: 10 * id })!];
+      return fixture.ok<RoomMessage>(`user/${who}`, "room/den", { type: "post", text: "x", files }).seq;
+    };
+    const [mine, theirs] = [post("bob", 1), post("ada", 2)];
+    const other = post("bob", 3);
+    fixture.ok("user/bob", "room/den", { type: "leave" });
+    expect(held(fixture, "bob").bytes).to.equal(40);
+    const own = () => fixture.ok<OwnFiles>("user/bob", "room/den", { type: "ownFiles" });
+    expect(own().files.map(({ seq, bytes }) => `${seq} ${bytes}`)).to.deep.equal([`${other} 30`, `${mine} 10`]);
+    const page = fixture.ok<OwnFiles>("user/bob", "room/den", { type: "ownFiles", limit: 1 });
+    expect([page.files.map(({ seq }) => seq), page.next]).to.deep.equal([[other], other]);
+    expect(fixture.code("user/bob", "room/den", { type: "deleteOwn", seq: theirs })).to.equal("NOT_FOUND");
+    expect(fixture.code("user/bob", "room/den", { type: "delete", seq: mine })).to.equal("NOT_A_MEMBER");
+    fixture.ok("user/bob", "room/den", { type: "deleteOwn", seq: mine });
+    expect(held(fixture, "bob").bytes).to.equal(30);
+    expect(own().files.map(({ seq }) => seq)).to.deep.equal([other]);
+    fixture.ok("user/bob", "room/den", { type: "deleteOwn", seq: other });
+    expect(held(fixture, "bob").bytes).to.equal(0);
+    // Now bob is a stranger, as everybody is who keeps nothing there.
+    for (const message of [{ type: "ownFiles" }, { type: "deleteOwn", seq: mine }])
+      expect(fixture.code("user/bob", "room/den", message)).to.equal("NOT_A_MEMBER");
+    expect(held(fixture, "ada").bytes).to.equal(20);
+  });
+
+  it("has the pictures and sounds of conversations with agents, each once, and the own picture", () => {
+    const fixture = inRooms();
+    const agent = "agent/ada.aide";
+    fixture.ok("user/ada", agent, { type: "create" });
+    const hashOf = (of: number): string => of.toString(16).padStart(64, "0");
+    const attach = (of: number, size: number) => {
+      const id = hashOf(of);
+      fixture.do("gateway", "user/ada", { type: "reserveStorage", id, room: "ada.aide", bytes: size, limit, quota });
+      fixture.ok("gateway", agent, { type: "attach", hash: id, size, format: "png", width: 1, height: 1 });
+    };
+    const bytes = () => held(fixture, "ada").bytes;
+    attach(1, 30);
+    expect(held(fixture, "ada")).to.deep.equal({ bytes: 30, rooms: [{ room: agent, bytes: 30 }] });
+    attach(1, 30);
+    expect(bytes(), "the same once more").to.equal(30);
+    fixture.ok("user/ada", agent, { type: "say", text: "what is it?", pictures: [{ hash: hashOf(1) }] });
+    fixture.answer("a dog");
+    expect(bytes()).to.equal(30);
+    fixture.cutOff("user/ada");
+    fixture.ok("gateway", agent, { type: "attach", hash: hashOf(2), size: 50, format: "png", width: 1, height: 1 });
+    fixture.reach("user/ada");
+    fresh(fixture);
+    expect(bytes()).to.equal(80);
+    loseStorage(fixture, "ada");
+    expect(bytes()).to.equal(0);
+    fixture.ok("node", agent, { type: "tellStored" });
+    expect(bytes()).to.equal(80);
+    const { stored } = fixture.stateOf<AgentState>(agent);
+    expect(stored?.told).to.equal(stored?.version);
+    expect(fixture.refold(agent)).to.deep.equal(fixture.stateOf(agent));
+    // What an older answer says comes too late.
+    const first = fixture.sent.find(({ message }) => message["type"] === "agentStored")!;
+    fixture.ok(first.from, first.to, first.message);
+    expect(bytes()).to.equal(80);
+    expect(fixture.code("agent/bob.aide", "user/ada", first.message)).to.equal("FORBIDDEN");
+    fixture.ok("gateway", "user/ada", { type: "setAvatar", hash: hashOf(9), size: 7, format: "png" });
+    expect(held(fixture, "ada").rooms.map(({ room }) => room)).to.deep.equal([agent, "user/picture"]);
+    fixture.ok("user/ada", agent, { type: "delete" });
+    expect(bytes()).to.equal(7);
+  });
+
+  it("of an agent is counted anew where a node of a version before has changed it", () => {
+    const fixture = inRooms();
+    fixture.ok("user/ada", "agent/ada.aide", { type: "create" });
+    const picture = { hash: "a".repeat(64), size: 30, format: "png", width: 1, height: 1 };
+    fixture.ok("gateway", "agent/ada.aide", { type: "attach", ...picture });
+    const journal = fixture.journalOf("agent/ada.aide") as unknown[];
+    const before = fixture.refold("agent/ada.aide") as AgentState;
+    expect(before.stored?.bytes).to.equal(30);
+    // As if nobody had counted: the state of a version before, which has the picture and no count.
+    loseStorage(fixture, "ada");
+    const told = journal.filter((event) => Object.hasOwn(event as object, "stored"));
+    expect(told.length).to.be.above(0);
+    journal.splice(0, journal.length, ...journal.filter((event) => !told.includes(event)));
+    fixture.crash("agent/ada.aide");
+    fixture.settle();
+    expect(held(fixture, "ada").bytes).to.equal(30);
+  });
+
+  it("of more rooms than an account knows leaves out the one with least", () => {
+    const all = Array.from({ length: actorLimits.storagePlacesMax + 3 }, (_, at) => at);
+    const known = all.reduce(
+      (before, at) =>
+        evolveStorage(before, { is: "in", room: `r${at}`, bytes: at === 5 ? 0 : at + 1, version: 1, began: [] }),
+      noStorage,
+    );
+    expect(Object.keys(known.places)).to.have.length(actorLimits.storagePlacesMax);
+    expect(Object.keys(known.places)).to.include(`r${all.length - 1}`);
+    expect(["r0", "r1", "r5"].filter((room) => known.places[room] !== undefined)).to.deep.equal([]);
+  });
+
   it("keeps what is newest of a room, also where nothing is kept and nothing was known", () => {
     const fixture = inRooms();
     const tell = (version: number, bytes: number) =>
@@ -300,6 +417,8 @@ describe("what a person keeps in files", () => {
       fc.record({ type: is("edit"), who, place, which }),
       fc.record({ type: is("drop"), who, place, which }),
       fc.record({ type: is("again"), who, place, which }),
+      { weight: 2, arbitrary: fc.record({ type: is("toldLate"), who, which: fc.nat(40) }) },
+      fc.record({ type: is("lost"), who }),
       fc.record({ type: fc.constantFrom("leave" as const, "join" as const), place }),
       fc.record({ type: fc.constantFrom("cut" as const, "reach" as const, "crashPerson" as const), who }),
       fc.record({ type: is("crash"), place }),
@@ -313,6 +432,7 @@ describe("what a person keeps in files", () => {
         const posted: { readonly who: Person; readonly place: Place; readonly seq: number }[] = [];
         const cut = new Set<Person>();
         let next = 0;
+        let lostAt = 0;
         const pick = (by: Person, at: Place, nth: number) => {
           const mine = posted.filter((one) => one.who === by && one.place === at);
           return mine[nth % Math.max(1, mine.length)];
@@ -325,7 +445,8 @@ describe("what a person keeps in files", () => {
               const before = cut.has(one.who) ? 0 : held(fixture, one.who).bytes;
               const id = upload(fixture, one.who, one.place, of);
               if (id === undefined) break;
-              expect(before + of.bytes, "beyond the quota").to.be.at.most(limit);
+              // An account that has lost what it heard knows less until it is told again.
+              if (lostAt === 0) expect(before + of.bytes, "beyond the quota").to.be.at.most(limit);
               begun.set(at, [...(begun.get(at) ?? []), of]);
               ready.set(at, [...(ready.get(at) ?? []), id]);
               break;
@@ -372,6 +493,14 @@ describe("what a person keeps in files", () => {
               else fixture.do("gateway", one.place, { type: "uploadDrop", id, by: `user/${one.who}` });
               break;
             }
+            case "toldLate":
+              toldLate(fixture, one.who, one.which, lostAt);
+              break;
+            case "lost":
+              loseStorage(fixture, one.who);
+              // What was under way when an account was lost has ended long before it comes back.
+              lostAt = fixture.sent.length;
+              break;
             case "leave":
             case "join":
               fixture.do("user/bob", one.place, { type: one.type });
@@ -395,6 +524,7 @@ describe("what a person keeps in files", () => {
           }
         }
         for (const one of people) fixture.reach(`user/${one}`);
+        for (const at of rooms) fixture.ok("node", at, { type: "tellStored" });
         fresh(fixture);
         for (const one of people) expect(held(fixture, one).bytes, one).to.equal(kept(fixture, one));
         for (const at of rooms) {

@@ -338,7 +338,7 @@ const reasons = {
     "backup.start backup.hold backup.askRecall claim.take role-manager.claimAdmin role-manager.audit",
   ],
   "ends or removes what it names": [
-    "room.leave room.remove room.removeLink groups.remove emoji.remove room.unban room.unmute room.deleteMessages room.stop room.stopAgents room.delete room.removePreviews room.closePoll user.unlinkIdentity",
+    "room.leave room.remove room.removeLink groups.remove emoji.remove room.unban room.unmute room.deleteMessages room.stop room.stopAgents room.delete room.deleteOwn room.removePreviews room.closePoll user.unlinkIdentity",
     "user.removeTotp user.removePasskey user.removeMail user.removePush activity.removeReport activity.cancelReport activity.removeUse activity.endFeedback quarantine.drop",
     "user.sendNow user.cancelLater user.unsaveMessage user.endSession user.revokeSession user.removeAvatar user.deleteAgent user.beginDeletion",
     "user.endDeletion agent.stop agent.clear agent.drop user.removeShared claim.release",

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { expect } from "chai";
 import fc from "fast-check";
 import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { quotaName, quotasFor, type Later, type Quota } from "../../../protocols/index.ts";
+import { png } from "../../fixtures/pictures.ts";
 import { until } from "../../waits.ts";
 import { startFixture, type Reply, type Fixture } from "./fixture.ts";
 
@@ -39,10 +41,10 @@ describe("quotas of roles", () => {
   });
 });
 
-/** Uploads begin here, and no byte of them comes. */
+/** Uploads begin here, and no byte of them is kept. */
 const noBytes: ActorBlobs = {
   read: () => Promise.reject(new Error("nothing is read")),
-  put: () => Promise.reject(new Error("nothing is kept")),
+  put: (_of, bytes, commit) => commit(createHash("sha256").update(bytes).digest("hex")),
   forget: () => Promise.resolve(),
 };
 
@@ -177,6 +179,31 @@ describe("gateway: quotas", () => {
     expect((await kept(admin)).limit).to.equal(undefined);
     await remove("member/stored/always");
     expect((await begin(bob, 100)).status).to.equal(201);
+  });
+
+  it("bound pictures in conversations with agents and people's own pictures, with all else that they keep", async () => {
+    const [one, other] = [png(64, 32), png(32, 64)];
+    const finn = (await fixture.signUp("finn")).token;
+    await fixture.request("POST", "/api/v1/agents", { token: finn, body: { name: "aide" } });
+    const send = async (method: string, path: string, body: Buffer) => {
+      const headers = { authorization: `Bearer ${finn}`, "content-type": "image/png" };
+      const answer = await fetch(`${fixture.url}/api/v1${path}`, { method, headers, body: new Uint8Array(body) });
+      return [answer.status, ((await answer.json()) as { error?: { code: string } }).error?.code];
+    };
+    const kept = async () => (await fixture.request("GET", "/api/v1/me/storage", { token: finn })).body;
+    await set("member/stored/always", one.length + other.length - 1);
+    expect(await send("POST", "/agents/finn.aide/pictures", one)).to.deep.equal([200, undefined]);
+    await until("the account knows", async () =>
+      expect((await kept()).rooms).to.deep.equal([{ room: "agent/finn.aide", bytes: one.length }]),
+    );
+    expect(await send("POST", "/agents/finn.aide/pictures", other)).to.deep.equal([413, "STORAGE_FULL"]);
+    expect(await send("PUT", "/me/avatar", other)).to.deep.equal([413, "STORAGE_FULL"]);
+    await fixture.request("DELETE", "/api/v1/agents/finn.aide", { token: finn });
+    await until("it is free again", async () => expect((await kept()).bytes).to.equal(0));
+    expect(await send("PUT", "/me/avatar", other)).to.deep.equal([200, undefined]);
+    expect((await kept()).rooms).to.deep.equal([{ room: "user/picture", bytes: other.length }]);
+    expect((await kept()).bytes, "and nothing is reserved for it any more").to.equal(other.length);
+    await remove("member/stored/always");
   });
 
   it("count tokens of models, beside budgets", async () => {

@@ -513,4 +513,9 @@ export class RoomStore {
   bans() {
     return this.#client.call("room.bans", this.room, {});
   }
+
+  /** Who was warned here: for moderators; for others their own warnings. */
+  warnings() {
+    return this.#client.call("room.warnings", this.room, {});
+  }
 }

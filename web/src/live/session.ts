@@ -287,6 +287,8 @@ export class Session {
       case "savedSet":
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.saved });
       case "noticed":
+        if (event.notice.action === "roomWarned")
+          void this.#queries.invalidateQueries({ queryKey: ["warnings", event.notice.facts["room"]] });
         void this.#tell(event.notice);
         return void this.#queries.invalidateQueries({ queryKey: ["budgets"] });
       case "roomLeft":
@@ -433,6 +435,7 @@ export class Session {
       edited: "versions",
       state: "thread",
       deleted: "files",
+      withdrawn: "files",
     } as const;
     if (type in changed)
       void this.#queries.invalidateQueries({ queryKey: [changed[type as keyof typeof changed], room] });

@@ -138,7 +138,7 @@ describe("a stripe that is put while the actor of a holder answers late", () => 
     }
   });
 
-  it("stays where the late one remembers a later release, which the others hear of only afterwards", async () => {
+  it("stays where the late one and another remember a release by a clock that was ahead, and the rest hear of it afterwards", async () => {
     const { fixture, world, put } = await fixtureOf(9, {
       ...blind,
       callTimeoutMs: 30_000,
@@ -154,6 +154,8 @@ describe("a stripe that is put while the actor of a holder answers late", () => 
     const tell = (holder: ActorId) => world.settle(fixture.holders.ask(holder, letter, 1_000, "node"));
     const [late, ...others] = holders as [ActorId, ...ActorId[]];
     await tell(late);
+    // Two have heard it: of so many a put meets one before it is acknowledged.
+    await tell(others[0] as ActorId);
     fixture.holders.lateMsOf = (holder) => (holder === late ? 4_000 : 0);
     const startedMs = world.nowMs;
     const ref = await put();
@@ -167,6 +169,33 @@ describe("a stripe that is put while the actor of a holder answers late", () => 
         .inventory(holder)
         .some(({ stripe, references }) => stripe.id === ref.id && references.some((one) => one.owner === owner));
     expect(holders.filter(refers)).to.have.length(nodes);
+  });
+
+  const patient = { callTimeoutMs: 30_000, holderTimeoutMs: 30_000, putTimeoutMs: 60_000, restTimeoutMs: 60_000 };
+  /** What refers to a stripe that another node let go of when it was acknowledged, and a late one had not heard. */
+  async function letGoOf(how: "put" | "keep"): Promise<readonly ActorId[]> {
+    const { fixture, world, put, ownerOf } = await fixtureOf(10, patient);
+    const owner = how === "put" ? "user/ada" : "user/bob";
+    const first = how === "keep" ? await put() : undefined;
+    await world.pass(1_000);
+    const late = fixture.all().find((holder) => fixture.ownerOf(holder) === "n6") as ActorId;
+    fixture.machine("n6").cheat = lateBy(world, 5_000);
+    const at = (node: NodeId): Stripes => fixture.machine(node).shards?.stripes as Stripes;
+    const ref = first ?? (await put());
+    if (how === "keep") expect((await world.settle(at("n1").keep(ref, owner))).ok).to.equal(true);
+    expect(ref.shards.map(ownerOf)).to.include(fixture.ownerOf(late));
+    expect((await world.settle(at("n2").release(ref, owner))).ok).to.equal(true);
+    await world.pass(60_000);
+    const refers = (holder: ActorId): boolean =>
+      fixture.holders
+        .inventory(holder)
+        .some(({ stripe, references }) => stripe.id === ref.id && references.some((one) => one.owner === owner));
+    return fixture.all().filter(refers);
+  }
+
+  it("stays let go of where another node let go of it before the late one had heard of it", async () => {
+    expect(await letGoOf("put")).to.deep.equal([]);
+    expect(await letGoOf("keep")).to.deep.equal([]);
   });
 
   it("waits for late ones where fewer than a put needs have answered", async () => {

@@ -31,11 +31,12 @@ export function KeepItems({
   );
   return (
     <>
-      {!actions.isArchived && entry("quote", "Quote", () => actions.quote(message, inThread))}
+      {!actions.isClosed && entry("quote", "Quote", () => actions.quote(message, inThread))}
       {message.poll === undefined && entry("forward", "Forward …", () => actions.forward(message))}
       {entry("clock", "Remind me …", () => actions.remind(message))}
       {entry("bookmark", isSaved ? "Remove from saved" : "Save for later", save)}
       {entry("copy", "Copy text", () => copyText(message.text))}
+      {!inThread && entry("check", "Select messages", () => actions.pick(message, false))}
       {entry("hash", "Copy link", () => actions.copyLink(message))}
     </>
   );

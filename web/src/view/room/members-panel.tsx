@@ -3,7 +3,10 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
 import type { Failure, MemberRole, RoomView } from "../../../../protocols/index.ts";
 import { namesFound } from "../../../../protocols/text/names.ts";
-import { notices, useSession, type RoomStore } from "../../live/index.ts";
+import { muteOf } from "../../../../protocols/kinds/room-muted.ts";
+import { notices, useNow, useSession, type RoomStore } from "../../live/index.ts";
+import { call } from "../../wire/index.ts";
+import { momentOf } from "../parts/time.ts";
 import { agentLabel, isAgent, nameOf } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { Face, StatusMark } from "../parts/here.tsx";
@@ -14,7 +17,9 @@ import { useAgents, useCatalog, useNames } from "../parts/lists.ts";
 import { Newcomers } from "../shell/newcomers.tsx";
 import { Panel } from "./panel.tsx";
 import { mayEnter, staysWithPeople } from "./staying.ts";
+import MuteMember from "./mute-member.tsx";
 import { RemoveMember } from "./remove-member.tsx";
+import { useWarnings, WarningsOf } from "./warnings.tsx";
 
 const rank: Readonly<Record<MemberRole, number>> = { owner: 0, moderator: 1, member: 2 };
 const roleText: Readonly<Record<MemberRole, string>> = { owner: "Owner", moderator: "Moderator", member: "Member" };
@@ -48,6 +53,9 @@ export default function MembersPanel({
   const direct = view.visibility === "direct";
   const { ask } = useDialogs();
   const [removing, setRemoving] = useState<string>();
+  const [deciding, setDeciding] = useState<{ readonly as: "mute" | "warn" | "warnings"; readonly member: string }>();
+  const warnings = useWarnings(store, !direct && own !== "member", 0).data;
+  const nowMs = useNow(60_000, view.mutes !== undefined);
   const setRole = async (member: string, role: MemberRole) => {
     const name = nameFor(member);
     const before = view.members[member]?.role ?? "member";
@@ -62,6 +70,11 @@ export default function MembersPanel({
       void store.change("setRole", { member, role: before, seen: role });
     });
   };
+  const lift = async (member: string) => {
+    const result = await call("rooms.unmute", { room: store.room, member });
+    if (result.ok || result.error.code === "NOT_FOUND") notices.show(`${nameFor(member)} can write again.`);
+    else notices.fail(result.error);
+  };
   const owners = Object.values(view.members).filter(({ role }) => role === "owner").length;
   const members = Object.entries(view.members).toSorted(
     ([a, left], [b, right]) => rank[left.role] - rank[right.role] || nameFor(a).localeCompare(nameFor(b)),
@@ -75,6 +88,9 @@ export default function MembersPanel({
             const isMine = principal.startsWith(`agent/${session.name}.`);
             const isSelf = principal === session.me;
             const isBelow = isMine || rank[own] < rank[member.role] || (own === "owner" && !isSelf);
+            const isLower = rank[own] < rank[member.role] && !isSelf;
+            const mute = muteOf(view.mutes, principal, (one) => view.members[one]?.role, nowMs);
+            const warned = warnings?.filter((one) => one.member === principal).length ?? 0;
             // An owner can step down once there is another one.
             const isChanged = isBelow || (isSelf && own === "owner" && owners > 1);
             return (
@@ -94,6 +110,22 @@ export default function MembersPanel({
                   <span className="dim" style={{ fontSize: 13 }}>
                     @{nameOf(principal)} <StatusMark of={principal} />
                   </span>
+                  {mute !== undefined && (
+                    <span className="dim ban-terms">
+                      {mute.untilMs === undefined ? "Muted" : `Muted until ${momentOf(mute.untilMs)}`} by{" "}
+                      {nameFor(mute.by)}
+                      {mute.reason === undefined ? "" : `: ${mute.reason}`}
+                    </span>
+                  )}
+                  {warned > 0 && !isSelf && (
+                    <button
+                      type="button"
+                      className="link"
+                      onClick={() => setDeciding({ as: "warnings", member: principal })}
+                    >
+                      Warned {warned === 1 ? "once" : `${warned} times`}
+                    </button>
+                  )}
                 </span>
                 <span className="dim" style={{ fontSize: 13 }}>
                   {isAgent(principal) ? "Agent" : member.role === "member" ? "" : roleText[member.role]}
@@ -116,6 +148,15 @@ export default function MembersPanel({
                             {isSelf || role === "owner" ? " …" : ""}
                           </Menu.Item>
                         ))}
+                    {isLower && (
+                      <Moderating
+                        isMuted={mute?.member === principal}
+                        isPerson={!isAgent(principal)}
+                        onMute={() => setDeciding({ as: "mute", member: principal })}
+                        onLift={() => void lift(principal)}
+                        onWarn={() => setDeciding({ as: "warn", member: principal })}
+                      />
+                    )}
                     {!isSelf && (
                       <Menu.Item className="grave" onClick={() => setRemoving(principal)}>
                         Remove from the room …
@@ -129,7 +170,30 @@ export default function MembersPanel({
         </ul>
       </div>
       <RemoveMember store={store} view={view} title={title} member={removing} onClose={() => setRemoving(undefined)} />
+      {deciding?.as === "warnings" && (
+        <WarningsOf opened warnings={warnings} member={deciding.member} onClose={() => setDeciding(undefined)} />
+      )}
+      {(deciding?.as === "mute" || deciding?.as === "warn") && (
+        <MuteMember view={view} member={deciding.member} as={deciding.as} onClose={() => setDeciding(undefined)} />
+      )}
     </Panel>
+  );
+}
+
+/** What moderators decide about members below them. */
+function Moderating(props: {
+  readonly isMuted: boolean;
+  readonly isPerson: boolean;
+  readonly onMute: () => void;
+  readonly onLift: () => void;
+  readonly onWarn: () => void;
+}) {
+  return (
+    <>
+      {props.isPerson && <Menu.Item onClick={props.onWarn}>Warn …</Menu.Item>}
+      <Menu.Item onClick={props.onMute}>{props.isMuted ? "Change the mute …" : "Mute …"}</Menu.Item>
+      {props.isMuted && <Menu.Item onClick={props.onLift}>Lift the mute</Menu.Item>}
+    </>
   );
 }
 

@@ -7,8 +7,11 @@ export interface MessageActions {
   readonly me: string;
   readonly room: RoomStore;
   readonly moderates: boolean;
-  /** The room is archived: what is written there is read, or deleted. */
-  readonly isArchived: boolean;
+  /** The person writes nothing here, because the room is archived or they are muted: what is there is read, or
+   *  deleted. */
+  readonly isClosed: boolean;
+  /** Selects it, or selects it no more; `extend`: with all between it and the last one. */
+  readonly pick: (message: RoomMessage, extend: boolean) => void;
   readonly nameFor: (principal: string) => string;
   readonly react: (message: RoomMessage, emoji: string) => void;
   readonly openThread: (root: number) => void;

@@ -34,6 +34,7 @@ export const MessageRow = memo(function MessageRow({
   thread,
   editing,
   marked,
+  picked,
   inThread,
   actions,
 }: {
@@ -46,6 +47,8 @@ export const MessageRow = memo(function MessageRow({
   readonly editing: boolean;
   /** The message somebody jumped to. */
   readonly marked: boolean;
+  /** Whether it is selected; undefined while nobody selects. */
+  readonly picked?: boolean | undefined;
   readonly inThread: boolean;
   readonly actions: MessageActions;
 }) {
@@ -57,14 +60,16 @@ export const MessageRow = memo(function MessageRow({
   const gone = message.deletedAtMs !== undefined;
   const mentioned = message.mentions?.includes(actions.me) === true;
   const answered = answeredBy(message);
-  const className = `message${head ? " head" : ""}${mentioned ? " mentioned" : ""}${marked ? " marked" : ""}`;
+  const className = `message${head ? " head" : ""}${mentioned ? " mentioned" : ""}${marked ? " marked" : ""}${picked === true ? " picked" : ""}`;
+  const isPicking = picked !== undefined && !gone;
   return (
     <article
       className={className}
       data-seq={message.seq}
       tabIndex={-1}
       aria-roledescription="message"
-      aria-label={toldAs(message, nameFor, words)}
+      aria-label={`${picked === true ? "selected, " : ""}${toldAs(message, nameFor, words)}`}
+      {...picking(message, { isPicking, isOff: gone || inThread || editing, pick: actions.pick })}
       // A finger points only while it presses.
       onPointerEnter={({ pointerType }) => setHovered(pointerType === "mouse")}
       onPointerLeave={() => setHovered(false)}
@@ -77,7 +82,15 @@ export const MessageRow = memo(function MessageRow({
       }}
     >
       <div className="message-side">
-        {head ? (
+        {isPicking ? (
+          <input
+            type="checkbox"
+            className="pick-box"
+            aria-label={`Select the message of ${nameFor(message.author)}, ${clockTime(message.atMs)}`}
+            checked={picked}
+            readOnly
+          />
+        ) : head ? (
           <span data-person={message.author}>
             <Avatar principal={message.author} label={nameFor(message.author)} />
           </span>
@@ -90,7 +103,7 @@ export const MessageRow = memo(function MessageRow({
       <div className="message-body">
         {head && (
           <div className="message-head">
-            <button type="button" className="author" dir="auto" data-person={message.author}>
+            <button type="button" className="author" dir="auto" data-person={isPicking ? undefined : message.author}>
               {nameFor(message.author)}
             </button>
             {isAgent(message.author) && <span className="tag">agent</span>}
@@ -152,7 +165,7 @@ export const MessageRow = memo(function MessageRow({
           />
         )}
       </div>
-      {!gone && !editing && (
+      {!gone && !editing && !isPicking && (
         <div className="message-tools">
           {hovered || focused || held ? (
             <Tools message={message} inThread={inThread} actions={actions} onHold={setHeld} />
@@ -176,6 +189,36 @@ export const MessageRow = memo(function MessageRow({
     </article>
   );
 });
+
+/** How a message is selected: by `x` while it has the focus, and in the mode by a click. */
+function picking(
+  message: RoomMessage,
+  {
+    isPicking,
+    isOff,
+    pick,
+  }: { readonly isPicking: boolean; readonly isOff: boolean; readonly pick: MessageActions["pick"] },
+): Pick<React.ComponentProps<"article">, "onKeyDown" | "onClick" | "onMouseDown"> {
+  if (isOff) return {};
+  const key: React.ComponentProps<"article">["onKeyDown"] = (event) => {
+    const isBare = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (event.key.toLowerCase() !== "x" || !isBare || event.target !== event.currentTarget) return;
+    event.preventDefault();
+    pick(message, event.shiftKey);
+  };
+  if (!isPicking) return { onKeyDown: key };
+  return {
+    onKeyDown: key,
+    // With Shift a browser would select the words between.
+    onMouseDown(event) {
+      if (event.shiftKey) event.preventDefault();
+    },
+    onClick(event) {
+      if ((event.target as Element).closest("a, button, audio, video, textarea, summary") !== null) return;
+      pick(message, event.shiftKey);
+    },
+  };
+}
 
 /** Text and files; one of them may be absent. */
 function Content({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {
@@ -300,10 +343,10 @@ function Tools({
   readonly onHold: (held: boolean) => void;
 }) {
   const own = message.author === actions.me;
-  const { isArchived } = actions;
+  const { isClosed } = actions;
   return (
     <div className="tools" role="group" aria-label="Message actions">
-      {!isArchived &&
+      {!isClosed &&
         atHand.slice(0, 3).map((emoji) => (
           <button
             key={emoji}
@@ -315,8 +358,8 @@ function Tools({
             {emoji}
           </button>
         ))}
-      {!isArchived && <EmojiPicker onPick={(emoji) => actions.react(message, emoji)} onOpen={onHold} />}
-      {!inThread && !isArchived && (
+      {!isClosed && <EmojiPicker onPick={(emoji) => actions.react(message, emoji)} onOpen={onHold} />}
+      {!inThread && !isClosed && (
         <button
           type="button"
           className="tool"
@@ -349,12 +392,12 @@ function Tools({
             Mark unread from here
           </Menu.Item>
         )}
-        {own && !isArchived && message.poll === undefined && (
+        {own && !isClosed && message.poll === undefined && (
           <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq, true)}>
             Edit
           </Menu.Item>
         )}
-        {actions.moderates && !isArchived && (
+        {actions.moderates && !isClosed && (
           <Menu.Item leftSection={<Icon name="pin" size={16} />} onClick={() => actions.pin(message)}>
             {message.pinned === true ? "Unpin" : "Pin"}
           </Menu.Item>

@@ -2,6 +2,7 @@ import { NativeSelect, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
+import { counted } from "../../../../protocols/words/amounts.ts";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentsOf, isAgent, nameOf } from "../../model/index.ts";
 import { useFaults } from "../parts/faults.ts";
@@ -18,6 +19,24 @@ const terms: readonly { readonly value: string; readonly label: string; readonly
   { value: "week", label: "For 1 week", forMs: 7 * 24 * hourMs },
   { value: "ever", label: "Until it is lifted" },
 ];
+
+/** What of somebody's messages is deleted with a ban, as the page offers it. */
+const erasable: readonly { readonly value: string; readonly label: string; readonly backMs?: number }[] = [
+  { value: "nothing", label: "Stays" },
+  { value: "hour", label: "Delete all of the last hour", backMs: hourMs },
+  { value: "day", label: "Delete all of the last day", backMs: 24 * hourMs },
+];
+
+/** Deletes what somebody wrote in the last while, and says how much that was. */
+async function erase(store: RoomStore, member: string, backMs: number): Promise<void> {
+  const { deleteTogether, writtenSince } = await import("../../live/deleting.ts");
+  const found = await writtenSince((query) => store.history(query), member, Date.now() - backMs);
+  if (!found.ok) return void notices.fail(found.error);
+  const { deleted, failure } = await deleteTogether(store.room, found.value.seqs);
+  if (failure !== undefined) return void notices.fail(failure);
+  const more = found.value.isPart ? " There may be more, further back." : "";
+  notices.show(`${counted(deleted, "message")} deleted.${more}`);
+}
 
 /** Removes a member, and says how to undo it. */
 function useRemoval(store: RoomStore, view: RoomView, title: string) {
@@ -94,6 +113,7 @@ function Choice(props: {
   const [bans, setBans] = useState(false);
   const [term, setTerm] = useState("day");
   const [reason, setReason] = useState("");
+  const [erases, setErases] = useState("nothing");
   const faults = useFaults({ reason: "This is too long, or has signs that cannot be shown." });
   const agents = agentsOf(view, member);
   const name = nameFor(member);
@@ -107,7 +127,11 @@ function Choice(props: {
       onStay={props.onClose}
       onGo={async () => {
         const forMs = terms.find(({ value }) => value === term)?.forMs;
-        if (await remove(member, bans ? { forMs, reason: reason.trim() } : undefined, faults.take)) props.onClose();
+        // What they wrote goes after them: nothing comes behind it then.
+        if (!(await remove(member, bans ? { forMs, reason: reason.trim() } : undefined, faults.take))) return;
+        const backMs = erasable.find(({ value }) => value === erases)?.backMs;
+        if (bans && backMs !== undefined) await erase(props.store, member, backMs);
+        props.onClose();
       }}
       follows={
         <>
@@ -119,7 +143,7 @@ function Choice(props: {
                   "it again."}
             </li>
           )}
-          {owner === undefined && <li>What {name} has written stays.</li>}
+          {owner === undefined && (!bans || erases === "nothing") && <li>What {name} has written stays.</li>}
           <AgentsToo agents={agents.map(nameFor)} goes={["leaves too", "leave too"]} whose={`${name}'s`} />
           {owner === undefined && !bans && (
             <li>
@@ -144,6 +168,12 @@ function Choice(props: {
             value={term}
             onChange={(event) => setTerm(event.currentTarget.value)}
             data={terms.map(({ value, label }) => ({ value, label }))}
+          />
+          <NativeSelect
+            label="What they wrote here"
+            value={erases}
+            onChange={(event) => setErases(event.currentTarget.value)}
+            data={erasable.map(({ value, label }) => ({ value, label }))}
           />
           <TextInput
             label="Reason"

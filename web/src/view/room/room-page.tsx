@@ -31,7 +31,9 @@ import { RoomHeader } from "./room-header.tsx";
 import { callingIn, mentionableIn } from "./calling-in.ts";
 import { MentionNote, mayInvite } from "./mention-note.tsx";
 import { staysWithPeople } from "./staying.ts";
+import { useMute } from "./muted.ts";
 import { useOpening } from "./opening.ts";
+import { useSelecting } from "./selecting.ts";
 import { Writing } from "./writing.tsx";
 import { Timeline } from "./timeline.tsx";
 import { NamedLine } from "./named-line.tsx";
@@ -66,6 +68,8 @@ const loadThreads = () => import("./threads-panel.tsx");
 const PinsPanel = lazy(loadPins);
 const ThreadPanel = lazy(loadThread);
 const ThreadsPanel = lazy(loadThreads);
+const UnreadWarning = lazy(() => import("./warnings.tsx"));
+const SelectionBar = lazy(() => import("./selection-bar.tsx"));
 const calmMs = 1_000;
 const JoinByLink = lazy(() => import("./join-by-link.tsx"));
 const NewPoll = lazy(() => import("./new-poll.tsx"));
@@ -291,7 +295,10 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const current = useRef(now);
   current.current = now;
   const moderates = role === "owner" || role === "moderator";
-  const isArchived = view?.archived === true;
+  const isMuted = useMute(view, session.me) !== undefined;
+  const isClosed = view?.archived === true || isMuted;
+  const selecting = useSelecting(store);
+  const { pick } = selecting;
   const actions = useMemo<MessageActions>(
     () => ({
       me: session.me,
@@ -318,12 +325,13 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       copyLink: (message) => void copyLink(store, message),
       show: (seq) => void current.current.show(seq),
       showVersions: (seq) => current.current.setPanel("edits", seq),
-      isArchived,
+      isClosed,
+      pick,
       remind: (message) => setReminding(message.seq),
       markUnread: (message) => void store.markUnread(message.seq),
       unfolded,
     }),
-    [session, store, nameFor, moderates, isArchived, setEditing, unfolded],
+    [session, store, nameFor, moderates, isClosed, pick, setEditing, unfolded],
   );
 
   if (view === undefined) return null;
@@ -347,7 +355,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       <main
         className="screen-main"
         aria-label={title}
-        {...(closedFor(view, session.me, "room") === undefined && attaching.zone)}
+        {...(closedFor(view, session.me, "room") === undefined && !isMuted && attaching.zone)}
       >
         <RoomHeader
           {...{ view, title, store }}
@@ -358,36 +366,50 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         />
         <Timeline
           {...{ store, title, actions, editing, marked, goal, opened }}
+          picked={selecting.picked}
           handle={feed}
           onLatest={() => {
             setGoal({ kind: "end" });
             void store.toLatest();
           }}
           invite={mayInvite(view, session.me) && !staysWithPeople(view) ? () => setPanel("members") : undefined}
-          onLeave={() => field.current?.focus()}
+          onLeave={() => (selecting.picked === undefined ? field.current?.focus() : selecting.end())}
         />
         <div className="foot">
-          <Writing view={view} me={session.me} where="room">
-            <Composer
-              key={room}
-              {...attaching.field}
-              {...{ place, field, mentionable, note }}
-              label={direct ? `Message ${title}` : `Message #${title}`}
-              // Somebody who goes through what was found goes on there.
-              autoFocus={!isTouch() && search.find === undefined}
-              onTyping={() => store.typing()}
-              onUp={editLast}
-              onEscape={() => {
-                if (search.panel !== undefined) setPanel();
-              }}
-              later={{ room }}
-              onSend={(text) => {
-                attaching.post(text);
-                feed.current?.toEnd();
-              }}
-              beside={<Beside button={attaching.button} onPoll={() => setPolling(true)} />}
-            />
-          </Writing>
+          <Suspense>
+            {role !== "owner" && <UnreadWarning store={store} />}
+            {selecting.picked && (
+              <SelectionBar
+                {...{ store, moderates, nameFor }}
+                me={session.me}
+                picked={selecting.picked}
+                onEnd={selecting.end}
+              />
+            )}
+          </Suspense>
+          <div hidden={selecting.picked !== undefined}>
+            <Writing view={view} me={session.me} where="room">
+              <Composer
+                key={room}
+                {...attaching.field}
+                {...{ place, field, mentionable, note }}
+                label={direct ? `Message ${title}` : `Message #${title}`}
+                // Somebody who goes through what was found goes on there.
+                autoFocus={!isTouch() && search.find === undefined}
+                onTyping={() => store.typing()}
+                onUp={editLast}
+                onEscape={() => {
+                  if (search.panel !== undefined) setPanel();
+                }}
+                later={{ room }}
+                onSend={(text) => {
+                  attaching.post(text);
+                  feed.current?.toEnd();
+                }}
+                beside={<Beside button={attaching.button} onPoll={() => setPolling(true)} />}
+              />
+            </Writing>
+          </div>
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
           <Polling store={store} isOpen={polling} onClose={() => setPolling(false)} />
         </div>

@@ -11,6 +11,7 @@ import { useRoving } from "../parts/roving.ts";
 import { useEdits } from "./edit-field.tsx";
 import type { MessageActions } from "./message-actions.ts";
 import { MessageRow } from "./message-row.tsx";
+import { useMute } from "./muted.ts";
 import { Panel } from "./panel.tsx";
 import { DraftRow, PendingRow, UnreadRow } from "./rows.tsx";
 import { Writing } from "./writing.tsx";
@@ -45,7 +46,8 @@ export default function ThreadPanel({
   const list = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const attaching = useAttaching(toRoom(store), place, field);
-  const zone = closedFor(view, session.me, "thread") === undefined ? attaching.zone : undefined;
+  const isMuted = useMute(view, session.me) !== undefined;
+  const zone = closedFor(view, session.me, "thread") === undefined && !isMuted ? attaching.zone : undefined;
   const isFirst = useRef(true);
   useRoving(list, { leave: () => field.current?.focus() });
   const loaded = useQuery({

@@ -18,6 +18,7 @@ import { Feed, type FeedHandle } from "../parts/feed.tsx";
 import type { MessageActions } from "./message-actions.ts";
 import { MessageRow } from "./message-row.tsx";
 import type { Goal } from "./opening.ts";
+import type { Picked } from "./selecting.ts";
 import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, UnreadRow } from "./rows.tsx";
 
 /** The lines of a room, around where one reads. */
@@ -27,6 +28,7 @@ export function Timeline(props: {
   readonly actions: MessageActions;
   readonly editing: ReadonlySet<number>;
   readonly marked: number | undefined;
+  readonly picked: Picked | undefined;
   readonly handle: React.Ref<FeedHandle>;
   readonly goal: Goal;
   /** What is to be shown first is there. */
@@ -104,6 +106,7 @@ export function Timeline(props: {
             thread={threads[message.seq]}
             editing={props.editing.has(message.seq)}
             marked={props.marked === message.seq}
+            picked={props.picked?.has(message.seq)}
             inThread={false}
             actions={actions}
           />

@@ -1,10 +1,14 @@
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import type { BudgetView, UsagePeriod, UsageRow } from "../../../../protocols/index.ts";
+import { useState } from "react";
+import type { BudgetView, OwnFiles, UsagePeriod, UsageRow } from "../../../../protocols/index.ts";
 import { Link } from "@tanstack/react-router";
 import { describeBytes } from "../../../../protocols/words/amounts.ts";
-import { isOwnRoom } from "../../../../protocols/kinds/room-own.ts";
+import { isOwnRoom, storedPlaces } from "../../../../protocols/kinds/room-own.ts";
 import { useRooms, useRoomTitle } from "../parts/lists.ts";
-import { asked, seen } from "../../wire/index.ts";
+import { asked, request, seen } from "../../wire/index.ts";
+import { useActOn } from "../parts/act.ts";
+import { useDialogs } from "../shell/dialogs.tsx";
 import { Part } from "./part.tsx";
 
 /** What the user took of models, and what is left of the budgets that count it. It grows while the page is open, and is
@@ -63,22 +67,26 @@ export function Usage() {
   );
 }
 
+const keptQuery = ["storage"];
+
 /** What the user keeps in files, and in which rooms. */
 function Kept() {
-  const kept = useQuery({ queryKey: ["storage"], queryFn: () => seen("storage.mine"), staleTime: 0, gcTime: 0 });
+  const kept = useQuery({ queryKey: keptQuery, queryFn: () => seen("storage.mine"), staleTime: 0, gcTime: 0 });
   const listed = useRooms().data?.rooms;
   const titleOf = useRoomTitle();
   const named = (room: string): string => titleOf(listed?.find((one) => one.room === room) ?? { room, title: "" });
   if (kept.isError) return <p className="dim">What you keep in files cannot be shown now.</p>;
   if (kept.data === undefined) return null;
   const { bytes, limit, rooms } = kept.data;
+  const hasLeft = (room: string): boolean =>
+    listed !== undefined && !room.includes("/") && !isOwnRoom(room) && !listed.some((one) => one.room === room);
   const of = limit === undefined ? "" : ` of ${describeBytes(limit)} (${percent(bytes, limit)})`;
   return (
     <Part
       title="Files"
       about={
-        "All files that you have sent and that are still in rooms and conversations. " +
-        "Delete a message to delete its files."
+        "All files that you have sent and that are still in rooms and conversations, and your picture. " +
+        "Delete a message to delete its files. Files in rooms that you have left count until you delete them."
       }
     >
       <p>{`You keep ${describeBytes(bytes)}${of}.`}</p>
@@ -86,19 +94,85 @@ function Kept() {
         {rooms.map((one) => (
           <li key={one.room}>
             <span className="grow ellipsis">
-              {isOwnRoom(one.room) ? (
-                named(one.room)
-              ) : (
-                <Link to="/room/$room" params={{ room: one.room }} className="link">
-                  {named(one.room)}
-                </Link>
-              )}
+              <KeptPlace room={one.room} title={named(one.room)} isLeft={hasLeft(one.room)} />
             </span>
             <span className="dim">{describeBytes(one.bytes)}</span>
+            {hasLeft(one.room) && <LeftFiles room={one.room} />}
           </li>
         ))}
       </ul>
     </Part>
+  );
+}
+
+/** Where something is kept, with the way there. */
+function KeptPlace({
+  room,
+  title,
+  isLeft,
+}: {
+  readonly room: string;
+  readonly title: string;
+  readonly isLeft: boolean;
+}) {
+  if (room === storedPlaces.picture) return "Your picture";
+  if (room.startsWith(storedPlaces.agents)) {
+    const agent = room.slice(storedPlaces.agents.length);
+    return (
+      <Link to="/agent/$agent" params={{ agent }} className="link">
+        {`Pictures and sounds for ${agent}`}
+      </Link>
+    );
+  }
+  if (isOwnRoom(room)) return title;
+  if (isLeft) return `${title} (you have left)`;
+  return (
+    <Link to="/room/$room" params={{ room }} className="link">
+      {title}
+    </Link>
+  );
+}
+
+/** The files in a room that the user has left. They still count, and can be deleted here. */
+function LeftFiles({ room }: { readonly room: string }) {
+  const act = useActOn(keptQuery);
+  const { ask } = useDialogs();
+  const path = `/api/v1/rooms/${encodeURIComponent(room)}/own-files`;
+  const [files, setFiles] = useState<OwnFiles["files"]>();
+  const load = async () => {
+    const answer = await act(() => request("GET", path));
+    if (answer !== undefined) setFiles((answer as OwnFiles).files);
+  };
+  const remove = async (seq: number) => {
+    const names = (files ?? []).filter((file) => file.seq === seq).map(({ name }) => name);
+    const body = <p>{`Your message with ${names.join(", ")} is deleted for everybody in the room.`}</p>;
+    if (!(await ask({ title: "Delete these files?", body, action: "Delete", grave: true }))) return;
+    await act(() => request("DELETE", `${path}/${seq}`));
+    await load();
+  };
+  if (files === undefined)
+    return (
+      <Button size="compact-sm" variant="default" onClick={() => void load()}>
+        Show files
+      </Button>
+    );
+  return (
+    <ul className="lines" aria-label="Your files there">
+      {files.map((file) => (
+        <li key={file.id}>
+          <span className="grow ellipsis">{file.name}</span>
+          <span className="dim">{describeBytes(file.bytes)}</span>
+          <Button
+            size="compact-sm"
+            variant="default"
+            aria-label={`Delete ${file.name}`}
+            onClick={() => void remove(file.seq)}
+          >
+            Delete
+          </Button>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -31,7 +31,9 @@ const groups: readonly { readonly title: string; readonly keys: readonly Key[] }
       [["Enter"], "What you can do with the message"],
       [["→"], "Next link or button in the message"],
       [["←"], "Previous one, then the message itself"],
-      [["Esc"], "Back to the field"],
+      [["X"], "Select the message; again: not any more"],
+      [["Shift", "X"], "Select up to the message"],
+      [["Esc"], "Back to the field; end selecting"],
     ],
   },
   {
