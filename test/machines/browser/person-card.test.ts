@@ -35,7 +35,7 @@ describe("cards of people", function () {
     await page.getByText("Your card was changed.").waitFor();
     await clean(page, "card-settings");
     await page.goto(`${fixture.node.url}/room/lobby`);
-    await field(page).fill("hello @ada");
+    await field(page).fill("@ada hello");
     await field(page).press("Enter");
     await page.getByRole("button", { name: "@Ada" }).waitFor();
   });

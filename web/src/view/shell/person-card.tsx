@@ -1,10 +1,12 @@
 import { Button } from "@mantine/core";
+import { useWindowEvent } from "@mantine/hooks";
 import { useLocation, useNavigate } from "@tanstack/react-router";
-import { notices, useSession } from "../../live/index.ts";
+import { useState } from "react";
+import { liveStatus, notices, useSession } from "../../live/index.ts";
 import { isAgent, nameOf } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
 import { useAbout } from "../parts/about.ts";
-import { Face, HereText } from "../parts/here.tsx";
+import { Face, hereText, usePresence } from "../parts/here.tsx";
 import { Dialog } from "../parts/layers.tsx";
 import { useAgents, useGroups, useNames } from "../parts/lists.ts";
 import { Note } from "../parts/note.tsx";
@@ -27,8 +29,21 @@ function timeIn(timeZone: string, nowMs: number): string | undefined {
 /** The field in which a message of the room that is shown is written. */
 const composer = (): HTMLTextAreaElement | null => document.querySelector<HTMLTextAreaElement>("main form textarea");
 
+/** The card of the person that was clicked. Whatever shows a person names them; a card of them opens wherever that
+ *  is. */
+export function PersonCards() {
+  const [person, setPerson] = useState<string>();
+  useWindowEvent("click", ({ target }) => {
+    const named = target instanceof Element ? target.closest<HTMLElement>("[data-person]") : null;
+    if (named?.dataset["person"] !== undefined) setPerson(named.dataset["person"]);
+  });
+  return person === undefined ? null : (
+    <PersonCard key={person} principal={person} onClose={() => setPerson(undefined)} />
+  );
+}
+
 /** A person or an agent: what the cluster knows of them, and what can be done. */
-export function PersonCard({ principal, onClose }: { readonly principal: string; readonly onClose: () => void }) {
+function PersonCard({ principal, onClose }: { readonly principal: string; readonly onClose: () => void }) {
   const session = useSession();
   const nameFor = useNames();
   const name = nameFor(principal);
@@ -65,6 +80,17 @@ export function PersonCard({ principal, onClose }: { readonly principal: string;
         </div>
       </div>
     </Dialog>
+  );
+}
+
+/** How a person is, and what they say of themselves, in words. */
+function HereText({ of: user }: { readonly of: string }) {
+  const presence = usePresence(user);
+  const emoji = liveStatus(presence?.status, Date.now())?.emoji;
+  return (
+    <p className="dim flush break" dir="auto">
+      {emoji} {hereText(presence)}
+    </p>
   );
 }
 

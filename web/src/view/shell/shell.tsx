@@ -34,16 +34,9 @@ export function Shell() {
   const due = useScheduled().data?.filter(({ status }) => status === "due") ?? [];
   const reminding = useLater(loadReminders, due.length > 0);
   const faces = useKnownFaces();
-  const [person, setPerson] = useState<string>();
-  const card = useLater(loadCard, person !== undefined);
-  // Whatever shows a person names them; a card of them opens wherever that is.
-  useWindowEvent("click", ({ target }) => {
-    const named = target instanceof Element ? target.closest<HTMLElement>("[data-person]") : null;
-    if (named?.dataset["person"] !== undefined) setPerson(named.dataset["person"]);
-  });
+  const cards = useLater(loadCards, true);
   useEffect(() => {
     setOpen(undefined);
-    setPerson(undefined);
     asking.current?.answer(false);
   }, [pathname]);
   const dialogs = useMemo<Dialogs>(
@@ -103,9 +96,7 @@ export function Shell() {
         {switcher && <switcher.Switcher opened={open === "switcher"} onClose={close} />}
         {help && <help.KeyboardHelp opened={open === "help"} onClose={close} />}
         {creating && <creating.Creating open={open} onClose={close} />}
-        {card && person !== undefined && (
-          <card.PersonCard key={person} principal={person} onClose={() => setPerson(undefined)} />
-        )}
+        {cards && <cards.PersonCards key={pathname} />}
         <Asking asked={asked} />
         {reminding && <reminding.Reminders due={due} />}
         <NoticeList />
@@ -206,7 +197,7 @@ const creates: ReadonlySet<Opened | undefined> = new Set([
   "createAgent",
   "arrange",
 ]);
-const loadCard = () => import("./person-card.tsx");
+const loadCards = () => import("./person-card.tsx");
 const loadHelp = () => import("./keyboard-help.tsx");
 const loadReminders = () => import("../schedule/reminders.tsx");
 const loadFinding = () => import("../finding/finding-panel.tsx");
