@@ -47,6 +47,8 @@ export const actorLimits = {
   topicMovedBytes: 128 * 1024,
   /** Messages that go to another topic by one command; what is left goes when it is sent again. */
   topicMovedMax: 20_000,
+  /** Messages of other topics that are read between two of one topic, rather than to read twice. */
+  topicGapRead: 8,
   /** People who follow one thread; a later follower is not told of what is unread in it. */
   threadReadersMax: 200,
   /** Messages that are read at once when a read marker moves far back. */

@@ -83,6 +83,7 @@ import {
   type StoredPageTag,
   type StoredTag,
 } from "./stored.ts";
+import { fetched, type FetchTag } from "./topic-read.ts";
 import { moved, topicHandlers, topicsCounted, type MoveTag, type TopicsTag } from "./topics.ts";
 import { counted, topicSeen, unreadHandlers, type CountTag, type SeenTag } from "./unread.ts";
 import {
@@ -260,6 +261,7 @@ type ReadTag =
   | ResumeTag
   | HistoryTag
   | CountTag
+  | FetchTag
   | MoveTag
   | TopicsTag
   | SeenTag
@@ -297,6 +299,10 @@ function onRecords(
       return historyPage(state, tag, records);
     case "count":
       return counted(state, tag, records, turn);
+    case "fetch": {
+      const found = fetched(state, tag, records);
+      return "effects" in found ? found.effects : onRecords(state, tag.wanted, found.records, turn);
+    }
     case "seen":
       return topicSeen(state, tag, records, turn);
     case "move":

@@ -29,6 +29,7 @@ import {
 } from "./state.ts";
 import type { Room } from "./shape.ts";
 import { threadsFor } from "./threads.ts";
+import { readTopic } from "./topic-read.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type History = Extract<Command, { type: "history" }>;
@@ -107,7 +108,7 @@ function readOn(room: Room, tag: HistoryTag): Effects {
     return thread === undefined ? messageKey(seq) : threadKey(thread, seq);
   };
   const range = { from: keyOf(from), to: keyOf(to), limit: wantedOf(tag), reverse };
-  return [{ type: "read", range, tag }];
+  return topic === undefined ? [{ type: "read", range, tag }] : readTopic(room, range, tag);
 }
 
 /** One more than is missing says that there is more; where not all fit, as many as are looked at together. */
@@ -166,9 +167,9 @@ export function eventsShown(room: Room): (event: unknown) => unknown {
   };
   return (stored) => {
     const event = stored as RoomEvent;
-    if (event.type === "restored") {
-      const { messages, root } = event;
-      return { ...event, messages: messages.map(shown), ...(root !== undefined && { root: shown(root) }) };
+    if ("messages" in event) {
+      const root = event.type === "restored" && event.root !== undefined ? { root: shown(event.root) } : {};
+      return { ...event, messages: event.messages.map(shown), ...root };
     }
     // Why somebody was muted is not told again once it is over.
     if (event.type === "muted") return room.mutes?.some((mute) => isSame(mute, event)) === true ? event : bare(event);

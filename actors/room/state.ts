@@ -108,7 +108,8 @@ export const messageKey = (seq: number): string => `message/${padded(seq)}`;
 /** Record key of a message in a thread; the root stands in its own thread once it has an answer. */
 export const threadKey = (root: number, seq: number): string => `thread/${padded(root)}/${padded(seq)}`;
 
-/** Record key of a message in its topic. */
+/** Record key of a message in its topic. It says its position and no more: what the message is says its own record, which
+ *  a node of the version before keeps right, too. */
 export const topicRecordKey = (topic: string, seq: number): string =>
   `topic/${encodeURIComponent(topicKey(topic))}/${padded(seq)}`;
 
@@ -576,7 +577,8 @@ function messageRecords(message: RoomMessage): readonly RecordOp[] {
   const ops: RecordOp[] = [{ put: messageKey(message.seq), value: message }];
   if (message.replyTo !== undefined) ops.push({ put: threadKey(message.replyTo, message.seq), value: message });
   if (message.replies !== undefined) ops.push({ put: threadKey(message.seq, message.seq), value: message });
-  if (message.topic !== undefined) ops.push({ put: topicRecordKey(message.topic, message.seq), value: message });
+  if (message.topic !== undefined)
+    ops.push({ put: topicRecordKey(message.topic, message.seq), value: { seq: message.seq } });
   if (message.restored !== undefined) ops.push({ put: restoredKey(message.restored.seq, message.seq), value: message });
   return ops;
 }

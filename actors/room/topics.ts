@@ -27,6 +27,7 @@ import { refuseMuted } from "./muted.ts";
 import { refuseArchived } from "./rules.ts";
 import type { Room } from "./shape.ts";
 import { isUnreadFor, messageInMemory, messageKey, recentFrom, threadKey, topicRecordKey, unreadFor } from "./state.ts";
+import { readTopic } from "./topic-read.ts";
 import { tellRead } from "./unread.ts";
 
 type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands, Name>;
@@ -123,7 +124,8 @@ function readOn(room: Room, tag: MoveTag): Effects {
     return from === undefined ? messageKey(seq) : topicRecordKey(from, seq);
   };
   const range = { from: keyOf(next), to: keyOf(room.messageSeq + 1), limit: limits.topicMovedAtOnce };
-  return [{ type: "read", range, tag: { ...tag, changes: room.changes } satisfies MoveTag }];
+  const now: MoveTag = { ...tag, changes: room.changes };
+  return what === "thread" || from === undefined ? [{ type: "read", range, tag: now }] : readTopic(room, range, now);
 }
 
 /** What of a stretch is to go: what answers a message that stays, stays with it. */

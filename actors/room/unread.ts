@@ -23,6 +23,7 @@ import type { Room, RoomChange } from "./shape.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
 import { entryOf, type Member } from "./members.ts";
 import { hasPlace, threadsFor } from "./threads.ts";
+import { readTopic } from "./topic-read.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type MarkRead = Extract<Command, { type: "markRead" }>;
@@ -98,10 +99,10 @@ function markTopic(room: Room, topic: string, seq: number, turn: Turn): Effects 
   }
   const range = { from: topicRecordKey(topic, readSeq + 1), to: topicRecordKey(topic, seq + 1) };
   const tag: SeenTag = { type: "seen", member: turn.from, to: turn.replyTo };
-  return [{ type: "read", range: { ...range, limit: limits.countedAtOnce, reverse: true }, tag }];
+  return readTopic(room, { ...range, limit: limits.countedAtOnce, reverse: true }, tag);
 }
 
-/** The records of a topic arrived. */
+/** The messages of a topic arrived. */
 export function topicSeen(room: Room, tag: SeenTag, records: readonly ActorRecord[], here: Turn): Effects {
   const turn: Turn = { ...here, from: tag.member, ...(tag.to && { replyTo: tag.to }) };
   const read = records.map(({ value }) => value as RoomMessage);

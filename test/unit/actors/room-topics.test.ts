@@ -144,4 +144,37 @@ describe("topics of a room", () => {
     fixture.ok("user/bob", lobby, { type: "resolveTopic", topic: "release", resolved: false });
     expect(topics(fixture).topics[0]).to.not.have.property("resolved");
   });
+
+  it("say nothing of a text that was deleted after it was moved: not in what is resumed, nor in records", () => {
+    const fixture = inLobby();
+    const { seq, at } = post(fixture, "bob", "a secret", { topic: "one" });
+    move(fixture, "ada", { seq, into: "two" });
+    fixture.ok("user/bob", lobby, { type: "delete", seq });
+    const { events } = fixture.ok<{ events: readonly unknown[] }>("user/cleo", lobby, { type: "resume", after: at });
+    expect(events).to.have.length(2);
+    expect(JSON.stringify(events)).to.not.include("a secret");
+    for (const prefix of ["message/", "topic/"])
+      expect(JSON.stringify(fixture.records(lobby, prefix))).to.not.include("a secret");
+  });
+
+  it("are read and moved as the message's own record is, whatever a node that knows no topics did to that", () => {
+    const fixture = inLobby();
+    for (let nth = 1; nth <= 300; nth += 1) post(fixture, "bob", `t${nth}`, nth % 7 === 0 ? { topic: "one" } : {});
+    // A node of the version before rewrites the message's record and no other.
+    const rows = fixture.records(lobby, "message/").map(({ key, value }) => ({ key, value: value as RoomMessage }));
+    const emptied = rows.filter(({ value }) => value.seq === 7 || value.seq === 70);
+    fixture.putRecords(
+      lobby,
+      emptied.map(({ key, value }) => ({ key, value: { ...value, text: "", deletedAtMs: 5 } })),
+    );
+    const shown = (topic: string) => texts(history(fixture, { topic })).filter((text) => text !== "");
+    expect(shown("one")).to.have.length(40).and.not.include.members(["t7"]);
+    expect(shown("one")[0]).to.equal("t14");
+    move(fixture, "ada", { topic: "one", into: "two" });
+    expect(shown("two")).to.have.length(40);
+    expect(texts(history(fixture, { after: 5, limit: 2 }))[1]).to.equal("");
+    expect(texts(history(fixture, { topic: "two", limit: 3 }))).to.deep.equal(["t280", "t287", "t294"]);
+    fixture.ok("user/cleo", lobby, { type: "markRead", seq: 300, topic: "two" });
+    expect(topics(fixture, "cleo").topics[0]).to.include({ topic: "two", unread: 0 });
+  });
 });
