@@ -27,7 +27,7 @@ function timeIn(timeZone: string, nowMs: number): string | undefined {
 }
 
 /** The field in which a message of the room that is shown is written. */
-const composer = (): HTMLTextAreaElement | null => document.querySelector<HTMLTextAreaElement>("main form textarea");
+const composer = (): HTMLTextAreaElement | null => document.querySelector<HTMLTextAreaElement>("main textarea");
 
 /** The card of the person that was clicked. Whatever shows a person names them; a card of them opens wherever that
  *  is. */
