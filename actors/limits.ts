@@ -258,6 +258,15 @@ export const actorLimits = {
   noticeMs: 24 * 3_600_000,
   /** News of the cluster that a person keeps; the oldest goes. */
   noticesKept: 32,
+  /** Warnings of rooms that a person keeps beside them, one of each room; the oldest goes. */
+  noticesOfWarningsKept: 5,
+  /** Warnings of one member in a room within an hour; one more is refused with `LIMIT_REACHED`. */
+  warningsPerHourMax: 5,
+  /** Deleted messages whose older events are given out without their texts; of more than those the events before go. */
+  roomDeletionsKept: 16_384,
+  /** How often a deletion of many messages is begun again because something changed meanwhile; then those that are not
+   *  sure are answered with `OVERLOADED`. */
+  roomDeletionTriesMax: 4,
   /** Pictures and sounds of a conversation that are kept; the oldest goes, and its message says so. */
   agentPicturesMax: 32,
   /** Drafts that an account keeps; one more is refused with `LIMIT_REACHED`, and stays in its browser. */

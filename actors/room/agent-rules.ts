@@ -33,7 +33,7 @@ function setAgents(room: Room, { turns, dayTokens, modes, seen }: Of<"setAgents"
   const now = changedSince<AgentRules>(seen, before, wanted);
   if (now !== undefined) return [refuse("CHANGED_MEANWHILE", { now })];
   const rules = { ...before, ...wanted };
-  const view = { ...viewOf(room, turn.key), agentRules: rules };
+  const view = { ...viewOf(room, turn), agentRules: rules };
   if (sameJson(rules, before)) return [reply(view)];
   const event: RoomEvent = { type: "agentRulesSet", rules, by: turn.from };
   return [...eventEffects(room, turn, [event]), reply(view)];

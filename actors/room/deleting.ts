@@ -2,7 +2,10 @@
  *
  *      positions ──► messages (memory, or records) ──► what is kept of their files ──► withdrawn: one event
  *           ▲                                                        │
- *           └──── something changed that was read before ────────────┘ */
+ *           └──── something changed that was read before ────────────┘  a few times; then OVERLOADED
+ *
+ *  Of a message that was deleted before, a node of an older version may have left files, previews or earlier texts:
+ *  what is there goes, too. */
 import {
   wireLimits,
   type DeletionOutcome,
@@ -35,6 +38,8 @@ export interface ManyTag {
   readonly kept: Readonly<Record<number, readonly KeptFile[]>>;
   /** What is being read now. */
   readonly reads: { readonly is: "messages"; readonly to: number } | { readonly is: "kept"; readonly seq: number };
+  /** How often it was begun. */
+  readonly tries: number;
   /** `room.changes` and `notes.filings` when the first of it was asked for. */
   readonly changes: number;
   readonly since: number;
@@ -51,11 +56,12 @@ export function deleteMany(
   turn: Turn,
 ): Effects {
   const wanted = seqs.toSorted((a, b) => a - b);
-  return goOn(room, begun(room, wanted, { ...turn, from: by as Sender }), turn);
+  return goOn(room, begun(room, wanted, { ...turn, from: by as Sender }, 1), turn);
 }
 
-const begun = (room: Room, seqs: readonly number[], { from, replyTo, notes }: Turn): Job => ({
+const begun = (room: Room, seqs: readonly number[], { from, replyTo, notes }: Turn, tries: number): Job => ({
   type: "many",
+  tries,
   seqs,
   messages: {},
   kept: {},
@@ -89,15 +95,16 @@ function goOn(room: Room, job: Job, turn: Turn): Effects {
   }
   // What was read before may be another by now, and nothing goes twice.
   const notes = turn.notes as RoomNotes;
-  const isOld =
-    room.changes - job.changes > limits.roomChangedMessages ||
-    deleted.some(
-      (message) =>
-        message.files !== undefined &&
-        (isFiledSince(notes, message.seq, job.since) || isBehind(job.kept[message.seq] ?? [], message)),
-    );
-  if (!isOld) return done(room, job, deleted, turn);
-  return goOn(room, begun(room, job.seqs, { ...turn, from: job.from, ...(job.to && { replyTo: job.to }) }), turn);
+  const isPassed = room.changes - job.changes > limits.roomChangedMessages;
+  const isOld = (message: RoomMessage): boolean => {
+    const kept = job.kept[message.seq];
+    if (isPassed && messageInMemory(room, message.seq) === undefined) return true;
+    return kept !== undefined && (isFiledSince(notes, message.seq, job.since) || isBehind(kept, message));
+  };
+  const sure = deleted.filter((message) => !isOld(message));
+  if (sure.length === deleted.length || job.tries >= limits.roomDeletionTriesMax) return done(room, job, sure, turn);
+  const again = { ...turn, from: job.from, ...(job.to && { replyTo: job.to }) };
+  return goOn(room, begun(room, job.seqs, again, job.tries + 1), turn);
 }
 
 /** The messages that go now, and the next one of which it is not read yet what is kept of its files. */
@@ -106,25 +113,31 @@ function sorted(room: Room, job: Job): { readonly deleted: readonly RoomMessage[
   let parts = 0;
   for (const seq of job.seqs) {
     const message = known(room, job, seq);
-    if (message === null || message === undefined || outcomeOf(room, job, message) !== "deleted") continue;
-    if (message.files === undefined) {
+    if (message === null || message === undefined || !mayGo(room, job, message)) continue;
+    const isGone = message.deletedAtMs !== undefined;
+    if (message.files === undefined && !isGone) {
       deleted.push(message);
       continue;
     }
     if (parts >= limits.roomDeletedPartsMax) continue;
     const kept = job.kept[seq];
     if (kept === undefined) return { deleted, unread: seq };
+    if (isGone && kept.length === 0 && message.versions === undefined && message.previews === undefined) continue;
+    const isFirst = parts === 0;
     parts += kept.reduce((sum, file) => sum + file.parts.length + 2, 0);
     // The files of one message always go.
-    if (parts <= limits.roomDeletedPartsMax || deleted.every(({ files }) => files === undefined)) deleted.push(message);
+    if (parts <= limits.roomDeletedPartsMax || isFirst) deleted.push(message);
   }
   return { deleted };
 }
 
-function outcomeOf(room: Room, { from }: Job, message: RoomMessage | null): DeletionOutcome {
+const mayGo = (room: Room, { from }: Job, { author }: RoomMessage): boolean =>
+  author === from || hasByRank(room, from, "room.delete");
+
+function outcomeOf(room: Room, job: Job, message: RoomMessage | null): DeletionOutcome {
   if (message === null) return "NOT_FOUND";
   if (message.deletedAtMs !== undefined) return "gone";
-  return message.author === from || hasByRank(room, from, "room.delete") ? "deleted" : "FORBIDDEN";
+  return mayGo(room, job, message) ? "deleted" : "FORBIDDEN";
 }
 
 function done(room: Room, job: Job, deleted: readonly RoomMessage[], turn: Turn): Effects {
@@ -135,11 +148,11 @@ function done(room: Room, job: Job, deleted: readonly RoomMessage[], turn: Turn)
   });
   const answer = reply({ outcomes } satisfies RoomDeletions, job.to);
   if (deleted.length === 0) return [answer];
-  const gone = deleted.flatMap(({ seq, files }) => (files === undefined ? [] : (job.kept[seq] ?? [])));
+  const gone = deleted.flatMap(({ seq }) => job.kept[seq] ?? []);
   const pictures = deleted.flatMap((message) => picturesOf(message).pictures?.gone ?? []);
   const mail = unlisted(gone);
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, job.to)];
-  const messages = deleted.map((message) => emptied(message, turn.nowMs));
+  const messages = deleted.map((message) => emptied(message, message.deletedAtMs ?? turn.nowMs));
   const event = { type: "withdrawn", recall: "", through: 0, messages, by: job.from } as const;
   const more = {
     ...(gone.length > 0 && { gone }),

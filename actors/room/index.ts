@@ -219,7 +219,7 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "joinByLink":
       return forLinks(state, message, turn);
     case "describe":
-      if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn.key))];
+      if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn))];
       return refuseOutsider(state, turn);
     default:
       if (isMember(state, turn.from)) return handled(forMembers, state, message, turn);
@@ -289,11 +289,11 @@ function onRecords(
   switch (tag.type) {
     case "resume":
       return resumePage(
-        { head: state.head, floor: 0 },
+        { head: state.head, floor: state.eventsFrom ?? 0 },
         tag,
         records,
         signalsOf(state, turn.notes, turn.nowMs),
-        eventsShown(state),
+        eventsShown(state, turn),
       );
     case "history":
       return historyPage(state, tag, records);

@@ -88,7 +88,7 @@ function lookThrough(room: Room, { member, hash }: Of<"lookThrough">, turn: Turn
 
 /** Somebody who is here already uses nothing up. */
 function joinByLink(room: Room, { member, hash }: Of<"joinByLink">, turn: Turn): Effects {
-  if (entryOf(room.members, member) !== undefined) return [reply(viewOf(room, turn.key))];
+  if (entryOf(room.members, member) !== undefined) return [reply(viewOf(room, turn))];
   const link = linkOf(room, hash, turn.nowMs);
   if (link === undefined || !member.startsWith("user/")) return [refuse("JOIN_LINK_ENDED")];
   const banned = refuseOthers(room, turn.key, member) ?? refusalOfBanned(room, member, turn);

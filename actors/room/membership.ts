@@ -54,7 +54,7 @@ function change(
     (state, event, index) => evolve(state, { type: "happened", at: room.head + 1 + index, event }),
     room,
   );
-  return [...eventEffects(room, turn, events, mail), reply({ ...viewOf(after ?? room, turn.key), ...more })];
+  return [...eventEffects(room, turn, events, mail), reply({ ...viewOf(after ?? room, turn), ...more })];
 }
 
 /** Tells users that a room appeared in, or went from, their list, and who did it. Agents keep no list. */
@@ -172,7 +172,7 @@ function createDirect(room: RoomState, command: Of<"create">, turn: Turn, ways: 
   if (other === turn.from && turn.key === own)
     return room === null
       ? ways.open(newView(turn, { ...command, title: ownRoomTitle }, "direct", { [turn.from]: "member" }))
-      : [reply(viewOf(room, turn.key))];
+      : [reply(viewOf(room, turn))];
   if (other === undefined || !isUser(other) || other === turn.from) return [refuse("BAD_REQUEST", { field: "with" })];
   const [first, second] = [nameOf(turn.from), nameOf(other)].toSorted((a, b) => (a < b ? -1 : 1));
   if (turn.key !== `dm.${first}.${second}`) return [refuse("BAD_REQUEST", { field: "to" })];
@@ -270,7 +270,7 @@ export function opened(
 
 /** Joins a public room. Errors: NOT_FOUND (there is none, or it is not public), FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function join(room: Room, turn: Turn): Effects {
-  if (entryOf(room.members, turn.from)) return [reply(viewOf(room, turn.key))];
+  if (entryOf(room.members, turn.from)) return [reply(viewOf(room, turn))];
   if (!isUser(turn.from)) return [refuse("FORBIDDEN", { reason: "this room needs an invitation" })];
   const ban = banOf(room, turn.from, turn);
   if (ban !== undefined) return refuseBanned(ban);
@@ -328,7 +328,7 @@ function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effects {
         reason: "only moderators can invite people, and only an agent's owner can invite the agent",
       }),
     ];
-  if (entryOf(room.members, member)) return [reply(viewOf(room, turn.key))];
+  if (entryOf(room.members, member)) return [reply(viewOf(room, turn))];
   const others = isUser(member) ? refuseOthers(room, turn.key, member) : undefined;
   if (others !== undefined) return others;
   const ban = banOf(room, member, turn);
@@ -358,7 +358,7 @@ export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">
   if (command.type === "guestWanted") return [reply({})];
   const { member } = command;
   if (!isUser(member)) return [refuse("BAD_REQUEST", { field: "member" })];
-  if (entryOf(room.members, member)) return [reply(viewOf(room, turn.key))];
+  if (entryOf(room.members, member)) return [reply(viewOf(room, turn))];
   const ban = banOf(room, member, turn);
   if (ban !== undefined) return refuseBanned(ban);
   return admit(room, { ...turn, from: (by ?? member) as Sender }, member, "member");
@@ -517,7 +517,7 @@ function setRole(room: Room, { member, role, seen }: Of<"setRole">, turn: Turn):
     return [refuse("FORBIDDEN", { reason: "only owners can change roles" })];
   const target = entryOf(room.members, member);
   if (target === undefined) return [refuse("NOT_FOUND", { member })];
-  if (target.role === role) return [reply(viewOf(room, turn.key))];
+  if (target.role === role) return [reply(viewOf(room, turn))];
   if (seen !== undefined && seen !== target.role) return [refuse("CHANGED_MEANWHILE", { member, now: target.role })];
   if (!isUser(member))
     return [refuse("FORBIDDEN", { reason: "an agent can only be a member, not a moderator or owner" })];
@@ -538,7 +538,7 @@ function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn
       ? { type: "titled", title: command.title, by: turn.from }
       : { type: "topicSet", topic: command.topic, by: turn.from };
   const now = command.type === "setTitle" ? { ...room, title: command.title } : { ...room, topic: command.topic };
-  if (now.title === room.title && now.topic === room.topic) return [reply(viewOf(room, turn.key))];
+  if (now.title === room.title && now.topic === room.topic) return [reply(viewOf(room, turn))];
   const text = command.type === "setTitle" ? room.title : room.topic;
   if (command.seen !== undefined && command.seen !== text) return [refuse("CHANGED_MEANWHILE", { now: text })];
   return change(room, turn, [event], listing(now, turn));

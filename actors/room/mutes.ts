@@ -74,6 +74,7 @@ function mute(room: Room, { member, muteForMs, reason }: Of<"mute">, turn: Turn)
 function unmute(room: Room, { member }: Of<"unmute">, turn: Turn): Effects {
   const refusal = refuseRank(room, member, turn, false);
   if (refusal !== undefined) return refusal;
-  if (!mutesAt(room.mutes, turn.nowMs).some((one) => one.member === member)) return [refuse("NOT_FOUND", { member })];
+  // One that is over goes, too.
+  if (room.mutes?.some((one) => one.member === member) !== true) return [refuse("NOT_FOUND", { member })];
   return changeOf(room, turn, { type: "unmuted", member, by: turn.from });
 }

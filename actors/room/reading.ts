@@ -1,5 +1,6 @@
 /** What members read: pages of history, events of before. */
 import {
+  mutesAt,
   wireLimits,
   type CommandOf,
   type RoomEvent,
@@ -159,7 +160,8 @@ function onward(room: Room, tag: HistoryTag, hasMore: boolean): Effects {
 }
 
 /** Shows old events without the texts that were deleted since, and their reactions in the form of today. */
-export function eventsShown(room: Room): (event: unknown) => unknown {
+export function eventsShown(room: Room, { nowMs }: Pick<Turn, "nowMs">): (event: unknown) => unknown {
+  const held = mutesAt(room.mutes, nowMs);
   const deletedAtMs = new Map(room.deletions.map(({ seq, atMs }) => [seq, atMs]));
   const shown = (message: RoomMessage): RoomMessage => {
     const atMs = deletedAtMs.get(message.seq);
@@ -172,7 +174,7 @@ export function eventsShown(room: Room): (event: unknown) => unknown {
       return { ...event, messages: event.messages.map(shown), ...root };
     }
     // Why somebody was muted is not told again once it is over.
-    if (event.type === "muted") return room.mutes?.some((mute) => isSame(mute, event)) === true ? event : bare(event);
+    if (event.type === "muted") return held.some((mute) => isSame(mute, event)) ? event : bare(event);
     if (!("message" in event)) return event;
     const root = event.type === "posted" && event.root !== undefined ? { root: shown(event.root) } : {};
     return { ...event, message: shown(event.message), ...root };
@@ -195,7 +197,7 @@ export const readingHandlers = {
   ],
   resume: (room, { after }, turn) =>
     resume(
-      { head: room.head, floor: 0 },
+      { head: room.head, floor: room.eventsFrom ?? 0 },
       after,
       turn,
       () => snapshotOf(room, turn.from, turn),

@@ -52,7 +52,7 @@ function waitOf({ members, slowMs = 0 }: Room, { from, nowMs }: Turn): number {
 function setArchived(room: Room, { archived }: Of<"setArchived">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.archive"))
     return [refuse("FORBIDDEN", { reason: "only owners can archive a room and bring it back" })];
-  if ((room.archived === true) === archived) return [reply(viewOf(room, turn.key))];
+  if ((room.archived === true) === archived) return [reply(viewOf(room, turn))];
   return changeOf(room, turn, { type: "archiveSet", archived, by: turn.from }, listing({ ...room, archived }, turn));
 }
 
@@ -64,7 +64,7 @@ function setVisibility(room: Room, { visibility }: Of<"setVisibility">, turn: Tu
     return [refuse("FORBIDDEN", { reason: "only owners can make a room public or private" })];
   const archived = refuseArchived(room, turn);
   if (archived !== undefined) return archived;
-  if (room.visibility === visibility) return [reply(viewOf(room, turn.key))];
+  if (room.visibility === visibility) return [reply(viewOf(room, turn))];
   const others = visibility === "public" ? refuseOthers(room, turn.key) : undefined;
   if (others !== undefined) return others;
   const event: RoomEvent = { type: "visibilitySet", visibility, by: turn.from };
@@ -101,7 +101,7 @@ function setRules(
   const now = changedSince<typeof before>(seen, before, wanted);
   if (now !== undefined) return [refuse("CHANGED_MEANWHILE", { now })];
   const next = { ...before, ...wanted };
-  const view = { ...viewOf(room, turn.key), ...next };
+  const view = { ...viewOf(room, turn), ...next };
   // Also where it has ended already: what was to be forgotten may not be, if the node died.
   const end = keepsVersions === false ? forgetting(versionPrefix, view, turn) : [reply(view)];
   if (sameJson(next, before)) return end;

@@ -76,6 +76,8 @@ export interface Room extends RoomSettings {
   readonly stored?: Stored;
   /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
   readonly deletions: readonly Deletion[];
+  /** Events up to this one are not given out any more: too much was deleted to know all of it. Absent: none. */
+  readonly eventsFrom?: number;
 }
 
 /** What a recall has brought: nothing that had a position up to `through`, or one of `done`, comes again. */
@@ -330,4 +332,6 @@ export interface RoomNotes {
   readonly filed?: readonly number[];
   /** The last one whom the reminder of what is kept had told. */
   readonly toldUpTo?: string;
+  /** The last warning that a reminder has told. */
+  readonly warnedUpTo?: string;
 }

@@ -3,6 +3,7 @@ import {
   cut,
   isSettingEvent,
   joinedReactions,
+  mutesAt,
   settingsOf,
   topicKey,
   unreachable,
@@ -241,7 +242,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
     case "pollClosed":
       return replaceMessage({ ...room, polls: withoutPoll(room.polls, event.message.seq) }, event.message);
     case "deleted":
-      return evolveDeleted(room, event.message, at);
+      return withDeletions(evolveDeleted(room, event.message), [event.message], at);
     case "topicMoved":
       return { ...event.messages.reduce(replaceMessage, room), ...withMoved(room, event) };
     case "topicResolved":
@@ -391,22 +392,29 @@ function evolveRestored(room: Room, { recall, messages, root }: Restored, settle
 }
 
 function evolveWithdrawn(room: Room, { recall, through, messages }: Withdrawn, at: number): Room {
-  const after = messages.reduce((one, message) => evolveDeleted(one, message, at), room);
+  const after = withDeletions(messages.reduce(evolveDeleted, room), messages, at);
   if (room.recalls === undefined) return after;
   const recalls = room.recalls.map((one) => (one.id === recall ? { ...one, withdrawn: through } : one));
   return { ...after, recalls };
 }
 
-function evolveDeleted(room: Room, message: RoomMessage, at: number): Room {
-  const kept = room.deletions.filter((deletion) => deletion.at > at - wireLimits.eventWindow);
+function evolveDeleted(room: Room, message: RoomMessage): Room {
   const rest = withoutChecks(room, ({ seq }) => seq === message.seq);
   return {
     ...replaceMessage(withThreads(rest, withChanged(room.threads, message, quietOf(room, message.replyTo))), message),
     members: withoutMentions(room, message),
     pins: room.pins.filter((seq) => seq !== message.seq),
     ...(room.polls !== undefined && { polls: withoutPoll(room.polls, message.seq) }),
-    deletions: [...kept, { seq: message.seq, at, atMs: message.deletedAtMs ?? 0 }],
   };
+}
+
+/** The room with messages that the event `at` has deleted. Events before one that is not kept are not given out. */
+function withDeletions(room: Room, messages: readonly RoomMessage[], at: number): Room {
+  const before = room.deletions.filter((deletion) => deletion.at > at - wireLimits.eventWindow);
+  const all = [...before, ...messages.map(({ seq, deletedAtMs = 0 }) => ({ seq, at, atMs: deletedAtMs }))];
+  const last = all.at(-1 - limits.roomDeletionsKept);
+  if (last === undefined) return { ...room, deletions: all };
+  return { ...room, deletions: all.filter((deletion) => deletion.at > last.at), eventsFrom: last.at };
 }
 
 /** The room, where some files need not be checked any more. */
@@ -584,22 +592,25 @@ function messageRecords(message: RoomMessage): readonly RecordOp[] {
 }
 
 /** The room as a member sees it. */
-export function viewOf(room: Room, key: string): RoomView {
-  const { createdAtMs, messageSeq } = room;
+export function viewOf(room: Room, { key, nowMs }: Pick<Turn, "key" | "nowMs">): RoomView {
+  const { createdAtMs, messageSeq, mutes } = room;
   const members: Record<string, RoomMember> = {};
   for (const [principal, { role, joinedAtMs, readSeq }] of allEntries(room.members))
     members[principal] = { role, joinedAtMs, readSeq };
-  return { room: key, ...settingsOf(room), createdAtMs, members, messageSeq };
+  // Of a mute that is over nobody is told any more, nor why it was.
+  const held = mutes && { mutes: mutesAt(mutes, nowMs) };
+  return { room: key, ...settingsOf(room), ...held, createdAtMs, members, messageSeq };
 }
 
 /** The view with the newest messages: what a page needs to open the room. */
-export function snapshotOf(room: Room, asker: string, { key, nowMs, notes }: Turn<RoomNotes>): RoomSnapshot {
+export function snapshotOf(room: Room, asker: string, turn: Turn<RoomNotes>): RoomSnapshot {
+  const { nowMs, notes } = turn;
   const answering = answeringOf(room, notes, nowMs);
   const votes = votesOf(room.polls, asker);
   const messages = lastPage(room.recent.map(asShown), wireLimits.pageEntriesDefault);
   const threads = threadsFor(room.threads, asker);
   return {
-    ...viewOf(room, key),
+    ...viewOf(room, turn),
     messages,
     unread: unreadFor(room, asker),
     ...(threads.length > 0 && { threads }),

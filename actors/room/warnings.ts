@@ -16,14 +16,17 @@ import {
   type RoomWarnings,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
+import { agoMs } from "../../protocols/times/index.ts";
+import { note, persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { hasByRank } from "./members.ts";
-import type { KeptWarning, Room, RoomChange, WarningChange } from "./shape.ts";
+import type { KeptWarning, Room, RoomChange, RoomNotes, WarningChange } from "./shape.ts";
 import { isToldAgain } from "../kept-bytes.ts";
 
 type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands, Name>;
+
+const hourMs = 3_600_000;
 
 /** The id of the reminder that somebody is to be told of a warning again. */
 export const warningReminder = "warnings";
@@ -46,11 +49,13 @@ const tell = ({ id, member, by, atMs, reason }: KeptWarning, { key }: Pick<Turn,
   timeoutMs: limits.outboxTimeoutMs,
 });
 
-/** Warns a person, who hears of it wherever they are. Error: BAD_REQUEST. */
+/** Warns a person, who hears of it wherever they are. Errors: BAD_REQUEST, LIMIT_REACHED. */
 export function warn(room: Room, { member, id, reason }: Of<"warn">, turn: Turn): Effects {
   if (!member.startsWith("user/")) return [refuse("BAD_REQUEST", { field: "member" })];
   const known = room.warnings?.find((one) => one.id === id);
   if (known !== undefined) return [reply(shown(known))];
+  const lately = (room.warnings ?? []).filter((one) => one.member === member && agoMs(turn.nowMs, one.atMs) < hourMs);
+  if (lately.length >= limits.warningsPerHourMax) return [refuse("LIMIT_REACHED", { limit: "warningsPerHourMax" })];
   const warning: KeptWarning = { id, member, by: turn.from, atMs: turn.nowMs, reason, untold: true };
   return [written({ is: "made", warning }), tell(warning, turn), reply(shown(warning))];
 }
@@ -60,25 +65,37 @@ const untoldIn = ({ warnings = [] }: Room): readonly KeptWarning[] => warnings.f
 /** Whether somebody does not know yet that they were warned. */
 export const hasUnheard = (room: Room): boolean => untoldIn(room).length > 0;
 
-/** Tells those who do not know, some at a time. */
-export const tellWarned = (room: Room, turn: Pick<Turn, "key">): readonly Effect<never, never>[] =>
-  untoldIn(room)
-    .slice(0, limits.storedToldAtOnce)
-    .map((warning) => tell(warning, turn));
+const againLater = ({ nowMs }: Pick<Turn, "nowMs">) =>
+  ({ type: "remind", id: warningReminder, dueMs: nowMs + limits.outboxRetryMs }) as const;
+
+/** Tells those who do not know, some at a time behind the warning of this id; a reminder has the rest told. */
+export function tellWarned(
+  room: Room,
+  turn: Pick<Turn, "key" | "nowMs">,
+  upTo?: string,
+): readonly Effect<never, Partial<RoomNotes>>[] {
+  const untold = untoldIn(room);
+  const place = untold.findIndex(({ id }) => id === upTo) + 1;
+  const inTurn = [...untold.slice(place), ...untold.slice(0, place)].slice(0, limits.storedToldAtOnce);
+  const warnedUpTo = inTurn.at(-1)?.id;
+  return [
+    ...inTurn.map((warning) => tell(warning, turn)),
+    ...(warnedUpTo === undefined ? [] : [note({ warnedUpTo })]),
+    ...(untold.length > inTurn.length ? [againLater(turn)] : []),
+  ];
+}
 
 /** An account has answered, or did not. */
 export function onWarnedTold(room: Room, { id }: WarnedTag, result: Result<unknown>, turn: Turn): Effects {
   if (!untoldIn(room).some((warning) => warning.id === id)) return [];
-  if (!result.ok && isToldAgain(result.error))
-    return [{ type: "remind", id: warningReminder, dueMs: turn.nowMs + limits.outboxRetryMs }];
+  if (!result.ok && isToldAgain(result.error)) return [againLater(turn)];
   return [written({ is: "told", id })];
 }
 
-/** The reminder rang. */
-export const onWarningsDue = (room: Room, turn: Turn): Effects => [
-  { type: "forget", id: warningReminder },
-  ...tellWarned(room, turn),
-];
+/** The reminder rang. It goes on behind those whom it told the last time, so that none who cannot be reached keep the
+ *  others from being told. */
+export const onWarningsDue = (room: Room, turn: Turn<RoomNotes>) =>
+  [{ type: "forget", id: warningReminder } as const, ...tellWarned(room, turn, turn.notes.warnedUpTo)] as const;
 
 /** All warnings for moderators, and for other members their own: the newest first. */
 function warnings(room: Room, _command: unknown, { from }: Turn): Effects {

@@ -280,9 +280,12 @@ function fromRoom(state: UserState, account: Account, message: FromRoom, turn: H
   }
   if (type === "roomWarned") {
     const { id, by, atMs, reason } = message;
-    const isTold = account.notices?.some(({ action, facts }) => action === type && facts["id"] === id) === true;
+    // Of a room the newest is kept.
+    const isTold = account.notices?.some(
+      (one) => one.action === type && one.facts["room"] === room && (one.facts["id"] === id || one.atMs > atMs),
+    );
     const notice = { action: type, facts: { id, room, by, reason }, atMs };
-    return [...(isTold ? [] : happen(state, turn, [{ type: "noticed", notice }])), reply({})];
+    return [...(isTold === true ? [] : happen(state, turn, [{ type: "noticed", notice }])), reply({})];
   }
   const isListed = account.rooms.includes(room);
   if (type === "roomLeft") return isListed ? [...happen(state, turn, [{ type, room }]), reply({})] : [reply({})];

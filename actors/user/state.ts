@@ -480,7 +480,7 @@ function evolveStreamed(
           }
         : account;
     case "noticed":
-      return { ...account, notices: [...(account.notices ?? []), event.notice].slice(-limits.noticesKept) };
+      return { ...account, notices: withNotice(account.notices ?? [], event.notice) };
     case "sessionRevoked":
       return { ...account, sessions: account.sessions.filter(({ id }) => id !== event.id) };
     default:
@@ -554,3 +554,13 @@ export function viewOf(state: UserState, account: Account, key: string): UserVie
 
 /** The address of one of the user's agents. */
 export const agentActor = (agent: string): ActorId => `agent/${agent}`;
+
+/** The notices with one more. Warnings of rooms are kept apart, few and one of each room: they push nothing else out. */
+function withNotice(before: readonly Notice[], notice: Notice): readonly Notice[] {
+  const isWarning = ({ action }: Notice): boolean => action === "roomWarned";
+  const same = before.filter((one) => isWarning(one) === isWarning(notice));
+  const others = isWarning(notice) ? same.filter((one) => one.facts["room"] !== notice.facts["room"]) : same;
+  const max = isWarning(notice) ? limits.noticesOfWarningsKept : limits.noticesKept;
+  const kept = new Set(others.slice(1 - max));
+  return [...before.filter((one) => isWarning(one) !== isWarning(notice) || kept.has(one)), notice];
+}

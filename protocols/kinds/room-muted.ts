@@ -1,5 +1,5 @@
 /** Who is muted in a room, and when: the same for the room, the page and the terminal. It loads no schema. */
-import { holdsAt } from "../times/index.ts";
+import { clocksApartMs, holdsAt } from "../times/index.ts";
 import type { MemberRole } from "./room-rules.ts";
 
 /** Keeps a member from writing in a room. Without `untilMs` it holds until somebody lifts it. */
@@ -36,8 +36,16 @@ export const muteOf = (
   return held.find((mute) => roleOf(mute.member) !== "owner");
 };
 
-/** The mutes after an event. Those that are over by then go. */
-export const withMute = (mutes: readonly RoomMute[] | undefined, mute: RoomMute): readonly RoomMute[] => [
-  ...mutesAt(mutes, mute.atMs).filter(({ member }) => member !== mute.member),
-  mute,
-];
+/** Mutes that are kept though they are over by the clock of the newest one. */
+const lapsedKept = 64;
+
+/** The mutes after an event. Those that are long over by then go: the clock that set the new one may be ahead of others,
+ *  by which they hold. */
+export function withMute(mutes: readonly RoomMute[] | undefined, mute: RoomMute): readonly RoomMute[] {
+  const others = (mutes ?? []).filter(({ member }) => member !== mute.member);
+  const lapsed = others.filter((one) => !holds(one, mute.atMs));
+  const isLong = ({ atMs, untilMs = Infinity }: RoomMute) =>
+    Math.max(mute.atMs - untilMs, atMs - mute.atMs) > clocksApartMs;
+  const gone = new Set([...lapsed.filter(isLong), ...lapsed.slice(0, -lapsedKept)]);
+  return [...others.filter((one) => !gone.has(one)), mute];
+}

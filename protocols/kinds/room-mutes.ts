@@ -37,7 +37,7 @@ export const roomMuteCommands = {
     effect: "changes",
     summary: "Lifts a mute",
   }),
-  /** Errors: FORBIDDEN, NOT_FOUND, BAD_REQUEST. */
+  /** Errors: FORBIDDEN, NOT_FOUND, BAD_REQUEST, LIMIT_REACHED. */
   warn: command({
     params: { by: principal, member: principal, id, reason: warningReason },
     result: answer<RoomWarning>("RoomWarning"),

@@ -294,7 +294,7 @@ export const ownOperations = {
     fields: object({ reason: warningReason }),
     answer: answer<RoomWarning>("RoomWarning"),
     permission: "room.mute",
-    errors: ["FORBIDDEN", "NOT_FOUND", "OVERLOADED", ...ofActors],
+    errors: ["FORBIDDEN", "NOT_FOUND", "LIMIT_REACHED", "OVERLOADED", ...ofActors],
     once: true,
     action: "warnMember",
     facts: ({ room, member }) => ({ room, member }),

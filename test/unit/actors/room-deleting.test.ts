@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { array, assert as property, integer, property as holds, uniqueArray } from "fast-check";
 import { type RoomDeletions, type RoomMessage } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
+import { deleteMany, onManyRead, type ManyTag } from "../../../actors/room/deleting.ts";
 import type { Room } from "../../../actors/room/shape.ts";
 import type { Fixture } from "./fixture.ts";
 import { inLobby, lobby, post, view, type Page } from "./lobby.ts";
@@ -89,6 +90,61 @@ describe("messages that are deleted together", () => {
       expect(fixture.records(lobby, "kept/")).to.have.length(2);
     } finally {
       (actorLimits as { roomDeletedPartsMax: number }).roomDeletedPartsMax = max;
+    }
+  });
+
+  it("go with what an older node left of those that were deleted before", () => {
+    const fixture = inLobby();
+    post(fixture, "bob", "with a file", { files: [uploaded(fixture, 1)] });
+    const left = fixture.records(lobby, "kept/");
+    expect(left).to.have.length(1);
+    expect(together(fixture, [1])).to.deep.equal([[1, "deleted"]]);
+    expect(fixture.records(lobby, "kept/")).to.have.length(0);
+    fixture.putRecords(lobby, left);
+    expect(together(fixture, [1], "user/cleo")).to.deep.equal([[1, "gone"]]);
+    expect(fixture.records(lobby, "kept/")).to.have.length(1);
+    expect(together(fixture, [1])).to.deep.equal([[1, "gone"]]);
+    expect(fixture.records(lobby, "kept/")).to.have.length(0);
+    const events = fixture.stream(lobby).length;
+    expect(together(fixture, [1])).to.deep.equal([[1, "gone"]]);
+    expect(fixture.stream(lobby)).to.have.length(events);
+  });
+
+  it("are not begun again for ever: those that change all the time are to be asked for again", () => {
+    const fixture = inLobby();
+    post(fixture, "bob", "with a file", { files: [uploaded(fixture, 1)] });
+    post(fixture, "bob", "bare");
+    const room = fixture.stateOf<Room>(lobby);
+    const turn = { self: lobby, key: "lobby", nowMs: 1, from: "gateway", notes: { progress: {} } } as const;
+    let effects = deleteMany(room, { type: "deleteMessages", by: ada, seqs: [1, 2] }, turn);
+    let reads = 0;
+    for (; effects[0]?.type === "read" && reads < 100; reads += 1) {
+      const notes = { progress: {}, filings: reads + 1, filed: [1] };
+      effects = onManyRead(room, effects[0].tag as ManyTag, fixture.records(lobby, "kept/"), { ...turn, notes });
+    }
+    expect(reads).to.equal(actorLimits.roomDeletionTriesMax);
+    expect(JSON.stringify(effects)).to.include('{"seq":1,"outcome":"OVERLOADED"},{"seq":2,"outcome":"deleted"}');
+  });
+
+  it("are known so many; events before the others are given out no more", () => {
+    const fixture = inLobby();
+    const max = actorLimits.roomDeletionsKept;
+    try {
+      (actorLimits as { roomDeletionsKept: number }).roomDeletionsKept = 6;
+      for (let at = 1; at <= 12; at += 1) post(fixture, "bob", `spam ${at}`);
+      const heads = [1, 5, 9].map((first) => {
+        together(fixture, [first, first + 1, first + 2, first + 3]);
+        return fixture.stateOf<Room>(lobby).head;
+      });
+      const { deletions, eventsFrom = 0 } = fixture.stateOf<Room>(lobby);
+      expect(deletions.map(({ seq }) => seq)).to.deep.equal([9, 10, 11, 12]);
+      expect(eventsFrom).to.equal(heads[1]);
+      expect(fixture.code(bob, lobby, { type: "resume", after: eventsFrom - 1 })).to.equal("CURSOR_EXPIRED");
+      expect(fixture.code(bob, lobby, { type: "resume", after: eventsFrom })).to.equal("accepted");
+      expect(JSON.stringify(fixture.ok(bob, lobby, { type: "resume", after: eventsFrom }))).not.to.include("spam");
+      expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf(lobby));
+    } finally {
+      (actorLimits as { roomDeletionsKept: number }).roomDeletionsKept = max;
     }
   });
 

@@ -134,7 +134,7 @@ describe("a room's messages", () => {
     const tag = { type: "history", ...page, found: [], scanned: 0, asker: undefined } as const;
     const [inMemory] = history(after, { type: "history" }, turn);
     const [onDisk] = historyPage(after, tag, [stored]);
-    const live = (eventsShown(after)(event) as typeof event).message;
+    const live = (eventsShown(after, turn)(event) as typeof event).message;
     const read = [messageInMemory(after, 1), snapshotOf(after, "user/bob", turn).messages[0], live];
     expect(read.map((one) => one?.reactions)).to.deep.equal([now, now, now]);
     for (const answer of [inMemory, onDisk])

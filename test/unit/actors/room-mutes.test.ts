@@ -1,6 +1,15 @@
 import { expect } from "chai";
 import { assert as property, array, constantFrom, integer, oneof, property as holds, record, tuple } from "fast-check";
-import { mutesAt, wireLimits, type RoomView, type RoomWarnings } from "../../../protocols/index.ts";
+import {
+  mutesAt,
+  wireLimits,
+  type RoomMute,
+  type RoomView,
+  type RoomWarnings,
+  type UserView,
+} from "../../../protocols/index.ts";
+import { withMute } from "../../../protocols/kinds/room-muted.ts";
+import { actorLimits } from "../../../actors/limits.ts";
 import type { Room } from "../../../actors/room/shape.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 import { helper, inRoom, messagesIn } from "./adas-agent.ts";
@@ -104,7 +113,7 @@ describe("a muted member", () => {
     expect(mute(fixture, "user/u1", { reason: "x".repeat(wireLimits.reasonCharsMax) })).to.equal("accepted");
     fixture.pass(hourMs);
     expect(mute(fixture, last)).to.equal("accepted");
-    expect(fixture.stateOf<Room>(lobby).mutes).to.have.length(wireLimits.mutesPerRoomMax);
+    expect(mutesAt(fixture.stateOf<Room>(lobby).mutes, fixture.nowMs)).to.have.length(wireLimits.mutesPerRoomMax);
   });
 
   it("is not told of why again, once that is over", () => {
@@ -114,6 +123,24 @@ describe("a muted member", () => {
     expect(events()).to.include("said a secret");
     unmute(fixture, bob);
     expect(events()).not.to.include("said a secret");
+    mute(fixture, bob, { reason: "said another secret", muteForMs: hourMs });
+    expect(JSON.stringify(view(fixture))).to.include("said another secret");
+    fixture.pass(hourMs);
+    expect(JSON.stringify([view(fixture), fixture.ok(cleo, lobby, { type: "resume" })])).not.to.include("secret");
+    expect(events()).not.to.include("secret");
+    // It can go at once.
+    expect(unmute(fixture, bob)).to.equal("accepted");
+    expect(fixture.stateOf<Room>(lobby).mutes).to.deep.equal([]);
+  });
+
+  it("stays muted where a clock that is ahead mutes somebody else, and goes in the end", () => {
+    const held = [{ member: bob, by: ada, atMs: 0, untilMs: hourMs }];
+    const ahead = withMute(held, { member: cleo, by: ada, atMs: 2 * hourMs });
+    expect(mutesAt(ahead, hourMs - 1).map(({ member }) => member)).to.deep.equal([bob, cleo]);
+    const later = { member: cleo, by: ada, atMs: 26 * hourMs };
+    expect(withMute(held, later)).to.deep.equal([later]);
+    const many = Array.from({ length: 100 }, (_, at) => ({ ...held[0], member: `user/u${at}` })) as RoomMute[];
+    expect(withMute([...many, { member: bob, by: ada, atMs: 0 }], { ...later, atMs: 2 * hourMs })).to.have.length(66);
   });
 
   it("takes their agents along: what these owe is stopped, and mentions of them are refused", () => {
@@ -245,9 +272,59 @@ describe("a warning", () => {
     expect(fixture.stateOf<Room>(lobby).warnings?.[0]).not.to.have.property("untold");
   });
 
+  it("is one of few within an hour, and pushes no other notice out of an account", () => {
+    const fixture = inLobby();
+    const max = actorLimits.warningsPerHourMax;
+    fixture.ok("role-manager/cluster" as "node", bob, { type: "notify", action: "passwordReset", facts: {}, atMs: 1 });
+    for (let at = 1; at <= max; at += 1) expect(warn(fixture, bob, `w${at}`)).to.equal("accepted");
+    expect(warn(fixture, bob, "more")).to.equal("LIMIT_REACHED");
+    expect(warn(fixture, bob, "w1"), "the same again").to.equal("accepted");
+    expect(warn(fixture, cleo, "hers")).to.equal("accepted");
+    fixture.pass(hourMs);
+    expect(warn(fixture, bob, "more")).to.equal("accepted");
+    for (let at = 0; at < 2 * actorLimits.noticesKept; at += 1) {
+      const room = `room/trap${at}` as const;
+      fixture.ok(ada, room, { type: "create" });
+      fixture.ok(bob, room, { type: "join" });
+      fixture.ok("gateway", room, { type: "warn", by: ada, member: bob, id: `t${at}`, reason: "spam" });
+    }
+    const { notices } = fixture.ok<UserView>(bob, bob, { type: "describe" });
+    const of = (action: string) => (notices ?? []).filter((one) => one.action === action);
+    expect(of("passwordReset")).to.have.length(1);
+    expect(of("roomWarned").map(({ facts }) => facts["id"])).to.deep.equal(["t59", "t60", "t61", "t62", "t63"]);
+    fixture.ok("gateway", "room/trap62", { type: "warn", by: ada, member: bob, id: "again", reason: "spam" });
+    const now = fixture.ok<UserView>(bob, bob, { type: "describe" }).notices ?? [];
+    expect(now.map(({ facts }) => facts["id"])).to.deep.equal([undefined, "t59", "t60", "t61", "t63", "again"]);
+  });
+
+  it("is told to all who can be reached, though others cannot", () => {
+    const fixture = moderated();
+    const before = actorLimits.storedToldAtOnce;
+    try {
+      (actorLimits as { storedToldAtOnce: number }).storedToldAtOnce = 1;
+      for (const one of [bob, cleo, "user/dan"] as const) {
+        fixture.do(one, lobby, { type: "join" });
+        fixture.cutOff(one);
+        warn(fixture, one, `w ${one}`);
+      }
+      for (const one of [cleo, "user/dan"] as const) fixture.reach(one);
+      fixture.crash(lobby);
+      fixture.pass(600_000);
+      expect(fixture.stateOf<Room>(lobby).warnings?.map(({ untold = false }) => untold)).to.deep.equal([true, false, false]); // prettier-ignore
+      fixture.reach(bob);
+      fixture.pass(600_000);
+      expect(fixture.stateOf<Room>(lobby).warnings?.filter(({ untold }) => untold)).to.deep.equal([]);
+    } finally {
+      (actorLimits as { storedToldAtOnce: number }).storedToldAtOnce = before;
+    }
+  });
+
   it("is one of the newest that are kept, and goes with the account, as its mute does", () => {
     const fixture = moderated();
-    for (let at = 0; at <= wireLimits.warningsPerMemberMax; at += 1) warn(fixture, bob, `w${at}`);
+    for (let at = 0; at <= wireLimits.warningsPerMemberMax; at += 1) {
+      fixture.pass(hourMs);
+      warn(fixture, bob, `w${at}`);
+    }
     expect(warnings(fixture)).to.have.length(wireLimits.warningsPerMemberMax);
     expect(warnings(fixture).at(-1)).to.include({ id: "w1" });
     mute(fixture, bob, { reason: "for all of it" });

@@ -400,7 +400,7 @@ export class Session {
   /** What was posted in a room that the page follows, for those who tell of it. */
   #hear({ room, store }: RoomStore, event: RoomEvent): void {
     if (event.type !== "posted" && event.type !== "edited") return;
-    const { seq, author, text, replyTo, threadOnly, mentions = [] } = event.message;
+    const { seq, author, text, replyTo, threadOnly, topic = "", mentions = [] } = event.message;
     const mentioned = (event.type === "edited" ? (event.told ?? []) : mentions).includes(this.me);
     if (event.type === "edited" && !mentioned) return;
     const own = replyTo === undefined ? undefined : store.latest.threads[replyTo]?.own;
@@ -411,7 +411,7 @@ export class Session {
       isOwn: author === this.me,
       text,
       mentioned,
-      reply: own !== undefined && own.muted !== true,
+      reply: (own !== undefined && own.muted !== true) || store.latest.unread.topics?.[topic] === "follow",
       ...(threadOnly === true && replyTo !== undefined && { thread: replyTo }),
     });
   }

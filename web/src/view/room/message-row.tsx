@@ -19,12 +19,12 @@ import { atHand } from "../writing/at-hand.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { FoldedText } from "./folded-text.tsx";
 import { KeepItems } from "./keep-items.tsx";
-import { PollCard } from "./poll-card.tsx";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine, useNamedLine } from "./named-line.tsx";
 import { ThreadLink } from "./thread-link.tsx";
 
 const LinkPreviews = lazy(() => import("./link-previews.tsx"));
+const PollCard = lazy(() => import("./poll-card.tsx"));
 
 /** One message of the timeline. */
 export const MessageRow = memo(function MessageRow({
@@ -152,7 +152,11 @@ export const MessageRow = memo(function MessageRow({
             <Content message={message} actions={actions} />
             {message.refused !== undefined && ofModels.has(message.refused) && <ModelCause />}
             {message.stopped === true && <p className="stopped">Stopped</p>}
-            {message.poll !== undefined && <PollCard message={message} poll={message.poll} actions={actions} />}
+            {message.poll !== undefined && (
+              <Suspense>
+                <PollCard message={message} poll={message.poll} actions={actions} />
+              </Suspense>
+            )}
           </>
         )}
         <Reactions message={message} actions={actions} />
@@ -395,6 +399,11 @@ function Tools({
         {own && !isClosed && message.poll === undefined && (
           <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq, true)}>
             Edit
+          </Menu.Item>
+        )}
+        {(own || actions.moderates) && !isClosed && !inThread && message.replyTo === undefined && (
+          <Menu.Item leftSection={<Icon name="hash" size={16} />} onClick={() => actions.moveTopic(message)}>
+            Move to topic …
           </Menu.Item>
         )}
         {actions.moderates && !isClosed && (

@@ -14,7 +14,7 @@ const unnamed: readonly string[] = [];
 
 /** A poll below its question: what can be chosen, how many chose it, and what one has chosen oneself. Choosing marks;
  *  only the button votes, so that keys which move through the options send nothing. */
-export function PollCard(props: {
+export default function PollCard(props: {
   readonly message: RoomMessage;
   readonly poll: Poll;
   readonly actions: MessageActions;
