@@ -8,6 +8,7 @@ import { copyText } from "../parts/clipboard.ts";
 import { Icon } from "../parts/icons.tsx";
 import { useDialogs } from "../shell/dialogs.tsx";
 import type { Picked } from "./selecting.ts";
+import "./moderating.css";
 
 /** What can be done with the messages that are selected, in place of the field to write in. */
 export default function SelectionBar(props: {
@@ -37,7 +38,7 @@ export default function SelectionBar(props: {
     };
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);
-  }, [onEnd]);
+  });
   const others = those.filter(({ author }) => author !== me).length;
   const mayDelete = those.length > 0 && (moderates || others === 0);
   const what = counted(those.length, "message");
