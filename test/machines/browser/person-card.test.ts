@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { untilTrue } from "../../waits.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
+import { actionOn } from "../../fixtures/page/actions.ts";
 import { openPagesForTwo, type Fixture, type Person } from "../../fixtures/page/index.ts";
 
 const folderOfShots = process.env["PLEXUS_SHOTS"];
@@ -75,10 +76,43 @@ describe("cards of people", function () {
     await page.waitForURL(/room\/dm\./);
   });
 
+  it("open from the people of a reaction, and let moderators of the room decide, and nobody else", async () => {
+    const { page } = ada;
+    const acts = page.getByRole("group", { name: "Moderation" });
+    await bob.api("POST", "/api/v1/rooms/lobby/messages", { text: "tea?" });
+    const message = page.locator("main article").filter({ hasText: "tea?" });
+    await message.waitFor();
+    const seq = await message.getAttribute("data-seq");
+    await bob.api("PUT", `/api/v1/rooms/lobby/messages/${seq}/reactions/${encodeURIComponent("🎉")}`, {});
+    await message.getByRole("button", { name: /^🎉, 1/ }).waitFor();
+    await actionOn(message, "Reactions …");
+    const people = page.getByRole("dialog", { name: "Reactions" });
+    await people.getByRole("button", { name: "Bob", exact: true }).waitFor();
+    await clean(page, "card-reactions");
+    await people.getByRole("button", { name: "Bob", exact: true }).click();
+    await people.waitFor({ state: "detached" });
+    await acts.getByRole("button", { name: "Warn …" }).waitFor();
+    await clean(page, "card-moderator");
+    await acts.getByRole("button", { name: "Mute …" }).click();
+    const ask = page.getByRole("dialog", { name: "Mute Bob?" });
+    await ask.getByRole("button", { name: "Mute", exact: true }).click();
+    await ask.waitFor({ state: "detached" });
+    await page.locator("main article").getByRole("button", { name: "Bob", exact: true }).first().click();
+    await acts.getByRole("button", { name: "Lift the mute" }).click();
+    await acts.getByRole("button", { name: "Mute …" }).waitFor();
+    await acts.getByRole("button", { name: "Remove from the room …" }).click();
+    await page.getByRole("dialog", { name: "Remove Bob?" }).getByRole("button", { name: "Cancel" }).click();
+    await bob.page.goto(`${fixture.node.url}/room/lobby`);
+    await bob.page.getByRole("button", { name: "@Ada" }).click();
+    await card(bob.page).getByRole("button", { name: "Direct message" }).waitFor();
+    expect(await bob.page.getByRole("group", { name: "Moderation" }).count()).to.equal(0);
+    await bob.page.keyboard.press("Escape");
+  });
+
   it("fit on a phone", async () => {
     const small = await fixture.person("ada", phone);
     await small.page.goto(`${fixture.node.url}/room/lobby`);
-    await small.page.locator("main article").getByRole("button", { name: "Bob", exact: true }).tap();
+    await small.page.locator("main article").getByRole("button", { name: "Bob", exact: true }).first().tap();
     await card(small.page).getByText("Ask me about backups.").waitFor();
     await clean(small.page, "card-phone");
     await small.close();

@@ -1,9 +1,9 @@
 import { Button } from "@mantine/core";
-import { useWindowEvent } from "@mantine/hooks";
-import { useLocation, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
-import { liveStatus, notices, useSession } from "../../live/index.ts";
-import { isAgent, nameOf } from "../../model/index.ts";
+import { useLocation, useNavigate, useParams } from "@tanstack/react-router";
+import { lazy, Suspense, useMemo, useState } from "react";
+import { muteOf } from "../../../../protocols/kinds/room-muted.ts";
+import { liveStatus, notices, useNow, useSession, useShown } from "../../live/index.ts";
+import { isAgent, nameOf, type RoomModel } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
 import { useAbout } from "../parts/about.ts";
 import { Face, hereText, usePresence } from "../parts/here.tsx";
@@ -11,8 +11,13 @@ import { Dialog } from "../parts/layers.tsx";
 import { useAgents, useGroups, useNames } from "../parts/lists.ts";
 import { Note } from "../parts/note.tsx";
 import { Told } from "../parts/told.tsx";
+import type { Decision } from "../room/deciding.tsx";
+import { liftMute, powerOver } from "../room/moderating.ts";
 import { insert } from "../writing/insert.ts";
 import "./person-card.css";
+
+// Most people decide about nobody.
+const Deciding = lazy(() => import("../room/deciding.tsx"));
 
 const roleWords = { admin: "Admin", guest: "Guest" } as const;
 
@@ -29,22 +34,38 @@ function timeIn(timeZone: string, nowMs: number): string | undefined {
 /** The field in which a message of the room that is shown is written. */
 const composer = (): HTMLTextAreaElement | null => document.querySelector<HTMLTextAreaElement>("main textarea");
 
-/** The card of the person that was clicked. Whatever shows a person names them; a card of them opens wherever that
- *  is. */
-export function PersonCards() {
-  const [person, setPerson] = useState<string>();
-  useWindowEvent("click", ({ target }) => {
-    const named = target instanceof Element ? target.closest<HTMLElement>("[data-person]") : null;
-    if (named?.dataset["person"] !== undefined) setPerson(named.dataset["person"]);
-  });
-  return person === undefined ? null : (
-    <PersonCard key={person} principal={person} onClose={() => setPerson(undefined)} />
+/** The card of the person that was clicked, if it is open, and what was begun there. */
+export function PersonCards(props: { readonly person: string | undefined; readonly onClose: () => void }) {
+  const { person, onClose } = props;
+  const [decision, setDecision] = useState<Decision>();
+  const decide = (begun: Decision) => {
+    onClose();
+    setDecision(begun);
+  };
+  return (
+    <>
+      {person !== undefined && <PersonCard key={person} principal={person} onClose={onClose} onDecide={decide} />}
+      {decision && (
+        <Suspense>
+          <Deciding {...decision} onClose={() => setDecision(undefined)} />
+        </Suspense>
+      )}
+    </>
   );
 }
 
 /** A person or an agent: what the cluster knows of them, and what can be done. */
-function PersonCard({ principal, onClose }: { readonly principal: string; readonly onClose: () => void }) {
+function PersonCard({
+  principal,
+  onClose,
+  onDecide,
+}: {
+  readonly principal: string;
+  readonly onClose: () => void;
+  readonly onDecide: (begun: Decision) => void;
+}) {
   const session = useSession();
+  const { room } = useParams({ strict: false });
   const nameFor = useNames();
   const name = nameFor(principal);
   const isOfAgent = isAgent(principal);
@@ -78,8 +99,55 @@ function PersonCard({ principal, onClose }: { readonly principal: string; readon
           )}
           {principal === session.me && <EditOwn onDone={onClose} />}
         </div>
+        {room !== undefined && <Moderation room={room} member={principal} onDecide={onDecide} />}
       </div>
     </Dialog>
+  );
+}
+
+/** What this person may decide about a member of the room that is shown. */
+function Moderation({
+  room,
+  member,
+  onDecide,
+}: {
+  readonly room: string;
+  readonly member: string;
+  readonly onDecide: (begun: Decision) => void;
+}) {
+  const session = useSession();
+  const nameFor = useNames();
+  const store = useMemo(() => session.room(room), [session, room]);
+  const view = useShown(store.store, (model: RoomModel) => model.view);
+  const nowMs = useNow(60_000, view?.mutes !== undefined);
+  if (view === undefined) return null;
+  const { mutes, removes } = powerOver(view, session.me, member);
+  if (!mutes && !removes) return null;
+  const isMuted = muteOf(view.mutes, member, (one) => view.members[one]?.role, nowMs)?.member === member;
+  const begin = (as: Decision["as"]) => () => onDecide({ store, member, as });
+  return (
+    <div className="row wrap" role="group" aria-label="Moderation">
+      {mutes && !isAgent(member) && (
+        <Button size="xs" variant="default" onClick={begin("warn")}>
+          Warn …
+        </Button>
+      )}
+      {mutes && (
+        <Button size="xs" variant="default" onClick={begin("mute")}>
+          {isMuted ? "Change the mute …" : "Mute …"}
+        </Button>
+      )}
+      {mutes && isMuted && (
+        <Button size="xs" variant="default" onClick={() => void liftMute(room, member, nameFor(member))}>
+          Lift the mute
+        </Button>
+      )}
+      {removes && (
+        <Button size="xs" variant="default" className="grave" onClick={begin("remove")}>
+          Remove from the room …
+        </Button>
+      )}
+    </div>
   );
 }
 
