@@ -1,13 +1,15 @@
-/** The server as the archive has it: JavaScript, our own files where they are in the sources, and of each package one
- *  file with what is used of it.
+/** The server as the archive has it: JavaScript, of our own files as many as the parts that are loaded together, and of
+ *  each package one file with what is used of it.
  *
- *      node/kernel/index.ts ─► node/kernel/index.js       paths between our files, to workers and data stay the same
+ *      cli/main.ts, workers ─► cli/main.js                what is started by itself stays where it is in the sources
+ *      our other files      ─► parts/…                    together what the same of those load
  *      fastify, 40 files    ─► packages/fastify.js        what nobody imports is left out
  *      Swagger UI           ─► packages/files/…           its code is bundled, and finds the files that it serves here
  *      node-llama-cpp       ─► vendor/node-llama-cpp/…    file by file: it finds its data and workers by their paths
  *      piscina, pino, …     ─► stay packages              native code, workers and files of their own
  *
- *  A start reads some hundred files instead of some thousand. */
+ *  Data stays where it is in the sources, and code finds it from where the code was. A start reads some three hundred
+ *  files instead of some thousand. */
 import { existsSync, globSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { builtinModules } from "node:module";
@@ -16,6 +18,8 @@ import { rolldown } from "rolldown";
 
 /** Our sources. */
 const sources = "{actors/**,cli/**,client,config/**,node/**,protocols/**,runtimes/**}";
+/** The command as the page has it, which is built into that. */
+const pageOnly = "cli/page";
 /** The package that is taken over file by file. */
 export const vendored = "node-llama-cpp";
 
@@ -47,6 +51,38 @@ const required: readonly string[] = ["@napi-rs/blake-hash"];
 /** What a vendored package can do without: builds that are named as optional packages, and copies that share blocks of
  *  the disk. */
 const dispensable = /^@(node-llama-cpp|reflink)\//;
+
+/** What imports of the vendored package say until it is known where the file is that has them. */
+const vendoredMark = "plexus-vendored:index";
+
+/** What the path of a source is written as until it is known which file it went into. */
+const placeMark = "plexus-place:";
+const placePattern = new RegExp(`${placeMark}([^"]+)`, "g");
+
+/** Files of ours that are started by themselves, the command and workers, and stay where they are in the sources: those
+ *  that others name by their paths, and those that nobody imports. */
+function entriesOf(root: string): readonly string[] {
+  const paths = globSync(`${sources}/*.ts`, { cwd: root, exclude: [`${pageOnly}/**`, "**/*.d.ts"] });
+  const imported = new Set<string>();
+  const started = new Set<string>();
+  for (const path of paths) {
+    const text = readFileSync(join(root, path), "utf8");
+    const at = (one: string): string => join(dirname(path), one);
+    for (const [, from = ""] of text.matchAll(/(?:from|import\(?)\s*"(\.[^"]+)"/g)) imported.add(at(from));
+    for (const [, found = ""] of text.matchAll(/new URL\("([^"]+\.ts)", import\.meta\.url\)/g)) started.add(at(found));
+  }
+  return paths.filter((path) => started.has(path) || !imported.has(path));
+}
+
+/** A source of the archive: it finds files from where it stands in the sources, whichever file it went into. */
+function placed(source: string, place: string): string {
+  if (/import\.meta\.(?:dirname|filename)/.test(source))
+    throw new Error(
+      `${place} finds files by import.meta.dirname: in the archive only import.meta.url says where it is`,
+    );
+  const url = `new URL("${placeMark}${place.replace(/\.ts$/, ".js")}", import.meta.url).href`;
+  return withArchiveNames(source).replaceAll("import.meta.url", url);
+}
 
 /** The package of a specifier: `@scope/name/file` is of `@scope/name`. */
 export const packageOf = (specifier: string): string =>
@@ -86,7 +122,7 @@ export async function bundle(from: string, to: string): Promise<Bundled> {
   const root = realpathSync(from);
   const vendor = realpathSync(join(root, "node_modules", vendored));
   const input: Record<string, string> = {};
-  for (const path of globSync(`${sources}/*.ts`, { cwd: root })) input[path.replace(/\.ts$/, "")] = join(root, path);
+  for (const path of entriesOf(root)) input[path.replace(/\.ts$/, "")] = join(root, path);
   for (const path of globSync("dist/**/*.js", { cwd: vendor }))
     input[`vendor/${vendored}/${path.replace(/\.js$/, "")}`] = join(vendor, path);
   /** Where a file of ours or of the vendored package goes; undefined: another package's. */
@@ -110,16 +146,22 @@ export async function bundle(from: string, to: string): Promise<Bundled> {
         resolveId(source, importer) {
           if (importer === undefined) return null;
           const place = placeOf(importer);
-          if (place !== undefined && /^\.\.?\//.test(source)) return { id: source, external: true };
-          if (place !== undefined && packageOf(source) === vendored) {
-            const path = relative(dirname(place), `vendor/${vendored}/dist/index.js`);
-            return { id: path.startsWith(".") ? path : `./${path}`, external: true };
-          }
+          if (place?.startsWith("vendor/") && /^\.\.?\//.test(source)) return { id: source, external: true };
+          if (place !== undefined && packageOf(source) === vendored) return { id: vendoredMark, external: true };
           return apart.some((one) => one.test(source)) ? { id: source, external: true } : null;
         },
         transform: {
-          handler: (code, id) =>
-            placeOf(id)?.startsWith("vendor/") === false ? withArchiveNames(code) : readingFiles(code, id),
+          handler(code, id) {
+            const place = placeOf(id);
+            return place?.startsWith("vendor/") === false ? placed(code, place) : readingFiles(code, id);
+          },
+        },
+        renderChunk(code, { fileName }) {
+          const from = dirname(fileName);
+          const library = relative(from, `vendor/${vendored}/dist/index.js`);
+          return code
+            .replaceAll(vendoredMark, library.startsWith(".") ? library : `./${library}`)
+            .replaceAll(placePattern, (_, place: string) => relative(from, place));
         },
       },
     ],
@@ -128,7 +170,8 @@ export async function bundle(from: string, to: string): Promise<Bundled> {
     dir: to,
     format: "esm",
     entryFileNames: "[name].js",
-    chunkFileNames: "packages/[name].js",
+    chunkFileNames: ({ moduleIds }) =>
+      moduleIds.some((id) => placeOf(id) !== undefined) ? "parts/[name].js" : "packages/[name].js",
     codeSplitting: {
       groups: [
         {

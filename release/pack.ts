@@ -19,12 +19,11 @@ const root = join(import.meta.dirname, "..");
 /** What a running node needs besides its code. */
 const beside = ["bin", "LICENSE", "README.md", "CHANGELOG.md"];
 const shipped = [
-  "actors",
   "bin",
   "cli",
-  "config",
   "node",
   "packages",
+  "parts",
   "protocols",
   "runtimes",
   "vendor",

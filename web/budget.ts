@@ -20,7 +20,7 @@ export const pageBudgetKiB = {
   toSignIn: 148,
   toFirstMessage: 244,
   toOverview: 262,
-  allOfAdministration: 475,
+  allOfAdministration: 476,
   toTerminal: 523,
 } as const;
 

@@ -147,57 +147,41 @@ export function describeRestored(
   { to, seconds }: { readonly to: string; readonly seconds: number },
   color: boolean,
 ): string {
-  const {
-    snapshots,
-    slots,
-    actors,
-    rows,
-    files,
-    bytes,
-    settings,
-    stale,
-    missing,
-    missingFiles,
-    lost,
-    erased,
-    leftOut,
-    policy,
-    checked,
-    damaged,
-    holders,
-    refusedKeys,
-  } = done;
   const [good, cross, note] = [paint(color, "green", "✔"), paint(color, "red", "✖"), paint(color, "yellow", "!")];
   const slotList = (names: readonly string[]): string => names.map(withoutControls).join(", ");
+  const { policy } = done;
   return [
-    `${good} ${to}: ${counted(actors, "actor")} in ${counted(slots, "slot")}, ${counted(rows, "row")}, ` +
-      `${counted(files, "file")}, ${describeBytes(bytes)}, ${counted(settings, "setting")}, in ` +
+    `${good} ${to}: ${counted(done.actors, "actor")} in ${counted(done.slots, "slot")}, ${counted(done.rows, "row")}, ` +
+      `${counted(done.files, "file")}, ${describeBytes(done.bytes)}, ${counted(done.settings, "setting")}, in ` +
       `${seconds.toFixed(1)} s`,
-    ...snapshots.map(
+    ...done.snapshots.map(
       ({ name, number, atMs }) => `  snapshot ${number} of ${timeText(atMs)}, from ${withoutControls(name)}`,
     ),
-    ...(holders === undefined ? [] : describeHolders(holders, { cross, note })),
-    ...refusedKeys.map(
+    ...(done.holders === undefined ? [] : describeHolders(done.holders, { cross, note })),
+    ...done.refusedKeys.map(
       ({ folder, error }) =>
         `${note} The kit does not open the keys in ${withoutControls(folder)}: ${error.code}. Older ones were taken.`,
     ),
-    ...(stale.length === 0
-      ? []
-      : [`${cross} Of ${counted(stale.length, "slot")} there is only what an older snapshot had: ${slotList(stale)}`]),
-    ...(missing.length === 0
+    ...(done.stale.length === 0
       ? []
       : [
-          `${cross} Of ${counted(missing.length, "slot")} no folder has anything: ${slotList(missing)}. Other ` +
-            "nodes' folders may: --from for each of them.",
+          `${cross} Of ${counted(done.stale.length, "slot")} there is only what an older snapshot had: ` +
+            slotList(done.stale),
         ]),
-    ...(missingFiles.length === 0
+    ...(done.missing.length === 0
       ? []
       : [
-          `${cross} ${counted(missingFiles.length, "file")} were gone already when the backup was made: ` +
-            `${slotList(missingFiles)}`,
+          `${cross} Of ${counted(done.missing.length, "slot")} no folder has anything: ${slotList(done.missing)}. ` +
+            "Other nodes' folders may: --from for each of them.",
         ]),
-    ...(lost.length === 0 ? [] : [`${cross} ${counted(lost.length, "unit")} could not be brought back:`]),
-    ...lost.map(({ thread, type, bucket, part, error }) => {
+    ...(done.missingFiles.length === 0
+      ? []
+      : [
+          `${cross} ${counted(done.missingFiles.length, "file")} were gone already when the backup was made: ` +
+            slotList(done.missingFiles),
+        ]),
+    ...(done.lost.length === 0 ? [] : [`${cross} ${counted(done.lost.length, "unit")} could not be brought back:`]),
+    ...done.lost.map(({ thread, type, bucket, part, error }) => {
       const which = [type === ".state" ? "state" : type, bucket, part === 0 ? "" : `part ${part + 1}`];
       const why = [error.details?.["stripe"], error.details?.["file"], error.details?.["reason"]].find(isText);
       return (
@@ -205,21 +189,21 @@ export function describeRestored(
         `${withoutControls(why ?? "")}`
       ).trimEnd();
     }),
-    ...(erased.units === 0
+    ...(done.erased.units === 0
       ? []
       : [
-          `${note} ${counted(erased.units, "unit")} of ` +
-            `${counted(erased.tenants, "person or room", "persons and rooms")}: their keys were erased on ` +
+          `${note} ${counted(done.erased.units, "unit")} of ` +
+            `${counted(done.erased.tenants, "person or room", "persons and rooms")}: their keys were erased on ` +
             "purpose, and stay so.",
         ]),
-    ...checked.wrong.map(
+    ...done.checked.wrong.map(
       ({ thread, type, bucket }) =>
         `${cross} The new folder has something else than the backup: ${withoutControls(`${thread} ${type} ${bucket}`)}`,
     ),
-    `Read back and compared: ${counted(checked.units, "unit")}, ${counted(checked.states, "state")}.`,
-    ...damaged.map((one) => `${cross} The new journal: ${withoutControls(JSON.stringify(one))}`),
+    `Read back and compared: ${counted(done.checked.units, "unit")}, ${counted(done.checked.states, "state")}.`,
+    ...done.damaged.map((one) => `${cross} The new journal: ${withoutControls(JSON.stringify(one))}`),
     "Not in it, being bound to the old nodes: members and invitations, " +
-      `${counted(leftOut.holders, "shard-holder")} with what lay there, files of models, keys of servers with ` +
+      `${counted(done.leftOut.holders, "shard-holder")} with what lay there, files of models, keys of servers with ` +
       "models, and the nodes' " +
       `configuration${policy === undefined ? "" : ` (${policy.replicas} copies a slot, ${policy.minInSync} in sync)`}.`,
     "Passwords, sessions, API keys and admins are as they were then: revoke what was revoked since. Clients " +

@@ -10,6 +10,7 @@
  *  its own; how to stop a part is added to the stops in the same step. Where a part needs a later one, it gets a port
  *  that says what holds until then. The simulation runs the same peers on simulated ports. */
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { behaviors } from "../../actors/index.ts";
 import { isEverywhere, type Config, type Settings } from "../../config/index.ts";
 import {
@@ -465,7 +466,7 @@ function withTasks(at: Watching) {
   const place = { node, name: member.name };
   const ended = (task: AdminTask): void => tellEnded(task, told);
   const profiler = { cpu: profileCpu, heap: profileHeap };
-  const folder = resolve(import.meta.dirname, "../..");
+  const folder = resolve(fileURLToPath(new URL("../..", import.meta.url)));
   const profiles = createProfiles({ place, exchange, membership, clock, profiler, folder, ended });
   const drains = watchDrains({ node, clock, membership, control, ended, log });
   const own = openTasks({

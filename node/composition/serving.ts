@@ -5,7 +5,8 @@ import { hostAddress, isEverywhere, parseControl, type Config } from "../../conf
 import { failure, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import { archivesOf, createTickets } from "../backup/index.ts";
 import { signUpInvitations } from "../cluster/facts/sign-up-invitations.ts";
-import { createGateway, gatewayLimits, readLeakList, type LeakList } from "../gateway/index.ts";
+import { inPieces } from "../pieces.ts";
+import { createGateway, gatewayLimits, leakListIn, type LeakList } from "../gateway/index.ts";
 import { createProviders } from "../identity/index.ts";
 import type { Mesh } from "../cluster/mesh/index.ts";
 import { outwardAddresses, readSource } from "../platform/index.ts";
@@ -88,7 +89,7 @@ export async function serveClients(
   const { node, journal } = identity;
   const others = () => peer.membership.members().members.filter((one) => one.node !== node);
   const up = () => others().filter((one) => peer.membership.isUp(one.node));
-  const leaks = config.leakedPasswords === undefined ? undefined : await readLeaks(config.leakedPasswords);
+  const leaks = config.leakedPasswords === undefined ? undefined : await readLeaks(config.leakedPasswords, clock);
   if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
   const limits = limitsOf(config);
   const tickets = createTickets(clock, limits);
@@ -271,13 +272,13 @@ export async function openThreats(
 const leaksBytesMax = 256 * 1024 * 1024;
 
 /** Reads the list of leaked passwords. Error: CONFIG_INVALID. */
-async function readLeaks(file: string): Promise<LeakList> {
+async function readLeaks(file: string, clock: Parameters<typeof inPieces>[1]): Promise<LeakList> {
   const invalid = (reason: string) => new PlexusError(failure("CONFIG_INVALID", { field: "leakedPasswords", reason }));
   const { size } = await stat(file).catch((error: Error) => {
     throw invalid(error.message);
   });
   if (size > leaksBytesMax) throw invalid(`the file is larger than ${leaksBytesMax} bytes`);
-  return readLeakList(await readFile(file, "utf8"));
+  return inPieces(leakListIn(await readFile(file, "utf8")), clock);
 }
 
 /** Whether this node is cut off, and where clients may go on then. */

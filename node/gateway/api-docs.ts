@@ -7,7 +7,7 @@
  *  (protection.ts), asks no other host, and sends the browser's session at the gateway; at the control endpoint one
  *  enters a token. */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { apiPrefix, errorTable, needsFresh, type ErrorCode, type Permission } from "../../protocols/index.ts";
 import type { GatewayContext } from "./options.ts";
@@ -100,7 +100,7 @@ interface Answers {
   readonly routes: Readonly<Record<string, object | null>>;
   readonly schemas: Readonly<Record<string, object>>;
 }
-const answersPath = join(import.meta.dirname, "../../protocols/answers.json");
+const answersPath = fileURLToPath(new URL("../../protocols/answers.json", import.meta.url));
 
 /** Finds what a route answers; undefined: nothing says so. What a row describes is no route of a pattern. */
 function answerFinder({

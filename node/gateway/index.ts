@@ -89,7 +89,7 @@ import { tellThoseAway } from "./push/index.ts";
 import { createDevice, createIds } from "./identity/tokens.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
-export { readLeakList, type LeakList } from "./identity/leaked.ts";
+export { leakListIn, type LeakList } from "./identity/leaked.ts";
 export { adminCodeHash, createIds } from "./identity/tokens.ts";
 export { bytesOfFile, newFileKey, sealPart } from "./files/sealed.ts";
 export { toldOf } from "./edge/refusals.ts";

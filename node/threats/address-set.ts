@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { atOnce, sortedInPieces, stepsInPiece, type Pieces } from "../pieces.ts";
 
 /** Addresses that begin alike. */
 export interface Range {
@@ -78,15 +79,16 @@ interface Stretches<Key extends number | string> {
 
 /** Prefixes either lie in each other or apart, so one walk in their order, with a stack of those that are open, cuts
  *  all. */
-function cut<Key extends number | string>(
+function* cut<Key extends number | string>(
   ranges: readonly (Range & { readonly blocks: boolean })[],
   family: 4 | 6,
   keyOf: (value: bigint) => Key,
-): Stretches<Key> {
+): Pieces<Stretches<Key>> {
   const size = sizes[family];
-  const ordered = ranges
-    .filter((range) => range.family === family)
-    .toSorted((one, other) => (one.first < other.first ? -1 : one.first > other.first ? 1 : one.bits - other.bits));
+  const ordered = yield* sortedInPieces(
+    ranges.filter((range) => range.family === family),
+    (one, other) => (one.first < other.first ? -1 : one.first > other.first ? 1 : one.bits - other.bits),
+  );
   const starts: Key[] = [];
   const blocked: boolean[] = [];
   const begin = (at: bigint, blocks: boolean): void => {
@@ -107,7 +109,8 @@ function cut<Key extends number | string>(
       begin(top.end, open.at(-1)?.blocks ?? false);
     }
   };
-  for (const { first, bits, blocks } of ordered) {
+  for (const [at, { first, bits, blocks }] of ordered.entries()) {
+    if (at % stepsInPiece === stepsInPiece - 1) yield;
     close(first);
     open.push({ end: first + (1n << BigInt(size - bits)), blocks });
     begin(first, blocks);
@@ -129,13 +132,13 @@ function find<Key extends number | string>({ starts, blocked }: Stretches<Key>, 
 }
 
 /** Makes a set of ranges that block, less those that allow. Of two equal ranges the one that allows counts. */
-export function createAddressSet(blocked: readonly Range[], allowed: readonly Range[] = []): AddressSet {
+export function* addressSetOf(blocked: readonly Range[], allowed: readonly Range[] = []): Pieces<AddressSet> {
   const all = [
     ...blocked.map((range) => ({ ...range, blocks: true })),
     ...allowed.map((range) => ({ ...range, blocks: false })),
   ];
-  const four = cut(all, 4, Number);
-  const six = cut(all, 6, (value) => value.toString(16).padStart(32, "0"));
+  const four = yield* cut(all, 4, Number);
+  const six = yield* cut(all, 6, (value) => value.toString(16).padStart(32, "0"));
   return {
     ranges: all.length,
     has(address) {
@@ -145,3 +148,7 @@ export function createAddressSet(blocked: readonly Range[], allowed: readonly Ra
     },
   };
 }
+
+/** The same at once. */
+export const createAddressSet = (...ranges: Parameters<typeof addressSetOf>): AddressSet =>
+  atOnce(addressSetOf(...ranges));

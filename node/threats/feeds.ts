@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Clock, Log, Meter } from "../ports/index.ts";
-import { createAddressSet, parseRange, type AddressSet } from "./address-set.ts";
-import { digestSorts, readIndicators, type DigestSort, type Indicators } from "./indicators.ts";
+import { inPieces, setInPieces } from "../pieces.ts";
+import { addressSetOf, createAddressSet, parseRange, type AddressSet } from "./address-set.ts";
+import { digestSorts, indicatorsIn, type DigestSort, type Indicators } from "./indicators.ts";
 import { threatLimits } from "./limits.ts";
 import { watchOthers } from "./others.ts";
 import { packed, type SharedLists } from "./sharing.ts";
@@ -83,18 +84,22 @@ export function watchThreats(at: {
   let stopped = false;
   let cancel: (() => void) | undefined;
 
-  function take(): void {
+  /** What all lists say together, made in pieces; until it is there, what was before holds. */
+  async function take(): Promise<void> {
     const all = [...known.values()].map(({ says }) => says);
     const allowed = [...all.flatMap((one) => one.allowed), ...loopback];
     // A list that blocks a part of loopback alone would have the longer prefix.
     const blocked = all
       .flatMap((one) => one.blocked)
       .filter(({ family, first }) => !(family === 4 ? first >> 24n === 127n : first === 1n));
-    addresses = createAddressSet(blocked, allowed);
     const everywhere = [...all, ...(others?.says() ?? [])];
-    domains = new Set(everywhere.flatMap((one) => one.domains));
-    files = new Set(everywhere.flatMap((one) => one.files));
-    const lengths = new Set([...files].map(({ length }) => length));
+    const next = await inPieces(addressSetOf(blocked, allowed), clock);
+    const names = await inPieces(setInPieces(everywhere.map((one) => one.domains)), clock);
+    const digests = await inPieces(setInPieces(everywhere.map((one) => one.files)), clock);
+    if (stopped) return;
+    [addresses, domains, files] = [next, names, digests];
+    const lengths = new Set<number>();
+    for (const { length } of files) lengths.add(length);
     sorts = digestSorts.filter(({ chars }) => lengths.has(chars)).map(({ sort }) => sort);
     meter.gauge("threat_entries", blocked.length, { sort: "addresses" });
     meter.gauge("threat_entries", domains.size, { sort: "domains" });
@@ -132,7 +137,7 @@ export function watchThreats(at: {
           known.set(source, { ...before, ...(await packedOf(text)) });
         return false;
       }
-      const says = readIndicators(text, nowMs);
+      const says = await inPieces(indicatorsIn(text, nowMs), clock);
       const entries = says.blocked.length + says.allowed.length + says.domains.length + says.files.length;
       if (entries > limits.feedEntriesMax) throw new Error(`${entries} entries, more than ${limits.feedEntriesMax}`);
       const { gives } = from === undefined ? await packedOf(text) : {};
@@ -166,7 +171,7 @@ export function watchThreats(at: {
     for (const source of gone) known.delete(source);
     for (const source of failures.keys()) if (!now.includes(source)) failures.delete(source);
     const changed = await Promise.all(now.map(load));
-    if (!stopped && (gone.length > 0 || changed.includes(true))) take();
+    if (!stopped && (gone.length > 0 || changed.includes(true))) await take();
     tried = new Set(now);
   };
   /** One after the other: an older reading must not come after a newer one. */
@@ -202,7 +207,12 @@ export function watchThreats(at: {
     read: (digest) =>
       [...known.values()].flatMap((one) => given(one) ?? []).find((one) => one.digest === digest)?.packed,
   });
-  const others = shared && watchOthers({ shared, clock, log, limits, onChange: take });
+  const takeNext = (): Promise<void> => {
+    const next = reloading.then(take);
+    reloading = next.catch(() => undefined);
+    return next;
+  };
+  const others = shared && watchOthers({ shared, clock, log, limits, onChange: takeNext });
   const first = Promise.all([own, others?.first]).then(() => undefined);
 
   return {

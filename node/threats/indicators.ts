@@ -1,4 +1,5 @@
-import { parseDocument } from "../../protocols/index.ts";
+import { parseDocument, wireLimits } from "../../protocols/index.ts";
+import { atOnce, linesOf, stepsInPiece, type Pieces } from "../pieces.ts";
 import { parseRange, type Range } from "./address-set.ts";
 
 /** What a list says. */
@@ -49,8 +50,10 @@ function take(draft: Draft, text: string): boolean {
 
 /** A plain list: one entry a line, the rest of the line and what follows `#` or `;` says something about it. `!` in
  *  front of an address allows it. A line of a hosts file (`0.0.0.0 bad.example`) names the host. */
-function readPlain(text: string, draft: Draft): void {
-  for (const line of text.split("\n")) {
+function* readPlain(text: string, draft: Draft): Pieces<void> {
+  let lines = 0;
+  for (const line of linesOf(text)) {
+    if ((lines += 1) % stepsInPiece === 0) yield;
     const [first = "", second] = line
       .replace(/[#;].*$/, "")
       .trim()
@@ -105,8 +108,10 @@ interface StixObject {
 }
 
 /** A bundle of STIX 2.1, or what a TAXII server answers: the indicators in it that hold now. */
-function readStix(objects: readonly StixObject[], nowMs: number, draft: Draft): void {
-  for (const one of objects) {
+function* readStix(text: string, nowMs: number, draft: Draft): Pieces<void> {
+  let objects = 0;
+  for (const one of objectsOf(text)) {
+    if ((objects += 1) % stepsInPiece === 0) yield;
     if (one?.type !== "indicator" || one.revoked === true) continue;
     const from = typeof one.valid_from === "string" ? Date.parse(one.valid_from) : Number.NEGATIVE_INFINITY;
     const until = typeof one.valid_until === "string" ? Date.parse(one.valid_until) : Number.POSITIVE_INFINITY;
@@ -118,13 +123,54 @@ function readStix(objects: readonly StixObject[], nowMs: number, draft: Draft): 
   }
 }
 
+/** The objects of a bundle, each parsed by itself; undefined now and then, so that a long one can be read in pieces.
+ *  What stands around them must be JSON, too. Throws on anything else. */
+function* objectsOf(text: string): Generator<StixObject | undefined> {
+  const rest: string[] = [];
+  let [from, depth, taken, containers] = [0, 0, 0, 0];
+  let isIn = false;
+  const token = /"(?:[^"\\]|\\.)*"|[[\]{},]/gs;
+  let key = "";
+  for (let tokens = 0, found = token.exec(text); found !== null; tokens += 1, found = token.exec(text)) {
+    if (tokens % stepsInPiece === stepsInPiece - 1) yield undefined;
+    const [mark] = found;
+    if (mark === "{" || mark === "[") {
+      depth += 1;
+      containers += 1;
+      if (containers > wireLimits.documentContainersMax)
+        throw new Error(`its lists and objects are more than ${wireLimits.documentContainersMax}`);
+      if (!isIn && depth === 2 && mark === "[" && key === '"objects"') {
+        isIn = true;
+        rest.push(text.slice(taken, found.index + 1));
+        from = found.index + 1;
+      }
+    } else if (mark === "}" || mark === "]") depth -= 1;
+    else if (mark !== "," && depth === 1) key = mark;
+    const ends = isIn && ((mark === "," && depth === 2) || (mark === "]" && depth === 1));
+    if (!ends) continue;
+    const piece = text.slice(from, found.index);
+    from = found.index + 1;
+    // An empty list has no element.
+    const isLast = mark === "]";
+    if (!(isLast && piece.trim() === "" && rest.length > 0 && text[from - 2 - piece.length] === "["))
+      yield parseDocument(piece) as StixObject;
+    if (isLast) {
+      isIn = false;
+      key = "";
+      taken = found.index;
+    }
+  }
+  rest.push(text.slice(taken));
+  const { objects } = parseDocument(rest.join("")) as { readonly objects?: unknown };
+  if (!Array.isArray(objects)) throw new Error("JSON without the objects of a STIX bundle");
+}
+
 /** Reads a list: plain, or STIX 2.1 where it is a JSON object. Throws on JSON that is neither. */
-export function readIndicators(text: string, nowMs: number): Indicators {
+export function* indicatorsIn(text: string, nowMs: number): Pieces<Indicators> {
   const draft: Draft = { blocked: [], allowed: [], domains: [], files: [], skipped: 0 };
-  if (/^\s*\{/.test(text)) {
-    const { objects } = parseDocument(text) as { readonly objects?: unknown };
-    if (!Array.isArray(objects)) throw new Error("JSON without the objects of a STIX bundle");
-    readStix(objects as readonly StixObject[], nowMs, draft);
-  } else readPlain(text, draft);
+  yield* /^\s*\{/.test(text) ? readStix(text, nowMs, draft) : readPlain(text, draft);
   return draft;
 }
+
+/** The same at once. */
+export const readIndicators = (text: string, nowMs: number): Indicators => atOnce(indicatorsIn(text, nowMs));

@@ -6,7 +6,8 @@
  *  Each member is asked again and again which texts it has; a text is read once. What a member that is away had said
  *  stays in force until it answers again, or is a member no more. */
 import type { Clock, Log } from "../ports/index.ts";
-import { readIndicators, type Indicators } from "./indicators.ts";
+import { inPieces } from "../pieces.ts";
+import { indicatorsIn, type Indicators } from "./indicators.ts";
 import type { threatLimits } from "./limits.ts";
 import type { OwnText, SharedLists } from "./sharing.ts";
 import type { ThreatListState } from "../../protocols/index.ts";
@@ -48,7 +49,8 @@ export function watchOthers(at: {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: { readonly [Name in keyof typeof threatLimits]: number };
-  readonly onChange: () => void;
+  /** Resolves when it is in force. */
+  readonly onChange: () => Promise<void>;
 }): Others {
   const { shared, clock, log, limits, onChange } = at;
   const held = new Map<string, Held>();
@@ -58,6 +60,8 @@ export function watchOthers(at: {
   const pendingUntilMs = clock.monotonicMs() + limits.othersWaitMs;
   const againAfterMs = 10 * limits.feedReloadMs;
   let asked = false;
+  /** What they have told is being put in force. */
+  let taking = false;
   let changed = false;
   let stopped = false;
   let cancel: (() => void) | undefined;
@@ -106,7 +110,7 @@ export function watchOthers(at: {
     const received = await shared.textOf(node, own);
     if (received === "wrong") refuse(one, digest);
     if (typeof received === "string") return received === "wrong" || one.digests.has(digest);
-    const { domains, files, skipped } = readIndicators(received.text, nowMs);
+    const { domains, files, skipped } = await inPieces(indicatorsIn(received.text, nowMs), clock);
     const entries = domains.length + files.length;
     if (!hold(one, digest, entries)) return true;
     texts.set(digest, { says: { domains, files, skipped }, entries, readAtMs: nowMs, untilMs: nowMs + againAfterMs });
@@ -145,17 +149,24 @@ export function watchOthers(at: {
       await Promise.all(up.slice(from, from + limits.askedMax).map(askOne));
     const inForce = needed();
     for (const digest of texts.keys()) if (!inForce.has(digest)) texts.delete(digest);
-    asked = true;
-    if (stopped || (!changed && before === [...texts.keys()].toSorted().join())) return;
+    const isSame = !changed && before === [...texts.keys()].toSorted().join();
+    if (isSame) asked = true;
+    if (stopped || isSame) return;
     changed = false;
     const entries = [...texts.values()].reduce((sum, one) => sum + one.entries, 0);
     log.info("threats.others", { nodes: held.size, entries });
-    onChange();
+    taking = true;
+    await onChange().finally(() => {
+      taking = false;
+      asked = true;
+    });
   }
 
   /** A list that nobody has told yet must not be taken for an empty one; one away for long is not waited for. */
   const isPending = (): boolean =>
-    !asked || (clock.monotonicMs() < pendingUntilMs && shared.members().some(({ node }) => !answered.has(node)));
+    !asked ||
+    taking ||
+    (clock.monotonicMs() < pendingUntilMs && shared.members().some(({ node }) => !answered.has(node)));
 
   let running: Promise<void> | undefined;
   let again = false;

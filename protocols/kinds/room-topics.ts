@@ -55,7 +55,7 @@ export const roomTopicCommands = {
     http: ["PUT", "/rooms/:room/topics/resolved"],
     summary: "Marks a topic as resolved, or takes that back",
   }),
-  /** A person who follows a topic is told of each message in it; of one that is muted only mentions are unread. For the
+  /** Clients tell a person of each message in a topic that they follow; of one that is muted only mentions are unread. For the
    *  sender alone, who hears it as `roomRead`. Errors: NOT_FOUND, LIMIT_REACHED. */
   followTopic: command({
     params: {

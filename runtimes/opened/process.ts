@@ -1,6 +1,6 @@
 /** The process that files of strangers are opened in: what it is started with, and what ends it. */
 import type { ChildProcess } from "node:child_process";
-import { readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { forkOurs, sacrifice } from "../children.ts";
@@ -101,7 +101,8 @@ export class OpenedProcess {
 /** The folders with our code, and with the packages that it uses, wherever they are installed. */
 function codeFolders(): readonly string[] {
   const root = fileURLToPath(new URL("../..", import.meta.url));
-  const own = ["package.json", "runtimes"].map((name) => join(root, name));
+  // In the archive our code and what it uses of packages are in two folders of their own.
+  const own = ["package.json", "runtimes", "parts", "packages"].map((name) => join(root, name)).filter(existsSync);
   const packages = ["htmlparser2", "@napi-rs/canvas", "unpdf"].flatMap((name) => {
     try {
       const path = fileURLToPath(import.meta.resolve(name));

@@ -12,7 +12,15 @@
  *  was broken off does not start, and begins again. */
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../../protocols/index.ts";
+import {
+  failure,
+  failureOf,
+  PlexusError,
+  type ActorId,
+  type BackupResults,
+  type Failure,
+  type SlotId,
+} from "../../../protocols/index.ts";
 import { createSealer } from "../../../runtimes/backup/index.ts";
 import { namesPut } from "../../../runtimes/folders.ts";
 import { fileType, recall, type BackupKeys, commandLimits } from "../index.ts";
@@ -50,16 +58,13 @@ interface UnrestoredUnit {
   readonly error: Failure;
 }
 
-export interface Restored {
+/** How much came back, as a rehearsal tells it too. */
+type Counts = Pick<BackupResults["drill"], "slots" | "actors" | "rows" | "files" | "bytes" | "settings">;
+
+export interface Restored extends Counts {
   readonly cluster: string;
   readonly node: string;
   readonly snapshots: readonly { readonly name: string; readonly number: number; readonly atMs: number }[];
-  readonly slots: number;
-  readonly actors: number;
-  readonly rows: number;
-  readonly files: number;
-  readonly bytes: number;
-  readonly settings: number;
   /** What the old cluster wanted of every slot: the new node's configuration says that anew. */
   readonly policy?: Policy;
   readonly epochs: number;

@@ -4,6 +4,7 @@
  *  ended. A connection on which a call failed or had no answer in time is left: what is on its way there may end well,
  *  the next call has a new one. So a link that is cut off without a word costs one deadline, and not the quarter of an
  *  hour that TCP would wait. */
+import { fileURLToPath } from "node:url";
 import { isIP } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import type { Client, ClientDuplexStream, ServiceError, serialize, deserialize } from "@grpc/grpc-js";
@@ -134,7 +135,7 @@ interface Methods {
  *  themselves. */
 export async function loadEtcdWire() {
   const [grpc, { loadSync }] = await Promise.all([import("@grpc/grpc-js"), import("@grpc/proto-loader")]);
-  const definition = loadSync(`${import.meta.dirname}/etcd.proto`, {
+  const definition = loadSync(fileURLToPath(new URL("etcd.proto", import.meta.url)), {
     keepCase: true,
     longs: String,
     enums: String,

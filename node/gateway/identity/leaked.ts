@@ -2,6 +2,7 @@
  *  has them, `SHA-1:COUNT`. Kept are eight bytes of each hash, sorted: a million passwords take 8 MB, and a password
  *  that is not in the list is refused once in 10^13. */
 import { createHash } from "node:crypto";
+import { atOnce, linesOf, stepsInPiece, type Pieces } from "../../pieces.ts";
 
 const bytesKept = 8;
 
@@ -14,22 +15,22 @@ export interface LeakList {
   readonly size: number;
 }
 
-/** Reads the file's text. */
-export function readLeakList(text: string): LeakList {
-  const marks = new BigUint64Array(
-    text
-      .split("\n")
-      .map((line) => line.replace(/\r$/, ""))
-      .filter((line) => line !== "")
-      .map((line) => {
-        const hex = /^([0-9a-f]{40})(?::\d+)?$/i.exec(line)?.[1];
-        return markOf(
-          hex === undefined
-            ? createHash("sha1").update(line).digest()
-            : Buffer.from(hex.slice(0, 2 * bytesKept), "hex"),
-        );
-      }),
-  ).sort();
+function markOfLine(line: string): bigint {
+  const hex = /^([0-9a-f]{40})(?::\d+)?$/i.exec(line)?.[1];
+  return markOf(
+    hex === undefined ? createHash("sha1").update(line).digest() : Buffer.from(hex.slice(0, 2 * bytesKept), "hex"),
+  );
+}
+
+/** Reads the file's text. The numbers are sorted at once: a million take 0.1 s. */
+export function* leakListIn(text: string): Pieces<LeakList> {
+  const read: bigint[] = [];
+  for (const line of linesOf(text)) {
+    const password = line.replace(/\r$/, "");
+    if (password !== "") read.push(markOfLine(password));
+    if (read.length % stepsInPiece === stepsInPiece - 1) yield;
+  }
+  const marks = new BigUint64Array(read).sort();
   return {
     size: marks.length,
     has(password) {
@@ -44,3 +45,6 @@ export function readLeakList(text: string): LeakList {
     },
   };
 }
+
+/** The same at once. */
+export const readLeakList = (text: string): LeakList => atOnce(leakListIn(text));

@@ -4,6 +4,7 @@
  *  object of each. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { status } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
 import {
@@ -25,7 +26,7 @@ import { statusOf } from "../edge/refusals.ts";
 import { protoExcess } from "./grpc-meter.ts";
 
 /** Where the description is. */
-export const protoPath = join(import.meta.dirname, "../../../protocols/grpc/plexus.proto");
+export const protoPath = fileURLToPath(new URL("../../../protocols/grpc/plexus.proto", import.meta.url));
 
 const { Reader, Writer } = protobuf;
 const root = new protobuf.Root();

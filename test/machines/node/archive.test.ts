@@ -6,7 +6,9 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { depth } from "../../depth.ts";
+import { pdf } from "../../fixtures/documents.ts";
 import { root } from "../../runner/phases.ts";
+import { until } from "../../waits.ts";
 
 const run = promisify(execFile);
 
@@ -66,6 +68,29 @@ if (depth(false, true))
             ),
           );
           expect(files.map(({ status }) => status)).to.deep.equal([200, 200, 200]);
+          // The process that opens files may read its own code and nothing else of the machine.
+          await post("/api/v1/rooms", { room: "lobby", visibility: "private" }, String(token));
+          const tus = { ...headers, "tus-resumable": "1.0.0" };
+          const document = pdf("Quarterly zebra report");
+          const base64 = (text: string): string => Buffer.from(text).toString("base64");
+          const made = await fetch(`${url}/api/v1/files/uploads`, {
+            method: "POST",
+            headers: {
+              ...tus,
+              "upload-length": String(document.length),
+              "upload-metadata": `room ${base64("lobby")},filename ${base64("report.pdf")}`,
+            },
+          });
+          const file = made.headers.get("location")?.split("/").at(-1) ?? "";
+          await fetch(`${url}/api/v1/files/uploads/${file}`, {
+            method: "PATCH",
+            headers: { ...tus, "upload-offset": "0", "content-type": "application/offset+octet-stream" },
+            body: new Uint8Array(document),
+          });
+          await post("/api/v1/rooms/lobby/messages", { text: "", files: [file] }, String(token));
+          await until("the document has a small picture", async () =>
+            expect((await fetch(`${url}/api/v1/rooms/lobby/files/${file}/preview`, { headers })).status).to.equal(200),
+          );
         } finally {
           const ended = new Promise((resolve) => node.once("exit", resolve));
           node.kill("SIGTERM");

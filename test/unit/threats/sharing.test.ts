@@ -185,6 +185,7 @@ describe("threats: lists that one node reads for itself", () => {
     const heard = new Promise<void>((resolve) => other.onChange(resolve));
     nodes.changeMembers();
     await heard;
+    await other.reload();
     expect([other.isPending(), other.hasFile(digestOf("harmful"))]).to.deep.equal([false, true]);
   });
 

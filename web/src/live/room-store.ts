@@ -10,6 +10,7 @@ import type {
   RoomFiles,
   RoomHistory,
   RoomMessage,
+  RoomTopics,
   RoomUnread,
   ThreadSignal,
   UserSignal,
@@ -47,6 +48,8 @@ const saidChars = 40;
 export class RoomStore {
   readonly room: string;
   readonly store: TopicStore<RoomModel, RoomInput>;
+  /** The topic in which the person writes. Undefined: none. */
+  writesIn: string | undefined;
   /** The newest line that was in view: where the reader is. */
   viewedSeq = 0;
   readonly #client: Client;
@@ -65,6 +68,8 @@ export class RoomStore {
   #markedSeq = 0;
   #markTimer: ReturnType<typeof setTimeout> | undefined;
   #typedAtMs = 0;
+  /** The topic that was marked as read last, and up to where. */
+  #topicMark = "";
   /** Where the node said last that the marker stands. */
   #toldSeq = 0;
   /** How often a thread was read or followed here. */
@@ -139,11 +144,13 @@ export class RoomStore {
     replyTo?: number,
     alsoInRoom = false,
     files: readonly AttachedFile[] = [],
-  ): Pick<PendingPost, "operationId" | "text" | "atMs" | "replyTo" | "alsoInRoom"> {
+  ): Pick<PendingPost, "operationId" | "text" | "atMs" | "replyTo" | "alsoInRoom" | "topic"> {
     const operationId = newOperationId();
     // What was pasted may hold what no message may.
     const text = cleaned(written, "lines");
-    const where = replyTo === undefined ? {} : { replyTo, ...(alsoInRoom && { alsoInRoom }) };
+    const { writesIn: topic } = this;
+    const inRoom = topic === undefined ? {} : { topic };
+    const where = replyTo === undefined ? inRoom : { replyTo, ...(alsoInRoom && { alsoInRoom }) };
     const post = { operationId, text, atMs: Date.now(), ...where };
     const heldMs = files.length === 0 ? undoSendMs(this.#kept) : 0;
     const held = heldMs > 0 && { heldUntilMs: post.atMs + heldMs };
@@ -255,11 +262,12 @@ export class RoomStore {
         this.store.apply({ type: "discarded", operationId }, "now");
         continue;
       }
-      const { text, replyTo, alsoInRoom, files } = post;
+      const { text, replyTo, alsoInRoom, files, topic } = post;
       const parameters = {
         text,
         ...(replyTo !== undefined && { replyTo }),
         ...(alsoInRoom && { alsoInRoom }),
+        ...(topic !== undefined && { topic }),
         ...(files && { files: files.flatMap(({ id }) => id ?? []) }),
       };
       const result = await this.#client.call("room.post", this.room, parameters, { operationId });
@@ -369,6 +377,7 @@ export class RoomStore {
 
   /** Counts a line and all behind it as unread, until the person comes back to them. */
   async markUnread(seq: number): Promise<void> {
+    this.#topicMark = "";
     const result = await this.change("markUnread", { seq });
     if (result.ok) this.counted(result.value);
   }
@@ -437,6 +446,22 @@ export class RoomStore {
       this.counted(unread);
       this.store.apply({ type: "threadsTold", threads, to: unread.messageSeq }, "now");
     }
+  }
+
+  /** Topics of the room, and what is unread in them. */
+  topics(query: ParametersOf<"room.topics">): Promise<Result<RoomTopics>> {
+    return this.#client.call("room.topics", this.room, query);
+  }
+
+  /** All of a topic up to `seq` was in view. */
+  markTopic(topic: string, seq: number): void {
+    const mark = `${seq} ${topic}`;
+    if (this.#isHeld || mark === this.#topicMark) return;
+    this.#topicMark = mark;
+    void this.#client.call("room.markRead", this.room, { seq, topic }).then((result) => {
+      if (result.ok) this.counted(result.value);
+      else if (this.#topicMark === mark) this.#topicMark = "";
+    });
   }
 
   /** The person has come to the room: what is seen from now on is read. */

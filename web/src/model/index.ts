@@ -23,6 +23,7 @@ export * from "./unsent-drafts.ts";
 export * from "./text.ts";
 export * from "./threads.ts";
 export * from "./timeline.ts";
+export * from "./topics.ts";
 export * from "./unfinished.ts";
 export * from "./writing.ts";
 export { hasOlder, messageAt, newestLine, reachesMarker, windowMessagesMax } from "./window.ts";

@@ -26,6 +26,7 @@ export interface PendingPost {
   readonly replyTo?: number;
   /** An answer that is a line of the room, too. */
   readonly alsoInRoom?: true;
+  readonly topic?: string;
   readonly files?: readonly AttachedFile[];
   readonly atMs: number;
   /** Until then its author may take it back: it waits. */
@@ -67,6 +68,8 @@ export interface RoomModel {
   readonly threads: Readonly<Record<number, RoomThread>>;
   /** The node has said what is unread in threads up to this message: none of those counts once more. */
   readonly threadsTo: number;
+  /** Counts what was told of topics. Absent: nothing was. */
+  readonly topicsChanged?: number;
   /** The person's own votes in open polls, by message. */
   readonly votes: Readonly<Record<string, readonly number[]>>;
   readonly pending: readonly PendingPost[];

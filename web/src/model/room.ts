@@ -410,10 +410,12 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
   }
 }
 
+const withTopicsChanged = (room: RoomModel): RoomModel => ({ ...room, topicsChanged: (room.topicsChanged ?? 0) + 1 });
+
 /** Messages are in another topic; what the person wished of one that has another name, they wish of that. */
 function foldMoved(room: RoomModel, event: Extract<RoomEvent, { type: "topicMoved" }>): RoomModel {
   const { from = "", to = "", messages, renamed, gone } = event;
-  const moved = messages.reduce(replaceMessage, room);
+  const moved = withTopicsChanged(messages.reduce(replaceMessage, room));
   const { topics, ...unread } = room.unread;
   if (topics === undefined || !Object.hasOwn(topics, from) || (renamed ?? gone) !== true) return moved;
   const { [from]: wish, ...others } = topics;
@@ -487,6 +489,7 @@ function withoutVote(room: RoomModel, { seq }: Pick<RoomMessage, "seq">): RoomMo
 function foldSet(room: RoomModel, before: RoomView, event: RoomSettingEvent): RoomModel {
   const view = withSettings(before, event);
   const known = view === before ? room : { ...room, view };
+  if (event.type === "topicResolved") return withTopicsChanged(known);
   // No answer is awaited after it.
   const set = event.type === "agentsStopped" ? { ...known, drafts: {} } : known;
   return "message" in event ? replaceMessage(set, event.message) : set;

@@ -1,11 +1,14 @@
 import type { RoomMessage } from "../../../protocols/index.ts";
 import type { PendingPost } from "./room-model.ts";
+import { isSameTopic } from "./topics.ts";
 
 /** One row of a room's timeline. `head` rows carry avatar, name and time; the others belong to the group above. */
 export type TimelineRow =
   | { readonly kind: "start"; readonly key: string }
   | { readonly kind: "day"; readonly key: string; readonly atMs: number }
   | { readonly kind: "unread"; readonly key: string }
+  /** What comes behind it is in another topic than what is before it, or in none. */
+  | { readonly kind: "topic"; readonly key: string; readonly topic: string | undefined }
   | { readonly kind: "message"; readonly key: string; readonly message: RoomMessage; readonly head: boolean }
   | { readonly kind: "pending"; readonly key: string; readonly post: PendingPost; readonly head: boolean }
   | { readonly kind: "draft"; readonly key: string; readonly draftKey: string };
@@ -23,6 +26,8 @@ export function timelineRows(from: {
   /** The "new" line comes before the first later message of somebody else. */
   readonly unreadAfter: number | undefined;
   readonly hasOlder: boolean;
+  /** All of them are of one topic, which is named elsewhere. */
+  readonly isOneTopic?: boolean;
 }): readonly TimelineRow[] {
   const rows: TimelineRow[] = [];
   if (!from.hasOlder) rows.push({ kind: "start", key: "start" });
@@ -32,6 +37,7 @@ export function timelineRows(from: {
   let isBehind = from.hasOlder;
   const dayOf = days();
   let dayBefore: string | undefined;
+  let topicBefore: string | undefined;
   for (const message of from.messages) {
     const day = dayOf(message.atMs);
     if (day !== dayBefore) {
@@ -39,7 +45,12 @@ export function timelineRows(from: {
       previous = undefined;
     }
     dayBefore = day;
-    const { author, restored } = message;
+    const { author, restored, topic } = message;
+    if (from.isOneTopic !== true && !isSameTopic(topic, topicBefore)) {
+      rows.push({ kind: "topic", key: `topic-${message.seq}`, topic });
+      previous = undefined;
+    }
+    topicBefore = topic;
     if (message.seq <= (from.unreadAfter ?? 0)) isBehind = false;
     else if (!lineDrawn && !isBehind && author !== from.me && restored === undefined) {
       rows.push({ kind: "unread", key: "unread" });

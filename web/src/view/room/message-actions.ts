@@ -23,6 +23,9 @@ export interface MessageActions {
   readonly copyLink: (message: RoomMessage) => void;
   /** Puts it into the field as a quotation: of its thread, or of the room. */
   readonly quote: (message: RoomMessage, inThread: boolean) => void;
+  readonly moveTopic: (message: RoomMessage) => void;
+  /** Shows one topic alone. */
+  readonly openTopic: (topic: string) => void;
   readonly forward: (message: RoomMessage) => void;
   readonly show: (seq: number) => void;
   /** Shows what a message said before it was edited. */

@@ -399,6 +399,11 @@ function Tools({
             Edit
           </Menu.Item>
         )}
+        {(own || actions.moderates) && !isClosed && !inThread && message.replyTo === undefined && (
+          <Menu.Item leftSection={<Icon name="hash" size={16} />} onClick={() => actions.moveTopic(message)}>
+            Move to topic …
+          </Menu.Item>
+        )}
         {actions.moderates && !isClosed && (
           <Menu.Item leftSection={<Icon name="pin" size={16} />} onClick={() => actions.pin(message)}>
             {message.pinned === true ? "Unpin" : "Pin"}

@@ -8,10 +8,15 @@ import { Icon } from "../parts/icons.tsx";
 import { Dialog, type DialogProps } from "../parts/layers.tsx";
 
 /** Asks the room a question with options to choose from. */
-export default function NewPoll({ store, opened, onClose }: DialogProps & { readonly store: RoomStore }) {
+export default function NewPoll({
+  store,
+  topic,
+  opened,
+  onClose,
+}: DialogProps & { readonly store: RoomStore; readonly topic: string | undefined }) {
   return (
     <Dialog opened={opened} onClose={onClose} title="New poll">
-      {opened && <PollForm store={store} onDone={onClose} />}
+      {opened && <PollForm store={store} topic={topic} onDone={onClose} />}
     </Dialog>
   );
 }
@@ -28,7 +33,12 @@ function isForm(value: unknown): value is Poll {
   return isText(question) && Array.isArray(texts) && texts.every(isText) && typeof multiple === "boolean";
 }
 
-function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDone: () => void }) {
+function PollForm(props: {
+  readonly store: RoomStore;
+  readonly topic: string | undefined;
+  readonly onDone: () => void;
+}) {
+  const { store, topic, onDone } = props;
   const [form, keep] = useKept(`room/${store.room}/poll`, isForm, emptyForm);
   const { question, texts, multiple } = form;
   const setTexts = (next: readonly string[]) => keep({ ...form, texts: next });
@@ -43,7 +53,12 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
     setBusy(true);
     const asked = await store.change(
       "poll",
-      { question: question.trim(), options, ...(multiple && { multiple }) },
+      {
+        ...(topic !== undefined && { topic }),
+        question: question.trim(),
+        options,
+        ...(multiple && { multiple }),
+      },
       faults.take,
     );
     setBusy(false);

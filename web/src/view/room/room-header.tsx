@@ -1,30 +1,28 @@
-import { Button, Menu } from "@mantine/core";
+import { Menu } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
-import type { Failure, RoomView } from "../../../../protocols/index.ts";
+import type { RoomView } from "../../../../protocols/index.ts";
 import { notices, useSession, useShown, type RoomStore } from "../../live/index.ts";
-import { threadsToRead, withFavourite, withMuted, type RoomModel } from "../../model/index.ts";
+import { hasTopics, threadsToRead, withFavourite, withMuted, type RoomModel } from "../../model/index.ts";
 import { counted as numberText } from "./thread-link.tsx";
-import { useFaults } from "../parts/faults.ts";
-import { Form } from "../parts/form.tsx";
 import { Face, StatusMark } from "../parts/here.tsx";
 import { useFind } from "../parts/find.ts";
 import { Icon } from "../parts/icons.tsx";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
-import { useMeanwhile } from "../parts/meanwhile.tsx";
-import { RoomFields } from "./room-fields.tsx";
 import { Actions, Dialog } from "../parts/layers.tsx";
 import { useSidebar } from "../parts/lists.ts";
 import { staysWithPeople } from "./staying.ts";
-import { LeaveRoom, useLeave } from "./leave-room.tsx";
+import { useLeave } from "./leave-room.tsx";
 
 // Loaded when a moderator first asks for them.
+const ChangeRoom = lazy(() => import("./change-room.tsx"));
+const LeaveRoom = lazy(() => import("./leave-dialog.tsx"));
 const RoomAgents = lazy(() => import("./room-agents.tsx"));
 const RoomRules = lazy(() => import("./room-rules.tsx"));
 const RoomNotifications = lazy(() => import("./room-notifications.tsx"));
 const JoinLinks = lazy(() => import("./join-links.tsx"));
 const Bans = lazy(() => import("./bans.tsx"));
 
-const panelIcons = { members: "people", pins: "pin", threads: "thread", files: "clip" } as const;
+const panelIcons = { members: "people", pins: "pin", threads: "thread", topics: "hash", files: "clip" } as const;
 type Panel = keyof typeof panelIcons;
 
 /** The other person's face, or what sort of room this is. */
@@ -50,6 +48,7 @@ export function RoomHeader(props: {
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
   const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
+  const hasOwnTopics = useShown(props.store.store, hasTopics);
   const counted = (panel: Panel, label: string, count: number) => (
     <button
       type="button"
@@ -93,6 +92,18 @@ export function RoomHeader(props: {
           <ToRead count={threadsToRead(threads).length} />
         </button>
       )}
+      {hasOwnTopics && (
+        <button
+          type="button"
+          className="tool"
+          aria-pressed={props.panel === "topics"}
+          aria-label="Topics"
+          title="Topics"
+          onClick={() => props.onPanel(props.panel === "topics" ? undefined : "topics")}
+        >
+          <Icon name={panelIcons.topics} />
+        </button>
+      )}
       <FindHere />
       {view.pins.length > 0 && counted("pins", "Pinned messages", view.pins.length)}
       {counted("members", "Members", Object.keys(view.members).length)}
@@ -134,10 +145,12 @@ export function RoomHeader(props: {
         )}
       </Actions>
       <Dialog opened={open === "title"} onClose={close} title="Title and topic">
-        <ChangeRoom view={view} store={props.store} onDone={close} />
+        <Suspense>
+          <ChangeRoom view={view} store={props.store} onDone={close} />
+        </Suspense>
       </Dialog>
       <LateDialogs open={open} view={view} store={props.store} onClose={close} />
-      <LeaveRoom view={view} title={title} opened={open === "leave"} onClose={close} />
+      <Suspense>{open === "leave" && <LeaveRoom view={view} title={title} opened onClose={close} />}</Suspense>
     </header>
   );
 }
@@ -325,6 +338,9 @@ function OwnItems(props: {
       <Menu.Item leftSection={<Icon name="bell" size={16} />} onClick={onNotifications}>
         Notifications …
       </Menu.Item>
+      <Menu.Item leftSection={<Icon name={panelIcons.topics} size={16} />} onClick={() => onPanel("topics")}>
+        Topics
+      </Menu.Item>
       <Menu.Item leftSection={<Icon name={panelIcons.files} size={16} />} onClick={() => onPanel("files")}>
         Files
       </Menu.Item>
@@ -354,59 +370,3 @@ const opening = (title: string) => ({
   body: <p>Everybody here can find it, join it and read all of it, also what was written while it was private.</p>,
   action: "Make public",
 });
-
-function ChangeRoom({
-  view,
-  store,
-  onDone,
-}: {
-  readonly view: RoomView;
-  readonly store: RoomStore;
-  readonly onDone: () => void;
-}) {
-  const [{ title, topic }, setTexts] = useState({ title: view.title, topic: view.topic });
-  const faults = useFaults({
-    title: "This title is too long, or has signs that cannot be shown.",
-    topic: "This topic is too long.",
-  });
-  const meanwhile = useMeanwhile({
-    title: {
-      label: "Title",
-      now: view.title,
-      mine: title,
-      take: (now) => setTexts((texts) => ({ ...texts, title: now })),
-    },
-    topic: {
-      label: "Topic",
-      now: view.topic,
-      mine: topic,
-      take: (now) => setTexts((texts) => ({ ...texts, topic: now })),
-    },
-  });
-  const { seen } = meanwhile;
-  const save = async () => {
-    if (meanwhile.stands) return;
-    const refused = (name: "title" | "topic") => (refusal: Failure) =>
-      meanwhile.take(refusal, [name]) || faults.take(refusal);
-    if (title.trim() !== seen.title && title.trim() !== "") {
-      const parameters = { title: title.trim(), seen: seen.title };
-      const result = await store.change("setTitle", parameters, refused("title"));
-      if (!result.ok) return;
-    }
-    if (topic.trim() !== seen.topic) {
-      const parameters = { topic: topic.trim(), seen: seen.topic };
-      const result = await store.change("setTopic", parameters, refused("topic"));
-      if (!result.ok) return;
-    }
-    onDone();
-  };
-  return (
-    <Form id="room" about={store.room} faults={faults} className="stack" onSubmit={save}>
-      <RoomFields values={{ title, topic }} onChange={setTexts} faults={faults} />
-      {meanwhile.notes}
-      <Button type="submit" disabled={meanwhile.stands}>
-        Save
-      </Button>
-    </Form>
-  );
-}

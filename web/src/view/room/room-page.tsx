@@ -3,10 +3,11 @@ import { getRouteApi, useLocation, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { Failure, RoomMessage, RoomView } from "../../../../protocols/index.ts";
-import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
+import { explain, isText, notices, useKept, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import {
   calledIn,
   closedFor,
+  hasTopics,
   namedFiles,
   newestLine,
   otherPerson,
@@ -41,7 +42,7 @@ import "./room.css";
 import { ownPlace } from "../../wire/index.ts";
 
 /** The panels of a room that need nothing but the room. */
-export const roomPanels = ["members", "pins", "threads", "files"] as const;
+export const roomPanels = ["members", "pins", "threads", "topics", "files"] as const;
 
 /** Those that are about one message. */
 export const messagePanels = ["thread", "edits"] as const;
@@ -53,6 +54,8 @@ export interface RoomSearch {
   readonly seq?: number;
   /** A message to scroll to. */
   readonly at?: number;
+  /** Only this topic is shown. */
+  readonly topic?: string;
 }
 
 const route = getRouteApi("/room/$room");
@@ -75,6 +78,10 @@ const JoinByLink = lazy(() => import("./join-by-link.tsx"));
 const NewPoll = lazy(() => import("./new-poll.tsx"));
 const RemindMe = lazy(() => import("../schedule/remind-me.tsx"));
 const Forward = lazy(() => import("./forward.tsx"));
+const TopicsPanel = lazy(() => import("./topics-panel.tsx"));
+const TopicTimeline = lazy(() => import("./topic-timeline.tsx"));
+const TopicField = lazy(() => import("./topic-field.tsx"));
+const MoveTopic = lazy(() => import("./move-topic.tsx"));
 
 /** A room: its timeline, the field to write in, and a panel for members, pins or a thread. */
 export function RoomPage() {
@@ -246,9 +253,11 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const [polling, setPolling] = useState(false);
   const [reminding, setReminding] = useState<number>();
   const [forwarding, setForwarding] = useState<RoomMessage>();
+  const [moving, setMoving] = useState<readonly RoomMessage[]>();
   const room = store.room;
   const role = view?.members[session.me]?.role;
   const place = `room/${room}/text`;
+  const topic = useWritingIn(store, view, search.topic);
   const attaching = useAttaching(toRoom(store), place, field);
 
   const setPanel = (panel?: RoomSearch["panel"], seq?: number, replace = false) =>
@@ -256,7 +265,20 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       replace,
       to: "/room/$room",
       params: { room },
-      search: { ...(panel === undefined ? {} : { panel }), ...(seq === undefined ? {} : { seq }) },
+      search: {
+        ...(panel === undefined ? {} : { panel }),
+        ...(seq === undefined ? {} : { seq }),
+        ...(search.topic === undefined ? {} : { topic: search.topic }),
+      },
+    });
+  const showTopic = (topic: string | undefined) =>
+    void navigate({
+      to: "/room/$room",
+      params: { room },
+      search: {
+        ...(search.panel === "topics" && !isTouch() ? { panel: "topics" } : {}),
+        ...(topic === undefined ? {} : { topic }),
+      },
     });
 
   /** `isLink`: the address names it. */
@@ -291,7 +313,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   };
 
   // One object for the life of the room, so that memoised rows stay; what changes is read when it is needed.
-  const now = { setPanel, show, remove, closePoll };
+  const now = { setPanel, show, remove, closePoll, showTopic };
   const current = useRef(now);
   current.current = now;
   const moderates = role === "owner" || role === "moderator";
@@ -322,6 +344,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         if (!inThread) field.current?.focus();
       },
       forward: setForwarding,
+      moveTopic: (message) => setMoving([message]),
+      openTopic: (topic) => current.current.showTopic(topic),
       copyLink: (message) => void copyLink(store, message),
       show: (seq) => void current.current.show(seq),
       showVersions: (seq) => current.current.setPanel("edits", seq),
@@ -364,17 +388,32 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           panel={search.panel}
           onPanel={setPanel}
         />
-        <Timeline
-          {...{ store, title, actions, editing, marked, goal, opened }}
-          picked={selecting.picked}
-          handle={feed}
-          onLatest={() => {
-            setGoal({ kind: "end" });
-            void store.toLatest();
-          }}
-          invite={mayInvite(view, session.me) && !staysWithPeople(view) ? () => setPanel("members") : undefined}
-          onLeave={() => (selecting.picked === undefined ? field.current?.focus() : selecting.end())}
-        />
+        {search.topic !== undefined ? (
+          <Suspense fallback={<div className="feed empty" />}>
+            <TopicTimeline
+              key={search.topic}
+              {...{ store, actions, editing }}
+              picked={selecting.picked}
+              topic={search.topic}
+              mayRename={moderates}
+              handle={feed}
+              onTopic={showTopic}
+              onLeave={() => (selecting.picked === undefined ? field.current?.focus() : selecting.end())}
+            />
+          </Suspense>
+        ) : (
+          <Timeline
+            {...{ store, title, actions, editing, marked, goal, opened }}
+            picked={selecting.picked}
+            handle={feed}
+            onLatest={() => {
+              setGoal({ kind: "end" });
+              void store.toLatest();
+            }}
+            invite={mayInvite(view, session.me) && !staysWithPeople(view) ? () => setPanel("members") : undefined}
+            onLeave={() => (selecting.picked === undefined ? field.current?.focus() : selecting.end())}
+          />
+        )}
         <div className="foot">
           <Suspense>
             {role !== "owner" && <UnreadWarning store={store} />}
@@ -384,16 +423,28 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                 me={session.me}
                 picked={selecting.picked}
                 onEnd={selecting.end}
-              />
+              >
+                <Button
+                  variant="default"
+                  size="xs"
+                  leftSection={<Icon name="hash" size={16} />}
+                  disabled={selecting.picked.size === 0}
+                  onClick={() => setMoving([...(selecting.picked?.values() ?? [])])}
+                >
+                  Move to topic …
+                </Button>
+              </SelectionBar>
             )}
           </Suspense>
           <div hidden={selecting.picked !== undefined}>
             <Writing view={view} me={session.me} where="room">
+              {topic.field}
               <Composer
                 key={room}
                 {...attaching.field}
+                hinders={() => topic.isMissing() || attaching.field.hinders()}
                 {...{ place, field, mentionable, note }}
-                label={direct ? `Message ${title}` : `Message #${title}`}
+                label={`Message ${direct ? "" : "#"}${title}${search.topic === undefined ? "" : ` › ${search.topic}`}`}
                 // Somebody who goes through what was found goes on there.
                 autoFocus={!isTouch() && search.find === undefined}
                 onTyping={() => store.typing()}
@@ -403,20 +454,31 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                 }}
                 later={{ room }}
                 onSend={(text) => {
+                  store.writesIn = topic.name;
                   attaching.post(text);
                   feed.current?.toEnd();
                 }}
-                beside={<Beside button={attaching.button} onPoll={() => setPolling(true)} />}
+                beside={<Beside button={attaching.button} onPoll={() => setPolling(true)} onTopic={topic.open} />}
               />
             </Writing>
           </div>
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
-          <Polling store={store} isOpen={polling} onClose={() => setPolling(false)} />
+          <Polling store={store} topic={topic.name} isOpen={polling} onClose={() => setPolling(false)} />
         </div>
         <Announcer store={store} nameFor={nameFor} me={session.me} />
       </main>
       <Reminding room={room} seq={reminding} onClose={() => setReminding(undefined)} />
       <Suspense>
+        {moving && (
+          <MoveTopic
+            opened
+            store={store}
+            messages={moving}
+            onMoved={selecting.end}
+            moderates={moderates || direct}
+            onClose={() => setMoving(undefined)}
+          />
+        )}
         {forwarding && (
           <Forward
             opened
@@ -428,20 +490,72 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           />
         )}
       </Suspense>
-      <RoomPanel {...{ search, store, view, title, actions, mentionable, note }} onClose={() => setPanel()} />
+      <RoomPanel
+        {...{ search, store, view, title, actions, mentionable, note }}
+        onTopic={showTopic}
+        onClose={() => setPanel()}
+      />
     </div>
   );
 }
 
+/** The topic in which one writes: the one that is shown, or what stands in a field of its own, which is there where the
+ *  room has topics. */
+function useWritingIn(store: RoomStore, view: RoomView | undefined, shown: string | undefined) {
+  const [written, write] = useKept(`topics/${store.room}`, isText, "");
+  const [isOpen, setIsOpen] = useState(false);
+  const known = useShown(store.store, hasTopics);
+  const isNeeded = view?.topicsNeeded === true;
+  const hasField = shown === undefined && (isNeeded || known || isOpen || written !== "");
+  const name = shown ?? (written.trim() || undefined);
+  return {
+    name,
+    open: hasField || shown !== undefined ? undefined : () => setIsOpen(true),
+    isMissing(): boolean {
+      const isMissing = isNeeded && name === undefined;
+      if (isMissing) notices.show("Say what it is about: this room asks for a topic.", "bad");
+      return isMissing;
+    },
+    field: hasField && (
+      <Suspense>
+        <TopicField
+          store={store}
+          topic={written}
+          isNeeded={isNeeded}
+          isOpened={isOpen}
+          onTopic={(next) => write(next === "" ? undefined : next)}
+        />
+      </Suspense>
+    ),
+  };
+}
+
 /** What can be sent beside a text: where one touches, one menu has all of it. */
-function Beside(props: { readonly button: Attaching["button"]; readonly onPoll: () => void }) {
-  const { button, onPoll } = props;
+function Beside(props: {
+  readonly button: Attaching["button"];
+  readonly onPoll: () => void;
+  /** Absent: the field for it is there. */
+  readonly onTopic: (() => void) | undefined;
+}) {
+  const { button, onPoll, onTopic } = props;
   return (
     <>
       {button(
-        <Menu.Item leftSection={<Icon name="poll" size={16} />} onClick={onPoll}>
-          New poll
-        </Menu.Item>,
+        <>
+          <Menu.Item leftSection={<Icon name="poll" size={16} />} onClick={onPoll}>
+            New poll
+          </Menu.Item>
+          {onTopic && (
+            <Menu.Item leftSection={<Icon name="hash" size={16} />} onClick={onTopic}>
+              Write in a topic
+            </Menu.Item>
+          )}
+        </>,
+      )}
+      {!isTouch() && onTopic && (
+        <button type="button" className="tool" aria-label="Write in a topic" title="Write in a topic" onClick={onTopic}>
+          <Icon name="hash" />
+        </button>
       )}
       {!isTouch() && (
         <button type="button" className="tool" aria-label="New poll" title="New poll" onClick={onPoll}>
@@ -461,6 +575,7 @@ function RoomPanel(props: {
   readonly actions: MessageActions;
   readonly mentionable: readonly Mentionable[];
   readonly note: (text: string) => ReactNode;
+  readonly onTopic: (topic: string | undefined) => void;
   readonly onClose: () => void;
 }) {
   const { search, store, view, title, actions, onClose } = props;
@@ -470,6 +585,9 @@ function RoomPanel(props: {
       {panel === "members" && <MembersPanel store={store} view={view} title={title} onClose={onClose} />}
       {panel === "pins" && <PinsPanel store={store} view={view} actions={actions} onClose={onClose} />}
       {panel === "threads" && <ThreadsPanel store={store} actions={actions} onClose={onClose} />}
+      {panel === "topics" && (
+        <TopicsPanel store={store} topic={search.topic} onTopic={props.onTopic} onClose={onClose} />
+      )}
       {panel === "files" && <FilesPanel store={store} actions={actions} onClose={onClose} />}
       {panel === "edits" && seq !== undefined && <VersionsPanel key={seq} store={store} seq={seq} onClose={onClose} />}
       {panel === "thread" && seq !== undefined && (
@@ -488,9 +606,14 @@ function RoomPanel(props: {
   );
 }
 
-function Polling(props: { readonly store: RoomStore; readonly isOpen: boolean; readonly onClose: () => void }) {
-  const { store, isOpen, onClose } = props;
-  return <Suspense>{isOpen && <NewPoll store={store} opened onClose={onClose} />}</Suspense>;
+function Polling(props: {
+  readonly store: RoomStore;
+  readonly topic: string | undefined;
+  readonly isOpen: boolean;
+  readonly onClose: () => void;
+}) {
+  const { store, topic, isOpen, onClose } = props;
+  return <Suspense>{isOpen && <NewPoll store={store} topic={topic} opened onClose={onClose} />}</Suspense>;
 }
 
 const linkTo = (room: string, { seq }: RoomMessage): string => `${ownPlace()}/room/${room}?at=${seq}`;

@@ -18,6 +18,10 @@ const versionOptions = [
   { value: "kept", label: "Members can read it" },
   { value: "not", label: "It is not kept" },
 ];
+const topicOptions = [
+  { value: "optional", label: "As members like" },
+  { value: "needed", label: "Each new message needs one" },
+];
 const second = 1_000;
 const slowSteps = [0, 10, 30, 60, 300, 900, 3_600, 21_600].map((seconds) => seconds * second);
 const slowText = (slowMs: number): string =>
@@ -27,10 +31,12 @@ const rulesOf = ({
   posting = "members",
   slowMs = 0,
   keepsVersions = true,
-}: RoomView): { readonly posting: RoomPosting; readonly slowMs: number; readonly keepsVersions: boolean } => ({
+  topicsNeeded = false,
+}: RoomView): Required<Pick<RoomView, "posting" | "slowMs" | "keepsVersions" | "topicsNeeded">> => ({
   posting,
   slowMs,
   keepsVersions,
+  topicsNeeded,
 });
 
 /** Who posts in a room and how often: for moderators. */
@@ -58,7 +64,7 @@ function Rules({
 }) {
   const [seen, setSeen] = useState(() => rulesOf(view));
   const [rules, setRules] = useState(seen);
-  const { posting, slowMs, keepsVersions } = rules;
+  const { posting, slowMs, keepsVersions, topicsNeeded } = rules;
   const faults = useFaults();
   const save = async () => {
     const result = await store.change("setRules", { ...rules, seen }, (refusal) => {
@@ -94,6 +100,13 @@ function Rules({
         data={versionOptions}
         value={keepsVersions ? "kept" : "not"}
         onChange={(event) => setRules({ ...rules, keepsVersions: event.currentTarget.value === "kept" })}
+      />
+      <NativeSelect
+        label="Topics"
+        description="An answer in a thread has the topic of its thread."
+        data={topicOptions}
+        value={topicsNeeded ? "needed" : "optional"}
+        onChange={(event) => setRules({ ...rules, topicsNeeded: event.currentTarget.value === "needed" })}
       />
       <Button type="submit">Save</Button>
     </Form>

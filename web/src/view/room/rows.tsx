@@ -34,6 +34,23 @@ export function UnreadRow() {
   );
 }
 
+/** Where the topic changes. */
+export function TopicRow(props: { readonly topic: string | undefined; readonly onOpen: (topic: string) => void }) {
+  const { topic, onOpen } = props;
+  return (
+    <div className="topic-line">
+      <Icon name="hash" size={14} />
+      {topic === undefined ? (
+        <span className="dim">No topic</span>
+      ) : (
+        <button type="button" className="link ellipsis" title="Show this topic alone" onClick={() => onOpen(topic)}>
+          <bdi>{topic}</bdi>
+        </button>
+      )}
+    </div>
+  );
+}
+
 interface Beginning {
   readonly view: RoomView;
   readonly title: string;

@@ -18,8 +18,8 @@ import { Feed, type FeedHandle } from "../parts/feed.tsx";
 import type { MessageActions } from "./message-actions.ts";
 import { MessageRow } from "./message-row.tsx";
 import type { Goal } from "./opening.ts";
+import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, TopicRow, UnreadRow } from "./rows.tsx";
 import type { Picked } from "./selecting.ts";
-import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, UnreadRow } from "./rows.tsx";
 
 /** The lines of a room, around where one reads. */
 export function Timeline(props: {
@@ -96,6 +96,8 @@ export function Timeline(props: {
         return <DayRow atMs={entry.atMs} />;
       case "unread":
         return <UnreadRow />;
+      case "topic":
+        return <TopicRow topic={entry.topic} onOpen={actions.openTopic} />;
       case "message": {
         const { message } = entry;
         return (

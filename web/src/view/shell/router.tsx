@@ -52,7 +52,7 @@ const routes = root.addChildren([
     path: "/room/$room",
     component: RoomPage,
     validateSearch: (search: Record<string, unknown>): RoomSearch => {
-      const { panel } = search;
+      const { panel, topic } = search;
       const seq = positionIn(search["seq"]);
       const at = positionIn(search["at"]);
       return {
@@ -61,6 +61,8 @@ const routes = root.addChildren([
           : {}),
         ...(seq === undefined ? {} : { seq }),
         ...(at === undefined ? {} : { at }),
+        // A name that is only digits comes as a number.
+        ...(typeof topic === "string" || typeof topic === "number" ? { topic: String(topic) } : {}),
       };
     },
   }),
