@@ -39,14 +39,20 @@ export const actorLimits = {
    *  unread any more. */
   roomThreadsKept: 50,
   /** Topics of one room; a message with one more is refused with `LIMIT_REACHED`. Topics whose messages have all moved
-   *  away do not count. */
+   *  away, or were deleted, do not count. */
   roomTopicsMax: 10_000,
+  /** The same that one member has begun, who is no moderator. */
+  roomTopicsPerMemberMax: 500,
   /** Messages that go to another topic in one event. Half of what changes that a room remembers. */
   topicMovedAtOnce: 32,
   /** The same in bytes; a longer message goes alone. */
   topicMovedBytes: 128 * 1024,
   /** Messages that go to another topic by one command; what is left goes when it is sent again. */
   topicMovedMax: 20_000,
+  /** Answers of a thread that its author moves to another topic; longer ones moderators move. */
+  topicMovedByAuthorMax: 100,
+  /** Unread messages that are looked at to say what is unread in each topic; the list says how many it has left out. */
+  topicsCountedMax: 2_000,
   /** Messages of other topics that are read between two of one topic, rather than to read twice. */
   topicGapRead: 8,
   /** People who follow one thread; a later follower is not told of what is unread in it. */

@@ -25,6 +25,7 @@ import { picturesOf } from "./previews.ts";
 import { unlisted } from "./scanning.ts";
 import { counted, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room, RoomNotes } from "./shape.ts";
+import { leftBy } from "./kept-topics.ts";
 import { isFiledSince } from "./stored.ts";
 import { keptOf } from "./uploads.ts";
 
@@ -155,6 +156,7 @@ function done(room: Room, job: Job, deleted: readonly RoomMessage[], turn: Turn)
   const messages = deleted.map((message) => emptied(message, message.deletedAtMs ?? turn.nowMs));
   const event = { type: "withdrawn", recall: "", through: 0, messages, by: job.from } as const;
   const more = {
+    ...leftBy(deleted),
     ...(gone.length > 0 && { gone }),
     ...(pictures.length > 0 && { pictures: { made: [], gone: pictures } }),
   };

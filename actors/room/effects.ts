@@ -87,7 +87,7 @@ export function eventEffects(
   turn: Turn,
   events: readonly RoomEvent[],
   mail: readonly Mail[] = [],
-  more: Pick<Happened, "kept" | "gone" | "was" | "took" | "checked" | "pictures" | "settled"> = {},
+  more: Pick<Happened, "kept" | "gone" | "left" | "was" | "took" | "checked" | "pictures" | "settled"> = {},
 ): Effects {
   const { settled, ...once } = more;
   const changes = events.map((event, index) => ({

@@ -84,7 +84,7 @@ import {
   type StoredTag,
 } from "./stored.ts";
 import { fetched, type FetchTag } from "./topic-read.ts";
-import { moved, topicHandlers, topicsCounted, type MoveTag, type TopicsTag } from "./topics.ts";
+import { moved, topicHandlers, topicsCounted, withMoves, type MoveTag, type TopicsTag } from "./topics.ts";
 import { counted, topicSeen, unreadHandlers, type CountTag, type SeenTag } from "./unread.ts";
 import {
   hasUnheard,
@@ -146,7 +146,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
     if (tag?.type === "create") return onWantedAnswered(state, tag, message.result, turn);
   }
   if (state === null) return message.type === "reminded" ? [{ type: "forget", id: message.id }] : [refuse("NOT_FOUND")];
-  return withTold(state, withScans(state, answer(state, message, turn), turn), turn, evolve);
+  return withTold(state, withScans(state, withMoves(answer(state, message, turn), message), turn), turn, evolve);
 }
 
 function answer(state: Room, message: Exclude<Incoming, { type: "create" | "remake" }> | Signal, turn: Here): Decided {

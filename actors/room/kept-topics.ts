@@ -7,11 +7,11 @@
  *  has the name of the index. What somebody has read of a topic is no matter of the topic: `Member.seen` names the
  *  messages, so moving and renaming change nothing of what is unread.
  *
- *  Invariant: `count` is the number of messages that have the topic. */
+ *  Invariant: `count` is the number of messages that have the topic; deleted ones have none. */
 import { topicKey, wireLimits, type RoomEvent, type RoomMessage, type TopicWish } from "../../protocols/index.ts";
 import { allEntries, emptyTable, entryOf, withEntry, withoutEntry, type Member, type MemberTable } from "./members.ts";
 import type { Table } from "./members.ts";
-import type { Room } from "./shape.ts";
+import type { LeftTopic, Room } from "./shape.ts";
 
 /** A topic, as the room keeps it. */
 export interface KeptTopic {
@@ -19,6 +19,8 @@ export interface KeptTopic {
   readonly count: number;
   readonly lastSeq: number;
   readonly lastAtMs: number;
+  /** Whose message began it. */
+  readonly by?: string;
   readonly resolved?: true;
   /** Members who follow or mute it, as `Member.topics` has it. */
   readonly readers?: Readonly<Record<string, TopicWish>>;
@@ -32,20 +34,24 @@ const at = (key: string): string => `topic/${key}`;
 export const topicNamed = ({ topics }: Pick<Room, "topics">, name: string): KeptTopic | undefined =>
   topics && entryOf(topics, at(topicKey(name)));
 
-/** All topics, the one that was written in last at the beginning. */
+/** How many topics somebody began. */
+export const topicsBy = ({ topics }: Room, member: string): number =>
+  topics === undefined ? 0 : allEntries(topics).filter(([, { by }]) => by === member).length;
+
+/** All topics, the one that was written in last at the beginning; of two that one message was in last, by their names. */
 export const topicsOf = ({ topics }: Room): readonly KeptTopic[] =>
   topics === undefined
     ? []
     : allEntries(topics)
         .map(([, topic]) => topic)
-        .toSorted((one, other) => other.lastSeq - one.lastSeq);
+        .toSorted((one, other) => other.lastSeq - one.lastSeq || (topicKey(one.name) < topicKey(other.name) ? -1 : 1));
 
 /** Whether two messages' topics are one; none is one, too. */
 export const isSameTopic = (one: string | undefined, other: string | undefined): boolean =>
   one === undefined || other === undefined ? one === other : topicKey(one) === topicKey(other);
 
-/** The topics with one more message, or several; `settings`: what was set of it under another name. */
-function grown(topics: Topics, name: string, said: readonly RoomMessage[], settings: Partial<KeptTopic> = {}): Topics {
+/** The topics with one more message, or several; `settings`: what was set of it under another name, and of a new one. */
+function grown(topics: Topics, name: string, said: readonly RoomMessage[], settings: Partial<KeptTopic>): Topics {
   const key = at(topicKey(name));
   const before = entryOf(topics, key) ?? { name, count: 0, lastSeq: 0, lastAtMs: 0, ...settings };
   const last = said.reduce((one, other) => (other.seq > one.seq ? other : one), {
@@ -65,7 +71,10 @@ export function withSaid(room: Room, messages: readonly RoomMessage[]): Pick<Roo
   const { members } = room;
   const named = messages.filter(({ topic }) => topic !== undefined);
   if (named.length === 0) return { members, ...(room.topics && { topics: room.topics }) };
-  const topics = named.reduce((table, one) => grown(table, one.topic ?? "", [one]), room.topics ?? emptyTable);
+  const topics = named.reduce(
+    (table, one) => grown(table, one.topic ?? "", [one], { by: one.author }),
+    room.topics ?? emptyTable,
+  );
   return { topics, members: named.reduce((table, one) => withMutersRead({ ...room, members: table }, one), members) };
 }
 
@@ -86,7 +95,7 @@ function withMutersRead(room: Room, message: RoomMessage): MemberTable {
 type Moved = Extract<RoomEvent, { type: "topicMoved" }>;
 
 /** The room after messages went from one topic to another. */
-export function withMoved(room: Room, { from, to, messages, renamed }: Moved): Pick<Room, "topics" | "members"> {
+export function withMoved(room: Room, { from, to, messages, renamed, by }: Moved): Pick<Room, "topics" | "members"> {
   const { members, topics: before = emptyTable } = room;
   const left = from === undefined ? undefined : entryOf(before, at(topicKey(from)));
   if (from !== undefined && to !== undefined && isSameTopic(from, to)) {
@@ -94,8 +103,10 @@ export function withMoved(room: Room, { from, to, messages, renamed }: Moved): P
     return { members, topics: topics ?? before };
   }
   const goes = renamed === true && left !== undefined && to !== undefined;
-  const { readers, resolved, lastSeq, lastAtMs } = left ?? { lastSeq: 0, lastAtMs: 0 };
-  const settings = goes ? { lastSeq, lastAtMs, ...(resolved && { resolved }), ...(readers && { readers }) } : {};
+  const { readers, resolved, lastSeq, lastAtMs, by: first = by } = left ?? { lastSeq: 0, lastAtMs: 0 };
+  const settings = goes
+    ? { by: first, lastSeq, lastAtMs, ...(resolved && { resolved }), ...(readers && { readers }) }
+    : { by };
   const added = to === undefined ? before : grown(before, to, messages, settings);
   if (from === undefined || left === undefined) return { members, topics: added };
   const count = left.count - messages.length;
@@ -106,6 +117,29 @@ export function withMoved(room: Room, { from, to, messages, renamed }: Moved): P
       : withoutEntry(added, at(topicKey(from)));
   const isOver = goes || count <= 0;
   return { topics, members: isOver ? rewished(members, left, from, goes ? to : undefined) : members };
+}
+
+/** The room after messages that had a topic were deleted: without a message there is none, but for those who follow or
+ *  mute it. */
+export function withoutDeleted(room: Room, left: readonly LeftTopic[] = []): Room {
+  if (room.topics === undefined || left.length === 0) return room;
+  const topics = left.reduce((table, { topic }) => {
+    const known = entryOf(table, at(topicKey(topic)));
+    return known === undefined ? table : kept(table, topic, { ...known, count: Math.max(0, known.count - 1) });
+  }, room.topics);
+  return { ...room, topics };
+}
+
+/** The topics with what is known of one, which goes when nothing is in it and nobody wishes anything of it. */
+const kept = (topics: Topics, name: string, topic: KeptTopic): Topics =>
+  topic.count <= 0 && Object.keys(topic.readers ?? {}).length === 0
+    ? withoutEntry(topics, at(topicKey(name)))
+    : withEntry(topics, at(topicKey(name)), topic);
+
+/** The topics of messages that are deleted. */
+export function leftBy(messages: readonly RoomMessage[]): { readonly left?: readonly LeftTopic[] } {
+  const left = messages.flatMap(({ seq, topic }) => (topic === undefined ? [] : [{ seq, topic }]));
+  return left.length === 0 ? {} : { left };
 }
 
 /** The members, of whom those who follow or mute a topic do so under its other name, or no more. */
@@ -146,7 +180,7 @@ export function withWish(room: Room, principal: string, topic: string, wish: Top
   const wishes = wish === undefined ? topics : { ...topics, [topicKey(topic)]: wish };
   return {
     ...room,
-    topics: withEntry(room.topics, at(topicKey(topic)), next),
+    topics: kept(room.topics, topic, next),
     members: withEntry(room.members, principal, withWishes(member, wishes)),
   };
 }
@@ -159,7 +193,7 @@ export function withoutReaderOf(room: Room, principal: string): Pick<Room, "topi
     const known = entryOf(table, at(key));
     if (known === undefined) return table;
     const { [principal]: _, ...readers } = known.readers ?? {};
-    return withEntry(table, at(key), { ...known, readers });
+    return kept(table, key, { ...known, readers });
   }, room.topics);
   return { topics };
 }

@@ -33,6 +33,7 @@ import { refuseMuted } from "./muted.ts";
 import { restore } from "./restoring.ts";
 import { hasPlaceFor, refuseArchived, refusePost } from "./rules.ts";
 import { checked, inQuarantine, unlisted, type Checked } from "./scanning.ts";
+import { leftBy } from "./kept-topics.ts";
 import { isFiledSince } from "./stored.ts";
 import { counted, emptied, messageInMemory, messageKey } from "./state.ts";
 import type { Room, RoomNotes } from "./shape.ts";
@@ -120,8 +121,8 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
     return [reply(answer, turn.replyTo)];
   }
-  const topic =
-    root?.topic ?? (root === undefined && command.topic !== undefined ? topicFor(room, command.topic) : undefined);
+  const named = root === undefined ? command.topic : root.topic;
+  const topic = named === undefined ? undefined : topicFor(room, named, turn);
   const isOwed = "answers" in command && turn.from.startsWith("agent/");
   const muted = refuseMuted(room, turn);
   if (muted !== undefined) return isOwed ? notSaid(room, command, muted, turn) : muted;
@@ -366,20 +367,20 @@ function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): 
     return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
   const { kept: gone } = command;
   const isGone = message.deletedAtMs !== undefined;
-  const isEmpty = message.versions === undefined && message.previews === undefined;
+  const isEmpty = message.versions === undefined && message.previews === undefined && message.topic === undefined;
   if (isGone && gone?.length === 0 && isEmpty) return [reply(message, turn.replyTo)];
   const next = emptied(message, message.deletedAtMs ?? turn.nowMs);
   const event = { type: "deleted", message: next, by: turn.from } as const;
   // A node before files, or before earlier texts were kept, which deleted a message, left what is kept of it.
-  const pictures = picturesOf(message);
+  const more = { ...picturesOf(message), ...leftBy([message]) };
   if (message.files === undefined && !isGone)
-    return [...eventEffects(room, turn, [event], [], pictures), reply(next, turn.replyTo)];
+    return [...eventEffects(room, turn, [event], [], more), reply(next, turn.replyTo)];
   // What was read before may have gone since, and is not to go twice.
   const notes = turn.notes as RoomNotes;
   if (gone !== undefined && !isFiledSince(notes, message.seq, command.since ?? 0) && !isBehind(gone, message)) {
     const mail = unlisted(gone);
     if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
-    return [...eventEffects(room, turn, [event], mail, { gone, ...pictures }), reply(next, turn.replyTo)];
+    return [...eventEffects(room, turn, [event], mail, { gone, ...more }), reply(next, turn.replyTo)];
   }
   const tag: KeptTag = { type: "kept", command, since: notes.filings ?? 0, from: turn.from, to: turn.replyTo };
   return [{ type: "read", range: keptOf(message.seq), tag }];

@@ -23,7 +23,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { eventEffects, type Effects } from "./effects.ts";
 import { allEntries } from "./members.ts";
 import { opened } from "./membership.ts";
-import { topicNamed } from "./kept-topics.ts";
+import { leftBy, topicNamed } from "./kept-topics.ts";
 import type { HistoryTag } from "./reading.ts";
 import { emptied, messageInMemory, messageKey, restoredKey, rulesOf } from "./state.ts";
 import type { Room, RoomState } from "./shape.ts";
@@ -160,11 +160,11 @@ export function withdrawRead(room: Room, tag: WithdrawTag, records: readonly Act
   const gone = records
     .map(({ value }) => value as RoomMessage)
     .map((read) => messageInMemory(room, read.seq) ?? read)
-    .filter(({ restored, deletedAtMs }) => restored?.recall === recall && deletedAtMs === undefined)
-    .map((message) => emptied(message, turn.nowMs));
+    .filter(({ restored, deletedAtMs }) => restored?.recall === recall && deletedAtMs === undefined);
+  const messages = gone.map((message) => emptied(message, turn.nowMs));
   const answer: RoomWithdrawn = { removed: gone.length, more };
   return [
-    ...eventEffects(room, turn, [{ type: "withdrawn", recall, through, messages: gone }]),
+    ...eventEffects(room, turn, [{ type: "withdrawn", recall, through, messages }], [], leftBy(gone)),
     reply(answer, turn.replyTo),
   ];
 }

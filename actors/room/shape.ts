@@ -144,6 +144,8 @@ export type RoomChange =
       readonly kept?: readonly KeptFile[];
       /** The files of the message that is deleted. */
       readonly gone?: readonly KeptFile[];
+      /** The topics of messages that are deleted. */
+      readonly left?: readonly LeftTopic[];
       /** Pictures of previews that the message has from now on, and those that it has no more. */
       readonly pictures?: Pictures;
       /** What is known of a file from now on, and its blobs that are not needed any more. */
@@ -194,6 +196,12 @@ export type RoomChange =
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
+
+/** A topic that a message has no more. */
+export interface LeftTopic {
+  readonly seq: number;
+  readonly topic: string;
+}
 
 /** What a member wishes of a topic. */
 export interface WishChange {
@@ -317,9 +325,18 @@ export interface Progress extends AnswerStage {
   readonly rounds?: readonly ToolRound[];
 }
 
+/** Messages that are on their way to another topic: a message with its answers, this and all later ones, or all. */
+export interface Moving {
+  readonly what: "thread" | "later" | "all";
+  readonly from?: string;
+  readonly to?: string;
+}
+
 /** What a room remembers only while in memory. */
 export interface RoomNotes {
   readonly progress: Readonly<Record<string, Progress>>;
+  /** What goes to another topic now; one at a time. */
+  readonly moving?: Moving | null;
   /** The file that a scanner looks at now. */
   readonly scanning?: string | null;
   /** Those whose files were looked at, the one who was last at the end. */

@@ -50,7 +50,15 @@ import {
   withUnread,
   type Thread,
 } from "./threads.ts";
-import { withMoved, withoutReaderOf, withResolved, withSaid, withWish, wishesOf } from "./kept-topics.ts";
+import {
+  withMoved,
+  withoutDeleted,
+  withoutReaderOf,
+  withResolved,
+  withSaid,
+  withWish,
+  wishesOf,
+} from "./kept-topics.ts";
 import { countedAfter } from "./agent-calls.ts";
 import { answeringOf, askedAfter, withoutAsked } from "./answering.ts";
 import { votesOf, withoutPoll, withVote } from "./votes.ts";
@@ -142,11 +150,11 @@ function evolveRoom(state: RoomState, change: RoomChange): RoomState {
     const { root, member, follow } = change;
     return state && withThreads(state, withFollower(state.threads, root, member, follow));
   }
-  const { at, mail, settled, took } = change;
+  const { at, mail, settled, took, left } = change;
   const event = heard(change.event);
   const before = event.type === "created" ? created(event.view, event.by) : state;
   if (before === null) return null;
-  const room = evolveEvent(before, event, at, settled);
+  const room = withoutDeleted(evolveEvent(before, event, at, settled), left);
   const asked = askedAfter(room.asked, event, mail);
   return {
     ...room,
@@ -573,6 +581,7 @@ export function record(change: RoomChange): readonly RecordOp[] {
   if (change.checked !== undefined) ops.push(...checkedRecords(change.checked));
   if (change.pictures !== undefined) ops.push(...pictureRecords(change.pictures));
   if ("message" in event) ops.push(...messageRecords(event.message));
+  for (const { topic, seq } of change.left ?? []) ops.push({ delete: topicRecordKey(topic, seq) });
   if (event.type === "topicMoved" && event.from !== undefined)
     for (const { seq } of event.messages) ops.push({ delete: topicRecordKey(event.from, seq) });
   if ("messages" in event) for (const message of event.messages) ops.push(...messageRecords(message));
@@ -655,6 +664,7 @@ export function emptied(message: RoomMessage, deletedAtMs: number): RoomMessage 
     files: _files,
     previews: _previews,
     versions: _versions,
+    topic: _topic,
     ...rest
   } = message;
   return { ...rest, text: "", deletedAtMs };

@@ -17,15 +17,25 @@ import {
   type roomCommands,
 } from "../../protocols/index.ts";
 import { finder } from "../../protocols/text/names.ts";
-import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import {
+  note,
+  persist,
+  refuse,
+  reply,
+  type ActorRecord,
+  type Effect,
+  type ReplyTo,
+  type Sender,
+  type Turn,
+} from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
-import { isSameTopic, topicNamed, topicsOf, withWish, type KeptTopic } from "./kept-topics.ts";
+import { isSameTopic, topicNamed, topicsBy, topicsOf, withWish, type KeptTopic } from "./kept-topics.ts";
 import { entryOf, hasByRank } from "./members.ts";
 import { refuseMuted } from "./muted.ts";
-import { refuseArchived } from "./rules.ts";
-import type { Room } from "./shape.ts";
+import { refuseArchived, refusePost } from "./rules.ts";
+import type { Moving, Room, RoomChange, RoomNotes } from "./shape.ts";
 import { isUnreadFor, messageInMemory, messageKey, recentFrom, threadKey, topicRecordKey, unreadFor } from "./state.ts";
 import { readTopic } from "./topic-read.ts";
 import { tellRead } from "./unread.ts";
@@ -35,35 +45,53 @@ type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands,
 /** A move of a message that is known. */
 export type Move = Of<"moveTopic"> & { readonly seq: number };
 
-/** The name under which a message is posted into a topic: as it is called already. */
-export const topicFor = (room: Room, name: string): string => topicNamed(room, name)?.name ?? topicText(name);
+const movingIn = ({ notes }: Turn): Moving | undefined => (notes as RoomNotes).moving ?? undefined;
+
+/** The name under which a message is posted into a topic: as it is called already, or is being called now. */
+export function topicFor(room: Room, name: string, turn: Turn): string {
+  const moving = movingIn(turn);
+  const isRenamed = moving?.what === "all" && isSameTopic(moving.from, name);
+  return (isRenamed ? moving.to : undefined) ?? topicNamed(room, name)?.name ?? topicText(name);
+}
 
 /** Why no message goes to a topic of that name; undefined: it may. */
-export const refuseTopic = (room: Room, name: string | undefined, turn: Turn): Effects | undefined =>
-  name !== undefined && topicNamed(room, name) === undefined && (room.topics?.size ?? 0) >= limits.roomTopicsMax
-    ? [refuse("LIMIT_REACHED", { limit: "roomTopicsMax" }, turn.replyTo)]
-    : undefined;
-
-// --- moving ------------------------------------------------------------------------------------------------------------
-
-/** Tag of a read of messages that are to go to another topic. */
-export interface MoveTag {
-  readonly type: "move";
-  readonly from?: string;
-  readonly to?: string;
-  /** A message with its answers, this and all later ones, or all. */
-  readonly what: "thread" | "later" | "all";
-  readonly first: number;
-  readonly next: number;
-  readonly moved: number;
-  readonly moderates: boolean;
-  readonly changes: number;
-  readonly by: Sender;
-  readonly asker: ReplyTo | undefined;
+export function refuseTopic(room: Room, name: string | undefined, turn: Turn): Effects | undefined {
+  if (name === undefined || topicNamed(room, name) !== undefined) return undefined;
+  // Some letters become two in the form that is kept.
+  if (topicText(name).length > wireLimits.messageTopicCharsMax)
+    return [refuse("BAD_REQUEST", { path: "/topic", problem: "it is too long once it is normalized" }, turn.replyTo)];
+  if ((room.topics?.size ?? 0) >= limits.roomTopicsMax)
+    return [refuse("LIMIT_REACHED", { limit: "roomTopicsMax" }, turn.replyTo)];
+  return moderatesIn(room, turn) || topicsBy(room, turn.from) < limits.roomTopicsPerMemberMax
+    ? undefined
+    : [refuse("LIMIT_REACHED", { limit: "roomTopicsPerMemberMax" }, turn.replyTo)];
 }
 
 const moderatesIn = (room: Room, { from }: Turn): boolean =>
   room.visibility === "direct" || hasByRank(room, from, "room.delete");
+
+/** Why somebody changes nothing of topics: who may not post here does not. */
+const refuseChange = (room: Room, turn: Turn): Effects | undefined =>
+  refuseArchived(room, turn) ??
+  refuseMuted(room, turn) ??
+  (moderatesIn(room, turn) ? undefined : refusePost(room, { isLine: true }, turn));
+
+// --- moving ------------------------------------------------------------------------------------------------------------
+
+/** Tag of a read of messages that are to go to another topic. */
+export interface MoveTag extends Moving {
+  readonly type: "move";
+  readonly first: number;
+  readonly next: number;
+  /** The room's newest message when this was read. */
+  readonly end: number;
+  readonly moved: number;
+  /** The thread's first message is the mover's own. */
+  readonly isOwn: boolean;
+  readonly changes: number;
+  readonly by: Sender;
+  readonly asker: ReplyTo | undefined;
+}
 
 /** Moves all of a topic, or goes to the message that is named. */
 export function moveTopic(room: Room, command: Of<"moveTopic">, turn: Turn, toMessage: (seq: number) => Effects) {
@@ -72,45 +100,61 @@ export function moveTopic(room: Room, command: Of<"moveTopic">, turn: Turn, toMe
   if (topic === undefined)
     return [refuse("BAD_REQUEST", { field: "seq", reason: "a message or a topic must be named" })];
   const known = topicNamed(room, topic);
-  const archived = refuseArchived(room, turn);
-  if (archived !== undefined) return archived;
+  const closed = refuseChange(room, turn);
+  if (closed !== undefined) return closed;
   // It has the other name by now: somebody else was faster, or it is asked again.
   if (known === undefined && to !== undefined && topicNamed(room, to) !== undefined)
-    return [reply({ moved: 0, topic: topicFor(room, to) } satisfies TopicMoved)];
+    return [reply({ moved: 0, topic: topicFor(room, to, turn) } satisfies TopicMoved)];
   if (known === undefined) return [refuse("NOT_FOUND", { topic })];
-  return begin(room, { what: "all", first: 0, from: known.name, ...(to !== undefined && { to }) }, turn);
+  return begin(room, { what: "all", first: 0, from: known.name, ...(to !== undefined && { to }) }, false, turn);
 }
 
 /** Moves a message with its thread, or with all later ones of its topic. */
 export function moveMessage(room: Room, command: Move, message: RoomMessage, turn: Turn): Effects {
   const { into: to, later = false, topic: seen } = command;
-  const { seq, topic: from, author, deletedAtMs } = message;
+  const { seq, topic: from, author, deletedAtMs, replies } = message;
   if (deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq }, turn.replyTo)];
-  if (author !== turn.from && !moderatesIn(room, turn))
-    return [refuse("FORBIDDEN", { reason: "only its author and moderators can move a message" }, turn.replyTo)];
+  const isOwn = author === turn.from;
+  if (!isOwn && !moderatesIn(room, turn)) return refuseOthers(turn);
+  const closed = refuseChange(room, turn);
+  if (closed !== undefined) return closed;
   if (to !== undefined && from !== undefined && isSameTopic(from, to))
     return [reply({ moved: 0, topic: from } satisfies TopicMoved, turn.replyTo)];
   if (seen !== undefined && !isSameTopic(seen, from))
     return [refuse("CHANGED_MEANWHILE", { seq, now: from ?? "" }, turn.replyTo)];
+  if ((replies?.count ?? 0) > limits.topicMovedByAuthorMax && !moderatesIn(room, turn))
+    return refuseMany("topicMovedByAuthorMax", turn);
   const named = { first: seq, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
-  return begin(room, { what: later ? "later" : "thread", ...named }, turn);
+  return begin(room, { what: later ? "later" : "thread", ...named }, isOwn, turn);
 }
 
-function begin(room: Room, move: Pick<MoveTag, "what" | "first" | "from" | "to">, turn: Turn): Effects {
+const refuseOthers = (turn: Turn): Effects => [
+  refuse("FORBIDDEN", { reason: "only moderators can move what others have written" }, turn.replyTo),
+];
+
+const refuseMany = (limit: string, turn: Turn): Effects => [
+  refuse("LIMIT_REACHED", { limit, reason: "a moderator can move more" }, turn.replyTo),
+];
+
+function begin(room: Room, move: Pick<MoveTag, "what" | "first" | "from" | "to">, isOwn: boolean, turn: Turn): Effects {
   const refusal = refuseTopic(room, move.to, turn);
   if (refusal !== undefined) return refusal;
   const { to: wanted, from } = move;
   const isCase = from !== undefined && wanted !== undefined && isSameTopic(from, wanted);
-  const to = wanted === undefined ? undefined : isCase ? topicText(wanted) : topicFor(room, wanted);
+  const to = wanted === undefined ? undefined : isCase ? topicText(wanted) : topicFor(room, wanted, turn);
   if (to === from)
     return [reply({ moved: 0, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo)];
+  // Two at a time would part what belongs together.
+  if (movingIn(turn) !== undefined)
+    return [refuse("OVERLOADED", { reason: "other messages are on their way to a topic" }, turn.replyTo)];
   return readOn(room, {
     type: "move",
     ...move,
     ...(to !== undefined && { to }),
     next: move.first,
+    end: room.messageSeq,
     moved: 0,
-    moderates: moderatesIn(room, turn),
+    isOwn,
     changes: room.changes,
     by: turn.from,
     asker: turn.replyTo,
@@ -124,7 +168,7 @@ function readOn(room: Room, tag: MoveTag): Effects {
     return from === undefined ? messageKey(seq) : topicRecordKey(from, seq);
   };
   const range = { from: keyOf(next), to: keyOf(room.messageSeq + 1), limit: limits.topicMovedAtOnce };
-  const now: MoveTag = { ...tag, changes: room.changes };
+  const now: MoveTag = { ...tag, end: room.messageSeq, changes: room.changes };
   return what === "thread" || from === undefined ? [{ type: "read", range, tag: now }] : readTopic(room, range, now);
 }
 
@@ -136,6 +180,8 @@ const goes = ({ what, from, first }: MoveTag, { seq, topic, replyTo }: RoomMessa
 export function moved(room: Room, tag: MoveTag, records: readonly ActorRecord[], here: Turn): Effects {
   const turn: Turn = { ...here, from: tag.by, ...(tag.asker && { replyTo: tag.asker }) };
   if (entryOf(room.members, tag.by) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.asker)];
+  const closed = refuseArchived(room, turn) ?? refuseMuted(room, turn);
+  if (closed !== undefined) return closed;
   if (room.changes - tag.changes > limits.roomChangedMessages) return readOn(room, tag);
   const read = records.map(({ value }) => value as RoomMessage);
   // The first of a thread stands in it only once it was answered.
@@ -154,19 +200,20 @@ const readRoot = (room: Room, tag: MoveTag): Effects => [
   },
 ];
 
-function stretch(
-  room: Room,
-  tag: MoveTag,
-  { all, isEnd }: { readonly all: readonly RoomMessage[]; readonly isEnd: boolean },
-  turn: Turn,
-): Effects {
-  const { from, to, what } = tag;
+interface Stretch {
+  readonly all: readonly RoomMessage[];
+  /** Nothing behind it was there when it was read. */
+  readonly isEnd: boolean;
+}
+
+function stretch(room: Room, tag: MoveTag, { all, isEnd }: Stretch, turn: Turn): Effects {
+  const { from, to } = tag;
   const known = all.map((message) => messageInMemory(room, message.seq) ?? message);
   const fitting = known.filter((message) => goes(tag, message));
-  const others = fitting.some(({ author }) => author !== tag.by);
-  if (what !== "thread" && !tag.moderates && (others || !isEnd))
-    return [refuse("FORBIDDEN", { reason: "only moderators can move what others have written" }, turn.replyTo)];
   const page = firstPage(fitting, limits.topicMovedAtOnce, limits.topicMovedBytes);
+  const isWhole = page.length === fitting.length;
+  const refusal = refuseMove(room, tag, fitting, isEnd && isWhole, turn);
+  if (refusal !== undefined) return refusal;
   const messages = page.map(({ topic: _topic, ...rest }): RoomMessage =>
     to === undefined ? rest : { ...rest, topic: to },
   );
@@ -174,15 +221,31 @@ function stretch(
   const events =
     messages.length === 0 ? [] : [{ ...event, messages, ...becomes(room, tag, messages.length), by: tag.by }];
   const count = tag.moved + messages.length;
-  const isWhole = page.length === fitting.length;
   const effects = eventEffects(room, turn, events);
-  if ((isEnd && isWhole) || count >= limits.topicMovedMax)
+  // What was written while this was read goes along; what others wrote then into an author's topic does not.
+  const isAll = isEnd && (room.messageSeq === tag.end || (tag.what !== "thread" && !moderatesIn(room, turn)));
+  if ((isAll && isWhole) || count >= limits.topicMovedMax)
     return [
       ...effects,
       reply({ moved: count, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo),
     ];
-  const last = (isWhole ? all : page).at(-1)?.seq ?? tag.next;
+  const last = isEnd && isWhole ? tag.end : ((isWhole ? all : page).at(-1)?.seq ?? tag.next);
   return [...effects, ...readOn(room, { ...tag, moved: count, next: last + 1 })];
+}
+
+/** What keeps somebody from moving these, who may be no moderator any more. */
+function refuseMove(
+  room: Room,
+  { what, isOwn, by }: MoveTag,
+  fitting: readonly RoomMessage[],
+  isAll: boolean,
+  turn: Turn,
+): Effects | undefined {
+  if (moderatesIn(room, turn)) return undefined;
+  if (what === "thread") return isOwn ? undefined : refuseOthers(turn);
+  if (fitting.some(({ author }) => author !== by)) return refuseOthers(turn);
+  // All or nothing: what others write meanwhile is not theirs to move.
+  return isAll ? undefined : refuseMany("topicMovedAtOnce", turn);
 }
 
 /** What becomes of the topic from which so many messages go. */
@@ -196,12 +259,31 @@ function becomes(room: Room, { from, to, what, moved: before }: MoveTag, count: 
   return { ...(isRenamed && { renamed: true as const }), ...(isGone && { gone: true as const }) };
 }
 
+const moveOf = (tag: unknown): MoveTag | undefined => {
+  const { type, wanted } = (tag ?? {}) as { readonly type?: unknown; readonly wanted?: unknown };
+  if (type === "fetch") return moveOf(wanted);
+  return type === "move" ? (tag as MoveTag) : undefined;
+};
+
+type Noted = readonly Effect<RoomChange, Partial<RoomNotes>>[];
+
+/** Notes which messages are on their way to another topic, and that they have come. */
+export function withMoves(effects: Noted, message: { readonly type: string; readonly tag?: unknown }): Noted {
+  const next = effects.map((effect) => (effect.type === "read" ? moveOf(effect.tag) : undefined)).find(Boolean);
+  const before = message.type === "records" ? moveOf(message.tag) : undefined;
+  if ((next === undefined) === (before === undefined)) return effects;
+  if (next === undefined) return [...effects, note({ moving: null })];
+  const { what, from, to } = next;
+  const moving: Moving = { what, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  return [...effects, note({ moving })];
+}
+
 // --- what is set of one ------------------------------------------------------------------------------------------------
 
 function resolveTopic(room: Room, { topic, resolved }: Of<"resolveTopic">, turn: Turn): Effects {
   const known = topicNamed(room, topic);
   if (known === undefined) return [refuse("NOT_FOUND", { topic })];
-  const closed = refuseArchived(room, turn) ?? refuseMuted(room, turn);
+  const closed = refuseChange(room, turn);
   if (closed !== undefined) return closed;
   if ((known.resolved === true) === resolved) return [reply({})];
   const event = { type: "topicResolved", topic: known.name, resolved, by: turn.from } as const;
@@ -214,12 +296,9 @@ function followTopic(room: Room, { topic, wish }: Of<"followTopic">, turn: Turn)
   if (known === undefined || member === undefined) return [refuse("NOT_FOUND", { topic })];
   const now = wish === "none" ? undefined : wish;
   if (known.readers?.[turn.from] === now) return [reply({})];
-  if (now !== undefined && known.readers?.[turn.from] === undefined) {
-    if (Object.keys(known.readers ?? {}).length >= limits.threadReadersMax)
-      return [refuse("LIMIT_REACHED", { limit: "threadReadersMax" })];
-    if (Object.keys(member.topics ?? {}).length >= wireLimits.topicWishesMax)
-      return [refuse("LIMIT_REACHED", { limit: "topicWishesMax" })];
-  }
+  const isNew = now !== undefined && known.readers?.[turn.from] === undefined;
+  if (isNew && Object.keys(member.topics ?? {}).length >= wireLimits.topicWishesMax)
+    return [refuse("LIMIT_REACHED", { limit: "topicWishesMax" })];
   const change = {
     type: "readMarked",
     member: "",
@@ -256,7 +335,7 @@ const listTopics = (room: Room, command: Of<"topics">, turn: Turn): Effects =>
 
 function countOn(room: Room, tag: TopicsTag): Effects {
   const oldest = recentFrom(room);
-  if (tag.next >= oldest || tag.scanned >= limits.countedMax) return listed(room, tag);
+  if (tag.next >= oldest || tag.scanned >= limits.topicsCountedMax) return listed(room, tag);
   const range = { from: messageKey(tag.next), to: messageKey(oldest), limit: limits.countedAtOnce };
   return [{ type: "read", range, tag }];
 }
@@ -283,14 +362,17 @@ function countedIn(room: Room, { by, counts }: TopicsTag, messages: readonly Roo
 }
 
 function listed(room: Room, tag: TopicsTag): Effects {
-  const { before = Infinity, find = "", limit = wireLimits.pageEntriesDefault } = tag.command;
+  const { before = Infinity, after, find = "", limit = wireLimits.pageEntriesDefault } = tag.command;
+  const last = after === undefined ? undefined : topicKey(after);
+  const isBehind = ({ name, lastSeq }: KeptTopic): boolean =>
+    lastSeq < before || (lastSeq === before && last !== undefined && topicKey(name) > last);
   const counts = countedIn(
     room,
     tag,
     room.recent.filter(({ seq }) => seq >= tag.next),
   );
   const isFound = finder(find);
-  const fitting = topicsOf(room).filter(({ name, lastSeq }) => lastSeq < before && isFound(name));
+  const fitting = topicsOf(room).filter((topic) => topic.count > 0 && isBehind(topic) && isFound(topic.name));
   const topics = fitting.slice(0, limit).map((topic) => shown(topic, counts, tag.by));
   const unread = unreadFor(room, tag.by);
   const counted = Object.values(counts).reduce((sum, one) => sum + one, 0);

@@ -13,6 +13,8 @@ export const roomTopicCommands = {
     params: {
       /** Those whose `lastSeq` is below this. */
       before: Type.Optional(position),
+      /** With `before`: also those of that very position, behind the one of this name. */
+      after: Type.Optional(topicName),
       /** Those whose name has this in it. */
       find: Type.Optional(Type.String({ maxLength: limits.messageTopicCharsMax })),
       limit: Type.Optional(limit),
@@ -26,8 +28,8 @@ export const roomTopicCommands = {
     answers: "list",
   }),
   /** Moves a message with its thread, it and all later ones of its topic, or a whole topic: that renames it. Without
-   *  `into` they have no topic. Of other people's messages moderators do. To do it again does what is left to do. Errors:
-   *  FORBIDDEN, NOT_FOUND, LIMIT_REACHED, CHANGED_MEANWHILE. */
+   *  `into` they have no topic. Of other people's messages moderators do. One at a time in a room; to do it again does
+   *  what is left to do. Errors: FORBIDDEN, NOT_FOUND, LIMIT_REACHED, CHANGED_MEANWHILE, MUTED, OVERLOADED. */
   moveTopic: command({
     params: {
       /** The message; without it, all of `topic`. */
@@ -73,7 +75,7 @@ export const roomTopicCommands = {
 /** A topic of a room. */
 export interface RoomTopic {
   readonly topic: string;
-  /** Messages that it has, those in threads and deleted ones included. */
+  /** Messages that it has, those in threads included. */
   readonly count: number;
   /** The message that was written in it last; it may have been moved since. */
   readonly lastSeq: number;

@@ -1,5 +1,7 @@
 import { expect } from "chai";
-import type { RoomEvent, RoomMessage, RoomTopics, RoomUnread } from "../../../protocols/index.ts";
+import type { Result, RoomEvent, RoomMessage, RoomTopics, RoomUnread } from "../../../protocols/index.ts";
+import { actorLimits } from "../../../actors/limits.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import type { Fixture } from "./fixture.ts";
 import { inLobby, lobby, post, texts, type Page } from "./lobby.ts";
 
@@ -11,6 +13,8 @@ const history = (fixture: Fixture, more: object): Page =>
 const unread = (fixture: Fixture, who: string): RoomUnread => fixture.ok(`user/${who}`, lobby, { type: "summary" });
 const move = (fixture: Fixture, who: string, more: object): { readonly moved: number; readonly topic?: string } =>
   fixture.ok(`user/${who}`, lobby, { type: "moveTopic", ...more });
+
+const codeOf = (result: Result<unknown> | undefined) => (result?.ok === true ? "done" : result?.error.code);
 
 describe("topics of a room", () => {
   it("are what messages are about: one name whatever its case, and a page of each", () => {
@@ -176,5 +180,108 @@ describe("topics of a room", () => {
     expect(texts(history(fixture, { topic: "two", limit: 3 }))).to.deep.equal(["t280", "t287", "t294"]);
     fixture.ok("user/cleo", lobby, { type: "markRead", seq: 300, topic: "two" });
     expect(topics(fixture, "cleo").topics[0]).to.include({ topic: "two", unread: 0 });
+  });
+
+  it("let nobody who is muted, or may not post, rename or resolve one, nor go on with it", () => {
+    const fixture = inLobby();
+    post(fixture, "bob", "one", { topic: "a" });
+    const rename = { type: "moveTopic", topic: "a", into: "b" };
+    const resolve = { type: "resolveTopic", topic: "a", resolved: true };
+    fixture.ok("user/ada", lobby, { type: "setRules", posting: "moderators" });
+    for (const command of [rename, resolve, { type: "moveTopic", seq: 1, into: "b" }])
+      expect(fixture.code("user/bob", lobby, command)).to.equal("FORBIDDEN");
+    fixture.ok("user/ada", lobby, { type: "setRules", posting: "members" });
+    fixture.ok("gateway", lobby, { type: "mute", by: "user/ada", member: "user/bob", reason: "noise" });
+    for (const command of [rename, resolve]) expect(fixture.code("user/bob", lobby, command)).to.equal("MUTED");
+    expect(fixture.code("user/ada", lobby, rename)).to.equal("accepted");
+  });
+
+  it("are renamed one at a time, whole, with what is written meanwhile", () => {
+    const fixture = inLobby();
+    for (let nth = 1; nth <= 200; nth += 1) post(fixture, "bob", `t${nth}`, { topic: "a" });
+    const begun = ["b", "c"].map((into) => fixture.begin("user/ada", lobby, { type: "moveTopic", topic: "a", into }));
+    for (let left = 12; left > 0; left -= 1) fixture.step();
+    expect(fixture.records(lobby, "topic/b/")).to.have.length.within(1, 199);
+    const late = fixture.begin("user/cleo", lobby, { type: "post", text: "late", topic: "A" });
+    const answered = fixture.begin("user/cleo", lobby, { type: "post", text: "too", replyTo: 200 });
+    fixture.settle();
+    expect(begun.map((answer) => codeOf(answer()))).to.deep.equal(["done", "OVERLOADED"]);
+    expect([late, answered].map((answer) => codeOf(answer()))).to.deep.equal(["done", "done"]);
+    expect(topics(fixture).topics).to.have.length(1);
+    expect(topics(fixture).topics[0]).to.include({ topic: "b", count: 202 });
+    expect(fixture.records(lobby, "topic/")).to.have.length(202);
+    expect(move(fixture, "ada", { topic: "b", into: "c" })).to.deep.equal({ moved: 202, topic: "c" });
+  });
+
+  it("are moved by authors in small numbers, all or nothing, and the refusal says why", () => {
+    const fixture = inLobby();
+    for (let nth = 1; nth <= 40; nth += 1) post(fixture, "bob", `t${nth}`, { topic: "a" });
+    const refused = fixture.do("user/bob", lobby, { type: "moveTopic", topic: "a", into: "b" });
+    expect(refused).to.have.nested.property("error.code", "LIMIT_REACHED");
+    expect(refused).to.have.nested.property("error.details.limit", "topicMovedAtOnce");
+    expect(topics(fixture).topics).to.have.length(1);
+    for (let nth = 1; nth <= 101; nth += 1) post(fixture, "cleo", `r${nth}`, { replyTo: 5 });
+    expect(fixture.do("user/bob", lobby, { type: "moveTopic", seq: 5, into: "b" })).to.have.nested.property(
+      "error.details.limit",
+      "topicMovedByAuthorMax",
+    );
+    expect(move(fixture, "ada", { seq: 5, into: "b" }).moved).to.equal(102);
+    expect(move(fixture, "bob", { seq: 6, into: "b" }).moved).to.equal(1);
+  });
+
+  it("are gone with their last message, name and all, but for those who wish something of them", () => {
+    const fixture = inLobby();
+    post(fixture, "bob", "one", { topic: "Spam" });
+    post(fixture, "bob", "two", { topic: "spam" });
+    post(fixture, "bob", "three", { topic: "Loud" });
+    fixture.ok("user/cleo", lobby, { type: "followTopic", topic: "loud", wish: "mute" });
+    fixture.ok("user/bob", lobby, { type: "delete", seq: 1 });
+    expect(topics(fixture).topics.map(({ topic, count }) => `${topic} ${count}`)).to.deep.equal(["Loud 1", "Spam 1"]);
+    fixture.ok("gateway", lobby, { type: "deleteMessages", by: "user/ada", seqs: [2, 3] });
+    expect(topics(fixture).topics).to.deep.equal([]);
+    expect(JSON.stringify([fixture.records(lobby, "message/"), fixture.records(lobby, "topic/")])).to.not.match(
+      /spam/iu,
+    );
+    expect(JSON.stringify(fixture.stateOf<Room>(lobby).topics)).to.not.match(/spam/iu);
+    // It is muted still if it comes back.
+    post(fixture, "bob", "four", { topic: "loud" });
+    expect(topics(fixture, "cleo").topics[0]).to.deep.include({ topic: "Loud", count: 1, unread: 0, wish: "mute" });
+    fixture.ok("user/bob", lobby, { type: "delete", seq: 4 });
+    fixture.ok("user/cleo", lobby, { type: "followTopic", topic: "loud", wish: "none" });
+    expect(fixture.stateOf<Room>(lobby).topics?.size).to.equal(0);
+    expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf(lobby));
+  });
+
+  it("are begun by one member in a number that leaves room for others", () => {
+    const fixture = inLobby();
+    for (let nth = 1; nth <= actorLimits.roomTopicsPerMemberMax; nth += 1)
+      post(fixture, "bob", "x", { topic: `${nth}` });
+    expect(fixture.code("user/bob", lobby, { type: "post", text: "x", topic: "more" })).to.equal("LIMIT_REACHED");
+    post(fixture, "bob", "x", { topic: "7" });
+    post(fixture, "cleo", "x", { topic: "more" });
+  });
+
+  it("are all on their pages, also two that one message was in last", () => {
+    const fixture = inLobby();
+    for (const topic of ["c", "b", "a"]) post(fixture, "ada", topic, { topic });
+    post(fixture, "ada", "last", { topic: "c" });
+    for (const into of ["b", "a"]) move(fixture, "ada", { seq: 4, into });
+    const pages: string[] = [];
+    let next: object = {};
+    for (let page = 0; page < 3; page += 1) {
+      const [topic] = topics(fixture, "ada", { limit: 1, ...next }).topics;
+      pages.push(topic?.topic ?? "");
+      next = { before: topic?.lastSeq ?? 0, after: topic?.topic ?? "" };
+    }
+    expect(pages).to.deep.equal(["a", "b", "c"]);
+  });
+
+  it("have a name that can be asked for: too long once normalized is refused", () => {
+    const fixture = inLobby();
+    const name = "\u0958".repeat(40);
+    expect(fixture.code("user/bob", lobby, { type: "post", text: "x", topic: name })).to.equal("BAD_REQUEST");
+    post(fixture, "bob", "x", { topic: "a" });
+    expect(fixture.code("user/bob", lobby, { type: "moveTopic", seq: 1, into: name })).to.equal("BAD_REQUEST");
+    expect(fixture.code("user/bob", lobby, { type: "moveTopic", topic: "a", into: name })).to.equal("BAD_REQUEST");
   });
 });
