@@ -69,7 +69,10 @@ export const MessageRow = memo(function MessageRow({
       tabIndex={-1}
       aria-roledescription="message"
       aria-label={`${picked === true ? "selected, " : ""}${toldAs(message, nameFor, words)}`}
-      {...picking(message, { isPicking, isOff: gone || inThread || editing, pick: actions.pick })}
+      onKeyDown={(event) => actions.pick(message, event)}
+      onClick={(event) => {
+        if (isPicking) actions.pick(message, event);
+      }}
       // A finger points only while it presses.
       onPointerEnter={({ pointerType }) => setHovered(pointerType === "mouse")}
       onPointerLeave={() => setHovered(false)}
@@ -83,13 +86,7 @@ export const MessageRow = memo(function MessageRow({
     >
       <div className="message-side">
         {isPicking ? (
-          <input
-            type="checkbox"
-            className="pick-box"
-            aria-label={`Select the message of ${nameFor(message.author)}, ${clockTime(message.atMs)}`}
-            checked={picked}
-            readOnly
-          />
+          <input type="checkbox" className="pick-box" aria-label="Select" checked={picked} readOnly />
         ) : head ? (
           <Avatar principal={message.author} label={nameFor(message.author)} />
         ) : (
@@ -191,36 +188,6 @@ export const MessageRow = memo(function MessageRow({
     </article>
   );
 });
-
-/** How a message is selected: by `x` while it has the focus, and in the mode by a click. */
-function picking(
-  message: RoomMessage,
-  {
-    isPicking,
-    isOff,
-    pick,
-  }: { readonly isPicking: boolean; readonly isOff: boolean; readonly pick: MessageActions["pick"] },
-): Pick<React.ComponentProps<"article">, "onKeyDown" | "onClick" | "onMouseDown"> {
-  if (isOff) return {};
-  const key: React.ComponentProps<"article">["onKeyDown"] = (event) => {
-    const isBare = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (event.key.toLowerCase() !== "x" || !isBare || event.target !== event.currentTarget) return;
-    event.preventDefault();
-    pick(message, event.shiftKey);
-  };
-  if (!isPicking) return { onKeyDown: key };
-  return {
-    onKeyDown: key,
-    // With Shift a browser would select the words between.
-    onMouseDown(event) {
-      if (event.shiftKey) event.preventDefault();
-    },
-    onClick(event) {
-      if ((event.target as Element).closest("a, button, audio, video, textarea, summary") !== null) return;
-      pick(message, event.shiftKey);
-    },
-  };
-}
 
 /** Text and files; one of them may be absent. */
 function Content({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {

@@ -9,6 +9,7 @@ import { copyText } from "../parts/clipboard.ts";
 import { Icon } from "../parts/icons.tsx";
 import { useDialogs } from "../shell/dialogs.tsx";
 import type { Picked } from "./selecting.ts";
+import "./moderating.css";
 
 /** What can be done with the messages that are selected, in place of the field to write in. */
 export default function SelectionBar(props: {
@@ -38,7 +39,7 @@ export default function SelectionBar(props: {
     };
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);
-  }, [onEnd]);
+  });
   // On a phone there is no Escape: Back ends it, and leads nowhere.
   useBlocker({
     shouldBlockFn: ({ action }) => {
