@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ok, type RoomHistory, type RoomMessage } from "../../../protocols/index.ts";
-import { deletedWords, writtenSince } from "../../../web/src/live/deleting.ts";
+import { deletedWords, writtenSince } from "../../../web/src/model/written-since.ts";
 
 const said = (seq: number, author: string, atMs: number, more: object = {}): RoomMessage => ({
   seq,
@@ -29,7 +29,7 @@ describe("what somebody wrote lately", () => {
       said(5, "user/bo", 60),
       said(6, "agent/bobby.helper", 60),
       // Brought back, and by a clock that was behind.
-      said(7, "user/cleo", 5, { restored: { seq: 1, atMs: 5, by: "user/ada" } }),
+      said(7, "user/cleo", 5, { restored: { seq: 1, atMs: 5, recall: "r", snapshot: 1, backupAtMs: 6 } }),
       said(8, "user/cleo", 30),
       said(9, "user/cleo", 70),
       said(10, "user/bob", 70, { deletedAtMs: 80 }),

@@ -420,7 +420,7 @@ describe("the room list", () => {
   });
 
   it("names nothing that was brought back as read in a muted topic, as the node does not", () => {
-    const restored = { seq: 1, atMs: 1, by: ada };
+    const restored = { seq: 1, atMs: 1, recall: "r", snapshot: 1, backupAtMs: 2 };
     const messages = [message(1), message(2, { topic: "Noise", restored }), message(3, { topic: "Noise" })];
     const shown = foldRoom({ ...emptyRoom, me: ada }, { type: "state", state: { ...state(3), messages } });
     const unread = { messageSeq: 1, readSeq: 1, unread: 0, mentioned: false, topics: { Noise: "mute" } } as const;

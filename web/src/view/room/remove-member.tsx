@@ -28,7 +28,10 @@ const erasable: readonly { readonly value: string; readonly label: string; reado
 
 /** Deletes what somebody and their agents wrote in the last while, and says how much that was. */
 async function erase(store: RoomStore, member: string, backMs: number): Promise<void> {
-  const { deletedWords, deleteTogether, writtenSince } = await import("../../live/deleting.ts");
+  const [{ deleteTogether }, { deletedWords, writtenSince }] = await Promise.all([
+    import("../../live/deleting.ts"),
+    import("../../model/written-since.ts"),
+  ]);
   // The ban has the time of its node, by which messages have theirs. This device may have another one.
   const bans = await store.bans();
   const banned = bans.ok ? bans.value.bans.find((ban) => ban.member === member) : undefined;
