@@ -31,9 +31,9 @@ const erasable: readonly { readonly value: string; readonly label: string; reado
 async function erase(store: RoomStore, member: string, backMs: number): Promise<void> {
   const { deleteTogether, writtenSince } = await import("../../live/deleting.ts");
   const found = await writtenSince((query) => store.history(query), member, Date.now() - backMs);
-  if (!found.ok) return void notices.fail(found.error);
+  if (!found.ok) return notices.fail(found.error);
   const { deleted, failure } = await deleteTogether(store.room, found.value.seqs);
-  if (failure !== undefined) return void notices.fail(failure);
+  if (failure !== undefined) return notices.fail(failure);
   const more = found.value.isPart ? " There may be more, further back." : "";
   notices.show(`${counted(deleted, "message")} deleted.${more}`);
 }
