@@ -239,10 +239,14 @@ const counts = ({ me, unread }: RoomModel, { author, restored, seq }: RoomMessag
 const topicReadMax = 256;
 
 /** What is read behind the marker, with a line of a topic that the person has muted. */
-function seenWith({ me, unread }: RoomModel, { topic, seq, author, mentions = [] }: RoomMessage): readonly number[] {
+function seenWith({ me, unread }: RoomModel, message: RoomMessage): readonly number[] {
+  const { topic, seq, author, restored, mentions = [] } = message;
   const { seen = [], topics = {} } = unread;
   const isMuted = topic !== undefined && Object.hasOwn(topics, topic) && topics[topic] === "mute";
-  return !isMuted || author === me || mentions.includes(me) || seen.length >= topicReadMax ? seen : [...seen, seq];
+  // What was brought back is unread for nobody.
+  return !isMuted || restored !== undefined || author === me || mentions.includes(me) || seen.length >= topicReadMax
+    ? seen
+    : [...seen, seq];
 }
 
 /** What is unread, of which this is read behind the marker. */
