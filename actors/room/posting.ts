@@ -362,8 +362,7 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
 function remove(room: Room, command: Delete, message: RoomMessage, turn: Turn): Effects {
   // For members it is as any deletion; for others only their files are there.
   const isOutside = command.isOwn === true && !isMember(room, turn.from);
-  if (isOutside && message.author !== turn.from)
-    return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
+  if (isOutside && message.author !== turn.from) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if (message.author !== turn.from && !hasByRank(room, turn.from, "room.delete"))
     return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
   const { kept: gone } = command;

@@ -145,7 +145,9 @@ function LeftFiles({ room }: { readonly room: string }) {
   };
   const remove = async (seq: number) => {
     const names = (files ?? []).filter((file) => file.seq === seq).map(({ name }) => name);
-    const body = <p>{`${names.join(", ")} can be opened by nobody any more. What you wrote with it stays in the room.`}</p>;
+    const body = (
+      <p>{`${names.join(", ")} can be opened by nobody any more. What you wrote with it stays in the room.`}</p>
+    );
     if (!(await ask({ title: "Delete these files?", body, action: "Delete", grave: true }))) return;
     await act(() => request("DELETE", `${path}/${seq}`));
     await load();
