@@ -34,7 +34,10 @@ const changed = ({ turnsErased, eventsErased }: AgentState, stored: StoredChange
 
 function tell(state: AgentState, owner: string, { key }: Pick<Turn, "key">, again: boolean): Effect<never, never> {
   const { bytes, version } = state.stored ?? none;
-  const began = (state.life?.uploads ?? []).map(({ hash }) => hash);
+  const { uploads = [], pictures = [] } = state.life ?? {};
+  // A message may have named some before the account was told of them: the newest are the last.
+  const hashes = [...pictures, ...uploads].map(({ hash }) => hash).toReversed();
+  const began = [...new Set(hashes)];
   return {
     type: "ask",
     to: `user/${owner}` as ActorId,

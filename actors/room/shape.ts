@@ -104,6 +104,9 @@ export interface Stored {
   readonly version: number;
   /** Those whose accounts do not know yet, with the version that they are to know. */
   readonly untold: Readonly<Record<string, number>>;
+  /** Uploads of such people that are none any more, oldest first: their accounts may have room reserved for them until
+   *  they are told. Absent: none. */
+  readonly ended?: readonly Pick<Upload, "id" | "by">[];
 }
 
 /** What becomes of the count. */

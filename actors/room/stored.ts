@@ -79,6 +79,12 @@ function withUntold(before: Room | null, after: Room, people: Iterable<string>):
   return { ...after, stored: { ...stored, version, untold } };
 }
 
+/** Uploads that are none any more, and of which the accounts of their people may not know. */
+const endedOf = ({ untold }: Stored, was: Room["uploads"] = [], now: Room["uploads"] = []) =>
+  was
+    .filter(({ id, by }) => untold[by] !== undefined && !now.some((one) => one.id === id))
+    .map(({ id, by }) => ({ id, by }));
+
 /** The room after a change, with what people keep in it. */
 export function withStored(before: RoomState, change: RoomChange, after: RoomState): RoomState {
   if (after === null) return null;
@@ -93,8 +99,10 @@ export function withStored(before: RoomState, change: RoomChange, after: RoomSta
   const [was, now] = [before?.uploads, after.uploads];
   const uploaders = was === now || isSame(was, now) ? [] : [...(was ?? []), ...(now ?? [])].map(({ by }) => by);
   const uploaded = isCurrent && uploaders.length > 0 && { uploaded: uploadedIn(after) };
-  const isAsBefore = head === stored.head && counts === stored.counts && uploaded === false;
-  const next: Room = isAsBefore ? after : { ...after, stored: { ...stored, counts, head, ...uploaded } };
+  const gone = uploaders.length === 0 ? [] : endedOf(stored, was, now);
+  const ended = gone.length > 0 && { ended: [...(stored.ended ?? []), ...gone].slice(-limits.roomUploadsMax) };
+  const isAsBefore = head === stored.head && counts === stored.counts && uploaded === false && ended === false;
+  const next: Room = isAsBefore ? after : { ...after, stored: { ...stored, counts, head, ...uploaded, ...ended } };
   if (deltas.length + uploaders.length === 0) return next;
   return withUntold(before, next, [...deltas.map(([who]) => who), ...uploaders]);
 }
@@ -103,7 +111,10 @@ function evolveStored(room: Room, change: StoredChange): Room {
   const stored = room.stored ?? nothing;
   if (change.is === "told") {
     const { [change.who]: version, ...untold } = stored.untold;
-    return version === change.version ? { ...room, stored: { ...stored, untold } } : room;
+    if (version !== change.version) return room;
+    const { ended = [], ...rest } = stored;
+    const left = ended.filter(({ by }) => by !== change.who);
+    return { ...room, stored: { ...rest, untold, ...(left.length > 0 && { ended: left }) } };
   }
   // All are told again: what an account has heard may be of another count.
   const version = stored.version + 1;
@@ -148,7 +159,8 @@ export interface StoredTag {
 
 const tell = (room: Room, who: string, { key }: Pick<Turn, "key">, again: boolean): Effect<never, never> => {
   const version = room.stored?.untold[who] ?? 0;
-  const began = (room.uploads ?? []).flatMap(({ id, by }) => (by === who ? [id] : []));
+  const all = [...(room.stored?.ended ?? []), ...(room.uploads ?? [])].filter(({ by }) => by === who);
+  const began = all.map(({ id }) => id).slice(-limits.roomUploadsMax);
   return {
     type: "ask",
     to: who as ActorId,

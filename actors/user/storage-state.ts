@@ -47,7 +47,7 @@ export function evolveStorage(before: StorageOfPerson = noStorage, change: Stora
   switch (change.is) {
     case "reserved": {
       const { is: _, atMs, ...one } = change;
-      return { places, reserved: [...reserved.filter(({ untilMs }) => untilMs > atMs), one] };
+      return { places, reserved: [...reserved.filter(({ id, untilMs }) => untilMs > atMs && id !== one.id), one] };
     }
     case "freed":
       return { places, reserved: reserved.filter(({ id }) => id !== change.id) };

@@ -7,7 +7,8 @@ const byGateway = { from: ["gateway"] } as const;
 const file = line(256);
 
 export const userStorageCommands = {
-  /** An upload is about to begin in a room. `limit` is what the person may keep, by `quota`. Errors: STORAGE_FULL,
+  /** An upload is about to begin in a room; or in another place (`storedPlaces`), where `id` is the place, a slash and
+   *  a digest. `limit` is what the person may keep, by `quota`. Errors: STORAGE_FULL,
    *  LIMIT_REACHED. */
   reserveStorage: command({
     ...byGateway,

@@ -7,6 +7,7 @@ import {
   failureOf,
   PlexusError,
   schema,
+  storedPlaces,
   wireLimits,
   type EnginePart,
   type HeardSound,
@@ -163,8 +164,10 @@ function addSort(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs, so
               message: { ...facts, type: sort.attach, hash },
               timeoutMs: limits.askTimeoutMs,
             });
-          const commit = (hash: string) =>
-            withinStorage(at, callerOf(request), { id: hash, room: agent, bytes: bytes.length }, attach(hash));
+          const commit = (hash: string) => {
+            const id = `${storedPlaces.agents}${agent}/${hash}`;
+            return withinStorage(at, callerOf(request), { id, room: agent, bytes: bytes.length }, attach(hash));
+          };
           return sort.answer(demand(await blobs.put(to, bytes, commit)) as Uploaded, bytes, asking);
         }),
     );

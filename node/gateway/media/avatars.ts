@@ -1,5 +1,13 @@
 import type { FastifyInstance } from "fastify";
-import { actorId, failure, PlexusError, schema, wireLimits, type UserCard } from "../../../protocols/index.ts";
+import {
+  actorId,
+  failure,
+  PlexusError,
+  schema,
+  storedPlaces,
+  wireLimits,
+  type UserCard,
+} from "../../../protocols/index.ts";
 import type { ActorBlobs } from "../../ports/index.ts";
 import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
@@ -43,8 +51,10 @@ export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs:
             message: { type: "setAvatar", size, format, hash },
             timeoutMs: limits.askTimeoutMs,
           });
-        const commit = (hash: string) =>
-          withinStorage(at, caller, { id: hash, room: "picture", bytes: size, isOwn: true }, set(hash));
+        const commit = (hash: string) => {
+          const id = `${storedPlaces.picture}/${hash}`;
+          return withinStorage(at, caller, { id, room: "picture", bytes: size, isOwn: true }, set(hash));
+        };
         return demand(await blobs.put(actor, request.body as Buffer, commit));
       },
     );

@@ -4,6 +4,8 @@ import type { KeptFile, OwnFiles, RoomHistory, RoomMessage, StorageHeld } from "
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentState } from "../../../actors/agent/shape.ts";
 import type { Room, RoomNotes } from "../../../actors/room/shape.ts";
+import { user } from "../../../actors/user/index.ts";
+import type { UserState } from "../../../actors/user/state.ts";
 import { room as behavior } from "../../../actors/room/index.ts";
 import { uploadsAt } from "../../../actors/room/uploads.ts";
 import { evolveStorage, noStorage } from "../../../actors/user/storage-state.ts";
@@ -259,9 +261,9 @@ describe("what a person keeps in files", () => {
     fixture.ok("user/ada", agent, { type: "create" });
     const hashOf = (of: number): string => of.toString(16).padStart(64, "0");
     const attach = (of: number, size: number) => {
-      const id = hashOf(of);
+      const id = `${agent}/${hashOf(of)}`;
       fixture.do("gateway", "user/ada", { type: "reserveStorage", id, room: "ada.aide", bytes: size, limit, quota });
-      fixture.ok("gateway", agent, { type: "attach", hash: id, size, format: "png", width: 1, height: 1 });
+      fixture.ok("gateway", agent, { type: "attach", hash: hashOf(of), size, format: "png", width: 1, height: 1 });
     };
     const bytes = () => held(fixture, "ada").bytes;
     attach(1, 30);
@@ -310,6 +312,91 @@ describe("what a person keeps in files", () => {
     fixture.crash("agent/ada.aide");
     fixture.settle();
     expect(held(fixture, "ada").bytes).to.equal(30);
+  });
+
+  it("of a reservation counts until it is over, for its own place, and as large as it is", () => {
+    const fixture = inRooms();
+    const reserve = (id: string, bytes: number, room = "den") => {
+      const answer = fixture.do("gateway", "user/ada", { type: "reserveStorage", id, room, bytes, limit, quota });
+      return answer.ok || answer.error.code;
+    };
+    const all = [reserve("a", 60), reserve("a", 60), reserve("a", 101), reserve("a", 60, "lobby"), reserve("b", 41)];
+    expect(all, "the same again; larger; in another room; beside it").to.deep.equal([true, true, "STORAGE_FULL", true, "STORAGE_FULL"]); // prettier-ignore
+    expect([reserve("a", 90), reserve("b", 11), reserve("b", 10)]).to.deep.equal([true, "STORAGE_FULL", true]);
+    fixture.pass(actorLimits.storageReservedMs);
+    expect([reserve("c", 100), reserve("a", 90)], "it was over").to.deep.equal([true, "STORAGE_FULL"]);
+  });
+
+  it("of the next own picture counts what it has more than the one that it replaces", () => {
+    const fixture = inRooms();
+    const reserve = (id: string, bytes: number) => {
+      const message = { type: "reserveStorage", id, room: "picture", bytes, limit, quota };
+      const answer = fixture.do("gateway", "user/ada", message);
+      return answer.ok || answer.error.code;
+    };
+    const set = (size: number) =>
+      fixture.ok("gateway", "user/ada", { type: "setAvatar", hash: size.toString(16).padStart(64, "0"), size, format: "png" }); // prettier-ignore
+    set(60);
+    expect([reserve("user/picture/a", 101), reserve("user/picture/b", 80)]).to.deep.equal(["STORAGE_FULL", true]);
+    expect(held(fixture, "ada").bytes).to.equal(80);
+    expect(reserve("0.den", 21)).to.equal("STORAGE_FULL");
+    set(10);
+    expect(held(fixture, "ada").bytes, "the other one may still come").to.equal(80);
+    set(80);
+    expect(held(fixture, "ada").bytes).to.equal(80);
+    fixture.ok("gateway", "user/ada", { type: "freeStorage", id: "user/picture/b" });
+    expect(held(fixture, "ada").bytes).to.equal(80);
+  });
+
+  it("has no reservation any more once its room has told, also of uploads that are files by then", () => {
+    const fixture = inRooms();
+    const agent = "agent/ada.aide";
+    fixture.ok("user/ada", agent, { type: "create" });
+    fixture.settle();
+    // Reserved, and then what the room tells gets no answer, until the upload is a file.
+    const message = { type: "reserveStorage", id: idIn(lobby, 1), room: "lobby", bytes: 30, limit, quota };
+    fixture.ok("gateway", "user/ada", message);
+    const hash = "a".repeat(64);
+    const picture = { ...message, id: `${agent}/${hash}`, room: "ada.aide" };
+    fixture.ok("gateway", "user/ada", picture);
+    fixture.cutOff("user/ada");
+    const upload = { type: "upload", id: message.id, name: "a", bytes: 30, key, by: "user/ada" };
+    fixture.ok("gateway", lobby, upload);
+    fixture.ok("gateway", lobby, { type: "uploadTake", id: message.id, by: "user/ada", offset: 0 });
+    const part = { part: "1".repeat(64), bytes: 30 };
+    fixture.ok("gateway", lobby, { type: "uploadPart", id: message.id, by: "user/ada", epoch: 1, index: 0, ...part });
+    fixture.ok("user/ada", lobby, { type: "post", text: "", files: [message.id] });
+    fixture.ok("gateway", agent, { type: "attach", hash, size: 30, format: "png", width: 1, height: 1 });
+    fixture.ok("user/ada", agent, { type: "say", text: "what is it?", pictures: [{ hash }] });
+    fixture.crash(lobby);
+    fixture.reach("user/ada");
+    fixture.pass(10 * 60_000);
+    expect(fixture.stateOf<Room>(lobby).stored?.untold).to.deep.equal({});
+    expect(held(fixture, "ada").bytes).to.equal(60);
+    expect(fixture.stateOf<Room>(lobby).stored).not.to.have.property("ended");
+    expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf(lobby));
+  });
+
+  it("of places that are known takes more where no new one is taken: rooms, conversations and the own picture", () => {
+    const fixture = inRooms();
+    fixture.ok("gateway", "user/ada", { type: "storage" });
+    const state = fixture.stateOf<UserState>("user/ada");
+    const places = Object.fromEntries(
+      Array.from({ length: actorLimits.storagePlacesMax }, (_, at) => [
+        at === 0 ? "agent/ada.aide" : `r${at}`,
+        { bytes: 1, version: 1 },
+      ]),
+    );
+    const full: UserState = { ...state, account: { ...state.account!, stored: { places, reserved: [] } } };
+    const turn = { self: "user/ada", key: "ada", nowMs: 0, from: "gateway", notes: {} } as const;
+    const isKept = (id: string, room: string): boolean => {
+      const message = { type: "reserveStorage", id, room, bytes: 1, limit: 9_999, quota } as const;
+      return user.decide(full, message, turn as never).some(({ type }) => type === "persist");
+    };
+    const hash = "a".repeat(64);
+    const known = [isKept(`agent/ada.aide/${hash}`, "ada.aide"), isKept(`user/picture/${hash}`, "picture")];
+    expect([...known, isKept("0.r1", "r1")]).to.deep.equal([true, true, true]);
+    expect([isKept(`agent/ada.more/${hash}`, "ada.more"), isKept("0.new", "new")]).to.deep.equal([false, false]);
   });
 
   it("of more rooms than an account knows leaves out the one with least", () => {

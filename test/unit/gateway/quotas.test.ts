@@ -198,7 +198,14 @@ describe("gateway: quotas", () => {
     );
     expect(await send("POST", "/agents/finn.aide/pictures", other)).to.deep.equal([413, "STORAGE_FULL"]);
     expect(await send("PUT", "/me/avatar", other)).to.deep.equal([413, "STORAGE_FULL"]);
-    await fixture.request("DELETE", "/api/v1/agents/finn.aide", { token: finn });
+    // The same picture for two conversations at once is two pictures.
+    await set("member/stored/always", 2 * one.length + other.length - 1);
+    const names = ["aide", "more", "else"];
+    for (const name of names.slice(1)) await fixture.request("POST", "/api/v1/agents", { token: finn, body: { name } });
+    const both = await Promise.all(names.map((name) => send("POST", `/agents/finn.${name}/pictures`, other)));
+    expect(both.map(([status]) => status).toSorted(), JSON.stringify(both)).to.deep.equal([200, 413, 413]);
+    for (const name of names) await fixture.request("DELETE", `/api/v1/agents/finn.${name}`, { token: finn });
+    await set("member/stored/always", one.length + other.length - 1);
     await until("it is free again", async () => expect((await kept()).bytes).to.equal(0));
     expect(await send("PUT", "/me/avatar", other)).to.deep.equal([200, undefined]);
     expect((await kept()).rooms).to.deep.equal([{ room: "user/picture", bytes: other.length }]);
