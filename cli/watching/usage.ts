@@ -1,6 +1,7 @@
 /** `plexus usage`: what was taken of models. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import {
+  ownFilesIn,
   storedPlaces,
   type OwnFiles,
   type UsageDayRow,
@@ -104,7 +105,8 @@ export async function showKeptIn(
     output.print(`The files of message ${seq} are deleted.`);
     return exitCodes.ok;
   }
-  const { files, next } = demand(await callNode(target, "GET", path)) as OwnFiles;
+  const pageAt = async (at: string): Promise<OwnFiles> => demand(await callNode(target, "GET", at)) as OwnFiles;
+  const { files = [], next } = (await ownFilesIn(room, pageAt)) ?? {};
   if (flags.json) output.print(jsonLine({ files, ...(next !== undefined && { next }) }));
   else if (files.length === 0) output.print("You keep no files there.");
   else {

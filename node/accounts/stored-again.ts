@@ -59,11 +59,13 @@ export function tellStoredAgain(at: {
       const page = await kernel.listActors({ kind, limit: limits.pageActors, ...(after !== undefined && { after }) });
       for (const { actor, status } of page.rows) {
         if (stopped) break;
+        // It can tell nothing until it is restored, and brings nobody else into memory again until then.
+        if (status === "quarantined") continue;
         const message = { type: "tellStored" };
         const told = await kernel.ask({ to: actor as ActorId, from: "node", message, timeoutMs: limits.askTimeoutMs });
         asked += 1;
         // One that is gone keeps nothing.
-        if (!told.ok && (told.error.code !== "NOT_FOUND" || status === "quarantined")) missed += 1;
+        if (!told.ok && told.error.code !== "NOT_FOUND") missed += 1;
         await pause(limits.pauseMs);
       }
       after = page.rows.at(-1)?.actor;

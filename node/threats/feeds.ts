@@ -72,7 +72,9 @@ export function watchThreats(at: {
   const { read, shared, clock, log, meter } = at;
   const sources = (): readonly string[] => [...new Set([...at.sources, ...(shared?.lists() ?? [])])];
   const limits = { ...threatLimits, ...at.limits };
+  /** Of each list what was read last, and what of that is joined with the others: it holds from then on. */
   const known = new Map<string, Known>();
+  let inForce: ReadonlyMap<string, Known> = new Map();
   const failures = new Map<string, string>();
   const listeners = new Set<() => void>();
   let addresses: AddressSet = createAddressSet([]);
@@ -86,7 +88,8 @@ export function watchThreats(at: {
 
   /** What all lists say together, made in pieces; until it is there, what was before holds. */
   async function take(): Promise<void> {
-    const all = [...known.values()].map(({ says }) => says);
+    const joined = new Map(known);
+    const all = [...joined.values()].map(({ says }) => says);
     const allowed = [...all.flatMap((one) => one.allowed), ...loopback];
     // A list that blocks a part of loopback alone would have the longer prefix.
     const blocked = all
@@ -97,7 +100,7 @@ export function watchThreats(at: {
     const names = await inPieces(setInPieces(everywhere.map((one) => one.domains)), clock);
     const digests = await inPieces(setInPieces(everywhere.map((one) => one.files)), clock);
     if (stopped) return;
-    [addresses, domains, files] = [next, names, digests];
+    [addresses, domains, files, inForce] = [next, names, digests, joined];
     const lengths = new Set<number>();
     for (const { length } of files) lengths.add(length);
     sorts = digestSorts.filter(({ chars }) => lengths.has(chars)).map(({ sort }) => sort);
@@ -228,11 +231,11 @@ export function watchThreats(at: {
     hasFile: (digest) => files.has(digest),
     fileSorts: () => sorts,
     isPending: () => others?.isPending() === true || sources().some((source) => !tried.has(source)),
-    isUnread: () => sources().some((source) => !tried.has(source) || !known.has(source)),
+    isUnread: () => sources().some((source) => !tried.has(source) || !inForce.has(source)),
     onChange: (listener) => void listeners.add(listener),
     states: () => [
       ...sources().map((source) => {
-        const { entries = 0, says, digest = "", readAtMs = 0, from } = known.get(source) ?? {};
+        const { entries = 0, says, digest = "", readAtMs = 0, from } = inForce.get(source) ?? {};
         const failed = failures.get(source);
         return {
           source,

@@ -25,10 +25,11 @@ function markOfLine(line: string): bigint {
 /** Reads the file's text. The numbers are sorted at once: a million take 0.1 s. */
 export function* leakListIn(text: string): Pieces<LeakList> {
   const read: bigint[] = [];
+  let lines = 0;
   for (const line of linesOf(text)) {
     const password = line.replace(/\r$/, "");
     if (password !== "") read.push(markOfLine(password));
-    if (read.length % stepsInPiece === stepsInPiece - 1) yield;
+    if ((lines += 1) % stepsInPiece === 0) yield;
   }
   const marks = new BigUint64Array(read).sort();
   return {

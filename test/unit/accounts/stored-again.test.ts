@@ -6,7 +6,11 @@ import { quietLog } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";
 
 /** A node with rooms and agents, of which some cannot be asked. */
-function nodeWith(actors: readonly string[], away: Readonly<Record<string, ErrorCode>> = {}) {
+function nodeWith(
+  actors: readonly string[],
+  away: Readonly<Record<string, ErrorCode>> = {},
+  quarantined: readonly string[] = [],
+) {
   const world = new World(1);
   const rows = new Map<string, Uint8Array>();
   const asked: string[] = [];
@@ -23,7 +27,7 @@ function nodeWith(actors: readonly string[], away: Readonly<Record<string, Error
           const all = actors.filter((one) => one.startsWith(`${kind}/`) && one > after).toSorted();
           const page = all
             .slice(0, limit)
-            .map((actor) => ({ actor, slot: "", status: "idle", mailbox: 0, restarts: 0 }));
+            .map((actor) => ({ actor, slot: "", status: quarantined.includes(actor) ? "quarantined" : "idle", mailbox: 0, restarts: 0 })); // prettier-ignore
           return { rows: page as never, more: all.length > limit };
         },
       },
@@ -65,6 +69,16 @@ describe("what people keep, told again by all rooms and agents of a node", () =>
     running = node.start("2");
     await node.world.pass(limits.firstMs + limits.lookMs);
     expect(node.ended).to.have.length(3);
+    running.stop();
+  });
+
+  it("is not told sooner again for one that is quarantined", async () => {
+    const node = nodeWith(["room/a", "room/b"], { "room/b": "ACTOR_QUARANTINED" }, ["room/b"]);
+    const running = node.start("1");
+    await node.world.pass(limits.firstMs + limits.lookMs);
+    expect(node.ended).to.deep.equal([{ rooms: 1, agents: 0, missed: 0 }]);
+    await node.world.pass(2 * limits.againMs);
+    expect(node.ended).to.have.length(1);
     running.stop();
   });
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
-import { readLeakList } from "../../../node/gateway/identity/leaked.ts";
+import { stepsInPiece } from "../../../node/pieces.ts";
+import { leakListIn, readLeakList } from "../../../node/gateway/identity/leaked.ts";
 import { startFixture } from "./fixture.ts";
 
 const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");
@@ -12,6 +13,13 @@ describe("the list of leaked passwords", () => {
     for (const one of ["password1", "letmein", "dragon"]) expect(list.has(one), one).to.equal(true);
     for (const one of ["password2", "", sha1("dragon"), "zzzz"]) expect(list.has(one), one).to.equal(false);
     expect(readLeakList("").has("anything")).to.equal(false);
+  });
+
+  it("is read in pieces of so many lines, blank ones among them", () => {
+    const piecesOf = (text: string): number => [...leakListIn(text)].length;
+    const some = "password\n".repeat(stepsInPiece - 1);
+    expect(piecesOf("\n".repeat(10 * stepsInPiece))).to.equal(10);
+    expect(piecesOf(`${some}${"\n".repeat(9 * stepsInPiece)}`)).to.equal(10);
   });
 
   it("keeps such passwords from new accounts and changes", async () => {

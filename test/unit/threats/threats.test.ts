@@ -4,7 +4,7 @@ import { BlockList } from "node:net";
 import { watchThreats } from "../../../node/threats/index.ts";
 import { createAddressSet, parseRange, type Range } from "../../../node/threats/address-set.ts";
 import { readIndicators, valuesOfPattern } from "../../../node/threats/indicators.ts";
-import { quietMeter } from "../../fixtures/quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 
 const ranges = (...texts: readonly string[]): readonly Range[] => texts.map((text) => parseRange(text)!);
 const nowMs = Date.UTC(2026, 10, 24);
@@ -182,6 +182,36 @@ describe("a threat feed", () => {
     const before = changes;
     await threats.reload();
     expect(changes, "nothing is new").to.equal(before);
+    threats.stop();
+  });
+
+  it("is in force, and said to be, when it is joined with the others, and not while it is only read", async () => {
+    const digest = "a".repeat(64);
+    const list: { text?: string } = {};
+    const rest: (() => void)[] = [];
+    const clock = { nowMs: () => nowMs, monotonicMs: () => 0, after: () => () => {}, soon: (run: () => void) => void rest.push(run) }; // prettier-ignore
+    const read = async (): Promise<string> => {
+      if (list.text === undefined) throw new Error("away");
+      return list.text;
+    };
+    const threats = watchThreats({ sources: ["one"], read, clock, log: quietLog, meter: quietMeter });
+    await threats.first;
+    const says = () => ({ unread: threats.isUnread(), listed: threats.hasFile(digest), entries: threats.states()[0]!.entries }); // prettier-ignore
+    expect(says()).to.deep.equal({ unread: true, listed: false, entries: 0 });
+    const names = Array.from({ length: 3_000 }, (_, at) => `n${at}.example`);
+    list.text = [digest, ...names].join("\n");
+    const seen = new Set<string>();
+    let isOver = false;
+    const over = threats.reload().then(() => (isOver = true));
+    for (let turns = 0; !isOver; turns += 1) {
+      seen.add(JSON.stringify(says()));
+      if (turns % 20 === 19) rest.shift()?.();
+      await Promise.resolve();
+    }
+    await over;
+    const held = { unread: false, listed: true, entries: 3_001 };
+    expect([...seen, JSON.stringify(says())].map((one) => JSON.parse(one) as object)).to.deep.include(held);
+    for (const one of seen) expect(JSON.parse(one)).to.be.deep.oneOf([{ unread: true, listed: false, entries: 0 }, held]); // prettier-ignore
     threats.stop();
   });
 });

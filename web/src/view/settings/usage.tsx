@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { BudgetView, OwnFiles, UsagePeriod, UsageRow } from "../../../../protocols/index.ts";
 import { Link } from "@tanstack/react-router";
 import { describeBytes } from "../../../../protocols/words/amounts.ts";
-import { isOwnRoom, storedPlaces } from "../../../../protocols/kinds/room-own.ts";
+import { isOwnRoom, ownFilesIn, storedPlaces } from "../../../../protocols/kinds/room-own.ts";
 import { useRooms, useRoomTitle } from "../parts/lists.ts";
 import { asked, request, seen } from "../../wire/index.ts";
 import { useActOn } from "../parts/act.ts";
@@ -140,8 +140,8 @@ function LeftFiles({ room }: { readonly room: string }) {
   const path = `/api/v1/rooms/${encodeURIComponent(room)}/own-files`;
   const [files, setFiles] = useState<OwnFiles["files"]>();
   const load = async () => {
-    const answer = await act(() => request("GET", path));
-    if (answer !== undefined) setFiles((answer as OwnFiles).files);
+    const answer = await act(() => ownFilesIn(room, async (at) => (await request("GET", at)) as OwnFiles));
+    if (answer !== undefined) setFiles(answer.files);
   };
   const remove = async (seq: number) => {
     const names = (files ?? []).filter((file) => file.seq === seq).map(({ name }) => name);
