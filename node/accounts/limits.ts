@@ -26,11 +26,13 @@ export const storedAgainLimits = {
   firstMs: 5 * 60_000,
   /** How often it is looked whether a pass is due. */
   lookMs: 3_600_000,
-  /** From the end of a pass to the next one; a new release begins one at once. So long can an account be wrong that was
+  /** From one pass to the next; a new release begins one at once. So long can an account be wrong that was
    *  on a node of the version before. */
   everyMs: 7 * 24 * 3_600_000,
   /** The same where something could not be asked. */
   againMs: 24 * 3_600_000,
+  /** Actors that could not be asked which are known by name; where there were more, all are asked again. */
+  missedMax: 1_000,
   /** Actors that are listed at once. */
   pageActors: 100,
   /** Pause behind each of them: 20 in a second at most, so that people do not feel it. */

@@ -19,7 +19,18 @@ const kinds = ["room", "agent"] as const;
 /** The last pass that came to its end. */
 interface Mark {
   readonly version: string;
+  /** From here on it is counted when the next one is due. */
   readonly atMs: number;
+  /** When all were asked last. Absent: at `atMs`. */
+  readonly wholeAtMs?: number;
+  /** Those that could not be asked: the next pass is of them alone. Absent: none, or too many. */
+  readonly missed?: readonly string[];
+}
+
+/** A pass of all, or of some. */
+interface Due {
+  readonly wholeAtMs: number;
+  readonly only?: readonly string[];
 }
 
 /** Begins it. */
@@ -43,54 +54,76 @@ export function tellStoredAgain(at: {
       };
     });
 
-  async function isDue(): Promise<boolean> {
+  async function due(): Promise<Due | undefined> {
     const bytes = await store.get(key);
-    if (bytes === undefined) return true;
-    const mark = unseal(key, bytes, store.location) as Mark;
+    const whole: Due = { wholeAtMs: clock.nowMs() };
+    if (bytes === undefined) return whole;
+    const { atMs, wholeAtMs = atMs, missed, ...mark } = unseal(key, bytes, store.location) as Mark;
     // A clock that was ahead puts off nothing for ever.
-    const ageMs = Math.abs(clock.nowMs() - mark.atMs);
-    return mark.version !== version || ageMs >= limits.everyMs;
+    const isOver = (beganAtMs: number): boolean => Math.abs(clock.nowMs() - beganAtMs) >= limits.everyMs;
+    if (mark.version !== version || isOver(wholeAtMs)) return whole;
+    if (!isOver(atMs)) return undefined;
+    return missed === undefined ? whole : { wholeAtMs, only: missed };
   }
 
-  /** How many of a kind were told to tell, and how many could not be. */
-  async function passOf(kind: (typeof kinds)[number]): Promise<{ readonly asked: number; readonly missed: number }> {
-    let [asked, missed] = [0, 0];
+  /** Has one tell. False: it could not be asked. */
+  async function askOne(actor: string): Promise<boolean> {
+    const message = { type: "tellStored" };
+    const told = await kernel.ask({ to: actor as ActorId, from: "node", message, timeoutMs: limits.askTimeoutMs });
+    await pause(limits.pauseMs);
+    // One that is gone keeps nothing.
+    return told.ok || told.error.code === "NOT_FOUND";
+  }
+
+  /** How many of a kind were told to tell; adds those that could not be. */
+  async function passOf(kind: (typeof kinds)[number], missed: string[]): Promise<number> {
+    let asked = 0;
     for (let after: string | undefined; !stopped;) {
       const page = await kernel.listActors({ kind, limit: limits.pageActors, ...(after !== undefined && { after }) });
       for (const { actor, status } of page.rows) {
         if (stopped) break;
         // It can tell nothing until it is restored, and brings nobody else into memory again until then.
         if (status === "quarantined") continue;
-        const message = { type: "tellStored" };
-        const told = await kernel.ask({ to: actor as ActorId, from: "node", message, timeoutMs: limits.askTimeoutMs });
         asked += 1;
-        // One that is gone keeps nothing.
-        if (!told.ok && told.error.code !== "NOT_FOUND") missed += 1;
-        await pause(limits.pauseMs);
+        if (!(await askOne(actor))) missed.push(actor);
       }
       after = page.rows.at(-1)?.actor;
       if (!page.more || after === undefined) break;
     }
-    return { asked, missed };
+    return asked;
   }
 
-  async function pass(): Promise<void> {
-    log.info("storage.counting", { version });
-    const [rooms, agents] = [await passOf("room"), await passOf("agent")];
+  async function passSome(kind: (typeof kinds)[number], only: readonly string[], missed: string[]): Promise<number> {
+    const some = only.filter((actor) => actor.startsWith(`${kind}/`));
+    for (const actor of some) if (!stopped && !(await askOne(actor))) missed.push(actor);
+    return some.length;
+  }
+
+  async function pass({ wholeAtMs, only }: Due): Promise<void> {
+    log.info("storage.counting", { version, ...(only && { only: only.length }) });
+    const missed: string[] = [];
+    const passed = (kind: (typeof kinds)[number]) =>
+      only === undefined ? passOf(kind, missed) : passSome(kind, only, missed);
+    const [rooms, agents] = [await passed("room"), await passed("agent")];
     if (stopped) return;
-    const missed = rooms.missed + agents.missed;
+    const isEmpty = missed.length === 0;
     // What could not be asked is asked with the next pass, which comes soon then.
-    const atMs = missed === 0 ? clock.nowMs() : clock.nowMs() - limits.everyMs + limits.againMs;
-    const mark: Mark = { version, atMs };
+    const mark: Mark = {
+      version,
+      wholeAtMs,
+      atMs: isEmpty ? wholeAtMs : clock.nowMs() - limits.everyMs + limits.againMs,
+      ...(!isEmpty && missed.length <= limits.missedMax && { missed }),
+    };
     await store.batch([{ type: "put", key, value: seal(key, mark) }], { sync: false });
-    log.info("storage.counted", { rooms: rooms.asked, agents: agents.asked, missed });
+    log.info("storage.counted", { rooms, agents, missed: missed.length });
   }
 
   async function run(): Promise<void> {
     await pause(limits.firstMs);
     while (!stopped) {
       try {
-        if (await isDue()) await pass();
+        const now = await due();
+        if (now !== undefined) await pass(now);
       } catch (error) {
         log.warn("storage.not.counted", { error });
       }
