@@ -30,6 +30,12 @@ export const actorLimits = {
    *
    *  A recall goes on by stretches of 200, and what was before the stretch needs no list. */
   roomRecallOpenMax: 1_000,
+  /** Muting one more member of a room is refused with `LIMIT_REACHED`; mutes that are over do not count. */
+  mutesPerRoomMax: 100,
+  /** Warnings of one member that a room keeps; beyond it the oldest is forgotten. */
+  warningsPerMemberMax: 20,
+  /** Warnings that a room keeps; beyond it the oldest is forgotten. */
+  warningsPerRoomMax: 500,
   /** Records of files that go with messages which are deleted together; beyond it messages with files are left, and say
    *  so. Those of one message always go. */
   roomDeletedPartsMax: 4_000,

@@ -140,20 +140,10 @@ export const wireLimits = {
   sectionNameCharsMax: 40,
   /** Banning one more member from a room is refused with `LIMIT_REACHED`; bans that have ended do not count. */
   bansPerRoomMax: 500,
-  /** A shorter ban is refused with `BAD_REQUEST`. */
+  /** A shorter ban or mute is refused with `BAD_REQUEST`. */
   banMsMin: 60_000,
-  /** A longer ban is refused with `BAD_REQUEST`; a ban without an end holds until a moderator lifts it. */
+  /** A longer ban or mute is refused with `BAD_REQUEST`; one without an end holds until a moderator lifts it. */
   banMsMax: 10 * 365 * 24 * 60 * 60_000,
-  /** Muting one more member of a room is refused with `LIMIT_REACHED`; mutes that are over do not count. */
-  mutesPerRoomMax: 100,
-  /** A shorter mute is refused with `BAD_REQUEST`. */
-  muteMsMin: 60_000,
-  /** A longer mute is refused with `BAD_REQUEST`; one without an end holds until a moderator lifts it. */
-  muteMsMax: 10 * 365 * 24 * 60 * 60_000,
-  /** Warnings of one member that a room keeps; beyond it the oldest is forgotten. */
-  warningsPerMemberMax: 20,
-  /** Warnings that a room keeps; beyond it the oldest is forgotten. */
-  warningsPerRoomMax: 500,
   /** Deleting more messages of a room at once is refused with `BAD_REQUEST`. */
   deletedAtOnceMax: 100,
   /** Groups of people in a cluster; making one more is refused with `LIMIT_REACHED`. */
@@ -162,6 +152,10 @@ export const wireLimits = {
   groupMembersMax: 100,
   /** Further groups that one message mentions are not told. */
   groupsPerMessageMax: 3,
+  /** A longer title, or longer pronouns, on the card of a person are refused with `BAD_REQUEST`. */
+  aboutLineCharsMax: 60,
+  /** A longer text that a person tells of themselves is refused with `BAD_REQUEST`. */
+  aboutCharsMax: 300,
   /** Emoji that a cluster has of its own; adding one more is refused with `LIMIT_REACHED`. */
   ownEmojiMax: 400,
   /** A larger file of an emoji is refused with `TOO_LARGE`. The page draws larger ones smaller. */

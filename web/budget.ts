@@ -21,7 +21,7 @@ export const pageBudgetKiB = {
   toFirstMessage: 244,
   toOverview: 262,
   allOfAdministration: 476,
-  toTerminal: 523,
+  toTerminal: 524,
 } as const;
 
 /** KiB of brotli of the frame that draws diagrams, which is loaded with the first one. */

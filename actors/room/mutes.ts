@@ -4,7 +4,8 @@
  *                          └── what agents of the muted owe is stopped
  *
  *  A mute outlasts the member's leaving, and goes with the account. Warnings: `warnings.ts`. */
-import { mutesAt, wireLimits, type MessageOf, type RoomEvent, type roomCommands } from "../../protocols/index.ts";
+import { mutesAt, type MessageOf, type RoomEvent, type roomCommands } from "../../protocols/index.ts";
+import { actorLimits as limits } from "../limits.ts";
 import { refuse, type Sender, type Turn } from "../behavior.ts";
 import type { Mail } from "../outbox.ts";
 import type { Effects, GatewaysMutes } from "./effects.ts";
@@ -52,7 +53,7 @@ function mute(room: Room, { member, muteForMs, reason }: Of<"mute">, turn: Turn)
   const refusal = refuseRank(room, member, turn, !held.some((one) => one.member === member));
   if (refusal !== undefined) return refusal;
   const others = held.filter((one) => one.member !== member);
-  if (others.length >= wireLimits.mutesPerRoomMax) return [refuse("LIMIT_REACHED", { limit: "mutesPerRoomMax" })];
+  if (others.length >= limits.mutesPerRoomMax) return [refuse("LIMIT_REACHED", { limit: "mutesPerRoomMax" })];
   const event: RoomEvent = {
     type: "muted",
     member,

@@ -7,15 +7,7 @@
  *
  *  What is told names the warning, so it may be told any number of times. It is no mail of the outbox: a node of the
  *  version before passes over what is written here, and would give its number to other mail. */
-import {
-  wireLimits,
-  type ActorId,
-  type MessageOf,
-  type Result,
-  type RoomWarning,
-  type RoomWarnings,
-  type roomCommands,
-} from "../../protocols/index.ts";
+import type { ActorId, MessageOf, Result, RoomWarning, RoomWarnings, roomCommands } from "../../protocols/index.ts";
 import { agoMs } from "../../protocols/times/index.ts";
 import { note, persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -133,9 +125,9 @@ export function evolveWarning(room: Room, change: WarningChange): Room {
     case "made": {
       const { member } = change.warning;
       const own = before.filter((one) => one.member === member);
-      const [oldest] = own.length < wireLimits.warningsPerMemberMax ? [] : own;
+      const [oldest] = own.length < limits.warningsPerMemberMax ? [] : own;
       const all = [...before.filter((one) => one !== oldest), change.warning];
-      return { ...room, warnings: all.slice(-wireLimits.warningsPerRoomMax) };
+      return { ...room, warnings: all.slice(-limits.warningsPerRoomMax) };
     }
     case "told":
       return withOne(change.id, shown);

@@ -11,7 +11,7 @@ const view = answer<RoomView>("RoomView");
 
 /** How a member is muted: without `muteForMs` until somebody lifts it. */
 export const muteTerms = {
-  muteForMs: Type.Optional(Type.Integer({ minimum: limits.muteMsMin, maximum: limits.muteMsMax })),
+  muteForMs: Type.Optional(Type.Integer({ minimum: limits.banMsMin, maximum: limits.banMsMax })),
   /** Everybody in the room reads it, and so does the muted. */
   reason: Type.Optional(line(limits.reasonCharsMax)),
 } as const;

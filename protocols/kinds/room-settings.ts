@@ -67,6 +67,14 @@ interface SettingRow<Event> {
   readonly says: (event: Event, words: Words) => string;
 }
 
+function heldBack(
+  { type, member, untilMs, reason }: Extract<RoomEvent, { readonly type: "banned" | "muted" }>,
+  { who, when }: Words,
+): string {
+  const until = untilMs === undefined ? "" : ` until ${when(untilMs)}`;
+  return `${type} ${who(member)}${until}${reason === undefined ? "" : `: ${reason}`}`;
+}
+
 const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: SettingRow<Event> } = {
   titled: { after: ({ title }) => ({ title }), says: ({ title }) => `renamed the room to ${title}` },
   topicSet: { after: ({ topic }) => ({ topic }), says: ({ topic }) => `set the topic: ${topic}` },
@@ -115,19 +123,11 @@ const settingEvents: { readonly [Event in RoomSettingEvent as Event["type"]]: Se
     says: ({ topic, resolved }) => (resolved ? `marked ${topic} as resolved ✔` : `opened ${topic} again`),
   },
   // The list of bans is asked for when it is shown.
-  banned: {
-    says({ member, untilMs, reason }, { who, when }) {
-      const until = untilMs === undefined ? "" : ` until ${when(untilMs)}`;
-      return `banned ${who(member)}${until}${reason === undefined ? "" : `: ${reason}`}`;
-    },
-  },
+  banned: { says: heldBack },
   unbanned: { says: ({ member }, { who }) => `lifted the ban of ${who(member)}` },
   muted: {
     after: ({ type: _type, ...mute }, { mutes }) => ({ mutes: withMute(mutes, mute) }),
-    says({ member, untilMs, reason }, { who, when }) {
-      const until = untilMs === undefined ? "" : ` until ${when(untilMs)}`;
-      return `muted ${who(member)}${until}${reason === undefined ? "" : `: ${reason}`}`;
-    },
+    says: heldBack,
   },
   unmuted: {
     after: ({ member }, { mutes = [] }) => ({ mutes: mutes.filter((mute) => mute.member !== member) }),

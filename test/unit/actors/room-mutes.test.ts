@@ -103,17 +103,17 @@ describe("a muted member", () => {
   });
 
   it("is one of so many, of whom those count whose time is not over", () => {
-    const fixture = fixtureWith("ada", ...Array.from({ length: wireLimits.mutesPerRoomMax + 1 }, (_, at) => `u${at}`));
+    const fixture = fixtureWith("ada", ...Array.from({ length: actorLimits.mutesPerRoomMax + 1 }, (_, at) => `u${at}`));
     fixture.ok(ada, lobby, { type: "create" });
-    for (let at = 0; at <= wireLimits.mutesPerRoomMax; at += 1) fixture.ok(`user/u${at}`, lobby, { type: "join" });
-    for (let at = 0; at < wireLimits.mutesPerRoomMax; at += 1)
+    for (let at = 0; at <= actorLimits.mutesPerRoomMax; at += 1) fixture.ok(`user/u${at}`, lobby, { type: "join" });
+    for (let at = 0; at < actorLimits.mutesPerRoomMax; at += 1)
       expect(mute(fixture, `user/u${at}`, at === 0 ? { muteForMs: hourMs } : {})).to.equal("accepted");
-    const last = `user/u${wireLimits.mutesPerRoomMax}`;
+    const last = `user/u${actorLimits.mutesPerRoomMax}`;
     expect(mute(fixture, last)).to.equal("LIMIT_REACHED");
     expect(mute(fixture, "user/u1", { reason: "x".repeat(wireLimits.reasonCharsMax) })).to.equal("accepted");
     fixture.pass(hourMs);
     expect(mute(fixture, last)).to.equal("accepted");
-    expect(mutesAt(fixture.stateOf<Room>(lobby).mutes, fixture.nowMs)).to.have.length(wireLimits.mutesPerRoomMax);
+    expect(mutesAt(fixture.stateOf<Room>(lobby).mutes, fixture.nowMs)).to.have.length(actorLimits.mutesPerRoomMax);
   });
 
   it("is not told of why again, once that is over", () => {
@@ -324,15 +324,15 @@ describe("a warning", () => {
 
   it("is one of the newest that are kept, and goes with the account, as its mute does", () => {
     const fixture = moderated();
-    for (let at = 0; at <= wireLimits.warningsPerMemberMax; at += 1) {
+    for (let at = 0; at <= actorLimits.warningsPerMemberMax; at += 1) {
       fixture.pass(hourMs);
       warn(fixture, bob, `w${at}`);
     }
-    expect(warnings(fixture)).to.have.length(wireLimits.warningsPerMemberMax);
+    expect(warnings(fixture)).to.have.length(actorLimits.warningsPerMemberMax);
     expect(warnings(fixture).at(-1)).to.include({ id: "w1" });
     mute(fixture, bob, { reason: "for all of it" });
     fixture.ok(bob, lobby, { type: "leave" });
-    expect(warnings(fixture)).to.have.length(wireLimits.warningsPerMemberMax);
+    expect(warnings(fixture)).to.have.length(actorLimits.warningsPerMemberMax);
     fixture.ok(bob, lobby, { type: "depart" });
     expect(warnings(fixture)).to.deep.equal([]);
     expect(JSON.stringify(fixture.stateOf(lobby))).not.to.match(/for w|for all of it/);

@@ -37,7 +37,7 @@ export function explainWithCode(reason: Failure, asked: "change" | "look" = "cha
   if (reason.code === "TOO_LARGE") return "This is larger than is allowed here.";
   if (reason.code === "MAIL_OFF") return "This cluster sends no mail now. Ask an admin.";
   if (reason.code === "BANNED") return explainBan(reason.details ?? {});
-  if (reason.code === "MUTED") return explainMute(reason.details ?? {});
+  if (reason.code === "MUTED") return explainBan(reason.details ?? {}, "Muted here");
   if (reason.code === "UNREACHABLE") return "The node does not answer. Is it running?";
   const { path, problem, reason: why, field } = reason.details ?? {};
   // And here for people who run the nodes.
@@ -95,20 +95,12 @@ function nameOfField(path: string): string {
   return `The field “${words}”`;
 }
 
-/** A ban in words: by whom, until when, and why. */
-export function explainBan({ by, untilMs, reason }: Readonly<Record<string, unknown>>): string {
+/** A ban, or a mute, in words: by whom, until when, and why. */
+export function explainBan({ by, untilMs, reason }: Readonly<Record<string, unknown>>, what = "Banned"): string {
   const who = typeof by === "string" ? ` by @${nameOf(by)}` : "";
   const until = typeof untilMs === "number" ? `until ${whenOf(untilMs)}` : "until it is lifted";
   const why = typeof reason === "string" ? ` Reason given: ${withoutSigns(reason)}` : "";
-  return `Banned${who} ${until}.${why}`;
-}
-
-/** A mute in words: by whom, until when, why, and what ends it before. */
-export function explainMute({ by, untilMs, reason }: Readonly<Record<string, unknown>>): string {
-  const who = typeof by === "string" ? ` by @${nameOf(by)}` : "";
-  const until = typeof untilMs === "number" ? `until ${whenOf(untilMs)}` : "until it is lifted";
-  const why = typeof reason === "string" ? ` Reason given: ${withoutSigns(reason)}` : "";
-  return `Muted in this room${who} ${until}. A moderator of the room can lift it.${why}`;
+  return `${what}${who} ${until}.${why}`;
 }
 
 const whenOf = (atMs: number): string =>

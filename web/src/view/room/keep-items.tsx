@@ -36,7 +36,7 @@ export function KeepItems({
       {entry("clock", "Remind me …", () => actions.remind(message))}
       {entry("bookmark", isSaved ? "Remove from saved" : "Save for later", save)}
       {entry("copy", "Copy text", () => copyText(message.text))}
-      {!inThread && entry("check", "Select messages", () => actions.pick(message, false))}
+      {!inThread && entry("check", "Select messages", () => actions.pick(message))}
       {entry("hash", "Copy link", () => actions.copyLink(message))}
     </>
   );

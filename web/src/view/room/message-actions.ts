@@ -1,5 +1,6 @@
 import type { RoomMessage } from "../../../../protocols/index.ts";
 import type { RoomStore } from "../../live/index.ts";
+import type { PickEvent } from "./selecting.ts";
 
 /** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for
  *  it. */
@@ -10,8 +11,8 @@ export interface MessageActions {
   /** The person writes nothing here, because the room is archived or they are muted: what is there is read, or
    *  deleted. */
   readonly isClosed: boolean;
-  /** Selects it, or selects it no more; `extend`: with all between it and the last one. */
-  readonly pick: (message: RoomMessage, extend: boolean) => void;
+  /** Selects it, or selects it no more, where the key or the click says so. */
+  readonly pick: (message: RoomMessage, event?: PickEvent) => void;
   readonly nameFor: (principal: string) => string;
   readonly react: (message: RoomMessage, emoji: string) => void;
   readonly openThread: (root: number) => void;

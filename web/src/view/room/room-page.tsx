@@ -34,7 +34,7 @@ import { MentionNote, mayInvite } from "./mention-note.tsx";
 import { staysWithPeople } from "./staying.ts";
 import { useMute } from "./muted.ts";
 import { useOpening } from "./opening.ts";
-import { useSelecting } from "./selecting.ts";
+import type { Picked } from "./selecting.ts";
 import { Writing } from "./writing.tsx";
 import { Timeline } from "./timeline.tsx";
 import { NamedLine } from "./named-line.tsx";
@@ -73,6 +73,7 @@ const ThreadPanel = lazy(loadThread);
 const ThreadsPanel = lazy(loadThreads);
 const UnreadWarning = lazy(() => import("./warnings.tsx"));
 const SelectionBar = lazy(() => import("./selection-bar.tsx"));
+const loadSelecting = () => import("./selecting.ts");
 const calmMs = 1_000;
 const JoinByLink = lazy(() => import("./join-by-link.tsx"));
 const NewPoll = lazy(() => import("./new-poll.tsx"));
@@ -319,8 +320,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const moderates = role === "owner" || role === "moderator";
   const isMuted = useMute(view, session.me) !== undefined;
   const isClosed = view?.archived === true || isMuted;
-  const selecting = useSelecting(store);
-  const { pick } = selecting;
+  const [picked, setPicked] = useState<Picked>();
+  const endPicking = () => setPicked(undefined);
   const actions = useMemo<MessageActions>(
     () => ({
       me: session.me,
@@ -350,12 +351,17 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       show: (seq) => void current.current.show(seq),
       showVersions: (seq) => current.current.setPanel("edits", seq),
       isClosed,
-      pick,
+      pick(message, event) {
+        if (/^x$/i.test(event?.key ?? "x"))
+          void loadSelecting().then(({ pickedAfter }) => {
+            setPicked((before) => pickedAfter(before, store, message, event));
+          });
+      },
       remind: (message) => setReminding(message.seq),
       markUnread: (message) => void store.markUnread(message.seq),
       unfolded,
     }),
-    [session, store, nameFor, moderates, isClosed, pick, setEditing, unfolded],
+    [session, store, nameFor, moderates, isClosed, setEditing, unfolded],
   );
 
   if (view === undefined) return null;
@@ -393,50 +399,45 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             <TopicTimeline
               key={search.topic}
               {...{ store, actions, editing }}
-              picked={selecting.picked}
+              picked={picked}
               topic={search.topic}
               mayRename={moderates}
               handle={feed}
               onTopic={showTopic}
-              onLeave={() => (selecting.picked === undefined ? field.current?.focus() : selecting.end())}
+              onLeave={() => (picked === undefined ? field.current?.focus() : endPicking())}
             />
           </Suspense>
         ) : (
           <Timeline
             {...{ store, title, actions, editing, marked, goal, opened }}
-            picked={selecting.picked}
+            picked={picked}
             handle={feed}
             onLatest={() => {
               setGoal({ kind: "end" });
               void store.toLatest();
             }}
             invite={mayInvite(view, session.me) && !staysWithPeople(view) ? () => setPanel("members") : undefined}
-            onLeave={() => (selecting.picked === undefined ? field.current?.focus() : selecting.end())}
+            onLeave={() => (picked === undefined ? field.current?.focus() : endPicking())}
           />
         )}
         <div className="foot">
           <Suspense>
             {role !== "owner" && <UnreadWarning store={store} />}
-            {selecting.picked && (
-              <SelectionBar
-                {...{ store, moderates, nameFor }}
-                me={session.me}
-                picked={selecting.picked}
-                onEnd={selecting.end}
-              >
+            {picked && (
+              <SelectionBar {...{ store, moderates, nameFor }} me={session.me} picked={picked} onEnd={endPicking}>
                 <Button
                   variant="default"
                   size="xs"
                   leftSection={<Icon name="hash" size={16} />}
-                  disabled={selecting.picked.size === 0}
-                  onClick={() => setMoving([...(selecting.picked?.values() ?? [])])}
+                  disabled={picked.size === 0}
+                  onClick={() => setMoving([...(picked?.values() ?? [])])}
                 >
                   Move to topic …
                 </Button>
               </SelectionBar>
             )}
           </Suspense>
-          <div hidden={selecting.picked !== undefined}>
+          <div hidden={picked !== undefined}>
             <Writing view={view} me={session.me} where="room">
               {topic.field}
               <Composer
@@ -474,7 +475,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             opened
             store={store}
             messages={moving}
-            onMoved={selecting.end}
+            onMoved={endPicking}
             moderates={moderates || direct}
             onClose={() => setMoving(undefined)}
           />

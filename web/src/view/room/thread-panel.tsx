@@ -175,6 +175,8 @@ function useOwnEdits(
   return useMemo<MessageActions>(
     () => ({
       ...actions,
+      // The lines of the room alone are selected.
+      pick: () => undefined,
       setEditing(seq, on) {
         setEditing(seq, on);
         if (!on) field.current?.focus();

@@ -7,6 +7,7 @@ import { useNames } from "../parts/lists.ts";
 import { Icon } from "../parts/icons.tsx";
 import { Note } from "../parts/note.tsx";
 import { momentOf } from "../parts/time.ts";
+import "./moderating.css";
 
 /** The warnings of a room that the person may read: for moderators all of them. */
 export function useWarnings(store: RoomStore, enabled: boolean, staleTime: number) {

@@ -1,10 +1,11 @@
+import { lazy, Suspense } from "react";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { describeDuration } from "../../../../protocols/words/amounts.ts";
 import { closedFor, waitsFor, type Closed } from "../../model/index.ts";
 import { Icon } from "../parts/icons.tsx";
-import { useNames } from "../parts/lists.ts";
-import { momentOf } from "../parts/time.ts";
 import { useMute } from "./muted.ts";
+
+const MutedNote = lazy(() => import("./muted-note.tsx"));
 
 const closedTexts: Readonly<Record<Closed, string>> = {
   archived: "This room is archived. It can be read, and nobody writes in it.",
@@ -22,23 +23,12 @@ export function Writing(props: {
 }) {
   const closed = closedFor(props.view, props.me, props.where);
   const mute = useMute(props.view, props.me);
-  const nameFor = useNames();
   const slowMs = waitsFor(props.view, props.me);
   if (mute !== undefined && closed === undefined)
     return (
-      <p className="closed-note" role="note">
-        <Icon name="mute" size={16} />
-        <span>
-          You are muted here {mute.untilMs === undefined ? "until it is lifted" : `until ${momentOf(mute.untilMs)}`}, by{" "}
-          <bdi>{nameFor(mute.by)}</bdi>
-          {mute.reason !== undefined && (
-            <>
-              : <bdi>{mute.reason}</bdi>
-            </>
-          )}
-          . You can read; a moderator of the room can lift it.
-        </span>
-      </p>
+      <Suspense>
+        <MutedNote mute={mute} />
+      </Suspense>
     );
   if (closed !== undefined)
     return (
