@@ -58,6 +58,20 @@ const loopback = ["127.0.0.0/8", "::1/128"].flatMap((text) => parseRange(text) ?
 const given = (one: Known | undefined) =>
   one?.gives === undefined || one.gives.length === 0 ? undefined : { digest: one.digest, packed: one.gives };
 
+/** What is said of a list; `failed`: why it could not be read the last time. */
+function stateOf(source: string, known: Known | undefined, failed: string | undefined): ThreatListState {
+  const { entries = 0, says, digest = "", readAtMs = 0, from } = known ?? {};
+  return {
+    source,
+    entries,
+    skipped: says?.skipped ?? 0,
+    digest,
+    readAtMs: Math.floor(readAtMs),
+    ...(from && { from }),
+    ...(failed && { failed }),
+  };
+}
+
 /** Reads the lists and goes on reading them. */
 export function watchThreats(at: {
   readonly sources: readonly string[];
@@ -234,19 +248,7 @@ export function watchThreats(at: {
     isUnread: () => sources().some((source) => !tried.has(source) || !inForce.has(source)),
     onChange: (listener) => void listeners.add(listener),
     states: () => [
-      ...sources().map((source) => {
-        const { entries = 0, says, digest = "", readAtMs = 0, from } = inForce.get(source) ?? {};
-        const failed = failures.get(source);
-        return {
-          source,
-          entries,
-          skipped: says?.skipped ?? 0,
-          digest,
-          readAtMs: Math.floor(readAtMs),
-          ...(from && { from }),
-          ...(failed && { failed }),
-        };
-      }),
+      ...sources().map((source) => stateOf(source, inForce.get(source), failures.get(source))),
       ...(others?.states() ?? []),
     ],
     first,
