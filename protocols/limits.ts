@@ -151,6 +151,10 @@ export const wireLimits = {
   groupMembersMax: 100,
   /** Further groups that one message mentions are not told. */
   groupsPerMessageMax: 3,
+  /** A longer title, or longer pronouns, on the card of a person are refused with `BAD_REQUEST`. */
+  aboutLineCharsMax: 60,
+  /** A longer text that a person tells of themselves is refused with `BAD_REQUEST`. */
+  aboutCharsMax: 300,
   /** Emoji that a cluster has of its own; adding one more is refused with `LIMIT_REACHED`. */
   ownEmojiMax: 400,
   /** A larger file of an emoji is refused with `TOO_LARGE`. The page draws larger ones smaller. */

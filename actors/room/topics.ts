@@ -5,6 +5,7 @@
  *  A move goes on in stretches, each one event. If the node dies between two of them, what has moved has moved; the
  *  command was not answered, is sent again, and moves what is left. */
 import {
+  finder,
   topicKey,
   topicText,
   wireLimits,
@@ -16,7 +17,6 @@ import {
   type TopicWish,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { finder } from "../../protocols/text/names.ts";
 import {
   note,
   persist,

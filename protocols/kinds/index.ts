@@ -75,6 +75,7 @@ export {
   type Sidebar,
 } from "./user-shape.ts";
 export * from "./user-views.ts";
+export * from "./user-about.ts";
 export * from "./user-digest.ts";
 export * from "./user-drafts.ts";
 export * from "./user-storage.ts";

@@ -37,9 +37,9 @@ async function erase(store: RoomStore, member: string, backMs: number): Promise<
   const banned = bans.ok ? bans.value.bans.find((ban) => ban.member === member) : undefined;
   const sinceMs = (banned?.atMs ?? Date.now()) - backMs;
   const found = await writtenSince((query) => store.history(query), member, sinceMs);
-  if (!found.ok) return void notices.fail(found.error);
+  if (!found.ok) return notices.fail(found.error);
   const { deleted, kept, failure } = await deleteTogether(store.room, found.value.seqs);
-  if (failure !== undefined) return void notices.fail(failure);
+  if (failure !== undefined) return notices.fail(failure);
   const more = found.value.isPart ? " There may be more, further back." : "";
   notices.show(`${deletedWords(deleted, kept)}${more}`);
 }
