@@ -1,6 +1,10 @@
 import { expect } from "chai";
-import type { GatewayOptions } from "../../../node/gateway/options.ts";
-import type { EmojiView } from "../../../protocols/index.ts";
+import { createRequests } from "../../../node/gateway/commands/requests.ts";
+import type { Subscriber } from "../../../node/gateway/feeds/subscriber.ts";
+import type { Subscribers } from "../../../node/gateway/feeds/subscribers.ts";
+import { gatewayLimits } from "../../../node/gateway/limits.ts";
+import type { GatewayContext, GatewayOptions } from "../../../node/gateway/options.ts";
+import { failure, refused, type EmojiView } from "../../../protocols/index.ts";
 import { createOwnEmoji } from "../../../node/gateway/media/own-emoji.ts";
 import { startFixture, type Fixture } from "./fixture.ts";
 
@@ -139,15 +143,37 @@ describe("gateway: the cluster's own emoji", () => {
     const { emoji } = (await list()).body as EmojiView;
     expect(emoji.map(({ name }) => name)).to.deep.equal(["green-disc"]);
   });
+});
 
-  it("are not asked for by those who may not react", async () => {
-    const { body } = await fixture.request("POST", "/api/v1/me/keys", {
-      token,
-      body: { label: "reads", scopes: ["account.see", "room.read"] },
+describe("reactions of those who may not react", () => {
+  for (const may of [false, true])
+    it(may ? "are looked up for those who may" : "are refused before an emoji is looked up", async () => {
+      const sent: unknown[] = [];
+      let lookedUp = 0;
+      const find = async () => {
+        lookedUp += 1;
+        return refused(failure("SLOT_UNAVAILABLE"));
+      };
+      const at = {
+        rights: { refusal: () => (may ? undefined : failure("FORBIDDEN", {})) },
+        ownEmoji: { find },
+        limits: { ...gatewayLimits },
+      };
+      const requests = createRequests(at as unknown as GatewayContext, {} as unknown as Subscribers);
+      const subscriber = {
+        caller: { user: "ada", actor: "user/ada" },
+        outstanding: 0,
+        open: true,
+        isReady: () => true,
+        ready: async () => undefined,
+        wire: { pause: () => undefined, resume: () => undefined },
+        send: (frame: unknown) => sent.push(frame),
+      };
+      const asked = { seq: 1, emoji: ":nobody:", on: true };
+      requests.take(subscriber as unknown as Subscriber, { id: 1, do: "room.react", to: "lobby", with: asked });
+      await new Promise(setImmediate);
+      expect(sent).to.have.length(1);
+      expect(sent[0]).to.have.nested.property("error.code", may ? "SLOT_UNAVAILABLE" : "FORBIDDEN");
+      expect(lookedUp).to.equal(may ? 1 : 0);
     });
-    const program = await fixture.connect(body.key);
-    const asked = { seq: 1, emoji: ":nobody:", on: true };
-    expect((await program.ask("room.react", "lobby", asked)).error?.code).to.equal("FORBIDDEN");
-    expect(questions).to.equal(0);
-  });
 });
