@@ -15,6 +15,7 @@ import {
   type MailDigest,
   type Notice,
   type Passkey,
+  type PersonAbout,
   type PersonStatus,
   type PushDevice,
   type PushPlace,
@@ -143,6 +144,8 @@ export interface Account {
   readonly endsAtMs?: number;
   readonly avatar?: Avatar;
   readonly status?: PersonStatus;
+  /** What the person tells of themselves. Absent: nothing. */
+  readonly about?: PersonAbout;
   readonly notices?: readonly Notice[];
   readonly sidebar?: Sidebar;
   readonly notifications?: NotificationRules;
@@ -218,6 +221,7 @@ type Settable = Pick<
   | "endsAtMs"
   | "passwordHash"
   | "status"
+  | "about"
   | "sidebar"
   | "notifications"
   | "linkPreviews"

@@ -106,5 +106,8 @@ export interface TopicMoved {
 /** A topic as it is shown and kept: without blanks around it, and one between words. */
 export const topicText = (name: string): string => name.normalize("NFC").replaceAll(/\s+/gu, " ").trim();
 
+/** The topic of what names none, in a room whose messages need one: agents, and clients that know no topics. */
+export const generalTopic = "General";
+
 /** What makes two names the same topic. */
 export const topicKey = (name: string): string => topicText(name).toLowerCase().normalize("NFC");

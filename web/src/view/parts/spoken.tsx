@@ -23,9 +23,12 @@ export function Spoken({
   text,
   signs = [],
   named,
+  isLink = false,
   isAlone = false,
 }: Pick<Prose, "text" | "signs"> & {
   readonly named: Named | undefined;
+  /** It stands in a link: no button can. */
+  readonly isLink?: boolean;
   /** It is all of its paragraph. */
   readonly isAlone?: boolean;
 }) {
@@ -37,9 +40,15 @@ export function Spoken({
     if (mention === undefined) continue;
     parts.push(
       withOwnEmoji(text.slice(past, index), past),
-      <bdi key={index} className="mention" title={mention.said}>
-        {mention.name}
-      </bdi>,
+      isLink || mention.who.startsWith("group/") ? (
+        <bdi key={index} className="mention" title={mention.said}>
+          {mention.name}
+        </bdi>
+      ) : (
+        <button key={index} type="button" className="mention" title={mention.said} data-person={mention.who}>
+          <bdi>{mention.name}</bdi>
+        </button>
+      ),
     );
     past = index + mention.said.length;
   }

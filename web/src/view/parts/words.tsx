@@ -17,7 +17,7 @@ type WordsProps = Pick<Prose, "text" | "signs"> & {
 /** Words with their mentions, and with links to the rooms that they name. */
 export function Words(props: WordsProps) {
   const isLink = useContext(InLink);
-  return isLink || !props.text.includes("#") ? <Spoken {...props} /> : <WithRooms {...props} />;
+  return isLink || !props.text.includes("#") ? <Spoken {...props} isLink={isLink} /> : <WithRooms {...props} />;
 }
 
 function WithRooms({ text, signs = [], named }: WordsProps) {
