@@ -23,6 +23,7 @@ export const harmless = {
   "user.later": "reads",
   "user.saved": "reads",
   "user.drafts": "reads",
+  "user.about": "reads",
   "agent.describe": "reads",
   "agent.history": "reads",
   "agent.usage": "reads",

@@ -230,8 +230,8 @@ export const errorTable = {
     outcome: "failed",
     http: 403,
     help:
-      "You are muted in this room, or the owner of this agent is: you read, and do not write, until the time in the " +
-      "details. A moderator of the room can lift it before.",
+      "You, or the owner of this agent, are muted in this room: you can read, and not write, until the mute ends. " +
+      "A moderator of the room can lift it earlier.",
   },
   SHARING_OFF: {
     outcome: "failed",

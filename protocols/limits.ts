@@ -21,7 +21,8 @@ export const wireLimits = {
   topicCharsMax: 500,
   /** A longer topic of a message is refused with `BAD_REQUEST`. */
   messageTopicCharsMax: 60,
-  /** Messages that somebody has read out of their order, in a topic; further ones are unread until the room is read. */
+  /** Stretches of messages that somebody has read out of their order, in a topic; further ones are unread until the room
+   *  is read. */
   topicReadMax: 256,
   /** Topics of one room that a person follows or mutes; one more is refused with `LIMIT_REACHED`. */
   topicWishesMax: 64,
@@ -151,6 +152,10 @@ export const wireLimits = {
   groupMembersMax: 100,
   /** Further groups that one message mentions are not told. */
   groupsPerMessageMax: 3,
+  /** A longer title, or longer pronouns, on the card of a person are refused with `BAD_REQUEST`. */
+  aboutLineCharsMax: 60,
+  /** A longer text that a person tells of themselves is refused with `BAD_REQUEST`. */
+  aboutCharsMax: 300,
   /** Emoji that a cluster has of its own; adding one more is refused with `LIMIT_REACHED`. */
   ownEmojiMax: 400,
   /** A larger file of an emoji is refused with `TOO_LARGE`. The page draws larger ones smaller. */

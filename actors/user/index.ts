@@ -35,7 +35,7 @@ import { factorHandlers, factorsView, renamePasskey } from "./factors.ts";
 import { laterHandlers, laterReminded, laterReminder, onLaterSent } from "./later.ts";
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
-import { cardOf, cardOfDeleted, choiceOf, setAvatar, setProfile, setStatus } from "./profile.ts";
+import { aboutOf, cardOf, cardOfDeleted, setAbout, choiceOf, setAvatar, setProfile, setStatus } from "./profile.ts";
 import { notificationHandlers } from "./notifications.ts";
 import { pushHandlers, pushWatched } from "./push.ts";
 import { draftHandlers, withoutConversation } from "./drafts.ts";
@@ -139,6 +139,8 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "card":
       if (state.erasedAtMs !== undefined) return [reply(cardOfDeleted(turn.key))];
       return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key, turn.nowMs))];
+    case "about":
+      return [state.account === null ? refuse("NOT_FOUND") : reply(aboutOf(state, state.account))];
     case "conversationDropped":
       return state.account === null ? [refuse("NOT_FOUND")] : withoutConversation(state, state.account, message, turn);
     case "agentStored":
@@ -208,9 +210,12 @@ const forGateway: PersonHandlers<Exclude<FromGateway["type"], BeforeAccount>> = 
   credentials: ({ state, account }, message, turn) => credentials(state, account, message, turn),
 };
 
-const forUser: PersonHandlers<Exclude<CommandFrom<typeof userCommands, "client" | "follower">["type"], "card">> = {
+const forUser: PersonHandlers<
+  Exclude<CommandFrom<typeof userCommands, "client" | "follower">["type"], "card" | "about">
+> = {
   describe: ({ state, account }, _, turn) => [reply(viewOf(state, account, turn.key))],
   setProfile: ({ state, account }, message, turn) => setProfile(state, account, message, turn),
+  setAbout: ({ state, account }, message) => setAbout(state, account, message),
   setStatus: ({ state, account }, message, turn) => setStatus(state, account, message, turn),
   setSidebar: ({ state, account }, message, turn) => setSidebar(state, account, message, turn),
   ...laterHandlers,

@@ -4,8 +4,10 @@ import {
   sameJson,
   shownStatus,
   type Avatar,
+  isAdminBy,
   type CommandOf,
   type LinkPreviewChoice,
+  type UserAbout,
   type UserCard,
   type UserView,
   type userCommands,
@@ -15,7 +17,7 @@ import { changedSince } from "../seen.ts";
 import type { UserNotes } from "./notes.ts";
 import type { Effects } from "./effects.ts";
 import { happen, listing } from "./sessions.ts";
-import { viewOf, type Account, type UserState } from "./state.ts";
+import { rolesOf, viewOf, type Account, type UserState } from "./state.ts";
 
 type Profile = Omit<Extract<CommandOf<typeof userCommands>, { type: "setProfile" }>, "type">;
 
@@ -86,6 +88,26 @@ export function setStatus(
     ...happen(state, turn, [{ type: "profileSet", view }]),
     reply(view),
   ];
+}
+
+/** What the person tells of themselves, and whether they are an admin or a guest. */
+export function aboutOf(state: UserState, { about = {} }: Pick<Account, "about">): UserAbout {
+  const roles = rolesOf(state);
+  const role = isAdminBy(roles) ? "admin" : roles.includes("guest") ? "guest" : undefined;
+  return { ...about, ...(role && { role }) };
+}
+
+/** Replaces it. */
+export function setAbout(
+  state: UserState,
+  account: Account,
+  { type: _type, ...about }: Extract<CommandOf<typeof userCommands>, { type: "setAbout" }>,
+): Effects {
+  const isNone = Object.keys(about).length === 0;
+  const answer = reply(aboutOf(state, { about }));
+  return sameJson(account.about ?? {}, about)
+    ? [answer]
+    : [persist({ type: "factorSet", set: { about: isNone ? null : about } }), answer];
 }
 
 /** What everybody may know. */

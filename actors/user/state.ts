@@ -15,6 +15,7 @@ import {
   type MailDigest,
   type Notice,
   type Passkey,
+  type PersonAbout,
   type PersonStatus,
   type PushDevice,
   type PushPlace,
@@ -143,6 +144,8 @@ export interface Account {
   readonly endsAtMs?: number;
   readonly avatar?: Avatar;
   readonly status?: PersonStatus;
+  /** What the person tells of themselves. Absent: nothing. */
+  readonly about?: PersonAbout;
   readonly notices?: readonly Notice[];
   readonly sidebar?: Sidebar;
   readonly notifications?: NotificationRules;
@@ -218,6 +221,7 @@ type Settable = Pick<
   | "endsAtMs"
   | "passwordHash"
   | "status"
+  | "about"
   | "sidebar"
   | "notifications"
   | "linkPreviews"
@@ -551,7 +555,7 @@ export function viewOf(state: UserState, account: Account, key: string): UserVie
 /** The address of one of the user's agents. */
 export const agentActor = (agent: string): ActorId => `agent/${agent}`;
 
-/** The notices with one more. Warnings of rooms are kept apart, few and one of each room: they push nothing else out. */
+/** The notices with one more. Warnings of rooms are kept apart, few and one of each room: they push no other out. */
 function withNotice(before: readonly Notice[], notice: Notice): readonly Notice[] {
   const isWarning = ({ action }: Notice): boolean => action === "roomWarned";
   const same = before.filter((one) => isWarning(one) === isWarning(notice));

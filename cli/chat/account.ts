@@ -7,6 +7,7 @@ import {
   tell,
   type Telling,
   type ToldMessage,
+  wishOf,
 } from "../../protocols/telling/index.ts";
 import { hasKeyword, keywordTerms } from "../../protocols/telling/keywords.ts";
 import { noticeText, peopleIn } from "../../protocols/words/notice-text.ts";
@@ -65,10 +66,10 @@ export class Account {
   }
 
   /** How the person is told of a message in another room. Who follows a thread, only its room knows: `any` is how they
-   *  are told if they do. */
+   *  are told if they do. What they wish of its topic, the room is asked. */
   async toldElsewhere(news: Activity): Promise<{ readonly telling: Telling; readonly any: Telling }> {
     const { room, author, mentioned, reply = false, keyword = false, thread } = news;
-    const message = { room, author, mentioned, keyword, direct: await this.#isDirect(room) };
+    const message = { room, author, mentioned, keyword, ...(await this.#ofRoom(room, news.topic)) };
     return {
       telling: this.#told({ ...message, reply, threadOnly: thread !== undefined }),
       any: this.#told({ ...message, reply, threadOnly: false }),
@@ -77,12 +78,12 @@ export class Account {
 
   /** How the person is told of a message in the room where they are. */
   async toldHere(room: string, { message, root }: Posted): Promise<Telling> {
-    const { author, text, mentions = [], threadOnly } = message;
+    const { author, text, mentions = [], threadOnly, topic } = message;
     const me = `user/${this.#user}`;
     return this.#told({
       room,
       author,
-      direct: await this.#isDirect(room),
+      ...(await this.#ofRoom(room, topic)),
       mentioned: mentions.includes(me),
       keyword: hasKeyword(text, keywordTerms(this.rules.keywords)),
       reply: root?.author === me,
@@ -90,10 +91,12 @@ export class Account {
     });
   }
 
-  async #isDirect(room: string): Promise<boolean> {
-    if (!mayBeRoomByNow(room)) return isDirectNow(room, undefined);
+  /** What of a message only its room knows. */
+  async #ofRoom(room: string, topic: string | undefined): Promise<Pick<ToldMessage, "direct" | "wish">> {
+    if (!mayBeRoomByNow(room) && topic === undefined) return { direct: isDirectNow(room, undefined) };
     const said = await this.#client.call("room.summary", room, {});
-    return isDirectNow(room, said.ok ? said.value.visibility : undefined);
+    if (!said.ok) return { direct: isDirectNow(room, undefined) };
+    return { direct: isDirectNow(room, said.value.visibility), wish: wishOf(said.value, topic) };
   }
 
   #told({ author, ...message }: Omit<ToldMessage, "isOwn"> & { readonly author: string }): Telling {

@@ -88,7 +88,7 @@ export const commands = {
   mute: row("ACCOUNT 1h|ever", "[REASON]", "let a member of this room read and not write: for 10m, 2h, 1d, 1w or ever"),
   unmute: row("ACCOUNT", "", "lift the mute of a member"),
   warn: row("ACCOUNT", "REASON", "warn a member of this room: they and the moderators read why"),
-  warnings: row("", "", "who was warned in this room, by whom and why; without a rank: your own"),
+  warnings: row("", "", "which members were warned in this room, by whom and why; without a rank: your own"),
   posting: row("WHO", "", "set who posts here: members, threads (members answer in threads) or moderators"),
   keepedits: row("yes|no", "", "say whether members of this room can read what edited messages said before"),
   agentrules: row(

@@ -368,6 +368,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   const look: Look = { color, who: names.who, said: names.said };
   const listing: Listing = { user, client, names, printer, look };
   let visit: Visit | undefined;
+  let saidOfAbout = false;
   let temporary: Temporary | undefined;
   const attached = new Attached(options.files, { ask, cameTo, printer });
   let shown: LinkAt = { link: client.link, node: client.at.name };
@@ -628,6 +629,9 @@ export function createConversation(options: ConversationOptions): Conversation {
           if (visit !== undefined) visit.writesIn = line.rest.trim() || undefined;
           const now = visit?.writesIn;
           remark(dim(now === undefined ? "You write in no topic." : `You write in ${withoutControls(now)}.`));
+          // The word once set what is read beside the room's title.
+          if (!saidOfAbout && now !== undefined) remark(dim("/about TEXT sets the topic of the room itself."));
+          saidOfAbout ||= now !== undefined;
           return done;
         });
       case "branches":

@@ -96,7 +96,7 @@ async function deleteTogether(
 const why: Readonly<Record<string, string>> = {
   FORBIDDEN: "is not yours",
   NOT_FOUND: "is not there",
-  OVERLOADED: "has files that did not fit: delete it again",
+  OVERLOADED: "could not be deleted with the others now: delete it again",
 };
 
 async function listWarnings(

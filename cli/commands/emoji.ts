@@ -17,7 +17,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     emoji
       .command("add")
-      .description("Add an emoji, which people write as :name:. The picture is drawn anew, at most 128 pixels large.")
+      .description("Add an emoji, which people write as :name:. The picture is stored as a WebP of at most 128 pixels.")
       .argument("<file>", "a PNG, JPEG, WebP or GIF of at most 128 KiB; of one that moves, the first picture")
       .argument("<name>", "lower-case letters, digits, _, + and -; it begins with a letter"),
   )

@@ -157,6 +157,7 @@ const sorts: Readonly<Record<keyof DigestCounts, readonly [one: string, many: st
   direct: ["direct message", "direct messages"],
   answer: ["answer", "answers"],
   word: ["message with a word of yours", "messages with words of yours"],
+  topic: ["message in a topic that you follow", "messages in topics that you follow"],
 };
 const countedOf = (counts: DigestCounts): string =>
   Object.entries(sorts)

@@ -3,6 +3,7 @@
 import {
   cut,
   failure,
+  isSeen,
   ok,
   refused,
   wireLimits,
@@ -26,7 +27,7 @@ import {
   type catchUpOperations,
 } from "../../protocols/index.ts";
 import { hasKeyword, keywordTerms, type KeywordTerm } from "../../protocols/telling/keywords.ts";
-import { tell, type ToldMessage } from "../../protocols/telling/index.ts";
+import { tell, wishOf, type ToldMessage } from "../../protocols/telling/index.ts";
 import { told, toldOf } from "../../protocols/telling/rooms.ts";
 import type { Message } from "../../actors/behavior.ts";
 import type { Kernel } from "../kernel/api.ts";
@@ -251,14 +252,13 @@ async function linesOf(
   readonly looked: readonly RoomMessage[];
   readonly isWhole: boolean;
 }> {
-  const isSeen = new Set(seen);
   if (unread === 0 && !mentioned) return { first: [], looked: [], isWhole: true };
   const page = (fields: object): Promise<RoomHistory> =>
     read<RoomHistory>({ type: "history", roomOnly: true, limit: wireLimits.pageEntriesMax, ...fields });
   const isTold = (message: RoomMessage): boolean =>
     isShown(message) &&
     message.threadOnly !== true &&
-    !isSeen.has(message.seq) &&
+    !isSeen(seen, message.seq) &&
     tell(view, said(message), nowMs) !== "nothing";
   let looked: readonly RoomMessage[] = [];
   let before = messageSeq + 1;
@@ -332,7 +332,7 @@ function lineOf(message: RoomMessage, { catchUpTextChars }: TellingLimits): Miss
 /** What a message is to the person. */
 const saidTo = (
   { me, terms }: Asker,
-  { room, visibility }: RoomSummary,
+  { room, visibility, topics }: RoomSummary,
   message: RoomMessage,
   followed: ReadonlySet<number>,
 ): ToldMessage => ({
@@ -343,12 +343,14 @@ const saidTo = (
   keyword: hasKeyword(message.text, terms),
   reply: message.replyTo !== undefined && followed.has(message.replyTo),
   threadOnly: message.threadOnly === true,
+  wish: wishOf({ topics }, message.topic),
 });
 
 /** Why it concerns them, if it does. */
-function whyOf({ mentioned, reply, direct, keyword }: ToldMessage): MissedConcern["why"] | undefined {
+function whyOf({ mentioned, reply, direct, keyword, wish, threadOnly }: ToldMessage): MissedConcern["why"] | undefined {
   if (mentioned) return "mention";
   if (reply) return "answer";
   if (direct) return "direct";
-  return keyword ? "word" : undefined;
+  if (keyword) return "word";
+  return wish === "follow" && !threadOnly ? "topic" : undefined;
 }

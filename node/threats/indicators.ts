@@ -54,10 +54,8 @@ function* readPlain(text: string, draft: Draft): Pieces<void> {
   let lines = 0;
   for (const line of linesOf(text)) {
     if ((lines += 1) % stepsInPiece === 0) yield;
-    const [first = "", second] = line
-      .replace(/[#;].*$/, "")
-      .trim()
-      .split(/[\s,]+/);
+    const says = line.search(/[#;]/);
+    const [first = "", second] = (says < 0 ? line : line.slice(0, says)).trim().split(/[\s,]+/, 2);
     if (first === "") continue;
     if (first.startsWith("!")) {
       const range = parseRange(first.slice(1));
@@ -123,17 +121,35 @@ function* readStix(text: string, nowMs: number, draft: Draft): Pieces<void> {
   }
 }
 
+const [quote, backslash] = ['"', "\\"].map((sign) => sign.charCodeAt(0));
+
+/** Behind the end of a string that has begun before `from`. Each character is looked at once, and a string without an
+ *  end is refused at once: a pattern would look for its end again from each quote in it. Throws. */
+function endOfString(text: string, from: number): number {
+  for (let at = from; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === quote) return at + 1;
+    if (code === backslash) at += 1;
+  }
+  throw new Error("a string in it has no end");
+}
+
 /** The objects of a bundle, each parsed by itself; undefined now and then, so that a long one can be read in pieces.
  *  What stands around them must be JSON, too. Throws on anything else. */
 function* objectsOf(text: string): Generator<StixObject | undefined> {
   const rest: string[] = [];
   let [from, depth, taken, containers] = [0, 0, 0, 0];
   let isIn = false;
-  const token = /"(?:[^"\\]|\\.)*"|[[\]{},]/gs;
+  const token = /["[\]{},]/g;
   let key = "";
   for (let tokens = 0, found = token.exec(text); found !== null; tokens += 1, found = token.exec(text)) {
     if (tokens % stepsInPiece === stepsInPiece - 1) yield undefined;
     const [mark] = found;
+    if (mark === '"') {
+      token.lastIndex = endOfString(text, found.index + 1);
+      if (depth === 1) key = text.slice(found.index, token.lastIndex);
+      continue;
+    }
     if (mark === "{" || mark === "[") {
       depth += 1;
       containers += 1;
@@ -145,7 +161,6 @@ function* objectsOf(text: string): Generator<StixObject | undefined> {
         from = found.index + 1;
       }
     } else if (mark === "}" || mark === "]") depth -= 1;
-    else if (mark !== "," && depth === 1) key = mark;
     const ends = isIn && ((mark === "," && depth === 2) || (mark === "]" && depth === 1));
     if (!ends) continue;
     const piece = text.slice(from, found.index);

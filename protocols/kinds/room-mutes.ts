@@ -53,7 +53,8 @@ export const roomMuteCommands = {
     effect: "reads",
     permission: "room.read",
     http: ["GET", "/rooms/:room/warnings"],
-    summary: "Who was warned, by whom, when and why, newest first: for moderators; other members see their own",
+    summary:
+      "Which members were warned, by whom, when and why, newest first: for moderators; other members see their own",
   }),
   /** Error: NOT_FOUND. */
   acknowledgeWarning: command({

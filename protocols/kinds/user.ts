@@ -23,6 +23,7 @@ import { keyScope } from "../authority/roles.ts";
 import { notice } from "../admin/notice.ts";
 import { shownField } from "../power/shown.ts";
 import { fact, identity } from "../authority/sign-in.ts";
+import { userAboutCommands } from "./user-about.ts";
 import { userDigestCommands } from "./user-digest.ts";
 import { sharedLinkCommands } from "./shared-links.ts";
 import { userDraftCommands } from "./user-drafts.ts";
@@ -535,6 +536,7 @@ export const userCommands = {
   ...userLaterCommands,
   ...userStorageCommands,
   ...userDraftCommands,
+  ...userAboutCommands,
   ...userDigestCommands,
   ...sharedLinkCommands,
   /** The caller's session has shown a browser's subscription. Errors: LIMIT_REACHED, FORBIDDEN. */
@@ -615,7 +617,7 @@ export const userCommands = {
           readSeq: position,
           unread: position,
           mentioned: Type.Boolean(),
-          seen: Type.Optional(Type.Array(position, { maxItems: limits.topicReadMax })),
+          seen: Type.Optional(Type.Array(Type.Tuple([position, position]), { maxItems: limits.topicReadMax })),
           topics: Type.Optional(
             Type.Record(Type.String(), Type.Union([Type.Literal("follow"), Type.Literal("mute")]), {
               maxProperties: limits.topicWishesMax,

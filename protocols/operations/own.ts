@@ -208,8 +208,8 @@ export const ownOperations = {
     facts: ({ name }) => ({ emoji: name }),
     summary: "Adds an emoji of the cluster's own, which people write as `:name:`",
     description:
-      "The picture is drawn anew: at most 128 pixels on its longer side, a WebP, of a picture that moves the first " +
-      "one. NAME_TAKEN: an emoji has this name, of the cluster or of the standard ones; remove it first, or take " +
+      "The picture is stored as a WebP of at most 128 pixels on its longer side; of a picture that moves, the first " +
+      "frame. NAME_TAKEN: an emoji of the cluster or a standard one has this name; remove it first, or choose " +
       "another name. By gRPC a request has at most 64 KiB, so a picture 44 KiB.",
     tags: ["emoji"],
   }),

@@ -23,7 +23,7 @@ export const peopleAmong = (some: readonly Mentionable[]): People => {
 };
 
 /** What is shown in the places of mentions: by where their signs stand. */
-export type Named = ReadonlyMap<number, { readonly said: string; readonly name: string }>;
+export type Named = ReadonlyMap<number, { readonly said: string; readonly name: string; readonly who: string }>;
 
 /** Those whom a message calls, groups among them, as `mentions` of what shows it. */
 export const calledIn = ({
@@ -49,7 +49,7 @@ export function namedIn(blocks: readonly Block[], { mentions, members, nameFor }
   return new Map(
     mentionsIn(blocks, called)
       .filter(({ who }) => mentions === undefined || mentions.includes(who))
-      .map(({ at, said, who }) => [at, { said, name: who.startsWith("group/") ? said : `@${nameFor(who)}` }]),
+      .map(({ at, said, who }) => [at, { said, who, name: who.startsWith("group/") ? said : `@${nameFor(who)}` }]),
   );
 }
 

@@ -1,10 +1,12 @@
 /** Who is told of a message, and how: one function for the node, the page and the terminal.
  *
  *      of no concern to the person ──► all: a notice   mentions: a badge   nothing, or muted: nothing
- *      a mention, an answer, a direct message, a word ──► all, mentions: a notice   nothing: nothing
+ *      a mention, an answer, a direct message, a word, a followed topic ──► all, mentions: a notice   nothing: nothing
+ *      in a topic that the person has muted ──► as in a muted room: a mention is told of, else nothing
  *      in quiet hours, while a room is muted for a time, do not disturb: a notice becomes a badge
  *
  *  A badge is a count in the page. A notice is what somebody is shown who is not looking. */
+import type { TopicWish } from "../kinds/room-unread.ts";
 import type { QuietHours } from "../wire/notifications.ts";
 import { toldOf, type ToldPerson } from "./rooms.ts";
 
@@ -25,9 +27,17 @@ export interface ToldMessage {
   readonly keyword: boolean;
   /** It answers a message of theirs, or in a thread that they follow. */
   readonly reply: boolean;
-  /** It is shown in its thread only. */
+  /** It is shown in its thread only: threads are followed and muted by themselves. */
   readonly threadOnly: boolean;
+  /** What the person wishes of its topic. Absent: nothing, or it has none. */
+  readonly wish?: TopicWish | undefined;
 }
+
+/** What a person wishes of the topic of a message. */
+export const wishOf = (
+  { topics = {} }: { readonly topics?: Readonly<Record<string, TopicWish>> | undefined },
+  topic: string | undefined,
+): TopicWish | undefined => (topic !== undefined && Object.hasOwn(topics, topic) ? topics[topic] : undefined);
 
 /** Whether a room is a direct conversation now. Its key says what it was begun as; what it is the room says, because
  *  one of several people may have been made a room since. `visibility`: undefined where nobody has asked. */
@@ -44,8 +54,11 @@ export const noticeTitle = (room: string, author: string, title: string): string
 /** How the person is told of the message. */
 export function tell(person: ToldPerson, message: ToldMessage, nowMs: number): Telling {
   if (message.isOwn) return "nothing";
-  const { level, isMuted, isPaused } = toldOf(person, message.room, nowMs);
-  const concerns = message.mentioned || (!isMuted && (message.reply || message.keyword || message.direct));
+  const { level, isMuted: isRoomMuted, isPaused } = toldOf(person, message.room, nowMs);
+  const wish = message.threadOnly ? undefined : message.wish;
+  const isMuted = isRoomMuted || wish === "mute";
+  const isWanted = message.reply || message.keyword || message.direct || wish === "follow";
+  const concerns = message.mentioned || (!isMuted && isWanted);
   if (level === "nothing" || (!concerns && (isMuted || message.threadOnly))) return "nothing";
   if (!concerns && level !== "all") return "badge";
   return isPaused || wantsQuiet(person, nowMs) ? "badge" : "notice";

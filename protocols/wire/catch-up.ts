@@ -29,10 +29,11 @@ export interface MissedLine {
   readonly topic?: string;
 }
 
-/** One that concerns the person: it mentions them, answers them, has a word of theirs, or is written to them alone. */
+/** One that concerns the person: it mentions them, answers them, has a word of theirs, is written to them alone, or
+ *  in a topic that they follow. */
 export interface MissedConcern extends MissedLine {
   readonly room: string;
-  readonly why: "mention" | "answer" | "word" | "direct";
+  readonly why: "mention" | "answer" | "word" | "direct" | "topic";
 }
 
 /** A room with something to read. */

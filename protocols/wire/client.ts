@@ -66,6 +66,8 @@ export type NodeFrame =
         readonly edited?: true;
         /** It is shown in the thread of this message only. */
         readonly thread?: number;
+        /** Its topic, for a user who may read the room. */
+        readonly topic?: string;
         /** It answers a message of the user. */
         readonly reply?: true;
         /** It has a word of which the user wants to be told. */

@@ -8,6 +8,7 @@ export const whyWords: Readonly<Record<MissedConcern["why"], string>> = {
   answer: "answers you",
   word: "has a word of yours",
   direct: "wrote to you",
+  topic: "is in a topic that you follow",
 };
 
 /** Characters of what an agent is given to sum up: what a model with a short context can read. */

@@ -30,6 +30,7 @@ const sharedFiles = [
   "runtimes/store/names.ts",
   "runtimes/store/port.ts",
   "node/ports/index.ts",
+  "node/pieces.ts",
   "node/stops.ts",
   "node/waiting.ts",
   // What is stored of a secret.

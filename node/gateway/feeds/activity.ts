@@ -45,8 +45,9 @@ export function toldBy(before: ToldAccount, said: Omit<ToldView, "status">): Tol
   };
 }
 
-/** The frame. Of the text only those get a beginning who may be shown a notice: whether they follow a thread, only
- *  their room knows. Somebody who may not read is told nothing of it, nor whether it has a word of theirs. */
+/** The frame. Of the text only those get a beginning who may be shown a notice: whether they follow a thread or
+ *  a topic, only their room knows. Somebody who may not read is told nothing of it, nor whether it has a word of
+ *  theirs. */
 export function activityOf(
   { user, account }: { readonly user: string; readonly account: ToldAccount },
   { room, message, mentioned }: { readonly room: string; readonly message: SeenMessage; readonly mentioned: boolean },
@@ -54,6 +55,7 @@ export function activityOf(
 ): Activity {
   const { seq, author, replyTo, threadOnly, answered } = message;
   const text = (mayRead && message.text) || "";
+  const topic = mayRead ? message.topic : undefined;
   const me = `user/${user}`;
   const keyword = author !== me && hasKeyword(text, account.terms);
   const reply = answered === me;
@@ -68,6 +70,7 @@ export function activityOf(
       keyword,
       reply: replyTo !== undefined,
       threadOnly: threadOnly === true,
+      wish: topic === undefined ? undefined : "follow",
     },
     nowMs,
   );
@@ -77,6 +80,7 @@ export function activityOf(
     author,
     mentioned,
     ...(threadOnly === true && replyTo !== undefined && { thread: replyTo }),
+    ...(topic !== undefined && { topic }),
     ...(reply && { reply }),
     ...(keyword && { keyword }),
     ...(telling === "notice" && text !== "" && { text: cut(text, wireLimits.activityCharsMax) }),

@@ -9,6 +9,7 @@ export const seen = Type.Object({
   replyTo: Type.Optional(schema.position),
   threadOnly: Type.Optional(Type.Literal(true)),
   text: Type.Optional(Type.String()),
+  topic: Type.Optional(Type.String()),
 });
 
 /** The message with the author of the one that it answers, where that is told with it. */

@@ -18,6 +18,7 @@ import {
   type Result,
   type RoomHistory,
   type SharedLinks,
+  type UserAbout,
   type WithShown,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
@@ -126,6 +127,7 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
         yield { type: "picture", format: account.avatar.format, base64: Buffer.from(bytes.value).toString("base64") };
       else yield { type: "missing", what: "picture", code: bytes.error.code };
     }
+    yield* aboutRows(account.user);
     for (const agent of account.agents) yield* agentRows(agent, caller);
     for (const room of account.rooms) yield* roomRows(room, caller);
     const shared = await ask<SharedLinks>(actorId("user", account.user), { type: "shared" });
@@ -133,6 +135,15 @@ export function addExports(app: FastifyInstance, at: GatewayContext): void {
     for (const link of shared.ok ? shared.value.links : []) yield { type: "sharedLink", link };
     if (caller !== undefined) yield* draftRows(account.user, caller);
     yield { type: "end" };
+  }
+
+  /** What the person tells everybody of themselves. The account's row has the roles. */
+  async function* aboutRows(user: string): AsyncGenerator<object> {
+    const said = await ask<UserAbout>(actorId("user", user), { type: "about" }, `user/${user}`);
+    if (!said.ok) return yield { type: "missing", what: "about", code: said.error.code };
+    const { role: _role, ...about } = said.value;
+    if (Object.keys(about).length > 0) yield { type: "about", about };
+    return undefined;
   }
 
   /** What the person has begun to write is theirs alone. */

@@ -1,6 +1,7 @@
 /** Follows the rooms of people who have browsers that take notices, and decides what these are told. */
 import {
   cut,
+  isSeen,
   ok,
   type ActorId,
   type Failure,
@@ -11,9 +12,10 @@ import {
   type RoomMessage,
   type RoomSummary,
   type RoomThreads,
+  type TopicWish,
   type UserCard,
 } from "../../../protocols/index.ts";
-import { isDirectNow, noticeTitle, tell } from "../../../protocols/telling/index.ts";
+import { isDirectNow, noticeTitle, tell, wishOf } from "../../../protocols/telling/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import type { GatewayContext } from "../options.ts";
 import type { Activity } from "../feeds/away.ts";
@@ -149,22 +151,27 @@ export function createPush(
   // --- what they are told --------------------------------------------------------------------------------------------
 
   /** `reply`: whether it answers them, which of a thread only its room knows, as it alone knows what it is now
-   *  (`direct`). */
+   *  (`direct`), and what they wish of its topic. */
   function isTold(
     watch: Watch,
     { room, author, mentioned, keyword, thread }: Activity,
-    { reply, direct }: { readonly reply: boolean; readonly direct: boolean },
+    {
+      reply,
+      direct,
+      wish,
+    }: { readonly reply: boolean; readonly direct: boolean; readonly wish: TopicWish | undefined },
   ): boolean {
     const account = watch.follows?.account();
     if (account === undefined) return false;
-    const said = { room, isOwn: author === `user/${watch.user}`, direct, mentioned, reply };
+    const said = { room, isOwn: author === `user/${watch.user}`, direct, mentioned, reply, wish };
     const message = { ...said, keyword: keyword === true, threadOnly: thread !== undefined };
     return tell(account, message, clock.nowMs()) === "notice";
   }
 
   function hear(watch: Watch, activity: Activity): void {
     const { reply = false, thread } = activity;
-    const most = { reply: reply || thread !== undefined, direct: isDirectNow(activity.room, undefined) };
+    const wish = activity.topic === undefined ? undefined : "follow";
+    const most = { reply: reply || thread !== undefined, direct: isDirectNow(activity.room, undefined), wish } as const;
     if (!port.isOn() || !isTold(watch, activity, most)) return;
     const place = placeOf(activity);
     const known = watch.waiting.get(place);
@@ -221,7 +228,7 @@ export function createPush(
     const summary = await ask<RoomSummary>(me, to, { type: "summary" });
     if (!summary.ok) return unknown(summary.error);
     let reply = activity.reply === true;
-    const isRead = summary.value.readSeq >= seq || summary.value.seen?.includes(seq) === true;
+    const isRead = summary.value.readSeq >= seq || isSeen(summary.value.seen, seq);
     if (thread === undefined && isRead && activity.edited !== true) return "over";
     if (thread !== undefined) {
       const all = await ask<RoomThreads>(me, to, { type: "threads" });
@@ -233,11 +240,14 @@ export function createPush(
     // The session ended with which they are followed: they are with another one in a moment, or no more.
     if (watch.follows?.isOpen() !== true) return "silent";
     const direct = isDirectNow(room, summary.value.visibility);
-    if (!isTold(watch, activity, { reply, direct }) || !watch.follows.mayRead(to)) return "over";
+    if (!watch.follows.mayRead(to)) return "over";
     const page = await ask<RoomHistory>(me, to, { type: "history", after: seq - 1, limit: 1 });
     if (!page.ok) return unknown(page.error);
     const message = page.value.messages.find((one) => one.seq === seq);
     if (message === undefined || message.deletedAtMs !== undefined) return "over";
+    // It may have been moved since.
+    const wish = wishOf(summary.value, message.topic);
+    if (!isTold(watch, activity, { reply, direct, wish })) return "over";
     const author = await nameOf(message.author, me);
     const named = summary.value.title || room;
     return {

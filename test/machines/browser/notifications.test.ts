@@ -128,6 +128,35 @@ describe("being told, in a browser", () => {
       expect(fixture?.complaints).to.deep.equal([]);
     });
 
+  it("tells of each message in a topic that is followed, and nothing of one that is muted", async () => {
+    const { ada, ben } = await open({ width: 1280, height: 800 });
+    const { page } = ada;
+    const say = (room: string, text: string, topic: string) =>
+      ben.api("POST", `/api/v1/rooms/${room}/messages`, { text, topic });
+    await say("den", "begun", "Boats");
+    await say("desk", "begun", "Noise");
+    await ada.api("PUT", "/api/v1/rooms/den/topics/wish", { topic: "Boats", wish: "follow" });
+    await ada.api("PUT", "/api/v1/rooms/desk/topics/wish", { topic: "Noise", wish: "mute" });
+    await ada.api("PUT", "/api/v1/me/notifications/rooms/desk", { level: "all" });
+    for (const room of ["den", "desk"]) await ada.api("PUT", `/api/v1/rooms/${room}/read`, { seq: 1 });
+    await page.goto(`${fixture?.node.url ?? ""}/settings/notifications`);
+    await page.getByRole("button", { name: "Turn on" }).click();
+    await page.getByText("This browser shows notices.").waitFor();
+    await putBehind(page, true);
+    const told = async () => (await shownIn(page)).filter(({ tag }) => tag !== "plexus/first");
+    await say("desk", "nothing for ada", "Noise");
+    await say("den", "nothing for ada", "Cars");
+    await say("den", "she follows this", "Boats");
+    await untilTrue("it is told", async () => (await told()).length > 0);
+    const den = { title: "Ben in Den", body: "she follows this", tag: "plexus/ada/den", url: "/room/den?at=3" };
+    expect(await told()).to.deep.equal([den]);
+    await say("desk", "of another topic", "Songs");
+    await untilTrue("the other room is told", async () => (await told()).length > 1);
+    const desk = { title: "Ben in Desk", body: "of another topic", tag: "plexus/ada/desk", url: "/room/desk?at=3" };
+    expect(await told()).to.deep.equal([den, desk]);
+    expect(fixture?.complaints).to.deep.equal([]);
+  });
+
   it("is chosen for a room in its menu, and taken back in the settings", async () => {
     const { ada, ben } = await open({ width: 1280, height: 800 });
     const { page } = ada;

@@ -346,7 +346,7 @@ const reasons = {
   ],
   "is a switch, or one's own choice: it says what shall be, and every tab shows it at once": [
     "room.mute room.acknowledgeWarning room.setArchived room.setVisibility room.followThread room.react room.pin room.vote room.resolveTopic room.followTopic room.moveTopic room.markRead room.markUnread agent.rate agent.branch agent.arrange user.setSuspended",
-    "user.vouchIdentity user.setStatus user.setRoomNotifications user.setPush activity.setReport activity.setUse user.setDigest role-manager.setAdmin",
+    "user.vouchIdentity user.setStatus user.setAbout user.setRoomNotifications user.setPush activity.setReport activity.setUse user.setDigest role-manager.setAdmin",
   ],
   "goes on from a step that it names, or that nobody else can take": [
     "user.confirmSession user.confirmTotp user.useTotp user.useRecovery user.usePasskey",

@@ -477,8 +477,24 @@ describe("a conversation in the terminal", () => {
     expect(numbers(late.printed)).to.deep.equal([31, 32, 33]);
   });
 
+  it("says at the first /topic that /about sets the topic of the room itself", async () => {
+    const { conversation, printed } = openFixture(two);
+    await conversation.begin({ room: "den", agent: undefined });
+    const told = async (line: string) => {
+      printed.length = 0;
+      await conversation.take(line);
+      return printed.join(" ");
+    };
+    expect(await told("/topic dice"))
+      .to.include("You write in dice.")
+      .and.include("/about TEXT sets");
+    expect(await told("/topic games"))
+      .to.include("You write in games.")
+      .and.not.include("/about");
+  });
+
   it("rings the bell for what concerns the person, as they have said, and for nothing else", async () => {
-    const { conversation, printed, topic, owner } = openFixture(two);
+    const { conversation, printed, topic, owner, answers } = openFixture(two);
     await conversation.begin({ room: "den", agent: undefined });
     const news = (said: object) => ({ room: "attic", seq: 1, author: "user/bob", mentioned: false, ...said });
     const rung = async (act: () => void) => {
@@ -498,6 +514,13 @@ describe("a conversation in the terminal", () => {
     expect((await here({}))[0]).to.equal(false);
     expect((await here({ mentions: ["user/ada"] }))[0]).to.equal(true);
     expect((await here({ author: "user/ada", mentions: ["user/ada"] }))[0]).to.equal(false);
+    // What they wish of a topic, the room says.
+    answers.call = ok({ visibility: "public", topics: { Boats: "follow", Noise: "mute" } });
+    expect(await elsewhere({ topic: "Boats" })).to.deep.equal([true, true]);
+    expect(await elsewhere({ topic: "Noise", keyword: true })).to.deep.equal([false, false]);
+    expect(await elsewhere({ topic: "Noise", mentioned: true })).to.deep.equal([true, true]);
+    expect((await here({ topic: "Boats" }))[0]).to.equal(true);
+    expect((await here({ topic: "Cars" }))[0]).to.equal(false);
     const notifications = { ...plainNotifications, keywords: ["zebra"], rooms: [{ room: "attic", level: "nothing" }] };
     owner().event({ type: "notificationsSet", notifications }, 7);
     expect(await elsewhere({ mentioned: true })).to.deep.equal([false, false]);

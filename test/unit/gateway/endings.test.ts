@@ -95,6 +95,7 @@ describe("gateway: how accounts end", () => {
     await call("POST", "/rooms", { room: "den" }, token);
     await call("POST", "/rooms/den/messages", { text: "mine" }, token);
     await call("PUT", "/me/drafts", { place: "room/den", text: "half a thought", revision: 0 }, token);
+    await call("PUT", "/me/about", { title: "Head of tea" }, token);
     root = await again("root");
     await call("POST", "/rooms/den/join", {}, root);
     await call("POST", "/rooms/den/messages", { text: "not mine" }, root);
@@ -110,6 +111,7 @@ describe("gateway: how accounts end", () => {
     expect(rows(own).map(({ type }) => type)).to.deep.equal([
       "export",
       "account",
+      "about",
       "room",
       "message",
       "sharedLink",
@@ -118,13 +120,21 @@ describe("gateway: how accounts end", () => {
     ]);
     expect(own.body)
       .to.include("mine")
+      .and.include("Head of tea")
       .and.include("half a thought")
       .and.not.include("not mine")
       .and.not.include("argon2")
       .and.not.include("tokenHash")
       .and.not.include(link.hash);
     const admins = await call("GET", "/admin/users/eve/export", undefined, root);
-    expect(rows(admins).map(({ type }) => type)).to.deep.equal(["export", "account", "room", "sharedLink", "end"]);
+    expect(rows(admins).map(({ type }) => type)).to.deep.equal([
+      "export",
+      "account",
+      "about",
+      "room",
+      "sharedLink",
+      "end",
+    ]);
     expect(admins.body).to.not.include("argon2").and.not.include("half a thought");
   });
 

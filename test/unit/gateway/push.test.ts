@@ -115,6 +115,26 @@ describe("notices to browsers whose page is closed", () => {
     expect(await afterAll(browser, "text")).to.deep.equal(["to you three"]);
   });
 
+  it("tell of each message in a topic that is followed, and of a muted one mentions alone", async () => {
+    await post(bob, "den", "begun", { topic: "Boats" });
+    await post(bob, "attic", "begun", { topic: "Noise" });
+    await as(bob)("PUT", "/rooms/den/topics/wish", { topic: "boats", wish: "follow" });
+    await as(bob)("PUT", "/rooms/attic/topics/wish", { topic: "noise", wish: "mute" });
+    await as(bob)("PUT", "/me/notifications/rooms/attic", { level: "all" });
+    const browser = await subscribe(bob, "text", "text");
+    await post(ada, "den", "of no concern", { topic: "Cars" });
+    await post(ada, "den", "followed", { topic: "boats" });
+    await post(ada, "attic", "muted", { topic: "Noise" });
+    expect(await afterAll(browser, "text")).to.deep.equal(["followed"]);
+    await post(ada, "attic", "muted, but @bob", { topic: "Noise" });
+    await arrived("text", 3);
+    await post(ada, "attic", "muted again", { topic: "Noise" });
+    await post(ada, "attic", "of another topic", { topic: "Songs" });
+    await arrived("text", 4);
+    const all = pushedTo("text").map((one) => read(browser, one).body);
+    expect(all.slice(2)).to.deep.equal(["muted, but @bob", "of another topic"]);
+  });
+
   it("are encrypted for the browser, signed with the cluster's key, and say what the person has chosen", async () => {
     const { publicKey } = (await as(bob)("GET", "/me/push")) as PushView;
     const browsers = {

@@ -107,12 +107,12 @@ describe("gateway: roles", () => {
     await reader.ask("subscribe", "user/eve");
     await reader.ask("watch");
     const told = async (): Promise<object> => {
-      await author.ask("room.post", "vault", { text: "@eve a secret" });
+      await author.ask("room.post", "vault", { text: "@eve a secret", topic: "Plans" });
       const { activity } = await reader.next((frame) => frame.activity !== undefined);
       const { room: _room, seq: _seq, ...rest } = activity;
       return rest;
     };
-    const all = { author: "user/ada", mentioned: true, keyword: true, text: "@eve a secret" };
+    const all = { author: "user/ada", mentioned: true, keyword: true, text: "@eve a secret", topic: "Plans" };
     expect(await told()).to.deep.equal(all);
     await admin("ada", "PUT", "/roles/deaf", { grants: [{ permission: "account.use" }] });
     await give("ada", "eve", "deaf");

@@ -108,6 +108,27 @@ describe("a threat feed", () => {
     expect(() => readIndicators('{"a":1}', nowMs)).to.throw("STIX");
   });
 
+  // Each of these takes hours where the end of a string or of a comment is looked for again from each sign in it.
+  it("is read in a time that goes with its length, whatever is wrong in it", () => {
+    const many = 2_000_000;
+    for (const text of ['{"' + '\\"'.repeat(many), '{"objects":["' + '\\"'.repeat(many), '{"' + "\\\\".repeat(many)])
+      expect(() => readIndicators(text, nowMs), text.slice(0, 20)).to.throw("has no end");
+    expect(() => readIndicators('{"a":"' + '"'.repeat(many + 1), nowMs)).to.throw();
+    for (const end of ["\r", "\u2028x", "\u2029"]) {
+      const says = readIndicators(`203.0.113.1 ${"#".repeat(many)}${end}\n${";".repeat(many)}${end}\nx.example`, nowMs);
+      expect(says, JSON.stringify(end)).to.deep.include({ domains: ["x.example"], skipped: 0 });
+      expect(says.blocked).to.have.length(1);
+    }
+  });
+
+  it("has strings of any length, with whatever is escaped in them", () => {
+    const pattern = "[domain-name:value = 'evil.example']";
+    const indicator = { type: "indicator", pattern_type: "stix", pattern };
+    const name = '\\"]}'.repeat(3_000_000) + "\\";
+    const says = readIndicators(JSON.stringify({ name, objects: [{ ...indicator, name }, indicator] }), nowMs);
+    expect(says).to.deep.include({ domains: ["evil.example", "evil.example"], skipped: 0 });
+  });
+
   it("takes of a pattern no more than it says", () => {
     for (const more of [
       "",

@@ -419,6 +419,31 @@ describe("the room list", () => {
     expect(own?.[0]).to.include({ unread: 0, mentioned: false });
   });
 
+  it("names nothing that was brought back as read in a muted topic, as the node does not", () => {
+    const restored = { seq: 1, atMs: 1, recall: "r", snapshot: 1, backupAtMs: 2 };
+    const messages = [message(1), message(2, { topic: "Noise", restored }), message(3, { topic: "Noise" })];
+    const shown = foldRoom({ ...emptyRoom, me: ada }, { type: "state", state: { ...state(3), messages } });
+    const unread = { messageSeq: 1, readSeq: 1, unread: 0, mentioned: false, topics: { Noise: "mute" } } as const;
+    const counted = foldRoom(shown, { type: "counted", unread });
+    expect(counted.unread.seen).to.deep.equal([3]);
+    expect(counted.unread.unread).to.equal(0);
+  });
+
+  it("counts nothing of a muted topic but mentions, until it is muted no more", () => {
+    const list = [summary("lobby", { topics: { Noise: "mute", Boats: "follow" } })];
+    const news = { room: "lobby", seq: 6, author: bob, mentioned: false, topic: "Noise" };
+    expect(listAfterNews(list, news, clock)?.[0]).to.include({ messageSeq: 6, unread: 0 });
+    expect(listAfterNews(list, { ...news, mentioned: true }, clock)?.[0]).to.include({ unread: 1, mentioned: true });
+    expect(listAfterNews(list, { ...news, topic: "Boats" }, clock)?.[0]).to.include({ unread: 1 });
+    const unread = { messageSeq: 5, readSeq: 5, unread: 0, mentioned: false };
+    const after = listAfterRead(list, { type: "roomRead", room: "lobby", seq: 5, unread }) ?? [];
+    expect(after[0]).not.to.have.property("topics");
+    const shown = foldRoom({ ...emptyRoom, me: ada }, { type: "state", state: state(5) });
+    expect(listAfterRoom(list, shown)[0]).not.to.have.property("topics");
+    const muting = foldRoom(shown, { type: "counted", unread: { ...unread, topics: { Noise: "mute" } } });
+    expect(listAfterRoom(after, muting)[0]?.topics).to.deep.equal({ Noise: "mute" });
+  });
+
   it("never counts one's own messages as unread, as the node does not", () => {
     // Read up to 3; 4 is one's own, 5 is bob's.
     const list = [summary("lobby", { messageSeq: 5, readSeq: 3, unread: 1 })];

@@ -4,7 +4,14 @@
  *  knows of them, and a tab that is closed or dies holds none. What comes within a moment is one notice a room. */
 import type { RoomSummary } from "../../../protocols/index.ts";
 import { cut } from "../../../protocols/text/text.ts";
-import { isDirectNow, noticeTitle, tell, type Telling, type ToldPerson } from "../../../protocols/telling/index.ts";
+import {
+  isDirectNow,
+  noticeTitle,
+  tell,
+  wishOf,
+  type Telling,
+  type ToldPerson,
+} from "../../../protocols/telling/index.ts";
 import { hasKeyword, keywordTerms } from "../../../protocols/telling/keywords.ts";
 import { at } from "../wire/index.ts";
 import { closeNotices, showNotice, shownTags } from "./machine-notices.ts";
@@ -90,8 +97,10 @@ export class Notifier {
     const person = this.#ports.person() ?? {};
     const { room, text = "", mentioned, reply } = heard;
     const keyword = heard.keyword ?? hasKeyword(text, keywordTerms(person.notifications?.keywords ?? []));
-    const direct = isDirectNow(room, this.#ports.room(room)?.visibility);
-    const message = { room, isOwn: heard.isOwn, direct, mentioned, keyword, reply };
+    const known = this.#ports.room(room);
+    const direct = isDirectNow(room, known?.visibility);
+    const wish = wishOf({ topics: known?.topics }, heard.topic);
+    const message = { room, isOwn: heard.isOwn, direct, mentioned, keyword, reply, wish };
     return tell(person, { ...message, threadOnly: heard.thread !== undefined }, Date.now());
   }
 

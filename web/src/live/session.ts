@@ -93,6 +93,7 @@ export interface Heard {
   readonly keyword?: boolean;
   /** It is shown in the thread of this message only. */
   readonly thread?: number;
+  readonly topic?: string;
 }
 
 /** All that belongs to one signed-in person: the connection, the rooms and agents on show, the room list. */
@@ -173,9 +174,13 @@ export class Session {
     this.client.onActivity((news) => {
       const nowMs = Date.now();
       this.#tellRooms((rooms) => listAfterNews(rooms, news, { me: this.me, nowMs }));
-      const { room, seq, author, mentioned, keyword, text, thread, reply = false } = news;
+      const { room, seq, author, mentioned, keyword, text, thread, topic, reply = false } = news;
       const isOwn = author === this.me;
-      const places = { ...(text !== undefined && { text }), ...(thread !== undefined && { thread }) };
+      const places = {
+        ...(text !== undefined && { text }),
+        ...(thread !== undefined && { thread }),
+        ...(topic !== undefined && { topic }),
+      };
       const heard: Heard = { room, seq, author, isOwn, mentioned, reply, keyword: keyword === true, ...places };
       if (thread === undefined) this.#say(heard);
       // Only the room knows who follows a thread.
@@ -400,7 +405,7 @@ export class Session {
   /** What was posted in a room that the page follows, for those who tell of it. */
   #hear({ room, store }: RoomStore, event: RoomEvent): void {
     if (event.type !== "posted" && event.type !== "edited") return;
-    const { seq, author, text, replyTo, threadOnly, topic = "", mentions = [] } = event.message;
+    const { seq, author, text, replyTo, threadOnly, topic, mentions = [] } = event.message;
     const mentioned = (event.type === "edited" ? (event.told ?? []) : mentions).includes(this.me);
     if (event.type === "edited" && !mentioned) return;
     const own = replyTo === undefined ? undefined : store.latest.threads[replyTo]?.own;
@@ -411,8 +416,9 @@ export class Session {
       isOwn: author === this.me,
       text,
       mentioned,
-      reply: (own !== undefined && own.muted !== true) || store.latest.unread.topics?.[topic] === "follow",
+      reply: own !== undefined && own.muted !== true,
       ...(threadOnly === true && replyTo !== undefined && { thread: replyTo }),
+      ...(topic !== undefined && { topic }),
     });
   }
 

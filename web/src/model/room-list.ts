@@ -3,6 +3,7 @@ import { summaryText } from "./summary-text.ts";
 import type { NodeFrame, RoomSummary, ThreadSignal, UserSignal } from "../../../protocols/index.ts";
 import type { RoomModel } from "./room-model.ts";
 import { threadsToRead } from "./threads.ts";
+import { wishOf } from "../../../protocols/telling/index.ts";
 
 /** News of a room that this page does not follow. */
 type RoomNews = Extract<NodeFrame, { readonly activity: unknown }>["activity"];
@@ -23,12 +24,14 @@ export function listAfterNews(
     // What is in a thread only is no line of the room: whom it concerns, the node is asked.
     if (news.thread !== undefined) return { ...room, messageSeq: news.seq };
     const readSeq = news.author === me ? news.seq : room.readSeq;
+    // Of a topic that the user has muted only mentions are unread.
+    const isRead = !news.mentioned && wishOf(room, news.topic) === "mute";
     return {
       ...room,
       messageSeq: news.seq,
       readSeq,
       // Added to what the node counted: one's own messages after the marker are not unread.
-      unread: news.author === me ? 0 : room.unread + news.seq - room.messageSeq,
+      unread: news.author === me ? 0 : room.unread + news.seq - room.messageSeq - (isRead ? 1 : 0),
       mentioned: news.author !== me && (room.mentioned || news.mentioned),
       last: { author: news.author, text: "", atMs: nowMs },
     };
@@ -51,7 +54,8 @@ export function listAfterRead(
     if (unread.messageSeq < old.messageSeq) return unread.readSeq === old.readSeq ? list : undefined;
     // What of it is in threads, the marker of the room says nothing of.
     const mentioned = unread.mentioned || (old.threads !== undefined && old.mentioned);
-    return list.with(index, { ...old, ...unread, mentioned });
+    const { seen: _seen, topics: _topics, ...rest } = old;
+    return list.with(index, { ...rest, ...unread, mentioned });
   }
   if (seq <= old.readSeq) return list;
   const left = Math.max(0, old.messageSeq - seq);
@@ -83,7 +87,7 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): r
   if (view === undefined || old === undefined) return list;
   const last = lastOf(model, old);
   const toRead = threadsToRead(model.threads);
-  const { threads: _threads, archived: _archived, last: _last, ...rest } = old;
+  const { threads: _threads, archived: _archived, last: _last, seen: _seen, topics: _topics, ...rest } = old;
   const next: RoomSummary = {
     ...rest,
     title: view.title,
@@ -93,6 +97,8 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): r
     messageSeq: view.messageSeq,
     readSeq: unread.readSeq,
     unread: unread.unread,
+    ...(unread.seen && { seen: unread.seen }),
+    ...(unread.topics && { topics: unread.topics }),
     mentioned: unread.mentioned || toRead.some(({ own }) => own?.mentioned === true),
     ...(toRead.length > 0 && { threads: toRead.length }),
     ...(last && { last }),
@@ -105,6 +111,7 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): r
     old.memberCount === next.memberCount &&
     old.visibility === next.visibility &&
     old.archived === next.archived &&
+    old.topics === next.topics &&
     old.messageSeq === next.messageSeq &&
     old.last?.text === last?.text &&
     old.last?.atMs === last?.atMs;

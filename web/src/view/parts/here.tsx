@@ -3,18 +3,19 @@ import type { Presence, ShownStatus } from "../../../../protocols/index.ts";
 import { liveStatus, useSession } from "../../live/index.ts";
 import { isAgent, nameOf } from "../../model/index.ts";
 import { Avatar } from "./avatar.tsx";
+import "./here.css";
 
 const words = { active: "Active", away: "Away", offline: "Offline" } as const;
 
 /** How a person is who stands in view; undefined: offline. Of agents and without a name nothing is asked. */
-function usePresence(user: string | undefined): Presence | undefined {
+export function usePresence(user: string | undefined): Presence | undefined {
   const { presence } = useSession();
   useEffect(() => (user === undefined ? undefined : presence.want(user)), [presence, user]);
   return useSyncExternalStore(presence.subscribe, () => (user === undefined ? undefined : presence.get(user)));
 }
 
 /** How somebody is, in words: `Away, on a train`. */
-function hereText(presence: Presence | undefined, nowMs = Date.now()): string {
+export function hereText(presence: Presence | undefined, nowMs = Date.now()): string {
   const status = liveStatus(presence?.status, nowMs);
   const quiet = status?.doNotDisturb === true ? "do not disturb" : undefined;
   return [words[presence?.here ?? "offline"], quiet, status?.text].filter((part) => part !== undefined).join(", ");

@@ -8,12 +8,16 @@ import { Spoken } from "./spoken.tsx";
 /** Whether this stands in a link: no other link can. */
 export const InLink = createContext(false);
 
-type WordsProps = Pick<Prose, "text" | "signs"> & { readonly named: Named | undefined };
+type WordsProps = Pick<Prose, "text" | "signs"> & {
+  readonly named: Named | undefined;
+  /** It is all of its paragraph. */
+  readonly isAlone?: boolean;
+};
 
 /** Words with their mentions, and with links to the rooms that they name. */
 export function Words(props: WordsProps) {
   const isLink = useContext(InLink);
-  return isLink || !props.text.includes("#") ? <Spoken {...props} /> : <WithRooms {...props} />;
+  return isLink || !props.text.includes("#") ? <Spoken {...props} isLink={isLink} /> : <WithRooms {...props} />;
 }
 
 function WithRooms({ text, signs = [], named }: WordsProps) {

@@ -5,7 +5,6 @@ import type { Failure, MemberRole, RoomView } from "../../../../protocols/index.
 import { namesFound } from "../../../../protocols/text/names.ts";
 import { muteOf } from "../../../../protocols/kinds/room-muted.ts";
 import { notices, useNow, useSession, type RoomStore } from "../../live/index.ts";
-import { call } from "../../wire/index.ts";
 import { momentOf } from "../parts/time.ts";
 import { agentLabel, isAgent, nameOf } from "../../model/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
@@ -17,11 +16,11 @@ import { useAgents, useCatalog, useNames } from "../parts/lists.ts";
 import { Newcomers } from "../shell/newcomers.tsx";
 import { Panel } from "./panel.tsx";
 import { mayEnter, staysWithPeople } from "./staying.ts";
+import { liftMute, powerOver, rank } from "./moderating.ts";
 import MuteMember from "./mute-member.tsx";
 import { RemoveMember } from "./remove-member.tsx";
 import { useWarnings, WarningsOf } from "./warnings.tsx";
 
-const rank: Readonly<Record<MemberRole, number>> = { owner: 0, moderator: 1, member: 2 };
 const roleText: Readonly<Record<MemberRole, string>> = { owner: "Owner", moderator: "Moderator", member: "Member" };
 
 /** Takes the refusal that somebody else has changed a member's role. */
@@ -70,11 +69,6 @@ export default function MembersPanel({
       void store.change("setRole", { member, role: before, seen: role });
     });
   };
-  const lift = async (member: string) => {
-    const result = await call("rooms.unmute", { room: store.room, member });
-    if (result.ok || result.error.code === "NOT_FOUND") notices.show(`${nameFor(member)} can write again.`);
-    else notices.fail(result.error);
-  };
   const owners = Object.values(view.members).filter(({ role }) => role === "owner").length;
   const members = Object.entries(view.members).toSorted(
     ([a, left], [b, right]) => rank[left.role] - rank[right.role] || nameFor(a).localeCompare(nameFor(b)),
@@ -85,22 +79,26 @@ export default function MembersPanel({
         {!direct && <Invite store={store} view={view} moderates={own !== "member"} />}
         <ul className="members">
           {members.map(([principal, member]) => {
-            const isMine = principal.startsWith(`agent/${session.name}.`);
             const isSelf = principal === session.me;
-            const isBelow = isMine || rank[own] < rank[member.role] || (own === "owner" && !isSelf);
-            const isLower = rank[own] < rank[member.role] && !isSelf;
+            const { mutes, removes } = powerOver(view, session.me, principal);
             const mute = muteOf(view.mutes, principal, (one) => view.members[one]?.role, nowMs);
             const warned = warnings?.filter((one) => one.member === principal).length ?? 0;
             // An owner can step down once there is another one.
-            const isChanged = isBelow || (isSelf && own === "owner" && owners > 1);
+            const isChanged = removes || (isSelf && own === "owner" && owners > 1);
             return (
               <li key={principal} className="member">
                 <Face principal={principal} label={nameFor(principal)} size={32} />
                 <span className="grow">
-                  <span className="ellipsis" dir="auto" style={{ display: "block", fontWeight: 600, lineHeight: 1.3 }}>
+                  <button
+                    type="button"
+                    className="author ellipsis"
+                    dir="auto"
+                    style={{ display: "block", maxWidth: "100%", lineHeight: 1.3 }}
+                    data-person={principal}
+                  >
                     {nameFor(principal)}
                     {principal === session.me && <span className="dim"> (you)</span>}
-                  </span>
+                  </button>
                   <span className="dim" style={{ fontSize: 13 }}>
                     @{nameOf(principal)} <StatusMark of={principal} />
                   </span>
@@ -142,16 +140,16 @@ export default function MembersPanel({
                             {isSelf || role === "owner" ? " …" : ""}
                           </Menu.Item>
                         ))}
-                    {isLower && (
+                    {mutes && (
                       <Moderating
                         isMuted={mute?.member === principal}
                         isPerson={!isAgent(principal)}
                         onMute={() => setDeciding({ as: "mute", member: principal })}
-                        onLift={() => void lift(principal)}
+                        onLift={() => void liftMute(store.room, principal, nameFor(principal))}
                         onWarn={() => setDeciding({ as: "warn", member: principal })}
                       />
                     )}
-                    {!isSelf && (
+                    {removes && (
                       <Menu.Item className="grave" onClick={() => setRemoving(principal)}>
                         Remove from the room …
                       </Menu.Item>

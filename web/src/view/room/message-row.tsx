@@ -11,7 +11,6 @@ import { Actions } from "../parts/layers.tsx";
 import { useProfile } from "../parts/lists.ts";
 import { ModelCause } from "../parts/model-cause.tsx";
 import { noRounds, Rounds } from "../parts/rounds.tsx";
-import { withOwnEmoji } from "../parts/spoken.tsx";
 import { clockTime, fullTime, momentOf } from "../parts/time.ts";
 import { EditField } from "./edit-field.tsx";
 import { EmojiPicker } from "../writing/emoji-picker.tsx";
@@ -21,10 +20,12 @@ import { FoldedText } from "./folded-text.tsx";
 import { KeepItems } from "./keep-items.tsx";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine, useNamedLine } from "./named-line.tsx";
+import { Reaction } from "./reaction.tsx";
 import { ThreadLink } from "./thread-link.tsx";
 
 const LinkPreviews = lazy(() => import("./link-previews.tsx"));
 const PollCard = lazy(() => import("./poll-card.tsx"));
+const Reacted = lazy(() => import("./reacted.tsx"));
 
 /** One message of the timeline. */
 export const MessageRow = memo(function MessageRow({
@@ -55,6 +56,7 @@ export const MessageRow = memo(function MessageRow({
   const [hovered, setHovered] = useState(false);
   const [focused, setFocused] = useState(false);
   const [held, setHeld] = useState(false);
+  const [asksReactions, setAsksReactions] = useState(false);
   const { nameFor } = actions;
   const words = useNamedLine(message.text, callingIn(actions.room, calledIn(message), nameFor));
   const gone = message.deletedAtMs !== undefined;
@@ -88,7 +90,9 @@ export const MessageRow = memo(function MessageRow({
         {isPicking ? (
           <input type="checkbox" className="pick-box" aria-label="Select" checked={picked} readOnly />
         ) : head ? (
-          <Avatar principal={message.author} label={nameFor(message.author)} />
+          <span data-person={message.author}>
+            <Avatar principal={message.author} label={nameFor(message.author)} />
+          </span>
         ) : (
           <time className="gutter-time" dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
             {clockTime(message.atMs)}
@@ -98,9 +102,9 @@ export const MessageRow = memo(function MessageRow({
       <div className="message-body">
         {head && (
           <div className="message-head">
-            <span className="author" dir="auto">
+            <button type="button" className="author" dir="auto" data-person={isPicking ? undefined : message.author}>
               {nameFor(message.author)}
-            </span>
+            </button>
             {isAgent(message.author) && <span className="tag">agent</span>}
             <time dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
               {clockTime(message.atMs)}
@@ -167,7 +171,13 @@ export const MessageRow = memo(function MessageRow({
       {!gone && !editing && !isPicking && (
         <div className="message-tools">
           {hovered || focused || held ? (
-            <Tools message={message} inThread={inThread} actions={actions} onHold={setHeld} />
+            <Tools
+              message={message}
+              inThread={inThread}
+              actions={actions}
+              onHold={setHeld}
+              onReactions={() => setAsksReactions(true)}
+            />
           ) : (
             // The way in by touch; what is behind it is built when needed.
             <button
@@ -184,6 +194,11 @@ export const MessageRow = memo(function MessageRow({
             </button>
           )}
         </div>
+      )}
+      {asksReactions && (
+        <Suspense>
+          <Reacted opened message={message} onClose={() => setAsksReactions(false)} />
+        </Suspense>
       )}
     </article>
   );
@@ -274,28 +289,18 @@ function Quote(props: {
   );
 }
 
+/** Each emoji with the people who have reacted with it. */
+const reactionsOf = ({ reactions }: RoomMessage) =>
+  Object.entries(reactions ?? {}).filter(([, people]) => people.length > 0);
+
 function Reactions({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {
-  const reactions = Object.entries(message.reactions ?? {}).filter(([, people]) => people.length > 0);
+  const reactions = reactionsOf(message);
   if (reactions.length === 0) return null;
   return (
     <div className="reactions">
-      {reactions.map(([emoji, people]) => {
-        const mine = people.includes(actions.me);
-        const names = people.map(actions.nameFor).join(", ");
-        return (
-          <button
-            key={emoji}
-            type="button"
-            className="reaction"
-            aria-pressed={mine}
-            aria-label={`${emoji}, ${people.length}: ${names}`}
-            title={names}
-            onClick={() => actions.react(message, emoji)}
-          >
-            <span>{withOwnEmoji(emoji)}</span> {people.length}
-          </button>
-        );
-      })}
+      {reactions.map(([emoji, people]) => (
+        <Reaction key={emoji} emoji={emoji} people={people} message={message} actions={actions} />
+      ))}
     </div>
   );
 }
@@ -305,11 +310,13 @@ function Tools({
   inThread,
   actions,
   onHold,
+  onReactions,
 }: {
   readonly message: RoomMessage;
   readonly inThread: boolean;
   readonly actions: MessageActions;
   readonly onHold: (held: boolean) => void;
+  readonly onReactions: () => void;
 }) {
   const own = message.author === actions.me;
   const { isClosed } = actions;
@@ -377,6 +384,11 @@ function Tools({
           </Menu.Item>
         )}
         <KeepItems message={message} inThread={inThread} actions={actions} />
+        {reactionsOf(message).length > 0 && (
+          <Menu.Item leftSection={<Icon name="smile" size={16} />} onClick={onReactions}>
+            Reactions …
+          </Menu.Item>
+        )}
         {(own || actions.moderates) && (
           <Menu.Item
             className="grave"

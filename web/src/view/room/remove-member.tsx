@@ -2,7 +2,6 @@ import { NativeSelect, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { counted } from "../../../../protocols/words/amounts.ts";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentsOf, isAgent, nameOf } from "../../model/index.ts";
 import { useFaults } from "../parts/faults.ts";
@@ -27,15 +26,22 @@ const erasable: readonly { readonly value: string; readonly label: string; reado
   { value: "day", label: "Delete all of the last day", backMs: 24 * hourMs },
 ];
 
-/** Deletes what somebody wrote in the last while, and says how much that was. */
+/** Deletes what somebody and their agents wrote in the last while, and says how much that was. */
 async function erase(store: RoomStore, member: string, backMs: number): Promise<void> {
-  const { deleteTogether, writtenSince } = await import("../../live/deleting.ts");
-  const found = await writtenSince((query) => store.history(query), member, Date.now() - backMs);
-  if (!found.ok) return void notices.fail(found.error);
-  const { deleted, failure } = await deleteTogether(store.room, found.value.seqs);
-  if (failure !== undefined) return void notices.fail(failure);
+  const [{ deleteTogether }, { deletedWords, writtenSince }] = await Promise.all([
+    import("../../live/deleting.ts"),
+    import("../../model/written-since.ts"),
+  ]);
+  // The ban has the time of its node, by which messages have theirs. This device may have another one.
+  const bans = await store.bans();
+  const banned = bans.ok ? bans.value.bans.find((ban) => ban.member === member) : undefined;
+  const sinceMs = (banned?.atMs ?? Date.now()) - backMs;
+  const found = await writtenSince((query) => store.history(query), member, sinceMs);
+  if (!found.ok) return notices.fail(found.error);
+  const { deleted, kept, failure } = await deleteTogether(store.room, found.value.seqs);
+  if (failure !== undefined) return notices.fail(failure);
   const more = found.value.isPart ? " There may be more, further back." : "";
-  notices.show(`${counted(deleted, "message")} deleted.${more}`);
+  notices.show(`${deletedWords(deleted, kept)}${more}`);
 }
 
 /** Removes a member, and says how to undo it. */

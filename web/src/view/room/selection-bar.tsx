@@ -1,9 +1,11 @@
 import { Button } from "@mantine/core";
-import { useEffect, useState, type ReactNode } from "react";
+import { useRouter } from "@tanstack/react-router";
+import { useEffect, useId, useState, type ReactNode } from "react";
 import { counted } from "../../../../protocols/words/amounts.ts";
 import { deleteTogether } from "../../live/deleting.ts";
 import { notices, useShown, type RoomStore } from "../../live/index.ts";
 import { messageAt, type RoomModel } from "../../model/index.ts";
+import { deletedWords } from "../../model/written-since.ts";
 import { copyText } from "../parts/clipboard.ts";
 import { Icon } from "../parts/icons.tsx";
 import { useDialogs } from "../shell/dialogs.tsx";
@@ -23,6 +25,7 @@ export default function SelectionBar(props: {
 }) {
   const { store, picked, me, moderates, nameFor, onEnd } = props;
   const { ask } = useDialogs();
+  const { history } = useRouter();
   const [busy, setBusy] = useState(false);
   const messages = useShown(store.store, (model: RoomModel) => model.messages);
   // As they are now; what was deleted meanwhile is none of them any more.
@@ -39,8 +42,19 @@ export default function SelectionBar(props: {
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);
   });
+  // On a phone there is no Escape: Back ends it, and leads nowhere.
+  useEffect(() =>
+    history.block({
+      blockerFn: ({ action }) => {
+        if (action === "BACK") onEnd();
+        return action === "BACK";
+      },
+      enableBeforeUnload: false,
+    }),
+  );
+  const why = useId();
   const others = those.filter(({ author }) => author !== me).length;
-  const mayDelete = those.length > 0 && (moderates || others === 0);
+  const isRefused = !moderates && others > 0;
   const what = counted(those.length, "message");
   const remove = async () => {
     const isMeant = await ask({
@@ -62,7 +76,7 @@ export default function SelectionBar(props: {
     );
     setBusy(false);
     if (failure !== undefined) return notices.fail(failure);
-    notices.show(`${counted(deleted, "message")} deleted.${kept > 0 ? ` ${kept} could not be.` : ""}`);
+    notices.show(deletedWords(deleted, kept));
     onEnd();
   };
   const copy = async () => {
@@ -88,7 +102,8 @@ export default function SelectionBar(props: {
         color="red.9"
         size="xs"
         leftSection={<Icon name="trash" size={16} />}
-        disabled={!mayDelete}
+        disabled={those.length === 0 || isRefused}
+        aria-describedby={isRefused ? why : undefined}
         loading={busy}
         onClick={() => void remove()}
       >
@@ -97,6 +112,11 @@ export default function SelectionBar(props: {
       <Button variant="default" size="xs" onClick={onEnd}>
         Cancel
       </Button>
+      {isRefused && (
+        <p id={why} className="dim">
+          {`Others wrote ${others} of them, and only moderators delete what others wrote.`}
+        </p>
+      )}
     </div>
   );
 }

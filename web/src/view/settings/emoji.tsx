@@ -35,10 +35,7 @@ export function OwnEmojiSettings() {
     await reload();
   };
   return (
-    <Part
-      title="Emoji"
-      about="Emoji that only this cluster has. Write one as `:name:`, or find it where you find the others."
-    >
+    <Part title="Emoji" about="Emoji that only this cluster has. Write one as :name:, or find it in the list of emoji.">
       {error !== null && (
         <Note tone="bad">
           <Told text={error.message} />

@@ -10,6 +10,7 @@ import { useMeanwhile } from "../parts/meanwhile.tsx";
 import { useOpensAt, type OpensAt } from "../room/opening.ts";
 import { useSignOut } from "../shell/sign-out.ts";
 import { Part } from "./part.tsx";
+import { About } from "./about.tsx";
 import { Picture } from "./picture.tsx";
 
 /** How the user is called, and how the page looks. */
@@ -27,6 +28,12 @@ export function Profile() {
         about="Everybody with an account here can see your picture. It is cut to a square around its middle."
       >
         <Picture />
+      </Part>
+      <Part
+        title="Your card"
+        about="What others see who click your name. All of it is up to you; everybody with an account here can see it."
+      >
+        <About />
       </Part>
       <Part title="Theme" about="The theme applies on all your devices.">
         <Theme theme={profile.theme} />

@@ -11,12 +11,13 @@ import { FacesContext, useKnownFaces } from "../parts/faces.ts";
 import { useFind } from "../parts/find.ts";
 import { Icon } from "../parts/icons.tsx";
 import { InLayer, useLayer } from "../parts/layers.tsx";
-import { useLater } from "../parts/later.ts";
+import { notLoaded, useLater } from "../parts/later.ts";
 import { useProfile, useScheduled } from "../parts/lists.ts";
 import { NoticeList } from "./notice-list.tsx";
 import { useNotifying } from "./notifying.ts";
 import { Sidebar } from "./sidebar.tsx";
 import { useUnread } from "./unread.ts";
+import "./shell.css";
 
 /** What surrounds every screen of a signed-in person. */
 export function Shell() {
@@ -34,10 +35,17 @@ export function Shell() {
   const due = useScheduled().data?.filter(({ status }) => status === "due") ?? [];
   const reminding = useLater(loadReminders, due.length > 0);
   const faces = useKnownFaces();
+  const [cards, setCards] = useState<{ readonly part: CardsPart; readonly person?: string }>();
   useEffect(() => {
     setOpen(undefined);
+    setCards(undefined);
     asking.current?.answer(false);
   }, [pathname]);
+  // Whatever shows a person names them; their card opens wherever that is.
+  useWindowEvent("click", ({ target }) => {
+    const person = target instanceof Element && target.closest<HTMLElement>("[data-person]")?.dataset["person"];
+    if (person) loadCards().then((part) => setCards({ part, person }), notLoaded);
+  });
   const dialogs = useMemo<Dialogs>(
     () => ({
       open: setOpen,
@@ -95,6 +103,7 @@ export function Shell() {
         {switcher && <switcher.Switcher opened={open === "switcher"} onClose={close} />}
         {help && <help.KeyboardHelp opened={open === "help"} onClose={close} />}
         {creating && <creating.Creating open={open} onClose={close} />}
+        {cards && <cards.part.PersonCards person={cards.person} onClose={() => setCards({ part: cards.part })} />}
         <Asking asked={asked} />
         {reminding && <reminding.Reminders due={due} />}
         <NoticeList />
@@ -195,6 +204,8 @@ const creates: ReadonlySet<Opened | undefined> = new Set([
   "createAgent",
   "arrange",
 ]);
+const loadCards = () => import("./person-card.tsx");
+type CardsPart = Awaited<ReturnType<typeof loadCards>>;
 const loadHelp = () => import("./keyboard-help.tsx");
 const loadReminders = () => import("../schedule/reminders.tsx");
 const loadFinding = () => import("../finding/finding-panel.tsx");
