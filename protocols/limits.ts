@@ -161,7 +161,7 @@ export const wireLimits = {
   emojiFileBytesMax: 128 * 1024,
   /** A file of an emoji with more pixels on a side is refused with `TOO_LARGE`. */
   emojiFileSideMax: 1_024,
-  /** Pixels on the longer side of an emoji as it is kept: twice what the largest place shows of it, for fine screens. */
+  /** Pixels on the longer side of an emoji as it is kept: twice what the largest place shows, for fine screens. */
   emojiSideMax: 128,
   /** Earlier texts that are kept of one edited message; beyond it the oldest is forgotten. */
   messageVersionsMax: 20,

@@ -261,6 +261,20 @@ const apart = ["compare", "temporary", "done"] as const;
 const isWithAgents = (name: CommandName, place: Place | undefined): name is WithAgents =>
   apart.some((one) => one === name) || isOfShared(name) || isOfConversations(name, place);
 
+const reading = [
+  "history",
+  "show",
+  "thread",
+  "catchup",
+  "search",
+  "found",
+  "threads",
+  "topics",
+] as const satisfies readonly CommandName[];
+type OfReading = (typeof reading)[number];
+
+const isOfReading = (name: CommandName): name is OfReading => reading.some((one) => one === name);
+
 /** What may be done in a temporary conversation: what leaves it, or only looks elsewhere. All else would be done to the
  *  conversation behind it, which is kept. */
 const besideTemporary: ReadonlySet<CommandName> = new Set<CommandName>([
@@ -562,20 +576,41 @@ export function createConversation(options: ConversationOptions): Conversation {
     return done;
   }
 
+  /** What was said, to be read. */
+  async function runReading(line: Extract<Line, { type: "command" }> & { name: OfReading }): Promise<Step> {
+    const [first = ""] = line.words;
+    switch (line.name) {
+      case "history":
+        return showHistory(line.rest);
+      case "show":
+        return showMessages(first, "around");
+      case "thread":
+        return showMessages(first, "thread");
+      case "catchup":
+        return cameTo(await catching.run(line.rest.trim(), look));
+      case "search":
+        return stepOf(await finder.search(line.rest, look));
+      case "found":
+        return goToFound(finder.find(first), { goTo, showMessages });
+      case "threads":
+        return inRoom((room) => listThreads(room, listing));
+      case "topics":
+        return inRoom((room) => listTopics(room, line.rest.trim(), listing));
+    }
+  }
+
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
+    const room = visit?.place.kind === "room" ? visit.place.key : undefined;
     if (isOwn(line.name)) return cameTo(await account.own.run(line.name, line, look, visit));
-    if (isOfLinks(line.name)) {
-      const room = visit?.place.kind === "room" ? visit.place.key : undefined;
-      return cameTo(await links.run(line.name, line, room));
-    }
+    if (isOfLinks(line.name)) return cameTo(await links.run(line.name, line, room));
     if (isOfModeration(line.name) || deletesSeveral(line)) {
-      const room = visit?.place.kind === "room" ? visit.place.key : undefined;
       const name = isOfModeration(line.name) ? line.name : ("delete" as const);
       return cameTo(await moderate({ ...line, name }, { call: options.operation, client, printer, names, room }));
     }
     if (isWithAgents(line.name, visit?.place)) return runWithAgents({ ...line, name: line.name });
+    if (isOfReading(line.name)) return runReading({ ...line, name: line.name });
     const [first = ""] = line.words;
     switch (line.name) {
       case "help":
@@ -608,22 +643,6 @@ export function createConversation(options: ConversationOptions): Conversation {
       case "notify":
         if (first === "mail") return notifyByMail(line.words.slice(1), { ...options, printer });
         return notify(line.rest, { account, client, user, place: visit?.place, printer });
-      case "history":
-        return showHistory(line.rest);
-      case "show":
-        return showMessages(first, "around");
-      case "thread":
-        return showMessages(first, "thread");
-      case "catchup":
-        return cameTo(await catching.run(line.rest.trim(), look));
-      case "search":
-        return stepOf(await finder.search(line.rest, look));
-      case "found":
-        return goToFound(finder.find(first), { goTo, showMessages });
-      case "threads":
-        return inRoom((room) => listThreads(room, listing));
-      case "topics":
-        return inRoom((room) => listTopics(room, line.rest.trim(), listing));
       case "topic":
         return inRoom(async () => {
           if (visit !== undefined) visit.writesIn = line.rest.trim() || undefined;

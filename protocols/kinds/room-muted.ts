@@ -39,8 +39,8 @@ export const muteOf = (
 /** Mutes that are kept though they are over by the clock of the newest one. */
 const lapsedKept = 64;
 
-/** The mutes after an event. Those that are long over by then go: the clock that set the new one may be ahead of others,
- *  by which they hold. */
+/** The mutes after an event. Those that are long over by then go: the clock that set the new one may be ahead of
+ *  others, by which they hold. */
 export function withMute(mutes: readonly RoomMute[] | undefined, mute: RoomMute): readonly RoomMute[] {
   const others = (mutes ?? []).filter(({ member }) => member !== mute.member);
   const lapsed = others.filter((one) => !holds(one, mute.atMs));

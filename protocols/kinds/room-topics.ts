@@ -57,8 +57,8 @@ export const roomTopicCommands = {
     http: ["PUT", "/rooms/:room/topics/resolved"],
     summary: "Marks a topic as resolved, or takes that back",
   }),
-  /** Clients tell a person of each message in a topic that they follow; of one that is muted only mentions are unread. For the
-   *  sender alone, who hears it as `roomRead`. Errors: NOT_FOUND, LIMIT_REACHED. */
+  /** Clients tell a person of each message in a topic that they follow; of one that is muted only mentions are unread.
+   *  For the sender alone, who hears it as `roomRead`. Errors: NOT_FOUND, LIMIT_REACHED. */
   followTopic: command({
     params: {
       topic: topicName,

@@ -46,7 +46,8 @@ export function toldBy(before: ToldAccount, said: Omit<ToldView, "status">): Tol
 }
 
 /** The frame. Of the text only those get a beginning who may be shown a notice: whether they follow a thread or
- *  a topic, only their room knows. Somebody who may not read is told nothing of it, nor whether it has a word of theirs. */
+ *  a topic, only their room knows. Somebody who may not read is told nothing of it, nor whether it has a word of
+ *  theirs. */
 export function activityOf(
   { user, account }: { readonly user: string; readonly account: ToldAccount },
   { room, message, mentioned }: { readonly room: string; readonly message: SeenMessage; readonly mentioned: boolean },

@@ -235,7 +235,7 @@ export function stateOf(room: RoomModel): RoomState | undefined {
 const counts = ({ me, unread }: RoomModel, { author, restored, seq }: RoomMessage): boolean =>
   author !== me && restored === undefined && unread.seen?.includes(seq) !== true;
 
-/** As of `wireLimits`, all of which the page does not load for one of them. `afresh.test.ts` compares what comes of it. */
+/** As of `wireLimits`, all of which the page does not load for one of them. `afresh.test.ts` compares the two. */
 const topicReadMax = 256;
 
 /** What is read behind the marker, with a line of a topic that the person has muted. */
