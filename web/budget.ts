@@ -17,7 +17,7 @@ export interface BuiltFile {
  *  together, and for its terminal, which brings the commands of `plexus`. A little above the newest measurement, so
  *  that a change that makes the page heavier is noticed. A person who chats loads nothing of the last three. */
 export const pageBudgetKiB = {
-  toSignIn: 148,
+  toSignIn: 149,
   toFirstMessage: 244,
   toOverview: 262,
   allOfAdministration: 476,

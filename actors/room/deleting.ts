@@ -123,7 +123,7 @@ function sorted(room: Room, job: Job): { readonly deleted: readonly RoomMessage[
     if (parts >= limits.roomDeletedPartsMax) continue;
     const kept = job.kept[seq];
     if (kept === undefined) return { deleted, unread: seq };
-    if (isGone && kept.length === 0 && message.versions === undefined && message.previews === undefined) continue;
+    if (isGone && kept.length === 0 && isEmptied(message)) continue;
     const isFirst = parts === 0;
     parts += kept.reduce((sum, file) => sum + file.parts.length + 2, 0);
     // The files of one message always go.
@@ -131,6 +131,10 @@ function sorted(room: Room, job: Job): { readonly deleted: readonly RoomMessage[
   }
   return { deleted };
 }
+
+/** Whether nothing is left of a deleted message: a node of the version before leaves what it does not know. */
+const isEmptied = ({ versions, previews, topic }: RoomMessage): boolean =>
+  versions === undefined && previews === undefined && topic === undefined;
 
 const mayGo = (room: Room, { from }: Job, { author }: RoomMessage): boolean =>
   author === from || hasByRank(room, from, "room.delete");

@@ -8,8 +8,25 @@
  *  messages, so moving and renaming change nothing of what is unread.
  *
  *  Invariant: `count` is the number of messages that have the topic; deleted ones have none. */
-import { topicKey, wireLimits, type RoomEvent, type RoomMessage, type TopicWish } from "../../protocols/index.ts";
-import { allEntries, emptyTable, entryOf, withEntry, withoutEntry, type Member, type MemberTable } from "./members.ts";
+import {
+  afterMuted,
+  isReadByMute,
+  topicKey,
+  wireLimits,
+  type RoomEvent,
+  type RoomMessage,
+  type TopicWish,
+} from "../../protocols/index.ts";
+import {
+  allEntries,
+  emptyTable,
+  entryOf,
+  unreadOf,
+  withEntry,
+  withoutEntry,
+  type Member,
+  type MemberTable,
+} from "./members.ts";
 import type { Table } from "./members.ts";
 import type { LeftTopic, Room } from "./shape.ts";
 
@@ -79,16 +96,16 @@ export function withSaid(room: Room, messages: readonly RoomMessage[]): Pick<Roo
 }
 
 function withMutersRead(room: Room, message: RoomMessage): MemberTable {
-  const { topic, threadOnly, restored, author, mentions = [], seq } = message;
-  if (topic === undefined || threadOnly === true || restored !== undefined) return room.members;
+  const { topic = "", seq } = message;
   const readers = Object.entries(topicNamed(room, topic)?.readers ?? {});
   return readers.reduce((table, [principal, wish]) => {
     const member = entryOf(table, principal);
-    const isRead = wish === "mute" && principal !== author && !mentions.includes(principal);
-    const { seen = [] } = member ?? {};
-    return member === undefined || !isRead || seen.length >= wireLimits.topicReadMax
-      ? table
-      : withEntry(table, principal, { ...member, seen: [...seen, seq] });
+    if (member === undefined || wish !== "mute" || !isReadByMute(message, principal)) return table;
+    const { seen, ...rest } = member;
+    const now = afterMuted({ unread: unreadOf(room, member), ...(seen && { seen }) }, seq, wireLimits.topicReadMax);
+    if (now === undefined) return table;
+    const passed = { own: 0, ...(room.quiet !== undefined && { quiet: room.quiet }) };
+    return withEntry(table, principal, "seen" in now ? { ...member, ...now } : { ...rest, ...now, ...passed });
   }, room.members);
 }
 

@@ -1,9 +1,11 @@
 import {
   hash32,
   permissionOf,
+  seenCount,
   type MemberRole,
   type Permission,
   type RoomMember,
+  type SeenMessages,
   type TopicWish,
   type Visibility,
 } from "../../protocols/index.ts";
@@ -22,9 +24,8 @@ export interface Member extends RoomMember {
   readonly postedAtMs?: number;
   /** Somebody else brought this member in. */
   readonly invited: boolean;
-  /** Messages behind the marker that the member has read in their topic, in their order: they count and were not own.
-   *  Absent: none. */
-  readonly seen?: readonly number[];
+  /** Messages behind the marker that the member has read in their topic: they count and were not own. Absent: none. */
+  readonly seen?: SeenMessages;
   /** What the member wishes of topics, by their keys. Absent: nothing. */
   readonly topics?: Readonly<Record<string, TopicWish>>;
 }
@@ -101,3 +102,9 @@ export function hasByRank(
 }
 
 const ranks: readonly MemberRole[] = ["member", "moderator", "owner"];
+
+/** How many messages a member has to read: all behind the marker without those that do not count. */
+export const unreadOf = (
+  { messageSeq, quiet: all = 0 }: { readonly messageSeq: number; readonly quiet?: number },
+  { readSeq, own, quiet = 0, seen = [] }: Member,
+): number => Math.max(0, messageSeq - readSeq - own - (all - quiet) - seenCount(seen));

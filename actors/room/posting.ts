@@ -41,7 +41,7 @@ import { wasOf } from "./kept-versions.ts";
 import { drawn, type Drawn } from "./drawing.ts";
 import { filed, type Filed } from "./file-texts.ts";
 import { afterEdit, picturesOf, previewed, withoutPreviews, type Previewed } from "./previews.ts";
-import { moveMessage, moveTopic, refuseTopic, topicFor, type Move } from "./topics.ts";
+import { moveMessage, moveTopic, refuseTopic, topicFor, topicOfNone, type Move } from "./topics.ts";
 import { keptOf, shownFile } from "./uploads.ts";
 import { versions } from "./versions.ts";
 
@@ -121,15 +121,13 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
     return [reply(answer, turn.replyTo)];
   }
-  const named = root === undefined ? command.topic : root.topic;
+  const named = root === undefined ? (command.topic ?? topicOfNone(room)) : root.topic;
   const topic = named === undefined ? undefined : topicFor(room, named, turn);
   const isOwed = "answers" in command && turn.from.startsWith("agent/");
   const muted = refuseMuted(room, turn);
   if (muted !== undefined) return isOwed ? notSaid(room, command, muted, turn) : muted;
   const refusal = isOwed ? undefined : refusePost(room, { isLine: root === undefined || !isQuiet(command) }, turn);
   if (refusal !== undefined) return refusal;
-  if (root === undefined && topic === undefined && room.topicsNeeded === true)
-    return [refuse("BAD_REQUEST", { path: "/topic", problem: "messages need a topic in this room" }, turn.replyTo)];
   const full = refuseTopic(room, topic, turn);
   if (full !== undefined) return full;
   const files = filesOfPost(room, command.files, turn);

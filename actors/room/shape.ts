@@ -13,6 +13,7 @@ import type {
   RoomUpload,
   ToolRound,
   RoomLink,
+  SeenMessages,
   TopicWish,
   RoomWarning,
   Visibility,
@@ -171,7 +172,7 @@ export type RoomChange =
       readonly own?: number;
       readonly quiet?: number;
       /** Messages behind the marker that were read in their topic. Absent: as before, behind where the marker goes. */
-      readonly seen?: readonly number[];
+      readonly seen?: SeenMessages;
     }
   /** What becomes of an upload. Of nobody's marker, which nodes of versions before pass over. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly upload: UploadChange }
@@ -328,6 +329,8 @@ export interface Progress extends AnswerStage {
 /** Messages that are on their way to another topic: a message with its answers, this and all later ones, or all. */
 export interface Moving {
   readonly what: "thread" | "later" | "all";
+  /** How many have moved. */
+  readonly moved: number;
   readonly from?: string;
   readonly to?: string;
 }

@@ -1,9 +1,11 @@
 /** A room's state, how events change it, and how readers see it. */
 import {
   cut,
+  isSeen,
   isSettingEvent,
   joinedReactions,
   mutesAt,
+  seenBehind,
   settingsOf,
   topicKey,
   unreachable,
@@ -34,6 +36,7 @@ import {
   eachEntry,
   entryOf,
   emptyTable,
+  unreadOf,
   withEntry,
   withoutEntry,
   type Member,
@@ -476,7 +479,7 @@ export function evolveMarked(room: Room, change: Marked): Room {
   const behind = room.recent.filter((message) => message.seq > seq);
   const { calledSeq, seen: before = [], ...rest } = member;
   // Who reads a topic has not looked at what they are called to elsewhere.
-  const isCalled = calledSeq !== undefined && change.seen?.includes(calledSeq) === false;
+  const isCalled = calledSeq !== undefined && change.seen !== undefined && !isSeen(change.seen, calledSeq);
   const looked = isCalled ? { ...rest, calledSeq } : rest;
   if (thread !== undefined) {
     const moved = back === true ? withUnread : withRead;
@@ -493,7 +496,7 @@ export function evolveMarked(room: Room, change: Marked): Room {
       (change.own ?? Math.min(member.own, room.messageSeq - seq));
   const quiet = inMemory ? all - behind.filter(({ threadOnly }) => threadOnly === true).length : (change.quiet ?? 0);
   // Where the marker goes back, all behind it is unread again.
-  const seen = (change.seen ?? (seq < member.readSeq ? [] : before)).filter((one) => one > seq);
+  const seen = seenBehind(change.seen ?? (seq < member.readSeq ? [] : before), seq);
   const count = { ...(seen.length > 0 && { seen }) };
   const marked = {
     ...looked,
@@ -507,18 +510,18 @@ export function evolveMarked(room: Room, change: Marked): Room {
 
 /** What somebody has to read. */
 export function unreadFor(room: Room, asker: string): RoomUnread {
-  const { messageSeq, recent, quiet: all = 0 } = room;
+  const { messageSeq, recent } = room;
   const member = entryOf(room.members, asker);
   if (member === undefined) return { messageSeq, readSeq: messageSeq, unread: 0, mentioned: false };
-  const { readSeq, own, quiet = 0, mentionedSeq = 0, calledSeq, seen = [] } = member;
+  const { readSeq, mentionedSeq = 0, calledSeq, seen = [] } = member;
   const topics = wishesOf(room, member);
   return {
     messageSeq,
     readSeq,
-    unread: Math.max(0, messageSeq - readSeq - own - (all - quiet) - seen.length),
+    unread: unreadOf(room, member),
     mentioned:
       calledSeq !== undefined ||
-      (mentionedSeq > readSeq && !seen.includes(mentionedSeq)) ||
+      (mentionedSeq > readSeq && !isSeen(seen, mentionedSeq)) ||
       recent.some((message) => isUnreadFor(member, message, asker) && message.mentions?.includes(asker) === true),
     ...(seen.length > 0 && { seen }),
     ...(topics && { topics }),
@@ -527,10 +530,7 @@ export function unreadFor(room: Room, asker: string): RoomUnread {
 
 /** Whether a line of the room is to be read by this member. */
 export const isUnreadFor = ({ readSeq, seen }: Member, message: RoomMessage, principal: string): boolean =>
-  message.seq > readSeq &&
-  message.threadOnly !== true &&
-  !isOwn(message, principal) &&
-  seen?.includes(message.seq) !== true;
+  message.seq > readSeq && message.threadOnly !== true && !isOwn(message, principal) && !isSeen(seen, message.seq);
 
 function replaceMessage(room: Room, message: RoomMessage): Room {
   const index = message.seq - 1 - (room.messageSeq - room.recent.length);

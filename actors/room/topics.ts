@@ -6,6 +6,7 @@
  *  command was not answered, is sent again, and moves what is left. */
 import {
   finder,
+  generalTopic,
   topicKey,
   topicText,
   wireLimits,
@@ -50,9 +51,14 @@ const movingIn = ({ notes }: Turn): Moving | undefined => (notes as RoomNotes).m
 /** The name under which a message is posted into a topic: as it is called already, or is being called now. */
 export function topicFor(room: Room, name: string, turn: Turn): string {
   const moving = movingIn(turn);
-  const isRenamed = moving?.what === "all" && isSameTopic(moving.from, name);
+  // Until the first of it has moved, the rename may still be refused.
+  const isRenamed = moving?.what === "all" && moving.moved > 0 && isSameTopic(moving.from, name);
   return (isRenamed ? moving.to : undefined) ?? topicNamed(room, name)?.name ?? topicText(name);
 }
+
+/** The topic of what names none. */
+export const topicOfNone = ({ topicsNeeded }: Room): string | undefined =>
+  topicsNeeded === true ? generalTopic : undefined;
 
 /** Why no message goes to a topic of that name; undefined: it may. */
 export function refuseTopic(room: Room, name: string | undefined, turn: Turn): Effects | undefined {
@@ -85,7 +91,6 @@ export interface MoveTag extends Moving {
   readonly next: number;
   /** The room's newest message when this was read. */
   readonly end: number;
-  readonly moved: number;
   /** The thread's first message is the mover's own. */
   readonly isOwn: boolean;
   readonly changes: number;
@@ -96,7 +101,7 @@ export interface MoveTag extends Moving {
 /** Moves all of a topic, or goes to the message that is named. */
 export function moveTopic(room: Room, command: Of<"moveTopic">, turn: Turn, toMessage: (seq: number) => Effects) {
   if (command.seq !== undefined) return toMessage(command.seq);
-  const { topic, into: to } = command;
+  const { topic, into: to = topicOfNone(room) } = command;
   if (topic === undefined)
     return [refuse("BAD_REQUEST", { field: "seq", reason: "a message or a topic must be named" })];
   const known = topicNamed(room, topic);
@@ -111,7 +116,7 @@ export function moveTopic(room: Room, command: Of<"moveTopic">, turn: Turn, toMe
 
 /** Moves a message with its thread, or with all later ones of its topic. */
 export function moveMessage(room: Room, command: Move, message: RoomMessage, turn: Turn): Effects {
-  const { into: to, later = false, topic: seen } = command;
+  const { into: to = topicOfNone(room), later = false, topic: seen } = command;
   const { seq, topic: from, author, deletedAtMs, replies } = message;
   if (deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq }, turn.replyTo)];
   const isOwn = author === turn.from;
@@ -172,9 +177,11 @@ function readOn(room: Room, tag: MoveTag): Effects {
   return what === "thread" || from === undefined ? [{ type: "read", range, tag: now }] : readTopic(room, range, now);
 }
 
-/** What of a stretch is to go: what answers a message that stays, stays with it. */
-const goes = ({ what, from, first }: MoveTag, { seq, topic, replyTo }: RoomMessage): boolean =>
-  isSameTopic(topic, from) && (what !== "later" || (replyTo ?? seq) >= first);
+/** What of a stretch is to go: what answers a message that stays, stays with it. What is deleted gets no topic. */
+const goes = ({ what, from, first }: MoveTag, { seq, topic, replyTo, deletedAtMs }: RoomMessage): boolean =>
+  isSameTopic(topic, from) &&
+  (topic !== undefined || deletedAtMs === undefined) &&
+  (what !== "later" || (replyTo ?? seq) >= first);
 
 /** A stretch of what is to move arrived. */
 export function moved(room: Room, tag: MoveTag, records: readonly ActorRecord[], here: Turn): Effects {
@@ -182,7 +189,8 @@ export function moved(room: Room, tag: MoveTag, records: readonly ActorRecord[],
   if (entryOf(room.members, tag.by) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.asker)];
   const closed = refuseArchived(room, turn) ?? refuseMuted(room, turn);
   if (closed !== undefined) return closed;
-  if (room.changes - tag.changes > limits.roomChangedMessages) return readOn(room, tag);
+  if (room.changes - tag.changes > limits.roomChangedMessages)
+    return readOn(room, tag.moved === 0 ? { ...tag, next: tag.first } : tag);
   const read = records.map(({ value }) => value as RoomMessage);
   // The first of a thread stands in it only once it was answered.
   const root = tag.what === "thread" && tag.next === tag.first ? messageInMemory(room, tag.first) : undefined;
@@ -207,11 +215,15 @@ interface Stretch {
 }
 
 function stretch(room: Room, tag: MoveTag, { all, isEnd }: Stretch, turn: Turn): Effects {
-  const { from, to } = tag;
+  const { from, what } = tag;
+  const to = nameNow(room, tag);
   const known = all.map((message) => messageInMemory(room, message.seq) ?? message);
   const fitting = known.filter((message) => goes(tag, message));
   const page = firstPage(fitting, limits.topicMovedAtOnce, limits.topicMovedBytes);
   const isWhole = page.length === fitting.length;
+  const isNewer = room.messageSeq > tag.end;
+  // Of others' messages an author moves none, and whether there are some is to be known.
+  if (isEnd && isNewer && what !== "thread" && !moderatesIn(room, turn)) return readOn(room, tag);
   const refusal = refuseMove(room, tag, fitting, isEnd && isWhole, turn);
   if (refusal !== undefined) return refusal;
   const messages = page.map(({ topic: _topic, ...rest }): RoomMessage =>
@@ -222,16 +234,19 @@ function stretch(room: Room, tag: MoveTag, { all, isEnd }: Stretch, turn: Turn):
     messages.length === 0 ? [] : [{ ...event, messages, ...becomes(room, tag, messages.length), by: tag.by }];
   const count = tag.moved + messages.length;
   const effects = eventEffects(room, turn, events);
-  // What was written while this was read goes along; what others wrote then into an author's topic does not.
-  const isAll = isEnd && (room.messageSeq === tag.end || (tag.what !== "thread" && !moderatesIn(room, turn)));
-  if ((isAll && isWhole) || count >= limits.topicMovedMax)
+  // What was written while this was read goes along.
+  if ((isEnd && isWhole && !isNewer) || count >= limits.topicMovedMax)
     return [
       ...effects,
       reply({ moved: count, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo),
     ];
   const last = isEnd && isWhole ? tag.end : ((isWhole ? all : page).at(-1)?.seq ?? tag.next);
-  return [...effects, ...readOn(room, { ...tag, moved: count, next: last + 1 })];
+  return [...effects, ...readOn(room, { ...tag, ...(to !== undefined && { to }), moved: count, next: last + 1 })];
 }
+
+/** The name to which it goes: somebody may have begun a topic of that name meanwhile. */
+const nameNow = (room: Room, { from, to }: MoveTag): string | undefined =>
+  to === undefined || isSameTopic(from, to) ? to : (topicNamed(room, to)?.name ?? to);
 
 /** What keeps somebody from moving these, who may be no moderator any more. */
 function refuseMove(
@@ -271,10 +286,9 @@ type Noted = readonly Effect<RoomChange, Partial<RoomNotes>>[];
 export function withMoves(effects: Noted, message: { readonly type: string; readonly tag?: unknown }): Noted {
   const next = effects.map((effect) => (effect.type === "read" ? moveOf(effect.tag) : undefined)).find(Boolean);
   const before = message.type === "records" ? moveOf(message.tag) : undefined;
-  if ((next === undefined) === (before === undefined)) return effects;
-  if (next === undefined) return [...effects, note({ moving: null })];
-  const { what, from, to } = next;
-  const moving: Moving = { what, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  if (next === undefined) return before === undefined ? effects : [...effects, note({ moving: null })];
+  const { what, from, to, moved: count } = next;
+  const moving: Moving = { what, moved: count, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
   return [...effects, note({ moving })];
 }
 

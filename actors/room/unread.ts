@@ -7,12 +7,17 @@
  *  known for each member (`own`) and for the room (`quiet`). Where the marker moves among messages that are not in
  *  memory, the records between are read and counted, so a marker may go far back and the count stays right. */
 import {
+  sameJson,
+  seenBefore,
+  seenBehind,
   wireLimits,
+  withSeenMessage,
   type ActorId,
   type CommandOf,
   type RoomMessage,
   type RoomRead,
   type RoomUnread,
+  type SeenMessages,
   type roomCommands,
 } from "../../protocols/index.ts";
 import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
@@ -62,14 +67,12 @@ function markUnread(room: Room, { seq, thread }: Extract<Command, { type: "markU
   if (member === undefined || seq <= member.readSeq) return move(room, turn.from, seq - 1, turn);
   const { seen = [] } = member;
   // What was read in its topic is unread again; all else behind the marker is.
-  const left = seen.filter((one) => one < seq);
-  return left.length === seen.length
-    ? [reply(unreadFor(room, turn.from))]
-    : moved(room, seenTo(member, turn, left), turn);
+  const left = seenBefore(seen, seq);
+  return sameJson(left, seen) ? [reply(unreadFor(room, turn.from))] : moved(room, seenTo(member, turn, left), turn);
 }
 
 /** A marker that stays, and what is read behind it. */
-const seenTo = (member: Member, { from }: Turn, seen: readonly number[]) =>
+const seenTo = (member: Member, { from }: Turn, seen: SeenMessages) =>
   ({
     type: "readMarked",
     member: from,
@@ -112,27 +115,21 @@ export function topicSeen(room: Room, tag: SeenTag, records: readonly ActorRecor
 function seenNow(room: Room, said: readonly RoomMessage[], turn: Turn): Effects {
   const member = entryOf(room.members, turn.from);
   if (member === undefined) return [refuse("NOT_A_MEMBER", undefined, turn.replyTo)];
-  const { seen = [] } = member;
-  const fresh = said.filter((message) => isUnreadFor(member, message, turn.from)).map(({ seq }) => seq);
-  const places = Math.max(0, wireLimits.topicReadMax - seen.length);
-  const taken = fresh.slice(Math.max(0, fresh.length - places));
-  if (taken.length === 0) return [reply(unreadFor(room, turn.from), turn.replyTo)];
+  const fresh = said.filter((message) => isUnreadFor(member, message, turn.from));
+  if (fresh.length === 0) return [reply(unreadFor(room, turn.from), turn.replyTo)];
   // Nothing else is to be read.
-  if (taken.length === unreadFor(room, turn.from).unread) return move(room, turn.from, room.messageSeq, turn);
-  const all = [...seen, ...taken].toSorted((one, other) => one - other);
+  if (fresh.length === unreadFor(room, turn.from).unread) return move(room, turn.from, room.messageSeq, turn);
+  // The newest first: what has no place stays unread.
+  const all = fresh.toReversed().reduce<SeenMessages>((seen, { seq }) => {
+    const next = withSeenMessage(seen, seq);
+    return next.length > wireLimits.topicReadMax ? seen : next;
+  }, member.seen ?? []);
   const marked = { ...member, seen: all };
   // Where all up to a message is read, the marker says so.
   const first = room.recent.find((message) => isUnreadFor(marked, message, turn.from));
   const isKnown = member.readSeq >= recentFrom(room) - 1;
   const marker = isKnown && first !== undefined ? first.seq - 1 : member.readSeq;
-  const change = {
-    ...seenTo(
-      member,
-      turn,
-      all.filter((seq) => seq > marker),
-    ),
-    seq: marker,
-  };
+  const change = { ...seenTo(member, turn, seenBehind(all, marker)), seq: marker };
   return moved(room, change, turn);
 }
 

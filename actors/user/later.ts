@@ -165,8 +165,12 @@ function goOut(
     if (one.text === undefined) return { ...one, status: "due" };
     // Who may not come in sends nothing.
     if (isOut(account, turn.nowMs)) return { ...one, status: "failed", failure: { code: "SUSPENDED" } };
-    const { room, text, replyTo, alsoInRoom } = one;
-    const places = { ...(replyTo !== undefined && { replyTo }), ...(alsoInRoom !== undefined && { alsoInRoom }) };
+    const { room, text, replyTo, alsoInRoom, topic } = one;
+    const places = {
+      ...(replyTo !== undefined && { replyTo }),
+      ...(alsoInRoom !== undefined && { alsoInRoom }),
+      ...(topic !== undefined && { topic }),
+    };
     mail.push({ to: `room/${room}`, message: { type: "post", text, ...places } });
     return { ...one, status: "sending", entry: state.outbox.next + mail.length - 1 };
   });

@@ -555,7 +555,7 @@ export function viewOf(state: UserState, account: Account, key: string): UserVie
 /** The address of one of the user's agents. */
 export const agentActor = (agent: string): ActorId => `agent/${agent}`;
 
-/** The notices with one more. Warnings of rooms are kept apart, few and one of each room: they push no others out. */
+/** The notices with one more. Warnings of rooms are kept apart, few and one of each room: they push no other out. */
 function withNotice(before: readonly Notice[], notice: Notice): readonly Notice[] {
   const isWarning = ({ action }: Notice): boolean => action === "roomWarned";
   const same = before.filter((one) => isWarning(one) === isWarning(notice));

@@ -3,6 +3,7 @@
 import {
   cut,
   failure,
+  isSeen,
   ok,
   refused,
   wireLimits,
@@ -251,14 +252,13 @@ async function linesOf(
   readonly looked: readonly RoomMessage[];
   readonly isWhole: boolean;
 }> {
-  const isSeen = new Set(seen);
   if (unread === 0 && !mentioned) return { first: [], looked: [], isWhole: true };
   const page = (fields: object): Promise<RoomHistory> =>
     read<RoomHistory>({ type: "history", roomOnly: true, limit: wireLimits.pageEntriesMax, ...fields });
   const isTold = (message: RoomMessage): boolean =>
     isShown(message) &&
     message.threadOnly !== true &&
-    !isSeen.has(message.seq) &&
+    !isSeen(seen, message.seq) &&
     tell(view, said(message), nowMs) !== "nothing";
   let looked: readonly RoomMessage[] = [];
   let before = messageSeq + 1;

@@ -49,7 +49,22 @@ export {
   type RoomPosting,
   type Visibility,
 } from "./room-rules.ts";
-export type { RoomRead, RoomThread, RoomThreads, RoomUnread, ThreadUnread, TopicWish } from "./room-unread.ts";
+export {
+  afterMuted,
+  isReadByMute,
+  isSeen,
+  seenBefore,
+  seenBehind,
+  seenCount,
+  withSeenMessage,
+  type RoomRead,
+  type RoomThread,
+  type RoomThreads,
+  type RoomUnread,
+  type SeenMessages,
+  type ThreadUnread,
+  type TopicWish,
+} from "./room-unread.ts";
 export * from "./room.ts";
 export * from "./room-files.ts";
 export * from "./room-group.ts";

@@ -22,6 +22,6 @@ export const roomRules = {
   slowMs: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.slowMsMax })),
   /** Whether members can read what edited messages said before. What was kept is forgotten when it ends. */
   keepsVersions: Type.Optional(Type.Boolean()),
-  /** Whether a message that begins something must have a topic. */
+  /** Whether a message that begins something has a topic: what names none is in one that is called "General". */
   topicsNeeded: Type.Optional(Type.Boolean()),
 } as const;

@@ -57,8 +57,8 @@ export const roomTopicCommands = {
     http: ["PUT", "/rooms/:room/topics/resolved"],
     summary: "Marks a topic as resolved, or takes that back",
   }),
-  /** Clients tell a person of each message in a topic that they follow; of one that is muted only mentions are unread.
-   *  For the sender alone, who hears it as `roomRead`. Errors: NOT_FOUND, LIMIT_REACHED. */
+  /** A person who follows a topic is told of each line in it, as of an answer; of one that is muted only mentions are
+   *  unread and told. For the sender alone, who hears it as `roomRead`. Errors: NOT_FOUND, LIMIT_REACHED. */
   followTopic: command({
     params: {
       topic: topicName,
@@ -105,6 +105,9 @@ export interface TopicMoved {
 
 /** A topic as it is shown and kept: without blanks around it, and one between words. */
 export const topicText = (name: string): string => name.normalize("NFC").replaceAll(/\s+/gu, " ").trim();
+
+/** The topic of what names none, in a room whose messages need one: agents, and clients that know no topics. */
+export const generalTopic = "General";
 
 /** What makes two names the same topic. */
 export const topicKey = (name: string): string => topicText(name).toLowerCase().normalize("NFC");

@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
+import { topicName } from "./room-message.ts";
 import { key, nothing, position, text, timeMs } from "../wire/schema.ts";
 
 const own = { from: ["client"], permission: "account.use" } as const;
@@ -17,6 +18,8 @@ export const userLaterCommands = {
       text: text(limits.messageCharsMax),
       replyTo: Type.Optional(position),
       alsoInRoom: Type.Optional(Type.Boolean()),
+      /** Of what begins something. */
+      topic: Type.Optional(topicName),
       ...laterAt,
     },
     result: answer<Later>("Later"),
@@ -118,6 +121,7 @@ export interface Later {
   readonly text?: string;
   readonly replyTo?: number;
   readonly alsoInRoom?: boolean;
+  readonly topic?: string;
   readonly seq?: number;
   /** `sending`: it is on its way. `failed`: the room refused it. `due`: the person was reminded. */
   readonly status: "waiting" | "sending" | "failed" | "due";

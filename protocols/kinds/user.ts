@@ -617,7 +617,7 @@ export const userCommands = {
           readSeq: position,
           unread: position,
           mentioned: Type.Boolean(),
-          seen: Type.Optional(Type.Array(position, { maxItems: limits.topicReadMax })),
+          seen: Type.Optional(Type.Array(Type.Tuple([position, position]), { maxItems: limits.topicReadMax })),
           topics: Type.Optional(
             Type.Record(Type.String(), Type.Union([Type.Literal("follow"), Type.Literal("mute")]), {
               maxProperties: limits.topicWishesMax,

@@ -1,6 +1,7 @@
 /** Follows the rooms of people who have browsers that take notices, and decides what these are told. */
 import {
   cut,
+  isSeen,
   ok,
   type ActorId,
   type Failure,
@@ -227,7 +228,7 @@ export function createPush(
     const summary = await ask<RoomSummary>(me, to, { type: "summary" });
     if (!summary.ok) return unknown(summary.error);
     let reply = activity.reply === true;
-    const isRead = summary.value.readSeq >= seq || summary.value.seen?.includes(seq) === true;
+    const isRead = summary.value.readSeq >= seq || isSeen(summary.value.seen, seq);
     if (thread === undefined && isRead && activity.edited !== true) return "over";
     if (thread !== undefined) {
       const all = await ask<RoomThreads>(me, to, { type: "threads" });

@@ -180,7 +180,7 @@ describe("a muted member", () => {
 /** What happens in a random history. */
 const step = oneof(
   record({
-    does: constantFrom("post", "reply", "edit", "poll", "react", "leave", "join", "typing"),
+    does: constantFrom("post", "reply", "edit", "poll", "react", "move", "resolve", "leave", "join", "typing"),
     by: constantFrom("bob", "cleo"),
   }),
   record({ does: constantFrom("mute", "unmute", "term"), by: constantFrom("bob", "cleo") }),
@@ -195,6 +195,7 @@ describe("the text of a muted person", () => {
         fixture.ok(ada, lobby, { type: "setRole", member: cleo, role: "member" });
         post(fixture, "bob", "first of bob");
         post(fixture, "cleo", "first of cleo");
+        post(fixture, "ada", "about it", { topic: "it" });
         const said = { bob: 1, cleo: 2 };
         const until: Record<string, number> = {};
         let count = 0;
@@ -208,6 +209,8 @@ describe("the text of a muted person", () => {
             edit: { type: "edit", seq: said[by as "bob"], text },
             poll: { type: "poll", question: text, options: ["a", "b"] },
             react: { type: "react", seq: 1, emoji: "👍", on: count % 2 === 0 },
+            move: { type: "moveTopic", seq: said[by as "bob"], into: text },
+            resolve: { type: "resolveTopic", topic: "it", resolved: count % 2 === 0 },
           };
           const command = commands[does];
           if (command !== undefined) {

@@ -1,4 +1,13 @@
 import { expect } from "chai";
+import { assert as property, integer, property as holds, uniqueArray } from "fast-check";
+import {
+  isSeen,
+  seenBefore,
+  seenBehind,
+  seenCount,
+  withSeenMessage,
+  type SeenMessages,
+} from "../../../protocols/index.ts";
 import type { Result, RoomEvent, RoomMessage, RoomTopics, RoomUnread } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { Room } from "../../../actors/room/shape.ts";
@@ -101,7 +110,7 @@ describe("topics of a room", () => {
     fixture.ok("user/bob", lobby, { type: "markRead", seq: 4, topic: "a" });
     expect(counts()).to.deep.equal(["a 0", "b 1", "none 1"]);
     // The marker stands before the first that is unread.
-    expect(unread(fixture, "bob")).to.deep.include({ readSeq: 1, unread: 2, seen: [3] });
+    expect(unread(fixture, "bob")).to.deep.include({ readSeq: 1, unread: 2, seen: [[3, 3]] });
     fixture.ok("user/bob", lobby, { type: "markUnread", seq: 3 });
     expect(counts()).to.deep.equal(["a 1", "b 1", "none 1"]);
     fixture.ok("user/bob", lobby, { type: "markRead", seq: 4, topic: "a" });
@@ -127,12 +136,22 @@ describe("topics of a room", () => {
     expect(unread(fixture, "bob")).to.deep.include({ unread: 2 });
   });
 
-  it("are asked for where a room says so, and a new message without one is refused", () => {
+  it("are asked for where a room says so: what names none, as agents and what was scheduled, is in a general one", () => {
     const fixture = inLobby();
     fixture.ok("user/ada", lobby, { type: "setRules", topicsNeeded: true });
-    expect(fixture.code("user/bob", lobby, { type: "post", text: "hi" })).to.equal("BAD_REQUEST");
-    const { seq } = post(fixture, "bob", "hi", { topic: "release" });
+    const { seq } = post(fixture, "bob", "hi");
     post(fixture, "ada", "answer", { replyTo: seq });
+    const later = { type: "schedule", room: "lobby", text: "later", atMs: fixture.nowMs + 60_000 };
+    fixture.ok("user/bob", "user/bob", { ...later, topic: "release" });
+    fixture.ok("user/bob", "user/bob", later);
+    fixture.pass(120_000);
+    expect(
+      history(fixture, {})
+        .messages.map(({ topic }) => topic)
+        .toSorted(),
+    ).to.deep.equal(["General", "General", "General", "release"]);
+    // None is none that a message could go to.
+    expect(move(fixture, "ada", { topic: "release" })).to.deep.equal({ moved: 1, topic: "General" });
   });
 
   it("are heard of by everybody who follows the room, and old rooms have none", () => {
@@ -180,6 +199,11 @@ describe("topics of a room", () => {
     expect(texts(history(fixture, { topic: "two", limit: 3 }))).to.deep.equal(["t280", "t287", "t294"]);
     fixture.ok("user/cleo", lobby, { type: "markRead", seq: 300, topic: "two" });
     expect(topics(fixture, "cleo").topics[0]).to.include({ topic: "two", unread: 0 });
+    // What such a node has left of the topic goes when it is deleted once more.
+    fixture.ok("user/bob", lobby, { type: "delete", seq: 7 });
+    fixture.ok("gateway", lobby, { type: "deleteMessages", by: "user/bob", seqs: [70] });
+    expect(history(fixture, { topic: "two" }).messages).to.have.length(40);
+    expect(topics(fixture).topics[0]).to.include({ count: 40 });
   });
 
   it("let nobody who is muted, or may not post, rename or resolve one, nor go on with it", () => {
@@ -283,5 +307,58 @@ describe("topics of a room", () => {
     post(fixture, "bob", "x", { topic: "a" });
     expect(fixture.code("user/bob", lobby, { type: "moveTopic", seq: 1, into: name })).to.equal("BAD_REQUEST");
     expect(fixture.code("user/bob", lobby, { type: "moveTopic", topic: "a", into: name })).to.equal("BAD_REQUEST");
+  });
+
+  it("are muted for good: what is read by that moves the marker, or is one stretch with what was", () => {
+    const fixture = inLobby();
+    post(fixture, "ada", "a1", { topic: "a" });
+    fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", wish: "mute" });
+    fixture.ok("user/bob", lobby, { type: "markRead", seq: 1 });
+    for (let nth = 0; nth < 600; nth += 1) post(fixture, "ada", "more", { topic: "a" });
+    expect(unread(fixture, "bob")).to.deep.include({ unread: 0, readSeq: 601 }).and.not.have.property("seen");
+    post(fixture, "bob", "own");
+    post(fixture, "ada", "read this");
+    for (let nth = 0; nth < 600; nth += 1) post(fixture, "ada", "more", { topic: "a" });
+    expect(unread(fixture, "bob")).to.deep.include({ unread: 1, readSeq: 601, seen: [[604, 1203]] });
+    fixture.ok("user/bob", lobby, { type: "markRead", seq: 603 });
+    expect(unread(fixture, "bob").unread).to.equal(0);
+    post(fixture, "ada", "more", { topic: "a" });
+    expect(unread(fixture, "bob")).to.deep.include({ unread: 0, readSeq: 1204 }).and.not.have.property("seen");
+    expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf(lobby));
+  });
+
+  it("are read in stretches, which are the messages that were read whatever their order", () => {
+    property(
+      holds(uniqueArray(integer({ min: 1, max: 30 }), { maxLength: 30 }), integer({ min: 1, max: 30 }), (seqs, at) => {
+        const seen = seqs.reduce<SeenMessages>(withSeenMessage, []);
+        const all = Array.from({ length: 31 }, (_, seq) => seq);
+        const of = (some: SeenMessages) => all.filter((seq) => isSeen(some, seq));
+        expect(of(seen)).to.deep.equal(seqs.toSorted((one, other) => one - other));
+        expect(seenCount(seen)).to.equal(seqs.length);
+        expect(of(seenBehind(seen, at))).to.deep.equal(of(seen).filter((seq) => seq > at));
+        expect(of(seenBefore(seen, at))).to.deep.equal(of(seen).filter((seq) => seq < at));
+        for (const [index, [first]] of seen.entries())
+          expect(first).to.be.greaterThan((seen[index - 1]?.[1] ?? -1) + 1);
+      }),
+    );
+  });
+
+  it("are moved no further by somebody who is a moderator no more", () => {
+    const fixture = inLobby();
+    fixture.ok("user/ada", lobby, { type: "setRole", member: "user/cleo", role: "moderator" });
+    for (let nth = 1; nth <= 200; nth += 1) post(fixture, "bob", `t${nth}`, { topic: "a" });
+    const answer = fixture.begin("user/cleo", lobby, { type: "moveTopic", topic: "a", into: "b" });
+    for (let left = 12; left > 0; left -= 1) fixture.step();
+    fixture.begin("user/ada", lobby, { type: "setRole", member: "user/cleo", role: "member" });
+    fixture.settle();
+    expect(codeOf(answer())).to.equal("FORBIDDEN");
+    expect(
+      topics(fixture)
+        .topics.map(({ count }) => count)
+        .reduce((sum, one) => sum + one, 0),
+    ).to.equal(200);
+    // The place is free again, and what is left is moved by who may.
+    expect(move(fixture, "ada", { topic: "a", into: "b" }).topic).to.equal("b");
+    expect(topics(fixture).topics[0]).to.include({ topic: "b", count: 200 });
   });
 });

@@ -269,7 +269,13 @@ class Life {
   #recall(seqs: readonly number[]): void {
     this.#recalls += 1;
     const recall = `recall${String(this.#recalls).padStart(4, "0")}`;
-    const messages = seqs.map((seq) => ({ seq, author: "user/bob", text: `old ${seq}`, atMs: seq * 1_000 }));
+    const messages = seqs.map((seq) => ({
+      seq,
+      author: "user/bob",
+      text: `old ${seq}`,
+      atMs: seq * 1_000,
+      topic: "release",
+    }));
     this.fixture.do("node", "room/one", { type: "restore", recall, snapshot: 7, backupAtMs: 9_000, from: 1, messages });
     if (seqs.length === 2) this.fixture.do("node", "room/one", { type: "withdraw", recall });
   }
@@ -293,7 +299,8 @@ class Life {
   }
 
   #burst(count: number, room: string): void {
-    for (let one = 0; one < count; one += 1) this.fixture.do("user/bob", `room/${room}`, { type: "post", text: "hi" });
+    const said = { type: "post", text: "hi", ...(count === 30 && { topic: "lunch" }) };
+    for (let one = 0; one < count; one += 1) this.fixture.do("user/bob", `room/${room}`, said);
   }
 
   async compare(): Promise<void> {

@@ -34,8 +34,10 @@ import type {
   RoomThread,
   RoomUnread,
   RoomView,
+  SeenMessages,
   ThreadUnread,
 } from "../../../protocols/index.ts";
+import { afterMuted, isReadByMute, isSeen, seenBehind } from "../../../protocols/kinds/room-unread.ts";
 import { withoutModeOf, withSettings, type RoomSettingEvent } from "../../../protocols/kinds/room-settings.ts";
 
 export type RoomInput =
@@ -233,24 +235,28 @@ export function stateOf(room: RoomModel): RoomState | undefined {
 
 /** Whether a line is one that the person has to read. What they have read in its topic is none. */
 const counts = ({ me, unread }: RoomModel, { author, restored, seq }: RoomMessage): boolean =>
-  author !== me && restored === undefined && unread.seen?.includes(seq) !== true;
+  author !== me && restored === undefined && !isSeen(unread.seen, seq);
 
 /** As of `wireLimits`, all of which the page does not load for one of them. `afresh.test.ts` compares the two. */
 const topicReadMax = 256;
 
-/** What is read behind the marker, with a line of a topic that the person has muted. */
-function seenWith({ me, unread }: RoomModel, message: RoomMessage): readonly number[] {
-  const { topic, seq, author, restored, mentions = [] } = message;
-  const { seen = [], topics = {} } = unread;
-  const isMuted = topic !== undefined && Object.hasOwn(topics, topic) && topics[topic] === "mute";
-  // What was brought back is unread for nobody.
-  return !isMuted || restored !== undefined || author === me || mentions.includes(me) || seen.length >= topicReadMax
-    ? seen
-    : [...seen, seq];
+/** What is unread after one more line, which counts unless its topic is muted. */
+function withNewLine(room: RoomModel, unread: RoomUnread, line: RoomMessage): RoomUnread {
+  const { me } = room;
+  const { topics = {} } = unread;
+  const isMuted = line.topic !== undefined && Object.hasOwn(topics, line.topic) && topics[line.topic] === "mute";
+  const now = isMuted && isReadByMute(line, me) ? afterMuted(unread, line.seq, topicReadMax) : undefined;
+  if (now !== undefined) return "seen" in now ? { ...unread, ...now } : withSeen({ ...unread, ...now }, []);
+  if (!counts({ ...room, unread }, line)) return unread;
+  return {
+    ...unread,
+    unread: unread.unread + 1,
+    mentioned: unread.mentioned || line.mentions?.includes(me) === true,
+  };
 }
 
 /** What is unread, of which this is read behind the marker. */
-function withSeen(unread: RoomUnread, seen: readonly number[]): RoomUnread {
+function withSeen(unread: RoomUnread, seen: SeenMessages): RoomUnread {
   const { seen: _, ...rest } = unread;
   return seen.length === 0 ? rest : { ...rest, seen };
 }
@@ -271,10 +277,7 @@ function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
   return {
     ...uncalled(seen),
     toldOf: isPart && mentioned,
-    unread: withSeen(
-      { ...unread, readSeq: seq, unread: left, mentioned },
-      (unread.seen ?? []).filter((one) => one > seq),
-    ),
+    unread: withSeen({ ...unread, readSeq: seq, unread: left, mentioned }, seenBehind(unread.seen ?? [], seq)),
   };
 }
 
@@ -282,21 +285,11 @@ function foldCounted(room: RoomModel, unread: RoomUnread): RoomModel {
   if (room.view === undefined) return room;
   // What came meanwhile, the node will count next time.
   const lines = linesAfter(room, unread.messageSeq);
-  const seen = lines.reduce(
-    (known, line) => seenWith({ ...room, unread: withSeen(unread, known) }, line),
-    unread.seen ?? [],
-  );
-  const now = withSeen(unread, seen);
-  const later = lines.filter((line) => counts({ ...room, unread: now }, line));
+  const now = lines.reduce((known, line) => withNewLine(room, known, line), unread);
   const { messageSeq } = room.view;
   return told(
     { ...room, view: changeMember(room.view, room.me, { readSeq: unread.readSeq }) },
-    {
-      ...now,
-      messageSeq: Math.max(messageSeq, unread.messageSeq),
-      unread: unread.unread + later.length,
-      mentioned: unread.mentioned || tells(room, later),
-    },
+    { ...now, messageSeq: Math.max(messageSeq, unread.messageSeq) },
   );
 }
 
@@ -435,7 +428,7 @@ function foldChanged(room: RoomModel, event: Changed): RoomModel {
   const answers = Object.values(room.changed).filter(({ threadOnly }) => threadOnly === true);
   const changed = replaceMessage(
     {
-      ...(event.type === "deleted" ? unlisted(room, message) : room),
+      ...(event.type === "deleted" ? withTopicsChanged(unlisted(room, message)) : room),
       threads: threadsAfterChange(room.threads, message, { me, before, answers }),
     },
     message,
@@ -519,15 +512,7 @@ function foldPosted(room: RoomModel, view: RoomView, message: RoomMessage, root:
   if (!isLine(message)) return { ...said, changed: keptApart(said.changed, [message]) };
   // The node may have counted it before it was heard of here.
   const isNew = message.seq > room.unread.messageSeq;
-  const now = isNew ? withSeen(said.unread, seenWith(room, message)) : said.unread;
-  const unread =
-    isNew && counts({ ...room, unread: now }, message)
-      ? {
-          ...now,
-          unread: now.unread + 1,
-          mentioned: now.mentioned || message.mentions?.includes(room.me) === true,
-        }
-      : now;
+  const unread = isNew ? withNewLine(room, said.unread, message) : said.unread;
   return withLine({ ...said, unread }, message);
 }
 

@@ -1,5 +1,6 @@
 /** One topic of a room, as the page shows it: loaded with the first that is shown. */
 import type { RoomMessage } from "../../../protocols/index.ts";
+import { isSeen } from "../../../protocols/kinds/room-unread.ts";
 import type { RoomModel } from "./room-model.ts";
 import { isSameTopic } from "./topics.ts";
 import { isLine } from "./window.ts";
@@ -23,5 +24,5 @@ export function topicLines(
 export const hasUnread = ({ unread, me }: RoomModel, lines: readonly RoomMessage[]): boolean =>
   lines.some(
     ({ seq, author, restored }) =>
-      seq > unread.readSeq && author !== me && restored === undefined && unread.seen?.includes(seq) !== true,
+      seq > unread.readSeq && author !== me && restored === undefined && !isSeen(unread.seen, seq),
   );

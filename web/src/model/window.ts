@@ -5,6 +5,7 @@
  *  Lines that came are kept behind it, so that the window reaches the end without a hole when what is between was
  *  loaded. */
 import type { RoomMessage } from "../../../protocols/index.ts";
+import { isSeen } from "../../../protocols/kinds/room-unread.ts";
 import type { RoomModel } from "./room-model.ts";
 
 /** Lines kept at most: beyond it those at the other end leave the window and are loaded again when scrolled to. */
@@ -66,8 +67,7 @@ export function joined(room: RoomModel, before: RoomModel): RoomModel {
 /** Whether lines mention the person. */
 export const tells = ({ me, unread }: RoomModel, lines: readonly RoomMessage[]): boolean =>
   lines.some(
-    ({ author, mentions, seq }) =>
-      author !== me && mentions?.includes(me) === true && unread.seen?.includes(seq) !== true,
+    ({ author, mentions, seq }) => author !== me && mentions?.includes(me) === true && !isSeen(unread.seen, seq),
   );
 
 /** Lines are known no more: that one behind the marker mentions the person is kept, as if the node had said it. */

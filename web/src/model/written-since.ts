@@ -10,8 +10,8 @@ const pageMax = 200;
 export const deletedWords = (deleted: number, kept: number): string =>
   `${counted(deleted, "message")} deleted.${kept > 0 ? ` ${kept} could not be.` : ""}`;
 
-/** The messages that somebody and their agents wrote since a time, of the newest in the room; `isPart`: there may be more
- *  further back. */
+/** The messages that somebody and their agents wrote since a time, of the newest in the room; `isPart`: there may be
+ *  more further back. */
 export async function writtenSince(
   history: (query: { readonly limit: number; readonly before?: number }) => Promise<Result<RoomHistory>>,
   member: string,

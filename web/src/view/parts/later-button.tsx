@@ -1,11 +1,12 @@
 import { useState } from "react";
+import type { Later } from "../../../../protocols/index.ts";
 import { Icon } from "./icons.tsx";
 import { useLater } from "./later.ts";
 import { Actions } from "./layers.tsx";
 
 /** What is written in a field, and where it is to be said. */
 export interface SaidLater {
-  readonly where: { readonly room: string; readonly replyTo?: number; readonly alsoInRoom?: boolean };
+  readonly where: Pick<Later, "room" | "replyTo" | "alsoInRoom" | "topic">;
   /** As it would be sent now. */
   readonly text: () => Promise<string>;
   /** It is written down, and no longer this field's. */

@@ -453,7 +453,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                 onEscape={() => {
                   if (search.panel !== undefined) setPanel();
                 }}
-                later={{ room }}
+                later={{ room, ...(topic.name !== undefined && { topic: topic.name }) }}
                 onSend={(text) => {
                   store.writesIn = topic.name;
                   attaching.post(text);

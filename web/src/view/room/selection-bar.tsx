@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { useBlocker } from "@tanstack/react-router";
+import { useRouter } from "@tanstack/react-router";
 import { useEffect, useId, useState, type ReactNode } from "react";
 import { counted } from "../../../../protocols/words/amounts.ts";
 import { deleteTogether } from "../../live/deleting.ts";
@@ -25,6 +25,7 @@ export default function SelectionBar(props: {
 }) {
   const { store, picked, me, moderates, nameFor, onEnd } = props;
   const { ask } = useDialogs();
+  const { history } = useRouter();
   const [busy, setBusy] = useState(false);
   const messages = useShown(store.store, (model: RoomModel) => model.messages);
   // As they are now; what was deleted meanwhile is none of them any more.
@@ -42,13 +43,15 @@ export default function SelectionBar(props: {
     return () => document.removeEventListener("keydown", onKeyDown);
   });
   // On a phone there is no Escape: Back ends it, and leads nowhere.
-  useBlocker({
-    shouldBlockFn: ({ action }) => {
-      if (action === "BACK") onEnd();
-      return action === "BACK";
-    },
-    enableBeforeUnload: false,
-  });
+  useEffect(() =>
+    history.block({
+      blockerFn: ({ action }) => {
+        if (action === "BACK") onEnd();
+        return action === "BACK";
+      },
+      enableBeforeUnload: false,
+    }),
+  );
   const why = useId();
   const others = those.filter(({ author }) => author !== me).length;
   const isRefused = !moderates && others > 0;

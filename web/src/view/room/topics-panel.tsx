@@ -27,7 +27,7 @@ export default function TopicsPanel(props: {
   const load = async () => {
     if (last === undefined) return;
     const find = text.trim() === "" ? {} : { find: text.trim() };
-    const result = await store.topics({ ...find, before: last.lastSeq });
+    const result = await store.topics({ ...find, before: last.lastSeq, after: last.topic });
     if (result.ok) setMore([...more, ...result.value.topics]);
   };
   return (

@@ -29,4 +29,6 @@ export function useTopics(store: RoomStore, find = "") {
 
 /** Changes with what is told of topics. */
 const stampOf = ({ view, unread, topicsChanged = 0 }: RoomModel): string =>
-  [view?.messageSeq, unread.readSeq, unread.seen?.length, JSON.stringify(unread.topics), topicsChanged].join(" ");
+  [view?.messageSeq, unread.readSeq, JSON.stringify(unread.seen), JSON.stringify(unread.topics), topicsChanged].join(
+    " ",
+  );

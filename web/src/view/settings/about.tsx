@@ -57,6 +57,8 @@ function AboutForm({ before }: { readonly before: UserAbout }) {
         placeholder="Head of operations"
         value={title}
         maxLength={aboutLineCharsMax}
+        w={420}
+        maw="100%"
         error={faults.of("title")}
         onChange={(event) => setTitle(event.currentTarget.value)}
       />
@@ -86,6 +88,8 @@ function AboutForm({ before }: { readonly before: UserAbout }) {
         value={about}
         maxLength={aboutCharsMax}
         autosize
+        w={420}
+        maw="100%"
         error={faults.of("about")}
         onChange={(event) => setAbout(event.currentTarget.value)}
       />

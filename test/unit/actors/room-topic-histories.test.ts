@@ -1,0 +1,155 @@
+import { expect } from "chai";
+import {
+  assert as property,
+  array,
+  boolean,
+  constantFrom,
+  integer,
+  oneof,
+  property as holds,
+  record,
+  uniqueArray,
+  type Arbitrary,
+} from "fast-check";
+import type { Message } from "../../../actors/behavior.ts";
+import type { Room } from "../../../actors/room/shape.ts";
+import {
+  topicKey,
+  type Resumed,
+  type RoomHistory,
+  type RoomMessage,
+  type RoomTopics,
+} from "../../../protocols/index.ts";
+import type { Fixture } from "./fixture.ts";
+import { inLobby, lobby } from "./lobby.ts";
+
+const seq = integer({ min: 1, max: 12 });
+const topic = constantFrom("a", "B", "b", "c");
+
+type Step =
+  | { readonly by: string; readonly message: Message }
+  | { readonly steps: number }
+  | { readonly crash: true }
+  | { readonly restored: number; readonly topic: string; readonly isTakenBack: boolean };
+
+const said: Arbitrary<Message> = oneof(
+  { weight: 6, arbitrary: record({ type: constantFrom("post"), topic }) },
+  { weight: 2, arbitrary: record({ type: constantFrom("post") }) },
+  { weight: 3, arbitrary: record({ type: constantFrom("post"), replyTo: seq, alsoInRoom: boolean() }) },
+  { weight: 3, arbitrary: record({ type: constantFrom("delete"), seq }) },
+  { weight: 3, arbitrary: record({ type: constantFrom("moveTopic"), seq, into: topic, later: boolean() }) },
+  { weight: 1, arbitrary: record({ type: constantFrom("moveTopic"), seq }) },
+  { weight: 3, arbitrary: record({ type: constantFrom("moveTopic"), topic, into: topic }) },
+  { weight: 2, arbitrary: record({ type: constantFrom("followTopic"), topic, wish: constantFrom("mute", "none") }) },
+  { weight: 1, arbitrary: record({ type: constantFrom("resolveTopic"), topic, resolved: boolean() }) },
+  { weight: 2, arbitrary: record({ type: constantFrom("markRead"), seq, topic }) },
+  { weight: 1, arbitrary: record({ type: constantFrom("markRead", "markUnread"), seq }) },
+  { weight: 1, arbitrary: record({ type: constantFrom("leave", "join") }) },
+);
+
+const together = record({
+  type: constantFrom("deleteMessages"),
+  by: constantFrom("user/ada", "user/bob"),
+  seqs: uniqueArray(seq, { minLength: 1, maxLength: 4 }),
+});
+
+const step: Arbitrary<Step> = oneof(
+  { weight: 20, arbitrary: record({ by: constantFrom("user/ada", "user/bob", "user/cleo"), message: said }) },
+  { weight: 2, arbitrary: record({ by: constantFrom("gateway"), message: together as Arbitrary<Message> }) },
+  { weight: 8, arbitrary: record({ steps: integer({ min: 1, max: 12 }) }) },
+  { weight: 1, arbitrary: record({ crash: constantFrom(true as const) }) },
+  { weight: 1, arbitrary: record({ restored: integer({ min: 1, max: 3 }), topic, isTakenBack: boolean() }) },
+);
+
+/** Plays a history. Every text is another, and to be found again. */
+function played(steps: readonly Step[]): Fixture {
+  const fixture = inLobby();
+  let texts = 0;
+  const text = (): string => `<${(texts += 1)}>`;
+  for (const one of steps) {
+    if ("steps" in one) for (let left = one.steps; left > 0 && fixture.step(); left -= 1);
+    else if ("crash" in one) fixture.crash(lobby);
+    else if ("restored" in one) {
+      const recall = `recall${String((texts += 1)).padStart(4, "0")}`;
+      const messages = Array.from({ length: one.restored }, (_, index) => index + 1).map((at) => ({
+        seq: at,
+        author: "user/bob",
+        text: text(),
+        atMs: at,
+        topic: one.topic,
+      }));
+      fixture.begin("node", lobby, { type: "restore", recall, snapshot: 7, backupAtMs: 9_000, from: 1, messages });
+      if (one.isTakenBack) fixture.begin("node", lobby, { type: "withdraw", recall });
+    } else {
+      const { by, message } = one;
+      fixture.begin(by as "gateway", lobby, message.type === "post" ? { ...message, text: text() } : message);
+    }
+  }
+  fixture.settle();
+  return fixture;
+}
+
+function all(fixture: Fixture, more: object = {}): readonly RoomMessage[] {
+  return fixture.ok<RoomHistory>("user/ada", lobby, { type: "history", limit: 200, ...more }).messages;
+}
+
+/** What somebody hears who was away from the beginning. */
+function heard(fixture: Fixture): string {
+  const events: unknown[] = [];
+  for (let after = 0; ;) {
+    const page = fixture.ok<Resumed<unknown, unknown>>("user/ada", lobby, { type: "resume", after });
+    events.push(...(page.events ?? []));
+    after = page.events?.at(-1)?.at ?? 0;
+    if (page.more !== true) return JSON.stringify(events);
+  }
+}
+
+/** All that is to be as the messages are. A node that dies in a move leaves the rest of it until that is asked again. */
+function expectWhole(fixture: Fixture, isCrashed: boolean): void {
+  const messages = all(fixture);
+  const named = messages.filter((message) => message.topic !== undefined);
+  const listed = fixture.ok<RoomTopics>("user/ada", lobby, { type: "topics" });
+  const counts = new Map(listed.topics.map(({ topic: name, count }) => [topicKey(name), count]));
+  const keys = [...new Set(named.map((message) => topicKey(message.topic ?? "")))];
+  expect([...counts.keys()].toSorted()).to.deep.equal(keys.toSorted());
+  for (const key of keys) {
+    const own = named.filter((message) => topicKey(message.topic ?? "") === key);
+    expect(counts.get(key), `messages in ${key}`).to.equal(own.length);
+    expect(all(fixture, { topic: key })).to.deep.equal(own);
+    if (!isCrashed) expect(new Set(own.map((message) => message.topic)).size, `names of ${key}`).to.equal(1);
+  }
+  expect(fixture.records(lobby, "topic/")).to.have.length(named.length);
+  for (const { replyTo, topic: name, deletedAtMs } of isCrashed ? [] : messages) {
+    const root = messages.find((message) => message.seq === replyTo);
+    if (root !== undefined && (deletedAtMs ?? root.deletedAtMs) === undefined) expect(name).to.equal(root.topic);
+  }
+  for (const message of messages.filter(({ deletedAtMs }) => deletedAtMs !== undefined))
+    expect(message).to.include({ text: "" }).and.not.have.property("topic");
+}
+
+describe("topics, whatever happens in a room and however much of it at once,", () => {
+  it("are what its messages say, unread is the sum of theirs, and no deleted text is heard again", () => {
+    property(
+      holds(array(step, { maxLength: 60, size: "max" }), (steps) => {
+        const fixture = played(steps);
+        expectWhole(
+          fixture,
+          steps.some((one) => "crash" in one),
+        );
+        const shown = JSON.stringify(all(fixture));
+        for (const text of new Set(heard(fixture).match(/<\d+>/gu) ?? [])) expect(shown).to.include(text);
+        for (const who of ["user/ada", "user/bob", "user/cleo"] as const) {
+          const answer = fixture.do(who, lobby, { type: "topics" });
+          if (!answer.ok) continue;
+          const { topics, without, unread } = answer.value as RoomTopics;
+          expect(
+            topics.reduce((sum, one) => sum + one.unread, without),
+            who,
+          ).to.equal(unread.unread);
+        }
+        expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf<Room>(lobby));
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
