@@ -21,8 +21,8 @@ export const wireLimits = {
   topicCharsMax: 500,
   /** A longer topic of a message is refused with `BAD_REQUEST`. */
   messageTopicCharsMax: 60,
-  /** Stretches of messages that somebody has read out of their order, in a topic; further ones are unread until the room
-   *  is read. */
+  /** Stretches of messages that somebody has read out of their order, in a topic; further ones are unread until the
+   *  room is read. */
   topicReadMax: 256,
   /** Topics of one room that a person follows or mutes; one more is refused with `LIMIT_REACHED`. */
   topicWishesMax: 64,

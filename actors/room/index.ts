@@ -213,12 +213,16 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "joinByLink":
       return forLinks(state, message, turn);
     case "describe":
-      if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn))];
-      return refuseOutsider(state, turn);
+      return describe(state, turn);
     default:
       if (isMember(state, turn.from)) return handled(forMembers, state, message, turn);
       return (message.type === "post" ? late(state, message, turn) : undefined) ?? refuseOutsider(state, turn);
   }
+}
+
+function describe(state: Room, turn: Here): Decided {
+  if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn))];
+  return refuseOutsider(state, turn);
 }
 
 function onSignal(state: Room, signal: Signal, turn: Here): Decided {

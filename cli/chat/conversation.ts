@@ -361,6 +361,44 @@ async function listThreads(room: string, { client, names, look, printer }: Listi
   return done;
 }
 
+async function showMembers(room: string, { client, names, printer: { show, dim } }: Listing): Promise<Step> {
+  const answer = await client.call("room.describe", room, {});
+  const members = answer.ok ? Object.entries(answer.value.members) : [];
+  await names.ready(members.map(([member]) => member));
+  const people = members.map(([member]) => member).filter((member) => member.startsWith("user/"));
+  const looked = await client.look(people.slice(0, wireLimits.peopleLookedAtMax).map(nameOf));
+  void client.look([]);
+  const present = new Map(looked.ok ? looked.value.map((one) => [`user/${one.user}`, one]) : []);
+  for (const [member, { role }] of members) {
+    const presence = present.get(member);
+    const beside = [role === "member" ? [] : role, presence ? describePresence(presence) : []].flat();
+    show(
+      { member, role, ...(presence && { presence }) },
+      `${names.listed(member)}${dim(beside.map((part) => ` ${part}`).join(","))}`,
+    );
+  }
+  return stepOf(answer);
+}
+
+async function listRooms(
+  { client, user, names, look, printer: { show, remark, dim } }: Listing,
+  publicRooms: ConversationOptions["publicRooms"],
+): Promise<Step> {
+  const answer = await client.call("user.rooms", user, {});
+  if (!answer.ok) return stepOf(answer);
+  const { unreachable } = answer.value;
+  const rooms = answer.value.rooms.filter(({ room }) => !isOwnRoom(room));
+  await names.ready(rooms.flatMap(({ room }) => partnerIn(room, user) ?? []));
+  for (const room of rooms) show({ room }, describeRoom(room, look, partnerIn(room.room, user)));
+  for (const room of unreachable) show({ unreachable: room }, dim(`${withoutControls(room)} does not answer now`));
+  const open = await publicRooms();
+  if (!open.ok) return stepOf(open);
+  const others = open.value.rows.filter((row) => !rooms.some((mine) => mine.room === row.key));
+  for (const row of others) show({ public: row }, dim(withoutControls(`${row.key} is public: /join ${row.key}`)));
+  if (rooms.length + others.length === 0) remark(dim("There is no room yet. /create ROOM creates one."));
+  return done;
+}
+
 async function showResults(room: string, seq: number, { client, look, printer: { show } }: Listing): Promise<Step> {
   const answer = await client.call("room.pollResults", room, { seq });
   if (answer.ok) show({ results: answer.value }, describeResults(answer.value, look));
@@ -508,25 +546,6 @@ export function createConversation(options: ConversationOptions): Conversation {
     return visit?.place.kind === "room" ? act(visit.place.key) : wrong(noRoom);
   }
 
-  async function showMembers(room: string): Promise<Step> {
-    const answer = await client.call("room.describe", room, {});
-    const members = answer.ok ? Object.entries(answer.value.members) : [];
-    await names.ready(members.map(([member]) => member));
-    const people = members.map(([member]) => member).filter((member) => member.startsWith("user/"));
-    const looked = await client.look(people.slice(0, wireLimits.peopleLookedAtMax).map(nameOf));
-    void client.look([]);
-    const present = new Map(looked.ok ? looked.value.map((one) => [`user/${one.user}`, one]) : []);
-    for (const [member, { role }] of members) {
-      const presence = present.get(member);
-      const beside = [role === "member" ? [] : role, presence ? describePresence(presence) : []].flat();
-      show(
-        { member, role, ...(presence && { presence }) },
-        `${names.listed(member)}${dim(beside.map((part) => ` ${part}`).join(","))}`,
-      );
-    }
-    return stepOf(answer);
-  }
-
   async function showHistory(count: string): Promise<Step> {
     if (visit === undefined) return wrong({ wrong: "Go to a room or an agent first." });
     const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : cliLimits.shownEntries;
@@ -543,22 +562,6 @@ export function createConversation(options: ConversationOptions): Conversation {
       }),
     );
     return "wrong" in asked ? wrong(asked) : asked;
-  }
-
-  async function listRooms(): Promise<Step> {
-    const answer = await client.call("user.rooms", user, {});
-    if (!answer.ok) return stepOf(answer);
-    const { unreachable } = answer.value;
-    const rooms = answer.value.rooms.filter(({ room }) => !isOwnRoom(room));
-    await names.ready(rooms.flatMap(({ room }) => partnerIn(room, user) ?? []));
-    for (const room of rooms) show({ room }, describeRoom(room, look, partnerIn(room.room, user)));
-    for (const room of unreachable) show({ unreachable: room }, dim(`${withoutControls(room)} does not answer now`));
-    const open = await options.publicRooms();
-    if (!open.ok) return stepOf(open);
-    const others = open.value.rows.filter((row) => !rooms.some((mine) => mine.room === row.key));
-    for (const row of others) show({ public: row }, dim(withoutControls(`${row.key} is public: /join ${row.key}`)));
-    if (rooms.length + others.length === 0) remark(dim("There is no room yet. /create ROOM creates one."));
-    return done;
   }
 
   /** What is about conversations with agents, and no request to one. */
@@ -617,7 +620,7 @@ export function createConversation(options: ConversationOptions): Conversation {
         remark(describeCommands());
         return done;
       case "rooms":
-        return listRooms();
+        return listRooms(listing, () => options.publicRooms());
       case "join":
         return enter(first, { links, goTo, enterRoom });
       case "create":
@@ -637,7 +640,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       case "groups":
         return stepOf(await listGroups(client, printer));
       case "who":
-        return inRoom(showMembers);
+        return inRoom((key) => showMembers(key, listing));
       case "status":
         return setStatus(line.rest, listing);
       case "notify":
@@ -675,7 +678,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (screen.interactive) greet(client, user, printer, account);
       if (agent !== undefined) return (await enterAgent(agent)).failure;
       if (room !== undefined) return (await enterRoom(room)).failure;
-      return screen.interactive ? (await listRooms()).failure : undefined;
+      return screen.interactive ? (await listRooms(listing, () => options.publicRooms())).failure : undefined;
     },
     async take(text) {
       const line = parseLine(text);

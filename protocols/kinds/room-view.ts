@@ -28,7 +28,7 @@ export interface RoomView {
   readonly slowMs?: number;
   /** False: what edited messages said before is not kept. */
   readonly keepsVersions?: boolean;
-  /** True: a message that begins something must have a topic. */
+  /** True: a message that begins something has a topic, "General" where it names none. */
   readonly topicsNeeded?: boolean;
   /** Absent: agents answer everybody's mentions, never each other's, and without a budget. */
   readonly agentRules?: AgentRules;
