@@ -414,7 +414,7 @@ function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<S
 export function createConversation(options: ConversationOptions): Conversation {
   const { user, client, screen, names } = options;
   const printer = createPrinter(screen, options.json);
-  const { color, dim, remark, show } = printer;
+  const { color, dim, remark } = printer;
   const finder = new Finder((fields) => options.search(fields), { me: `user/${user}`, printer, names });
   const catching = catchingUp(options, finder, printer);
   const look: Look = { color, who: names.who, said: names.said };
