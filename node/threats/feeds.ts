@@ -58,8 +58,8 @@ const loopback = ["127.0.0.0/8", "::1/128"].flatMap((text) => parseRange(text) ?
 const given = (one: Known | undefined) =>
   one?.gives === undefined || one.gives.length === 0 ? undefined : { digest: one.digest, packed: one.gives };
 
-/** Reads the lists and goes on reading them. */
-export function watchThreats(at: {
+/** Which lists are read, and with what. */
+interface Watched {
   readonly sources: readonly string[];
   /** Lists that every node of the cluster reads. Absent: there are none. */
   readonly shared?: SharedLists;
@@ -68,7 +68,10 @@ export function watchThreats(at: {
   readonly log: Log;
   readonly meter: Meter;
   readonly limits?: { readonly [Name in keyof typeof threatLimits]?: number };
-}): Threats {
+}
+
+/** Reads the lists and goes on reading them. */
+export function watchThreats(at: Watched): Threats {
   const { read, shared, clock, log, meter } = at;
   const sources = (): readonly string[] => [...new Set([...at.sources, ...(shared?.lists() ?? [])])];
   const limits = { ...threatLimits, ...at.limits };

@@ -2,7 +2,8 @@
  *
  *      a file ─► how large it says it is ─► drawn anew in the process of the opener ─► blob ─► `emoji/cluster` has it
  *
- *  Nothing of the file is in what is kept: no words, no second picture, no program. What the caller may is the row's. */
+ *  Nothing of the file is in what is kept: no words, no second picture, no program. The row says what the caller
+ *  may. */
 import type { FastifyInstance } from "fastify";
 import {
   failure,
