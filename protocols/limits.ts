@@ -21,8 +21,8 @@ export const wireLimits = {
   topicCharsMax: 500,
   /** A longer topic of a message is refused with `BAD_REQUEST`. */
   messageTopicCharsMax: 60,
-  /** Stretches of messages that somebody has read out of their order, in a topic; further ones are unread until the room
-   *  is read. */
+  /** Stretches of messages that somebody has read out of their order, in a topic; further ones are unread until the
+   *  room is read. */
   topicReadMax: 256,
   /** Topics of one room that a person follows or mutes; one more is refused with `LIMIT_REACHED`. */
   topicWishesMax: 64,
@@ -162,7 +162,7 @@ export const wireLimits = {
   emojiFileBytesMax: 128 * 1024,
   /** A file of an emoji with more pixels on a side is refused with `TOO_LARGE`. */
   emojiFileSideMax: 1_024,
-  /** Pixels on the longer side of an emoji as it is kept: twice what the largest place shows of it, for fine screens. */
+  /** Pixels on the longer side of an emoji as it is kept: twice what the largest place shows, for fine screens. */
   emojiSideMax: 128,
   /** Earlier texts that are kept of one edited message; beyond it the oldest is forgotten. */
   messageVersionsMax: 20,

@@ -14,7 +14,7 @@ import { existsSync, globSync, readdirSync, readFileSync, realpathSync } from "n
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { builtinModules } from "node:module";
 import { dirname, join, relative } from "node:path";
-import { rolldown } from "rolldown";
+import { rolldown, type Plugin } from "rolldown";
 
 /** Our sources. */
 const sources = "{actors/**,cli/**,client,config/**,node/**,protocols/**,runtimes/**}";
@@ -117,6 +117,32 @@ interface Bundled {
   readonly taken: readonly string[];
 }
 
+/** Says of each import where it is in the archive, and of each file where it was in the sources. `placeOf` says where a
+ *  file of ours or of the vendored package goes. */
+const placing = (placeOf: (file: string) => string | undefined): Plugin => ({
+  name: "places",
+  resolveId(source, importer) {
+    if (importer === undefined) return null;
+    const place = placeOf(importer);
+    if (place?.startsWith("vendor/") && /^\.\.?\//.test(source)) return { id: source, external: true };
+    if (place !== undefined && packageOf(source) === vendored) return { id: vendoredMark, external: true };
+    return apart.some((one) => one.test(source)) ? { id: source, external: true } : null;
+  },
+  transform: {
+    handler(code, id) {
+      const place = placeOf(id);
+      return place?.startsWith("vendor/") === false ? placed(code, place) : readingFiles(code, id);
+    },
+  },
+  renderChunk(code, { fileName }) {
+    const from = dirname(fileName);
+    const library = relative(from, `vendor/${vendored}/dist/index.js`);
+    return code
+      .replaceAll(vendoredMark, library.startsWith(".") ? library : `./${library}`)
+      .replaceAll(placePattern, (_, place: string) => relative(from, place));
+  },
+});
+
 /** Writes the server of the repository at `from`, which has its packages beside it, to `to`. */
 export async function bundle(from: string, to: string): Promise<Bundled> {
   const root = realpathSync(from);
@@ -140,31 +166,7 @@ export async function bundle(from: string, to: string): Promise<Bundled> {
     onLog(level, log, handle) {
       if (level === "warn" && log.code !== "UNRESOLVED_IMPORT") handle(level, log);
     },
-    plugins: [
-      {
-        name: "places",
-        resolveId(source, importer) {
-          if (importer === undefined) return null;
-          const place = placeOf(importer);
-          if (place?.startsWith("vendor/") && /^\.\.?\//.test(source)) return { id: source, external: true };
-          if (place !== undefined && packageOf(source) === vendored) return { id: vendoredMark, external: true };
-          return apart.some((one) => one.test(source)) ? { id: source, external: true } : null;
-        },
-        transform: {
-          handler(code, id) {
-            const place = placeOf(id);
-            return place?.startsWith("vendor/") === false ? placed(code, place) : readingFiles(code, id);
-          },
-        },
-        renderChunk(code, { fileName }) {
-          const from = dirname(fileName);
-          const library = relative(from, `vendor/${vendored}/dist/index.js`);
-          return code
-            .replaceAll(vendoredMark, library.startsWith(".") ? library : `./${library}`)
-            .replaceAll(placePattern, (_, place: string) => relative(from, place));
-        },
-      },
-    ],
+    plugins: [placing(placeOf)],
   });
   const { output } = await build.write({
     dir: to,

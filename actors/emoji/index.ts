@@ -1,6 +1,6 @@
-/** The cluster's own emoji: names, and what their pictures are called. One actor, `emoji/cluster`, has all of them: they
- *  are few and bounded, a list is one answer, and of two that want one name one gets it. The pictures are blobs of this
- *  actor, on the nodes that hold its slot. */
+/** The cluster's own emoji: names, and what their pictures are called. One actor, `emoji/cluster`, has all of them:
+ *  they are few and bounded, a list is one answer, and of two that want one name one gets it. The pictures are blobs of
+ *  this actor, on the nodes that hold its slot. */
 import {
   emojiCommands,
   sameJson,

@@ -152,17 +152,11 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
 function answer(state: Room, message: Exclude<Incoming, { type: "create" | "remake" }> | Signal, turn: Here): Decided {
   switch (message.type) {
     case "answered":
-      return onAnswered(state, message, turn);
     case "records":
-      return onRecords(state, message.tag as ReadTag, message.records, turn);
     case "reminded":
-      if (message.id === storedReminder) return onStoredDue(state, turn);
-      if (message.id === warningReminder) return onWarningsDue(state, turn);
-      if (message.id === uploadsReminder) return onUploadsDue(state, turn);
-      return message.id === scanReminder ? onScanDue(state, turn) : remindOutbox(state.outbox, message.id, turn.self);
     case "part":
     case "waits":
-      return [];
+      return onSignal(state, message, turn);
     case "restore":
       if (message.root === undefined) return restore(state, message, undefined, turn);
       return onMessage(state, message, message.root, turn);
@@ -219,11 +213,31 @@ function answer(state: Room, message: Exclude<Incoming, { type: "create" | "rema
     case "joinByLink":
       return forLinks(state, message, turn);
     case "describe":
-      if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn))];
-      return refuseOutsider(state, turn);
+      return describe(state, turn);
     default:
       if (isMember(state, turn.from)) return handled(forMembers, state, message, turn);
       return (message.type === "post" ? late(state, message, turn) : undefined) ?? refuseOutsider(state, turn);
+  }
+}
+
+function describe(state: Room, turn: Here): Decided {
+  if (state.visibility === "public" || isMember(state, turn.from)) return [reply(viewOf(state, turn))];
+  return refuseOutsider(state, turn);
+}
+
+function onSignal(state: Room, signal: Signal, turn: Here): Decided {
+  switch (signal.type) {
+    case "answered":
+      return onAnswered(state, signal, turn);
+    case "records":
+      return onRecords(state, signal.tag as ReadTag, signal.records, turn);
+    case "reminded":
+      if (signal.id === storedReminder) return onStoredDue(state, turn);
+      if (signal.id === warningReminder) return onWarningsDue(state, turn);
+      if (signal.id === uploadsReminder) return onUploadsDue(state, turn);
+      return signal.id === scanReminder ? onScanDue(state, turn) : remindOutbox(state.outbox, signal.id, turn.self);
+    default:
+      return [];
   }
 }
 

@@ -245,7 +245,7 @@ const outside: ReadonlySet<Targeted["type"]> = new Set([
   "filed",
 ]);
 
-/** What changes a message, and is refused in an archived room and to a muted member. What is written there is still deleted. */
+/** What changes a message, and is refused in an archived room and to a muted member; deleting is not. */
 const writing: ReadonlySet<Targeted["type"]> = new Set(["edit", "react", "pin", "vote", "closePoll", "moveTopic"]);
 
 function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn): Effects {

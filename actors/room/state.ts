@@ -120,8 +120,8 @@ export const messageKey = (seq: number): string => `message/${padded(seq)}`;
 /** Record key of a message in a thread; the root stands in its own thread once it has an answer. */
 export const threadKey = (root: number, seq: number): string => `thread/${padded(root)}/${padded(seq)}`;
 
-/** Record key of a message in its topic. It says its position and no more: what the message is says its own record, which
- *  a node of the version before keeps right, too. */
+/** Record key of a message in its topic. It says its position and no more: what the message is says its own record,
+ *  which a node of the version before keeps right, too. */
 export const topicRecordKey = (topic: string, seq: number): string =>
   `topic/${encodeURIComponent(topicKey(topic))}/${padded(seq)}`;
 

@@ -151,9 +151,9 @@ export function describeRestored(
   const slotList = (names: readonly string[]): string => names.map(withoutControls).join(", ");
   const { policy } = done;
   return [
-    `${good} ${to}: ${counted(done.actors, "actor")} in ${counted(done.slots, "slot")}, ${counted(done.rows, "row")}, ` +
-      `${counted(done.files, "file")}, ${describeBytes(done.bytes)}, ${counted(done.settings, "setting")}, in ` +
-      `${seconds.toFixed(1)} s`,
+    `${good} ${to}: ${counted(done.actors, "actor")} in ${counted(done.slots, "slot")}, ` +
+      `${counted(done.rows, "row")}, ${counted(done.files, "file")}, ${describeBytes(done.bytes)}, ` +
+      `${counted(done.settings, "setting")}, in ${seconds.toFixed(1)} s`,
     ...done.snapshots.map(
       ({ name, number, atMs }) => `  snapshot ${number} of ${timeText(atMs)}, from ${withoutControls(name)}`,
     ),

@@ -261,6 +261,20 @@ const apart = ["compare", "temporary", "done"] as const;
 const isWithAgents = (name: CommandName, place: Place | undefined): name is WithAgents =>
   apart.some((one) => one === name) || isOfShared(name) || isOfConversations(name, place);
 
+const reading = [
+  "history",
+  "show",
+  "thread",
+  "catchup",
+  "search",
+  "found",
+  "threads",
+  "topics",
+] as const satisfies readonly CommandName[];
+type OfReading = (typeof reading)[number];
+
+const isOfReading = (name: CommandName): name is OfReading => reading.some((one) => one === name);
+
 /** What may be done in a temporary conversation: what leaves it, or only looks elsewhere. All else would be done to the
  *  conversation behind it, which is kept. */
 const besideTemporary: ReadonlySet<CommandName> = new Set<CommandName>([
@@ -347,6 +361,44 @@ async function listThreads(room: string, { client, names, look, printer }: Listi
   return done;
 }
 
+async function showMembers(room: string, { client, names, printer: { show, dim } }: Listing): Promise<Step> {
+  const answer = await client.call("room.describe", room, {});
+  const members = answer.ok ? Object.entries(answer.value.members) : [];
+  await names.ready(members.map(([member]) => member));
+  const people = members.map(([member]) => member).filter((member) => member.startsWith("user/"));
+  const looked = await client.look(people.slice(0, wireLimits.peopleLookedAtMax).map(nameOf));
+  void client.look([]);
+  const present = new Map(looked.ok ? looked.value.map((one) => [`user/${one.user}`, one]) : []);
+  for (const [member, { role }] of members) {
+    const presence = present.get(member);
+    const beside = [role === "member" ? [] : role, presence ? describePresence(presence) : []].flat();
+    show(
+      { member, role, ...(presence && { presence }) },
+      `${names.listed(member)}${dim(beside.map((part) => ` ${part}`).join(","))}`,
+    );
+  }
+  return stepOf(answer);
+}
+
+async function listRooms(
+  { client, user, names, look, printer: { show, remark, dim } }: Listing,
+  publicRooms: ConversationOptions["publicRooms"],
+): Promise<Step> {
+  const answer = await client.call("user.rooms", user, {});
+  if (!answer.ok) return stepOf(answer);
+  const { unreachable } = answer.value;
+  const rooms = answer.value.rooms.filter(({ room }) => !isOwnRoom(room));
+  await names.ready(rooms.flatMap(({ room }) => partnerIn(room, user) ?? []));
+  for (const room of rooms) show({ room }, describeRoom(room, look, partnerIn(room.room, user)));
+  for (const room of unreachable) show({ unreachable: room }, dim(`${withoutControls(room)} does not answer now`));
+  const open = await publicRooms();
+  if (!open.ok) return stepOf(open);
+  const others = open.value.rows.filter((row) => !rooms.some((mine) => mine.room === row.key));
+  for (const row of others) show({ public: row }, dim(withoutControls(`${row.key} is public: /join ${row.key}`)));
+  if (rooms.length + others.length === 0) remark(dim("There is no room yet. /create ROOM creates one."));
+  return done;
+}
+
 async function showResults(room: string, seq: number, { client, look, printer: { show } }: Listing): Promise<Step> {
   const answer = await client.call("room.pollResults", room, { seq });
   if (answer.ok) show({ results: answer.value }, describeResults(answer.value, look));
@@ -362,7 +414,7 @@ function atNumber(said: string, use: Parameters<typeof onNumber<Step | Promise<S
 export function createConversation(options: ConversationOptions): Conversation {
   const { user, client, screen, names } = options;
   const printer = createPrinter(screen, options.json);
-  const { color, dim, remark, show } = printer;
+  const { color, dim, remark } = printer;
   const finder = new Finder((fields) => options.search(fields), { me: `user/${user}`, printer, names });
   const catching = catchingUp(options, finder, printer);
   const look: Look = { color, who: names.who, said: names.said };
@@ -494,25 +546,6 @@ export function createConversation(options: ConversationOptions): Conversation {
     return visit?.place.kind === "room" ? act(visit.place.key) : wrong(noRoom);
   }
 
-  async function showMembers(room: string): Promise<Step> {
-    const answer = await client.call("room.describe", room, {});
-    const members = answer.ok ? Object.entries(answer.value.members) : [];
-    await names.ready(members.map(([member]) => member));
-    const people = members.map(([member]) => member).filter((member) => member.startsWith("user/"));
-    const looked = await client.look(people.slice(0, wireLimits.peopleLookedAtMax).map(nameOf));
-    void client.look([]);
-    const present = new Map(looked.ok ? looked.value.map((one) => [`user/${one.user}`, one]) : []);
-    for (const [member, { role }] of members) {
-      const presence = present.get(member);
-      const beside = [role === "member" ? [] : role, presence ? describePresence(presence) : []].flat();
-      show(
-        { member, role, ...(presence && { presence }) },
-        `${names.listed(member)}${dim(beside.map((part) => ` ${part}`).join(","))}`,
-      );
-    }
-    return stepOf(answer);
-  }
-
   async function showHistory(count: string): Promise<Step> {
     if (visit === undefined) return wrong({ wrong: "Go to a room or an agent first." });
     const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : cliLimits.shownEntries;
@@ -531,22 +564,6 @@ export function createConversation(options: ConversationOptions): Conversation {
     return "wrong" in asked ? wrong(asked) : asked;
   }
 
-  async function listRooms(): Promise<Step> {
-    const answer = await client.call("user.rooms", user, {});
-    if (!answer.ok) return stepOf(answer);
-    const { unreachable } = answer.value;
-    const rooms = answer.value.rooms.filter(({ room }) => !isOwnRoom(room));
-    await names.ready(rooms.flatMap(({ room }) => partnerIn(room, user) ?? []));
-    for (const room of rooms) show({ room }, describeRoom(room, look, partnerIn(room.room, user)));
-    for (const room of unreachable) show({ unreachable: room }, dim(`${withoutControls(room)} does not answer now`));
-    const open = await options.publicRooms();
-    if (!open.ok) return stepOf(open);
-    const others = open.value.rows.filter((row) => !rooms.some((mine) => mine.room === row.key));
-    for (const row of others) show({ public: row }, dim(withoutControls(`${row.key} is public: /join ${row.key}`)));
-    if (rooms.length + others.length === 0) remark(dim("There is no room yet. /create ROOM creates one."));
-    return done;
-  }
-
   /** What is about conversations with agents, and no request to one. */
   async function runWithAgents(line: Extract<Line, { type: "command" }> & { name: WithAgents }): Promise<Step> {
     const place = visit?.place;
@@ -562,27 +579,48 @@ export function createConversation(options: ConversationOptions): Conversation {
     return done;
   }
 
+  /** What was said, to be read. */
+  async function runReading(line: Extract<Line, { type: "command" }> & { name: OfReading }): Promise<Step> {
+    const [first = ""] = line.words;
+    switch (line.name) {
+      case "history":
+        return showHistory(line.rest);
+      case "show":
+        return showMessages(first, "around");
+      case "thread":
+        return showMessages(first, "thread");
+      case "catchup":
+        return cameTo(await catching.run(line.rest.trim(), look));
+      case "search":
+        return stepOf(await finder.search(line.rest, look));
+      case "found":
+        return goToFound(finder.find(first), { goTo, showMessages });
+      case "threads":
+        return inRoom((room) => listThreads(room, listing));
+      case "topics":
+        return inRoom((room) => listTopics(room, line.rest.trim(), listing));
+    }
+  }
+
   async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
     const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
     if ("wrong" in line) return wrong(line);
+    const room = visit?.place.kind === "room" ? visit.place.key : undefined;
     if (isOwn(line.name)) return cameTo(await account.own.run(line.name, line, look, visit));
-    if (isOfLinks(line.name)) {
-      const room = visit?.place.kind === "room" ? visit.place.key : undefined;
-      return cameTo(await links.run(line.name, line, room));
-    }
+    if (isOfLinks(line.name)) return cameTo(await links.run(line.name, line, room));
     if (isOfModeration(line.name) || deletesSeveral(line)) {
-      const room = visit?.place.kind === "room" ? visit.place.key : undefined;
       const name = isOfModeration(line.name) ? line.name : ("delete" as const);
       return cameTo(await moderate({ ...line, name }, { call: options.operation, client, printer, names, room }));
     }
     if (isWithAgents(line.name, visit?.place)) return runWithAgents({ ...line, name: line.name });
+    if (isOfReading(line.name)) return runReading({ ...line, name: line.name });
     const [first = ""] = line.words;
     switch (line.name) {
       case "help":
         remark(describeCommands());
         return done;
       case "rooms":
-        return listRooms();
+        return listRooms(listing, () => options.publicRooms());
       case "join":
         return enter(first, { links, goTo, enterRoom });
       case "create":
@@ -602,28 +640,12 @@ export function createConversation(options: ConversationOptions): Conversation {
       case "groups":
         return stepOf(await listGroups(client, printer));
       case "who":
-        return inRoom(showMembers);
+        return inRoom((key) => showMembers(key, listing));
       case "status":
         return setStatus(line.rest, listing);
       case "notify":
         if (first === "mail") return notifyByMail(line.words.slice(1), { ...options, printer });
         return notify(line.rest, { account, client, user, place: visit?.place, printer });
-      case "history":
-        return showHistory(line.rest);
-      case "show":
-        return showMessages(first, "around");
-      case "thread":
-        return showMessages(first, "thread");
-      case "catchup":
-        return cameTo(await catching.run(line.rest.trim(), look));
-      case "search":
-        return stepOf(await finder.search(line.rest, look));
-      case "found":
-        return goToFound(finder.find(first), { goTo, showMessages });
-      case "threads":
-        return inRoom((room) => listThreads(room, listing));
-      case "topics":
-        return inRoom((room) => listTopics(room, line.rest.trim(), listing));
       case "topic":
         return inRoom(async () => {
           if (visit !== undefined) visit.writesIn = line.rest.trim() || undefined;
@@ -656,7 +678,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (screen.interactive) greet(client, user, printer, account);
       if (agent !== undefined) return (await enterAgent(agent)).failure;
       if (room !== undefined) return (await enterRoom(room)).failure;
-      return screen.interactive ? (await listRooms()).failure : undefined;
+      return screen.interactive ? (await listRooms(listing, () => options.publicRooms())).failure : undefined;
     },
     async take(text) {
       const line = parseLine(text);

@@ -88,7 +88,8 @@ async function deleteTogether(
   if (!done.ok) return done;
   const of = (...wanted: readonly string[]) => done.value.outcomes.filter(({ outcome }) => wanted.includes(outcome));
   const others = of("FORBIDDEN", "NOT_FOUND", "OVERLOADED").map(({ seq, outcome }) => `#${seq} ${why[outcome] ?? ""}`);
-  const says = `${counted(of("deleted").length, "message")} deleted${others.length > 0 ? `; ${others.join(", ")}` : ""}.`;
+  const deleted = `${counted(of("deleted").length, "message")} deleted`;
+  const says = `${[deleted, ...(others.length > 0 ? [others.join(", ")] : [])].join("; ")}.`;
   printer.show({ deletions: done.value }, printer.dim(`* ${says}`));
   return done;
 }

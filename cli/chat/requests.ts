@@ -126,7 +126,19 @@ function keeping(said: string, inRoom: (asked: Request) => Request | Wrong): Req
 }
 
 /** Slash commands about topics that are one request each. */
-type AboutTopics = "move" | "moveall" | "retopic" | "resolve" | "reopen" | "followtopic" | "mutetopic" | "anytopic";
+const aboutTopics = [
+  "move",
+  "moveall",
+  "retopic",
+  "resolve",
+  "reopen",
+  "followtopic",
+  "mutetopic",
+  "anytopic",
+] as const satisfies readonly CommandName[];
+type AboutTopics = (typeof aboutTopics)[number];
+
+const isAboutTopics = (name: Asking): name is AboutTopics => aboutTopics.some((one) => one === name);
 
 const movedTo = (parameters: object): Request => ({ name: "room.moveTopic", parameters: parameters as never });
 const noTopic: Wrong = { wrong: "Name a topic: /topics lists them." };
@@ -158,6 +170,26 @@ function topicRequest(name: AboutTopics, first: string, rest: string): Request |
   }
 }
 
+function ofTopic(name: AboutTopics, first: string, rest: string, { place }: Here): Request | Wrong {
+  const asked = topicRequest(name, first, rest);
+  return "wrong" in asked || place?.kind === "room" ? asked : noRoom;
+}
+
+/** A question and its options: `Lunch? | Pizza | Soup`. */
+function polled(said: string, isMultiple: boolean): Request | Wrong {
+  const [question = "", ...options] = said.split("|").map((part) => cleaned(part.trim(), "line"));
+  if (options.length < 2) return { wrong: "A poll needs a question and two options: /poll Lunch? | Pizza | Soup" };
+  return request("room.poll", { question, options, ...(isMultiple && { multiple: true }) });
+}
+
+/** Numbers of options, from 1: `1 3`, or `1,3`. */
+function voted(seq: number, said: string): Request | Wrong {
+  const numbers = said.split(/[\s,]+/).filter((word) => word !== "");
+  const unreadable = numbers.find((word) => !/^[1-9]\d?$/.test(word));
+  if (unreadable !== undefined) return { wrong: `${unreadable} is not the number of an option.` };
+  return request("room.vote", { seq, choices: [...new Set(numbers.map((word) => Number(word) - 1))] });
+}
+
 /** What a slash command asks for. */
 export function requestOf(
   name: Asking,
@@ -165,6 +197,7 @@ export function requestOf(
   here: Here,
 ): Request | Wrong {
   const [first = "", second = ""] = words;
+  if (isAboutTopics(name)) return ofTopic(name, first, rest, here);
   const inRoom = (asked: Request): Request | Wrong => (here.place?.kind === "room" ? asked : noRoom);
   const withAgent = (asked: Request): Request | Wrong =>
     here.place?.kind === "agent" ? asked : { wrong: "Talk to an agent first: /agent NAME." };
@@ -199,31 +232,16 @@ export function requestOf(
       });
     case "poll":
     case "multipoll": {
-      const [question = "", ...options] = rest.split("|").map((part) => cleaned(part.trim(), "line"));
-      if (options.length < 2) return { wrong: "A poll needs a question and two options: /poll Lunch? | Pizza | Soup" };
-      return inRoom(request("room.poll", { question, options, ...(name === "multipoll" && { multiple: true }) }));
+      const asked = polled(rest, name === "multipoll");
+      return "wrong" in asked ? asked : inRoom(asked);
     }
     case "vote":
       return onNumber(first, (seq) => {
-        // Numbers of options, from 1: `1 3`, or `1,3`.
-        const numbers = rest.split(/[\s,]+/).filter((word) => word !== "");
-        const unreadable = numbers.find((word) => !/^[1-9]\d?$/.test(word));
-        if (unreadable !== undefined) return { wrong: `${unreadable} is not the number of an option.` };
-        return inRoom(request("room.vote", { seq, choices: [...new Set(numbers.map((word) => Number(word) - 1))] }));
+        const asked = voted(seq, rest);
+        return "wrong" in asked ? asked : inRoom(asked);
       });
     case "close":
       return onNumber(first, (seq) => inRoom(request("room.closePoll", { seq })));
-    case "move":
-    case "moveall":
-    case "retopic":
-    case "resolve":
-    case "reopen":
-    case "followtopic":
-    case "mutetopic":
-    case "anytopic": {
-      const asked = topicRequest(name, first, rest);
-      return "wrong" in asked ? asked : inRoom(asked);
-    }
     case "about":
       return inRoom(request("room.setTopic", { topic: rest, ...restingOn(here.topic()) }));
     case "follow":

@@ -72,8 +72,8 @@ function stateOf(source: string, known: Known | undefined, failed: string | unde
   };
 }
 
-/** Reads the lists and goes on reading them. */
-export function watchThreats(at: {
+/** Which lists are read, and with what. */
+interface Watched {
   readonly sources: readonly string[];
   /** Lists that every node of the cluster reads. Absent: there are none. */
   readonly shared?: SharedLists;
@@ -82,7 +82,10 @@ export function watchThreats(at: {
   readonly log: Log;
   readonly meter: Meter;
   readonly limits?: { readonly [Name in keyof typeof threatLimits]?: number };
-}): Threats {
+}
+
+/** Reads the lists and goes on reading them. */
+export function watchThreats(at: Watched): Threats {
   const { read, shared, clock, log, meter } = at;
   const sources = (): readonly string[] => [...new Set([...at.sources, ...(shared?.lists() ?? [])])];
   const limits = { ...threatLimits, ...at.limits };

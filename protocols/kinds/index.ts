@@ -75,6 +75,7 @@ export * from "./room-mutes.ts";
 export * from "./room-previews.ts";
 export * from "./room-topics.ts";
 export * from "./room-versions.ts";
+export * from "./room-view.ts";
 export * from "./shared-links.ts";
 
 export * from "./shard-holder.ts";

@@ -4,9 +4,9 @@ import { Type } from "typebox";
 import { answer, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { line, principal } from "../wire/schema.ts";
-import type { RoomView } from "./room.ts";
+import type { RoomView } from "./room-view.ts";
 
-const id = Type.String({ minLength: 1, maxLength: 64 });
+const id = Type.String({ minLength: 1, maxLength: 64, pattern: "^[A-Za-z0-9_-]+$" });
 const view = answer<RoomView>("RoomView");
 
 /** How a member is muted: without `muteForMs` until somebody lifts it. */

@@ -4,7 +4,8 @@ import { describeDuration } from "../words/amounts.ts";
 import type { AgentMode, AgentRules } from "./room-agents.ts";
 import { withMute } from "./room-muted.ts";
 import type { RoomPosting } from "./room-rules.ts";
-import type { RoomEvent, RoomView } from "./room.ts";
+import type { RoomEvent } from "./room.ts";
+import type { RoomView } from "./room-view.ts";
 
 const settingNames = [
   "title",

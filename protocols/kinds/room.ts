@@ -23,6 +23,7 @@ import {
   type Visibility,
 } from "./room-rules.ts";
 import type { RoomRead, RoomThread, RoomThreads, RoomUnread } from "./room-unread.ts";
+import type { RoomView } from "./room-view.ts";
 import { roomVersionCommands } from "./room-versions.ts";
 import { limit, line, nothing, object, position, principal, timeMs, type Resumed } from "../wire/schema.ts";
 
@@ -515,40 +516,6 @@ export const roomCommands = {
     summary: "Shows a piece of an answer that is being written",
   }),
 } as const;
-
-export interface RoomMember {
-  readonly role: MemberRole;
-  readonly joinedAtMs: number;
-  readonly readSeq: number;
-}
-
-/** A room as a member sees it. Members are keyed by principal. */
-export interface RoomView {
-  readonly room: string;
-  readonly title: string;
-  readonly topic: string;
-  readonly visibility: Visibility;
-  readonly createdAtMs: number;
-  readonly members: Readonly<Record<string, RoomMember>>;
-  readonly messageSeq: number;
-  readonly pins: readonly number[];
-  /** Absent: it never was. */
-  readonly archived?: boolean;
-  /** Absent: members do. */
-  readonly posting?: RoomPosting;
-  /** How long members wait between two messages. Absent: not at all. */
-  readonly slowMs?: number;
-  /** False: what edited messages said before is not kept. */
-  readonly keepsVersions?: boolean;
-  /** True: a message that begins something has a topic, "General" where it names none. */
-  readonly topicsNeeded?: boolean;
-  /** Absent: agents answer everybody's mentions, never each other's, and without a budget. */
-  readonly agentRules?: AgentRules;
-  /** Of a direct conversation of several: the people of whom it is, those who have left included. */
-  readonly people?: readonly string[];
-  /** Members who read and do not write, oldest first; some may be over. Absent: nobody ever was. */
-  readonly mutes?: readonly RoomMute[];
-}
 
 /** What `leave` and `remove` answer: the room afterwards, and who went. Agents go with the person they belong to. */
 export interface RoomLeft extends RoomView {

@@ -32,7 +32,9 @@ export const userAboutCommands = {
     effect: "reads",
     permission: "account.see",
     http: ["GET", "/people/:user/about"],
-    summary: "What somebody tells of themselves: title, pronouns, a few words, time zone; and whether they are an admin or a guest", // prettier-ignore
+    summary:
+      "What somebody tells of themselves: title, pronouns, a few words, time zone; and whether they are an admin or " +
+      "a guest",
   }),
   setAbout: command({
     params: personAbout.properties,

@@ -15,7 +15,7 @@ import {
   type RoomWarning,
 } from "../kinds/room-mutes.ts";
 import { linkSecret, linkTerms, type RoomBehindLink, type RoomLink, type RoomLinkMade } from "../kinds/room-links.ts";
-import type { RoomView } from "../kinds/room.ts";
+import type { RoomView } from "../kinds/room-view.ts";
 import type { Session } from "../kinds/user-views.ts";
 import { createApiKey, credentials, signUp, type ApiKeyMade, type OwnAccount } from "../wire/client.ts";
 import { wireLimits as limits } from "../limits.ts";

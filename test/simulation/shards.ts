@@ -6,7 +6,7 @@
  *  Faults stay within what is promised: of every acknowledged stripe as many shards stay whole on some disk as suffice.
  *  Beyond that, a shard that nothing has happened to must be on some disk at any time (`shard-kept`). */
 import { failure, holderOf, shardsOf, type ActorId, type StripeRef } from "../../protocols/index.ts";
-import type { NodeId } from "../../node/ports/index.ts";
+import type { NodeId, Stripes } from "../../node/ports/index.ts";
 import { enoughOf } from "../../node/bulk/shards/coding/index.ts";
 import type { HolderChange } from "../../actors/shard-holder/state.ts";
 import { pathOf, quickLimits, Fixture } from "../unit/bulk/shards/fixture.ts";
@@ -137,6 +137,7 @@ class ShardsLife implements Simulated {
     fixture.holders.weather.lostAnswers = 0;
     fixture.holders.weather.away = 0;
     for (const { files } of fixture.machines) Object.assign(files.weather, { full: false, syncErrorChance: 0 });
+    await this.#wait(this.#putAfterRefused(), 60_000);
     for (let passed = 0; passed < calmMs; passed += 3_000) {
       await this.#pass(3_000);
       this.#check();
@@ -166,10 +167,14 @@ class ShardsLife implements Simulated {
     const length = dice.pick([1, 900, 20_000, 60_000]);
     const salt = dice.below(40);
     const bytes = Uint8Array.from({ length }, (_, at) => (at * (salt + 3) + (at >> 7) * salt + salt) & 0xff);
-    const owner = this.#newOwner();
+    await this.#putFor(this.#newOwner(), stripes, bytes);
+  }
+
+  /** Puts bytes, and takes in what was promised. */
+  async #putFor(owner: ActorId, stripes: Stripes, bytes: Uint8Array): Promise<StripeRef | undefined> {
     const startedMs = this.#world.nowMs;
     const put = await stripes.put(bytes, { class: "test", owner });
-    if (!put.ok) return;
+    if (!put.ok) return undefined;
     this.replies += 1;
     const ref = put.value;
     this.#world.note(
@@ -178,7 +183,7 @@ class ShardsLife implements Simulated {
     // What was lost while it was put may be more than is promised.
     const left = ref.shards.filter(({ hash }) => this.#fixture.isKept(hash)).length;
     const isHit = ref.shards.some(({ hash }) => (this.#hitMs.get(hash) ?? -1) >= startedMs);
-    if (left < shardsOf(ref.scheme).enough && (isHit || this.#wipedMs >= startedMs)) return;
+    if (left < shardsOf(ref.scheme).enough && (isHit || this.#wipedMs >= startedMs)) return ref;
     const nobody = { ref, bytes, owners: new Set<ActorId>(), released: new Set<ActorId>() };
     const known: Kept = this.#kept.get(keyOf(ref)) ?? nobody;
     known.owners.add(owner);
@@ -198,6 +203,35 @@ class ShardsLife implements Simulated {
     );
     if (named.length < enough)
       this.#violate("shard-acknowledged", `${ref.id} is acknowledged and in ${named.length} of ${enough} inventories`);
+    return ref;
+  }
+
+  /** A node whose clock is ahead releases what it has put, one holder hears it, and the caller is refused. Then another
+   *  node puts the same bytes for the same owner, while that holder is late. */
+  async #putAfterRefused(): Promise<void> {
+    const { holders, machines } = this.#fixture;
+    const [first, second] = machines.filter(({ shards }) => shards !== undefined);
+    if (first?.shards === undefined || second?.shards === undefined) return;
+    const bytes = Uint8Array.from({ length: 30_000 }, (_, at) => (at * 7 + (at >> 8) * 13) & 0xff);
+    const owner = this.#newOwner();
+    const ref = await this.#putFor(owner, first.shards.stripes, bytes);
+    const kept = ref && this.#kept.get(keyOf(ref));
+    const last = ref?.shards.at(-1);
+    if (ref === undefined || kept === undefined || last === undefined) return;
+    const late = holderOf(ref.group, last.index);
+    const { isServed } = holders;
+    holders.isServed = (holder) => holder === late && isServed(holder);
+    kept.owners.delete(owner);
+    kept.freeMs = this.#world.nowMs;
+    first.wall.offsetMs = 3_600_000;
+    const releasing = first.shards.stripes.release(ref, owner);
+    first.wall.offsetMs = 0;
+    const released = await releasing;
+    holders.isServed = isServed;
+    if (released.ok) kept.released.add(owner);
+    holders.lateMsOf = (holder) => (holder === late ? 900 : 0);
+    if (!released.ok) await this.#putFor(owner, second.shards.stripes, bytes);
+    holders.lateMsOf = () => 0;
   }
 
   async #read(): Promise<void> {

@@ -11,7 +11,7 @@ const read = (path: string): Source => ({ path, text: readFileSync(join(root, pa
 const all = (pattern: string): readonly Source[] => globSync(pattern, { cwd: root }).toSorted().map(read);
 
 /** Guides of the page and the terminal. Those of programs name routes, which other tests hold to what is there. */
-const guides = ["docs/use/agents.md", "docs/use/chat.md", "docs/use/finding.md"];
+const guides = ["docs/use/agents.md", "docs/use/chat.md", "docs/use/finding.md", "docs/use/moderation.md"];
 
 describe("the guides for people", () => {
   const keys = keysIn(read("web/src/view/shell/keyboard-help.tsx").text);

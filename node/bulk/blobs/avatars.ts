@@ -34,8 +34,8 @@ export async function openActorBlobs({
 /** By kind, what says which blobs an actor refers to; of others their card does. */
 const questionTo: Readonly<Record<string, string>> = { agent: "pictures", emoji: "list" };
 
-/** Whether somebody shows a picture now, the cluster has an emoji, an agent keeps a file, or a room has a part of one. What does not exist, or no
- *  more, has nothing. */
+/** Whether somebody shows a picture now, the cluster has an emoji, an agent keeps a file, or a room has a part of one.
+ *  What does not exist, or no more, has nothing. */
 async function refersTo(kernel: Pick<Kernel, "ask">, actor: ActorId, hash: BlobHash): Promise<Result<boolean>> {
   const timeoutMs = blobLimits.askTimeoutMs;
   const [kind] = actor.split("/", 1);

@@ -28,6 +28,7 @@ import type { Links } from "./links.ts";
 import type { ShardMemory } from "./memory.ts";
 import { signedBy } from "./receipts.ts";
 import { leftOf, lasts, ownerOf, type ShardPorts } from "./parts.ts";
+import { rememberedOf } from "./remembered.ts";
 import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
 import { nameIn } from "../../cluster/facts/members.ts";
 
@@ -178,8 +179,10 @@ export function createAuditing(ports: AuditingPorts): Auditing {
       const lifeMs = leftOf(one, Math.floor(clock.nowMs()));
       if (lifeMs === 0) continue;
       const gone = released.find(({ owner, operation }) => owner === one.owner && operation >= one.operation);
-      if (gone !== undefined) {
-        await ask(by, { type: "release", ...gone });
+      // One that too few remember was not acknowledged: that holder is told that the stripe is wanted.
+      const { known: ended } = gone ? await rememberedOf(ports, { stripe, ...one }) : { known: 0 };
+      if (ended >= one.operation) {
+        await ask(by, { type: "release", stripe: stripe.id, owner: one.owner, operation: ended });
         continue;
       }
       const known = there.find(({ owner }) => owner === one.owner);

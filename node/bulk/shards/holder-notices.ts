@@ -5,6 +5,7 @@ import { ok, refused, failure, holdsAt, type ActorId, type Failure } from "../..
 import type { MeshBody } from "../../../protocols/mesh/index.ts";
 import type { Rows } from "./memory.ts";
 import { moved, ownerOf, type ShardPorts } from "./parts.ts";
+import { rememberedOf } from "./remembered.ts";
 import type { HolderNotice, KeptShard, Release } from "./stripes-ports.ts";
 
 /** What became of a shard that somebody says is wanted: `released` is the operation by which its owner released
@@ -38,7 +39,33 @@ export function createHolderNotices(
   let cancel = (): void => undefined;
   let sending = false;
 
-  async function send(letter: HolderNotice): Promise<Failure | undefined> {
+  /** Since when a letter meets a release that too few remember, by its key. */
+  const disputed = new Map<string, { readonly last: number; readonly sinceMs: number }>();
+
+  /** A holder remembers a release of what a letter says is wanted. If it may have been acknowledged, the holders here
+   *  hear of it. If it cannot be any more, the letter is written again, above it: whatever node asked for it no longer
+   *  waits for answers then. */
+  async function onReleased(key: string, letter: HolderNotice & { wanted: KeptShard }): Promise<Failure | undefined> {
+    const { wanted } = letter;
+    const { known, last, isRefused } = await rememberedOf(ports, wanted);
+    if (known >= wanted.operation) {
+      await ports.letGo(wanted, known);
+      return undefined;
+    }
+    // Its owner has released it meanwhile.
+    if (letters.get(key) !== letter) return undefined;
+    const nowMs = clock.monotonicMs();
+    const before = disputed.get(key);
+    const sinceMs = isRefused && before?.last === last ? before.sinceMs : nowMs;
+    if (!isRefused || nowMs - sinceMs < 2 * limits.holderTimeoutMs) {
+      disputed.set(key, { last, sinceMs });
+      return failure("RELEASED", { stripe: wanted.stripe.id, owner: wanted.owner, operation: last });
+    }
+    letters.set(key, { wanted: { ...wanted, operation: last + 1 }, untilMs: untilMs() });
+    return undefined;
+  }
+
+  async function send(key: string, letter: HolderNotice): Promise<Failure | undefined> {
     if ("release" in letter) {
       const { holder, ...release } = letter.release;
       const told = await ports.ask(holder, { type: "release", ...release }, limits.holderTimeoutMs);
@@ -52,15 +79,12 @@ export function createHolderNotices(
       return failure("UNREACHABLE", { ...(owner !== undefined && { node: owner }) });
     if (owner === node) {
       const taken = await ports.suspect(wanted);
-      if (typeof taken === "object") await ports.letGo(wanted, taken.released);
+      if (typeof taken === "object") return onReleased(key, letter);
       return taken === "later" ? failure("OVERLOADED") : undefined;
     }
     const told = await exchange.call(owner, "shard.mend", body, limits.callTimeoutMs);
     if (told.ok) return undefined;
-    if (told.error.code !== "RELEASED") return told.error;
-    const operation = told.error.details?.["operation"];
-    if (typeof operation === "number") await ports.letGo(wanted, operation);
-    return undefined;
+    return told.error.code === "RELEASED" ? onReleased(key, letter) : told.error;
   }
 
   async function sendAll(): Promise<void> {
@@ -71,8 +95,9 @@ export function createHolderNotices(
         if (stopped) return;
         // Another one may have been written meanwhile, or this one taken back.
         if (letters.get(key) !== letter) continue;
-        const reason = await send(letter);
+        const reason = await send(key, letter);
         if (reason !== undefined && holdsAt(clock.nowMs(), letter.untilMs, limits.tellForMs)) continue;
+        disputed.delete(key);
         if (letters.get(key) === letter) letters.delete(key);
         if (reason !== undefined) log.warn("shard.not.told", { shard: key, failure: reason });
       }
@@ -114,8 +139,10 @@ export function createHolderNotices(
       letters.keep(`${release.stripe}/${release.owner}/${release.holder}`, { release, untilMs: untilMs() }),
     forget(stripe, owner) {
       for (const [key, letter] of letters.entries())
-        if ("wanted" in letter && letter.wanted.stripe.id === stripe && letter.wanted.owner === owner)
+        if ("wanted" in letter && letter.wanted.stripe.id === stripe && letter.wanted.owner === owner) {
           letters.delete(key);
+          disputed.delete(key);
+        }
     },
     stop() {
       stopped = true;

@@ -4,8 +4,8 @@
  *                      ▲                     │
  *                      └─────────────────────┘ one remembers a later release: told again by a later operation
  *
- *  Invariant: nobody asks by a later operation for what was answered or released here: a release that a late holder
- *  remembers came after the answer then, maybe from another node. */
+ *  Invariant: nobody asks here by a later operation for what was answered or released: the release that a late holder
+ *  remembers may have come after the answer. The letter to it finds out (`holder-notices.ts`). */
 import {
   failure,
   ok,

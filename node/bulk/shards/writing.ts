@@ -302,8 +302,8 @@ export function createWriting(
     });
     const over = Promise.all(uploads).then(() => {
       if (!acknowledged || putting.released) return;
-      // A late one that remembers a later release is right (decision 0059): the owner has ended it since, maybe by
-      // another node. The letter hears that, and tells the others.
+      // A late one may remember a later release (decision 0059). The letter hears that, and asks the other holders
+      // whether it was acknowledged.
       for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how), operation });
     });
     void over.catch(logged("stripe.put.failed"));
@@ -330,13 +330,13 @@ export function createWriting(
       const first = released.find((one) => !one.ok);
       if (first === undefined || first.ok) return ok(null);
       const unheard = holders.filter((_, place) => released[place]?.ok === false);
+      // One that too few have heard spreads no further: it must not end a put that met none of them.
       const heard = holders.length - unheard.length;
-      if (heard === 0) return refused(first.error);
+      if (heard <= holders.length - enoughOf(stripe.scheme)) return refused(first.error);
       const told = await attempt(() =>
         Promise.all(unheard.map((holder) => ports.tellRelease({ holder, stripe: stripe.id, owner, operation }))),
       );
-      const isKnown = heard > holders.length - enoughOf(stripe.scheme);
-      return isKnown && told.ok && told.value.every(Boolean) ? ok(null) : refused(first.error);
+      return told.ok && told.value.every(Boolean) ? ok(null) : refused(first.error);
     }
   }
 

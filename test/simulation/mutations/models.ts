@@ -246,6 +246,15 @@ export const ofModels: readonly Mutation[] = [
     shards: true,
   },
   {
+    name: "takes a release that one holder remembers for one that was acknowledged",
+    file: "node/bulk/shards/remembered.ts",
+    find: "known: lasts[stripe.shards.length - enough] ?? 0,",
+    replace: "known: lasts[0] ?? 0,",
+    caughtBy: ["shard-kept"],
+    seeds: 20,
+    shards: true,
+  },
+  {
     name: "names a shard whose bytes were not looked for",
     file: "node/bulk/shards/intake.ts",
     find: 'if (isNamed.value === undefined) return refused(failure("NOT_FOUND", { blob: hash }));',

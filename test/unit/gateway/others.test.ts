@@ -18,6 +18,9 @@ const open = [
   // Her card: name and picture.
   "GET /api/v1/people/:user",
   "user.card",
+  // What she says of herself there.
+  "GET /api/v1/people/:user/about",
+  "user.about",
   // A page, which says 404 to everybody who has no secret (`shared-links.test.ts`).
   "GET /shared/:user/:secret",
   // Talking with her; both see it.

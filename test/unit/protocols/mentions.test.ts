@@ -229,8 +229,8 @@ describe("a mention", () => {
     const shown = (nameFor: (principal: string) => string) => [
       ...namedIn(readText("hi @kenta, @ben"), { mentions: ["user/kenta"], members, nameFor }).entries(),
     ];
-    expect(shown(() => "健太")).to.deep.equal([[3, { said: "@kenta", name: "@健太" }]]);
-    expect(shown(() => "Kenta S.")).to.deep.equal([[3, { said: "@kenta", name: "@Kenta S." }]]);
+    expect(shown(() => "健太")).to.deep.equal([[3, { said: "@kenta", name: "@健太", who: "user/kenta" }]]);
+    expect(shown(() => "Kenta S.")).to.deep.equal([[3, { said: "@kenta", name: "@Kenta S.", who: "user/kenta" }]]);
   });
 
   it("of who is not there is told, by name and account", () => {

@@ -161,6 +161,6 @@ describe("text at the entrance", () => {
     visit("createApiKey", createApiKey);
     // Names of runs and of errors, and what tools were asked and said, which only agents set; what is searched for, and
     // secrets, which nobody is shown; scopes, which are words of a list.
-    expect(free).to.deep.equal(["room.post generation", "room.post refused", "room.post rounds text", "room.post rounds calls name", "room.post rounds calls arguments", "room.post rounds calls result", "catalog.find text", "signUp password", "signUp adminCode", "signUp invitation", "createApiKey scopes"]);
+    expect(free).to.deep.equal(["room.post generation", "room.post refused", "room.post rounds text", "room.post rounds calls name", "room.post rounds calls arguments", "room.post rounds calls result", "room.topics find", "catalog.find text", "signUp password", "signUp adminCode", "signUp invitation", "createApiKey scopes"]);
   }); // prettier-ignore
 });

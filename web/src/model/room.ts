@@ -237,7 +237,7 @@ export function stateOf(room: RoomModel): RoomState | undefined {
 const counts = ({ me, unread }: RoomModel, { author, restored, seq }: RoomMessage): boolean =>
   author !== me && restored === undefined && !isSeen(unread.seen, seq);
 
-/** As of `wireLimits`, all of which the page does not load for one of them. `afresh.test.ts` compares what comes of it. */
+/** As of `wireLimits`, all of which the page does not load for one of them. `afresh.test.ts` compares the two. */
 const topicReadMax = 256;
 
 /** What is unread after one more line, which counts unless its topic is muted. */

@@ -82,6 +82,40 @@ describe("stripes that were let go of", () => {
     await world.until(() => referring(ref).length === 0, 20_000);
   });
 
+  /** A release by a clock that is ahead is refused, as one holder heard it; then another node puts the same bytes, and
+   *  meets that holder only after the acknowledgement. */
+  async function putAfterRefused(limits: Partial<ShardLimits>) {
+    const holderTimeoutMs = 5_000;
+    const all = await fixtureOf(6, { holderTimeoutMs, callTimeoutMs: 5_000, rememberMs: 1e9, ...limits });
+    const { fixture, world, at, put, indexAt } = all;
+    const { holders } = fixture;
+    const late = holderOf("g", indexAt("n6"));
+    const ref = await put(someBytes(30_000));
+    await world.pass(1_000);
+    const { isServed } = holders;
+    holders.isServed = (holder) => holder === late;
+    fixture.machine("n2").wall.offsetMs = 3_600_000;
+    expect(codeOf(await world.settle(at("n2").stripes.release(ref, "user/ada")))).to.equal("SLOT_UNAVAILABLE");
+    Object.assign(holders, { isServed, lateMsOf: (holder: ActorId) => (holder === late ? 2_000 : 0) });
+    await put(someBytes(30_000), "user/ada", "n3");
+    expect(all.referring(ref)).to.have.length(5).and.not.include(indexAt("n6"));
+    await world.pass(6_000);
+    holders.lateMsOf = () => 0;
+    return { ...all, ref };
+  }
+
+  it("stay where a release was refused before they were put again, and are released by the next one", async () => {
+    for (const auditEveryMs of [500, 1e9]) {
+      const { world, ref, release, referring } = await putAfterRefused({ auditEveryMs });
+      await world.until(() => referring(ref).length === 6, 30_000);
+      await world.pass(30_000);
+      expect(referring(ref)).to.have.length(6);
+      expect(codeOf(await release(ref))).to.equal("ok");
+      await world.pass(30_000);
+      expect(referring(ref)).to.deep.equal([]);
+    }
+  });
+
   it("are let go of everywhere once two holders have compared, though nobody tells them any more", async () => {
     const { fixture, world, put, release, referring } = await fixtureOf(6);
     const ref = await put(someBytes(30_000));

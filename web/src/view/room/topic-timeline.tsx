@@ -145,8 +145,8 @@ export default function TopicTimeline(props: {
   );
 }
 
-/** What was loaded of a topic, and the way to what is older. Where the room was loaded anew meanwhile and there may be a
- *  hole between, the end is loaded again. */
+/** What was loaded of a topic, and the way to what is older. Where the room was loaded anew meanwhile and there may be
+ *  a hole between, the end is loaded again. */
 function useLoaded(store: RoomStore, topic: string, { from }: RoomModel) {
   const [loaded, setLoaded] = useState<Loaded>();
   const load = async (before?: number) => {

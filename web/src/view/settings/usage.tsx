@@ -140,8 +140,11 @@ function LeftFiles({ room }: { readonly room: string }) {
   const path = `/api/v1/rooms/${encodeURIComponent(room)}/own-files`;
   const [files, setFiles] = useState<OwnFiles["files"]>();
   const load = async () => {
-    const answer = await act(() => ownFilesIn(room, async (at) => (await request("GET", at)) as OwnFiles));
-    if (answer !== undefined) setFiles(answer.files);
+    const found = await ownFilesIn(room, async (at) => {
+      const answer = await act(() => request("GET", at));
+      return answer === undefined ? undefined : (answer as OwnFiles);
+    });
+    if (found !== undefined) setFiles(found.files);
   };
   const remove = async (seq: number) => {
     const names = (files ?? []).filter((file) => file.seq === seq).map(({ name }) => name);

@@ -61,13 +61,54 @@ function One({ id }: { readonly id: string }) {
       ) : (
         <Note tone="plain">
           {of === "heap"
-            ? "Nothing that was allocated in this time is still in memory. Profile the node for longer, or while it works."
+            ? "Nothing that was allocated in this time is still in memory. " +
+              "Profile the node for longer, or while it works."
             : "The node did nothing in this time. Profile it for longer, or while it works."}
         </Note>
       )}
     </>
   );
 }
+
+/** A function's own figures, and the way to it in the picture. */
+const columnsOf = (tree: ProfileTree, onShow: (row: number) => void): readonly Column<HotFunction>[] => [
+  {
+    head: "Function",
+    cell: ({ name, at }) => (
+      <>
+        <code>{name}</code>
+        <span className="dim block break">{at}</span>
+      </>
+    ),
+  },
+  { head: "By itself", align: "end", cell: ({ self }) => `${amount(tree, self)} (${share(self, tree.total)})` },
+  {
+    head: "With functions that it called",
+    align: "end",
+    wide: true,
+    cell: ({ total }) => `${amount(tree, total)} (${share(total, tree.total)})`,
+  },
+  {
+    head: "In the picture",
+    cell: ({ name, at }) => (
+      <Button
+        variant="default"
+        size="xs"
+        aria-label={`Show ${name} in the picture`}
+        onClick={() =>
+          onShow(
+            largestOf(
+              tree,
+              tree.frames.findIndex((frame) => frame.name === name && frame.at === at),
+            ),
+          )
+        }
+      >
+        Show
+      </Button>
+    ),
+  },
+];
 
 function Flame({ tree }: { readonly tree: ProfileTree }) {
   const [from, setFrom] = useState(-1);
@@ -81,44 +122,6 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
     tree.unit === "bytes"
       ? ["the memory that it filled", "The functions that filled the most memory"]
       : ["the time it took", "The functions that took the most time"];
-  const columns: readonly Column<HotFunction>[] = [
-    {
-      head: "Function",
-      cell: ({ name, at }) => (
-        <>
-          <code>{name}</code>
-          <span className="dim block break">{at}</span>
-        </>
-      ),
-    },
-    { head: "By itself", align: "end", cell: ({ self }) => `${amount(tree, self)} (${share(self, tree.total)})` },
-    {
-      head: "With functions that it called",
-      align: "end",
-      wide: true,
-      cell: ({ total }) => `${amount(tree, total)} (${share(total, tree.total)})`,
-    },
-    {
-      head: "In the picture",
-      cell: ({ name, at }) => (
-        <Button
-          variant="default"
-          size="xs"
-          aria-label={`Show ${name} in the picture`}
-          onClick={() =>
-            setFrom(
-              largestOf(
-                tree,
-                tree.frames.findIndex((frame) => frame.name === name && frame.at === at),
-              ),
-            )
-          }
-        >
-          Show
-        </Button>
-      ),
-    },
-  ];
   return (
     <>
       <Part
@@ -166,7 +169,7 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
       <Part title={most}>
         <Table
           label={most}
-          columns={columns}
+          columns={columnsOf(tree, setFrom)}
           rows={hot}
           keyOf={({ name, at }) => `${name} ${at}`}
           nothing="Nothing was measured."
