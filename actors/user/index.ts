@@ -140,6 +140,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       if (state.erasedAtMs !== undefined) return [reply(cardOfDeleted(turn.key))];
       return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key, turn.nowMs))];
     case "about":
+      if (state.erasedAtMs !== undefined) return [reply({})];
       return [state.account === null ? refuse("NOT_FOUND") : reply(aboutOf(state, state.account))];
     case "conversationDropped":
       return state.account === null ? [refuse("NOT_FOUND")] : withoutConversation(state, state.account, message, turn);

@@ -76,6 +76,23 @@ describe("cards of people", function () {
     await page.waitForURL(/room\/dm\./);
   });
 
+  it("do not open while messages are selected, and mentions are part of what is selected as text", async () => {
+    const { page } = ada;
+    const message = page.locator("main article").filter({ hasText: "hello" });
+    const mention = message.getByRole("button", { name: "@Ada" });
+    expect(await mention.evaluate((element) => element.tagName)).to.equal("SPAN");
+    await mention.focus();
+    await page.keyboard.press(" ");
+    await card(page).getByText("@ada").waitFor();
+    await page.keyboard.press("Escape");
+    await card(page).waitFor({ state: "detached" });
+    await actionOn(message, "Select messages");
+    await mention.click();
+    await message.locator(".pick-box:checked").waitFor({ state: "detached" });
+    expect(await card(page).count()).to.equal(0);
+    await page.keyboard.press("Escape");
+  });
+
   it("open from the people of a reaction, and let moderators of the room decide, and nobody else", async () => {
     const { page } = ada;
     const acts = page.getByRole("group", { name: "Moderation" });

@@ -48,6 +48,7 @@ describe("gateway: how accounts end", () => {
     expect(messages[0]).to.deep.include({ author: "user/ada", text: "roses" });
     const card = (await call("GET", "/people/ada", undefined, root)).body;
     expect(card).to.deep.equal({ user: "ada", displayName: "Deleted account", deleted: true });
+    expect((await call("GET", "/people/ada/about", undefined, root)).body, "its card says nothing").to.deep.equal({});
     await until(async () => (await call("GET", "/catalog/users?text=ada", undefined, root)).body.rows.length === 0);
   });
 

@@ -1,5 +1,5 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
-import type { UserAbout } from "../../../../protocols/index.ts";
+import type { UserAbout, UserCard } from "../../../../protocols/index.ts";
 import { explain, useSession } from "../../live/index.ts";
 
 /** Under which is kept what somebody tells of themselves. */
@@ -18,4 +18,21 @@ export function useAbout(user: string): UseQueryResult<UserAbout> {
     retry: false,
     staleTime: 10_000,
   });
+}
+
+/** Whether an account was deleted; undefined: nobody knows yet. */
+export function useIsDeleted(user: string, enabled: boolean): boolean | undefined {
+  const { client } = useSession();
+  return useQuery<UserCard, Error, boolean>({
+    queryKey: ["card", user],
+    queryFn: async () => {
+      const result = await client.call("user.card", user, {});
+      if (result.ok) return result.value;
+      throw new Error(explain(result.error, "look"));
+    },
+    select: ({ deleted }) => deleted === true,
+    enabled,
+    retry: false,
+    staleTime: 10_000,
+  }).data;
 }

@@ -1,6 +1,7 @@
 import { lazy, Suspense, type ReactNode } from "react";
 import type { Prose } from "../../../../protocols/reading/tree.ts";
 import type { Named } from "../../model/index.ts";
+import { PersonName } from "./person-name.tsx";
 
 // Where it cannot be loaded, names stay as they were written.
 const WithOwnEmoji = lazy(() => import("./own-emoji.tsx").catch(() => ({ default: AsWritten })));
@@ -27,7 +28,7 @@ export function Spoken({
   isAlone = false,
 }: Pick<Prose, "text" | "signs"> & {
   readonly named: Named | undefined;
-  /** It stands in a link: no button can. */
+  /** It stands in a link: no other one can. */
   readonly isLink?: boolean;
   /** It is all of its paragraph. */
   readonly isAlone?: boolean;
@@ -45,9 +46,9 @@ export function Spoken({
           {mention.name}
         </bdi>
       ) : (
-        <button key={index} type="button" className="mention" title={mention.said} data-person={mention.who}>
+        <PersonName key={index} className="mention" title={mention.said} person={mention.who}>
           <bdi>{mention.name}</bdi>
-        </button>
+        </PersonName>
       ),
     );
     past = index + mention.said.length;

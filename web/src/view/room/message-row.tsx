@@ -10,6 +10,7 @@ import { Icon } from "../parts/icons.tsx";
 import { Actions } from "../parts/layers.tsx";
 import { useProfile } from "../parts/lists.ts";
 import { ModelCause } from "../parts/model-cause.tsx";
+import { PersonName } from "../parts/person-name.tsx";
 import { noRounds, Rounds } from "../parts/rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../parts/time.ts";
 import { EditField } from "./edit-field.tsx";
@@ -73,7 +74,10 @@ export const MessageRow = memo(function MessageRow({
       aria-label={`${picked === true ? "selected, " : ""}${toldAs(message, nameFor, words)}`}
       onKeyDown={(event) => actions.pick(message, event)}
       onClick={(event) => {
-        if (isPicking) actions.pick(message, event);
+        if (!isPicking) return;
+        // A name in it is selected with it, and opens no card.
+        event.stopPropagation();
+        actions.pick(message, event);
       }}
       // A finger points only while it presses.
       onPointerEnter={({ pointerType }) => setHovered(pointerType === "mouse")}
@@ -102,9 +106,9 @@ export const MessageRow = memo(function MessageRow({
       <div className="message-body">
         {head && (
           <div className="message-head">
-            <button type="button" className="author" dir="auto" data-person={isPicking ? undefined : message.author}>
+            <PersonName className="author" person={isPicking ? undefined : message.author}>
               {nameFor(message.author)}
-            </button>
+            </PersonName>
             {isAgent(message.author) && <span className="tag">agent</span>}
             <time dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
               {clockTime(message.atMs)}

@@ -5,7 +5,7 @@ import { muteOf } from "../../../../protocols/kinds/room-muted.ts";
 import { liveStatus, notices, useNow, useSession, useShown } from "../../live/index.ts";
 import { isAgent, nameOf, type RoomModel } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
-import { useAbout } from "../parts/about.ts";
+import { useAbout, useIsDeleted } from "../parts/about.ts";
 import { Face, hereText, usePresence } from "../parts/here.tsx";
 import { Dialog } from "../parts/layers.tsx";
 import { useAgents, useGroups, useNames } from "../parts/lists.ts";
@@ -70,6 +70,8 @@ function PersonCard({
   const name = nameFor(principal);
   const isOfAgent = isAgent(principal);
   const field = composer();
+  // A deleted account is sent nothing, and called by nobody.
+  const isDeleted = useIsDeleted(nameOf(principal), !isOfAgent) === true;
   const mention = () => {
     onClose();
     // The dialog gives the focus back to what opened it, first.
@@ -90,9 +92,9 @@ function PersonCard({
         </div>
         {isOfAgent ? <AgentFacts principal={principal} /> : <PersonFacts user={nameOf(principal)} />}
         <div className="row wrap">
-          {!isOfAgent && principal !== session.me && <WriteTo principal={principal} onDone={onClose} />}
+          {!isOfAgent && !isDeleted && principal !== session.me && <WriteTo principal={principal} onDone={onClose} />}
           {isOfAgent && <StartConversation principal={principal} onDone={onClose} />}
-          {principal !== session.me && field !== null && (
+          {principal !== session.me && !isDeleted && field !== null && (
             <Button variant="default" onClick={mention}>
               Mention
             </Button>
