@@ -92,9 +92,11 @@ function Row({ notice, close }: { readonly notice: Notice; readonly close: (id: 
   );
 }
 
-/** What no notice covers: where one writes, what has the focus, and the buttons of dialogs and forms. */
+/** What no notice covers: where one writes or reads why not, what has the focus, the buttons of dialogs and forms. */
 const keptFree = [
   ".composer",
+  ".closed-note",
+  ".selection-bar",
   "[role=dialog] button",
   "[role=alertdialog] button",
   "form button:not([type=button])",
