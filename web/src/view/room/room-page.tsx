@@ -1,6 +1,6 @@
 import { Button, Loader, Menu } from "@mantine/core";
 import { getRouteApi, useLocation, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { Failure, RoomMessage, RoomView } from "../../../../protocols/index.ts";
 import { explain, isText, notices, useKept, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
@@ -251,10 +251,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const { goal, opened, setGoal, open } = useOpening(store, search.at);
   const [unfolded] = useState(() => new Set<number>());
   const [marked, setMarked] = useMarked();
-  const [polling, setPolling] = useState(false);
-  const [reminding, setReminding] = useState<number>();
-  const [forwarding, setForwarding] = useState<RoomMessage>();
-  const [moving, setMoving] = useState<readonly RoomMessage[]>();
+  const asked = useAsked();
   const room = store.room;
   const role = view?.members[session.me]?.role;
   const place = `room/${room}/text`;
@@ -320,49 +317,9 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const moderates = role === "owner" || role === "moderator";
   const isMuted = useMute(view, session.me) !== undefined;
   const isClosed = view?.archived === true || isMuted;
-  const [picked, setPicked] = useState<Picked>();
+  const { picked, setPicked } = asked;
   const endPicking = () => setPicked(undefined);
-  const actions = useMemo<MessageActions>(
-    () => ({
-      me: session.me,
-      room: store,
-      moderates,
-      nameFor,
-      react: (message, picked) => react(store, message, { picked, me: session.me }),
-      openThread: (root) => current.current.setPanel("thread", root),
-      setEditing(seq, on) {
-        setEditing(seq, on);
-        if (!on) field.current?.focus();
-      },
-      remove: (message) => void current.current.remove(message),
-      removePreviews: ({ seq }) => void store.change("removePreviews", { seq }),
-      pin: (message) => void pin(store, message),
-      closePoll: (message) => void current.current.closePoll(message),
-      quote(message, inThread) {
-        const at = inThread ? `room/${store.room}/thread/${message.replyTo ?? message.seq}` : `room/${store.room}/text`;
-        const quotation = quotationOf(message, { name: nameFor(message.author) });
-        session.kept.write(at, withQuotation(session.kept.read(at), quotation));
-        if (!inThread) field.current?.focus();
-      },
-      forward: setForwarding,
-      moveTopic: (message) => setMoving([message]),
-      openTopic: (topic) => current.current.showTopic(topic),
-      copyLink: (message) => void copyLink(store, message),
-      show: (seq) => void current.current.show(seq),
-      showVersions: (seq) => current.current.setPanel("edits", seq),
-      isClosed,
-      pick(message, event) {
-        if (/^x$/i.test(event?.key ?? "x"))
-          void loadSelecting().then(({ pickedAfter }) => {
-            setPicked((before) => pickedAfter(before, store, message, event));
-          });
-      },
-      remind: (message) => setReminding(message.seq),
-      markUnread: (message) => void store.markUnread(message.seq),
-      unfolded,
-    }),
-    [session, store, nameFor, moderates, isClosed, setEditing, unfolded],
-  );
+  const actions = useActions({ store, nameFor, moderates, isClosed, setEditing, unfolded, field, current, asked });
 
   if (view === undefined) return null;
   const title = titleOf(view);
@@ -424,17 +381,12 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           <Suspense>
             {role !== "owner" && <UnreadWarning store={store} />}
             {picked && (
-              <SelectionBar {...{ store, moderates, nameFor }} me={session.me} picked={picked} onEnd={endPicking}>
-                <Button
-                  variant="default"
-                  size="xs"
-                  leftSection={<Icon name="hash" size={16} />}
-                  disabled={picked.size === 0}
-                  onClick={() => setMoving([...(picked?.values() ?? [])])}
-                >
-                  Move to topic …
-                </Button>
-              </SelectionBar>
+              <Selected
+                {...{ store, moderates, nameFor, picked }}
+                me={session.me}
+                onEnd={endPicking}
+                onMove={asked.setMoving}
+              />
             )}
           </Suspense>
           <div hidden={picked !== undefined}>
@@ -459,44 +411,161 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                   attaching.post(text);
                   feed.current?.toEnd();
                 }}
-                beside={<Beside button={attaching.button} onPoll={() => setPolling(true)} onTopic={topic.open} />}
+                beside={<Beside button={attaching.button} onPoll={() => asked.setPolling(true)} onTopic={topic.open} />}
               />
             </Writing>
           </div>
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
-          <Polling store={store} topic={topic.name} isOpen={polling} onClose={() => setPolling(false)} />
+          <Polling store={store} topic={topic.name} isOpen={asked.polling} onClose={() => asked.setPolling(false)} />
         </div>
         <Announcer store={store} nameFor={nameFor} me={session.me} />
       </main>
-      <Reminding room={room} seq={reminding} onClose={() => setReminding(undefined)} />
-      <Suspense>
-        {moving && (
-          <MoveTopic
-            opened
-            store={store}
-            messages={moving}
-            onMoved={endPicking}
-            moderates={moderates || direct}
-            onClose={() => setMoving(undefined)}
-          />
-        )}
-        {forwarding && (
-          <Forward
-            opened
-            onClose={() => setForwarding(undefined)}
-            room={room}
-            message={forwarding}
-            link={linkTo(room, forwarding)}
-            isOpenToAll={view.visibility === "public"}
-          />
-        )}
-      </Suspense>
+      <Reminding room={room} seq={asked.reminding} onClose={() => asked.setReminding(undefined)} />
+      <MovingOn {...{ store, view, asked, moderates }} />
       <RoomPanel
         {...{ search, store, view, title, actions, mentionable, note }}
         onTopic={showTopic}
         onClose={() => setPanel()}
       />
     </div>
+  );
+}
+
+/** What was begun with messages of the room, and is asked about. */
+function useAsked() {
+  const [polling, setPolling] = useState(false);
+  const [reminding, setReminding] = useState<number>();
+  const [forwarding, setForwarding] = useState<RoomMessage>();
+  const [moving, setMoving] = useState<readonly RoomMessage[]>();
+  const [picked, setPicked] = useState<Picked>();
+  const begun = { polling, reminding, forwarding, moving, picked };
+  const begin = { setPolling, setReminding, setForwarding, setMoving, setPicked };
+  return { ...begun, ...begin };
+}
+
+/** What can be done with a message of the room: one object for as long as nothing of it changes. */
+function useActions(here: {
+  readonly store: RoomStore;
+  readonly nameFor: (principal: string) => string;
+  readonly moderates: boolean;
+  readonly isClosed: boolean;
+  readonly setEditing: MessageActions["setEditing"];
+  readonly unfolded: Set<number>;
+  readonly field: RefObject<HTMLTextAreaElement | null>;
+  /** What changes, as it is when it is needed. */
+  readonly current: RefObject<{
+    readonly setPanel: (panel?: RoomSearch["panel"], seq?: number) => void;
+    readonly show: (seq: number) => Promise<void>;
+    readonly remove: (message: RoomMessage) => Promise<void>;
+    readonly closePoll: (message: RoomMessage) => Promise<void>;
+    readonly showTopic: (topic: string | undefined) => void;
+  }>;
+  readonly asked: ReturnType<typeof useAsked>;
+}): MessageActions {
+  const session = useSession();
+  const { store, nameFor, moderates, isClosed, setEditing, unfolded, field, current } = here;
+  const { setForwarding, setMoving, setPicked, setReminding } = here.asked;
+  return useMemo<MessageActions>(
+    () => ({
+      me: session.me,
+      room: store,
+      moderates,
+      nameFor,
+      react: (message, picked) => react(store, message, { picked, me: session.me }),
+      openThread: (root) => current.current.setPanel("thread", root),
+      setEditing(seq, on) {
+        setEditing(seq, on);
+        if (!on) field.current?.focus();
+      },
+      remove: (message) => void current.current.remove(message),
+      removePreviews: ({ seq }) => void store.change("removePreviews", { seq }),
+      pin: (message) => void pin(store, message),
+      closePoll: (message) => void current.current.closePoll(message),
+      quote(message, inThread) {
+        const at = inThread ? `room/${store.room}/thread/${message.replyTo ?? message.seq}` : `room/${store.room}/text`;
+        const quotation = quotationOf(message, { name: nameFor(message.author) });
+        session.kept.write(at, withQuotation(session.kept.read(at), quotation));
+        if (!inThread) field.current?.focus();
+      },
+      forward: setForwarding,
+      moveTopic: (message) => setMoving([message]),
+      openTopic: (topic) => current.current.showTopic(topic),
+      copyLink: (message) => void copyLink(store, message),
+      show: (seq) => void current.current.show(seq),
+      showVersions: (seq) => current.current.setPanel("edits", seq),
+      isClosed,
+      pick(message, event) {
+        if (/^x$/i.test(event?.key ?? "x"))
+          void loadSelecting().then(({ pickedAfter }) => {
+            setPicked((before) => pickedAfter(before, store, message, event));
+          });
+      },
+      remind: (message) => setReminding(message.seq),
+      markUnread: (message) => void store.markUnread(message.seq),
+      unfolded,
+    }),
+    [session, store, nameFor, moderates, isClosed, setEditing, unfolded],
+  );
+}
+
+/** What can be done with the selected messages. */
+function Selected(props: {
+  readonly store: RoomStore;
+  readonly moderates: boolean;
+  readonly nameFor: (principal: string) => string;
+  readonly picked: Picked;
+  readonly me: string;
+  readonly onEnd: () => void;
+  readonly onMove: (messages: readonly RoomMessage[]) => void;
+}) {
+  const { picked } = props;
+  return (
+    <SelectionBar {...props}>
+      <Button
+        variant="default"
+        size="xs"
+        leftSection={<Icon name="hash" size={16} />}
+        disabled={picked.size === 0}
+        onClick={() => props.onMove([...picked.values()])}
+      >
+        Move to topic …
+      </Button>
+    </SelectionBar>
+  );
+}
+
+/** Asks where messages go: into another topic, or into another room. */
+function MovingOn(props: {
+  readonly store: RoomStore;
+  readonly view: RoomView;
+  readonly asked: ReturnType<typeof useAsked>;
+  readonly moderates: boolean;
+}) {
+  const { store, view, asked } = props;
+  const { moving, forwarding } = asked;
+  return (
+    <Suspense>
+      {moving && (
+        <MoveTopic
+          opened
+          store={store}
+          messages={moving}
+          onMoved={() => asked.setPicked(undefined)}
+          moderates={props.moderates || view.visibility === "direct"}
+          onClose={() => asked.setMoving(undefined)}
+        />
+      )}
+      {forwarding && (
+        <Forward
+          opened
+          onClose={() => asked.setForwarding(undefined)}
+          room={store.room}
+          message={forwarding}
+          link={linkTo(store.room, forwarding)}
+          isOpenToAll={view.visibility === "public"}
+        />
+      )}
+    </Suspense>
   );
 }
 
