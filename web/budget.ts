@@ -20,7 +20,7 @@ export const pageBudgetKiB = {
   toSignIn: 149,
   toFirstMessage: 244,
   toOverview: 262,
-  allOfAdministration: 476,
+  allOfAdministration: 478,
   toTerminal: 524,
 } as const;
 

@@ -51,6 +51,7 @@ import { addEntrance, createHttp } from "./edge/http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./edge/metrics.ts";
 import { addDownloads } from "./media/downloads.ts";
+import { createOwnEmoji } from "./media/own-emoji.ts";
 import { handleAccount } from "./own/account.ts";
 import { handleSignIn } from "./own/sign-in.ts";
 import { handleFactors } from "./own/factors.ts";
@@ -212,6 +213,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     control: controlDoorOf(options),
     rates,
     commands: createCommandRates(rates, all),
+    ownEmoji: createOwnEmoji({ ...options, limits: all }),
     pace: createBodyPace({ ...options, limits: all }),
     outputMemory: createOutputMemory({ ...options, limits: all }),
     rights: createRights({ ...options, limits: all }),

@@ -149,6 +149,9 @@ export const gatewayLimits = {
   roomRate: { count: 6_000, windowMs: 10_000 },
   /** Emoji that one person adds; more get `RATE_LIMITED`, before they are drawn. */
   emojiRate: { count: 30, windowMs: 60_000 },
+  /** How long a gateway answers with the cluster's emoji as it knows them. A page that sees a new name waits longer
+   *  before it asks again. */
+  emojiListKeptMs: 2_000,
   /** Pictures that one person uploads; more get `RATE_LIMITED`, before they are read. */
   avatarRate: { count: 10, windowMs: 60_000 },
   /** Pictures for agents that one person uploads, and as many sounds; more get `RATE_LIMITED`, before they are read. */

@@ -45,6 +45,7 @@ import type { Addresses } from "./edge/addresses.ts";
 import type { Mounts } from "./edge/mount.ts";
 import type { HostCheck } from "./edge/hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
+import type { OwnEmojiList } from "./media/own-emoji.ts";
 import type { Seals } from "../cluster/facts/secrets.ts";
 import type { Branding } from "../cluster/facts/branding.ts";
 import type { OutputMemory } from "./edge/output-memory.ts";
@@ -316,6 +317,7 @@ export type GatewayContext = Omit<
   readonly outputMemory: OutputMemory;
   readonly rates: Rates;
   readonly commands: CommandRates;
+  readonly ownEmoji: OwnEmojiList;
   readonly pace: BodyPace;
   /** Short-lived tokens; undefined: there are none. */
   readonly tokens: ServiceTokens | undefined;

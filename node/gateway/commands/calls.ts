@@ -15,6 +15,7 @@ import type { Permit } from "../edge/output-memory.ts";
 import { withQuota } from "../quotas.ts";
 import { countAsk } from "../edge/counts.ts";
 import { noteDone } from "./noting.ts";
+import { isEmojiList } from "../media/own-emoji.ts";
 import { admitReaction, isReaction } from "./reactions.ts";
 import type { Caller } from "../identity/callers.ts";
 
@@ -48,6 +49,7 @@ export async function callCommand(at: GatewayContext, call: Call): Promise<Resul
     if (tooOften !== undefined) return tooOften;
     const admitted = isReaction(to, message.type) ? await admitReaction(at, message) : undefined;
     if (admitted?.ok === false) return admitted;
+    if (isEmojiList(to, message.type)) return at.ownEmoji.all();
     const asked = () =>
       at.kernel.ask({
         to,

@@ -8,11 +8,13 @@ import {
   refused,
   wireLimits,
   type ClientFrame,
+  type Failure,
   type Result,
 } from "../../../protocols/index.ts";
 import { noteCommand } from "../audited.ts";
 import { countAsk, countCommand, countRequest } from "../edge/counts.ts";
 import { noteDone } from "./noting.ts";
+import { isEmojiList } from "../media/own-emoji.ts";
 import { admitReaction } from "./reactions.ts";
 import { answerCosts, isTopicFor, permissionToFollow, readCommand, readsOnly, rowNamed } from "./command-routes.ts";
 import type { Admission, GatewayContext } from "../options.ts";
@@ -85,13 +87,19 @@ export function createRequests(at: GatewayContext, { feeds, people, presence }: 
     return ok({ people: presence.look(subscriber, said.people) });
   }
 
-  /** What a frame takes of its person's quotas, and whether what it names is there. */
-  const quotaOf = (subscriber: Subscriber, frame: ClientFrame): ReturnType<typeof admitQuota> =>
-    frame.do === "room.post"
-      ? admitQuota(at, subscriber.caller, "messages", 1)
-      : frame.do === "room.react"
-        ? admitReaction(at, frame.with)
-        : uncounted;
+  /** Why its person may not ask it; undefined: they may. */
+  const refusalOf = ({ caller, address }: Subscriber, frame: ClientFrame): Failure | undefined => {
+    const needed = rowNamed(frame.do)?.permission;
+    return needed && at.rights.refusal(caller, needed, address);
+  };
+
+  /** What a frame takes of its person's quotas, and whether what it names is there. Of what is refused anyway nothing
+   *  is asked. */
+  function quotaOf(subscriber: Subscriber, frame: ClientFrame): ReturnType<typeof admitQuota> {
+    if (frame.do !== "room.post" && frame.do !== "room.react") return uncounted;
+    if (refusalOf(subscriber, frame) !== undefined) return uncounted;
+    return frame.do === "room.post" ? admitQuota(at, subscriber.caller, "messages", 1) : admitReaction(at, frame.with);
+  }
 
   function handle(
     subscriber: Subscriber,
@@ -108,8 +116,7 @@ export function createRequests(at: GatewayContext, { feeds, people, presence }: 
       admission?.over(0);
       answer(subscriber, id, result);
     };
-    const needed = rowNamed(frame.do)?.permission;
-    const reason = needed && at.rights.refusal(caller, needed, subscriber.address);
+    const reason = refusalOf(subscriber, frame);
     if (reason !== undefined) return refuse(refused(reason));
     switch (frame.do) {
       case "ping":
@@ -161,14 +168,16 @@ export function createRequests(at: GatewayContext, { feeds, people, presence }: 
       if (permit === undefined || !result.ok) say();
       else outputMemory.inTurn(say);
     };
-    kernel
-      .ask({
-        ...command.value,
-        from: caller.actor,
-        timeoutMs: limits.askTimeoutMs,
-        ...(span !== undefined && { trace: span.context }),
-        ...(operationId !== undefined && { operationId }),
-      })
+    const answered = isEmojiList(to, message.type)
+      ? at.ownEmoji.all()
+      : kernel.ask({
+          ...command.value,
+          from: caller.actor,
+          timeoutMs: limits.askTimeoutMs,
+          ...(span !== undefined && { trace: span.context }),
+          ...(operationId !== undefined && { operationId }),
+        });
+    answered
       .then((result) => {
         const noted = to === caller.actor ? noteCommand(at, subscriber, message.type, result) : undefined;
         if (noted === undefined) return settle(result);

@@ -23,16 +23,15 @@ import type { ActorBlobs } from "../../ports/index.ts";
 import { demand } from "../edge/refusals.ts";
 import type { GatewayContext } from "../options.ts";
 import type { OwnHandlers } from "../rest/own.ts";
+import { ownEmojiActor } from "./own-emoji.ts";
 import { addKept } from "./picture-bodies.ts";
 
-const all = "emoji/cluster";
-
-type Asks = Pick<GatewayContext, "kernel" | "limits">;
+type Asks = Pick<GatewayContext, "kernel" | "limits" | "ownEmoji">;
 
 const asks =
   ({ kernel, limits }: Asks) =>
   (message: Message): Promise<Result<unknown>> =>
-    kernel.ask({ to: all, from: "gateway", message, timeoutMs: limits.askTimeoutMs });
+    kernel.ask({ to: ownEmojiActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs });
 
 /** Whether a file may be drawn, by its size and its first and last bytes. Errors: BAD_REQUEST, TOO_LARGE. */
 function mayDraw(bytes: Buffer): Result<unknown> {
@@ -66,6 +65,7 @@ export function handleEmoji(
   { blobs, opener }: { readonly blobs: ActorBlobs; readonly opener: Pick<Opener, "tried"> },
 ): Pick<OwnHandlers, "emoji.list" | "emoji.add" | "emoji.remove"> {
   const ask = asks(at);
+  const change = (message: Message): Promise<Result<unknown>> => ask(message).finally(() => at.ownEmoji.changed());
   const rate = at.rates.limit("emoji", at.limits.emojiRate);
   return {
     "emoji.list": async () => (await ask({ type: "list" })) as Result<EmojiView>,
@@ -80,17 +80,16 @@ export function handleEmoji(
       const small = await drawn(opener, bytes, asker.by);
       if (!small.ok) return { result: small };
       const by = asker.actor?.startsWith("user/") === true ? { by: asker.by } : {};
-      const add = (hash: string) => ask({ type: "add", name, hash, size: small.value.length, ...by });
-      const result = (await blobs.put(all, small.value, add)) as Result<OwnEmoji>;
+      const add = (hash: string) => change({ type: "add", name, hash, size: small.value.length, ...by });
+      const result = (await blobs.put(ownEmojiActor, small.value, add)) as Result<OwnEmoji>;
       return { result, after: result.ok ? result.value : undefined };
     },
-    "emoji.remove": async ({ name }) => removed((await ask({ type: "remove", name })) as Result<OwnEmoji>),
+    "emoji.remove": async ({ name }) => removed((await change({ type: "remove", name })) as Result<OwnEmoji>),
   };
 }
 
 /** Adds the route of the pictures, each by its hash, as long as an emoji has it. */
 export function addEmojiPictures(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
-  const ask = asks(at);
   addKept<{ params: { hash: string } }>(
     app,
     "/emoji/:hash",
@@ -106,10 +105,9 @@ export function addEmojiPictures(app: FastifyInstance, at: GatewayContext, blobs
       blobs,
       async find(request) {
         const { hash } = request.params;
-        const { emoji } = demand((await ask({ type: "list" })) as Result<EmojiView>);
-        const found = emoji.find((one) => one.hash === hash);
+        const found = demand(await at.ownEmoji.find((one) => one.hash === hash));
         if (found === undefined) throw new PlexusError(failure("NOT_FOUND", { blob: hash }));
-        return { of: all, hash, size: found.size, mediaType: "image/webp", name: `${found.name}.webp` };
+        return { of: ownEmojiActor, hash, size: found.size, mediaType: "image/webp", name: `${found.name}.webp` };
       },
     },
   );

@@ -65,7 +65,7 @@ describe("the configuration of a cluster", function () {
     await row(page, "contextTokens").getByText("a flag").waitFor();
     await find(page, "signUp");
     await row(page, "signUp").getByText("at once").waitFor();
-    await row(page, "signUp").getByText("default", { exact: true }).waitFor();
+    await row(page, "signUp").getByText("built in", { exact: true }).waitFor();
     await find(page, "port");
     await row(page, "port")
       .first()
@@ -101,7 +101,7 @@ describe("the configuration of a cluster", function () {
       await question.getByText(/weight: 2 → 1, at once/).waitFor();
       await question.getByRole("button", { name: "Go back" }).click();
       await at.getByText("The configuration is as it was then.").waitFor();
-      await row(at, "weight").getByText("default", { exact: true }).waitFor();
+      await row(at, "weight").getByText("built in", { exact: true }).waitFor();
       await close();
       expect(fixture.complaints).to.deep.equal([]);
     });

@@ -1,7 +1,11 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { actionOn } from "../../fixtures/page/actions.ts";
+import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPagesForTwo, type Fixture, type Person } from "../../fixtures/page/index.ts";
+import { looks, shotsOf } from "../../fixtures/page/looks.ts";
+
+const shot = shotsOf("moderation");
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
 const field = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
@@ -123,6 +127,35 @@ describe("moderators of a room", function () {
     await field(bob.page).waitFor();
     expect(bob.page.url()).to.equal(address);
   });
+
+  for (const [name, options] of looks)
+    it(`keep nobody out: ${name}`, async () => {
+      await ada.api("PUT", "/api/v1/rooms/yard/mutes/user%2Fbob", { muteForMs: 86_400_000, reason: "too loud" });
+      const [moderator, muted] = [await fixture.person("ada", options), await fixture.person("bob", options)];
+      const look = async (page: Page, what: string): Promise<void> => {
+        expect(await axeFaults(page), what).to.deep.equal([]);
+        await shot(page, `${name} ${what}`);
+      };
+      await muted.page.goto(`${fixture.node.url}/room/yard`);
+      await muted.page.getByRole("note").filter({ hasText: "You are muted here until" }).waitFor();
+      await look(muted.page, "muted");
+      const { page } = moderator;
+      await page.goto(`${fixture.node.url}/room/yard?panel=members`);
+      await page.getByText(/^Muted until .* by Ada: too loud$/).waitFor();
+      await look(page, "members");
+      await change(page, "Bob", "Remove from the room …");
+      await dialog(page, "Remove Bob?")
+        .getByRole("checkbox", { name: /Also ban/ })
+        .check();
+      await look(page, "remove");
+      await page.goto(`${fixture.node.url}/room/yard`);
+      await message(page, "of ada").focus();
+      await page.keyboard.press("x");
+      await bar(page).getByText("1 selected").waitFor();
+      await look(page, "selected");
+      await Promise.all([moderator.close(), muted.close()]);
+      await ada.api("DELETE", "/api/v1/rooms/yard/mutes/user%2Fbob");
+    });
 
   it("delete with a ban what somebody wrote in the last hour", async () => {
     await change(ada.page, "Bob", "Remove from the room …");

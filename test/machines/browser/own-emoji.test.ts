@@ -96,10 +96,19 @@ describe("emoji of the cluster, on the page", function () {
     await message.getByRole("img", { name: ":green-disc:" }).nth(1).waitFor();
     expect(await message.getByRole("img", { name: ":green-disc:" }).count()).to.equal(2);
     expect(await message.locator("code").innerText()).to.equal(":green-disc:");
+    expect(await message.locator("img.large").count(), "none stands alone").to.equal(0);
     await field(bob.page).fill(":green-disc:");
     await field(bob.page).press("Enter");
     await page.locator("main article img.own-emoji.large").waitFor();
     expect(await isDrawn(page, "green-disc")).to.equal(true);
+  });
+
+  it("that are standard ones are shown by the names that programs and other chats write", async () => {
+    await field(bob.page).fill("done :tada: and :+1: not :no-such-name: at 10:30:45");
+    await field(bob.page).press("Enter");
+    const message = ada.page.locator("main article").filter({ hasText: "done 🎉 and 👍" });
+    await message.filter({ hasText: "not :no-such-name: at 10:30:45" }).waitFor();
+    await shot(ada.page, "own-emoji-standard");
   });
 
   it("are found in the picker by keyboard, and counted as reactions", async () => {
@@ -152,6 +161,12 @@ describe("emoji of the cluster, on the page", function () {
     await bob.page.getByRole("img", { name: ":blue-disc:" }).waitFor();
     expect(await bob.page.getByRole("img", { name: ":green-disc:" }).count()).to.equal(0);
     await bob.page.locator("main article").filter({ hasText: "look :green-disc: and" }).waitFor();
+    // What is there can be taken back; nobody joins it any more.
+    await bob.page.getByRole("button", { name: ":green-disc:, 2: Ada, Bob" }).click();
+    const left = bob.page.getByRole("button", { name: ":green-disc:, 1: Ada" });
+    await left.waitFor();
+    expect(await left.getAttribute("aria-disabled")).to.equal("true");
+    await left.click({ force: true });
     await clean(bob.page, "own-emoji-removed");
     expect(fixture.complaints).to.deep.equal([]);
   });

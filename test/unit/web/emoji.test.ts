@@ -3,6 +3,8 @@ import { expect } from "chai";
 import { normalEmoji } from "../../../protocols/text/emoji.ts";
 import { emojiGroups } from "../../../web/emoji.ts";
 import { afterPick, emojiFound, readEmoji, withTone, type Emoji } from "../../../web/src/model/emoji.ts";
+import { askAgainInMs } from "../../../web/src/model/own-emoji.ts";
+import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { isHabits, noHabits, type Tone } from "../../../web/src/model/index.ts";
 
 const groups = readEmoji(emojiGroups());
@@ -80,5 +82,16 @@ describe("habits with emoji", () => {
     expect(isHabits(noHabits)).to.equal(true);
     for (const value of [undefined, null, 3, {}, { tone: 6, recent: [] }, { tone: 1, recent: [3] }, { tone: 1 }])
       expect(isHabits(value), JSON.stringify(value)).to.equal(false);
+  });
+});
+
+describe("a name that no emoji of the cluster has", () => {
+  it("is asked for after what gateways know is old, ten seconds after the last answer, spread by lot", () => {
+    const times = Array.from({ length: 100 }, (_, nth) => askAgainInMs(50_000, 60_000, nth / 100));
+    expect(Math.min(...times)).to.be.greaterThan(gatewayLimits.emojiListKeptMs);
+    expect(new Set(times).size).to.be.greaterThan(50);
+    expect(Math.max(...times) - Math.min(...times)).to.be.greaterThan(5_000);
+    expect(askAgainInMs(60_000, 60_000, 0)).to.equal(10_000);
+    expect(askAgainInMs(0, 1_000_000, 1)).to.be.lessThan(20_000);
   });
 });

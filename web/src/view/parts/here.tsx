@@ -3,6 +3,7 @@ import type { Presence, ShownStatus } from "../../../../protocols/index.ts";
 import { liveStatus, useSession } from "../../live/index.ts";
 import { isAgent, nameOf } from "../../model/index.ts";
 import { Avatar } from "./avatar.tsx";
+import "./here.css";
 
 const words = { active: "Active", away: "Away", offline: "Offline" } as const;
 

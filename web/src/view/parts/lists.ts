@@ -181,9 +181,13 @@ export const useGroups = (enabled = true) =>
 /** Under which the cluster's own emoji are kept. */
 export const ownEmojiKey = ["emoji"];
 
+/** Texts are content with an answer of so long ago, each page with another: ten thousand that show one new message do
+ *  not ask all at once. What was added since is a name that they do not know. */
+export const textsStaleMs = 600_000 * (1 + Math.random());
+
 /** The cluster's own emoji. */
-export const useOwnEmoji = (enabled = true) =>
-  useQuery({ queryKey: ownEmojiKey, queryFn: () => asked("emoji", {}), enabled, staleTime: 60_000, retry: false });
+export const useOwnEmoji = (enabled = true, staleTime = 60_000) =>
+  useQuery({ queryKey: ownEmojiKey, queryFn: () => asked("emoji", {}), enabled, staleTime, retry: false });
 
 /** How people and agents are called on this page. A missing name is asked for, once. */
 export function useNames(): (principal: string) => string {

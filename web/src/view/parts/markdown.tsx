@@ -60,7 +60,7 @@ const BlockView = memo(function BlockView({
     case "paragraph":
       return (
         <p dir="auto">
-          <Inlines inlines={block.children} names={names} />
+          <Inlines inlines={block.children} names={names} isAlone={block.children.length === 1} />
           {last}
         </p>
       );
@@ -154,11 +154,20 @@ function Cells(props: {
   );
 }
 
-function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; readonly names: Names }): ReactNode {
+function Inlines({
+  inlines,
+  names,
+  isAlone = false,
+}: {
+  readonly inlines: readonly Inline[];
+  readonly names: Names;
+  /** There is one, and it is all of its paragraph. */
+  readonly isAlone?: boolean;
+}): ReactNode {
   return inlines.map((inline, index) => {
     switch (inline.kind) {
       case "text":
-        return <Words key={index} {...inline} named={names} />;
+        return <Words key={index} {...inline} named={names} isAlone={isAlone} />;
       case "code":
         if (inline.formula !== undefined)
           return <FormulaView key={index} text={inline.text} formula={inline.formula} />;

@@ -1,17 +1,16 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
 import type { EmojiView } from "../../../../protocols/index.ts";
-import { ownEmojiNameText } from "../../../../protocols/text/own-emoji.ts";
+import { noHabits } from "../../model/index.ts";
+import { askAgainInMs } from "../../model/own-emoji.ts";
 import { at } from "../../wire/index.ts";
-import { ownEmojiKey, useOwnEmoji } from "./lists.ts";
+import { ownEmojiKey, textsStaleMs, useOwnEmoji } from "./lists.ts";
 import "./own-emoji.css";
 
-/** The cluster's own emoji in texts and reactions; loaded with the first name between colons that is shown. */
+/** The cluster's own emoji, and standard ones by their names, in texts and reactions; loaded with the first name between colons that is shown. */
 
-const named = new RegExp(`(?<![\\p{L}\\p{N}]):(${ownEmojiNameText}):(?![\\p{L}\\p{N}])`, "gu");
-
-/** A name that is not known is asked for again after so long: it may have been added since. */
-const askAgainMs = 10_000;
+// Names of standard emoji may be longer than those of the cluster, and three that people type begin otherwise.
+const named = /(?<![\p{L}\p{N}]):([a-z][a-z0-9_+-]{1,59}|[+-]1|100):(?![\p{L}\p{N}])/gu;
 
 /** Where the picture of an emoji is. What has an address never changes, so browsers keep it. */
 export const ownEmojiUrl = (hash: string): string => at(`/api/v1/emoji/${hash}`);
@@ -37,13 +36,14 @@ export function OwnEmojiPicture({
       alt={said}
       title={said}
       decoding="async"
+      loading="lazy"
       draggable={false}
       onError={() => setMissing(hash)}
     />
   );
 }
 
-/** Asks for all of them again, once the answer is old enough, where a name is not among them. */
+/** Asks for all of them again where a name is not among them. */
 function useAskedAgain(isMissing: boolean, knownAtMs: number): void {
   const queries = useQueryClient();
   useEffect(() => {
@@ -54,7 +54,7 @@ function useAskedAgain(isMissing: boolean, knownAtMs: number): void {
         if (queries.getQueryState<EmojiView>(ownEmojiKey)?.dataUpdatedAt === knownAtMs)
           void queries.refetchQueries({ queryKey: ownEmojiKey, exact: true });
       },
-      Math.max(0, knownAtMs + askAgainMs - Date.now()),
+      askAgainInMs(knownAtMs, Date.now(), Math.random()),
     );
     return () => clearTimeout(timer);
     // One time for each text that is shown: a name that is no emoji is not asked for for ever.
@@ -62,25 +62,55 @@ function useAskedAgain(isMissing: boolean, knownAtMs: number): void {
   }, [isMissing, queries, knownAtMs === 0]);
 }
 
-/** A text with pictures in the places of the emoji that it names. A name that is none, or none any more, stays. */
-export default function WithOwnEmoji({ text }: { readonly text: string }): ReactNode {
-  const { data, dataUpdatedAt } = useOwnEmoji();
+const loadStandard = () => import("../writing/emoji-list.tsx");
+type Standard = Awaited<ReturnType<typeof loadStandard>>;
+
+/** The standard emoji by their names, loaded with the first name that is not of the cluster; undefined until they are
+ *  there, and null where they do not come. */
+function useStandard(isNeeded: boolean): Standard | null | undefined {
+  const [standard, setStandard] = useState<Standard | null>();
+  const isMissing = isNeeded && standard === undefined;
+  useEffect(() => {
+    if (isMissing) loadStandard().then(setStandard, () => setStandard(null));
+  }, [isMissing]);
+  return standard;
+}
+
+/** A text with pictures in the places of the emoji that it names, and the signs of standard ones. A name that is none,
+ *  or none any more, stays. */
+export default function WithOwnEmoji({
+  text,
+  isAlone,
+}: {
+  readonly text: string;
+  /** Nothing else is in its paragraph. */
+  readonly isAlone: boolean;
+}): ReactNode {
+  const { data, dataUpdatedAt } = useOwnEmoji(true, textsStaleMs);
   const found = [...text.matchAll(named)].map(({ 0: said, 1: name = "", index }) => ({
     said,
+    name,
     index,
-    emoji: data?.emoji.find((one) => one.name === name),
+    own: data?.emoji.find((one) => one.name === name),
   }));
-  useAskedAgain(
-    found.some(({ emoji }) => emoji === undefined),
-    dataUpdatedAt,
-  );
+  const others = found.filter(({ own }) => own === undefined);
+  const standard = useStandard(data !== undefined && others.length > 0);
+  const signOf = (name: string) => standard?.emojiNamed(name, noHabits);
+  useAskedAgain(standard !== undefined && others.some(({ name }) => signOf(name) === undefined), dataUpdatedAt);
   const parts: ReactNode[] = [];
   let past = 0;
-  for (const { said, index, emoji } of found) {
-    if (emoji === undefined) continue;
+  for (const { said, name, index, own } of found) {
+    const sign = own === undefined ? signOf(name) : undefined;
+    if (own === undefined && sign === undefined) continue;
     parts.push(
       text.slice(past, index),
-      <OwnEmojiPicture key={index} name={emoji.name} hash={emoji.hash} large={text.trim() === said} />,
+      own === undefined ? (
+        <span key={index} title={said}>
+          {sign}
+        </span>
+      ) : (
+        <OwnEmojiPicture key={index} name={own.name} hash={own.hash} large={isAlone && text.trim() === said} />
+      ),
     );
     past = index + said.length;
   }

@@ -68,7 +68,7 @@ function PlainText({
       {blocks.map(({ children }, index) => (
         <p key={index} dir="auto">
           {children.map((prose) => (
-            <Spoken key={0} {...prose} named={named} />
+            <Spoken key={0} {...prose} named={named} isAlone={children.length === 1} />
           ))}
           {index === blocks.length - 1 && last}
         </p>

@@ -6,11 +6,12 @@ import type { Named } from "../../model/index.ts";
 const WithOwnEmoji = lazy(() => import("./own-emoji.tsx").catch(() => ({ default: AsWritten })));
 const AsWritten = ({ text }: { readonly text: string }): ReactNode => text;
 
-/** A text in which the cluster's own emoji are shown. Most texts name none, and cost nothing. */
-export const withOwnEmoji = (text: string, key = 0): ReactNode =>
-  /:[a-z][\w+-]+:/.test(text) ? (
+/** A text in which emoji that are named are shown. Most texts name none, and cost nothing. `isAlone`: it is all of its
+ *  paragraph. */
+export const withOwnEmoji = (text: string, key = 0, isAlone = false): ReactNode =>
+  /:(?:[a-z][\w+-]+|[+-]1|100):/.test(text) ? (
     <Suspense key={key} fallback={text}>
-      <WithOwnEmoji text={text} />
+      <WithOwnEmoji text={text} isAlone={isAlone} />
     </Suspense>
   ) : (
     text
@@ -23,12 +24,15 @@ export function Spoken({
   signs = [],
   named,
   isLink = false,
+  isAlone = false,
 }: Pick<Prose, "text" | "signs"> & {
   readonly named: Named | undefined;
   /** It stands in a link: no button can. */
   readonly isLink?: boolean;
+  /** It is all of its paragraph. */
+  readonly isAlone?: boolean;
 }) {
-  if (named === undefined || signs.length === 0) return withOwnEmoji(text);
+  if (named === undefined || signs.length === 0) return withOwnEmoji(text, 0, isAlone);
   const parts = [];
   let past = 0;
   for (const [nth, { index }] of [...text.matchAll(/[@＠﹫]/g)].entries()) {

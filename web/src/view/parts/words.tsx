@@ -8,7 +8,11 @@ import { Spoken } from "./spoken.tsx";
 /** Whether this stands in a link: no other link can. */
 export const InLink = createContext(false);
 
-type WordsProps = Pick<Prose, "text" | "signs"> & { readonly named: Named | undefined };
+type WordsProps = Pick<Prose, "text" | "signs"> & {
+  readonly named: Named | undefined;
+  /** It is all of its paragraph. */
+  readonly isAlone?: boolean;
+};
 
 /** Words with their mentions, and with links to the rooms that they name. */
 export function Words(props: WordsProps) {

@@ -11,7 +11,6 @@ import { Actions } from "../parts/layers.tsx";
 import { useProfile } from "../parts/lists.ts";
 import { ModelCause } from "../parts/model-cause.tsx";
 import { noRounds, Rounds } from "../parts/rounds.tsx";
-import { withOwnEmoji } from "../parts/spoken.tsx";
 import { clockTime, fullTime, momentOf } from "../parts/time.ts";
 import { EditField } from "./edit-field.tsx";
 import { EmojiPicker } from "../writing/emoji-picker.tsx";
@@ -21,6 +20,7 @@ import { FoldedText } from "./folded-text.tsx";
 import { KeepItems } from "./keep-items.tsx";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine, useNamedLine } from "./named-line.tsx";
+import { Reaction } from "./reaction.tsx";
 import { ThreadLink } from "./thread-link.tsx";
 
 const LinkPreviews = lazy(() => import("./link-previews.tsx"));
@@ -323,23 +323,9 @@ function Reactions({ message, actions }: { readonly message: RoomMessage; readon
   if (reactions.length === 0) return null;
   return (
     <div className="reactions">
-      {reactions.map(([emoji, people]) => {
-        const mine = people.includes(actions.me);
-        const names = people.map(actions.nameFor).join(", ");
-        return (
-          <button
-            key={emoji}
-            type="button"
-            className="reaction"
-            aria-pressed={mine}
-            aria-label={`${emoji}, ${people.length}: ${names}`}
-            title={names}
-            onClick={() => actions.react(message, emoji)}
-          >
-            <span>{withOwnEmoji(emoji)}</span> {people.length}
-          </button>
-        );
-      })}
+      {reactions.map(([emoji, people]) => (
+        <Reaction key={emoji} emoji={emoji} people={people} message={message} actions={actions} />
+      ))}
     </div>
   );
 }

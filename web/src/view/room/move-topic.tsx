@@ -63,6 +63,7 @@ export default function MoveTopic(
     <Dialog opened={opened} onClose={onClose} title="Move to topic">
       {moderates && messages.length === 1 && (
         <NativeSelect
+          mb="xs"
           label="What moves"
           data={[
             { value: "one", label: "This message, with its thread" },

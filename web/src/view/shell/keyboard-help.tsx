@@ -1,6 +1,7 @@
 import { Kbd } from "@mantine/core";
 import { Fragment } from "react";
 import { Dialog, type DialogProps } from "../parts/layers.tsx";
+import "./keyboard-help.css";
 
 type Key = readonly [combination: readonly string[], meaning: string];
 

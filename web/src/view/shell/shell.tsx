@@ -17,6 +17,7 @@ import { NoticeList } from "./notice-list.tsx";
 import { useNotifying } from "./notifying.ts";
 import { Sidebar } from "./sidebar.tsx";
 import { useUnread } from "./unread.ts";
+import "./shell.css";
 
 /** What surrounds every screen of a signed-in person. */
 export function Shell() {
