@@ -3,7 +3,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
 import type { Failure, MemberRole, RoomView } from "../../../../protocols/index.ts";
 import { namesFound } from "../../../../protocols/text/names.ts";
-import { muteOf } from "../../../../protocols/kinds/room-muted.ts";
+import { muteOf, type RoomMute } from "../../../../protocols/kinds/room-muted.ts";
 import { notices, useNow, useSession, type RoomStore } from "../../live/index.ts";
 import { momentOf } from "../parts/time.ts";
 import { agentLabel, isAgent, nameOf } from "../../model/index.ts";
@@ -102,13 +102,7 @@ export default function MembersPanel({
                   <span className="dim" style={{ fontSize: 13 }}>
                     @{nameOf(principal)} <StatusMark of={principal} />
                   </span>
-                  {mute !== undefined && (
-                    <span className="dim ban-terms">
-                      {mute.untilMs === undefined ? "Muted" : `Muted until ${momentOf(mute.untilMs)}`} by{" "}
-                      {nameFor(mute.by)}
-                      {mute.reason === undefined ? "" : `: ${mute.reason}`}
-                    </span>
-                  )}
+                  {mute !== undefined && <MuteTerms mute={mute} by={nameFor(mute.by)} />}
                   {warned > 0 && !isSelf && (
                     <button
                       type="button"
@@ -169,6 +163,16 @@ export default function MembersPanel({
         <MuteMember view={view} member={deciding.member} as={deciding.as} onClose={() => setDeciding(undefined)} />
       )}
     </Panel>
+  );
+}
+
+/** How long a member is muted, by whom and why. */
+function MuteTerms({ mute, by }: { readonly mute: RoomMute; readonly by: string }) {
+  return (
+    <span className="dim ban-terms">
+      {mute.untilMs === undefined ? "Muted" : `Muted until ${momentOf(mute.untilMs)}`} by {by}
+      {mute.reason === undefined ? "" : `: ${mute.reason}`}
+    </span>
   );
 }
 

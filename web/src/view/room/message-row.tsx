@@ -63,7 +63,8 @@ export const MessageRow = memo(function MessageRow({
   const gone = message.deletedAtMs !== undefined;
   const mentioned = message.mentions?.includes(actions.me) === true;
   const answered = answeredBy(message);
-  const className = `message${head ? " head" : ""}${mentioned ? " mentioned" : ""}${marked ? " marked" : ""}${picked === true ? " picked" : ""}`;
+  const marks = { head, mentioned, marked, picked: picked === true };
+  const className = ["message", ...Object.keys(marks).filter((mark) => marks[mark as keyof typeof marks])].join(" ");
   const isPicking = picked !== undefined && !gone;
   return (
     <article
@@ -90,47 +91,9 @@ export const MessageRow = memo(function MessageRow({
         if (!event.currentTarget.contains(event.relatedTarget)) setFocused(false);
       }}
     >
-      <div className="message-side">
-        {isPicking ? (
-          <input type="checkbox" className="pick-box" aria-label="Select" checked={picked} readOnly />
-        ) : head ? (
-          <span data-person={message.author}>
-            <Avatar principal={message.author} label={nameFor(message.author)} />
-          </span>
-        ) : (
-          <time className="gutter-time" dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
-            {clockTime(message.atMs)}
-          </time>
-        )}
-      </div>
+      <Side {...{ message, head, nameFor }} picked={isPicking ? picked : undefined} />
       <div className="message-body">
-        {head && (
-          <div className="message-head">
-            <PersonName className="author" person={isPicking ? undefined : message.author}>
-              {nameFor(message.author)}
-            </PersonName>
-            {isAgent(message.author) && <span className="tag">agent</span>}
-            <time dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
-              {clockTime(message.atMs)}
-            </time>
-            {message.restored !== undefined && (
-              <span
-                className="restored"
-                title={
-                  `Restored from the backup of ${fullTime(message.restored.backupAtMs)}. First sent ` +
-                  `${fullTime(message.restored.atMs)}.`
-                }
-              >
-                <Icon name="refresh" size={13} /> restored, first sent {momentOf(message.restored.atMs)}
-              </span>
-            )}
-            {message.pinned === true && (
-              <span className="pinned">
-                <Icon name="pin" size={13} /> pinned
-              </span>
-            )}
-          </div>
-        )}
+        {head && <Head message={message} nameFor={nameFor} isPicking={isPicking} />}
         {answered !== undefined && (!inThread || quoted !== undefined) && (
           <Quote seq={answered} quoted={quoted} nameFor={nameFor} onShow={actions.show} />
         )}
@@ -207,6 +170,68 @@ export const MessageRow = memo(function MessageRow({
     </article>
   );
 });
+
+/** What is beside a message: whether it is selected, the author's picture, or the time. */
+function Side(props: {
+  readonly message: RoomMessage;
+  readonly head: boolean;
+  /** Undefined while it cannot be selected. */
+  readonly picked: boolean | undefined;
+  readonly nameFor: (principal: string) => string;
+}) {
+  const { message, head, picked, nameFor } = props;
+  return (
+    <div className="message-side">
+      {picked !== undefined ? (
+        <input type="checkbox" className="pick-box" aria-label="Select" checked={picked} readOnly />
+      ) : head ? (
+        <span data-person={message.author}>
+          <Avatar principal={message.author} label={nameFor(message.author)} />
+        </span>
+      ) : (
+        <time className="gutter-time" dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
+          {clockTime(message.atMs)}
+        </time>
+      )}
+    </div>
+  );
+}
+
+/** By whom it is, and when it was sent. */
+function Head(props: {
+  readonly message: RoomMessage;
+  readonly nameFor: (principal: string) => string;
+  readonly isPicking: boolean;
+}) {
+  const { message, nameFor, isPicking } = props;
+  return (
+    <div className="message-head">
+      <PersonName className="author" person={isPicking ? undefined : message.author}>
+        {nameFor(message.author)}
+      </PersonName>
+      {isAgent(message.author) && <span className="tag">agent</span>}
+      <time dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
+        {clockTime(message.atMs)}
+      </time>
+      {message.restored !== undefined && (
+        <span
+          className="restored"
+          title={
+            `Restored from the backup of ${fullTime(message.restored.backupAtMs)}. First sent ` +
+            `${fullTime(message.restored.atMs)}.`
+          }
+        >
+          <Icon name="refresh" size={13} /> restored, first sent {momentOf(message.restored.atMs)}
+        </span>
+      )}
+      {message.pinned === true && (
+        <span className="pinned">
+          <Icon name="pin" size={13} /> pinned
+        </span>
+      )}
+    </div>
+  );
+}
 
 /** Text and files; one of them may be absent. */
 function Content({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {
@@ -359,19 +384,7 @@ function Tools({
           </button>
         }
       >
-        {!inThread && (
-          <Menu.Item
-            leftSection={<Icon name="thread" size={16} />}
-            onClick={() => actions.openThread(message.replyTo ?? message.seq)}
-          >
-            Open thread
-          </Menu.Item>
-        )}
-        {!inThread && (
-          <Menu.Item leftSection={<Icon name="up" size={16} />} onClick={() => actions.markUnread(message)}>
-            Mark unread from here
-          </Menu.Item>
-        )}
+        {!inThread && <ReadingItems message={message} actions={actions} />}
         {own && !isClosed && message.poll === undefined && (
           <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq, true)}>
             Edit
@@ -404,5 +417,22 @@ function Tools({
         )}
       </Actions>
     </div>
+  );
+}
+
+/** Where one reads on from a message of the room. */
+function ReadingItems({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {
+  return (
+    <>
+      <Menu.Item
+        leftSection={<Icon name="thread" size={16} />}
+        onClick={() => actions.openThread(message.replyTo ?? message.seq)}
+      >
+        Open thread
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name="up" size={16} />} onClick={() => actions.markUnread(message)}>
+        Mark unread from here
+      </Menu.Item>
+    </>
   );
 }

@@ -169,18 +169,7 @@ function Choice(props: {
       )}
       {bans && (
         <>
-          <NativeSelect
-            label="How long"
-            value={term}
-            onChange={(event) => setTerm(event.currentTarget.value)}
-            data={terms.map(({ value, label }) => ({ value, label }))}
-          />
-          <NativeSelect
-            label="What they wrote here"
-            value={erases}
-            onChange={(event) => setErases(event.currentTarget.value)}
-            data={erasable.map(({ value, label }) => ({ value, label }))}
-          />
+          <BanTerms {...{ term, setTerm, erases, setErases }} />
           <TextInput
             label="Reason"
             error={faults.of("reason")}
@@ -192,5 +181,31 @@ function Choice(props: {
         </>
       )}
     </Parting>
+  );
+}
+
+/** For how long somebody is banned, and what of their messages goes. */
+function BanTerms(props: {
+  readonly term: string;
+  readonly setTerm: (next: string) => void;
+  readonly erases: string;
+  readonly setErases: (next: string) => void;
+}) {
+  const { term, setTerm, erases, setErases } = props;
+  return (
+    <>
+      <NativeSelect
+        label="How long"
+        value={term}
+        onChange={(event) => setTerm(event.currentTarget.value)}
+        data={terms.map(({ value, label }) => ({ value, label }))}
+      />
+      <NativeSelect
+        label="What they wrote here"
+        value={erases}
+        onChange={(event) => setErases(event.currentTarget.value)}
+        data={erasable.map(({ value, label }) => ({ value, label }))}
+      />
+    </>
   );
 }

@@ -32,6 +32,46 @@ function RoomMark({ view, title, other }: Readonly<{ view: RoomView; title: stri
   return <Openness isPrivate={view.visibility === "private"} />;
 }
 
+/** The ways to threads and topics, once the room has any. */
+function TalkButtons(props: {
+  readonly store: RoomStore;
+  readonly panel: string | undefined;
+  readonly onPanel: (panel?: Panel) => void;
+}) {
+  const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
+  const hasOwnTopics = useShown(props.store.store, hasTopics);
+  const toggle = (panel: Panel) => props.onPanel(props.panel === panel ? undefined : panel);
+  return (
+    <>
+      {Object.keys(threads).length > 0 && (
+        <button
+          type="button"
+          className="tool wide"
+          aria-pressed={props.panel === "threads"}
+          title="Threads"
+          onClick={() => toggle("threads")}
+        >
+          <Icon name={panelIcons.threads} />
+          <span className="hidden-text">Threads</span>
+          <ToRead count={threadsToRead(threads).length} />
+        </button>
+      )}
+      {hasOwnTopics && (
+        <button
+          type="button"
+          className="tool"
+          aria-pressed={props.panel === "topics"}
+          aria-label="Topics"
+          title="Topics"
+          onClick={() => toggle("topics")}
+        >
+          <Icon name={panelIcons.topics} />
+        </button>
+      )}
+    </>
+  );
+}
+
 /** Title and topic of a room, and the way to its panels and settings. */
 export function RoomHeader(props: {
   readonly view: RoomView;
@@ -47,8 +87,6 @@ export function RoomHeader(props: {
   const isArchived = view.archived === true;
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
-  const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
-  const hasOwnTopics = useShown(props.store.store, hasTopics);
   const counted = (panel: Panel, label: string, count: number) => (
     <button
       type="button"
@@ -79,31 +117,7 @@ export function RoomHeader(props: {
           </div>
         )}
       </div>
-      {Object.keys(threads).length > 0 && (
-        <button
-          type="button"
-          className="tool wide"
-          aria-pressed={props.panel === "threads"}
-          title="Threads"
-          onClick={() => props.onPanel(props.panel === "threads" ? undefined : "threads")}
-        >
-          <Icon name={panelIcons.threads} />
-          <span className="hidden-text">Threads</span>
-          <ToRead count={threadsToRead(threads).length} />
-        </button>
-      )}
-      {hasOwnTopics && (
-        <button
-          type="button"
-          className="tool"
-          aria-pressed={props.panel === "topics"}
-          aria-label="Topics"
-          title="Topics"
-          onClick={() => props.onPanel(props.panel === "topics" ? undefined : "topics")}
-        >
-          <Icon name={panelIcons.topics} />
-        </button>
-      )}
+      <TalkButtons {...props} />
       <FindHere />
       {view.pins.length > 0 && counted("pins", "Pinned messages", view.pins.length)}
       {counted("members", "Members", Object.keys(view.members).length)}

@@ -65,11 +65,7 @@ export default function ThreadPanel({
   const drafts = Object.entries(model.drafts).filter(([, draft]) => isDraftOfThread(model, draft, root));
   const newest = messages.at(-1)?.seq ?? 0;
   const [alsoInRoom, setAlsoInRoom] = useKept(`room/${store.room}/thread/${root}/also`, isFlag, false);
-  // The line stays where it was when the thread was opened.
-  const [unreadAfter] = useState(() => {
-    const own = model.threads[root]?.own;
-    return own !== undefined && own.unread > 0 ? own.readSeq : undefined;
-  });
+  const unreadAfter = useUnreadAfter(threads[root]);
   const firstUnread = messages.find(
     ({ seq, author, threadOnly }) => seq > (unreadAfter ?? Infinity) && author !== session.me && threadOnly === true,
   )?.seq;
@@ -205,6 +201,15 @@ function FollowButton({ thread, store }: { readonly thread: RoomThread | undefin
       {follows ? "Following" : "Follow"}
     </button>
   );
+}
+
+/** The last message that was read before the thread was opened: the line stays where it was then. */
+function useUnreadAfter(thread: RoomThread | undefined): number | undefined {
+  const [unreadAfter] = useState(() => {
+    const own = thread?.own;
+    return own !== undefined && own.unread > 0 ? own.readSeq : undefined;
+  });
+  return unreadAfter;
 }
 
 /** A link may name a reply: what is written to it is in the thread of its root, which is shown instead. */

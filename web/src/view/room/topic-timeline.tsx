@@ -177,9 +177,6 @@ function TopicBar(props: Parameters<typeof TopicTimeline>[0]) {
   const [renaming, setRenaming] = useState(false);
   const { data } = useTopics(store, topic);
   const known = data?.topics.find((one) => isSameTopic(one.topic, topic));
-  const wish = known?.wish;
-  const setWish = (next: "follow" | "mute") =>
-    void store.change("followTopic", { topic, wish: wish === next ? "none" : next });
   const resolved = known?.resolved === true;
   const { isClosed: isArchived } = props.actions;
   return (
@@ -203,12 +200,7 @@ function TopicBar(props: Parameters<typeof TopicTimeline>[0]) {
             </button>
           }
         >
-          <Menu.Item leftSection={<Icon name="bell" size={16} />} onClick={() => setWish("follow")}>
-            {wish === "follow" ? "Do not follow any more" : "Follow the topic"}
-          </Menu.Item>
-          <Menu.Item leftSection={<Icon name="mute" size={16} />} onClick={() => setWish("mute")}>
-            {wish === "mute" ? "Unmute the topic" : "Mute the topic"}
-          </Menu.Item>
+          <OwnTopicItems store={store} topic={topic} known={known?.wish} />
           {!isArchived && (
             <Menu.Item
               leftSection={<Icon name="check" size={16} />}
@@ -243,5 +235,26 @@ function TopicBar(props: Parameters<typeof TopicTimeline>[0]) {
         />
       )}
     </div>
+  );
+}
+
+/** What the person alone sets of a topic. */
+function OwnTopicItems(props: {
+  readonly store: RoomStore;
+  readonly topic: string;
+  readonly known: "follow" | "mute" | undefined;
+}) {
+  const { store, topic, known } = props;
+  const choose = (next: "follow" | "mute") =>
+    void store.change("followTopic", { topic, wish: known === next ? "none" : next });
+  return (
+    <>
+      <Menu.Item leftSection={<Icon name="bell" size={16} />} onClick={() => choose("follow")}>
+        {known === "follow" ? "Do not follow any more" : "Follow the topic"}
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name="mute" size={16} />} onClick={() => choose("mute")}>
+        {known === "mute" ? "Unmute the topic" : "Mute the topic"}
+      </Menu.Item>
+    </>
   );
 }
