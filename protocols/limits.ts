@@ -25,7 +25,7 @@ export const wireLimits = {
    *  room is read. */
   topicReadMax: 256,
   /** Topics of one room that a person follows or mutes; one more is refused with `LIMIT_REACHED`. */
-  topicWishesMax: 64,
+  topicInterestsMax: 64,
   /** A longer user or agent name is refused with `BAD_REQUEST`. */
   nameCharsMax: 32,
   /** A longer name of a model is refused with `BAD_REQUEST`. */

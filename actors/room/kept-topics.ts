@@ -15,7 +15,7 @@ import {
   wireLimits,
   type RoomEvent,
   type RoomMessage,
-  type TopicWish,
+  type TopicInterest,
 } from "../../protocols/index.ts";
 import {
   allEntries,
@@ -40,7 +40,7 @@ export interface KeptTopic {
   readonly by?: string;
   readonly resolved?: true;
   /** Members who follow or mute it, as `Member.topics` has it. */
-  readonly readers?: Readonly<Record<string, TopicWish>>;
+  readonly readers?: Readonly<Record<string, TopicInterest>>;
 }
 
 type Topics = Table<KeptTopic>;
@@ -98,9 +98,9 @@ export function withSaid(room: Room, messages: readonly RoomMessage[]): Pick<Roo
 function withMutersRead(room: Room, message: RoomMessage): MemberTable {
   const { topic = "", seq } = message;
   const readers = Object.entries(topicNamed(room, topic)?.readers ?? {});
-  return readers.reduce((table, [principal, wish]) => {
+  return readers.reduce((table, [principal, interest]) => {
     const member = entryOf(table, principal);
-    if (member === undefined || wish !== "mute" || !isReadByMute(message, principal)) return table;
+    if (member === undefined || interest !== "mute" || !isReadByMute(message, principal)) return table;
     const { seen, ...rest } = member;
     const now = afterMuted({ unread: unreadOf(room, member), ...(seen && { seen }) }, seq, wireLimits.topicReadMax);
     if (now === undefined) return table;
@@ -133,7 +133,7 @@ export function withMoved(room: Room, { from, to, messages, renamed, by }: Moved
       ? withEntry(added, at(topicKey(from)), { ...(goes ? others : left), count })
       : withoutEntry(added, at(topicKey(from)));
   const isOver = goes || count <= 0;
-  return { topics, members: isOver ? rewished(members, left, from, goes ? to : undefined) : members };
+  return { topics, members: isOver ? movedInterests(members, left, from, goes ? to : undefined) : members };
 }
 
 /** The room after messages that had a topic were deleted: without a message there is none, but for those who follow or
@@ -147,7 +147,7 @@ export function withoutDeleted(room: Room, left: readonly LeftTopic[] = []): Roo
   return { ...room, topics };
 }
 
-/** The topics with what is known of one, which goes when nothing is in it and nobody wishes anything of it. */
+/** The topics with what is known of one, which goes when nothing is in it and nobody interests anything of it. */
 const kept = (topics: Topics, name: string, topic: KeptTopic): Topics =>
   topic.count <= 0 && Object.keys(topic.readers ?? {}).length === 0
     ? withoutEntry(topics, at(topicKey(name)))
@@ -160,19 +160,19 @@ export function leftBy(messages: readonly RoomMessage[]): { readonly left?: read
 }
 
 /** The members, of whom those who follow or mute a topic do so under its other name, or no more. */
-const rewished = (members: MemberTable, { readers = {} }: KeptTopic, from: string, to: string | undefined) =>
-  Object.entries(readers).reduce((table, [principal, wish]) => {
+const movedInterests = (members: MemberTable, { readers = {} }: KeptTopic, from: string, to: string | undefined) =>
+  Object.entries(readers).reduce((table, [principal, interest]) => {
     const member = entryOf(table, principal);
     if (member === undefined) return table;
     const { [topicKey(from)]: _gone, ...others } = member.topics ?? {};
     return withEntry(
       table,
       principal,
-      withWishes(member, to === undefined ? others : { ...others, [topicKey(to)]: wish }),
+      withInterests(member, to === undefined ? others : { ...others, [topicKey(to)]: interest }),
     );
   }, members);
 
-function withWishes(member: Member, topics: Readonly<Record<string, TopicWish>>): Member {
+function withInterests(member: Member, topics: Readonly<Record<string, TopicInterest>>): Member {
   const { topics: _before, ...rest } = member;
   return Object.keys(topics).length === 0 ? rest : { ...rest, topics };
 }
@@ -187,26 +187,26 @@ export function withResolved(room: Room, { topic, resolved }: Extract<RoomEvent,
 }
 
 /** The room after a member follows a topic, mutes it, or neither. */
-export function withWish(room: Room, principal: string, topic: string, wish: TopicWish | undefined): Room {
+export function withInterest(room: Room, principal: string, topic: string, interest: TopicInterest | undefined): Room {
   const known = topicNamed(room, topic);
   const member = entryOf(room.members, principal);
   if (known === undefined || member === undefined || room.topics === undefined) return room;
   const { [principal]: _reader, ...readers } = known.readers ?? {};
-  const { [topicKey(topic)]: _wish, ...topics } = member.topics ?? {};
-  const next = { ...known, readers: wish === undefined ? readers : { ...readers, [principal]: wish } };
-  const wishes = wish === undefined ? topics : { ...topics, [topicKey(topic)]: wish };
+  const { [topicKey(topic)]: _interest, ...topics } = member.topics ?? {};
+  const next = { ...known, readers: interest === undefined ? readers : { ...readers, [principal]: interest } };
+  const interests = interest === undefined ? topics : { ...topics, [topicKey(topic)]: interest };
   return {
     ...room,
     topics: kept(room.topics, topic, next),
-    members: withEntry(room.members, principal, withWishes(member, wishes)),
+    members: withEntry(room.members, principal, withInterests(member, interests)),
   };
 }
 
 /** The topics without a member, who has left. */
 export function withoutReaderOf(room: Room, principal: string): Pick<Room, "topics"> {
-  const { topics: wishes = {} } = entryOf(room.members, principal) ?? {};
+  const { topics: interests = {} } = entryOf(room.members, principal) ?? {};
   if (room.topics === undefined) return {};
-  const topics = Object.keys(wishes).reduce((table, key) => {
+  const topics = Object.keys(interests).reduce((table, key) => {
     const known = entryOf(table, at(key));
     if (known === undefined) return table;
     const { [principal]: _, ...readers } = known.readers ?? {};
@@ -215,8 +215,8 @@ export function withoutReaderOf(room: Room, principal: string): Pick<Room, "topi
   return { topics };
 }
 
-/** What a member wishes of topics, by the names that these have now. */
-export function wishesOf(room: Room, { topics = {} }: Member): Readonly<Record<string, TopicWish>> | undefined {
-  const named = Object.entries(topics).map(([key, wish]) => [topicNamed(room, key)?.name ?? key, wish] as const);
+/** What a member interests of topics, by the names that these have now. */
+export function interestsOf(room: Room, { topics = {} }: Member): Readonly<Record<string, TopicInterest>> | undefined {
+  const named = Object.entries(topics).map(([key, interest]) => [topicNamed(room, key)?.name ?? key, interest] as const);
   return named.length === 0 ? undefined : Object.fromEntries(named);
 }

@@ -6,7 +6,7 @@ import {
   type Permission,
   type RoomMember,
   type SeenMessages,
-  type TopicWish,
+  type TopicInterest,
   type Visibility,
 } from "../../protocols/index.ts";
 
@@ -26,8 +26,8 @@ export interface Member extends RoomMember {
   readonly invited: boolean;
   /** Messages behind the marker that the member has read in their topic: they count and were not own. Absent: none. */
   readonly seen?: SeenMessages;
-  /** What the member wishes of topics, by their keys. Absent: nothing. */
-  readonly topics?: Readonly<Record<string, TopicWish>>;
+  /** What the member interests of topics, by their keys. Absent: nothing. */
+  readonly topics?: Readonly<Record<string, TopicInterest>>;
 }
 
 /** Values by the name of a member, in buckets by the hash of the name. A change copies one bucket, not thousands of

@@ -14,7 +14,7 @@ import type {
   ToolRound,
   RoomLink,
   SeenMessages,
-  TopicWish,
+  TopicInterest,
   RoomWarning,
   Visibility,
 } from "../../protocols/index.ts";
@@ -195,8 +195,8 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly warning: WarningChange }
   /** The same: what people keep in the room. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly stored: StoredChange }
-  /** The same: what a member wishes of a topic. */
-  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly wish: WishChange }
+  /** The same: what a member interests of a topic. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly interest: InterestChange }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
@@ -207,11 +207,11 @@ export interface LeftTopic {
   readonly topic: string;
 }
 
-/** What a member wishes of a topic. */
-export interface WishChange {
+/** What a member interests of a topic. */
+export interface InterestChange {
   readonly member: string;
   readonly topic: string;
-  readonly wish: TopicWish | "none";
+  readonly interest: TopicInterest | "none";
 }
 
 /** What becomes of pictures of previews. Those that go are named as the message names them. */

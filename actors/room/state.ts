@@ -59,8 +59,8 @@ import {
   withoutReaderOf,
   withResolved,
   withSaid,
-  withWish,
-  wishesOf,
+  withInterest,
+  interestsOf,
 } from "./kept-topics.ts";
 import { countedAfter } from "./agent-calls.ts";
 import { answeringOf, askedAfter, withoutAsked } from "./answering.ts";
@@ -91,7 +91,7 @@ import type {
   StripingChange,
   UnaskedChange,
   UploadChange,
-  WishChange,
+  InterestChange,
   WarningChange,
 } from "./shape.ts";
 
@@ -138,9 +138,9 @@ function evolveRoom(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
   if (change.type === "readMarked" && "upload" in change) return state && evolveUpload(state, change.upload);
   if (change.type === "readMarked" && ("striping" in change || "stored" in change)) return state;
-  if (change.type === "readMarked" && "wish" in change) {
-    const { member, topic, wish } = change.wish;
-    return state && withWish(state, member, topic, wish === "none" ? undefined : wish);
+  if (change.type === "readMarked" && "interest" in change) {
+    const { member, topic, interest } = change.interest;
+    return state && withInterest(state, member, topic, interest === "none" ? undefined : interest);
   }
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
   if (change.type === "readMarked" && "warning" in change) return state && evolveWarning(state, change.warning);
@@ -467,7 +467,7 @@ type Marked = Exclude<
   | { readonly people: readonly string[] }
   | { readonly warning: WarningChange }
   | { readonly filed: FiledText }
-  | { readonly wish: WishChange }
+  | { readonly interest: InterestChange }
 >;
 
 /** The room after a marker has moved. */
@@ -515,7 +515,7 @@ export function unreadFor(room: Room, asker: string): RoomUnread {
   const member = entryOf(room.members, asker);
   if (member === undefined) return { messageSeq, readSeq: messageSeq, unread: 0, mentioned: false };
   const { readSeq, mentionedSeq = 0, calledSeq, seen = [] } = member;
-  const topics = wishesOf(room, member);
+  const topics = interestsOf(room, member);
   return {
     messageSeq,
     readSeq,

@@ -15,7 +15,7 @@ import {
   type RoomTopic,
   type RoomTopics,
   type TopicMoved,
-  type TopicWish,
+  type TopicInterest,
   type roomCommands,
 } from "../../protocols/index.ts";
 import {
@@ -32,7 +32,7 @@ import {
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
-import { isSameTopic, topicNamed, topicsBy, topicsOf, withWish, type KeptTopic } from "./kept-topics.ts";
+import { isSameTopic, topicNamed, topicsBy, topicsOf, withInterest, type KeptTopic } from "./kept-topics.ts";
 import { entryOf, hasByRank } from "./members.ts";
 import { refuseMuted } from "./muted.ts";
 import { refuseArchived, refusePost } from "./rules.ts";
@@ -304,22 +304,22 @@ function resolveTopic(room: Room, { topic, resolved }: Of<"resolveTopic">, turn:
   return [...eventEffects(room, turn, [event]), reply({})];
 }
 
-function followTopic(room: Room, { topic, wish }: Of<"followTopic">, turn: Turn): Effects {
+function followTopic(room: Room, { topic, interest }: Of<"followTopic">, turn: Turn): Effects {
   const known = topicNamed(room, topic);
   const member = entryOf(room.members, turn.from);
   if (known === undefined || member === undefined) return [refuse("NOT_FOUND", { topic })];
-  const now = wish === "none" ? undefined : wish;
+  const now = interest === "none" ? undefined : interest;
   if (known.readers?.[turn.from] === now) return [reply({})];
   const isNew = now !== undefined && known.readers?.[turn.from] === undefined;
-  if (isNew && Object.keys(member.topics ?? {}).length >= wireLimits.topicWishesMax)
-    return [refuse("LIMIT_REACHED", { limit: "topicWishesMax" })];
+  if (isNew && Object.keys(member.topics ?? {}).length >= wireLimits.topicInterestsMax)
+    return [refuse("LIMIT_REACHED", { limit: "topicInterestsMax" })];
   const change = {
     type: "readMarked",
     member: "",
     seq: 0,
-    wish: { member: turn.from, topic, wish: now ?? "none" },
+    interest: { member: turn.from, topic, interest: now ?? "none" },
   } as const;
-  const after = withWish(room, turn.from, topic, now);
+  const after = withInterest(room, turn.from, topic, now);
   return [persist(change), ...tellRead(after, turn), reply({})];
 }
 
@@ -405,7 +405,7 @@ const ownOf = (counts: TopicsTag["counts"], key: string): number =>
 
 function shown(topic: KeptTopic, counts: TopicsTag["counts"], asker: string): RoomTopic {
   const { name, count, lastSeq, lastAtMs, resolved, readers } = topic;
-  const wish: TopicWish | undefined = readers?.[asker];
+  const interest: TopicInterest | undefined = readers?.[asker];
   return {
     topic: name,
     count,
@@ -413,7 +413,7 @@ function shown(topic: KeptTopic, counts: TopicsTag["counts"], asker: string): Ro
     lastAtMs,
     ...(resolved && { resolved }),
     unread: ownOf(counts, topicKey(name)),
-    ...(wish && { wish }),
+    ...(interest && { interest }),
   };
 }
 

@@ -66,7 +66,7 @@ export class Account {
   }
 
   /** How the person is told of a message in another room. Who follows a thread, only its room knows: `any` is how they
-   *  are told if they do. What they wish of its topic, the room is asked. */
+   *  are told if they do. What they interest of its topic, the room is asked. */
   async toldElsewhere(news: Activity): Promise<{ readonly telling: Telling; readonly any: Telling }> {
     const { room, author, mentioned, reply = false, keyword = false, thread } = news;
     const message = { room, author, mentioned, keyword, ...(await this.#ofRoom(room, news.topic)) };
@@ -92,11 +92,11 @@ export class Account {
   }
 
   /** What of a message only its room knows. */
-  async #ofRoom(room: string, topic: string | undefined): Promise<Pick<ToldMessage, "direct" | "wish">> {
+  async #ofRoom(room: string, topic: string | undefined): Promise<Pick<ToldMessage, "direct" | "interest">> {
     if (!mayBeRoomByNow(room) && topic === undefined) return { direct: isDirectNow(room, undefined) };
     const said = await this.#client.call("room.summary", room, {});
     if (!said.ok) return { direct: isDirectNow(room, undefined) };
-    return { direct: isDirectNow(room, said.value.visibility), wish: wishOf(said.value, topic) };
+    return { direct: isDirectNow(room, said.value.visibility), interest: wishOf(said.value, topic) };
   }
 
   #told({ author, ...message }: Omit<ToldMessage, "isOwn"> & { readonly author: string }): Telling {

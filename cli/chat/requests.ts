@@ -164,8 +164,8 @@ function topicRequest(name: AboutTopics, first: string, rest: string): Request |
     case "mutetopic":
     case "anytopic": {
       if (rest === "") return noTopic;
-      const wish = ({ followtopic: "follow", mutetopic: "mute", anytopic: "none" } as const)[name];
-      return { name: "room.followTopic", parameters: { topic: rest, wish } };
+      const interest = ({ followtopic: "follow", mutetopic: "mute", anytopic: "none" } as const)[name];
+      return { name: "room.followTopic", parameters: { topic: rest, interest } };
     }
   }
 }

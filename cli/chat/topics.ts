@@ -5,9 +5,9 @@ import { counted } from "../terminal/output.ts";
 import { withoutControls } from "../terminal/printable.ts";
 
 /** A line of /topics. */
-export function describeTopic({ topic, count, unread, resolved, wish }: RoomTopic): string {
+export function describeTopic({ topic, count, unread, resolved, interest }: RoomTopic): string {
   const news = unread === 0 ? "" : `, ${unread} unread`;
-  const own = wish === undefined ? "" : wish === "follow" ? ", followed" : ", muted";
+  const own = interest === undefined ? "" : interest === "follow" ? ", followed" : ", muted";
   return withoutControls(`${resolved === true ? "✔ " : ""}${topic}: ${counted(count, "message")}${news}${own}`);
 }
 

@@ -343,14 +343,14 @@ const saidTo = (
   keyword: hasKeyword(message.text, terms),
   reply: message.replyTo !== undefined && followed.has(message.replyTo),
   threadOnly: message.threadOnly === true,
-  wish: wishOf({ topics }, message.topic),
+  interest: wishOf({ topics }, message.topic),
 });
 
 /** Why it concerns them, if it does. */
-function whyOf({ mentioned, reply, direct, keyword, wish, threadOnly }: ToldMessage): MissedConcern["why"] | undefined {
+function whyOf({ mentioned, reply, direct, keyword, interest, threadOnly }: ToldMessage): MissedConcern["why"] | undefined {
   if (mentioned) return "mention";
   if (reply) return "answer";
   if (direct) return "direct";
   if (keyword) return "word";
-  return wish === "follow" && !threadOnly ? "topic" : undefined;
+  return interest === "follow" && !threadOnly ? "topic" : undefined;
 }

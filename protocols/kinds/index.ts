@@ -63,7 +63,7 @@ export {
   type RoomUnread,
   type SeenMessages,
   type ThreadUnread,
-  type TopicWish,
+  type TopicInterest,
 } from "./room-unread.ts";
 export * from "./room.ts";
 export * from "./room-files.ts";

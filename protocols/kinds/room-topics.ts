@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { answer, changedByPeople, command } from "../wire/command.ts";
 import { wireLimits as limits } from "../limits.ts";
 import { topicName } from "./room-message.ts";
-import type { RoomUnread, TopicWish } from "./room-unread.ts";
+import type { RoomUnread, TopicInterest } from "./room-unread.ts";
 import { limit, nothing, position } from "../wire/schema.ts";
 
 /** Commands of a room about its topics. */
@@ -62,12 +62,12 @@ export const roomTopicCommands = {
   followTopic: command({
     params: {
       topic: topicName,
-      wish: Type.Union([Type.Literal("follow"), Type.Literal("mute"), Type.Literal("none")]),
+      interest: Type.Union([Type.Literal("follow"), Type.Literal("mute"), Type.Literal("none")]),
     },
     result: nothing,
     ...changedByPeople,
     permission: "room.read",
-    http: ["PUT", "/rooms/:room/topics/wish"],
+    http: ["PUT", "/rooms/:room/topics/interest"],
     summary: "Follows a topic, mutes it, or neither",
   }),
 } as const;
@@ -83,7 +83,7 @@ export interface RoomTopic {
   readonly resolved?: true;
   /** What the asker has to read of it: lines of the room. */
   readonly unread: number;
-  readonly wish?: TopicWish;
+  readonly interest?: TopicInterest;
 }
 
 /** Answer to `topics`. What is unread in all topics, in none (`without`), and not counted because it is too much

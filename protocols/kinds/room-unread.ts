@@ -8,8 +8,8 @@ export interface RoomUnread {
   readonly mentioned: boolean;
   /** Messages behind the marker that were read in their topic. Absent: none. */
   readonly seen?: SeenMessages;
-  /** What the member wishes of topics, by their names. Absent: nothing. */
-  readonly topics?: Readonly<Record<string, TopicWish>>;
+  /** What the member interests of topics, by their names. Absent: nothing. */
+  readonly topics?: Readonly<Record<string, TopicInterest>>;
 }
 
 /** Positions, as stretches from the first to the last of each, in their order and apart from each other. */
@@ -68,7 +68,7 @@ export function afterMuted(
 }
 
 /** A followed topic is told of; of a muted one only mentions are unread. */
-export type TopicWish = "follow" | "mute";
+export type TopicInterest = "follow" | "mute";
 
 /** Answer to `markRead` and `markUnread`; after a thread's was moved, `readSeq` is of the thread. */
 export interface RoomRead extends RoomUnread {

@@ -620,7 +620,7 @@ export const userCommands = {
           seen: Type.Optional(Type.Array(Type.Tuple([position, position]), { maxItems: limits.topicReadMax })),
           topics: Type.Optional(
             Type.Record(Type.String(), Type.Union([Type.Literal("follow"), Type.Literal("mute")]), {
-              maxProperties: limits.topicWishesMax,
+              maxProperties: limits.topicInterestsMax,
             }),
           ),
         }),

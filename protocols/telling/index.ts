@@ -6,7 +6,7 @@
  *      in quiet hours, while a room is muted for a time, do not disturb: a notice becomes a badge
  *
  *  A badge is a count in the page. A notice is what somebody is shown who is not looking. */
-import type { TopicWish } from "../kinds/room-unread.ts";
+import type { TopicInterest } from "../kinds/room-unread.ts";
 import type { QuietHours } from "../wire/notifications.ts";
 import { toldOf, type ToldPerson } from "./rooms.ts";
 
@@ -29,15 +29,15 @@ export interface ToldMessage {
   readonly reply: boolean;
   /** It is shown in its thread only: threads are followed and muted by themselves. */
   readonly threadOnly: boolean;
-  /** What the person wishes of its topic. Absent: nothing, or it has none. */
-  readonly wish?: TopicWish | undefined;
+  /** What the person interests of its topic. Absent: nothing, or it has none. */
+  readonly interest?: TopicInterest | undefined;
 }
 
-/** What a person wishes of the topic of a message. */
+/** What a person interests of the topic of a message. */
 export const wishOf = (
-  { topics = {} }: { readonly topics?: Readonly<Record<string, TopicWish>> | undefined },
+  { topics = {} }: { readonly topics?: Readonly<Record<string, TopicInterest>> | undefined },
   topic: string | undefined,
-): TopicWish | undefined => (topic !== undefined && Object.hasOwn(topics, topic) ? topics[topic] : undefined);
+): TopicInterest | undefined => (topic !== undefined && Object.hasOwn(topics, topic) ? topics[topic] : undefined);
 
 /** Whether a room is a direct conversation now. Its key says what it was begun as; what it is the room says, because
  *  one of several people may have been made a room since. `visibility`: undefined where nobody has asked. */
@@ -55,9 +55,9 @@ export const noticeTitle = (room: string, author: string, title: string): string
 export function tell(person: ToldPerson, message: ToldMessage, nowMs: number): Telling {
   if (message.isOwn) return "nothing";
   const { level, isMuted: isRoomMuted, isPaused } = toldOf(person, message.room, nowMs);
-  const wish = message.threadOnly ? undefined : message.wish;
-  const isMuted = isRoomMuted || wish === "mute";
-  const isWanted = message.reply || message.keyword || message.direct || wish === "follow";
+  const interest = message.threadOnly ? undefined : message.interest;
+  const isMuted = isRoomMuted || interest === "mute";
+  const isWanted = message.reply || message.keyword || message.direct || interest === "follow";
   const concerns = message.mentioned || (!isMuted && isWanted);
   if (level === "nothing" || (!concerns && (isMuted || message.threadOnly))) return "nothing";
   if (!concerns && level !== "all") return "badge";

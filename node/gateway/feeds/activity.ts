@@ -70,7 +70,7 @@ export function activityOf(
       keyword,
       reply: replyTo !== undefined,
       threadOnly: threadOnly === true,
-      wish: topic === undefined ? undefined : "follow",
+      interest: topic === undefined ? undefined : "follow",
     },
     nowMs,
   );

@@ -12,7 +12,7 @@ import {
   type RoomMessage,
   type RoomSummary,
   type RoomThreads,
-  type TopicWish,
+  type TopicInterest,
   type UserCard,
 } from "../../../protocols/index.ts";
 import { isDirectNow, noticeTitle, tell, wishOf } from "../../../protocols/telling/index.ts";
@@ -151,27 +151,27 @@ export function createPush(
   // --- what they are told --------------------------------------------------------------------------------------------
 
   /** `reply`: whether it answers them, which of a thread only its room knows, as it alone knows what it is now
-   *  (`direct`), and what they wish of its topic. */
+   *  (`direct`), and what they interest of its topic. */
   function isTold(
     watch: Watch,
     { room, author, mentioned, keyword, thread }: Activity,
     {
       reply,
       direct,
-      wish,
-    }: { readonly reply: boolean; readonly direct: boolean; readonly wish: TopicWish | undefined },
+      interest,
+    }: { readonly reply: boolean; readonly direct: boolean; readonly interest: TopicInterest | undefined },
   ): boolean {
     const account = watch.follows?.account();
     if (account === undefined) return false;
-    const said = { room, isOwn: author === `user/${watch.user}`, direct, mentioned, reply, wish };
+    const said = { room, isOwn: author === `user/${watch.user}`, direct, mentioned, reply, interest };
     const message = { ...said, keyword: keyword === true, threadOnly: thread !== undefined };
     return tell(account, message, clock.nowMs()) === "notice";
   }
 
   function hear(watch: Watch, activity: Activity): void {
     const { reply = false, thread } = activity;
-    const wish = activity.topic === undefined ? undefined : "follow";
-    const most = { reply: reply || thread !== undefined, direct: isDirectNow(activity.room, undefined), wish } as const;
+    const interest = activity.topic === undefined ? undefined : "follow";
+    const most = { reply: reply || thread !== undefined, direct: isDirectNow(activity.room, undefined), interest } as const;
     if (!port.isOn() || !isTold(watch, activity, most)) return;
     const place = placeOf(activity);
     const known = watch.waiting.get(place);
@@ -246,8 +246,8 @@ export function createPush(
     const message = page.value.messages.find((one) => one.seq === seq);
     if (message === undefined || message.deletedAtMs !== undefined) return "over";
     // It may have been moved since.
-    const wish = wishOf(summary.value, message.topic);
-    if (!isTold(watch, activity, { reply, direct, wish })) return "over";
+    const interest = wishOf(summary.value, message.topic);
+    if (!isTold(watch, activity, { reply, direct, interest })) return "over";
     const author = await nameOf(message.author, me);
     const named = summary.value.title || room;
     return {

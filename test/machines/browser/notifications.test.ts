@@ -135,8 +135,8 @@ describe("being told, in a browser", () => {
       ben.api("POST", `/api/v1/rooms/${room}/messages`, { text, topic });
     await say("den", "begun", "Boats");
     await say("desk", "begun", "Noise");
-    await ada.api("PUT", "/api/v1/rooms/den/topics/wish", { topic: "Boats", wish: "follow" });
-    await ada.api("PUT", "/api/v1/rooms/desk/topics/wish", { topic: "Noise", wish: "mute" });
+    await ada.api("PUT", "/api/v1/rooms/den/topics/interest", { topic: "Boats", interest: "follow" });
+    await ada.api("PUT", "/api/v1/rooms/desk/topics/interest", { topic: "Noise", interest: "mute" });
     await ada.api("PUT", "/api/v1/me/notifications/rooms/desk", { level: "all" });
     for (const room of ["den", "desk"]) await ada.api("PUT", `/api/v1/rooms/${room}/read`, { seq: 1 });
     await page.goto(`${fixture?.node.url ?? ""}/settings/notifications`);

@@ -62,17 +62,17 @@ describe("topics of a room", () => {
   it("are renamed with all that is in them, also with hundreds of messages, and what was set of them stays", () => {
     const fixture = inLobby();
     for (let nth = 1; nth <= 130; nth += 1) post(fixture, "bob", `t${nth}`, { topic: nth % 2 === 0 ? "one" : "other" });
-    fixture.ok("user/cleo", lobby, { type: "followTopic", topic: "one", wish: "follow" });
+    fixture.ok("user/cleo", lobby, { type: "followTopic", topic: "one", interest: "follow" });
     fixture.ok("user/bob", lobby, { type: "resolveTopic", topic: "one", resolved: true });
     expect(fixture.code("user/cleo", lobby, { type: "moveTopic", topic: "one", into: "new" })).to.equal("FORBIDDEN");
     expect(move(fixture, "ada", { topic: "ONE", into: "new" })).to.deep.equal({ moved: 65, topic: "new" });
     expect(move(fixture, "ada", { topic: "one", into: "new" })).to.deep.equal({ moved: 0, topic: "new" });
     const [first] = topics(fixture, "cleo").topics;
-    expect(first).to.deep.include({ topic: "new", count: 65, resolved: true, wish: "follow", unread: 65 });
+    expect(first).to.deep.include({ topic: "new", count: 65, resolved: true, interest: "follow", unread: 65 });
     expect(unread(fixture, "cleo").topics).to.deep.equal({ new: "follow" });
     expect(history(fixture, { topic: "new" }).messages).to.have.length(65);
     expect(move(fixture, "ada", { topic: "new", into: "New" }).topic).to.equal("New");
-    expect(topics(fixture, "cleo").topics[0]).to.deep.include({ topic: "New", count: 65, wish: "follow" });
+    expect(topics(fixture, "cleo").topics[0]).to.deep.include({ topic: "New", count: 65, interest: "follow" });
     expect(history(fixture, { topic: "new" }).messages.every(({ topic }) => topic === "New")).to.equal(true);
   });
 
@@ -126,12 +126,12 @@ describe("topics of a room", () => {
     const fixture = inLobby();
     post(fixture, "ada", "a1", { topic: "a" });
     fixture.ok("user/bob", lobby, { type: "markRead", seq: 1 });
-    fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", wish: "mute" });
+    fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", interest: "mute" });
     post(fixture, "ada", "a2", { topic: "a" });
     expect(unread(fixture, "bob")).to.deep.include({ unread: 0, topics: { a: "mute" } });
     post(fixture, "ada", "a3 @bob", { topic: "a" });
     expect(unread(fixture, "bob")).to.deep.include({ unread: 1, mentioned: true });
-    fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", wish: "none" });
+    fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", interest: "none" });
     post(fixture, "ada", "a4", { topic: "a" });
     expect(unread(fixture, "bob")).to.deep.include({ unread: 2 });
   });
@@ -253,12 +253,12 @@ describe("topics of a room", () => {
     expect(move(fixture, "bob", { seq: 6, into: "b" }).moved).to.equal(1);
   });
 
-  it("are gone with their last message, name and all, but for those who wish something of them", () => {
+  it("are gone with their last message, name and all, but for those who interest something of them", () => {
     const fixture = inLobby();
     post(fixture, "bob", "one", { topic: "Spam" });
     post(fixture, "bob", "two", { topic: "spam" });
     post(fixture, "bob", "three", { topic: "Loud" });
-    fixture.ok("user/cleo", lobby, { type: "followTopic", topic: "loud", wish: "mute" });
+    fixture.ok("user/cleo", lobby, { type: "followTopic", topic: "loud", interest: "mute" });
     fixture.ok("user/bob", lobby, { type: "delete", seq: 1 });
     expect(topics(fixture).topics.map(({ topic, count }) => `${topic} ${count}`)).to.deep.equal(["Loud 1", "Spam 1"]);
     fixture.ok("gateway", lobby, { type: "deleteMessages", by: "user/ada", seqs: [2, 3] });
@@ -269,9 +269,9 @@ describe("topics of a room", () => {
     expect(JSON.stringify(fixture.stateOf<Room>(lobby).topics)).to.not.match(/spam/iu);
     // It is muted still if it comes back.
     post(fixture, "bob", "four", { topic: "loud" });
-    expect(topics(fixture, "cleo").topics[0]).to.deep.include({ topic: "Loud", count: 1, unread: 0, wish: "mute" });
+    expect(topics(fixture, "cleo").topics[0]).to.deep.include({ topic: "Loud", count: 1, unread: 0, interest: "mute" });
     fixture.ok("user/bob", lobby, { type: "delete", seq: 4 });
-    fixture.ok("user/cleo", lobby, { type: "followTopic", topic: "loud", wish: "none" });
+    fixture.ok("user/cleo", lobby, { type: "followTopic", topic: "loud", interest: "none" });
     expect(fixture.stateOf<Room>(lobby).topics?.size).to.equal(0);
     expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf(lobby));
   });
@@ -312,7 +312,7 @@ describe("topics of a room", () => {
   it("are muted for good: what is read by that moves the marker, or is one stretch with what was", () => {
     const fixture = inLobby();
     post(fixture, "ada", "a1", { topic: "a" });
-    fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", wish: "mute" });
+    fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", interest: "mute" });
     fixture.ok("user/bob", lobby, { type: "markRead", seq: 1 });
     for (let nth = 0; nth < 600; nth += 1) post(fixture, "ada", "more", { topic: "a" });
     expect(unread(fixture, "bob")).to.deep.include({ unread: 0, readSeq: 601 }).and.not.have.property("seen");

@@ -71,7 +71,7 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   topics: {},
   moveTopic: { seq: 1, into: "other" },
   resolveTopic: { topic: "release", resolved: true },
-  followTopic: { topic: "release", wish: "follow" },
+  followTopic: { topic: "release", interest: "follow" },
   followThread: { seq: 3, follow: true },
   setArchived: { archived: true },
   setVisibility: { visibility: "private" },

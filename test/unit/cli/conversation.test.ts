@@ -514,7 +514,7 @@ describe("a conversation in the terminal", () => {
     expect((await here({}))[0]).to.equal(false);
     expect((await here({ mentions: ["user/ada"] }))[0]).to.equal(true);
     expect((await here({ author: "user/ada", mentions: ["user/ada"] }))[0]).to.equal(false);
-    // What they wish of a topic, the room says.
+    // What a topic is to them, the room says.
     answers.call = ok({ visibility: "public", topics: { Boats: "follow", Noise: "mute" } });
     expect(await elsewhere({ topic: "Boats" })).to.deep.equal([true, true]);
     expect(await elsewhere({ topic: "Noise", keyword: true })).to.deep.equal([false, false]);

@@ -118,8 +118,8 @@ describe("notices to browsers whose page is closed", () => {
   it("tell of each message in a topic that is followed, and of a muted one mentions alone", async () => {
     await post(bob, "den", "begun", { topic: "Boats" });
     await post(bob, "attic", "begun", { topic: "Noise" });
-    await as(bob)("PUT", "/rooms/den/topics/wish", { topic: "boats", wish: "follow" });
-    await as(bob)("PUT", "/rooms/attic/topics/wish", { topic: "noise", wish: "mute" });
+    await as(bob)("PUT", "/rooms/den/topics/interest", { topic: "boats", interest: "follow" });
+    await as(bob)("PUT", "/rooms/attic/topics/interest", { topic: "noise", interest: "mute" });
     await as(bob)("PUT", "/me/notifications/rooms/attic", { level: "all" });
     const browser = await subscribe(bob, "text", "text");
     await post(ada, "den", "of no concern", { topic: "Cars" });

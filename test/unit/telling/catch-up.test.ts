@@ -85,8 +85,8 @@ describe("what somebody has missed", () => {
 
   it("says what is in a topic that they follow, and of a muted one only what mentions them", async () => {
     for (const topic of ["Boats", "Noise"]) await post(bob, "den", "begun", { topic });
-    await as(bob)("PUT", "/rooms/den/topics/wish", { topic: "Boats", wish: "follow" });
-    await as(bob)("PUT", "/rooms/den/topics/wish", { topic: "Noise", wish: "mute" });
+    await as(bob)("PUT", "/rooms/den/topics/interest", { topic: "Boats", interest: "follow" });
+    await as(bob)("PUT", "/rooms/den/topics/interest", { topic: "Noise", interest: "mute" });
     await as(bob)("PATCH", "/me/notifications", { keywords: ["kettle"] });
     await post(ada, "den", "a boat", { topic: "Boats" });
     await post(ada, "den", "a kettle", { topic: "Noise" });
@@ -95,7 +95,7 @@ describe("what somebody has missed", () => {
     const all = await missed(bob);
     expect(why(all)).to.have.members(["den 3 topic", "den 5 mention"]);
     expect(all.rooms[0]?.lines.map(({ text }) => text)).to.deep.equal(["a boat", "@bob a kettle", "without a topic"]);
-    await as(bob)("PUT", "/rooms/den/topics/wish", { topic: "Boats", wish: "none" });
+    await as(bob)("PUT", "/rooms/den/topics/interest", { topic: "Boats", interest: "none" });
     expect(why(await missed(bob))).to.deep.equal(["den 5 mention"]);
   });
 

@@ -36,7 +36,7 @@ const roomCommand: fc.Arbitrary<Message> = fc.oneof(
   { weight: 1, arbitrary: of("moveTopic", { seq: index }) },
   { weight: 3, arbitrary: of("moveTopic", { topic: topics, into: topics }) },
   { weight: 2, arbitrary: of("resolveTopic", { topic: topics, resolved: fc.boolean() }) },
-  { weight: 4, arbitrary: of("followTopic", { topic: topics, wish: fc.constantFrom("follow", "mute", "none") }) },
+  { weight: 4, arbitrary: of("followTopic", { topic: topics, interest: fc.constantFrom("follow", "mute", "none") }) },
   { weight: 4, arbitrary: of("markRead", { seq: index, topic: topics }) },
   { weight: 5, arbitrary: of("edit", { seq: index, text: words }) },
   { weight: 4, arbitrary: of("delete", { seq: index }) },

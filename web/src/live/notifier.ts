@@ -99,8 +99,8 @@ export class Notifier {
     const keyword = heard.keyword ?? hasKeyword(text, keywordTerms(person.notifications?.keywords ?? []));
     const known = this.#ports.room(room);
     const direct = isDirectNow(room, known?.visibility);
-    const wish = wishOf({ topics: known?.topics }, heard.topic);
-    const message = { room, isOwn: heard.isOwn, direct, mentioned, keyword, reply, wish };
+    const interest = wishOf({ topics: known?.topics }, heard.topic);
+    const message = { room, isOwn: heard.isOwn, direct, mentioned, keyword, reply, interest };
     return tell(person, { ...message, threadOnly: heard.thread !== undefined }, Date.now());
   }
 

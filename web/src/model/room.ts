@@ -405,14 +405,14 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
 
 const withTopicsChanged = (room: RoomModel): RoomModel => ({ ...room, topicsChanged: (room.topicsChanged ?? 0) + 1 });
 
-/** Messages are in another topic; what the person wished of one that has another name, they wish of that. */
+/** Messages are in another topic; what the person wished of one that has another name, they interest of that. */
 function foldMoved(room: RoomModel, event: Extract<RoomEvent, { type: "topicMoved" }>): RoomModel {
   const { from = "", to = "", messages, renamed, gone } = event;
   const moved = withTopicsChanged(messages.reduce(replaceMessage, room));
   const { topics, ...unread } = room.unread;
   if (topics === undefined || !Object.hasOwn(topics, from) || (renamed ?? gone) !== true) return moved;
-  const { [from]: wish, ...others } = topics;
-  const now = renamed === true && wish !== undefined ? { ...others, [to]: wish } : others;
+  const { [from]: interest, ...others } = topics;
+  const now = renamed === true && interest !== undefined ? { ...others, [to]: interest } : others;
   return { ...moved, unread: Object.keys(now).length === 0 ? unread : { ...unread, topics: now } };
 }
 

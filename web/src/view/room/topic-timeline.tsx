@@ -200,7 +200,7 @@ function TopicBar(props: Parameters<typeof TopicTimeline>[0]) {
             </button>
           }
         >
-          <OwnTopicItems store={store} topic={topic} known={known?.wish} />
+          <OwnTopicItems store={store} topic={topic} known={known?.interest} />
           {!isArchived && (
             <Menu.Item
               leftSection={<Icon name="check" size={16} />}
@@ -246,7 +246,7 @@ function OwnTopicItems(props: {
 }) {
   const { store, topic, known } = props;
   const choose = (next: "follow" | "mute") =>
-    void store.change("followTopic", { topic, wish: known === next ? "none" : next });
+    void store.change("followTopic", { topic, interest: known === next ? "none" : next });
   return (
     <>
       <Menu.Item leftSection={<Icon name="bell" size={16} />} onClick={() => choose("follow")}>

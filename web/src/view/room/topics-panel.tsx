@@ -65,18 +65,18 @@ export default function TopicsPanel(props: {
 }
 
 function TopicLine({ topic, isShown }: { readonly topic: RoomTopic; readonly isShown: boolean }) {
-  const { topic: name, unread, resolved, wish, lastAtMs } = topic;
+  const { topic: name, unread, resolved, interest, lastAtMs } = topic;
   return (
     <>
       <Icon name={resolved === true ? "check" : "hash"} size={16} />
-      <span className={`grow ellipsis${wish === "mute" ? " dim" : ""}`} dir="auto" aria-current={isShown || undefined}>
+      <span className={`grow ellipsis${interest === "mute" ? " dim" : ""}`} dir="auto" aria-current={isShown || undefined}>
         {resolved === true && <span className="hidden-text">resolved </span>}
         {name}
       </span>
-      {wish !== undefined && (
+      {interest !== undefined && (
         <span className="dim">
-          <Icon name={wish === "mute" ? "mute" : "bell"} size={14} />
-          <span className="hidden-text">{wish === "mute" ? "muted" : "followed"}</span>
+          <Icon name={interest === "mute" ? "mute" : "bell"} size={14} />
+          <span className="hidden-text">{interest === "mute" ? "muted" : "followed"}</span>
         </span>
       )}
       {unread > 0 ? (
