@@ -275,7 +275,7 @@ type ReadTag =
   | ResumeTag
   | HistoryTag
   | CountTag
-  | FetchTag
+  | FetchTag<HistoryTag | MoveTag | SeenTag>
   | MoveTag
   | TopicsTag
   | SeenTag

@@ -28,20 +28,7 @@ import {
   type MemberTable,
 } from "./members.ts";
 import type { Table } from "./members.ts";
-import type { LeftTopic, Room } from "./shape.ts";
-
-/** A topic, as the room keeps it. */
-export interface KeptTopic {
-  readonly name: string;
-  readonly count: number;
-  readonly lastSeq: number;
-  readonly lastAtMs: number;
-  /** Whose message began it. */
-  readonly by?: string;
-  readonly resolved?: true;
-  /** Members who follow or mute it, as `Member.topics` has it. */
-  readonly readers?: Readonly<Record<string, TopicInterest>>;
-}
+import type { KeptTopic, LeftTopic, Room } from "./shape.ts";
 
 type Topics = Table<KeptTopic>;
 /** Names in tables contain a slash. */
@@ -55,7 +42,7 @@ export const topicNamed = ({ topics }: Pick<Room, "topics">, name: string): Kept
 export const topicsBy = ({ topics }: Room, member: string): number =>
   topics === undefined ? 0 : allEntries(topics).filter(([, { by }]) => by === member).length;
 
-/** All topics, the one that was written in last at the beginning; of two that one message was in last, by their names. */
+/** All topics, the one that was written in last first; of two that one message was in last, by their names. */
 export const topicsOf = ({ topics }: Room): readonly KeptTopic[] =>
   topics === undefined
     ? []
@@ -67,7 +54,7 @@ export const topicsOf = ({ topics }: Room): readonly KeptTopic[] =>
 export const isSameTopic = (one: string | undefined, other: string | undefined): boolean =>
   one === undefined || other === undefined ? one === other : topicKey(one) === topicKey(other);
 
-/** The topics with one more message, or several; `settings`: what was set of it under another name, and of a new one. */
+/** The topics with one more message, or several; `settings`: what was set of it under another name, or a new one. */
 function grown(topics: Topics, name: string, said: readonly RoomMessage[], settings: Partial<KeptTopic>): Topics {
   const key = at(topicKey(name));
   const before = entryOf(topics, key) ?? { name, count: 0, lastSeq: 0, lastAtMs: 0, ...settings };
@@ -217,6 +204,7 @@ export function withoutReaderOf(room: Room, principal: string): Pick<Room, "topi
 
 /** What a member interests of topics, by the names that these have now. */
 export function interestsOf(room: Room, { topics = {} }: Member): Readonly<Record<string, TopicInterest>> | undefined {
-  const named = Object.entries(topics).map(([key, interest]) => [topicNamed(room, key)?.name ?? key, interest] as const);
+  const nameOf = (key: string): string => topicNamed(room, key)?.name ?? key;
+  const named = Object.entries(topics).map(([key, interest]) => [nameOf(key), interest] as const);
   return named.length === 0 ? undefined : Object.fromEntries(named);
 }

@@ -20,7 +20,6 @@ import type {
 } from "../../protocols/index.ts";
 import type { Delivered, Mail, Outbox } from "../outbox.ts";
 import type { Positioned } from "../stream.ts";
-import type { KeptTopic } from "./kept-topics.ts";
 import type { MemberTable, Table } from "./members.ts";
 import type { Thread } from "./threads.ts";
 import type { OpenPoll } from "./votes.ts";
@@ -207,7 +206,7 @@ export interface LeftTopic {
   readonly topic: string;
 }
 
-/** What a member interests of a topic. */
+/** What a topic is to a member. */
 export interface InterestChange {
   readonly member: string;
   readonly topic: string;
@@ -245,6 +244,19 @@ export type LinkChange =
   /** `ended`: those that had ended by then. */
   | { readonly is: "made"; readonly link: KeptLink; readonly ended: readonly string[] }
   | { readonly is: "ended"; readonly id: string };
+
+/** A topic, as the room keeps it. */
+export interface KeptTopic {
+  readonly name: string;
+  readonly count: number;
+  readonly lastSeq: number;
+  readonly lastAtMs: number;
+  /** Whose message began it. */
+  readonly by?: string;
+  readonly resolved?: true;
+  /** Members who follow or mute it, as `Member.topics` has it. */
+  readonly readers?: Readonly<Record<string, TopicInterest>>;
+}
 
 /** A warning as the room keeps it. */
 export interface KeptWarning extends RoomWarning {

@@ -5,16 +5,13 @@ import type { RoomMessage } from "../../protocols/index.ts";
 import type { ActorRecord, RecordRange } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Effects } from "./effects.ts";
-import type { HistoryTag } from "./reading.ts";
 import type { Room } from "./shape.ts";
 import { messageInMemory, messageKey } from "./state.ts";
-import type { MoveTag } from "./topics.ts";
-import type { SeenTag } from "./unread.ts";
 
-/** Tag of the reads of messages by their topic. */
-export interface FetchTag {
+/** Tag of the reads of messages by their topic; `wanted`: the tag of the one who asked. */
+export interface FetchTag<Wanted = unknown> {
   readonly type: "fetch";
-  readonly wanted: HistoryTag | MoveTag | SeenTag;
+  readonly wanted: Wanted;
   /** Absent: the positions are being read. */
   readonly seqs?: readonly number[];
   readonly messages: Readonly<Record<number, RoomMessage>>;
@@ -28,7 +25,7 @@ export interface FetchTag {
 type Fetched = { readonly records: readonly ActorRecord[] } | { readonly effects: Effects };
 
 /** Reads messages of a topic. */
-export const readTopic = (room: Room, range: RecordRange, wanted: FetchTag["wanted"]): Effects => [
+export const readTopic = (room: Room, range: RecordRange, wanted: unknown): Effects => [
   {
     type: "read",
     range,

@@ -32,11 +32,11 @@ import {
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
-import { isSameTopic, topicNamed, topicsBy, topicsOf, withInterest, type KeptTopic } from "./kept-topics.ts";
+import { isSameTopic, topicNamed, topicsBy, topicsOf, withInterest } from "./kept-topics.ts";
 import { entryOf, hasByRank } from "./members.ts";
 import { refuseMuted } from "./muted.ts";
 import { refuseArchived, refusePost } from "./rules.ts";
-import type { Moving, Room, RoomChange, RoomNotes } from "./shape.ts";
+import type { KeptTopic, Moving, Room, RoomChange, RoomNotes } from "./shape.ts";
 import { isUnreadFor, messageInMemory, messageKey, recentFrom, threadKey, topicRecordKey, unreadFor } from "./state.ts";
 import { readTopic } from "./topic-read.ts";
 import { tellRead } from "./unread.ts";
@@ -82,7 +82,7 @@ const refuseChange = (room: Room, turn: Turn): Effects | undefined =>
   refuseMuted(room, turn) ??
   (moderatesIn(room, turn) ? undefined : refusePost(room, { isLine: true }, turn));
 
-// --- moving ------------------------------------------------------------------------------------------------------------
+// --- moving ----------------------------------------------------------------------------------------------------------
 
 /** Tag of a read of messages that are to go to another topic. */
 export interface MoveTag extends Moving {
@@ -292,7 +292,7 @@ export function withMoves(effects: Noted, message: { readonly type: string; read
   return [...effects, note({ moving })];
 }
 
-// --- what is set of one ------------------------------------------------------------------------------------------------
+// --- what is set of one ----------------------------------------------------------------------------------------------
 
 function resolveTopic(room: Room, { topic, resolved }: Of<"resolveTopic">, turn: Turn): Effects {
   const known = topicNamed(room, topic);
@@ -323,7 +323,7 @@ function followTopic(room: Room, { topic, interest }: Of<"followTopic">, turn: T
   return [persist(change), ...tellRead(after, turn), reply({})];
 }
 
-// --- the list ----------------------------------------------------------------------------------------------------------
+// --- the list --------------------------------------------------------------------------------------------------------
 
 /** Tag of the read that counts what is unread in topics. */
 export interface TopicsTag {

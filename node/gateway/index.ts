@@ -202,7 +202,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const at: GatewayContext = {
     ...options,
-    // They may change while the node runs.
     get signUp() {
       return options.signUp;
     },

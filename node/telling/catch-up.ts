@@ -347,7 +347,14 @@ const saidTo = (
 });
 
 /** Why it concerns them, if it does. */
-function whyOf({ mentioned, reply, direct, keyword, interest, threadOnly }: ToldMessage): MissedConcern["why"] | undefined {
+function whyOf({
+  mentioned,
+  reply,
+  direct,
+  keyword,
+  interest,
+  threadOnly,
+}: ToldMessage): MissedConcern["why"] | undefined {
   if (mentioned) return "mention";
   if (reply) return "answer";
   if (direct) return "direct";

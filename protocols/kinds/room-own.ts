@@ -12,8 +12,8 @@ export function isOwnRoom(key: string): boolean {
 /** What it is called. */
 export const ownRoomTitle = "Files for agents";
 
-/** What somebody keeps in a room, a page of it, which `ask` gets by its path. Among very many files of others a page may
- *  be empty, and say where it goes on: it is asked on until there is something, or no more. */
+/** A page of what somebody keeps in a room, which `ask` gets by its path. Among very many files of others a page may be
+ *  empty, and say where it goes on: it is asked on until there is something, or no more. */
 export async function ownFilesIn<Page extends { readonly files: readonly unknown[]; readonly next?: number }>(
   room: string,
   ask: (path: string) => Promise<Page | undefined>,

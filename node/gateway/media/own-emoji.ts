@@ -1,7 +1,8 @@
-/** The cluster's own emoji, as a gateway has them: thousands of pages that show one new name, and the pictures that they
- *  then fetch, are one question to `emoji/cluster`, which is one actor (docs/decisions/0275-emoji-of-the-cluster.md). */
+/** The cluster's own emoji, as a gateway has them. Thousands of pages that show one new name, and the pictures that
+ *  they fetch then, are one question to `emoji/cluster`, one actor (docs/decisions/0275-emoji-of-the-cluster.md). */
 import { ok, type EmojiView, type OwnEmoji, type Result } from "../../../protocols/index.ts";
-import type { GatewayOptions } from "../options.ts";
+import type { Kernel } from "../../kernel/api.ts";
+import type { Clock } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 
 /** The actor that has them. */
@@ -25,7 +26,9 @@ export function createOwnEmoji({
   kernel,
   clock,
   limits,
-}: Pick<GatewayOptions, "kernel" | "clock"> & {
+}: {
+  readonly kernel: Pick<Kernel, "ask">;
+  readonly clock: Clock;
   readonly limits: Pick<GatewayLimits, "askTimeoutMs" | "emojiListKeptMs">;
 }): OwnEmojiList {
   /** How many questions were begun. */

@@ -171,7 +171,8 @@ export function createPush(
   function hear(watch: Watch, activity: Activity): void {
     const { reply = false, thread } = activity;
     const interest = activity.topic === undefined ? undefined : "follow";
-    const most = { reply: reply || thread !== undefined, direct: isDirectNow(activity.room, undefined), interest } as const;
+    const direct = isDirectNow(activity.room, undefined);
+    const most = { reply: reply || thread !== undefined, direct, interest } as const;
     if (!port.isOn() || !isTold(watch, activity, most)) return;
     const place = placeOf(activity);
     const known = watch.waiting.get(place);

@@ -40,7 +40,10 @@ const said: Arbitrary<Message> = oneof(
   { weight: 3, arbitrary: record({ type: constantFrom("moveTopic"), seq, into: topic, later: boolean() }) },
   { weight: 1, arbitrary: record({ type: constantFrom("moveTopic"), seq }) },
   { weight: 3, arbitrary: record({ type: constantFrom("moveTopic"), topic, into: topic }) },
-  { weight: 2, arbitrary: record({ type: constantFrom("followTopic"), topic, interest: constantFrom("mute", "none") }) },
+  {
+    weight: 2,
+    arbitrary: record({ type: constantFrom("followTopic"), topic, interest: constantFrom("mute", "none") }),
+  },
   { weight: 1, arbitrary: record({ type: constantFrom("resolveTopic"), topic, resolved: boolean() }) },
   { weight: 2, arbitrary: record({ type: constantFrom("markRead"), seq, topic }) },
   { weight: 1, arbitrary: record({ type: constantFrom("markRead", "markUnread"), seq }) },

@@ -405,7 +405,7 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
 
 const withTopicsChanged = (room: RoomModel): RoomModel => ({ ...room, topicsChanged: (room.topicsChanged ?? 0) + 1 });
 
-/** Messages are in another topic; what the person wished of one that has another name, they interest of that. */
+/** Messages are in another topic; what the old one was to the person, the new one is. */
 function foldMoved(room: RoomModel, event: Extract<RoomEvent, { type: "topicMoved" }>): RoomModel {
   const { from = "", to = "", messages, renamed, gone } = event;
   const moved = withTopicsChanged(messages.reduce(replaceMessage, room));

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** A name that opens the card of its person. Browsers leave the text of a `<button>` out of what is selected and copied,
+/** A name that opens the card of its person. Browsers leave the text of a `<button>` out of what is copied,
  *  so it is none. */
 export function PersonName({
   person,

@@ -69,7 +69,11 @@ function TopicLine({ topic, isShown }: { readonly topic: RoomTopic; readonly isS
   return (
     <>
       <Icon name={resolved === true ? "check" : "hash"} size={16} />
-      <span className={`grow ellipsis${interest === "mute" ? " dim" : ""}`} dir="auto" aria-current={isShown || undefined}>
+      <span
+        className={`grow ellipsis${interest === "mute" ? " dim" : ""}`}
+        dir="auto"
+        aria-current={isShown || undefined}
+      >
         {resolved === true && <span className="hidden-text">resolved </span>}
         {name}
       </span>
