@@ -7,8 +7,8 @@ import { at } from "../../wire/index.ts";
 import { ownEmojiKey, textsStaleMs, useOwnEmoji } from "./lists.ts";
 import "./own-emoji.css";
 
-/** The cluster's own emoji, and standard ones by their names, in texts and reactions. Loaded with the first name between
- *  colons that is shown. */
+/** The cluster's own emoji, and standard ones by their names, in texts and reactions. Loaded with the first name
+ *  between colons that is shown. */
 
 // Names of standard emoji may be longer than those of the cluster, and three that people type begin otherwise.
 const named = /(?<![\p{L}\p{N}]):([a-z][a-z0-9_+-]{1,59}|[+-]1|100):(?![\p{L}\p{N}])/gu;
