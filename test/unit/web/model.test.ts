@@ -425,8 +425,7 @@ describe("the room list", () => {
     const shown = foldRoom({ ...emptyRoom, me: ada }, { type: "state", state: { ...state(3), messages } });
     const unread = { messageSeq: 1, readSeq: 1, unread: 0, mentioned: false, topics: { Noise: "mute" } } as const;
     const counted = foldRoom(shown, { type: "counted", unread });
-    expect(counted.unread.seen).to.deep.equal([3]);
-    expect(counted.unread.unread).to.equal(0);
+    expect(counted.unread).to.include({ readSeq: 3, unread: 0 });
   });
 
   it("counts nothing of a muted topic but mentions, until it is muted no more", () => {

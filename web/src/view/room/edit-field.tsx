@@ -7,22 +7,9 @@ import { Composer } from "../parts/composer.tsx";
 import { toEdit, toSend } from "../parts/reader.ts";
 import { callingIn, mentionableIn } from "./calling-in.ts";
 
-/** Which messages of a room are being edited: those whose edit was left half done come back. */
-export function useEdits(room: RoomStore): {
-  readonly editing: ReadonlySet<number>;
-  readonly setEditing: (seq: number, on: boolean) => void;
-} {
-  const [editing, set] = useState<ReadonlySet<number>>(() => new Set(room.halfEdits()));
-  const [setEditing] = useState(
-    () => (seq: number, on: boolean) =>
-      set((before) => new Set(on ? [...before, seq] : [...before].filter((other) => other !== seq))),
-  );
-  return { editing, setEditing };
-}
-
 /** The field in place of a message that its author changes. What is typed is kept at once; a message that changed
  *  meanwhile is shown beside it, and the author chooses. */
-export function EditField({
+export default function EditField({
   message,
   room,
   nameFor,

@@ -13,7 +13,6 @@ import { ModelCause } from "../parts/model-cause.tsx";
 import { PersonName } from "../parts/person-name.tsx";
 import { noRounds, Rounds } from "../parts/rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../parts/time.ts";
-import { EditField } from "./edit-field.tsx";
 import { EmojiPicker } from "../writing/emoji-picker.tsx";
 import { atHand } from "../writing/at-hand.ts";
 import type { MessageActions } from "./message-actions.ts";
@@ -24,6 +23,7 @@ import { NamedLine, useNamedLine } from "./named-line.tsx";
 import { Reaction } from "./reaction.tsx";
 import { ThreadLink } from "./thread-link.tsx";
 
+const EditField = lazy(() => import("./edit-field.tsx"));
 const LinkPreviews = lazy(() => import("./link-previews.tsx"));
 const PollCard = lazy(() => import("./poll-card.tsx"));
 const Reacted = lazy(() => import("./reacted.tsx"));
@@ -98,13 +98,15 @@ export const MessageRow = memo(function MessageRow({
           <Quote seq={answered} quoted={quoted} nameFor={nameFor} onShow={actions.show} />
         )}
         {editing ? (
-          <EditField
-            message={message}
-            room={actions.room}
-            nameFor={nameFor}
-            onDone={() => actions.setEditing(message.seq, false)}
-            onResume={() => actions.setEditing(message.seq, true)}
-          />
+          <Suspense fallback={<p className="dim">Loading …</p>}>
+            <EditField
+              message={message}
+              room={actions.room}
+              nameFor={nameFor}
+              onDone={() => actions.setEditing(message.seq, false)}
+              onResume={() => actions.setEditing(message.seq, true)}
+            />
+          </Suspense>
         ) : gone ? (
           <p className="gone">This message was deleted.</p>
         ) : (

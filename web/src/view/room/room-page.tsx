@@ -26,7 +26,7 @@ import { useIsListed, useNames, useRoomTitle } from "../parts/lists.ts";
 import { useRights } from "../parts/rights.ts";
 import { MenuButton, useDialogs } from "../shell/dialogs.tsx";
 import { secretIn } from "../shell/joining.ts";
-import { useEdits } from "./edit-field.tsx";
+import { useEdits } from "./edits.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { RoomHeader } from "./room-header.tsx";
 import { callingIn, mentionableIn } from "./calling-in.ts";

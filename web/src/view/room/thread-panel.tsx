@@ -8,7 +8,7 @@ import { toRoom, useAttaching } from "../files/attaching.tsx";
 import { Composer } from "../parts/composer.tsx";
 import type { Mentionable } from "../../model/index.ts";
 import { useRoving } from "../parts/roving.ts";
-import { useEdits } from "./edit-field.tsx";
+import { useEdits } from "./edits.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { MessageRow } from "./message-row.tsx";
 import { useMute } from "./muted.ts";
