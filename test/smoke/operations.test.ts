@@ -13,6 +13,7 @@ import { requestOf } from "../../protocols/operations/routes.ts";
 import { checkOf } from "../../protocols/wire/check.ts";
 import { leastOf, type Schema } from "../fixtures/least.ts";
 import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
+import { png } from "../fixtures/pictures.ts";
 
 /** Rows that are not done here, and why. */
 const notDone: Readonly<Record<string, readonly string[]>> = {
@@ -77,6 +78,9 @@ async function useAll(call: Demanded, node: string): Promise<void> {
   await call("configuration.rollBack", { revision: revision + 1, to: revision });
   await call("control.make", { name: "robot", scopes: ["cluster.see"] });
   await call("control.revoke", { name: "robot" });
+  const picture = png(32, 32).toString("base64");
+  await call("emoji.add", { name: "late-parrot", picture });
+  await call("emoji.remove", { name: "late-parrot" });
   const rule = { severity: "notice", withinMinutes: 5, by: "user", steps: [{ action: "signIn" }] } as const;
   await call("rules.set", { rule: "late", ...rule, steps: [...rule.steps] });
   await call("rules.remove", { rule: "late" });
