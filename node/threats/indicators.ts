@@ -1,4 +1,4 @@
-import { parseDocument, wireLimits } from "../../protocols/index.ts";
+import { DocumentMeter, parseDocument } from "../../protocols/index.ts";
 import { atOnce, linesOf, stepsInPiece, type Pieces } from "../pieces.ts";
 import { parseRange, type Range } from "./address-set.ts";
 
@@ -107,6 +107,7 @@ interface StixObject {
 
 /** A bundle of STIX 2.1, or what a TAXII server answers: the indicators in it that hold now. */
 function* readStix(text: string, nowMs: number, draft: Draft): Pieces<void> {
+  yield* countedIn(text);
   let objects = 0;
   for (const one of objectsOf(text)) {
     if ((objects += 1) % stepsInPiece === 0) yield;
@@ -118,6 +119,19 @@ function* readStix(text: string, nowMs: number, draft: Draft): Pieces<void> {
     const values = isStix ? valuesOfPattern(one.pattern as string) : undefined;
     if (values === undefined) draft.skipped += 1;
     else for (const value of values) if (!take(draft, value)) draft.skipped += 1;
+  }
+}
+
+/** So much of a text is counted at once. */
+const countedChars = 256 * 1024;
+
+/** Counts what a text is made of, before any of it is parsed. Throws where that is too much. */
+function* countedIn(text: string): Pieces<void> {
+  const meter = new DocumentMeter();
+  const encoder = new TextEncoder();
+  for (let from = 0; from < text.length; from += countedChars) {
+    if (from > 0) yield;
+    meter.push(encoder.encode(text.slice(from, from + countedChars)));
   }
 }
 
@@ -138,7 +152,7 @@ function endOfString(text: string, from: number): number {
  *  What stands around them must be JSON, too. Throws on anything else. */
 function* objectsOf(text: string): Generator<StixObject | undefined> {
   const rest: string[] = [];
-  let [from, depth, taken, containers] = [0, 0, 0, 0];
+  let [from, depth, taken] = [0, 0, 0];
   let isIn = false;
   const token = /["[\]{},]/g;
   let key = "";
@@ -152,9 +166,6 @@ function* objectsOf(text: string): Generator<StixObject | undefined> {
     }
     if (mark === "{" || mark === "[") {
       depth += 1;
-      containers += 1;
-      if (containers > wireLimits.documentContainersMax)
-        throw new Error(`its lists and objects are more than ${wireLimits.documentContainersMax}`);
       if (!isIn && depth === 2 && mark === "[" && key === '"objects"') {
         isIn = true;
         rest.push(text.slice(taken, found.index + 1));
