@@ -166,7 +166,10 @@ describe("files in a conversation with an agent", () => {
         fixture.ok(ada, helper, { type: "clear" });
         const result = said();
         const known = turns(fixture).flatMap(({ files = [] }) => files.map(({ id }) => id));
-        expect(kept(fixture).map(({ id }) => id), `${steps} steps`).to.have.members(known);
+        expect(
+          kept(fixture).map(({ id }) => id),
+          `${steps} steps`,
+        ).to.have.members(known);
         if (result?.ok === false) expect(result.error.code).to.equal("CHANGED_MEANWHILE");
         expect(result).to.not.equal(undefined);
       }

@@ -294,7 +294,9 @@ export class Uploads {
     if (chosen.length === 0) return;
     const { kept } = this.#session;
     const now = kept.read(place);
-    const since = (Array.isArray(now) ? now : []).filter(isChosen).filter(({ hash }) => chosen.every((one) => one.hash !== hash));
+    const since = (Array.isArray(now) ? now : [])
+      .filter(isChosen)
+      .filter(({ hash }) => chosen.every((one) => one.hash !== hash));
     kept.write(place, [...chosen, ...since]);
   }
 
