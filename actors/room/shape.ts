@@ -18,6 +18,7 @@ import type {
   RoomWarning,
   Visibility,
 } from "../../protocols/index.ts";
+import type { Sender } from "../behavior.ts";
 import type { Delivered, Mail, Outbox } from "../outbox.ts";
 import type { Positioned } from "../stream.ts";
 import type { MemberTable, Table } from "./members.ts";
