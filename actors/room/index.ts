@@ -26,7 +26,16 @@ import { deleteMany, onManyRead, type ManyTag } from "./deleting.ts";
 import { files, forGateway, onFilesRead, onUploadsDue, remindUploads, uploadsReminder, type FileTag } from "./files.ts";
 import { groupsIn } from "./group-calls.ts";
 import { forMutes } from "./mutes.ts";
-import { emptying, forConversation, onLeftRead, type LeftTag } from "./own.ts";
+import {
+  emptying,
+  forConversation,
+  onDropRead,
+  onLeftRead,
+  onTakeRead,
+  type DropTag,
+  type LeftTag,
+  type TakeTag,
+} from "./own.ts";
 import {
   admitGuest,
   create,
@@ -292,6 +301,8 @@ type ReadTag =
   | VersionsTag
   | ForgetTag
   | LeftTag
+  | TakeTag
+  | DropTag
   | StoredPageTag;
 
 function onRecords(
@@ -335,6 +346,10 @@ function onRecords(
       return onVersionsRead(state, tag, records);
     case "left":
       return onLeftRead(state, tag, records, turn);
+    case "taking":
+      return onTakeRead(state, tag, records, turn);
+    case "dropping":
+      return onDropRead(state, tag, records, turn);
     case "forget":
       return onForgetRead(tag, records);
     case "many":
