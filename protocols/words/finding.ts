@@ -7,7 +7,7 @@
 import type { MessageSearch } from "../wire/search.ts";
 
 /** What a search can be narrowed by, in the order in which it is offered. */
-export const findingFilters = ["from", "in", "topic", "before", "after", "has", "mentions"] as const;
+export const findingFilters = ["from", "in", "topic", "thread", "before", "after", "has", "mentions"] as const;
 export type FindingFilter = (typeof findingFilters)[number];
 
 /** What was typed, understood. */
@@ -58,6 +58,11 @@ const readers: { readonly [Name in FindingFilter | "to"]: Read } = {
   topic(typed) {
     const topic = typed.replace(/^"|"$/g, "").trim();
     return topic === "" ? undefined : { topic };
+  },
+  /** As the button of the page has it: the room and the message that the thread begins with. */
+  thread(typed) {
+    const [, room, seq] = /^([a-z0-9][a-z0-9._-]*)\/([1-9]\d{0,14})$/.exec(typed.toLowerCase()) ?? [];
+    return room === undefined ? undefined : { room, thread: Number(seq) };
   },
   before(day) {
     const before = dayStartMs(day);

@@ -81,6 +81,21 @@ describe("finding messages in the page", function () {
     await row(page, "copper").waitFor();
   });
 
+  it("narrows to the thread that is open by a button, and names the topic of what is found", async () => {
+    const { page } = ada;
+    const root = await post(ada, "den", "An old kettle", { topic: "Crockery" });
+    await post(bob, "den", "a kettle in a thread", { replyTo: root });
+    await page.goto(`${fixture.node.url}/room/den?panel=thread&seq=${root}&find=kettle`);
+    await row(page, "Which kettle").waitFor();
+    await panel(page).getByRole("button", { name: "In this thread" }).press("Enter");
+    await row(page, "Which kettle").waitFor({ state: "detached" });
+    expect(await field(page).inputValue()).to.equal(`kettle thread:den/${root} `);
+    await row(page, "a kettle in a thread").getByText("Den › Crockery").waitFor();
+    await row(page, "An old kettle").waitFor();
+    await field(page).fill("topic:Crockery");
+    await panel(page).getByText("A topic narrows what is found: add a word, or from a person.").waitFor();
+  });
+
   it("narrows by buttons and by words that are completed, and says what it does not understand", async () => {
     const { page } = ada;
     await page.goto(`${fixture.node.url}/room/den`);

@@ -60,6 +60,46 @@ describe("messages that are quoted and forwarded", function () {
     await said(page, "the copper kettle").first().waitFor();
   });
 
+  it("take their files and their topic along, in the name of the person who forwards them", async () => {
+    const { page } = bob;
+    await page.goto(`${fixture.node.url}/room/lobby`);
+    await page.getByRole("textbox", { name: "Message #lobby" }).waitFor();
+    await page.getByRole("button", { name: "Write in a topic" }).click();
+    await page.getByRole("combobox", { name: "Topic" }).fill("Supper");
+    const soup = { name: "soup.txt", mimeType: "text/plain", buffer: Buffer.from("leek and potato") };
+    await page.locator("main .composer input[type=file]").first().setInputFiles([soup]);
+    await page.getByRole("list", { name: "Files of this message" }).getByRole("listitem").waitFor();
+    await page.getByRole("textbox", { name: "Message #lobby" }).fill("the soup");
+    await page.keyboard.press("Enter");
+    const other = ada.page;
+    await other.goto(`${fixture.node.url}/room/lobby`);
+    await said(other, "the soup").getByText("soup.txt").first().waitFor();
+    await choose(other, "the soup", "Forward …");
+    await other.getByRole("dialog", { name: "Forward to …" }).getByRole("combobox").fill("den");
+    await other.keyboard.press("Enter");
+    await other.waitForURL(/\/room\/den$/);
+    await other
+      .getByRole("list", { name: "Files of this message" })
+      .getByRole("listitem")
+      .getByText("uploaded")
+      .waitFor();
+    expect(await other.getByRole("combobox", { name: "Topic" }).inputValue()).to.equal("Supper");
+    await other.getByRole("textbox", { name: "Message #den" }).press("Enter");
+    await said(other, "the soup").getByText("soup.txt").first().waitFor();
+    type Told = {
+      readonly messages: readonly {
+        text: string;
+        author: string;
+        topic?: string;
+        files?: readonly { name: string }[];
+      }[];
+    };
+    const { messages } = (await ada.api("GET", "/api/v1/rooms/den/messages")) as Told;
+    const last = messages.at(-1);
+    expect(last).to.include({ author: "user/ada", topic: "Supper" });
+    expect(last?.files?.map((file) => file.name)).to.deep.equal(["soup.txt"]);
+  });
+
   for (const [name, options] of looks)
     it(`keep nobody out: ${name}`, async () => {
       const person = await fixture.person("ada", options);

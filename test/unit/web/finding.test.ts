@@ -17,6 +17,8 @@ describe("what somebody types to find messages", () => {
     expect(search("from:me")).to.deep.equal({ from: "user/ada" });
     expect(search("from:@ada.helper in:@ada.helper")).to.deep.equal({ from: "agent/ada.helper", agent: "ada.helper" });
     expect(search("in:#Lobby")).to.deep.equal({ room: "lobby" });
+    expect(search("tea thread:lobby/12")).to.deep.equal({ text: "tea", room: "lobby", thread: 12 });
+    expect(findingOf("thread:12", "user/ada").wrong).to.deep.equal(["thread:12"]);
     expect(search("")).to.deep.equal({});
     expect(search("From:Bob Has:Link Mentions:Me")).to.deep.equal(search("from:bob has:link mentions:me"));
   });

@@ -29,6 +29,10 @@ export const pageLimits = {
    *
    *  A loss costs no more than that, and it lies in the browser's memory meanwhile. */
   filePieceBytes: 4 * 1024 * 1024,
+  /** Bytes of the files of one message that go through the browser when it is forwarded; those beyond are named alone.
+   *
+   *  They lie in the browser's memory until they are sent. */
+  forwardedBytesMax: 64 * 1024 * 1024,
   /** Files that one tab sends at once; others wait for their turn. */
   filesAtOnceMax: 2,
   /** A request of an upload of which nothing moves for so long is given up, and the upload goes on with another.

@@ -37,6 +37,12 @@ export function FindingPanel({ find, isBest }: { readonly find: string; readonly
   const isCurrent = text.trim() === find.trim();
   const isSlow = useLasting(query.isFetching && (query.isPlaceholderData || found === undefined), slowMs);
   const isNarrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
+  // The thread that is open behind this panel.
+  const { search: beside } = useLocation();
+  const thread =
+    room !== undefined && "panel" in beside && beside.panel === "thread" && "seq" in beside
+      ? `${room}/${String(beside.seq)}`
+      : undefined;
   const { onJump, onReturn, onClose, hasJumped } = useReturn();
   useKeptPlace(list, `${find} ${isBest}`, found !== undefined);
 
@@ -79,10 +85,16 @@ export function FindingPanel({ find, isBest }: { readonly find: string; readonly
     <Panel title="Search messages" onClose={onClose} onEscape={onReturn}>
       <div className="finding-head">
         <FindingField text={text} onText={setText} field={field} onDown={toFirst} onEscape={onReturn} />
-        <Filters text={text} onText={change} here={room ?? (agent === undefined ? undefined : `@${agent}`)} />
+        <Filters
+          text={text}
+          onText={change}
+          here={room ?? (agent === undefined ? undefined : `@${agent}`)}
+          thread={thread}
+        />
       </div>
       <div className="finding-line" role="status">
         {wrong.length > 0 && isCurrent && <span>“{wrong[0]}” narrows nothing. </span>}
+        {!isAsked && hasFilter(text, "topic") && "A topic narrows what is found: add a word, or from a person."}
         {isSlow ? "Searching …" : found !== undefined && <Counted found={found} isMore={query.hasNextPage} />}
         {found !== undefined && isNothing(found, query) && "Nothing was found in your rooms and conversations."}
       </div>
@@ -199,8 +211,10 @@ function Filters(props: {
   readonly text: string;
   readonly onText: (text: string) => void;
   readonly here: string | undefined;
+  /** The thread that was open, as the filter names it. */
+  readonly thread: string | undefined;
 }) {
-  const { text, here } = props;
+  const { text, here, thread } = props;
   const one = (label: string, name: Parameters<typeof withFilter>[1], value?: string) => {
     const isSet = hasFilter(text, name, value);
     return (
@@ -218,6 +232,7 @@ function Filters(props: {
     <div className="chips" role="group" aria-label="Narrow the search">
       {one("From …", "from")}
       {here === undefined ? one("In …", "in") : one("In here", "in", here)}
+      {thread !== undefined && one("In this thread", "thread", thread)}
       {one("After …", "after")}
       {one("Before …", "before")}
       {one("With a link", "has", "link")}

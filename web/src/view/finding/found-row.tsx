@@ -26,7 +26,7 @@ export function FoundRow(props: {
   const where =
     place.room === undefined
       ? `with ${agentLabel(place.agent, session.name)}${message.title === undefined ? "" : `: ${message.title}`}`
-      : `in ${titleOf(room ?? { room: place.room, title: "" })}`;
+      : `in ${titleOf(room ?? { room: place.room, title: "" })}${message.topic === undefined ? "" : ` › ${message.topic}`}`;
   const go = async (event: MouseEvent) => {
     props.onJump();
     // The same place again: the address has to change for it.

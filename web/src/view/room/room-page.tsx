@@ -448,7 +448,10 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                 label={`Message ${direct ? "" : "#"}${title}${search.topic === undefined ? "" : ` › ${search.topic}`}`}
                 // Somebody who goes through what was found goes on there.
                 autoFocus={!isTouch() && search.find === undefined}
-                onTyping={() => store.typing()}
+                onTyping={() => {
+                  store.typing();
+                  topic.keep();
+                }}
                 onUp={editLast}
                 onEscape={() => {
                   if (search.panel !== undefined) setPanel();
@@ -457,6 +460,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                 onSend={(text) => {
                   store.writesIn = topic.name;
                   attaching.post(text);
+                  topic.sent();
                   feed.current?.toEnd();
                 }}
                 beside={<Beside button={attaching.button} onPoll={() => setPolling(true)} onTopic={topic.open} />}
@@ -512,6 +516,9 @@ function useWritingIn(store: RoomStore, view: RoomView | undefined, shown: strin
   return {
     name,
     open: hasField || shown !== undefined ? undefined : () => setIsOpen(true),
+    /** What is begun where a topic is shown is of that topic, also when the whole room is shown again. */
+    keep: () => shown !== undefined && shown !== written && write(shown),
+    sent: () => shown !== undefined && write(undefined),
     isMissing(): boolean {
       const isMissing = isNeeded && name === undefined;
       if (isMissing) notices.show("Say what it is about: this room asks for a topic.", "bad");
