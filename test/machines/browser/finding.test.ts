@@ -81,13 +81,16 @@ describe("finding messages in the page", function () {
     await row(page, "copper").waitFor();
   });
 
-  it("narrows to the thread that is open by a button, and names the topic of what is found", async () => {
+  it("narrows to the thread that was open by a button, and names the topic of what is found", async () => {
     const { page } = ada;
     const root = await post(ada, "den", "An old kettle", { topic: "Crockery" });
     await post(bob, "den", "a kettle in a thread", { replyTo: root });
-    await page.goto(`${fixture.node.url}/room/den?panel=thread&seq=${root}&find=kettle`);
+    await page.goto(`${fixture.node.url}/room/den?panel=thread&seq=${root}`);
+    await page.getByRole("complementary", { name: "Thread" }).getByText("a kettle in a thread").waitFor();
+    await page.getByRole("button", { name: "Search in this room" }).click();
+    await field(page).fill("kettle");
     await row(page, "Which kettle").waitFor();
-    await panel(page).getByRole("button", { name: "In this thread" }).press("Enter");
+    await panel(page).getByRole("button", { name: "In the last thread" }).press("Enter");
     await row(page, "Which kettle").waitFor({ state: "detached" });
     expect(await field(page).inputValue()).to.equal(`kettle thread:den/${root} `);
     await row(page, "a kettle in a thread").getByText("Den › Crockery").waitFor();

@@ -37,12 +37,9 @@ export function FindingPanel({ find, isBest }: { readonly find: string; readonly
   const isCurrent = text.trim() === find.trim();
   const isSlow = useLasting(query.isFetching && (query.isPlaceholderData || found === undefined), slowMs);
   const isNarrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
-  // The thread that is open behind this panel.
-  const { search: beside } = useLocation();
-  const thread =
-    room !== undefined && "panel" in beside && beside.panel === "thread" && "seq" in beside
-      ? `${room}/${String(beside.seq)}`
-      : undefined;
+  // A thread's own panel goes when this one comes.
+  const last = useQueryClient().getQueryData<string>(["last thread"]);
+  const thread = room !== undefined && last?.startsWith(`${room}/`) === true ? last : undefined;
   const { onJump, onReturn, onClose, hasJumped } = useReturn();
   useKeptPlace(list, `${find} ${isBest}`, found !== undefined);
 
@@ -211,7 +208,7 @@ function Filters(props: {
   readonly text: string;
   readonly onText: (text: string) => void;
   readonly here: string | undefined;
-  /** The thread that was open, as the filter names it. */
+  /** The thread that was open last, as the filter names it. */
   readonly thread: string | undefined;
 }) {
   const { text, here, thread } = props;
@@ -232,7 +229,7 @@ function Filters(props: {
     <div className="chips" role="group" aria-label="Narrow the search">
       {one("From …", "from")}
       {here === undefined ? one("In …", "in") : one("In here", "in", here)}
-      {thread !== undefined && one("In this thread", "thread", thread)}
+      {thread !== undefined && one("In the last thread", "thread", thread)}
       {one("After …", "after")}
       {one("Before …", "before")}
       {one("With a link", "has", "link")}

@@ -1,5 +1,5 @@
 import { Loader } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from "react";
 import type { RoomThread, RoomView } from "../../../../protocols/index.ts";
 import { explain, isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
@@ -70,6 +70,9 @@ export default function ThreadPanel({
     ({ seq, author, threadOnly }) => seq > (unreadAfter ?? Infinity) && author !== session.me && threadOnly === true,
   )?.seq;
   useSeen(store, root, newest);
+  // Who searches next may mean this thread.
+  const queries = useQueryClient();
+  useEffect(() => void queries.setQueryData(["last thread"], `${store.room}/${root}`), [queries, store, root]);
   useEffect(() => {
     // What is new is read from its beginning; then the panel goes along.
     const line = list.current?.querySelector(".unread-line");
