@@ -55,7 +55,7 @@ export interface Repository extends TreeNodes {
   saveNode(value: unknown, sort: NodeSort): Promise<NodeLink>;
   loadNode(link: NodeLink, sort: NodeSort): Promise<unknown>;
   put(bytes: Uint8Array, sort: "pack" | "manifest" | "copy"): Promise<StripeRef>;
-  read(stripe: StripeRef): Promise<Uint8Array>;
+  read(stripe: StripeRef, memory?: Buffer): Promise<Uint8Array>;
   /** What was put and is not kept yet: `commit` keeps it. */
   readonly unfinished: readonly StripeRef[];
   /** Keeps without an end what the newest head leads to, where the committing node did not get that far. What cannot be
@@ -117,7 +117,8 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     unfinished.push(marked(ref, sort));
     return ref;
   };
-  const read = async (stripe: StripeRef): Promise<Uint8Array> => valueOf(await stripes.read(stripe));
+  const read = async (stripe: StripeRef, memory?: Buffer): Promise<Uint8Array> =>
+    valueOf(await stripes.read(stripe, memory));
   const saveNode = async (value: unknown, sort: NodeSort): Promise<NodeLink> => {
     const key = random.bytes(unitFormat.keyBytes);
     return { stripe: await put(sealNode(value, { cluster, sort }, key), "manifest"), key };

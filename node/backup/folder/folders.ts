@@ -40,7 +40,11 @@ export interface Coder {
   /** The most that the shards of so many bytes take. */
   bytes(scheme: Scheme, stripeBytes: number): number;
   /** What it gives lies in no shard: their memory may be used again. */
-  read(stripe: Pick<StripeRef, "id" | "scheme" | "sizeBytes">, shards: Iterable<Uint8Array>): Result<Uint8Array>;
+  read(
+    stripe: Pick<StripeRef, "id" | "scheme" | "sizeBytes">,
+    shards: Iterable<Uint8Array>,
+    memory?: Buffer,
+  ): Result<Uint8Array>;
 }
 
 /** The group that stripes in folders are of. */
@@ -125,7 +129,7 @@ export function createFolderStripes(
         return refused(failureOf(error));
       }
     },
-    async read(ref) {
+    async read(ref, into) {
       const memory = spareRead ?? [];
       spareRead = undefined;
       const had = new Map<string, Uint8Array>();
@@ -136,12 +140,12 @@ export function createFolderStripes(
         return bytes;
       };
       // What they are is compared once, with the stripe's id.
-      let read = coder.read(ref, await enoughOf(ref, uncompared));
+      let read = coder.read(ref, await enoughOf(ref, uncompared), into);
       // Some are damaged, then: each is compared with its name, and those that are well are not read again.
       if (!read.ok) {
         const well = new Map([...had].filter(([hash, bytes]) => hashOf(bytes) === hash));
         const whole = async (store: BlobStore, hash: string) => well.get(hash) ?? store.whole(hash);
-        read = coder.read(ref, await enoughOf(ref, () => whole));
+        read = coder.read(ref, await enoughOf(ref, () => whole), into);
       }
       spareRead = memory;
       return read;
@@ -187,8 +191,8 @@ const storedIn = (store: BlobStore): StoredFiles => ({
 export function createCopiedStripes(store: BlobStore, others: BackupStripes): BackupStripes {
   return {
     ...others,
-    async read(ref) {
-      if ((await store.has(ref.id)) === undefined) return others.read(ref);
+    async read(ref, memory) {
+      if ((await store.has(ref.id)) === undefined) return others.read(ref, memory);
       const pieces: Uint8Array[] = [];
       try {
         for await (const piece of (await store.open(ref.id)).bytes) pieces.push(new Uint8Array(piece));
