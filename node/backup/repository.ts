@@ -189,14 +189,16 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     // What is not released now expires.
     for (const ref of ownOf(given, stripes)) await stripes.release(ref, owner);
   };
-  const load = async (link: NodeLink): Promise<TreeNode> => {
-    const known = nodes.get(link.stripe.id);
-    if (known !== undefined) return known;
-    const node = readTreeNode(await loadNode(link, "tree"), cluster);
-    nodes.set(link.stripe.id, node);
+  const kept = ({ stripe }: NodeLink, node: TreeNode): TreeNode => {
+    nodes.set(stripe.id, node);
     const [oldest] = nodes.keys();
     if (nodes.size > limits.nodesKept && oldest !== undefined) nodes.delete(oldest);
     return node;
+  };
+  const load = async (link: NodeLink): Promise<TreeNode> => {
+    const known = nodes.get(link.stripe.id);
+    if (known !== undefined) return known;
+    return kept(link, readTreeNode(await loadNode(link, "tree"), cluster));
   };
 
   return {
@@ -208,7 +210,12 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     adopt: (refs) => void (unfinished = [...unfinished, ...refs]),
     saveCursors: (cursors) => saveNode(writeCursors(cursors), "cursors"),
     loadCursors: async (link) => readCursors(await loadNode(link, "cursors")),
-    save: (node) => saveNode(writeTreeNode(node), "tree"),
+    async save(node) {
+      const link = await saveNode(writeTreeNode(node), "tree");
+      // Who made it looks at it next: read back it would be there twice.
+      kept(link, node);
+      return link;
+    },
     load,
     get unfinished() {
       return unfinished;

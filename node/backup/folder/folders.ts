@@ -47,6 +47,9 @@ export interface Coder {
   ): Result<Uint8Array>;
 }
 
+/** Readings at the same time whose memory is kept: a unit has a fragment in each of two packs. */
+const readsKept = 2;
+
 /** The group that stripes in folders are of. */
 const folderGroup = "folders";
 
@@ -104,8 +107,8 @@ export function createFolderStripes(
   };
   /** Of the shards that were coded last: new memory for each stripe takes longer than to code it. */
   let spare: Buffer | undefined;
-  /** The same, for each of the shards that were read last, as large as its file was. */
-  let spareRead: Buffer[] | undefined;
+  /** The same, of each reading that is over: for each shard memory as large as the largest file was. */
+  const spareRead: Buffer[][] = [];
   return {
     async put(bytes) {
       const needed = coder.bytes(scheme, bytes.length);
@@ -130,8 +133,7 @@ export function createFolderStripes(
       }
     },
     async read(ref, into) {
-      const memory = spareRead ?? [];
-      spareRead = undefined;
+      const memory = spareRead.pop() ?? [];
       const had = new Map<string, Uint8Array>();
       const uncompared = (at: number) => async (store: BlobStore, hash: string) => {
         const bytes = await store.uncompared(hash, memory[at]);
@@ -147,7 +149,7 @@ export function createFolderStripes(
         const whole = async (store: BlobStore, hash: string) => well.get(hash) ?? store.whole(hash);
         read = coder.read(ref, await enoughOf(ref, () => whole), into);
       }
-      spareRead = memory;
+      if (spareRead.length < readsKept) spareRead.push(memory);
       return read;
     },
     // What was put stays: nothing here expires.

@@ -29,8 +29,9 @@ interface ReadPack {
   readers: number;
 }
 
-/** Memory of packs is made in such steps: one then serves for the next, which is nearly as large. */
-const memoryStep = 512 * 1024;
+/** Room for any pack, and for what its code adds to its end: one of all sizes serves for all. What of it is never
+ *  written takes no memory of the machine. */
+const memoryBytes = packFormat.bytesMax + 64 * 1024;
 
 /** The packs that were read last: units of one thread lie in few. The memory of one that is given up is the next
  *  one's. */
@@ -71,10 +72,7 @@ export class PackCache {
   }
 
   #begun(stripe: StripeName): ReadPack {
-    const steps = Math.ceil(Math.min(stripe.sizeBytes, packFormat.bytesMax) / memoryStep) + 1;
-    const spare = this.#spare.pop();
-    const isEnough = spare !== undefined && spare.length >= steps * memoryStep;
-    const memory = isEnough ? spare : Buffer.allocUnsafeSlow(steps * memoryStep);
+    const memory = this.#spare.pop() ?? Buffer.allocUnsafeSlow(memoryBytes);
     const pack = { bytes: this.#repository.read(stripe, memory), memory, readers: 0 };
     // What failed is tried again.
     pack.bytes.catch(() => this.#packs.get(stripe.id) === pack && this.#packs.delete(stripe.id));
