@@ -47,10 +47,7 @@ export class PackCache {
   }
 
   /** Reads fragments, which are where they lie until `take` ends. Errors: those of reading stripes. */
-  async read<Taken>(
-    places: readonly FragmentPlace[],
-    take: (pieces: readonly Uint8Array[]) => Taken,
-  ): Promise<Taken> {
+  async read<Taken>(places: readonly FragmentPlace[], take: (pieces: readonly Uint8Array[]) => Taken): Promise<Taken> {
     const packs = places.map(({ stripe }) => this.#held(stripe));
     try {
       const all = await Promise.all(packs.map(({ bytes }) => bytes));
