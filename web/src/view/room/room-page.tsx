@@ -352,10 +352,13 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       showVersions: (seq) => current.current.setPanel("edits", seq),
       isClosed,
       pick(message, event) {
-        if (/^x$/i.test(event?.key ?? "x"))
-          void loadSelecting().then(({ pickedAfter }) => {
-            setPicked((before) => pickedAfter(before, store, message, event));
-          });
+        if (!/^x$/i.test(event?.key ?? "x")) return;
+        // The menu begins it at once: a click right after it selects, and Escape ends it.
+        const begins = event === undefined;
+        if (begins) setPicked((before) => before ?? new Map());
+        void loadSelecting().then(({ pickedAfter }) => {
+          setPicked((before) => (begins && before === undefined ? before : pickedAfter(before, store, message, event)));
+        });
       },
       remind: (message) => setReminding(message.seq),
       markUnread: (message) => void store.markUnread(message.seq),
