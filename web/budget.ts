@@ -1,11 +1,11 @@
 /** What the page weighs on its way to a browser, and what it may weigh. */
-import { brotliCompressSync } from "node:zlib";
 import { commandsName } from "./commands.ts";
 
 /** A file of the built page, as the bundler gives it. */
 export interface BuiltFile {
   readonly fileName: string;
-  readonly bytes: Uint8Array;
+  /** What it takes on the way to a browser: with brotli. */
+  readonly sentBytes: number;
   /** Files that are loaded with it: what it imports, and its styles. */
   readonly loads: readonly string[];
   /** The source it was asked for by, if it is one that is loaded on its own. */
@@ -72,7 +72,7 @@ export function pageSizeKiB(files: readonly BuiltFile[]): PageSizeKiB {
       found.forEach(load);
     }
     load(byName.get("index.html"));
-    const bytes = [...loaded].reduce((sum, file) => sum + brotliCompressSync(file.bytes).length, 0);
+    const bytes = [...loaded].reduce((sum, { sentBytes }) => sum + sentBytes, 0);
     return Math.ceil(bytes / 1024);
   };
   return {

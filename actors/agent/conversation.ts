@@ -67,7 +67,7 @@ export function say(state: AgentState, life: Life, command: Of<"say">, turn: Her
   );
   if ("missing" in shown) return [refuse("NOT_FOUND", { picture: shown.missing }, turn.replyTo)];
   if ("missing" in heard) return [refuse("NOT_FOUND", { sound: heard.missing }, turn.replyTo)];
-  const taking = takeFiles(life, command, turn);
+  const taking = takeFiles(state, life, command, turn);
   if (taking !== undefined) return taking;
   const files = filesSaid(life, ids);
   const branches = branchesOf(state, life);

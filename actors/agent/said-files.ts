@@ -2,7 +2,10 @@
  *  the conversation knows which, so that they go with it (decision 0248).
  *
  *      say ─► which does it not have? ──ask──► the owner's room: takeFiles ─► they are its own ─► said
- *      clear, delete ─► mail for each message: dropFiles */
+ *      clear, delete ─► one mail: dropFiles ─► whatever the room has of this conversation
+ *
+ *  The room may have taken files of which the conversation never heard: the answer was late, or a node ended. Asked
+ *  once more, it names them again; and what the conversation does not know goes with it, too. */
 import {
   actorId,
   ownRoomKey,
@@ -14,9 +17,9 @@ import {
   type TakenFiles,
   type agentCommands,
 } from "../../protocols/index.ts";
-import { persist, refuse, type ReplyTo } from "../behavior.ts";
+import { refuse, type ReplyTo } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { dispatch, type Mail } from "../outbox.ts";
+import type { Mail } from "../outbox.ts";
 import { commit, type Effects, type Here } from "./effects.ts";
 import type { AgentState, Life, ShownFile } from "./shape.ts";
 import { ownerOf, viewOf } from "./state.ts";
@@ -27,6 +30,8 @@ type Say = Extract<CommandOf<typeof agentCommands>, { type: "say" }>;
 interface FilesTag {
   readonly type: "files";
   readonly command: Say;
+  /** Events up to here were forgotten when it was asked: a conversation that is cleared meanwhile has another. */
+  readonly floor: number;
   readonly to: ReplyTo | undefined;
 }
 
@@ -39,23 +44,29 @@ const roomOfFiles = (key: string): ActorId => actorId("room", ownRoomKey(ownerOf
 const aboutFiles = (key: string) => ({ by: actorId("user", ownerOf(key)), conversation: key });
 
 /** Has the owner's room take what the conversation does not have; undefined: it has all that is named. */
-export function takeFiles({ files: known = [] }: Life, command: Say, turn: Here): Effects | undefined {
+export function takeFiles(
+  { eventFloor: floor, outbox }: AgentState,
+  { files: known = [] }: Life,
+  command: Say,
+  turn: Here,
+): Effects | undefined {
   const files = [...new Set(command.files)].filter((id) => !known.some((one) => one.id === id));
-  const [first] = files;
-  if (first === undefined) return undefined;
+  if (files.length === 0) return undefined;
   const { agentFilesMax, roomWantedTimeoutMs: timeoutMs } = limits;
   if (known.length + files.length > agentFilesMax)
     return [refuse("LIMIT_REACHED", { limit: "agentFilesMax", max: agentFilesMax }, turn.replyTo)];
-  const tag: FilesTag = { type: "files", command, to: turn.replyTo };
-  const message = { type: "takeFiles", ...aboutFiles(turn.key), files };
-  // Asked again after a crash, the room answers as it did.
-  return [{ type: "ask", to: roomOfFiles(turn.key), message, tag, timeoutMs, operationId: `${turn.self}/${first}` }];
+  const to = roomOfFiles(turn.key);
+  // What is to be dropped there has no end yet: it would take these along.
+  if (outbox.entries.some((entry) => entry.to === to)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
+  const tag: FilesTag = { type: "files", command, floor, to: turn.replyTo };
+  return [{ type: "ask", to, message: { type: "takeFiles", ...aboutFiles(turn.key), files }, tag, timeoutMs }];
 }
 
-/** The room has taken them, or refuses: `next` says what is said with them. */
+/** The room has taken them, or refuses: `next` says what is said with them. Where the conversation has been cleared or
+ *  deleted meanwhile, the room was told of that behind the question, and has dropped them. */
 export function onFilesTaken(
   state: AgentState,
-  { command, to }: FilesTag,
+  { command, floor, to }: FilesTag,
   result: Result<unknown>,
   turn: Here,
   next: (state: AgentState, life: Life, command: Say, turn: Here) => Effects,
@@ -63,10 +74,13 @@ export function onFilesTaken(
   const here: Here = { ...turn, ...(to !== undefined && { replyTo: to }) };
   if (!result.ok) return [refuse(result.error.code, result.error.details, to)];
   const { seq, files } = result.value as TakenFiles;
-  if (state.life === null) return [...dropped(state, [dropping(seq, turn)], turn), refuse("NOT_FOUND", undefined, to)];
-  const filed = files.map((file): ShownFile => ({ ...saidOf(file), seq }));
+  if (state.life === null) return [refuse("NOT_FOUND", undefined, to)];
+  if (state.eventFloor !== floor) return [refuse("CHANGED_MEANWHILE", undefined, to)];
+  const filed = files
+    .filter(({ id }) => state.life?.files?.some((known) => known.id === id) !== true)
+    .map((file): ShownFile => ({ ...saidOf(file), seq }));
   const event = { type: "updated" as const, view: viewOf(state, state.life, turn.key) };
-  const { after, effects } = commit(state, turn, [{ event, filed }]);
+  const { after, effects } = commit(state, turn, filed.length === 0 ? [] : [{ event, filed }]);
   return after.life === null ? effects : [...effects, ...next(after, after.life, command, here)];
 }
 
@@ -74,17 +88,8 @@ export function onFilesTaken(
 export const filesSaid = ({ files: known = [] }: Life, ids: readonly string[] = []): SaidFile[] =>
   [...new Set(ids)].flatMap((id) => known.filter((one) => one.id === id).map(saidOf));
 
-const dropping = (seq: number, { key }: Here): Mail => ({
+/** What has the room delete whatever it has of the conversation: message 0 stands for all. */
+export const dropping = ({ key }: Here): Mail => ({
   to: roomOfFiles(key),
-  message: { type: "dropFiles", ...aboutFiles(key), seq },
+  message: { type: "dropFiles", ...aboutFiles(key), seq: 0 },
 });
-
-/** What has them deleted, with the conversation. */
-export const droppings = ({ files = [] }: Life, turn: Here): readonly Mail[] =>
-  [...new Set(files.map(({ seq }) => seq))].map((seq) => dropping(seq, turn));
-
-/** The conversation ended while its files came. Number 0 is nobody's. */
-const dropped = (state: AgentState, mail: readonly Mail[], turn: Here): Effects => [
-  persist({ type: "delivered", id: 0, next: { mail, behind: [] } }),
-  ...dispatch(state.outbox, mail, turn.self),
-];

@@ -4,11 +4,13 @@ import {
   ownRoomKey,
   type CommandOf,
   type KeptFile,
+  type RoomFile,
   type RoomMessage,
   type TakenFiles,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { refuse, reply, type ActorRecord, type Sender, type Turn } from "../behavior.ts";
+import { refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
 import { eventEffects, type Effects } from "./effects.ts";
 import { filesOfPost } from "./files.ts";
@@ -17,7 +19,8 @@ import { saidIn } from "./mentions.ts";
 import { onMessage } from "./posting.ts";
 import { refuseArchived } from "./rules.ts";
 import type { Room } from "./shape.ts";
-import { keptOf, keptPrefix, shownFile } from "./uploads.ts";
+import { messageInMemory, messageKey } from "./state.ts";
+import { fileKey, keptOf, keptPrefix, shownFile, uploadsAt, type Place } from "./uploads.ts";
 
 type Asked = Extract<CommandOf<typeof roomCommands>, { type: "takeFiles" | "dropFiles" }>;
 
@@ -28,8 +31,12 @@ export function forConversation(room: Room, command: Asked, here: Turn): Effects
   const isOwn = here.from === `agent/${conversation}` && by === `user/${owner}` && here.key === ownRoomKey(owner);
   if (!isOwn || entryOf(room.members, by) === undefined) return [refuse("FORBIDDEN")];
   const turn: Turn = { ...here, from: by as Sender };
-  if (command.type === "takeFiles") return take(room, command, turn);
-  return onMessage(room, { type: "delete", seq: command.seq }, command.seq, turn);
+  const to = here.replyTo;
+  if (command.type === "takeFiles") return take(room, { conversation, ids: command.files, found: [], to }, turn);
+  // What a node of the version before asks for has a number.
+  if (command.seq > 0) return onMessage(room, { type: "delete", seq: command.seq }, command.seq, turn);
+  const { messageSeq: last } = room;
+  return dropOn({ type: "dropping", conversation, by: turn.from, next: 1, last, looks: 0, to });
 }
 
 /** Tag of the look for what the room of somebody who has gone still has. */
@@ -77,17 +84,101 @@ export function onLeftRead(room: Room, { by, page }: LeftTag, records: readonly 
   return [...deletions, ...looking(by, { first, last, looks: 1 })];
 }
 
-function take(room: Room, { conversation, files: ids }: Extract<Asked, { type: "takeFiles" }>, turn: Turn): Effects {
+// --- taken -----------------------------------------------------------------------------------------------------------
+
+/** What a conversation asks for, and what of it was taken before. */
+interface Taking {
+  readonly conversation: string;
+  readonly ids: readonly string[];
+  readonly found: readonly RoomFile[];
+  readonly to: ReplyTo | undefined;
+}
+
+/** Tag of the reads of a file that is no upload any more: where it is, and then its message. */
+export interface TakeTag extends Taking {
+  readonly type: "taking";
+  readonly by: Sender;
+  readonly id: string;
+  /** Absent: where the file is, is being read. */
+  readonly seq?: number;
+  readonly changes: number;
+}
+
+/** Makes one message of the uploads. Files that the conversation has already are named again: the answer before was
+ *  lost, so they are taken once, however often they are asked for. */
+function take(room: Room, taking: Taking, turn: Turn): Effects {
+  const { conversation, ids, found, to } = taking;
   const archived = refuseArchived(room, turn);
   if (archived !== undefined) return archived;
-  const found = filesOfPost(room, ids, turn);
-  if ("refusal" in found) return found.refusal;
-  const files = found.kept.map(shownFile);
+  const rest = ids.filter((id) => !found.some((file) => file.id === id));
+  const uploads = uploadsAt(room, turn.nowMs);
+  const gone = rest.find((id) => !uploads.some((upload) => upload.id === id));
+  if (gone !== undefined) {
+    const tag: TakeTag = { ...taking, type: "taking", by: turn.from, id: gone, changes: room.changes };
+    return [{ type: "read", range: { from: fileKey(gone), to: `${fileKey(gone)}!`, limit: 1 }, tag }];
+  }
+  const posted = filesOfPost(room, rest, turn);
+  if ("refusal" in posted) return posted.refusal;
   const seq = room.messageSeq + 1;
+  const files = posted.kept.map(shownFile);
+  const all = ids.flatMap((id) => [...found, ...files].find((file) => file.id === id) ?? []);
+  const answer = reply({ seq, files: all } satisfies TakenFiles, to);
+  if (rest.length === 0) return [answer];
   const message: RoomMessage = { seq, author: turn.from, text: conversation, atMs: turn.nowMs, files };
-  const taken: TakenFiles = { seq, files };
-  return [
-    ...eventEffects(room, turn, [saidIn(message, undefined)], [], { kept: found.kept }),
-    reply(taken, turn.replyTo),
-  ];
+  return [...eventEffects(room, turn, [saidIn(message, undefined)], [], { kept: posted.kept }), answer];
+}
+
+/** Where a file is, or the message that has it. */
+export function onTakeRead(room: Room, tag: TakeTag, records: readonly ActorRecord[], here: Turn): Effects {
+  const { type: _type, by, id, seq: known, changes, ...taking } = tag;
+  const turn: Turn = { ...here, from: by, ...(tag.to && { replyTo: tag.to }) };
+  const unknown = [refuse("NOT_FOUND", { file: id }, tag.to)];
+  const seq = known ?? (records[0]?.value as Partial<Place> | undefined)?.seq;
+  if (seq === undefined) return unknown;
+  const read = known === undefined ? undefined : (records[0]?.value as RoomMessage | undefined);
+  const message = messageInMemory(room, seq) ?? read;
+  // More has changed since than memory holds.
+  const isOld = room.changes - changes > limits.roomChangedMessages && messageInMemory(room, seq) === undefined;
+  if (message === undefined || isOld) {
+    if (known !== undefined && !isOld) return unknown;
+    const range = { from: messageKey(seq), to: messageKey(seq + 1), limit: 1 };
+    return [{ type: "read", range, tag: { ...tag, seq, changes: room.changes } satisfies TakeTag }];
+  }
+  const file = message.text === tag.conversation ? message.files?.find((one) => one.id === id) : undefined;
+  return file === undefined ? unknown : take(room, { ...taking, found: [...tag.found, file] }, turn);
+}
+
+// --- dropped ---------------------------------------------------------------------------------------------------------
+
+/** Tag of the look for what a conversation has that is forgotten. */
+export interface DropTag {
+  readonly type: "dropping";
+  readonly conversation: string;
+  readonly by: Sender;
+  readonly next: number;
+  /** The newest message when it was asked for: what comes behind it is of the conversation that begins anew. */
+  readonly last: number;
+  /** How often this page was looked at. */
+  readonly looks: number;
+  readonly to: ReplyTo | undefined;
+}
+
+const dropOn = (tag: DropTag): Effects =>
+  tag.next > tag.last
+    ? [reply({}, tag.to)]
+    : [{ type: "read", range: { from: messageKey(tag.next), to: messageKey(tag.last + 1), limit: leftAtOnce }, tag }];
+
+/** Some of the room's messages: those of the conversation go, and the next come when they have gone. */
+export function onDropRead(room: Room, tag: DropTag, records: readonly ActorRecord[], here: Turn): Effects {
+  const { replyTo: _later, ...turn } = { ...here, from: tag.by };
+  const read = records.map(({ value }) => value as RoomMessage);
+  const end = read.at(-1)?.seq;
+  const mine = read
+    .map((message) => messageInMemory(room, message.seq) ?? message)
+    .filter(({ text, deletedAtMs }) => text === tag.conversation && deletedAtMs === undefined);
+  if (mine.length === 0) return dropOn({ ...tag, next: (end ?? tag.last) + 1, looks: 0 });
+  // It is asked for again, by the outbox.
+  if (tag.looks >= leftLooksMax) return [refuse("OVERLOADED", undefined, tag.to)];
+  const deletions = mine.flatMap(({ seq }) => onMessage(room, { type: "delete", seq }, seq, turn));
+  return [...deletions, ...dropOn({ ...tag, looks: tag.looks + 1 })];
 }

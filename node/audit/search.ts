@@ -14,6 +14,8 @@ import { recordOf } from "./chain.ts";
 /** Entries that one page looks at; a page that found fewer says where to go on. */
 const lookedAtMax = 20_000;
 const pageEntries = 50;
+/** Lines read at once from a log. A page whose filter leaves nothing out needs few, so a reader begins with as many as
+ *  its page has, and doubles. */
 const bufferLines = 256;
 
 /** Where an entry is in the list. */
@@ -74,21 +76,24 @@ class Backwards {
   readonly #book: AuditBook;
   readonly #log: string;
   #before: number;
+  #atOnce: number;
   #lines: AuditRecord[] = [];
   #ended = false;
 
-  constructor(book: AuditBook, log: string, before: number) {
+  constructor(book: AuditBook, log: string, { before, atOnce }: { readonly before: number; readonly atOnce: number }) {
     this.#book = book;
     this.#log = log;
     this.#before = before;
+    this.#atOnce = Math.min(atOnce, bufferLines);
   }
 
   async peek(): Promise<AuditRecord | undefined> {
     if (this.#lines.length === 0 && !this.#ended) {
-      const lines = await this.#book.readBack(this.#log, this.#before, bufferLines);
+      const lines = await this.#book.readBack(this.#log, this.#before, this.#atOnce);
       this.#lines = lines.flatMap((line) => recordOf(line) ?? []).toReversed();
       this.#before = this.#lines[0]?.seq ?? 0;
-      this.#ended = lines.length < bufferLines;
+      this.#ended = lines.length < this.#atOnce;
+      this.#atOnce = Math.min(2 * this.#atOnce, bufferLines);
     }
     return this.#lines.at(-1);
   }
@@ -102,15 +107,14 @@ class Backwards {
 export async function search(book: AuditBook, query: AuditQuery): Promise<AuditFound> {
   const { before, limit = pageEntries, ...filter } = query;
   const start = before === undefined ? undefined : placeOf(before);
-  const untilMs = Math.min(filter.untilMs ?? Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   const readers: Backwards[] = [];
-  for (const { log } of book.logs()) {
-    let upTo = await countUntil(book, log, untilMs, false);
+  for (const { log, end } of book.logs()) {
+    let upTo = filter.untilMs === undefined ? end.seq : await countUntil(book, log, filter.untilMs, false);
     if (start !== undefined) {
       const known = log === start.log ? start.seq - 1 : await countUntil(book, log, start.atMs, log < start.log);
       upTo = Math.min(upTo, known);
     }
-    readers.push(new Backwards(book, log, upTo + 1));
+    readers.push(new Backwards(book, log, { before: upTo + 1, atOnce: limit + 1 }));
   }
   const entries: AuditRecord[] = [];
   let last: AuditRecord | undefined;

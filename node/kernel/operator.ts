@@ -17,7 +17,7 @@ import type { Kernel, Slots } from "./api.ts";
 import type { Reminders } from "./reminders.ts";
 import type { SlotHost } from "./slot-host.ts";
 
-/** Actors whose snapshots are looked up at a time, for a listing. */
+/** Most actors whose snapshots are looked up at a time, for a listing. */
 const storedActorsPerRead = 256;
 
 interface OperatorPorts {
@@ -33,12 +33,13 @@ interface OperatorPorts {
   hostOf(slot: SlotId): SlotHost;
 }
 
-/** Which ids a slot is asked for: `from` ≤ id < `to`. Those that are only in a snapshot are read from the disk if
- *  `stored`. */
+/** Which ids a slot is asked for: `from` ≤ id < `to`. */
 interface Listed {
   readonly from: string;
   readonly to: string;
-  readonly stored: boolean;
+  readonly status: ActorRow["status"] | undefined;
+  /** How many are read from the disk at a time. */
+  readonly atOnce: number;
 }
 
 export class Operator {
@@ -55,15 +56,16 @@ export class Operator {
     // "0" follows "/", and "~" all that is in an id.
     const [first, to] = kind === undefined ? ["", "~"] : [`${kind}/`, `${kind}0`];
     const from = after < first ? first : `${after}\0`;
-    // Those that are neither are known without asking the disk.
-    const stored = status === undefined || status === "idle";
+    // With a status most of what is read may be left out.
+    const atOnce = status === undefined ? Math.min(limit + 1, storedActorsPerRead) : storedActorsPerRead;
+    const listed: Listed = { from, to, status, atOnce };
     const lists: AsyncGenerator<ActorId>[] = [];
     for (const slot of await this.#ports.slots.owned()) {
       // A kind lives in the slots of its role, and in those of its actors that have one of their own.
       if (role !== undefined && !slot.startsWith(`${isRoleSlot(slot) ? role : kind}/`)) continue;
       const host = this.#ports.hostOf(slot);
       await host.open();
-      if (host.status === "open") lists.push(actorsOf(host, { from, to, stored }));
+      if (host.status === "open") lists.push(actorsOf(host, listed));
     }
     const rows: ActorRow[] = [];
     for await (const id of inOrder(lists)) {
@@ -144,25 +146,37 @@ export class Operator {
   }
 }
 
-/** The actors of a slot, in order: in memory, in the log and, if `stored`, in a snapshot. */
-async function* actorsOf(host: SlotHost, { from, to, stored }: Listed): AsyncGenerator<ActorId> {
-  const tails = host.log?.actorsWithTail() ?? [];
-  const known = [...new Set([...host.activations.keys(), ...host.quarantines.actors(), ...tails])]
+/** The actors of a slot that may have a status, in order: in memory, in the log, and in snapshots. */
+async function* actorsOf(host: SlotHost, { from, to, status, atOnce }: Listed): AsyncGenerator<ActorId> {
+  const known = knownTo(host, status)
     .filter((actor) => actor >= from && actor < to)
     .sort();
   let at = 0;
   let gte = from;
-  for (let more = stored; more;) {
-    const page = (await host.log?.actorsWithSnapshot({ from: gte, to, limit: storedActorsPerRead })) ?? [];
+  for (let more = isOnDisk(status); more;) {
+    const page = (await host.log?.actorsWithSnapshot({ from: gte, to, limit: atOnce })) ?? [];
     for (const actor of page) {
       for (; (known[at] ?? to) < actor; at += 1) yield known[at] as ActorId;
       if (known[at] === actor) at += 1;
       yield actor;
     }
     gte = `${page.at(-1)}\0`;
-    more = page.length === storedActorsPerRead;
+    more = page.length === atOnce;
   }
   yield* known.slice(at);
+}
+
+/** Whether actors of a status may be in a snapshot alone. The others are known without asking the disk. */
+const isOnDisk = (status: ActorRow["status"] | undefined): boolean => status === undefined || status === "idle";
+
+/** The actors that a slot's host knows without its snapshots, and that may have a status. A slot has many and few of
+ *  them are quarantined, which every overview asks for. */
+function knownTo(host: SlotHost, status: ActorRow["status"] | undefined): ActorId[] {
+  if (status === "quarantined") return [...host.quarantines.actors()];
+  if (status === "active") return [...host.activations.keys()];
+  return [
+    ...new Set([...host.activations.keys(), ...host.quarantines.actors(), ...(host.log?.actorsWithTail() ?? [])]),
+  ];
 }
 
 /** The members of sorted lists, in order, each once. */

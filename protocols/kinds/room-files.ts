@@ -193,8 +193,9 @@ export const roomFileCommands = {
     summary: "The files of a room, newest first",
     answers: "page",
   }),
-  /** A conversation with an agent takes uploads of its owner: they are a message of the owner's own room. Errors:
-   *  FORBIDDEN, NOT_FOUND (`file`), BAD_REQUEST (`file` is not all here). */
+  /** A conversation with an agent takes uploads of its owner: they are a message of the owner's own room. Asked
+   *  again, it names those that it has taken for this conversation. Errors: FORBIDDEN, NOT_FOUND (`file`), BAD_REQUEST
+   *  (`file` is not all here). */
   takeFiles: command({
     params: { by, conversation: key, files: Type.Array(fileId, { minItems: 1, maxItems: limits.filesPerMessageMax }) },
     result: answer<TakenFiles>("TakenFiles"),
@@ -202,7 +203,8 @@ export const roomFileCommands = {
     effect: "changes",
     summary: "Keeps files that an agent is shown",
   }),
-  /** The conversation is forgotten. Errors: FORBIDDEN, NOT_FOUND. */
+  /** The conversation is forgotten: with `seq` 0, all that the room has of it. Errors: FORBIDDEN, NOT_FOUND,
+   *  OVERLOADED (not all of it has gone yet). */
   dropFiles: command({
     params: { by, conversation: key, seq: position },
     result: nothing,

@@ -61,6 +61,35 @@ describe("pictures and sounds in the conversation with an agent", function () {
     expect(fixture.complaints).to.deep.equal([]);
   });
 
+  it("are chosen again where the page is loaded anew while their message waits for a file", async () => {
+    const { page } = ada;
+    const pieces = /\/files\/uploads\//u;
+    const field = page.getByRole("textbox", { name: "Message helper" });
+    await page.route(pieces, (route) => (route.request().method() === "PATCH" ? undefined : route.continue()));
+    const attach = page.getByRole("button", { name: "Attach a picture" });
+    const bytes = png(64, 40, { colourOf: (x) => [x, 20, 40] });
+    await chooseFile(page, attach, { name: "late.png", mimeType: "image/png", buffer: bytes });
+    const list = page.getByRole("list", { name: "Pictures of this message" });
+    await list.getByRole("textbox", { name: "What is in picture 1" }).fill("a late picture");
+    await list.getByRole("img", { name: "a late picture" }).waitFor();
+    const table = { name: "late.csv", mimeType: "text/csv", buffer: Buffer.from("a,b\n1,2\n") };
+    await page.locator("main .composer input[type=file]").first().setInputFiles([table]);
+    await page.getByRole("list", { name: "Files of this message" }).getByRole("listitem").waitFor();
+    await field.fill("with both");
+    await page.keyboard.press("Enter");
+    await page.locator("article.pending").filter({ hasText: "with both" }).waitFor();
+    await list.waitFor({ state: "detached" });
+    await page.unroute(pieces);
+    page.once("dialog", (dialog) => void dialog.accept());
+    await page.reload();
+    await list.getByRole("img", { name: "a late picture" }).waitFor();
+    expect(await field.inputValue()).to.equal("with both");
+    await page.getByRole("button", { name: "Remove late.csv" }).click();
+    await field.press("Enter");
+    await page.locator("article.said").filter({ hasText: "with both" }).getByRole("img").waitFor();
+    await page.locator("article.answer[data-turn]").filter({ hasText: "with both" }).waitFor();
+  });
+
   it("are sounds that a model has written down, heard and read beside what the owner makes of it", async () => {
     const { page } = ada;
     const bytes = Buffer.concat([wavHead(22_050, 22_050), pcmOf(new Float32Array(22_050).fill(0.1))]);

@@ -499,6 +499,8 @@ describe("an agent's conversation", () => {
           const change = effect.event as AgentChange;
           if (change.type === "erased") spans.push(change.turns.through - change.turns.from + 1);
         }
+      // The owner's room hears that its files go, and that has been delivered.
+      state = { ...state, outbox: living.outbox };
       more = effects.some(({ type }) => type === "tell");
       expect(agent.pending?.(state)).to.equal(more);
       if (more)

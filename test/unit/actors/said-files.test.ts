@@ -116,6 +116,85 @@ describe("files in a conversation with an agent", () => {
     ).to.equal(true);
   });
 
+  it("are taken once, however often they are asked for: a lost answer neither loses a file nor keeps one", () => {
+    const fixture = withRoom();
+    const [first, second] = [uploaded(fixture, 1), uploaded(fixture, 2)];
+    const lost = (files: readonly string[]) => {
+      const before = messages(fixture).length;
+      const answer = fixture.begin(ada, helper, { type: "say", text: "lost", files });
+      // The room has taken them, and its answer is on the way when the conversation's node ends.
+      while (fixture.records(own, "kept/").length === 0 && fixture.step());
+      fixture.crash(helper);
+      fixture.settle();
+      expect(messages(fixture)).to.have.length(before + 1);
+      expect(answer()).to.equal(undefined);
+    };
+    lost([first]);
+    expect(turns(fixture)).to.deep.equal([]);
+    // The first of them is the same, and it is another question.
+    say(fixture, "both", [first, second]);
+    expect(saidFiles(turns(fixture))).to.deep.equal([[first, second]]);
+    expect(kept(fixture).map(({ id }) => id)).to.have.members([first, second]);
+    fixture.answer("ok");
+    fixture.ok(ada, helper, { type: "clear" });
+    expect(kept(fixture)).to.deep.equal([]);
+    expect(fixture.code(ada, helper, { type: "say", text: "again", files: [first] })).to.equal("NOT_FOUND");
+    lost([uploaded(fixture, 3)]);
+    fixture.ok(ada, helper, { type: "clear" });
+    expect(kept(fixture), "what the conversation never heard of goes with it").to.deep.equal([]);
+  });
+
+  it("of another conversation are not taken by name", () => {
+    const fixture = withRoom();
+    const id = uploaded(fixture, 1);
+    say(fixture, "mine", [id]);
+    const other = fixture.ok<{ number: number }>(ada, helper, { type: "open" }).number;
+    expect(fixture.code(ada, `${helper}.${other}`, { type: "say", text: "and mine", files: [id] })).to.equal(
+      "NOT_FOUND",
+    );
+    expect(kept(fixture).map((one) => one.id)).to.deep.equal([id]);
+  });
+
+  it("that come while the conversation is cleared are dropped, and what was to be said with them is refused", () => {
+    for (const isFirst of [true, false])
+      for (let steps = 0; steps < 30; steps += 1) {
+        const fixture = withRoom();
+        if (!isFirst) say(fixture, "before", [uploaded(fixture, 7)]);
+        if (!isFirst) fixture.answer("ok");
+        const said = fixture.begin(ada, helper, { type: "say", text: "see", files: [uploaded(fixture, 1)] });
+        for (let step = 0; step < steps; step += 1) fixture.step();
+        fixture.ok(ada, helper, { type: "clear" });
+        const result = said();
+        const known = turns(fixture).flatMap(({ files = [] }) => files.map(({ id }) => id));
+        expect(
+          kept(fixture).map(({ id }) => id),
+          `${steps} steps`,
+        ).to.have.members(known);
+        if (result?.ok === false) expect(result.error.code).to.equal("CHANGED_MEANWHILE");
+        expect(result).to.not.equal(undefined);
+      }
+  });
+
+  it("of many messages go by one mail, and those of what is said next stay", () => {
+    const fixture = withRoom();
+    for (let nth = 1; nth <= 70; nth += 1) {
+      say(fixture, "see", [uploaded(fixture, nth)]);
+      fixture.answer("ok");
+    }
+    const before = fixture.sent.length;
+    fixture.cutOff(own);
+    fixture.ok(ada, helper, { type: "clear" });
+    const drops = fixture.sent.slice(before).filter(({ message }) => message.type === "dropFiles");
+    expect(drops).to.have.length(1);
+    fixture.reach(own);
+    const next = uploaded(fixture, 100);
+    // The room does not know yet what is to go: this would go along.
+    expect(fixture.code(ada, helper, { type: "say", text: "next", files: [next] })).to.equal("OVERLOADED");
+    fixture.pass(limits.outboxRetryMs * 2);
+    say(fixture, "next", [next]);
+    expect(kept(fixture).map(({ id }) => id)).to.deep.equal([next]);
+  });
+
   it("go with the account, also those that no conversation knows", () => {
     const fixture = withRoom();
     for (const nth of [1, 2]) {

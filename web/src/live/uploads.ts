@@ -17,6 +17,7 @@ import {
   type UploadInput,
   type Uploads as UploadList,
 } from "../model/uploads.ts";
+import { isChosen, type Chosen } from "../model/unfinished.ts";
 import { pageLimits } from "../wire/limits.ts";
 import { browserPorts } from "../wire/sending.ts";
 import { holdsAlone } from "../wire/tab.ts";
@@ -284,7 +285,19 @@ export class Uploads {
     const texts = [held.post.text, typeof written === "string" ? written : ""].filter((text) => text !== "");
     if (texts.length > 0) kept.write(held.from, texts.join("\n\n"));
     if (held.post.alsoInRoom === true) kept.write(`${held.from}/also`, true);
+    for (const sort of ["pictures", "sounds"] as const) this.#chosenAgain(`${held.room}/${sort}`, held.post[sort]);
     this.store.apply({ type: "moved", from: place, to: held.from }, "now");
+  }
+
+  /** What the node has of a message is chosen again, beside what was chosen since. */
+  #chosenAgain(place: string, chosen: readonly Chosen[] = []): void {
+    if (chosen.length === 0) return;
+    const { kept } = this.#session;
+    const now = kept.read(place);
+    const since = (Array.isArray(now) ? now : [])
+      .filter(isChosen)
+      .filter(({ hash }) => chosen.every((one) => one.hash !== hash));
+    kept.write(place, [...chosen, ...since]);
   }
 
   #keep(): void {
