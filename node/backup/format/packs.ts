@@ -244,7 +244,7 @@ async function openLot(
   memory.fragments.clear();
   for (const units of wholes)
     try {
-      const [unit] = units as readonly [UnitEntry];
+      const unit = units[0] as UnitEntry;
       const key = await readSealed(ports, packs, unit, memory.fragments);
       ready.push({ units, key, fragments: unit.fragments.length });
     } catch (error) {
