@@ -93,7 +93,7 @@ import {
   type StoredTag,
 } from "./stored.ts";
 import { fetched, type FetchTag } from "./topic-read.ts";
-import { moved, topicHandlers, topicsCounted, withMoves, type MoveTag, type TopicsTag } from "./topics.ts";
+import { moved, recoverMove, topicHandlers, topicsCounted, withMoves, type MoveTag, type TopicsTag } from "./topics.ts";
 import { counted, topicSeen, unreadHandlers, type CountTag, type SeenTag } from "./unread.ts";
 import {
   hasUnheard,
@@ -129,7 +129,11 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
   notes: { initial: () => ({ progress: {} }), evolve: (notes, now) => ({ ...notes, ...now }) },
   pending: (state) =>
     state !== null &&
-    (state.outbox.entries.length > 0 || (state.checks?.length ?? 0) > 0 || hasUntold(state) || hasUnheard(state)),
+    (state.outbox.entries.length > 0 ||
+      (state.checks?.length ?? 0) > 0 ||
+      state.moving !== undefined ||
+      hasUntold(state) ||
+      hasUnheard(state)),
   restored: (state) =>
     state && {
       ...withoutLinks(storedAgain(state, restoreGap)),
@@ -140,7 +144,8 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
 
 /** What was under way when the room was last in memory goes on. */
 function recovered(state: Room, turn: Here): Decided {
-  const owed = [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn), ...tellWarned(state, turn)];
+  const told = [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn), ...tellWarned(state, turn)];
+  const owed = [...told, ...recoverMove(state)];
   // Uploads of a version before have no reminder.
   return [...owed, ...startScan(state.checks, turn), ...recoverStored(state, turn), ...remindUploads(state.uploads)];
 }
@@ -155,7 +160,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
     if (tag?.type === "create") return onWantedAnswered(state, tag, message.result, turn);
   }
   if (state === null) return message.type === "reminded" ? [{ type: "forget", id: message.id }] : [refuse("NOT_FOUND")];
-  return withTold(state, withScans(state, withMoves(answer(state, message, turn), message), turn), turn, evolve);
+  return withTold(state, withScans(state, withMoves(state, answer(state, message, turn), message), turn), turn, evolve);
 }
 
 function answer(state: Room, message: Exclude<Incoming, { type: "create" | "remake" }> | Signal, turn: Here): Decided {
@@ -312,14 +317,11 @@ function onRecords(
   turn: Here,
 ): Decided {
   switch (tag.type) {
-    case "resume":
-      return resumePage(
-        { head: state.head, floor: state.eventsFrom ?? 0 },
-        tag,
-        records,
-        signalsOf(state, turn.notes, turn.nowMs),
-        eventsShown(state, turn),
-      );
+    case "resume": {
+      const { head, eventsFrom: floor = 0 } = state;
+      const signals = signalsOf(state, turn.notes, turn.nowMs);
+      return resumePage({ head, floor }, tag, records, signals, eventsShown(state, turn));
+    }
     case "history":
       return historyPage(state, tag, records);
     case "count":

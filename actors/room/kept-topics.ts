@@ -42,13 +42,30 @@ export const topicNamed = ({ topics }: Pick<Room, "topics">, name: string): Kept
 export const topicsBy = ({ topics }: Room, member: string): number =>
   topics === undefined ? 0 : allEntries(topics).filter(([, { by }]) => by === member).length;
 
-/** All topics, the one that was written in last first; of two that one message was in last, by their names. */
-export const topicsOf = ({ topics }: Room): readonly KeptTopic[] =>
-  topics === undefined
-    ? []
-    : allEntries(topics)
-        .map(([, topic]) => topic)
-        .toSorted((one, other) => other.lastSeq - one.lastSeq || (topicKey(one.name) < topicKey(other.name) ? -1 : 1));
+/** Of two topics the one that is listed first: where something was said last; of two that one message was in last, by
+ *  their names. */
+const isBefore = (one: KeptTopic, other: KeptTopic): boolean =>
+  one.lastSeq !== other.lastSeq ? one.lastSeq > other.lastSeq : topicKey(one.name) < topicKey(other.name);
+
+/** The first of the topics that fit, in order. One look at each of all there are, of which no more than these are ever
+ *  held or compared. */
+export function firstTopics(
+  { topics }: Pick<Room, "topics">,
+  count: number,
+  fits: (topic: KeptTopic) => boolean,
+): readonly KeptTopic[] {
+  const first: KeptTopic[] = [];
+  if (topics === undefined) return first;
+  for (const [, topic] of allEntries(topics)) {
+    const last = first.at(-1);
+    if (first.length === count && (last === undefined || !isBefore(topic, last))) continue;
+    if (!fits(topic)) continue;
+    const place = first.findIndex((other) => isBefore(topic, other));
+    first.splice(place < 0 ? first.length : place, 0, topic);
+    if (first.length > count) first.pop();
+  }
+  return first;
+}
 
 /** Whether two messages' topics are one; none is one, too. */
 export const isSameTopic = (one: string | undefined, other: string | undefined): boolean =>

@@ -150,7 +150,8 @@ export function onScanned(room: Room, tag: string, result: Result<unknown>, turn
   if (check === undefined || turn.notes.scanning !== check.id) return [];
   if (!result.ok) {
     const { code, details } = result.error;
-    return failed(room, check, { code, without: details?.["withoutScanner"] }, turn);
+    const { withoutScanner: without, retryAfterMs } = details ?? {};
+    return failed(room, check, { code, without, retryAfterMs }, turn);
   }
   const { signature } = result.value as ScanAnswer;
   if (signature === undefined) return [reading(check, { check: "clean" })];
@@ -173,11 +174,18 @@ const ofScanners: ReadonlySet<string> = new Set<ErrorCode>([
 function failed(
   room: Room,
   check: Check,
-  { code, without }: { readonly code: string; readonly without: unknown },
+  {
+    code,
+    without,
+    retryAfterMs,
+  }: { readonly code: string; readonly without: unknown; readonly retryAfterMs?: unknown },
   turn: Here,
 ): Decided {
   const { scanPausesMs, scanHoldMs, scanBusyMs } = limits;
-  if (!ofScanners.has(code)) return delayed(room, check, { dueMs: turn.nowMs + scanBusyMs, isTry: false }, turn);
+  if (!ofScanners.has(code)) {
+    const pauseMs = typeof retryAfterMs === "number" ? Math.max(retryAfterMs, scanPausesMs[0]) : scanBusyMs;
+    return delayed(room, check, { dueMs: turn.nowMs + Math.min(pauseMs, scanBusyMs), isTry: false }, turn);
+  }
   const isLast = code === "SCAN_TOO_LARGE" || check.tries >= scanPausesMs.length;
   if (isLast && without === "allow") return [reading(check, { check: "unscanned" })];
   if (isLast && without === "refuse") return [reading(check, { check: "quarantined" })];

@@ -18,6 +18,7 @@ import type {
   RoomWarning,
   Visibility,
 } from "../../protocols/index.ts";
+import type { Sender } from "../behavior.ts";
 import type { Delivered, Mail, Outbox } from "../outbox.ts";
 import type { Positioned } from "../stream.ts";
 import type { MemberTable, Table } from "./members.ts";
@@ -58,6 +59,8 @@ export interface Room extends RoomSettings {
   readonly threads?: readonly Thread[];
   /** Absent: there was never one. */
   readonly topics?: Table<KeptTopic>;
+  /** A move between topics that has begun: the rest is owed, also after this node. Absent: there is none. */
+  readonly moving?: BegunMove;
   /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
   readonly asked?: readonly Asked[];
   /** Turns of agents that agents called since a person has said something. Absent: there was never one. */
@@ -196,6 +199,8 @@ export type RoomChange =
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly stored: StoredChange }
   /** The same: what a member interests of a topic. */
   | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly interest: InterestChange }
+  /** The same: how far a move is; null: it is over. */
+  | { readonly type: "readMarked"; readonly member: ""; readonly seq: 0; readonly moving: BegunMove | null }
   /** As it was written before `follow`: no node writes it. */
   | { readonly type: "threadFollowed"; readonly member: string; readonly root: number; readonly follow: boolean }
   | Delivered;
@@ -348,6 +353,15 @@ export interface Moving {
   readonly moved: number;
   readonly from?: string;
   readonly to?: string;
+}
+
+/** A move of which some has moved, and the rest is owed. */
+export interface BegunMove extends Moving {
+  readonly first: number;
+  /** What is before this has moved. */
+  readonly next: number;
+  readonly isOwn: boolean;
+  readonly by: Sender;
 }
 
 /** What a room remembers only while in memory. */

@@ -80,6 +80,7 @@ import { evolveWarning } from "./warnings.ts";
 import { versionRecords } from "./kept-versions.ts";
 import { evolveLink, withoutLinksOf, withUse } from "./kept-links.ts";
 import type {
+  BegunMove,
   Check,
   FiledText,
   LinkChange,
@@ -142,6 +143,7 @@ function evolveRoom(state: RoomState, change: RoomChange): RoomState {
     const { member, topic, interest } = change.interest;
     return state && withInterest(state, member, topic, interest === "none" ? undefined : interest);
   }
+  if (change.type === "readMarked" && "moving" in change) return state && withMove(state, change.moving);
   if (change.type === "readMarked" && "link" in change) return state && evolveLink(state, change.link);
   if (change.type === "readMarked" && "warning" in change) return state && evolveWarning(state, change.warning);
   if (change.type === "readMarked" && ("forget" in change || "filed" in change)) return state;
@@ -468,7 +470,13 @@ type Marked = Exclude<
   | { readonly warning: WarningChange }
   | { readonly filed: FiledText }
   | { readonly interest: InterestChange }
+  | { readonly moving: BegunMove | null }
 >;
+
+/** The room with what is on its way between topics. */
+function withMove({ moving: _before, ...room }: Room, moving: BegunMove | null): Room {
+  return moving === null ? room : { ...room, moving };
+}
 
 /** The room after a marker has moved. */
 export function evolveMarked(room: Room, change: Marked): Room {

@@ -2,8 +2,10 @@
  *
  *      moveTopic ──► read some of what is to move ──► topicMoved (their messages) ──► read on … ──► answer
  *
- *  A move goes on in stretches, each one event. If the node dies between two of them, what has moved has moved; the
- *  command was not answered, is sent again, and moves what is left. */
+ *      moveTopic ──► … ──► topicMoved, and in the same append how far it is ──► the node dies ──► recovered: read on …
+ *
+ *  A move goes on in stretches, each one event. With the first of several the room owes the rest: a node that takes it
+ *  over moves that without being asked. The end of a move is in an append, too, also where the mover may not go on. */
 import {
   finder,
   generalTopic,
@@ -32,11 +34,11 @@ import {
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
-import { isSameTopic, topicNamed, topicsBy, topicsOf, withInterest } from "./kept-topics.ts";
+import { firstTopics, isSameTopic, topicNamed, topicsBy, withInterest } from "./kept-topics.ts";
 import { entryOf, hasByRank } from "./members.ts";
 import { refuseMuted } from "./muted.ts";
 import { refuseArchived, refusePost } from "./rules.ts";
-import type { KeptTopic, Moving, Room, RoomChange, RoomNotes } from "./shape.ts";
+import type { BegunMove, KeptTopic, Moving, Room, RoomChange, RoomNotes } from "./shape.ts";
 import { isUnreadFor, messageInMemory, messageKey, recentFrom, threadKey, topicRecordKey, unreadFor } from "./state.ts";
 import { readTopic } from "./topic-read.ts";
 import { tellRead } from "./unread.ts";
@@ -46,11 +48,11 @@ type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands,
 /** A move of a message that is known. */
 export type Move = Of<"moveTopic"> & { readonly seq: number };
 
-const movingIn = ({ notes }: Turn): Moving | undefined => (notes as RoomNotes).moving ?? undefined;
+const movingIn = ({ moving }: Room, { notes }: Turn): Moving | undefined => (notes as RoomNotes).moving ?? moving;
 
 /** The name under which a message is posted into a topic: as it is called already, or is being called now. */
 export function topicFor(room: Room, name: string, turn: Turn): string {
-  const moving = movingIn(turn);
+  const moving = movingIn(room, turn);
   // Until the first of it has moved, the rename may still be refused.
   const isRenamed = moving?.what === "all" && moving.moved > 0 && isSameTopic(moving.from, name);
   return (isRenamed ? moving.to : undefined) ?? topicNamed(room, name)?.name ?? topicText(name);
@@ -150,7 +152,7 @@ function begin(room: Room, move: Pick<MoveTag, "what" | "first" | "from" | "to">
   if (to === from)
     return [reply({ moved: 0, ...(to !== undefined && { topic: to }) } satisfies TopicMoved, turn.replyTo)];
   // Two at a time would part what belongs together.
-  if (movingIn(turn) !== undefined)
+  if (movingIn(room, turn) !== undefined)
     return [refuse("OVERLOADED", { reason: "other messages are on their way to a topic" }, turn.replyTo)];
   return readOn(room, {
     type: "move",
@@ -282,15 +284,31 @@ const moveOf = (tag: unknown): MoveTag | undefined => {
 
 type Noted = readonly Effect<RoomChange, Partial<RoomNotes>>[];
 
-/** Notes which messages are on their way to another topic, and that they have come. */
-export function withMoves(effects: Noted, message: { readonly type: string; readonly tag?: unknown }): Noted {
+/** Notes which messages are on their way to another topic, and that they have come. What has begun to move is a fact
+ *  until it is over. */
+export function withMoves(
+  room: Room,
+  effects: Noted,
+  message: { readonly type: string; readonly tag?: unknown },
+): Noted {
   const next = effects.map((effect) => (effect.type === "read" ? moveOf(effect.tag) : undefined)).find(Boolean);
   const before = message.type === "records" ? moveOf(message.tag) : undefined;
-  if (next === undefined) return before === undefined ? effects : [...effects, note({ moving: null })];
-  const { what, from, to, moved: count } = next;
+  if (next === undefined && before === undefined) return effects;
+  if (next === undefined)
+    return [...effects, ...(room.moving === undefined ? [] : [owing(null)]), note({ moving: null })];
+  const { what, from, to, moved: count, first, next: reached, isOwn, by } = next;
   const moving: Moving = { what, moved: count, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
-  return [...effects, note({ moving })];
+  const isFurther = effects.some(({ type }) => type === "persist");
+  return [...effects, ...(isFurther ? [owing({ ...moving, first, next: reached, isOwn, by })] : []), note({ moving })];
 }
+
+const owing = (moving: BegunMove | null) => persist({ type: "readMarked", member: "", seq: 0, moving } as const);
+
+/** Goes on with a move that a node before this one has begun. Nobody waits for its answer any more. */
+export const recoverMove = (room: Room): Effects =>
+  room.moving === undefined
+    ? []
+    : readOn(room, { type: "move", ...room.moving, end: room.messageSeq, changes: room.changes, asker: undefined });
 
 // --- what is set of one ----------------------------------------------------------------------------------------------
 
@@ -386,7 +404,8 @@ function listed(room: Room, tag: TopicsTag): Effects {
     room.recent.filter(({ seq }) => seq >= tag.next),
   );
   const isFound = finder(find);
-  const fitting = topicsOf(room).filter((topic) => topic.count > 0 && isBehind(topic) && isFound(topic.name));
+  const fits = (topic: KeptTopic): boolean => topic.count > 0 && isBehind(topic) && isFound(topic.name);
+  const fitting = firstTopics(room, limit + 1, fits);
   const topics = fitting.slice(0, limit).map((topic) => shown(topic, counts, tag.by));
   const unread = unreadFor(room, tag.by);
   const counted = Object.values(counts).reduce((sum, one) => sum + one, 0);

@@ -29,7 +29,8 @@ export const storedAgainLimits = {
   /** From one pass to the next; a new release begins one at once. So long can an account be wrong that was
    *  on a node of the version before. */
   everyMs: 7 * 24 * 3_600_000,
-  /** The same where something could not be asked. */
+  /** The same where something could not be asked, and after the first pass of a release: rooms that came from a node of
+   *  the version before meanwhile were not asked by anybody. */
   againMs: 24 * 3_600_000,
   /** Actors that could not be asked which are known by name; where there were more, all are asked again. */
   missedMax: 1_000,

@@ -23,6 +23,8 @@ interface Mark {
   readonly atMs: number;
   /** When all were asked last. Absent: at `atMs`. */
   readonly wholeAtMs?: number;
+  /** It was the first of its release, so that all are asked again sooner. */
+  readonly first?: true;
   /** Those that could not be asked: the next pass is of them alone. Absent: none, or too many. */
   readonly missed?: readonly string[];
 }
@@ -31,6 +33,7 @@ interface Mark {
 interface Due {
   readonly wholeAtMs: number;
   readonly only?: readonly string[];
+  readonly first?: true;
 }
 
 /** Begins it. */
@@ -57,13 +60,15 @@ export function tellStoredAgain(at: {
   async function due(): Promise<Due | undefined> {
     const bytes = await store.get(key);
     const whole: Due = { wholeAtMs: clock.nowMs() };
-    if (bytes === undefined) return whole;
-    const { atMs, wholeAtMs = atMs, missed, ...mark } = unseal(key, bytes, store.location) as Mark;
+    if (bytes === undefined) return { ...whole, first: true };
+    const { atMs, wholeAtMs = atMs, missed, first, ...mark } = unseal(key, bytes, store.location) as Mark;
     // A clock that was ahead puts off nothing for ever.
-    const isOver = (beganAtMs: number): boolean => Math.abs(clock.nowMs() - beganAtMs) >= limits.everyMs;
-    if (mark.version !== version || isOver(wholeAtMs)) return whole;
+    const isOver = (beganAtMs: number, afterMs: number = limits.everyMs): boolean =>
+      Math.abs(clock.nowMs() - beganAtMs) >= afterMs;
+    if (mark.version !== version) return { ...whole, first: true };
+    if (isOver(wholeAtMs, first && limits.againMs)) return whole;
     if (!isOver(atMs)) return undefined;
-    return missed === undefined ? whole : { wholeAtMs, only: missed };
+    return missed === undefined ? whole : { wholeAtMs, only: missed, ...(first && { first }) };
   }
 
   /** Has one tell. False: it could not be asked. */
@@ -99,7 +104,7 @@ export function tellStoredAgain(at: {
     return some.length;
   }
 
-  async function pass({ wholeAtMs, only }: Due): Promise<void> {
+  async function pass({ wholeAtMs, only, first }: Due): Promise<void> {
     log.info("storage.counting", { version, ...(only && { only: only.length }) });
     const missed: string[] = [];
     const passed = (kind: (typeof kinds)[number]) =>
@@ -111,6 +116,7 @@ export function tellStoredAgain(at: {
     const mark: Mark = {
       version,
       wholeAtMs,
+      ...(first && { first }),
       atMs: isEmpty ? wholeAtMs : clock.nowMs() - limits.everyMs + limits.againMs,
       ...(!isEmpty && missed.length <= limits.missedMax && { missed }),
     };

@@ -14,6 +14,8 @@ export const scanningLimits = {
   scannerSilentMs: 180_000,
   /** How often the scanner is asked whether it is there and works. */
   scannerLookMs: 30_000,
+  /** A file that came before lists of threats were read, or told by other nodes, is looked at again after this. */
+  listsPendingMs: 3_000,
   /** A harmless line that it has not looked at for so long was one that it failed at. */
   scannerTrialMs: 20_000,
   /** Bytes of an answer of the scanner; a longer one is none. */

@@ -105,7 +105,12 @@ export function createListedFiles({ read, clock, log, meter, ...more }: ListedPo
     async look(request, signal) {
       const by = lists;
       if (by === undefined || by.isPending())
-        return refused(failure("UNREACHABLE", { reason: "lists of threats are not read yet" }));
+        return refused(
+          failure("UNREACHABLE", {
+            reason: "lists of threats are not read yet",
+            retryAfterMs: limits.listsPendingMs,
+          }),
+        );
       if (by.fileSorts().length === 0) return ok({});
       if (signal.aborted) return refused(failure("CANCELLED"));
       const late = new AbortController();

@@ -2,7 +2,7 @@
 import type { FileCheck } from "../kinds/room-files.ts";
 
 const words: Readonly<Record<FileCheck, string | undefined>> = {
-  scanning: "Being checked",
+  scanning: "Being checked: nobody can fetch it yet",
   clean: undefined,
   unscanned: "Not checked",
   quarantined: "In quarantine",

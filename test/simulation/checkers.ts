@@ -22,6 +22,7 @@ export const checkerNames = [
   "call-whole", // a finished text is not what the model wrote
   "answer-ends-once", // an agent's answer ended twice, went on after its end, or called tools too often or in vain
   "mention-settled", // a mention of an agent was neither answered nor refused where people see it, or twice, or out of context
+  "rename-finished", // a rename of a topic that began was left half done
   "reminder-rings", // a reminder was lost or rang early
   "cycle-refused", // a call cycle was not refused, or a chain without one was
   "quarantine-shown", // a quarantined actor has no dead letter to show

@@ -29,6 +29,8 @@ export interface Plan {
   readonly actors: Actors;
   /** People who chat, beside the clients. */
   readonly people: number;
+  /** Somebody renames a topic of many messages, again and again, and asks once each time. Not drawn. */
+  readonly renames?: number;
   /** The disk is encrypted while the node runs. */
   readonly sealed: boolean;
 }

@@ -15,6 +15,7 @@ import { JournalWatch, LedgerWatch, type CheckerName } from "./checkers.ts";
 import { behaviors as chatBehaviors } from "../../actors/index.ts";
 import { Caller, type Entrance } from "./caller.ts";
 import { lobby, Person, RoomWatch } from "./chat.ts";
+import { Renamer } from "./renames.ts";
 import { Client } from "./clients.ts";
 import { Disk, type WallClock, type World } from "../world/index.ts";
 import { Follower } from "./follower.ts";
@@ -51,6 +52,7 @@ class Simulation implements Entrance, Simulated {
   readonly #auditor: Client;
   readonly #followers: Follower[];
   readonly #people: Person[];
+  readonly #renamers: Renamer[];
   readonly #parts: NodeParts;
   #life: Life | undefined;
   #endLife: () => void = () => undefined;
@@ -91,6 +93,8 @@ class Simulation implements Entrance, Simulated {
       { length: this.#plan.people },
       (_, index) => new Person(`p${index}`, { commands: this.#plan.commandsPerClient, thinkMs: 30 }, room, around),
     );
+    const { renames = 0 } = this.#plan;
+    this.#renamers = renames > 0 ? [new Renamer(renames, around)] : [];
     this.#followers = [...streams, ...(this.#plan.people > 0 ? [room] : [])].map(
       (stream) => new Follower(stream, world),
     );
@@ -107,7 +111,7 @@ class Simulation implements Entrance, Simulated {
       kernelLimits: this.#plan.kernelLimits,
       journalLimits: this.#plan.journalLimits,
       behaviors: [
-        ...(this.#plan.people > 0 ? chatBehaviors : []),
+        ...(this.#plan.people > 0 || renames > 0 ? chatBehaviors : []),
         ...probeBehaviors({
           caused: (token) => this.#ledgers.durable(token, "message"),
           ended: (id) => void this.#heard.add(id),
@@ -133,9 +137,10 @@ class Simulation implements Entrance, Simulated {
     void this.#jumpClocks();
     void this.#administer();
     for (const client of this.#clients) void client.run();
-    for (const person of this.#people) void person.run();
+    for (const person of [...this.#people, ...this.#renamers]) void person.run();
     for (const follower of this.#followers) void follower.run();
-    const clientsDone = () => this.#hopeless || [...this.#clients, ...this.#people].every((client) => client.finished);
+    const all = [...this.#clients, ...this.#people, ...this.#renamers];
+    const clientsDone = () => this.#hopeless || all.every((client) => client.finished);
     await world.run(() => clientsDone() || world.nowMs > faultsMsMax, faultsMsMax + 1);
     if (world.violations.length > 0 || this.#hopeless) return;
     this.#calm();
@@ -144,7 +149,11 @@ class Simulation implements Entrance, Simulated {
     const ended = await world.run(() => done || this.#hopeless, world.nowMs + calmMsMax);
     if (ended === "done" || ended === "violated") return;
     const waiting = this.#clients.map((client) => (client.finished ? client.describeMissing() : `${client.name} runs`));
-    waiting.push(...this.#people.map((person) => `${person.caller.name} ${person.finished ? "done" : "runs"}`));
+    waiting.push(
+      ...[...this.#people, ...this.#renamers].map(
+        (person) => `${person.caller.name} ${person.finished ? "done" : "runs"}`,
+      ),
+    );
     const followers = this.#followers.map((follower) => follower.describe());
     const life = JSON.stringify(this.#life?.kernel?.status());
     this.#violate("liveness", `${ended}; ${waiting.join("; ")}; ${followers.join("; ")}; ${life}`);
@@ -371,7 +380,7 @@ class Simulation implements Entrance, Simulated {
     const until = async (done: () => boolean | Promise<boolean>): Promise<void> => {
       while (!(await done())) await world.sleep(100);
     };
-    const all = [...this.#clients, ...this.#people];
+    const all = [...this.#clients, ...this.#people, ...this.#renamers];
     await until(() => all.every((client) => client.finished));
     if (!this.rotten()) {
       // Nobody asks: what is pending must come by itself, also after a crash. A process that goes on has seen its clock
@@ -394,7 +403,11 @@ class Simulation implements Entrance, Simulated {
   /** Only what is damaged may be refused, and the node must say what and where. */
   #checkDamage(): void {
     const shown = this.#life?.kernel?.status().slotsQuarantined ?? [];
-    const callers = [...this.#clients, this.#auditor, ...this.#people.map((person) => person.caller)];
+    const callers = [
+      ...this.#clients,
+      this.#auditor,
+      ...[...this.#people, ...this.#renamers].map((person) => person.caller),
+    ];
     for (const actor of callers.flatMap((client) => [...client.gaveUp])) {
       const slot = slotOf(actor.startsWith("writer/") ? "ai" : "chat", actor);
       if (!this.#rottenSlots.has(slot)) this.#violate("damage-named", `${actor} is refused; only others are damaged`);

@@ -57,6 +57,12 @@ describe("the simulation of a node", () => {
     expect(run).to.equal(seeds);
   });
 
+  it("finishes each rename of a topic that has begun, whenever the node dies in it", async function () {
+    const plan = JSON.stringify({ renames: 25, clients: 1, commandsPerClient: 2, people: 0, lifeMs: 150, rot: false });
+    const { failures } = await simulate(["--seeds", String(depth(20, 600)), "--plan", plan]);
+    expect(failures).to.deep.equal([]);
+  });
+
   it("names its checkers in docs/develop/simulation/checkers.md", () => {
     const page = readFileSync(join(import.meta.dirname, "../../docs/develop/simulation/checkers.md"), "utf8");
     for (const name of checkerNames) expect(page).to.include(`\`${name}\``);

@@ -5,6 +5,7 @@ import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
 import type { Clock, Log, Meter } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayOptions } from "../options.ts";
+import { goesOn } from "./long-bodies.ts";
 import { addressKey } from "./rates.ts";
 
 /** The clients that may be connected: the one governor of the connections of people and programs.
@@ -39,12 +40,17 @@ const counted = ok(undefined);
 /** What WebSockets leave free, so that a request still finds a place when all people there are are connected. */
 const socketShare = 5 / 6;
 
+/** As Node's server says it of a request that was not complete in time. */
+const lateBody = (): Error => Object.assign(new Error("the body stopped"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
+
 interface Guest {
   readonly socket: Socket;
   /** Undefined: a trusted proxy, which speaks for many. */
   readonly address: string | undefined;
   /** Requests that have come in full and are not answered yet; a WebSocket counts as one without end. */
   held: number;
+  /** The body of a request is still to come. */
+  receives: boolean;
 }
 
 interface House {
@@ -148,7 +154,7 @@ export function createConnectionGovernor(
       return refuse("addressShare", { address, max: perAddressMax });
     if (guests.size >= max && !makeRoom(silent)) return refuse("tcpConnectionsMax", { max });
     if (guests.size + 1 === max) warn("gateway.connections.full", { limit: "tcpConnectionsMax", max });
-    const guest: Guest = { socket, address, held: 0 };
+    const guest: Guest = { socket, address, held: 0, receives: false };
     guests.set(socket, guest);
     if (address !== undefined && house !== undefined) {
       house.count += 1;
@@ -186,9 +192,15 @@ export function createConnectionGovernor(
     };
     // A body that never ends holds no place. Both events come once, and a listener for one time costs twice as much.
     const { "transfer-encoding": encoding, "content-length": length = "0" } = request.headers;
-    if (encoding !== undefined || Number(length) > 0) request.on("end", hold);
-    else hold();
+    if (encoding !== undefined || Number(length) > 0) {
+      guest.receives = true;
+      request.on("end", () => {
+        guest.receives = false;
+        hold();
+      });
+    } else hold();
     response.on("close", () => {
+      guest.receives = false;
       if (holds) guest.held -= 1;
       sort(guest);
     });
@@ -202,7 +214,11 @@ export function createConnectionGovernor(
   server.timeout = limits.stalledAnswerMs;
   server.on("timeout", (socket: Socket) => {
     const guest = guestOf(socket);
-    if (guest === undefined || guest.held === 0 || socket.writableLength > 0) socket.destroy();
+    if (guest !== undefined && guest.held > 0 && socket.writableLength === 0) return;
+    // One whose body has stopped coming is told so. All others have asked nothing, or do not read.
+    const isTold = guest?.receives === true && socket.writableLength === 0 && !goesOn(socket);
+    if (isTold) server.emit("clientError", lateBody(), socket);
+    else socket.destroy();
   });
 
   return {

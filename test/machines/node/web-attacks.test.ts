@@ -192,8 +192,16 @@ describe("attacks by way of browsers and proxies", function () {
       expect(await post({ origin }), origin).to.deep.equal([403, "FORBIDDEN"]);
     // What a form can send without being asked for leave.
     for (const type of ["text/plain", "application/x-www-form-urlencoded"])
-      expect((await post({ "content-type": type, "sec-fetch-site": "cross-site" }))[0], type).to.be.oneOf([403, 415]);
-    expect((await post({ "sec-fetch-site": "same-origin", "content-type": "text/plain" }))[0]).to.be.oneOf([400, 415]);
+      expect(await post({ "content-type": type, "sec-fetch-site": "cross-site" }), type).to.deep.equal([
+        403,
+        "FORBIDDEN",
+      ]);
+    // A browser that says nothing of the site, and sends a form of another one: the type is not one that is read.
+    for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]) {
+      expect(await post({ "content-type": type }), type).to.deep.equal([400, "BAD_REQUEST"]);
+      const own = await post({ "content-type": type, "sec-fetch-site": "same-origin" });
+      expect(own, type).to.deep.equal([400, "BAD_REQUEST"]);
+    }
     // A link or a picture asks with GET: nothing is changed by one, and no leave is given to read the answer.
     const got = await fetch(`${node.url}/api/v1/me`, { headers: { cookie, origin: "https://evil.example" } });
     expect(got.headers.get("access-control-allow-origin")).to.equal(null);
@@ -266,8 +274,18 @@ describe("attacks by way of browsers and proxies", function () {
   // Script in text fields: stored-script.test.ts.
   it("tell the script of a model's answer as JSON", async () => {
     // A model that answers with it: the echo model says what it is asked.
-    const told = await node.http("POST", "/v1/chat/completions", { model: "echo", messages: [{ role: "user", content: script }] }, ada); // prettier-ignore
-    expect(told.status).to.equal(200);
-    expect(JSON.stringify(told.body)).to.include("hacked");
+    const asked = { model: "echo", messages: [{ role: "user", content: script }] };
+    const tell = async (path: string, body: object, type: string): Promise<void> => {
+      const headers = { authorization: `Bearer ${ada}`, "content-type": "application/json", accept: "text/html" };
+      const answer = await fetch(`${node.url}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+      expect(answer.status, path).to.equal(200);
+      expect((answer.headers.get("content-type") ?? "").split(";")[0], path).to.equal(type);
+      expect(answer.headers.get("x-content-type-options"), path).to.equal("nosniff");
+      expect(answer.headers.get("content-security-policy"), path).to.include("script-src 'self'");
+      expect(await answer.text(), path).to.include("hacked");
+    };
+    await tell("/v1/chat/completions", asked, "application/json");
+    await tell("/v1/messages", { ...asked, max_tokens: 100 }, "application/json");
+    await tell("/api/chat", { ...asked, stream: false }, "application/json");
   });
 });

@@ -1,10 +1,22 @@
-import { kernelLimits } from "../plan.ts";
+import { kernelLimits, type Plan } from "../plan.ts";
 import { three, type Mutation } from "./mutation.ts";
 
 const activation = "node/kernel/activation.ts";
 const gate = "node/kernel/gate.ts";
 const rules = "node/replication/rules.ts";
 const ownership = "node/replication/ownership.ts";
+
+/** Lives in which a topic is renamed while the node dies again and again. */
+const renaming = {
+  renames: 25,
+  clients: 1,
+  commandsPerClient: 2,
+  people: 0,
+  lifeMs: 150,
+  rot: false,
+  poison: false,
+  clockJumps: false,
+} satisfies Partial<Plan>;
 
 /** What one node does: kernel, journal, gates. Each is a fault that the simulator must find (mutation.ts). */
 export const ofKernel: readonly Mutation[] = [
@@ -291,9 +303,17 @@ export const ofKernel: readonly Mutation[] = [
     find: "[...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)",
     replace: "[...(state.head > 0 ? [] : recoverOutbox(state.outbox, turn.self)), ...askAgain(state, turn)",
     caughtBy: ["mention-settled"],
-    from: 6,
     seeds: 100,
     cluster: true,
     plan: { ...three, people: 3, clients: 1, registerClients: 0, faults: { crash: 2, restart: 1, moveSlot: 2 } },
+  },
+  {
+    name: "leaves a move between topics where the node before this one died in it",
+    file: "actors/room/index.ts",
+    find: "const owed = [...told, ...recoverMove(state)];",
+    replace: "const owed = told;",
+    caughtBy: ["rename-finished", "liveness"],
+    seeds: 60,
+    plan: renaming,
   },
 ];

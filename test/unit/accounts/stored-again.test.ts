@@ -61,14 +61,33 @@ describe("what people keep, told again by all rooms and agents of a node", () =>
     expect(node.ended).to.deep.equal([{ rooms: rooms.length, agents: 1, missed: 0 }]);
     running.stop();
     running = node.start("1");
-    await node.world.pass(limits.everyMs / 2);
+    await node.world.pass(limits.againMs / 2);
     expect(node.ended).to.have.length(1);
-    await node.world.pass(limits.everyMs);
+    await node.world.pass(limits.againMs);
     expect(node.ended).to.have.length(2);
+    await node.world.pass(limits.everyMs / 2);
+    expect(node.ended).to.have.length(2);
+    await node.world.pass(limits.everyMs);
+    expect(node.ended).to.have.length(3);
     running.stop();
     running = node.start("2");
     await node.world.pass(limits.firstMs + limits.lookMs);
-    expect(node.ended).to.have.length(3);
+    expect(node.ended).to.have.length(4);
+    running.stop();
+  });
+
+  it("is told a day after an update by rooms that came from a node of the version before meanwhile", async () => {
+    const actors = ["room/a"];
+    const node = nodeWith(actors, { "room/a": "SLOT_UNAVAILABLE" });
+    const running = node.start("1");
+    await node.world.pass(limits.firstMs + limits.lookMs);
+    actors.push("room/came");
+    await node.world.pass(limits.againMs + limits.lookMs);
+    expect(node.asked.filter((one) => one.endsWith("room/came"))).to.have.length(1);
+    // What cannot be asked is asked each day, and the others with it no more often than before.
+    await node.world.pass(3 * limits.againMs);
+    expect(node.asked.filter((one) => one.endsWith("room/came"))).to.have.length(1);
+    expect(node.asked.filter((one) => one.endsWith("room/a")).length).to.be.within(4, 5);
     running.stop();
   });
 
@@ -78,7 +97,9 @@ describe("what people keep, told again by all rooms and agents of a node", () =>
     await node.world.pass(limits.firstMs + limits.lookMs);
     expect(node.ended).to.deep.equal([{ rooms: 1, agents: 0, missed: 0 }]);
     await node.world.pass(2 * limits.againMs);
-    expect(node.ended).to.have.length(1);
+    expect(node.ended, "once more after an update").to.have.length(2);
+    await node.world.pass(3 * limits.againMs);
+    expect(node.ended).to.have.length(2);
     running.stop();
   });
 
@@ -93,13 +114,15 @@ describe("what people keep, told again by all rooms and agents of a node", () =>
     const next = node.start("1");
     await node.world.pass(limits.firstMs + limits.lookMs);
     expect(node.ended).to.deep.equal([{ rooms: 3, agents: 0, missed: 1 }]);
+    await node.world.pass(limits.againMs);
+    expect(node.ended[1], "all, a day after an update").to.deep.equal({ rooms: 3, agents: 0, missed: 1 });
     const before = node.asked.length;
     await node.world.pass(limits.againMs);
-    expect(node.ended[1]).to.deep.equal({ rooms: 1, agents: 0, missed: 1 });
+    expect(node.ended[2]).to.deep.equal({ rooms: 1, agents: 0, missed: 1 });
     expect(node.asked.slice(before), "those alone that were missed").to.deep.equal(["tellStored room/b"]);
     // All are asked when it is their time, however often some were missed meanwhile.
     await node.world.pass(limits.everyMs);
-    expect(node.ended.filter((one) => (one as { readonly rooms: number }).rooms === 3)).to.have.length(2);
+    expect(node.ended.filter((one) => (one as { readonly rooms: number }).rooms === 3)).to.have.length(3);
     next.stop();
   });
 });

@@ -336,6 +336,31 @@ describe("files of a room that are scanned", () => {
     }
   });
 
+  it("are looked at again as soon as they are told to, within a second and the usual pause", () => {
+    const { scanPausesMs, scanBusyMs } = actorLimits;
+    const pauses = [
+      [3_000, 3_000],
+      [-5, scanPausesMs[0]],
+      [24 * 3_600_000, scanBusyMs],
+      ["soon", scanBusyMs],
+    ] as const;
+    for (const [retryAfterMs, pauseMs] of pauses) {
+      const fixture = inLobby();
+      const { seq } = post(fixture, "ada", "", { files: [uploaded(fixture, 1)] });
+      // Far more often than a scanner may fail: this is no try.
+      for (let round = 0; round < 20; round += 1) {
+        say(fixture, refused(failure("UNREACHABLE", { withoutScanner: "allow", retryAfterMs })));
+        fixture.pass(pauseMs - 1);
+        expect(fixture.scans, `${retryAfterMs}, round ${round}`).to.deep.equal([]);
+        fixture.pass(1);
+        expect(fixture.scans.length, `${retryAfterMs}, round ${round}`).to.equal(1);
+      }
+      expect(checkOf(fixture, seq)).to.deep.equal(["scanning"]);
+      answer(fixture, {});
+      expect(checkOf(fixture, seq)).to.not.include("scanning");
+    }
+  });
+
   it("are decided about at once where they are larger than the scanner takes", () => {
     const fixture = inLobby();
     const { seq } = post(fixture, "ada", "", { files: [uploaded(fixture, 1)] });

@@ -12,6 +12,7 @@ import {
   type Arbitrary,
 } from "fast-check";
 import type { Message } from "../../../actors/behavior.ts";
+import { actorLimits as limits } from "../../../actors/limits.ts";
 import type { Room } from "../../../actors/room/shape.ts";
 import {
   topicKey,
@@ -107,8 +108,8 @@ function heard(fixture: Fixture): string {
   }
 }
 
-/** All that is to be as the messages are. A node that dies in a move leaves the rest of it until that is asked again. */
-function expectWhole(fixture: Fixture, isCrashed: boolean): void {
+/** All that is to be as the messages are. A move that has begun is finished, whichever node dies in it. */
+function expectWhole(fixture: Fixture): void {
   const messages = all(fixture);
   const named = messages.filter((message) => message.topic !== undefined);
   const listed = fixture.ok<RoomTopics>("user/ada", lobby, { type: "topics" });
@@ -119,10 +120,10 @@ function expectWhole(fixture: Fixture, isCrashed: boolean): void {
     const own = named.filter((message) => topicKey(message.topic ?? "") === key);
     expect(counts.get(key), `messages in ${key}`).to.equal(own.length);
     expect(all(fixture, { topic: key })).to.deep.equal(own);
-    if (!isCrashed) expect(new Set(own.map((message) => message.topic)).size, `names of ${key}`).to.equal(1);
+    expect(new Set(own.map((message) => message.topic)).size, `names of ${key}`).to.equal(1);
   }
   expect(fixture.records(lobby, "topic/")).to.have.length(named.length);
-  for (const { replyTo, topic: name, deletedAtMs } of isCrashed ? [] : messages) {
+  for (const { replyTo, topic: name, deletedAtMs } of messages) {
     const root = messages.find((message) => message.seq === replyTo);
     if (root !== undefined && (deletedAtMs ?? root.deletedAtMs) === undefined) expect(name).to.equal(root.topic);
   }
@@ -135,10 +136,7 @@ describe("topics, whatever happens in a room and however much of it at once,", (
     property(
       holds(array(step, { maxLength: 60, size: "max" }), (steps) => {
         const fixture = played(steps);
-        expectWhole(
-          fixture,
-          steps.some((one) => "crash" in one),
-        );
+        expectWhole(fixture);
         const shown = JSON.stringify(all(fixture));
         for (const text of new Set(heard(fixture).match(/<\d+>/gu) ?? [])) expect(shown).to.include(text);
         for (const who of ["user/ada", "user/bob", "user/cleo"] as const) {
@@ -154,5 +152,45 @@ describe("topics, whatever happens in a room and however much of it at once,", (
       }),
       { numRuns: 150 },
     );
+  });
+
+  it("are moved to the end by the node that takes a room over, after whichever step the one before has died", () => {
+    const count = 2 * limits.topicMovedAtOnce + 5;
+    let cut = 0;
+    for (let steps = 1; ; steps += 1) {
+      const fixture = inLobby();
+      for (let nth = 1; nth <= count; nth += 1)
+        fixture.ok("user/ada", lobby, { type: "post", text: String(nth), topic: "a" });
+      const answer = fixture.begin("user/ada", lobby, { type: "moveTopic", topic: "a", into: "b" });
+      for (let step = 0; step < steps; step += 1) fixture.step();
+      if (answer() !== undefined) break;
+      const owed = fixture.isPending(lobby);
+      fixture.crash(lobby);
+      fixture.begin("user/ada", lobby, { type: "post", text: "meanwhile", topic: "a" });
+      fixture.settle();
+      if (owed) cut += 1;
+      // Of a move that had not begun there is nothing; of one that had, all, and what is said meanwhile.
+      const moved = all(fixture).filter(({ text }) => owed || text !== "meanwhile");
+      expect(new Set(moved.map((message) => message.topic)).size, `after ${steps} steps`).to.equal(1);
+      if (owed) expect(moved[0]).to.include({ topic: "b" });
+      expectWhole(fixture);
+      expect(fixture.stateOf<Room>(lobby).moving).to.equal(undefined);
+      expect(fixture.isPending(lobby)).to.equal(false);
+    }
+    expect(cut).to.be.greaterThan(2);
+  });
+
+  it("are not moved on by the node that takes a room over where the mover may not any more", () => {
+    const fixture = inLobby();
+    for (let nth = 0; nth < limits.topicMovedAtOnce + 5; nth += 1)
+      fixture.ok("user/ada", lobby, { type: "post", text: "x", topic: "a" });
+    fixture.begin("user/ada", lobby, { type: "moveTopic", topic: "a", into: "b" });
+    while (!fixture.isPending(lobby)) fixture.step();
+    fixture.crash(lobby);
+    fixture.begin("user/ada", lobby, { type: "archive", archived: true });
+    fixture.settle();
+    expect(fixture.isPending(lobby)).to.equal(false);
+    expectWhole(fixture);
+    expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf<Room>(lobby));
   });
 });

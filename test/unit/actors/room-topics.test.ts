@@ -5,6 +5,7 @@ import {
   seenBefore,
   seenBehind,
   seenCount,
+  wireLimits,
   withSeenMessage,
   type SeenMessages,
 } from "../../../protocols/index.ts";
@@ -134,6 +135,27 @@ describe("topics of a room", () => {
     fixture.ok("user/bob", lobby, { type: "followTopic", topic: "a", interest: "none" });
     post(fixture, "ada", "a4", { topic: "a" });
     expect(unread(fixture, "bob")).to.deep.include({ unread: 2 });
+  });
+
+  it("add a bounded number of bytes to what a member is told of the room, at worst", () => {
+    const fixture = inLobby();
+    const { topicReadMax, topicInterestsMax } = wireLimits;
+    // The longest names, in a script of three bytes a character.
+    const nameOf = (nth: number): string => `${"書".repeat(55)}${nth}`;
+    for (let nth = 0; nth <= topicInterestsMax; nth += 1) post(fixture, "ada", "x", { topic: nameOf(nth) });
+    for (let nth = 0; nth < topicInterestsMax; nth += 1)
+      fixture.ok("user/bob", lobby, { type: "followTopic", topic: nameOf(nth), interest: "follow" });
+    const more = { type: "followTopic", topic: nameOf(topicInterestsMax), interest: "follow" };
+    expect(fixture.code("user/bob", lobby, more)).to.equal("LIMIT_REACHED");
+    // One is read and the next one not, so that each is a stretch.
+    for (let nth = 0; nth < topicReadMax + 50; nth += 1) {
+      const { seq } = post(fixture, "ada", "read", { topic: "odd" });
+      post(fixture, "ada", "not", { topic: "even" });
+      fixture.code("user/bob", lobby, { type: "markRead", seq, topic: "odd" });
+    }
+    const { seen = [], topics: interests = {} } = unread(fixture, "bob");
+    expect([seen.length, Object.keys(interests).length]).to.deep.equal([topicReadMax, topicInterestsMax]);
+    expect(Buffer.byteLength(JSON.stringify({ seen, interests }))).to.be.below(24 * 1024);
   });
 
   it("are asked for where a room says so: what names none, as agents and what was scheduled, is in a general one", () => {

@@ -84,6 +84,28 @@ describe("gateway: the entrance", () => {
     await fixture.stop();
   });
 
+  it("tells the sender of a body that stops why the connection ends, and ends one that asks nothing without a word", async () => {
+    // Long before a request as a whole is late.
+    const fixture = await startFixture({ limits: { stalledAnswerMs: 100, requestTimeoutMs: 3_600_000 } });
+    const saidTo = async (text: string): Promise<string> => {
+      const { hostname: host, port } = new URL(fixture.url);
+      const socket = connect({ host, port: Number(port) });
+      let said = "";
+      socket.on("error", () => undefined).on("data", (piece: Buffer) => (said += piece.toString()));
+      socket.write(text);
+      await once(socket, "close");
+      return said;
+    };
+    const post = "POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    for (const body of ["Content-Length: 99\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n5\r\n{"]) {
+      const said = await saidTo(post + body);
+      expect(said.match(/HTTP\/1\.1 \d{3}/g), body).to.deep.equal(["HTTP/1.1 400"]);
+      expect(said, body).to.include('"code":"BAD_REQUEST"').and.include("not complete in time");
+    }
+    expect(await saidTo("")).to.equal("");
+    await fixture.stop();
+  });
+
   it("keeps places for requests when all WebSockets there may be are open", async () => {
     const fixture = await startFixture({ descriptors: 24 });
     const { token } = await fixture.signUp("ada");

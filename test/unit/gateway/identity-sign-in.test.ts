@@ -109,8 +109,14 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     expect(asked.get("nonce")).to.match(/^[\w-]{43}$/);
 
     const again = new Browser();
-    await begin(again);
+    const next = await begin(again);
     expect((await me(again)).user).to.equal("ada-l");
+    // What binds an answer to its sign-in is another one each time.
+    const askedAgain = new URL(next.way.find((one) => one.includes("code_challenge")) ?? "").searchParams;
+    for (const name of ["nonce", "state", "code_challenge"])
+      expect(askedAgain.get(name), name)
+        .to.match(/^[\w-]{20,}$/)
+        .and.not.equal(asked.get(name));
     const { body } = await again.ask(fixture.url, "GET", "/api/v1/me/factors");
     expect(body.identities[0]).to.deep.include({ provider: "main", issuer: server.issuer, subject: "1", label: "ada@example.org" }); // prettier-ignore
     expect(body.password).to.equal(false);

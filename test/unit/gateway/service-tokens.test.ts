@@ -154,6 +154,25 @@ describe("short-lived tokens", () => {
       "for another service": (await tokens.issue(whoever, { audience: "https://other.example.org" })).token,
       nothing: "a.b.c",
     }; // prettier-ignore
+    // A member whose key is known here says each of them with it: its signature is right, and all else must be, too.
+    const kid = "b.known";
+    const b = watchTokenKeys(rows, { node: "b", isMember: () => true });
+    await b.publish({ kid, x: String(jwk["x"]), untilMs: time.nowMs + 86_400_000 }, time.nowMs);
+    b.stop();
+    const byMember = (head: object, body: object = claims): string =>
+      signed({ ...header, kid, ...head }, body, ed(own.privateKey));
+    expect((await tokens.verify(byMember({}))).ok, "signed by a member").to.equal(true);
+    Object.assign(wrong, {
+      "of another type": byMember({ typ: "JWT" }),
+      "of no type": byMember({ typ: undefined }),
+      "under a name that no key has": byMember({ kid: "b.other" }),
+      "under the name of another node's key": byMember({ kid: header.kid }),
+      "without a session": byMember({}, { ...claims, sid: undefined }),
+      "without an id": byMember({}, { ...claims, jti: undefined }),
+      "without an end": byMember({}, { ...claims, exp: undefined }),
+      "for nobody's name": byMember({}, { ...claims, sub: "../root" }),
+      "issued long ago": byMember({}, { ...claims, iat: claims.iat - 2 * 3_600 }),
+    });
     for (const [name, text] of Object.entries(wrong)) expect((await tokens.verify(text)).ok, name).to.equal(false);
     expect((await tokens.verify(token)).ok).to.equal(true);
   });

@@ -3,9 +3,18 @@ import { expect } from "chai";
 import type { FileLists } from "../../../node/scanning/listed.ts";
 import type { Clock } from "../../../node/ports/index.ts";
 import { createListedFiles, createPolicy, withPolicy } from "../../../node/scanning/index.ts";
+import { scanningLimits } from "../../../node/scanning/limits.ts";
 import { watchThreats } from "../../../node/threats/index.ts";
 import { readIndicators } from "../../../node/threats/indicators.ts";
-import { failure, ok, refused, type EngineRequest, type Result, type ScanAnswer } from "../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type EngineRequest,
+  type Failure,
+  type Result,
+  type ScanAnswer,
+} from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
 import { createWorld } from "../../fixtures/flowing.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
@@ -79,6 +88,11 @@ describe("files that lists of threats name", () => {
     const pending = listing({ ...of(), isPending: () => true, isUnread: () => true });
     const later = await pending.listed.look(request("harmful"), never);
     expect(later.ok ? "ok" : later.error.code).to.equal("UNREACHABLE");
+    // A room that waits is told to ask again soon, since lists are told within seconds where all members are there.
+    for (const { ok: isOk, ...rest } of [answer, later])
+      expect(!isOk && (rest as { error: Failure }).error.details?.["retryAfterMs"]).to.equal(
+        scanningLimits.listsPendingMs,
+      );
     expect([pending.listed.any(), pending.reads]).to.deep.equal([true, []]);
     // Those of other nodes are not told yet.
     expect(listing({ ...of(), isPending: () => true }).listed.any()).to.equal(true);
