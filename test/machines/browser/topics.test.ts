@@ -65,9 +65,7 @@ describe("topics of a room", function () {
     const list = page.getByRole("listbox", { name: "Topics" });
     await list.getByRole("option", { name: /Lunch/ }).waitFor();
     await page.getByRole("combobox", { name: "Find a topic" }).fill("rel");
-    await list.getByRole("option", { name: /Lunch/ }).waitFor({ state: "detached" });
-    // While it is asked for, the list is empty, and Enter chooses nothing.
-    await list.getByRole("option", { name: /Release 5/ }).waitFor();
+    // While it is asked for, the list is that of another text: Enter counts when this one's is there.
     await page.keyboard.press("Enter");
     await page.waitForURL(/topic=Release/);
     await said(page, "the build is green").waitFor();

@@ -69,10 +69,13 @@ export function useMessageActions(store: RoomStore, screen: Screen): MessageActi
       showVersions: (seq) => current.current.setPanel("edits", seq),
       isClosed,
       pick(message, event) {
-        if (/^x$/i.test(event?.key ?? "x"))
-          void loadSelecting().then(({ pickedAfter }) => {
-            setPicked((before) => pickedAfter(before, store, message, event));
-          });
+        if (!/^x$/i.test(event?.key ?? "x")) return;
+        // The menu begins it at once: a click right after it selects, and Escape ends it.
+        const begins = event === undefined;
+        if (begins) setPicked((before) => before ?? new Map());
+        void loadSelecting().then(({ pickedAfter }) => {
+          setPicked((before) => (begins && before === undefined ? before : pickedAfter(before, store, message, event)));
+        });
       },
       remind: ({ seq }) => setAsked({ kind: "remind", seq }),
       markUnread: ({ seq }) => void store.markUnread(seq),
