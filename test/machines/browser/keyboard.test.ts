@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import { entryByKey } from "../../fixtures/page/actions.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
@@ -71,11 +72,7 @@ describe("the keyboard in a room", function () {
     await focusOn(field(page));
   });
 
-  /** An entry of the menu that is opening: it takes the focus first. */
-  async function pick(entry: string): Promise<void> {
-    await page.locator('[role="menu"]:focus, [role="menu"] :focus').waitFor({ state: "attached" });
-    await page.getByRole("menuitem", { name: entry }).press("Enter");
-  }
+  const pick = (entry: string): Promise<void> => entryByKey(page, entry);
 
   it("goes through messages with the arrows, also those that are not in the document yet", async () => {
     await toNewest();
