@@ -8,7 +8,7 @@ export const isAll = process.env["PLEXUS_TEST_ALL"] !== undefined;
 /** The first of two values in `npm test` and `npm run test:all`, the second in `npm run test:long`. */
 export const depth = <Value>(usual: Value, long: Value): Value => (isLong ? long : usual);
 
-/** Examples of a property that takes a processor second or more: a third of them in `npm test`, the first ones. */
+/** Examples of a property that takes half a processor second or more: a third of them in `npm test`, the first ones. */
 export const examples = (count: number): number => (isAll ? count : Math.ceil(count / 3));
 
 /** Members of a list that take long, a few of a second or one of a long row: a third of them in `npm test`. */

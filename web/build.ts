@@ -8,7 +8,7 @@
  *  The result is built aside and then swapped in, so that a node that is serving never sees half a page and two builds
  *  at once do no harm. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip as gzipWith } from "node:zlib";
@@ -24,8 +24,9 @@ const web = dirname(fileURLToPath(import.meta.url));
 const root = dirname(web);
 const dist = join(web, "dist");
 
+/** Of the sources below a path; what was built of the page, or of the client by its tests, is none. */
 function newestMs(path: string): number {
-  if (path === dist) return 0;
+  if (basename(path) === "dist") return 0;
   const found = statSync(path);
   if (!found.isDirectory()) return found.mtimeMs;
   return Math.max(0, ...readdirSync(path).map((name) => newestMs(join(path, name))));

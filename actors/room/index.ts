@@ -317,14 +317,11 @@ function onRecords(
   turn: Here,
 ): Decided {
   switch (tag.type) {
-    case "resume":
-      return resumePage(
-        { head: state.head, floor: state.eventsFrom ?? 0 },
-        tag,
-        records,
-        signalsOf(state, turn.notes, turn.nowMs),
-        eventsShown(state, turn),
-      );
+    case "resume": {
+      const { head, eventsFrom: floor = 0 } = state;
+      const signals = signalsOf(state, turn.notes, turn.nowMs);
+      return resumePage({ head, floor }, tag, records, signals, eventsShown(state, turn));
+    }
     case "history":
       return historyPage(state, tag, records);
     case "count":

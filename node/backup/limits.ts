@@ -60,8 +60,8 @@ export const backupLimits = {
   openedBytes: 1024 * 1024,
   /** Units that are opened at a time. */
   openedUnits: 256,
-  /** Packs that a reader keeps in memory. */
-  packsKept: 6,
+  /** Packs that a reader keeps in memory: two sets of them. */
+  packsKept: 4,
   /** What is stored for a backup, and not yet part of one, is collected after so long.
    *
    *  Longer than any run, with the pauses that one may make. */

@@ -12,7 +12,9 @@ export const isGone = ({ code }: Pick<Failure, "code">): boolean => goneCodes.ha
 
 /** Where packs and the manifest are kept: the stripes of the cluster, or folders (`folders.ts`). Each method as of
  *  `Stripes`. */
-export interface BackupStripes extends Pick<Stripes, "put" | "read"> {
+export interface BackupStripes extends Pick<Stripes, "put"> {
+  /** What was read may lie in `memory`, which is the reader's own until this resolves. */
+  read(ref: StripeRef, memory?: Buffer): Promise<Result<Uint8Array>>;
   keep(ref: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>>;
   /** Absent: `keep` waits for all. */
   told?(): Promise<void>;

@@ -55,7 +55,7 @@ export interface Repository extends TreeNodes {
   saveNode(value: unknown, sort: NodeSort): Promise<NodeLink>;
   loadNode(link: NodeLink, sort: NodeSort): Promise<unknown>;
   put(bytes: Uint8Array, sort: "pack" | "manifest" | "copy"): Promise<StripeRef>;
-  read(stripe: StripeRef): Promise<Uint8Array>;
+  read(stripe: StripeRef, memory?: Buffer): Promise<Uint8Array>;
   /** What was put and is not kept yet: `commit` keeps it. */
   readonly unfinished: readonly StripeRef[];
   /** Keeps without an end what the newest head leads to, where the committing node did not get that far. What cannot be
@@ -117,7 +117,8 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     unfinished.push(marked(ref, sort));
     return ref;
   };
-  const read = async (stripe: StripeRef): Promise<Uint8Array> => valueOf(await stripes.read(stripe));
+  const read = async (stripe: StripeRef, memory?: Buffer): Promise<Uint8Array> =>
+    valueOf(await stripes.read(stripe, memory));
   const saveNode = async (value: unknown, sort: NodeSort): Promise<NodeLink> => {
     const key = random.bytes(unitFormat.keyBytes);
     return { stripe: await put(sealNode(value, { cluster, sort }, key), "manifest"), key };
@@ -188,14 +189,16 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     // What is not released now expires.
     for (const ref of ownOf(given, stripes)) await stripes.release(ref, owner);
   };
-  const load = async (link: NodeLink): Promise<TreeNode> => {
-    const known = nodes.get(link.stripe.id);
-    if (known !== undefined) return known;
-    const node = readTreeNode(await loadNode(link, "tree"), cluster);
-    nodes.set(link.stripe.id, node);
+  const kept = ({ stripe }: NodeLink, node: TreeNode): TreeNode => {
+    nodes.set(stripe.id, node);
     const [oldest] = nodes.keys();
     if (nodes.size > limits.nodesKept && oldest !== undefined) nodes.delete(oldest);
     return node;
+  };
+  const load = async (link: NodeLink): Promise<TreeNode> => {
+    const known = nodes.get(link.stripe.id);
+    if (known !== undefined) return known;
+    return kept(link, readTreeNode(await loadNode(link, "tree"), cluster));
   };
 
   return {
@@ -207,7 +210,12 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     adopt: (refs) => void (unfinished = [...unfinished, ...refs]),
     saveCursors: (cursors) => saveNode(writeCursors(cursors), "cursors"),
     loadCursors: async (link) => readCursors(await loadNode(link, "cursors")),
-    save: (node) => saveNode(writeTreeNode(node), "tree"),
+    async save(node) {
+      const link = await saveNode(writeTreeNode(node), "tree");
+      // Who made it looks at it next: read back it would be there twice.
+      kept(link, node);
+      return link;
+    },
     load,
     get unfinished() {
       return unfinished;

@@ -5,7 +5,7 @@
  *  `format/` is the bytes. `thread.ts` runs in the pool of `sealer.ts`: compressing and encrypting would hold up a
  *  node's own thread. */
 export * from "./format/index.ts";
-export { parted, SharedMemory, SharedPieces } from "./memory.ts";
+export { KeptPieces, parted, SharedMemory, SharedPieces } from "./memory.ts";
 export { cutFromStart, unitPlace, type CutState } from "./cutting.ts";
 export { RowList, type RowSink } from "./row-list.ts";
 export { createSealer, type Sealer } from "./sealer.ts";

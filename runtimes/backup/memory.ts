@@ -68,6 +68,25 @@ export class SharedPieces {
   }
 }
 
+const keptBytes = 64 * 1024;
+
+/** Copies small pieces that are kept for long, one behind the other. A few bytes from Node's own pool would keep all that
+ *  once lay beside them there. */
+export class KeptPieces {
+  #memory = Buffer.alloc(0);
+  #end = 0;
+
+  keep(piece: Uint8Array): Uint8Array {
+    if (this.#end + piece.length > this.#memory.length) {
+      this.#memory = Buffer.allocUnsafeSlow(Math.max(keptBytes, piece.length));
+      this.#end = 0;
+    }
+    const kept = this.#memory.subarray(this.#end, (this.#end += piece.length));
+    kept.set(piece);
+    return kept;
+  }
+}
+
 /** Many pieces of bytes as one. */
 export interface Joined {
   readonly bytes: Uint8Array<SharedArrayBuffer>;

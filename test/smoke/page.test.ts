@@ -123,8 +123,6 @@ describe("the page", function () {
   it("can be used by keyboard alone", async () => {
     const { page } = ada;
     await page.keyboard.press("Control+K");
-    // It is loaded a second after the page.
-    await page.getByRole("combobox", { name: "Rooms, people, agents, messages" }).waitFor();
     await page.keyboard.type("lob");
     await page.keyboard.press("Enter");
     const field = page.getByRole("textbox", { name: "Message #Lobby" });

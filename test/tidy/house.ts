@@ -1,14 +1,12 @@
-/** What the house has too much of, counted: functions longer than a screen, circles of imports, answers that are cast,
+/** What the house has too much of, counted: functions longer than a screen, answers that are cast,
  *  routes written by hand, lines that are too long. What there is stands in `house.json`, and may only become less:
  *
  *      node test/tidy/house.ts --write        writes down what there is now, where it is less
  *
  *  A function that is listed may not grow, and a new one may not be longer than a screen. */
-import { execFileSync } from "node:child_process";
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bin, root } from "../runner/phases.ts";
+import { root } from "../runner/phases.ts";
 import { loneExports } from "./exports.ts";
 import { longFunctions } from "./functions.ts";
 import type { Source } from "./source.ts";
@@ -48,8 +46,6 @@ export const reasons: Readonly<Record<string, readonly string[]>> = {
 export interface House {
   /** How often each of these stands in the product. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Files that import one another in a circle, types included. */
-  readonly circular: readonly string[];
   /** How many names are exported and used in their own file only. */
   readonly loneExports: number;
   /** Own lines of each function that is too long, by its file and name. */
@@ -109,17 +105,6 @@ export const countsOf = (sources: readonly Source[]): Readonly<Record<string, nu
     ]),
   );
 
-interface Diagnostic {
-  readonly code: string;
-  readonly filename: string;
-}
-
-/** The files that import one another in a circle, as oxlint says. Pure. */
-export const readCircles = (diagnostics: readonly Diagnostic[]): readonly string[] =>
-  [
-    ...new Set(diagnostics.filter(({ code }) => code.endsWith("(no-cycle)")).map(({ filename }) => filename)),
-  ].toSorted();
-
 /** What there is now. */
 export function readHouse(): House {
   // What was built of the client is none of the product's sources.
@@ -129,7 +114,6 @@ export function readHouse(): House {
   return {
     counts: countsOf(sources),
     loneExports: readLoneExports().length,
-    circular: readCircles(lint(folders)),
     longFunctions: longFunctions(
       sources.filter(({ path }) => !path.endsWith(".css")),
       functionLinesMax,
@@ -155,47 +139,11 @@ function readLoneExports(): readonly string[] {
   );
 }
 
-function lint(paths: readonly string[]): readonly Diagnostic[] {
-  const folder = mkdtempSync(join(tmpdir(), "plexus-house-"));
-  const config = {
-    plugins: "eslint import".split(" "),
-    categories: { correctness: "off" },
-    rules: {
-      "import/no-cycle": ["error", { ignoreTypes: false }],
-    },
-  };
-  try {
-    writeFileSync(join(folder, "oxlint.json"), JSON.stringify(config));
-    const words = ["-c", join(folder, "oxlint.json"), "--format", "json", ...paths];
-    return parse(() =>
-      execFileSync(bin("oxlint"), words, { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 }),
-    );
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/** It ends with 1 when it finds something. */
-function parse(run: () => string): readonly Diagnostic[] {
-  let said: string;
-  try {
-    said = run();
-  } catch (error) {
-    said = (error as { readonly stdout?: string }).stdout ?? "";
-    if (!said.startsWith("{")) throw error;
-  }
-  return (JSON.parse(said) as { readonly diagnostics: readonly Diagnostic[] }).diagnostics;
-}
-
 /** What is more now than was written down. Pure. */
 export function houseViolations(now: House, before: House): readonly string[] {
   const more = Object.entries(now.counts)
     .filter(([name, count]) => count > (before.counts[name] ?? 0))
     .map(([name, count]) => `${name}: ${count}, and there were ${before.counts[name] ?? 0}: write it another way`);
-  const known = new Set(before.circular);
-  const circles = now.circular
-    .filter((path) => !known.has(path))
-    .map((path) => `${path} imports in a circle what imports it`);
   const long = Object.entries(now.longFunctions)
     .filter(([name, lines]) => lines > (before.longFunctions[name] ?? functionLinesMax))
     .map(([name, lines]) => `${name}: ${lines} lines, at most ${before.longFunctions[name] ?? functionLinesMax}`);
@@ -207,7 +155,7 @@ export function houseViolations(now: House, before: House): readonly string[] {
     now.loneExports > before.loneExports
       ? [`names exported for nobody: ${now.loneExports}, and there were ${before.loneExports}: drop the export`]
       : [];
-  return [...more, ...circles, ...long, ...unexplained, ...lone];
+  return [...more, ...long, ...unexplained, ...lone];
 }
 
 /** What was written down. */
@@ -221,7 +169,6 @@ export function lessOf(now: House, before: House): House {
   return {
     counts: less(now.counts, before.counts),
     loneExports: Math.min(now.loneExports, before.loneExports),
-    circular: now.circular.filter((path) => before.circular.includes(path)),
     longFunctions: less(Object.fromEntries(known), before.longFunctions),
   };
 }
@@ -229,9 +176,9 @@ export function lessOf(now: House, before: House): House {
 if (import.meta.main && process.argv.includes("--write")) {
   const sorted = (record: Readonly<Record<string, number>>) =>
     Object.fromEntries(Object.entries(record).toSorted(([one], [other]) => (one < other ? -1 : 1)));
-  const { counts, circular, loneExports: lone, longFunctions } = lessOf(readHouse(), readWritten());
+  const { counts, loneExports: lone, longFunctions } = lessOf(readHouse(), readWritten());
   writeFileSync(
     houseFile,
-    `${JSON.stringify({ counts, loneExports: lone, circular, longFunctions: sorted(longFunctions) }, undefined, 2)}\n`,
+    `${JSON.stringify({ counts, loneExports: lone, longFunctions: sorted(longFunctions) }, undefined, 2)}\n`,
   );
 }

@@ -14,9 +14,24 @@ export interface Import {
 /** Which parts of a text are kept by `blank`. */
 type Keep = { readonly strings: boolean };
 
+/** What is found in a text, looked for once: many rules ask it of the same files. */
+function once<Found>(find: (text: string) => Found): (text: string) => Found {
+  const known = new Map<string, Found>();
+  return (text) => {
+    const found = known.get(text) ?? find(text);
+    known.set(text, found);
+    return found;
+  };
+}
+
 /** The text with comments (and, unless kept, the insides of strings) replaced by spaces, so that line numbers hold.
  *  There is no parser to call: TypeScript 7 has no JavaScript interface. */
-export function blank(text: string, keep: Keep): string {
+export const blank = (text: string, { strings }: Keep): string => (strings ? withStrings : withoutStrings)(text);
+
+const withStrings = once((text) => blanked(text, { strings: true }));
+const withoutStrings = once((text) => blanked(text, { strings: false }));
+
+function blanked(text: string, keep: Keep): string {
   let out = "";
   let index = 0;
   // Depths of `${` inside template strings, so that a `}` is known to go back into one.
@@ -55,11 +70,15 @@ export function blank(text: string, keep: Keep): string {
     else {
       if (here === "{") depth += 1;
       if (here === "}") depth -= 1;
-      take(index + 1, true);
+      usual.lastIndex = index;
+      take(usual.test(text) ? usual.lastIndex : index + 1, true);
     }
   }
   return out;
 }
+
+/** What begins and ends nothing. */
+const usual = /[^/"'`{}]+/y;
 
 function endOf(text: string, mark: string, from: number, length = 0): number {
   const at = text.indexOf(mark, from);
@@ -92,7 +111,7 @@ function endOfRegex(text: string, from: number): number {
 }
 
 /** Everything a file imports. */
-export function importsOf(text: string): readonly Import[] {
+export const importsOf = once((text): readonly Import[] => {
   const code = blank(text, { strings: true });
   const found: Import[] = [];
   for (const match of code.matchAll(/\b(?:import|export)\s+(type\s+)?([\w*{}\s,$]*?)\s*from\s*["']([^"']+)["']/g)) {
@@ -114,4 +133,4 @@ export function importsOf(text: string): readonly Import[] {
     found.push({ specifier: match[1] ?? "", typeOnly: /[:<|&]$|readonly$/.test(before) });
   }
   return found;
-}
+});

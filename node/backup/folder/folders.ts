@@ -40,8 +40,15 @@ export interface Coder {
   /** The most that the shards of so many bytes take. */
   bytes(scheme: Scheme, stripeBytes: number): number;
   /** What it gives lies in no shard: their memory may be used again. */
-  read(stripe: Pick<StripeRef, "id" | "scheme" | "sizeBytes">, shards: Iterable<Uint8Array>): Result<Uint8Array>;
+  read(
+    stripe: Pick<StripeRef, "id" | "scheme" | "sizeBytes">,
+    shards: Iterable<Uint8Array>,
+    memory?: Buffer,
+  ): Result<Uint8Array>;
 }
+
+/** Readings at the same time whose memory is kept: a unit has a fragment in each of two packs. */
+const readsKept = 2;
 
 /** The group that stripes in folders are of. */
 const folderGroup = "folders";
@@ -100,8 +107,8 @@ export function createFolderStripes(
   };
   /** Of the shards that were coded last: new memory for each stripe takes longer than to code it. */
   let spare: Buffer | undefined;
-  /** The same, for each of the shards that were read last, as large as its file was. */
-  let spareRead: Buffer[] | undefined;
+  /** The same, of each reading that is over: for each shard memory as large as the largest file was. */
+  const spareRead: Buffer[][] = [];
   return {
     async put(bytes) {
       const needed = coder.bytes(scheme, bytes.length);
@@ -125,9 +132,8 @@ export function createFolderStripes(
         return refused(failureOf(error));
       }
     },
-    async read(ref) {
-      const memory = spareRead ?? [];
-      spareRead = undefined;
+    async read(ref, into) {
+      const memory = spareRead.pop() ?? [];
       const had = new Map<string, Uint8Array>();
       const uncompared = (at: number) => async (store: BlobStore, hash: string) => {
         const bytes = await store.uncompared(hash, memory[at]);
@@ -136,14 +142,14 @@ export function createFolderStripes(
         return bytes;
       };
       // What they are is compared once, with the stripe's id.
-      let read = coder.read(ref, await enoughOf(ref, uncompared));
+      let read = coder.read(ref, await enoughOf(ref, uncompared), into);
       // Some are damaged, then: each is compared with its name, and those that are well are not read again.
       if (!read.ok) {
         const well = new Map([...had].filter(([hash, bytes]) => hashOf(bytes) === hash));
         const whole = async (store: BlobStore, hash: string) => well.get(hash) ?? store.whole(hash);
-        read = coder.read(ref, await enoughOf(ref, () => whole));
+        read = coder.read(ref, await enoughOf(ref, () => whole), into);
       }
-      spareRead = memory;
+      if (spareRead.length < readsKept) spareRead.push(memory);
       return read;
     },
     // What was put stays: nothing here expires.
@@ -187,8 +193,8 @@ const storedIn = (store: BlobStore): StoredFiles => ({
 export function createCopiedStripes(store: BlobStore, others: BackupStripes): BackupStripes {
   return {
     ...others,
-    async read(ref) {
-      if ((await store.has(ref.id)) === undefined) return others.read(ref);
+    async read(ref, memory) {
+      if ((await store.has(ref.id)) === undefined) return others.read(ref, memory);
       const pieces: Uint8Array[] = [];
       try {
         for await (const piece of (await store.open(ref.id)).bytes) pieces.push(new Uint8Array(piece));

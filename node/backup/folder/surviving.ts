@@ -76,7 +76,7 @@ export function createSurvivingStripes(
       },
       short,
     },
-    async read(ref) {
+    async read(ref, memory) {
       const { enough } = shardsOf(ref.scheme);
       const shards: Uint8Array[] = [];
       // Those with the bytes come first: where they are all there nothing has to be computed.
@@ -90,7 +90,7 @@ export function createSurvivingStripes(
         short.set(ref.id, lack);
         return refused(failure("STRIPE_LOST", { stripe: ref.id, ...lack, all: ref.shards.length }));
       }
-      return read(ref, shards);
+      return read(ref, shards, memory);
     },
     async inspect(ref, deep = false) {
       const states = await Promise.all(

@@ -6,10 +6,12 @@
 import {
   contextOfUnit,
   fragmentAt,
+  packFormat,
   parted,
   SharedMemory,
   SharedPieces,
   tenantOf,
+  type FragmentPlace,
   type RowFilter,
   type StripeName,
   type UnitEntry,
@@ -18,28 +20,72 @@ import type { BackupLimits } from "../limits.ts";
 import type { BackupPorts } from "../ports.ts";
 import type { Repository } from "../repository.ts";
 
-/** The packs that were read last: units of one thread lie in few. */
+/** A pack that is in memory, or on its way there. */
+interface ReadPack {
+  readonly bytes: Promise<Uint8Array>;
+  /** Where it may lie. */
+  readonly memory: Buffer;
+  /** Readers that look at it. */
+  readers: number;
+}
+
+/** Room for any pack, and for what its code adds to its end: one of all sizes serves for all. What of it is never
+ *  written takes no memory of the machine. */
+const memoryBytes = packFormat.bytesMax + 64 * 1024;
+
+/** The packs that were read last: units of one thread lie in few. The memory of one that is given up is the next
+ *  one's. */
 export class PackCache {
   readonly #repository: Pick<Repository, "read">;
   readonly #max: number;
-  readonly #packs = new Map<string, Promise<Uint8Array>>();
+  readonly #packs = new Map<string, ReadPack>();
+  readonly #spare: Buffer[] = [];
 
   constructor(repository: Pick<Repository, "read">, max: number) {
     this.#repository = repository;
     this.#max = max;
   }
 
-  /** Errors: those of reading stripes. */
-  read(stripe: StripeName): Promise<Uint8Array> {
+  /** Reads fragments, which are where they lie until `take` ends. Errors: those of reading stripes. */
+  async read<Taken>(places: readonly FragmentPlace[], take: (pieces: readonly Uint8Array[]) => Taken): Promise<Taken> {
+    const packs = places.map(({ stripe }) => this.#held(stripe));
+    try {
+      const all = await Promise.all(packs.map(({ bytes }) => bytes));
+      return take(places.map((place, at) => fragmentAt(all[at] as Uint8Array, place)));
+    } finally {
+      for (const pack of packs) pack.readers -= 1;
+      this.#giveUp();
+    }
+  }
+
+  #held(stripe: StripeName): ReadPack {
     const known = this.#packs.get(stripe.id);
+    const pack = known ?? this.#begun(stripe);
+    pack.readers += 1;
+    // The newest is the last one.
     this.#packs.delete(stripe.id);
-    const reading = known ?? this.#repository.read(stripe);
-    this.#packs.set(stripe.id, reading);
+    this.#packs.set(stripe.id, pack);
+    return pack;
+  }
+
+  #begun(stripe: StripeName): ReadPack {
+    const memory = this.#spare.pop() ?? Buffer.allocUnsafeSlow(memoryBytes);
+    const pack = { bytes: this.#repository.read(stripe, memory), memory, readers: 0 };
     // What failed is tried again.
-    reading.catch(() => this.#packs.delete(stripe.id));
-    const [oldest] = this.#packs.keys();
-    if (this.#packs.size > this.#max && oldest !== undefined) this.#packs.delete(oldest);
-    return reading;
+    pack.bytes.catch(() => this.#packs.get(stripe.id) === pack && this.#packs.delete(stripe.id));
+    return pack;
+  }
+
+  /** One that somebody looks at is given up behind that. */
+  #giveUp(): void {
+    for (const [id, { readers, bytes, memory }] of this.#packs) {
+      if (this.#packs.size <= this.#max) return;
+      if (readers > 0) continue;
+      this.#packs.delete(id);
+      void bytes.then(() => {
+        if (this.#spare.length < this.#max) this.#spare.push(memory);
+      });
+    }
   }
 }
 
@@ -145,20 +191,28 @@ export async function* openUnits(
 
 /** All that a unit is sealed with. Errors: BACKUP_DAMAGED, KEY_MISSING, those of reading stripes. */
 export async function openWhole(ports: OpenPorts, packs: PackCache, unit: UnitEntry): Promise<Uint8Array> {
-  const { key, pieces } = await readSealed(ports, packs, unit);
+  const pieces = new SharedPieces();
+  const key = await readSealed(ports, packs, unit, pieces);
   const parts = unit.start === undefined ? [{ hash: unit.hash, bytes: unit.bytes }] : [];
-  const task = { context: contextOfUnit(unit), key, fragments: pieces.length, parts };
+  const task = { context: contextOfUnit(unit), key, fragments: unit.fragments.length, parts };
   const room = new SharedMemory(unit.bytes + 1).all;
-  const { contents } = await ports.sealer.open({ units: [task], fragments: SharedPieces.of(pieces).joined, room });
+  const { contents } = await ports.sealer.open({ units: [task], fragments: pieces.joined, room });
   return contents.bytes;
 }
 
-/** What a unit is sealed in, and its key. Errors: KEY_MISSING, those of reading stripes. */
-async function readSealed({ keys }: Pick<OpenPorts, "keys">, packs: PackCache, unit: UnitEntry) {
+/** Adds what a unit is sealed in to other pieces, and gives its key. Errors: KEY_MISSING, those of reading stripes. */
+async function readSealed(
+  { keys }: Pick<OpenPorts, "keys">,
+  packs: PackCache,
+  unit: UnitEntry,
+  into: SharedPieces,
+): Promise<Uint8Array> {
   const { name, id, epoch, sealedKey, fragments } = unit;
   const key = keys.open({ tenant: tenantOf(name), unit: id, epoch }, sealedKey);
-  const pieces = await Promise.all(fragments.map(async (place) => fragmentAt(await packs.read(place.stripe), place)));
-  return { key, pieces };
+  await packs.read(fragments, (pieces) => {
+    for (const piece of pieces) into.add(piece);
+  });
+  return key;
 }
 
 async function* lotsOf(
@@ -186,23 +240,24 @@ async function openLot(
   const failed = new Map<UnitEntry, unknown>();
   /** What is sealed as one is opened once. */
   const wholes = [...Map.groupBy(lot, ({ id, start }) => (start === undefined ? Symbol(id) : id)).values()];
-  const ready: { units: readonly UnitEntry[]; key: Uint8Array; pieces: readonly Uint8Array[] }[] = [];
+  const ready: { units: readonly UnitEntry[]; key: Uint8Array; fragments: number }[] = [];
+  memory.fragments.clear();
   for (const units of wholes)
     try {
-      ready.push({ units, ...(await readSealed(ports, packs, units[0] as UnitEntry)) });
+      const unit = units[0] as UnitEntry;
+      const key = await readSealed(ports, packs, unit, memory.fragments);
+      ready.push({ units, key, fragments: unit.fragments.length });
     } catch (error) {
       for (const unit of units) failed.set(unit, error);
     }
-  const tasks = ready.map(({ units, key, pieces }) => {
+  const tasks = ready.map(({ units, key, fragments }) => {
     const parts = units.map((unit) => {
       const [filter, { hash, bytes, start }] = [filterOf(unit), unit];
       return { hash, bytes, ...(start !== undefined && { start }), ...(filter && { filter }) };
     });
-    return { context: contextOfUnit(units[0] as UnitEntry), key, fragments: pieces.length, parts };
+    return { context: contextOfUnit(units[0] as UnitEntry), key, fragments, parts };
   });
   try {
-    memory.fragments.clear();
-    for (const { pieces } of ready) for (const piece of pieces) memory.fragments.add(piece);
     const fragments = memory.fragments.joined;
     const { contents } = await ports.sealer.open({ units: tasks, fragments, room: memory.contents.all });
     memory.contents.become(contents.bytes);

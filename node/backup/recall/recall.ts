@@ -179,11 +179,11 @@ class MeasuredReader {
     this.#clock = clock;
   }
 
-  async read(stripe: StripeName): Promise<Uint8Array> {
+  async read(stripe: StripeName, memory?: Buffer): Promise<Uint8Array> {
     if (this.#reading === 0) this.#sinceMs = this.#clock.monotonicMs();
     this.#reading += 1;
     try {
-      const bytes = await this.#repository.read(stripe);
+      const bytes = await this.#repository.read(stripe, memory);
       this.#bytes += bytes.length;
       return bytes;
     } finally {

@@ -243,7 +243,7 @@ export type StripePacing = Pick<Pacing, "piece" | "put" | "isAlone" | "syncedByt
 export const pacedStripes = (stripes: BackupStripes, { piece, put, syncedBytes }: StripePacing): BackupStripes => ({
   ...stripes,
   put: (bytes, how) => stripes.put(bytes, { ...how, pacing: { part: put, bytes: syncedBytes } }),
-  read: (ref) => piece(() => stripes.read(ref)),
+  read: (ref, memory) => piece(() => stripes.read(ref, memory)),
   inspect: (ref, deep) => piece(() => stripes.inspect(ref, deep)),
   ...(stripes.standing && {
     async standing(refs) {

@@ -10,6 +10,7 @@
 import { failureOf, type ActorId, type Failure, type SlotId, type StripeRef } from "../../../protocols/index.ts";
 import {
   cutFromStart,
+  KeptPieces,
   RowList,
   stateType,
   tenantOf,
@@ -116,6 +117,8 @@ class Part {
   #progress: PartProgress = { slotsDone: 0, actors: 0, units: 0, bytes: 0 };
   readonly #nodes: Pick<TreeNodes, "load">;
   readonly #fileMemory = new FileMemory();
+  /** Sealed keys of units that wait for the manifest. */
+  readonly #keys = new KeptPieces();
   #storedBytes = 0;
   #missedFiles: MissedFiles = { total: 0, named: [] };
 
@@ -381,7 +384,7 @@ class Part {
       if (whole !== undefined) {
         const { id, key, fragments, units: puts } = whole;
         const { epoch } = keys;
-        const sealedKey = keys.seal({ tenant: tenantOf(name), unit: id, epoch }, key);
+        const sealedKey = this.#keys.keep(keys.seal({ tenant: tenantOf(name), unit: id, epoch }, key));
         await this.#packer.add(fragments, (places) => {
           for (const put of puts) put({ id, epoch, sealedKey, fragments: places });
         });

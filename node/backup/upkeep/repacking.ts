@@ -8,7 +8,6 @@
  *  it leaves belong to no head, and are removed as other leftovers are. A round frees more than it writes. */
 import { failure, failureOf, PlexusError } from "../../../protocols/index.ts";
 import {
-  fragmentAt,
   type FragmentPlace,
   type NodeLink,
   type Snapshot,
@@ -208,8 +207,7 @@ async function move(
     signal.throwIfAborted();
     let pieces: readonly Uint8Array[];
     try {
-      const read = fragments.map(async (place) => Uint8Array.from(fragmentAt(await packs.read(place.stripe), place)));
-      pieces = await Promise.all(read);
+      pieces = await packs.read(fragments, (own) => own.map((piece) => Uint8Array.from(piece)));
     } catch (error) {
       if (!lost.has(failureOf(error).code)) throw error;
       for (const { stripe } of fragments) left.add(stripe.id);

@@ -28,9 +28,10 @@ export interface Tree {
 /** Memory for a piece, behind the one byte that hashing its leaves takes. */
 const roomFor = (bytes: number): Buffer => Buffer.allocUnsafeSlow(1 + bytes);
 
-/** Memory of pieces that nobody reads or writes any more: new memory for each takes longer than to read or write it. */
+/** Memory of pieces that nobody reads or writes any more: new memory for each takes longer than to read or write it. As
+ *  much is kept as six shards take that are written at once, each three pieces. */
 const spareRooms: Buffer[] = [];
-const spareMax = 12;
+const spareMax = 18;
 function spareRoom(bytes: number): Buffer {
   const at = spareRooms.findIndex(({ length }) => length === 1 + bytes);
   return at === -1 ? roomFor(bytes) : (spareRooms.splice(at, 1)[0] as Buffer);

@@ -39,11 +39,10 @@ interface WrittenPack {
   readonly placeOf: (at: number) => Place;
 }
 
-const firstBytes = 256 * 1024;
-
 /** Gathers fragments one behind the other, and puts them into a pack in whatever order. It may be used again. */
 export class PackWriter {
-  #memory = Buffer.allocUnsafeSlow(firstBytes);
+  /** Of it the machine gives what is written: memory that grew would be copied, and left behind each time. */
+  readonly #memory = Buffer.allocUnsafeSlow(packFormat.bytesMax);
   /** Where each fragment ends. */
   readonly #ends: number[] = [];
 
@@ -65,11 +64,6 @@ export class PackWriter {
     if (!this.hasRoom(fragment.length)) throw new RangeError("a pack is written within its limits");
     const from = this.#gathered;
     const end = from + fragment.length;
-    if (end > this.#memory.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(end, 2 * this.#memory.length));
-      larger.set(this.#memory.subarray(0, from));
-      this.#memory = larger;
-    }
     this.#memory.set(fragment, from);
     this.#ends.push(end);
   }

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import { actionByKey } from "../../fixtures/page/actions.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPagesForTwo, type Fixture, type Person } from "../../fixtures/page/index.ts";
 import { looks, shotsOf } from "../../fixtures/page/looks.ts";
@@ -8,15 +9,7 @@ const said = (page: Page, text: string): Locator => page.locator(".feed article"
 const shot = shotsOf("forwarding");
 
 /** Chooses in the menu of a message, by keyboard alone. */
-async function choose(page: Page, text: string, entry: string): Promise<void> {
-  const message = said(page, text).first();
-  await message.focus();
-  await page.keyboard.press("Enter");
-  await message.getByRole("button", { name: "More actions" }).focus();
-  await page.keyboard.press("Enter");
-  await page.getByRole("menuitem", { name: entry }).focus();
-  await page.keyboard.press("Enter");
-}
+const choose = (page: Page, text: string, entry: string): Promise<void> => actionByKey(said(page, text).first(), entry);
 
 describe("messages that are quoted and forwarded", function () {
   let fixture: Fixture, ada: Person, bob: Person;

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import { entryByKey } from "../../fixtures/page/actions.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
@@ -71,11 +72,7 @@ describe("the keyboard in a room", function () {
     await focusOn(field(page));
   });
 
-  /** An entry of the menu that is opening: it takes the focus first. */
-  async function pick(entry: string): Promise<void> {
-    await page.locator('[role="menu"]:focus, [role="menu"] :focus').waitFor({ state: "attached" });
-    await page.getByRole("menuitem", { name: entry }).press("Enter");
-  }
+  const pick = (entry: string): Promise<void> => entryByKey(page, entry);
 
   it("goes through messages with the arrows, also those that are not in the document yet", async () => {
     await toNewest();
@@ -235,6 +232,58 @@ describe("the keyboard in a room", function () {
     await focusOn(said);
     await page.goto(`${fixture.node.url}/room/lobby`);
     await message(page, "the last word").first().waitFor();
+  });
+
+  /** Ada in another browser, where the switcher is not loaded before it is released. */
+  async function withoutSwitcher(): Promise<{ fresh: Person; release: () => void }> {
+    const fresh = await fixture.person("ada");
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await fresh.page.route("**/assets/switcher-*.js", async (route) => {
+      await held;
+      await route.continue();
+    });
+    return { fresh, release: () => release() };
+  }
+
+  it("takes what is typed right after Ctrl+K, before the switcher was loaded, and gives the focus back", async () => {
+    const { fresh, release } = await withoutSwitcher();
+    await fresh.page.goto(`${fixture.node.url}/room/lobby`);
+    await focusOn(field(fresh.page));
+    const dialog = fresh.page.getByRole("dialog", { name: "Go to" });
+    await fresh.page.keyboard.press("Control+K");
+    await fresh.page.keyboard.type("nothing");
+    await fresh.page.keyboard.press("Escape");
+    await focusOn(field(fresh.page));
+    await fresh.page.keyboard.press("Control+K");
+    await fresh.page.keyboard.type("lx");
+    await fresh.page.keyboard.press("Backspace");
+    expect(await dialog.count()).to.equal(0);
+    release();
+    await focusOn(dialog.getByRole("combobox"));
+    await fresh.page.keyboard.type("ob");
+    expect(await dialog.getByRole("combobox").inputValue()).to.equal("lob");
+    expect(await field(fresh.page).inputValue()).to.equal("");
+    await fresh.page.keyboard.press("Escape");
+    await focusOn(field(fresh.page));
+    // What was typed once is not there again.
+    await fresh.page.keyboard.press("Control+K");
+    await focusOn(dialog.getByRole("combobox"));
+    expect(await dialog.getByRole("combobox").inputValue()).to.equal("");
+    await fresh.close();
+  });
+
+  it("goes where Enter right after Ctrl+K and a name leads, once the switcher is there", async () => {
+    const { fresh, release } = await withoutSwitcher();
+    await fresh.page.goto(`${fixture.node.url}/settings/profile`);
+    await fresh.page.getByRole("link", { name: /Lobby/ }).first().waitFor();
+    await fresh.page.keyboard.press("Control+K");
+    await fresh.page.keyboard.type("lob");
+    await fresh.page.keyboard.press("Enter");
+    release();
+    await fresh.page.waitForURL(/room\/lobby/);
+    await focusOn(field(fresh.page));
+    await fresh.close();
   });
 
   it("loses the focus nowhere: with Tab alone there is always something that has it", async () => {

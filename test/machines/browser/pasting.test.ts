@@ -205,7 +205,7 @@ for (const [device, viewport] of [
       await text.waitFor();
       const notice = (says: string | RegExp) =>
         page.getByRole("alert").or(page.getByRole("status")).getByText(says).first();
-      await drop(text, [{ name: "a.txt", type: "text/plain", bytes: "aGVsbG8=" }]);
+      await drop(text, [{ name: "a.png", type: "image/png", bytes: "aGVsbG8=" }]);
       await notice("This file is not a picture that your browser can read.").waitFor();
       await drop(
         text,

@@ -87,10 +87,13 @@ describe("cards of people", function () {
     await page.keyboard.press("Escape");
     await card(page).waitFor({ state: "detached" });
     await actionOn(message, "Select messages");
+    await message.locator(".pick-box:checked").waitFor();
     await mention.click();
-    await message.locator(".pick-box:checked").waitFor({ state: "detached" });
+    await message.locator(".pick-box:not(:checked)").waitFor();
     expect(await card(page).count()).to.equal(0);
     await page.keyboard.press("Escape");
+    await page.getByRole("toolbar", { name: "Selected messages" }).waitFor({ state: "detached" });
+    await message.locator(".pick-box").waitFor({ state: "detached" });
   });
 
   it("open from the people of a reaction, and let moderators of the room decide, and nobody else", async () => {

@@ -91,6 +91,7 @@ describe("what forms refuse, and keep", function () {
     const bob = await fixture.account("bob");
     await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
     await bob.api("POST", "/api/v1/rooms/lobby/join", {});
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "It rains", topic: "Weather" });
     await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "Meet at the harbour" });
     await bob.api("POST", "/api/v1/rooms", { room: "secret", title: "Secret", visibility: "private" });
     await bob.api("POST", "/api/v1/rooms/secret/messages", { text: "Nobody else reads this" });

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import { actionByKey } from "../../fixtures/page/actions.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPagesForTwo, type Fixture, type Person } from "../../fixtures/page/index.ts";
 import { looks, shotsOf } from "../../fixtures/page/looks.ts";
@@ -10,14 +11,7 @@ const item = (page: Page, text: string): Locator => page.getByRole("listitem").f
 const shot = shotsOf("saved");
 
 /** Chooses in the menu of a message, by keyboard alone. */
-async function choose(page: Page, text: string, entry: string): Promise<void> {
-  await said(page, text).focus();
-  await page.keyboard.press("Enter");
-  await said(page, text).getByRole("button", { name: "More actions" }).focus();
-  await page.keyboard.press("Enter");
-  await page.getByRole("menuitem", { name: entry }).focus();
-  await page.keyboard.press("Enter");
-}
+const choose = (page: Page, text: string, entry: string): Promise<void> => actionByKey(said(page, text), entry);
 
 describe("messages that are saved for later", function () {
   let fixture: Fixture, ada: Person, bob: Person;

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import { actionByKey, entryByKey } from "../../fixtures/page/actions.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPagesForTwo, type Fixture, type Person } from "../../fixtures/page/index.ts";
 import { looks, shotsOf } from "../../fixtures/page/looks.ts";
@@ -8,22 +9,13 @@ const said = (page: Page, text: string): Locator => page.locator(".feed article"
 const shot = shotsOf("topics");
 
 /** Chooses in the menu of a message, by keyboard alone. */
-async function choose(page: Page, text: string, entry: string): Promise<void> {
-  const message = said(page, text).first();
-  await message.focus();
-  await page.keyboard.press("Enter");
-  await message.getByRole("button", { name: "More actions" }).focus();
-  await page.keyboard.press("Enter");
-  await page.getByRole("menuitem", { name: entry }).focus();
-  await page.keyboard.press("Enter");
-}
+const choose = (page: Page, text: string, entry: string): Promise<void> => actionByKey(said(page, text).first(), entry);
 
 /** Chooses what to do with the topic that is shown. */
 async function withTopic(page: Page, entry: string): Promise<void> {
   await page.getByRole("button", { name: "What to do with the topic" }).focus();
   await page.keyboard.press("Enter");
-  await page.getByRole("menuitem", { name: entry }).focus();
-  await page.keyboard.press("Enter");
+  await entryByKey(page, entry);
 }
 
 describe("topics of a room", function () {
@@ -65,9 +57,7 @@ describe("topics of a room", function () {
     const list = page.getByRole("listbox", { name: "Topics" });
     await list.getByRole("option", { name: /Lunch/ }).waitFor();
     await page.getByRole("combobox", { name: "Find a topic" }).fill("rel");
-    await list.getByRole("option", { name: /Lunch/ }).waitFor({ state: "detached" });
-    // While it is asked for, the list is empty, and Enter chooses nothing.
-    await list.getByRole("option", { name: /Release 5/ }).waitFor();
+    // While it is asked for, the list is that of another text: Enter counts when this one's is there.
     await page.keyboard.press("Enter");
     await page.waitForURL(/topic=Release/);
     await said(page, "the build is green").waitFor();

@@ -46,7 +46,8 @@ describe("search across real nodes", () => {
     expect(await find(bob, "京都")).to.deep.equal([3]);
     const first = await owner();
     expect(["one", "two"]).to.include(first);
-    expect(indexBytes(cluster.named(first))).to.include("xyzzy");
+    // The index is committed a moment after it is found in.
+    await until("the word is on the owner's disk", () => expect(indexBytes(cluster.named(first))).to.include("xyzzy"));
     expect(indexBytes(asked)).to.equal("");
 
     const second = first === "one" ? "two" : "one";

@@ -43,7 +43,8 @@ describe("a node that is sent bodies of a million values", () => {
     const before = await residentMebibytes(node);
     for (const token of tokens) await storm(token);
     const sentMebibytes = (6 * body.length) / 2 ** 20;
-    expect((await peakMebibytes(node)) - before, "MiB at most beyond those of before").to.be.below(4 * sentMebibytes);
+    // What was sent, two or four times over, as garbage comes; twelve times where no value is counted.
+    expect((await peakMebibytes(node)) - before, "MiB at most beyond those of before").to.be.below(6 * sentMebibytes);
     // Node gives memory back when it has time for it.
     await untilTrue(
       "the node has no more than a quarter beyond what it had before",

@@ -130,8 +130,8 @@ describe("a node with readers that do not read", function () {
     const sockets: WebSocket[] = [];
     for (const each of tokens)
       for (let count = 0; count < connectionsEach; count += 1) sockets.push(await open(node, each));
-    const closed = new Promise((resolve) => {
-      for (const socket of sockets) socket.once("close", resolve);
+    const closed = new Promise<readonly [number, string]>((resolve) => {
+      for (const socket of sockets) socket.once("close", (code, reason) => resolve([code, reason.toString()]));
     });
     for (const socket of sockets) {
       socket.pause();
@@ -146,7 +146,7 @@ describe("a node with readers that do not read", function () {
     await expectUnmoved(before, "/api/v1/me", wereCut);
     // They read again: what was left unsaid ends with a reason, and the connection.
     for (const socket of sockets) socket.resume();
-    await closed;
+    expect(await closed).to.deep.equal([1013, "RATE_LIMITED"]);
     for (const socket of sockets) socket.terminate();
   });
 });

@@ -303,7 +303,6 @@ export const ofKernel: readonly Mutation[] = [
     find: "[...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)",
     replace: "[...(state.head > 0 ? [] : recoverOutbox(state.outbox, turn.self)), ...askAgain(state, turn)",
     caughtBy: ["mention-settled"],
-    from: 6,
     seeds: 100,
     cluster: true,
     plan: { ...three, people: 3, clients: 1, registerClients: 0, faults: { crash: 2, restart: 1, moveSlot: 2 } },

@@ -267,7 +267,7 @@ export const ofReplication: readonly Mutation[] = [
     find: "return lacking.every((lacks) => lacks?.size === 0);",
     replace: "return lacking.length > 0;",
     caughtBy: ["blob-kept"],
-    from: 39,
+    from: 67,
     seeds: 400,
     blobs: true,
   },

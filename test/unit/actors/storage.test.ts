@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { examples } from "../../depth.ts";
 import type { KeptFile, OwnFiles, RoomHistory, RoomMessage, StorageHeld } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentState } from "../../../actors/agent/shape.ts";
@@ -630,7 +631,7 @@ describe("what a person keeps in files", () => {
           expect(fixture.refold(at), at).to.deep.equal(fixture.stateOf(at));
         }
       }),
-      { numRuns: 300, seed: 257 },
+      { numRuns: examples(300), seed: 257 },
     );
   });
 });

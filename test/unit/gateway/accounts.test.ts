@@ -368,8 +368,9 @@ describe("gateway: accounts", () => {
     const signIn = (headers: Record<string, string>) =>
       guessed.request("POST", "/api/v1/sign-in", { body: { name: "ada", password }, headers });
     before(async () => {
-      const { nameFailureRate } = gatewayLimits;
-      guessed = await startFixture({ trustedProxies: ["127.0.0.0/8"], limits: { nameFailureRate } });
+      const { nameFailureRate, signInFailureRate } = gatewayLimits;
+      const limits = { nameFailureRate, signInFailureRate };
+      guessed = await startFixture({ trustedProxies: ["127.0.0.0/8"], limits });
       await guessed.signUp("ada");
       const { headers, body } = await signIn(from("203.0.113.9"));
       token = body.token as string;
@@ -402,15 +403,29 @@ describe("gateway: accounts", () => {
       expect((await signIn(other)).status).to.equal(429);
     });
 
-    it("gives a device no more guesses than an address had", async () => {
-      const cookie = device.split(";")[0] as string;
-      const attempts: number[] = [];
-      for (let each = 0; each < 11; each += 1) {
-        const headers = { ...from(`192.0.2.${each}`), cookie };
-        const body = { name: "ada", password: "not it at all" };
-        attempts.push((await guessed.request("POST", "/api/v1/sign-in", { body, headers })).status);
+    /** What comes of one guess more than may be made, each with other headers. */
+    const guesses = async (name: string, headersOf: (nth: number) => Record<string, string>): Promise<number[]> => {
+      const statuses: number[] = [];
+      for (let nth = 0; nth <= gatewayLimits.signInFailureRate.count; nth += 1) {
+        const body = { name, password: "not it at all" };
+        statuses.push((await guessed.request("POST", "/api/v1/sign-in", { body, headers: headersOf(nth) })).status);
       }
-      expect(new Set(attempts)).to.deep.equal(new Set([401]));
+      return statuses;
+    };
+    const bounded = [...Array<number>(gatewayLimits.signInFailureRate.count).fill(401), 429];
+
+    it("gives an address few guesses of a name, and other names and addresses theirs", async () => {
+      expect(await guesses("bea", () => from("192.0.2.50"))).to.deep.equal(bounded);
+      const one = async (name: string, address: string): Promise<number> => {
+        const body = { name, password: "not it at all" };
+        return (await guessed.request("POST", "/api/v1/sign-in", { body, headers: from(address) })).status;
+      };
+      expect([await one("bea", "192.0.2.50"), await one("bea", "192.0.2.51"), await one("cid", "192.0.2.50")]).to.deep.equal([429, 401, 401]); // prettier-ignore
+    });
+
+    it("gives a device no more guesses than an address had, wherever it comes from", async () => {
+      const cookie = device.split(";")[0] as string;
+      expect(await guesses("ada", (nth) => ({ ...from(`192.0.2.${nth}`), cookie }))).to.deep.equal(bounded);
     });
 
     it("tells the person, on every device, and the operator's log", async () => {

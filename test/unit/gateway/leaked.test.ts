@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { expect } from "chai";
 import { stepsInPiece } from "../../../node/pieces.ts";
 import { leakListIn, readLeakList } from "../../../node/gateway/identity/leaked.ts";
-import { startFixture } from "./fixture.ts";
+import { controlToken, startFixture } from "./fixture.ts";
 
 const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");
 
@@ -22,7 +22,7 @@ describe("the list of leaked passwords", () => {
     expect(piecesOf(`${some}${"\n".repeat(9 * stepsInPiece)}`)).to.equal(10);
   });
 
-  it("keeps such passwords from new accounts and changes", async () => {
+  it("keeps such passwords from new accounts, changes and links of admins", async () => {
     const fixture = await startFixture({ leaked: (password) => password === "password1" });
     const { token } = await fixture.signUp("ada");
     const body = { name: "bob", password: "password1" };
@@ -30,9 +30,14 @@ describe("the list of leaked passwords", () => {
     const change = { current: "correct horse", password: "password1" };
     const changed = await fixture.request("PUT", "/api/v1/me/password", { token, body: change });
     expect(changed.body.error.code).to.equal("PASSWORD_LEAKED");
+    const { body: link } = await fixture.request("POST", "/api/v1/admin/users/ada/reset", { token: controlToken });
+    const reset = (password: string) =>
+      fixture.request("POST", "/api/v1/sign-in/reset", { body: { user: "ada", secret: link.secret, password } });
+    expect((await reset("password1")).body.error.code).to.equal("PASSWORD_LEAKED");
     expect(
       (await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "correct horse" } })).status,
     ).to.equal(200);
+    expect((await reset("another password")).status, "the link is good still").to.equal(200);
     await fixture.stop();
   });
 });

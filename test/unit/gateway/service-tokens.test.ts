@@ -168,6 +168,7 @@ describe("short-lived tokens", () => {
       "under a name that no key has": byMember({ kid: "b.other" }),
       "under the name of another node's key": byMember({ kid: header.kid }),
       "without a session": byMember({}, { ...claims, sid: undefined }),
+      "without an id": byMember({}, { ...claims, jti: undefined }),
       "without an end": byMember({}, { ...claims, exp: undefined }),
       "for nobody's name": byMember({}, { ...claims, sub: "../root" }),
       "issued long ago": byMember({}, { ...claims, iat: claims.iat - 2 * 3_600 }),

@@ -1,14 +1,25 @@
 import { expect } from "chai";
-import type { Session } from "../../../protocols/index.ts";
-import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { wireLimits, type Session } from "../../../protocols/index.ts";
+import { until } from "../../waits.ts";
+import { controlToken, createWorld, startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: where sessions are", () => {
   let fixture: Fixture;
+  let shiftMs = 0;
   before(async () => {
     const places: Readonly<Record<string, string>> = { "192.0.2.7": "Vienna", "198.51.100.9": "Lima" };
     const placeOf = (address: string): string | undefined => places[address];
     const tryRule = () => Promise.reject(new Error("no rule is tried here"));
-    fixture = await startFixture({ trustedProxies: ["127.0.0.1"], placeOf, watch: { tryRule, placeOf } });
+    const world = createWorld();
+    const clock = world.clock();
+    const shifted = { ...clock, nowMs: () => clock.nowMs() + shiftMs };
+    fixture = await startFixture({
+      world,
+      clock: shifted,
+      trustedProxies: ["127.0.0.1"],
+      placeOf,
+      watch: { tryRule, placeOf },
+    });
     await fixture.signUp("root");
   });
   after(() => fixture.stop());
@@ -22,11 +33,17 @@ describe("gateway: where sessions are", () => {
     const shown = async (headers: Record<string, string>): Promise<Session> =>
       (await fixture.request("GET", "/api/v1/me/sessions", { token, headers })).body.sessions[0];
     expect(await shown(from("192.0.2.7"))).to.deep.include({ address: "192.0.2.7", place: "Vienna" });
+    // Where it is used is noted once an hour.
+    await shown(from("198.51.100.9"));
+    shiftMs += wireLimits.sessionUsedMs;
+    await until("its use is noted", async () =>
+      expect((await shown(from("198.51.100.9"))).usedFrom).to.equal("198.51.100.9"),
+    );
     const own = await shown(from("198.51.100.9"));
     const { body: seen } = await fixture.request("GET", "/api/v1/admin/users/ada/sessions", { token: controlToken });
     expect(seen.sessions[0]).to.deep.include({ address: "192.0.2.7", place: "Vienna" });
     for (const one of [own, seen.sessions[0] as Session])
-      expect(one.usedPlace).to.equal(one.usedFrom === "198.51.100.9" ? "Lima" : one.usedFrom && "Vienna");
+      expect([one.usedFrom, one.usedPlace, one.place]).to.deep.equal(["198.51.100.9", "Lima", "Vienna"]);
   });
 
   it("is not said of addresses that nobody knows", async () => {

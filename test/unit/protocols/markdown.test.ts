@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { array, assert as property, constantFrom, property as forAll, string, tuple, oneof, nat } from "fast-check";
+import { examples } from "../../depth.ts";
 import {
   directionOf,
   markdownLimits,
@@ -211,7 +212,7 @@ describe("Markdown in messages", () => {
         if (text.trim() !== "" && !kinds(text).includes("rule"))
           expect(shown.trim(), JSON.stringify(text)).to.not.equal("");
       }),
-      { numRuns: 1_500 },
+      { numRuns: examples(1_500) },
     );
   });
 
@@ -227,7 +228,7 @@ describe("Markdown in messages", () => {
         const text = `T${parts.join("")}`;
         expect(dense(seen(text))).to.equal(dense(text));
       }),
-      { numRuns: 1_000 },
+      { numRuns: examples(1_000) },
     );
   });
 
@@ -250,7 +251,7 @@ describe("Markdown in messages", () => {
         expect(reading.blocks).to.deep.equal(readMarkdown(text).blocks);
       }),
       {
-        numRuns: 1_000,
+        numRuns: examples(1_000),
         examples: [
           [["-\n\n    <\n\n    ", [3, 3, 3]]],
           [["    <\n\n03)\n", [3, 8]]],
@@ -278,7 +279,7 @@ describe("Markdown in messages", () => {
           at = found + character.length;
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: examples(1_000) },
     );
   });
 

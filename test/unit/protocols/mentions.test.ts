@@ -16,7 +16,7 @@ import { namedIn, peopleAmong, severalIn, absentIn, type Mentionable } from "../
 import { folded, wireLimits } from "../../../protocols/index.ts";
 import { inLobby, lobby, post, type Page } from "../actors/lobby.ts";
 import { anyCharacter } from "../../fixtures/any-character.ts";
-import { third } from "../../depth.ts";
+import { examples, third } from "../../depth.ts";
 import { stepsOf } from "../../fixtures/steps.ts";
 
 const someone = (principal: string, label = principal): Mentionable => ({ principal, label });
@@ -289,7 +289,7 @@ describe("a mention", () => {
         for (const [at, { said }] of all) expect(folded(asSent.slice(at, at + said.length))).to.equal(folded(said));
         expect(principals).to.include.members(here.map(({ principal }) => principal));
       }),
-      { numRuns: 400 },
+      { numRuns: examples(400) },
     );
   });
 
@@ -306,7 +306,7 @@ describe("a mention", () => {
         ])
           expect(called(apart), JSON.stringify(apart)).to.deep.equal([]);
       }),
-      { numRuns: 500 },
+      { numRuns: examples(500) },
     );
   });
 
@@ -316,7 +316,7 @@ describe("a mention", () => {
         const links = fixed(readText(text));
         expect(fixed(readText(sent(text))), JSON.stringify(text)).to.deep.equal(links);
       }),
-      { numRuns: 1_000 },
+      { numRuns: examples(1_000) },
     );
   });
 
@@ -332,7 +332,7 @@ describe("a mention", () => {
         const text = all.join("");
         expect(called(sent(text)), JSON.stringify(text)).to.include.members(called(text, among));
       }),
-      { numRuns: 1_000 },
+      { numRuns: examples(1_000) },
     );
   });
 
@@ -344,7 +344,7 @@ describe("a mention", () => {
         expect(fixed(parsed), JSON.stringify(text)).to.deep.equal([]);
         expect(mentionsIn(parsed, callerOf(among))).to.deep.equal(mentionsIn(readText(text), callerOf(among)));
       }),
-      { numRuns: 2_000 },
+      { numRuns: examples(2_000) },
     );
   });
 

@@ -56,8 +56,11 @@ describe("registration", () => {
     fc.assert(
       fc.property(fc.constantFrom(...registrationRules), applicant, (rule, one) => {
         const before = registrationState({ rule, domains }, one).type;
-        const after = registrationState({ rule, domains }, { ...one, invited: true }).type;
-        if (before === "may") expect(after).to.equal("may");
+        const mail = { address: "a@example.org", confirmed: true };
+        for (const more of [{ invited: true }, { mail }, { invited: true, mail }]) {
+          const after = registrationState({ rule, domains }, { ...one, ...more }).type;
+          if (before === "may") expect(after, JSON.stringify(more)).to.equal("may");
+        }
       }),
     );
   });

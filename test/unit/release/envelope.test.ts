@@ -16,6 +16,14 @@ describe("the envelope of a release", () => {
     expect(open({ signatures: [null, { keyid: "another", sig: sealed.signatures[0]!.sig }] })?.toString()).to.equal(
       "{}",
     );
+    const others = generateKeyPairSync("ed25519");
+    const forged = sealEnvelope(Buffer.from("{}"), others.privateKey);
+    expect(openEnvelope(JSON.stringify(forged), publicKey), "signed by another key").to.equal(undefined);
+    expect(openEnvelope(JSON.stringify(forged), others.publicKey)?.toString()).to.equal("{}");
+    const renamed = forged.signatures.map(({ sig }) => ({ keyid: sealed.signatures[0]!.keyid, sig }));
+    expect(open({ signatures: renamed }), "under the name of the right key").to.equal(undefined);
+    for (const text of ["", "{}", "[]", "null", JSON.stringify({ ...sealed, payload: 7 })])
+      expect(openEnvelope(text, publicKey), text).to.equal(undefined);
     const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
     expect(() => sealEnvelope(Buffer.from("{}"), rsa.privateKey)).to.throw("not ed25519");
   });

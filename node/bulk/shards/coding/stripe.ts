@@ -107,16 +107,21 @@ function partsIn(stripe: Coded, shards: Iterable<Uint8Array>): Map<number, Uint8
 }
 
 /** What some shards of a stripe give. The caller has compared each with its name; a wrong one makes `DATA_DAMAGED` of
- *  all. Errors: STRIPE_LOST (too few of them are of this stripe), DATA_DAMAGED. */
-export function readStripe(stripe: Coded, shards: Iterable<Uint8Array>): Result<Uint8Array> {
+ *  all. It may lie in `memory` where that is given and large enough. Errors: STRIPE_LOST (too few of them are of this
+ *  stripe), DATA_DAMAGED. */
+export function readStripe(stripe: Coded, shards: Iterable<Uint8Array>, memory?: Buffer): Result<Uint8Array> {
   const parts = partsIn(stripe, shards);
-  const bytes = joined(stripe, parts);
+  const bytes = joined(stripe, parts, memory);
   if (!bytes.ok) return bytes;
   if (hashOf(bytes.value) !== stripe.id) return refused(failure("DATA_DAMAGED", { stripe: stripe.id }));
   return bytes;
 }
 
-function joined({ id, scheme, sizeBytes }: Coded, parts: ReadonlyMap<number, Uint8Array>): Result<Uint8Array> {
+function joined(
+  { id, scheme, sizeBytes }: Coded,
+  parts: ReadonlyMap<number, Uint8Array>,
+  memory?: Buffer,
+): Result<Uint8Array> {
   const { k } = countsOf(scheme);
   if (parts.size < k) return refused(failure("STRIPE_LOST", { stripe: id, needed: k, found: [...parts.keys()] }));
   if (scheme.type === "copies") {
@@ -124,7 +129,9 @@ function joined({ id, scheme, sizeBytes }: Coded, parts: ReadonlyMap<number, Uin
     return ok(masked(part, idBytes(id), number));
   }
   const size = partBytes(scheme, sizeBytes);
-  const all = Buffer.allocUnsafe(k * size);
+  const needed = k * size;
+  const isEnough = memory !== undefined && memory.length >= needed;
+  const all = isEnough ? memory.subarray(0, needed) : Buffer.allocUnsafe(needed);
   const missing = new Map<number, Uint8Array>();
   for (let number = 0; number < k; number += 1) {
     const place = all.subarray(number * size, (number + 1) * size);

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { examples } from "../../../depth.ts";
 import type { MemberRecord, NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import { Candidates, type Candidate } from "../../../../node/cluster/placement/candidates.ts";
 import { placementLimits } from "../../../../node/cluster/placement/index.ts";
@@ -654,7 +655,7 @@ describe("the plan", () => {
         };
         expect(() => plan({ ...input, balance: true, limits: placementLimits })).not.to.throw();
       }),
-      { numRuns: 2_000 },
+      { numRuns: examples(2_000) },
     );
   });
 });

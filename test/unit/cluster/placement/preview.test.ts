@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { examples } from "../../../depth.ts";
 import type { NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import { placementLimits } from "../../../../node/cluster/placement/index.ts";
 import { type Candidate } from "../../../../node/cluster/placement/candidates.ts";
@@ -128,7 +129,7 @@ describe("a preview of the plan", () => {
           expect(think(state).changes).to.deep.equal([]);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: examples(60) },
     );
   });
 

@@ -20,7 +20,6 @@ export interface MessageActions {
   readonly remove: (message: RoomMessage) => void;
   readonly removePreviews: (message: RoomMessage) => void;
   readonly pin: (message: RoomMessage) => void;
-  readonly closePoll: (message: RoomMessage) => void;
   readonly copyLink: (message: RoomMessage) => void;
   /** Puts it into the field as a quotation: of its thread, or of the room. */
   readonly quote: (message: RoomMessage, inThread: boolean) => void;

@@ -76,8 +76,9 @@ export const MessageRow = memo(function MessageRow({
       onKeyDown={(event) => actions.pick(message, event)}
       onClick={(event) => {
         if (!isPicking) return;
-        // A name in it is selected with it, and opens no card.
+        // A name in it is selected with it, opens no card and does not keep the focus: Escape ends the selection.
         event.stopPropagation();
+        if ((event.target as Element).closest("[data-person]")) event.currentTarget.focus({ preventScroll: true });
         actions.pick(message, event);
       }}
       // A finger points only while it presses.

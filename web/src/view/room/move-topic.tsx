@@ -1,4 +1,4 @@
-import { NativeSelect } from "@mantine/core";
+import { Loader, NativeSelect } from "@mantine/core";
 import { useState } from "react";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import type { RoomMessage } from "../../../../protocols/index.ts";
@@ -6,6 +6,7 @@ import { notices, type RoomStore } from "../../live/index.ts";
 import { isSameTopic } from "../../model/index.ts";
 import { Icon } from "../parts/icons.tsx";
 import { Dialog, type DialogProps } from "../parts/layers.tsx";
+import { Note } from "../parts/note.tsx";
 import { PickList } from "../parts/pick-list.tsx";
 import { useTopics } from "./topics.ts";
 
@@ -33,9 +34,12 @@ export default function MoveTopic(
   const [text, setText] = useState("");
   const [scope, setScope] = useState<Scope>("one");
   const name = text.trim().slice(0, wireLimits.messageTopicCharsMax);
-  const { data } = useTopics(store, name);
+  const { data, error, isPending, isPlaceholderData } = useTopics(store, name);
+  const isBehind = isPending || isPlaceholderData;
   const others = (data?.topics ?? []).map(({ topic }) => topic).filter((topic) => !isSameTopic(topic, from));
-  const isNew = name !== "" && !others.some((topic) => isSameTopic(topic, name)) && !isSameTopic(name, from);
+  // Only where the list says that there is none of this name.
+  const isNew =
+    !isBehind && name !== "" && !others.some((topic) => isSameTopic(topic, name)) && !isSameTopic(name, from);
   const items: readonly { readonly into?: string; readonly isNew?: true }[] = [
     ...others.map((into) => ({ into })),
     ...(isNew ? [{ into: name, isNew: true as const }] : []),
@@ -82,6 +86,7 @@ export default function MoveTopic(
         items={items}
         keyOf={({ into = "" }) => into}
         isExact={({ into }) => isSameTopic(into, name)}
+        behind={isBehind}
         eager
         row={({ into, isNew: begins }) => (
           <>
@@ -92,8 +97,9 @@ export default function MoveTopic(
           </>
         )}
         onPick={(item) => void move(item)}
-        nothing={<p className="dim">No other topic</p>}
+        nothing={isPending ? <Loader size="sm" aria-label="Loading" /> : <p className="dim">No other topic</p>}
       />
+      {error !== null && <Note tone="bad">{error.message}</Note>}
     </Dialog>
   );
 }

@@ -4,6 +4,7 @@ import type { Poll, PollResults, RoomMessage } from "../../../../protocols/index
 import { useShown, type RoomStore } from "../../live/index.ts";
 import type { RoomModel } from "../../model/index.ts";
 import { useNames } from "../parts/lists.ts";
+import { useDialogs } from "../shell/dialogs.tsx";
 import { listed } from "./listed.ts";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine } from "./named-line.tsx";
@@ -21,6 +22,7 @@ export default function PollCard(props: {
 }) {
   const { message, poll, actions } = props;
   const { room, me, moderates } = actions;
+  const { ask } = useDialogs();
   const mine = useShown(room.store, (model: RoomModel) => model.votes[message.seq]) ?? none;
   // What is marked and not voted for yet.
   const [marked, setMarked] = useState<readonly number[]>();
@@ -39,6 +41,9 @@ export default function PollCard(props: {
     const result = await room.vote(message.seq, choices);
     setBusy(false);
     if (result.ok) setMarked(undefined);
+  };
+  const close = async () => {
+    if (await ask(closing(message, actions))) await room.change("closePoll", { seq: message.seq });
   };
   const namesOf = (choices: readonly number[]) => listed(choices.map((choice) => poll.options[choice]?.text ?? ""));
   return (
@@ -102,7 +107,7 @@ export default function PollCard(props: {
             </button>
           )}
           {!closed && (message.author === me || moderates) && (
-            <button type="button" className="link" onClick={() => actions.closePoll(message)}>
+            <button type="button" className="link" onClick={() => void close()}>
               Close the poll …
             </button>
           )}
@@ -115,6 +120,20 @@ export default function PollCard(props: {
     </fieldset>
   );
 }
+
+/** What is asked before a poll is closed. */
+const closing = ({ text, mentions }: RoomMessage, { room, nameFor }: MessageActions) => ({
+  title: "Close the poll?",
+  body: (
+    <>
+      <blockquote dir="auto">
+        <NamedLine text={text} calling={callingIn(room, mentions ?? unnamed, nameFor)} />
+      </blockquote>
+      <p>Nobody can vote any more. The counts stay. This cannot be undone.</p>
+    </>
+  ),
+  action: "Close the poll",
+});
 
 /** The votes of each person, as they are now. */
 function Voters({

@@ -43,6 +43,7 @@ export default function TopicsPanel(props: {
           }}
           items={listed}
           keyOf={({ topic }) => topic}
+          behind={loaded.isPending || loaded.isPlaceholderData}
           row={(topic) => <TopicLine topic={topic} isShown={topic.topic === props.topic} />}
           onPick={({ topic }) => onTopic(topic)}
           nothing={loaded.isPending ? <Loader size="sm" aria-label="Loading" /> : <p className="dim">No topics</p>}

@@ -17,6 +17,8 @@ export function useTopics(store: RoomStore, find = "") {
       throw new Error(explain(result.error, "look"));
     },
     staleTime: 0,
+    // What is shown stays until there is something else to show.
+    placeholderData: (previous, query) => (query?.queryKey[1] === store.room ? previous : undefined),
   });
   const now = useShown(store.store, stampOf);
   const { refetch } = loaded;

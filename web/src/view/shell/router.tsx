@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Home } from "./home.tsx";
-import { messagePanels, RoomPage, roomPanels, type RoomSearch } from "../room/room-page.tsx";
+import { messagePanels, roomPanels, type RoomSearch } from "../room/address.ts";
+import { RoomPage } from "../room/room-page.tsx";
 import { BrokenScreen } from "./broken-screen.tsx";
 import { NothingHere, Shell } from "./shell.tsx";
 import { mount } from "../../wire/index.ts";

@@ -1,12 +1,13 @@
 import { Drawer, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation, useSearch } from "@tanstack/react-router";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { unreachedNodes } from "../../../../protocols/errors.ts";
 import { useLasting, useLink, useNow, useSession } from "../../live/index.ts";
 import { Asking, type Asked } from "../parts/asking.tsx";
 import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
+import { FirstLetters, noLetters, type Letters } from "./first-letters.tsx";
 import { FacesContext, useKnownFaces } from "../parts/faces.ts";
 import { useFind } from "../parts/find.ts";
 import { Icon } from "../parts/icons.tsx";
@@ -27,7 +28,8 @@ export function Shell() {
   const { pathname } = useLocation();
   const close = () => setOpen(undefined);
   const creating = useLater(loadCreating, creates.has(open));
-  const switcher = useSwitcher(open === "switcher");
+  const switcher = useSwitcher(open === "switcher", setOpen);
+  const letters = useRef<Letters>(noLetters);
   const help = useLater(loadHelp, open === "help");
   const { find, best } = useSearch({ strict: false });
   const finding = useLater(loadFinding, find !== undefined);
@@ -100,7 +102,11 @@ export function Shell() {
             </Drawer.Body>
           </Drawer.Content>
         </Drawer.Root>
-        {switcher && <switcher.Switcher opened={open === "switcher"} onClose={close} />}
+        {switcher ? (
+          <switcher.Switcher opened={open === "switcher"} letters={letters} onClose={close} />
+        ) : (
+          open === "switcher" && <FirstLetters letters={letters} onClose={close} />
+        )}
         {help && <help.KeyboardHelp opened={open === "help"} onClose={close} />}
         {creating && <creating.Creating open={open} onClose={close} />}
         {cards && <cards.part.PersonCards person={cards.person} onClose={() => setCards({ part: cards.part })} />}
@@ -212,11 +218,23 @@ const loadFinding = () => import("../finding/finding-panel.tsx");
 const loadSwitcher = () => import("./switcher.tsx");
 const calmMs = 1_000;
 
-/** What is typed right after the key belongs into the switcher: so it is there before somebody asks for it. */
-function useSwitcher(isOpen: boolean): Awaited<ReturnType<typeof loadSwitcher>> | undefined {
+/** What is typed right after the key belongs into the switcher: so it is there before most people ask for it, and
+ *  `FirstLetters` takes what is typed until then. */
+function useSwitcher(
+  isOpen: boolean,
+  setOpen: (open: undefined) => void,
+): Awaited<ReturnType<typeof loadSwitcher>> | undefined {
   useEffect(() => {
     const timer = setTimeout(() => void loadSwitcher().catch(() => undefined), calmMs);
     return () => clearTimeout(timer);
   }, []);
-  return useLater(loadSwitcher, isOpen);
+  const load = useCallback(
+    () =>
+      loadSwitcher().catch((thrown: unknown) => {
+        setOpen(undefined);
+        throw thrown;
+      }),
+    [setOpen],
+  );
+  return useLater(load, isOpen);
 }

@@ -1,6 +1,6 @@
 import { Modal } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
-import { useState, type ReactNode } from "react";
+import { useEffect, useState, type ReactNode, type RefObject } from "react";
 import { namesFound } from "../../../../protocols/text/names.ts";
 import { notices, useSession } from "../../live/index.ts";
 import { agentLabel, groupRooms, otherPerson } from "../../model/index.ts";
@@ -8,6 +8,7 @@ import { call } from "../../wire/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { useIsAdmin } from "../parts/rights.ts";
 import { useDialogs } from "./dialogs.tsx";
+import { noLetters, type Letters } from "./first-letters.tsx";
 import { useFind } from "../parts/find.ts";
 import { Icon, type IconName } from "../parts/icons.tsx";
 import { useLayer, type DialogProps } from "../parts/layers.tsx";
@@ -25,21 +26,22 @@ interface Place {
 const placesShown = 10;
 
 /** Ctrl+K: go to any room, person or agent by typing a part of its name, do what has a name, or find messages. */
-export function Switcher({ opened, onClose }: DialogProps) {
+export function Switcher({ opened, onClose, letters }: DialogProps & { readonly letters: RefObject<Letters> }) {
   useLayer(opened, onClose);
   // No transition: what is typed right after the key belongs here, so the field must be there at once.
   return (
     <Modal.Root opened={opened} onClose={onClose} yOffset="12vh" transitionProps={{ duration: 0 }} returnFocus={false}>
       <Modal.Overlay />
       <Modal.Content aria-label="Go to">
-        <Modal.Body p="xs">{opened && <Search onClose={onClose} />}</Modal.Body>
+        <Modal.Body p="xs">{opened && <Search onClose={onClose} letters={letters} />}</Modal.Body>
       </Modal.Content>
     </Modal.Root>
   );
 }
 
-function Search({ onClose }: { readonly onClose: () => void }) {
-  const [text, setText] = useState("");
+function Search(props: { readonly onClose: () => void; readonly letters: RefObject<Letters> }) {
+  const { onClose, letters } = props;
+  const [text, setText] = useState(() => letters.current.text);
   const places = usePlaces();
   const actions = useActions();
   const find = useFind();
@@ -50,6 +52,17 @@ function Search({ onClose }: { readonly onClose: () => void }) {
     id.slice(id.indexOf("/") + 1),
   ]).slice(0, placesShown);
   const found = wanted === "" ? named : [...named, messages(wanted, () => find(wanted))];
+  const go = (place: Place | undefined) => {
+    if (place === undefined) return;
+    onClose();
+    place.go();
+  };
+  useEffect(() => {
+    const { isEntered } = letters.current;
+    letters.current = noLetters;
+    if (isEntered) go(found[0]);
+    // Once: what was typed before this was here.
+  }, []);
   return (
     <PickList
       label="Rooms, people, agents, messages"
@@ -68,10 +81,7 @@ function Search({ onClose }: { readonly onClose: () => void }) {
           <span className="dim">{place.hint}</span>
         </>
       )}
-      onPick={(place) => {
-        onClose();
-        place.go();
-      }}
+      onPick={go}
       nothing={<p className="dim">No matches</p>}
     />
   );
