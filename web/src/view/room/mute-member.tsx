@@ -1,20 +1,17 @@
-import { NativeSelect, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { RoomView } from "../../../../protocols/index.ts";
-import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
 import { agentsOf, isAgent } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
-import { useFaults } from "../parts/faults.ts";
 import { Dialog } from "../parts/layers.tsx";
 import { useNames } from "../parts/lists.ts";
-import { AgentsToo, Parting } from "./parting.tsx";
+import { AgentsToo, Parting, TermField, useReason, type Term } from "./parting.tsx";
 
 const minuteMs = 60_000;
 
 /** How long a mute can last, as the page offers it. */
-const terms: readonly { readonly value: string; readonly label: string; readonly forMs?: number }[] = [
+const terms: readonly Term[] = [
   { value: "minutes", label: "For 10 minutes", forMs: 10 * minuteMs },
   { value: "hour", label: "For 1 hour", forMs: 60 * minuteMs },
   { value: "day", label: "For 1 day", forMs: 24 * 60 * minuteMs },
@@ -42,8 +39,7 @@ function Mute({ view, member, onClose }: About) {
   const nameFor = useNames();
   const name = nameFor(member);
   const [term, setTerm] = useState("hour");
-  const [reason, setReason] = useState("");
-  const faults = useFaults({ reason: "This is too long, or has signs that cannot be shown." });
+  const { reason, faults, field } = useReason();
   const lift = async () => {
     const lifted = await call("rooms.unmute", { room: view.room, member });
     if (!lifted.ok && lifted.error.code !== "NOT_FOUND") notices.fail(lifted.error);
@@ -58,8 +54,7 @@ function Mute({ view, member, onClose }: About) {
       onStay={onClose}
       onGo={async () => {
         const forMs = terms.find(({ value }) => value === term)?.forMs;
-        const why = reason.trim();
-        const how = { ...(forMs !== undefined && { muteForMs: forMs }), ...(why !== "" && { reason: why }) };
+        const how = { ...(forMs !== undefined && { muteForMs: forMs }), ...(reason !== "" && { reason }) };
         const result = await call("rooms.mute", { room: view.room, member, ...how });
         if (!result.ok) return void (faults.take(result.error) || notices.fail(result.error));
         notices.done(`${name} is muted.`, () => void lift());
@@ -77,20 +72,8 @@ function Mute({ view, member, onClose }: About) {
         </>
       }
     >
-      <NativeSelect
-        label="How long"
-        value={term}
-        onChange={(event) => setTerm(event.currentTarget.value)}
-        data={terms.map(({ value, label }) => ({ value, label }))}
-      />
-      <TextInput
-        label="Reason"
-        error={faults.of("reason")}
-        description={`Optional. ${name} and everybody in the room can read it.`}
-        value={reason}
-        maxLength={wireLimits.reasonCharsMax}
-        onChange={(event) => setReason(event.currentTarget.value)}
-      />
+      <TermField terms={terms} term={term} onTerm={setTerm} />
+      {field(`${name} and everybody in the room`)}
     </Parting>
   );
 }
@@ -98,8 +81,7 @@ function Mute({ view, member, onClose }: About) {
 function Warn({ view, member, onClose }: About) {
   const name = useNames()(member);
   const queries = useQueryClient();
-  const [reason, setReason] = useState("");
-  const faults = useFaults({ reason: "This is too long, or has signs that cannot be shown." });
+  const { reason, faults, field } = useReason();
   return (
     <Parting
       about={`${view.room}/${member}/warning`}
@@ -107,10 +89,10 @@ function Warn({ view, member, onClose }: About) {
       stay="Cancel"
       go="Warn"
       careful={false}
-      ready={reason.trim() !== ""}
+      ready={reason !== ""}
       onStay={onClose}
       onGo={async () => {
-        const result = await call("rooms.warn", { room: view.room, member, reason: reason.trim() });
+        const result = await call("rooms.warn", { room: view.room, member, reason });
         if (!result.ok) return void (faults.take(result.error) || notices.fail(result.error));
         notices.show(`${name} is warned.`);
         await queries.invalidateQueries({ queryKey: ["warnings", view.room] });
@@ -123,14 +105,7 @@ function Warn({ view, member, onClose }: About) {
         </>
       }
     >
-      <TextInput
-        label="Reason"
-        error={faults.of("reason")}
-        value={reason}
-        maxLength={wireLimits.reasonCharsMax}
-        data-autofocus
-        onChange={(event) => setReason(event.currentTarget.value)}
-      />
+      {field()}
     </Parting>
   );
 }

@@ -1,6 +1,7 @@
-import { Button } from "@mantine/core";
+import { Button, NativeSelect, TextInput } from "@mantine/core";
 import { useState, type ReactNode } from "react";
-import type { Faults } from "../parts/faults.ts";
+import { wireLimits } from "../../../../protocols/limits.ts";
+import { useFaults, type Faults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { listed } from "./listed.ts";
 
@@ -53,6 +54,51 @@ export function Parting({
       </div>
     </Form>
   );
+}
+
+/** How long something holds, as the page offers it. */
+export interface Term {
+  readonly value: string;
+  readonly label: string;
+  /** Absent: until it is lifted. */
+  readonly forMs?: number;
+}
+
+/** Asks how long it is to hold. */
+export function TermField(props: {
+  readonly terms: readonly Term[];
+  readonly term: string;
+  readonly onTerm: (term: string) => void;
+}) {
+  return (
+    <NativeSelect
+      label="How long"
+      value={props.term}
+      onChange={(event) => props.onTerm(event.currentTarget.value)}
+      data={props.terms.map(({ value, label }) => ({ value, label }))}
+    />
+  );
+}
+
+/** The reason that a moderator gives, the field for it, and what is wrong with it. */
+export function useReason() {
+  const [reason, setReason] = useState("");
+  const faults = useFaults({ reason: "This is too long, or has signs that cannot be shown." });
+  return {
+    reason: reason.trim(),
+    faults,
+    /** `readers`: who reads it, where it is optional; absent: it is asked for first. */
+    field: (readers?: string) => (
+      <TextInput
+        label="Reason"
+        error={faults.of("reason")}
+        {...(readers === undefined ? { "data-autofocus": true } : { description: `Optional. ${readers} can read it.` })}
+        value={reason}
+        maxLength={wireLimits.reasonCharsMax}
+        onChange={(event) => setReason(event.currentTarget.value)}
+      />
+    ),
+  };
 }
 
 /** The agents that go along with their owner, as an entry of the list. */

@@ -1,18 +1,16 @@
-import { NativeSelect, TextInput } from "@mantine/core";
+import { NativeSelect } from "@mantine/core";
 import { useState } from "react";
 import type { Failure, RoomView } from "../../../../protocols/index.ts";
-import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentsOf, isAgent, nameOf } from "../../model/index.ts";
-import { useFaults } from "../parts/faults.ts";
 import { Dialog } from "../parts/layers.tsx";
 import { useNames } from "../parts/lists.ts";
-import { AgentsToo, Parting } from "./parting.tsx";
+import { AgentsToo, Parting, TermField, useReason, type Term } from "./parting.tsx";
 
 const hourMs = 3_600_000;
 
 /** How long a ban can last, as the page offers it. */
-const terms: readonly { readonly value: string; readonly label: string; readonly forMs?: number }[] = [
+const terms: readonly Term[] = [
   { value: "hour", label: "For 1 hour", forMs: hourMs },
   { value: "day", label: "For 1 day", forMs: 24 * hourMs },
   { value: "week", label: "For 1 week", forMs: 7 * 24 * hourMs },
@@ -118,9 +116,8 @@ function Choice(props: {
   const remove = useRemoval(props.store, view, props.title);
   const [bans, setBans] = useState(false);
   const [term, setTerm] = useState("day");
-  const [reason, setReason] = useState("");
   const [erases, setErases] = useState("nothing");
-  const faults = useFaults({ reason: "This is too long, or has signs that cannot be shown." });
+  const { reason, faults, field } = useReason();
   const agents = agentsOf(view, member);
   const name = nameFor(member);
   const owner = isAgent(member) ? nameOf(member).split(".")[0] : undefined;
@@ -134,7 +131,7 @@ function Choice(props: {
       onGo={async () => {
         const forMs = terms.find(({ value }) => value === term)?.forMs;
         // What they wrote goes after them: nothing comes behind it then.
-        if (!(await remove(member, bans ? { forMs, reason: reason.trim() } : undefined, faults.take))) return;
+        if (!(await remove(member, bans ? { forMs, reason } : undefined, faults.take))) return;
         const backMs = erasable.find(({ value }) => value === erases)?.backMs;
         if (bans && backMs !== undefined) await erase(props.store, member, backMs);
         props.onClose();
@@ -170,14 +167,7 @@ function Choice(props: {
       {bans && (
         <>
           <BanTerms {...{ term, setTerm, erases, setErases }} />
-          <TextInput
-            label="Reason"
-            error={faults.of("reason")}
-            description={`Optional. ${name} and everybody in the room can read it.`}
-            value={reason}
-            maxLength={wireLimits.reasonCharsMax}
-            onChange={(event) => setReason(event.currentTarget.value)}
-          />
+          {field(`${name} and everybody in the room`)}
         </>
       )}
     </Parting>
@@ -194,12 +184,7 @@ function BanTerms(props: {
   const { term, setTerm, erases, setErases } = props;
   return (
     <>
-      <NativeSelect
-        label="How long"
-        value={term}
-        onChange={(event) => setTerm(event.currentTarget.value)}
-        data={terms.map(({ value, label }) => ({ value, label }))}
-      />
+      <TermField terms={terms} term={term} onTerm={setTerm} />
       <NativeSelect
         label="What they wrote here"
         value={erases}
