@@ -15,7 +15,8 @@ import type { Picked } from "./selecting.ts";
 const loadSelecting = () => import("./selecting.ts");
 
 /** Loaded once the room is there, so that a node that is away then is not in the way of the question. */
-export const loadDeleting = () => import("./deleting.tsx");
+export const loadDeleting = async () => (deletingPart ??= await import("./deleting.tsx"));
+let deletingPart: typeof import("./deleting.tsx") | undefined;
 
 /** What the actions need of the room's screen. What is of `now` may be another each time: it is read when it is
  *  needed. */
@@ -97,7 +98,8 @@ function react(
 }
 
 async function remove(message: RoomMessage, actions: MessageActions, ask: Dialogs["ask"]): Promise<void> {
-  const loaded = await loadDeleting().catch(notLoaded);
+  // Asked at once where it can be: the menu that closes gives the focus back, and the dialog takes it from there.
+  const loaded = deletingPart ?? (await loadDeleting().catch(notLoaded));
   if (loaded && (await ask(loaded.deleting(message, actions))))
     await actions.room.change("delete", { seq: message.seq });
 }
