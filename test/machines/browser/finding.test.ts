@@ -88,11 +88,11 @@ describe("finding messages in the page", function () {
     await page.goto(`${fixture.node.url}/room/den?panel=thread&seq=${root}`);
     await page.getByRole("complementary", { name: "Thread" }).getByText("a kettle in a thread").waitFor();
     await page.getByRole("button", { name: "Search in this room" }).click();
-    await field(page).fill("kettle");
+    await field(page).fill("in:den kettle");
     await row(page, "Which kettle").waitFor();
     await panel(page).getByRole("button", { name: "In the last thread" }).press("Enter");
     await row(page, "Which kettle").waitFor({ state: "detached" });
-    expect(await field(page).inputValue()).to.equal(`kettle thread:den/${root} `);
+    expect(await field(page).inputValue()).to.equal(`in:den kettle thread:den/${root} `);
     await row(page, "a kettle in a thread").getByText("Den › Crockery").waitFor();
     await row(page, "An old kettle").waitFor();
     await field(page).fill("topic:Crockery");
