@@ -81,24 +81,6 @@ describe("finding messages in the page", function () {
     await row(page, "copper").waitFor();
   });
 
-  it("narrows to the thread that was open by a button, and names the topic of what is found", async () => {
-    const { page } = ada;
-    const root = await post(ada, "den", "An old kettle", { topic: "Crockery" });
-    await post(bob, "den", "a kettle in a thread", { replyTo: root });
-    await page.goto(`${fixture.node.url}/room/den?panel=thread&seq=${root}`);
-    await page.getByRole("complementary", { name: "Thread" }).getByText("a kettle in a thread").waitFor();
-    await page.getByRole("button", { name: "Search in this room" }).click();
-    await field(page).fill("in:den kettle");
-    await row(page, "Which kettle").waitFor();
-    await panel(page).getByRole("button", { name: "In the last thread" }).press("Enter");
-    await row(page, "Which kettle").waitFor({ state: "detached" });
-    expect(await field(page).inputValue()).to.equal(`in:den kettle thread:den/${root} `);
-    await row(page, "a kettle in a thread").getByText("Den › Crockery").waitFor();
-    await row(page, "An old kettle").waitFor();
-    await field(page).fill("topic:Crockery");
-    await panel(page).getByText("A topic narrows what is found: add a word, or from a person.").waitFor();
-  });
-
   it("narrows by buttons and by words that are completed, and says what it does not understand", async () => {
     const { page } = ada;
     await page.goto(`${fixture.node.url}/room/den`);
@@ -241,4 +223,22 @@ describe("finding messages in the page", function () {
       }
       await person.close();
     });
+
+  it("narrows to the thread that was open by a button, and names the topic of what is found", async () => {
+    const { page } = ada;
+    const root = await post(ada, "den", "An old kettle", { topic: "Crockery" });
+    await post(bob, "den", "a kettle in a thread", { replyTo: root });
+    await page.goto(`${fixture.node.url}/room/den?panel=thread&seq=${root}`);
+    await page.getByRole("complementary", { name: "Thread" }).getByText("a kettle in a thread").waitFor();
+    await page.getByRole("button", { name: "Search in this room" }).click();
+    await field(page).fill("in:den kettle");
+    await row(page, "Which kettle").waitFor();
+    await panel(page).getByRole("button", { name: "In the last thread" }).press("Enter");
+    await row(page, "Which kettle").waitFor({ state: "detached" });
+    expect(await field(page).inputValue()).to.equal(`in:den kettle thread:den/${root} `);
+    await row(page, "a kettle in a thread").getByText("Den › Crockery").waitFor();
+    await row(page, "An old kettle").waitFor();
+    await field(page).fill("topic:Crockery");
+    await panel(page).getByText("A topic narrows what is found: add a word, or from a person.").waitFor();
+  });
 });

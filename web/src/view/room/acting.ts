@@ -14,9 +14,11 @@ import type { Picked } from "./selecting.ts";
 
 const loadSelecting = () => import("./selecting.ts");
 
+const importDeleting = () => import("./deleting.tsx");
+
 /** Loaded once the room is there, so that a node that is away then is not in the way of the question. */
-export const loadDeleting = async () => (deletingPart ??= await import("./deleting.tsx"));
-let deletingPart: typeof import("./deleting.tsx") | undefined;
+export const loadDeleting = async () => (deletingPart ??= await importDeleting());
+let deletingPart: Awaited<ReturnType<typeof importDeleting>> | undefined;
 
 /** What the actions need of the room's screen. What is of `now` may be another each time: it is read when it is
  *  needed. */
