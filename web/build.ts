@@ -42,8 +42,8 @@ function isFresh(): boolean {
   return Math.max(...sources.map(newestMs)) <= statSync(built).mtimeMs;
 }
 
-/** Writes brotli and gzip beside every file that they make smaller; the node serves what a browser takes. Gives the bytes
- *  that a file has as brotli. On all processors: it is most of what a build does. */
+/** Writes brotli and gzip beside every file that they make smaller; the node serves what a browser takes. Gives the
+ *  bytes that a file has as brotli. On all processors: it is most of what a build does. */
 async function compress(folder: string): Promise<(name: string) => number> {
   const sizes = new Map<string, number>();
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());

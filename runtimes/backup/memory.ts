@@ -70,8 +70,8 @@ export class SharedPieces {
 
 const keptBytes = 64 * 1024;
 
-/** Copies small pieces that are kept for long, one behind the other. A few bytes from Node's own pool would keep all that
- *  once lay beside them there. */
+/** Copies small pieces that are kept for long, one behind the other. A few bytes from Node's own pool would keep all
+ *  that once lay beside them there. */
 export class KeptPieces {
   #memory = Buffer.alloc(0);
   #end = 0;

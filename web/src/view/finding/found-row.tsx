@@ -23,10 +23,11 @@ export function FoundRow(props: {
   const room = useRooms().data?.rooms.find((one) => one.room === message.room);
   const { seq, author, atMs } = message;
   const place = message.room === undefined ? { agent: message.agent ?? "" } : { room: message.room };
+  const topic = message.topic === undefined ? "" : ` › ${message.topic}`;
   const where =
     place.room === undefined
       ? `with ${agentLabel(place.agent, session.name)}${message.title === undefined ? "" : `: ${message.title}`}`
-      : `in ${titleOf(room ?? { room: place.room, title: "" })}${message.topic === undefined ? "" : ` › ${message.topic}`}`;
+      : `in ${titleOf(room ?? { room: place.room, title: "" })}${topic}`;
   const go = async (event: MouseEvent) => {
     props.onJump();
     // The same place again: the address has to change for it.

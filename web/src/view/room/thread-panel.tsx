@@ -70,9 +70,7 @@ export default function ThreadPanel({
     ({ seq, author, threadOnly }) => seq > (unreadAfter ?? Infinity) && author !== session.me && threadOnly === true,
   )?.seq;
   useSeen(store, root, newest);
-  // Who searches next may mean this thread.
-  const queries = useQueryClient();
-  useEffect(() => void queries.setQueryData(["last thread"], `${store.room}/${root}`), [queries, store, root]);
+  useLastThread(store, root);
   useEffect(() => {
     // What is new is read from its beginning; then the panel goes along.
     const line = list.current?.querySelector(".unread-line");
@@ -151,6 +149,12 @@ function AlsoInRoom(props: { readonly checked: boolean; readonly onChange: (chec
       Also send to the room
     </label>
   );
+}
+
+/** The thread that was open last: the search offers it as a filter. */
+function useLastThread({ room }: RoomStore, root: number): void {
+  const queries = useQueryClient();
+  useEffect(() => void queries.setQueryData(["last thread"], `${room}/${root}`), [queries, room, root]);
 }
 
 /** What is shown is read, while somebody looks. */
