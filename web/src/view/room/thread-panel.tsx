@@ -69,8 +69,7 @@ export default function ThreadPanel({
   const firstUnread = messages.find(
     ({ seq, author, threadOnly }) => seq > (unreadAfter ?? Infinity) && author !== session.me && threadOnly === true,
   )?.seq;
-  useSeen(store, root, newest);
-  useLastThread(store, root);
+  useOpenThread(store, root, newest);
   useEffect(() => {
     // What is new is read from its beginning; then the panel goes along.
     const line = list.current?.querySelector(".unread-line");
@@ -151,14 +150,10 @@ function AlsoInRoom(props: { readonly checked: boolean; readonly onChange: (chec
   );
 }
 
-/** The thread that was open last: the search offers it as a filter. */
-function useLastThread({ room }: RoomStore, root: number): void {
+/** What is shown is read, while somebody looks, and the search offers the thread that was open last as a filter. */
+function useOpenThread(store: RoomStore, root: number, newest: number): void {
   const queries = useQueryClient();
-  useEffect(() => void queries.setQueryData(["last thread"], `${room}/${root}`), [queries, room, root]);
-}
-
-/** What is shown is read, while somebody looks. */
-function useSeen(store: RoomStore, root: number, newest: number): void {
+  useEffect(() => void queries.setQueryData(["last thread"], `${store.room}/${root}`), [queries, store, root]);
   useEffect(() => {
     const seen = () => {
       if (!document.hidden && newest > 0) store.markThread(root, newest);
