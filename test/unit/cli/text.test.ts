@@ -207,7 +207,7 @@ describe("what a reader sees", () => {
     };
     expect(shown()[0]).to.match(/\[a\ufffd\.exe, 5 B\]\n +\/save 7 saves it$/);
     expect(shown("clean")).to.deep.equal([shown()[0], "nothing"]);
-    expect(shown("scanning")[0]).to.match(/\[a\ufffd\.exe, 5 B, being checked\]$/);
+    expect(shown("scanning")[0]).to.match(/\[a\ufffd\.exe, 5 B, being checked: nobody can fetch it yet\]$/);
     expect(shown("quarantined")[1]).to.equal("* a\ufffd.exe of #7: In quarantine");
     expect(shown("removed")[0]).not.to.include("/save");
   });

@@ -54,6 +54,7 @@ describe("the one rule for keys", () => {
       "view/room/message-row.tsx",
       "view/room/panel.tsx",
       "view/room/selection-bar.tsx",
+      "view/shell/first-letters.tsx",
       "view/shell/notice-list.tsx",
       "view/shell/prove-again.tsx",
       "view/shell/shell.tsx",

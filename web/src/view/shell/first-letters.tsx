@@ -33,9 +33,9 @@ export function FirstLetters(props: { readonly letters: RefObject<Letters>; read
       onInput={({ currentTarget: { value } }) => {
         if (!letters.current.isEntered) letters.current = { text: value, isEntered: false };
       }}
-      onKeyDown={({ key, nativeEvent }) => {
+      onKeyDown={({ key }) => {
         if (key === "Escape") close();
-        if (key === "Enter" && !nativeEvent.isComposing) letters.current = { ...letters.current, isEntered: true };
+        if (key === "Enter") letters.current = { ...letters.current, isEntered: true };
       }}
     />
   );
