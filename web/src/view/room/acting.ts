@@ -101,9 +101,8 @@ function react(
 
 async function remove(message: RoomMessage, actions: MessageActions, ask: Dialogs["ask"]): Promise<void> {
   // Asked at once where it can be: the menu that closes gives the focus back, and the dialog takes it from there.
-  const loaded = deletingPart ?? (await loadDeleting().catch(notLoaded));
-  if (loaded && (await ask(loaded.deleting(message, actions))))
-    await actions.room.change("delete", { seq: message.seq });
+  const part = deletingPart ?? (await loadDeleting().catch(notLoaded));
+  await part?.remove(message, actions, ask);
 }
 
 async function pin(store: RoomStore, { seq, pinned }: RoomMessage): Promise<void> {

@@ -1,6 +1,6 @@
 import type { RoomMessage } from "../../../../protocols/index.ts";
 import { calledIn } from "../../model/index.ts";
-import type { Question } from "../shell/dialogs.tsx";
+import type { Dialogs, Question } from "../shell/dialogs.tsx";
 import { callingIn } from "./calling-in.ts";
 import type { MessageActions } from "./message-actions.ts";
 import { NamedLine } from "./named-line.tsx";
@@ -8,8 +8,13 @@ import { NamedLine } from "./named-line.tsx";
 // Enough to know which message it is.
 const quotedCharsMax = 200;
 
+/** Deletes a message when that was asked and answered. */
+export async function remove(message: RoomMessage, actions: MessageActions, ask: Dialogs["ask"]): Promise<void> {
+  if (await ask(deleting(message, actions))) await actions.room.change("delete", { seq: message.seq });
+}
+
 /** What is asked before a message is deleted. */
-export function deleting(message: RoomMessage, { room, nameFor, me }: MessageActions): Question {
+function deleting(message: RoomMessage, { room, nameFor, me }: MessageActions): Question {
   const name = nameFor(message.author);
   const own = message.author === me;
   const isOwner = room.store.latest.view?.members[me]?.role === "owner";
