@@ -88,10 +88,11 @@ class Backwards {
   }
 
   async peek(): Promise<AuditRecord | undefined> {
-    if (this.#lines.length === 0 && !this.#ended) {
+    // A batch of which nothing can be read does not end the log.
+    while (this.#lines.length === 0 && !this.#ended) {
       const lines = await this.#book.readBack(this.#log, this.#before, this.#atOnce);
       this.#lines = lines.flatMap((line) => recordOf(line) ?? []).toReversed();
-      this.#before = this.#lines[0]?.seq ?? 0;
+      this.#before = Math.min(this.#lines[0]?.seq ?? Infinity, this.#before - lines.length);
       this.#ended = lines.length < this.#atOnce;
       this.#atOnce = Math.min(2 * this.#atOnce, bufferLines);
     }

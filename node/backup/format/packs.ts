@@ -50,8 +50,13 @@ export class PackCache {
   async read<Taken>(places: readonly FragmentPlace[], take: (pieces: readonly Uint8Array[]) => Taken): Promise<Taken> {
     const packs = places.map(({ stripe }) => this.#held(stripe));
     try {
-      const all = await Promise.all(packs.map(({ bytes }) => bytes));
-      return take(places.map((place, at) => fragmentAt(all[at] as Uint8Array, place)));
+      // All are waited for, also where one has failed: none is given up while it is still read.
+      const all = await Promise.allSettled(packs.map(({ bytes }) => bytes));
+      const read = all.map((one) => {
+        if (one.status === "rejected") throw one.reason;
+        return one.value;
+      });
+      return take(places.map((place, at) => fragmentAt(read[at] as Uint8Array, place)));
     } finally {
       for (const pack of packs) pack.readers -= 1;
       this.#giveUp();
@@ -82,9 +87,11 @@ export class PackCache {
       if (this.#packs.size <= this.#max) return;
       if (readers > 0) continue;
       this.#packs.delete(id);
-      void bytes.then(() => {
+      const spare = (): void => {
         if (this.#spare.length < this.#max) this.#spare.push(memory);
-      });
+      };
+      // What failed may still be written into by a holder that was slow.
+      void bytes.then(spare, () => undefined);
     }
   }
 }

@@ -49,8 +49,8 @@ interface Guest {
   readonly address: string | undefined;
   /** Requests that have come in full and are not answered yet; a WebSocket counts as one without end. */
   held: number;
-  /** The body of a request is still to come. */
-  receives: boolean;
+  /** Requests whose bodies are still to come. */
+  receives: number;
 }
 
 interface House {
@@ -154,7 +154,7 @@ export function createConnectionGovernor(
       return refuse("addressShare", { address, max: perAddressMax });
     if (guests.size >= max && !makeRoom(silent)) return refuse("tcpConnectionsMax", { max });
     if (guests.size + 1 === max) warn("gateway.connections.full", { limit: "tcpConnectionsMax", max });
-    const guest: Guest = { socket, address, held: 0, receives: false };
+    const guest: Guest = { socket, address, held: 0, receives: 0 };
     guests.set(socket, guest);
     if (address !== undefined && house !== undefined) {
       house.count += 1;
@@ -192,15 +192,21 @@ export function createConnectionGovernor(
     };
     // A body that never ends holds no place. Both events come once, and a listener for one time costs twice as much.
     const { "transfer-encoding": encoding, "content-length": length = "0" } = request.headers;
-    if (encoding !== undefined || Number(length) > 0) {
-      guest.receives = true;
+    let isComing = encoding !== undefined || Number(length) > 0;
+    // Another request of this connection may be answered while this one's body is still to come.
+    const came = (): void => {
+      if (isComing) guest.receives -= 1;
+      isComing = false;
+    };
+    if (isComing) {
+      guest.receives += 1;
       request.on("end", () => {
-        guest.receives = false;
+        came();
         hold();
       });
     } else hold();
     response.on("close", () => {
-      guest.receives = false;
+      came();
       if (holds) guest.held -= 1;
       sort(guest);
     });
@@ -216,7 +222,7 @@ export function createConnectionGovernor(
     const guest = guestOf(socket);
     if (guest !== undefined && guest.held > 0 && socket.writableLength === 0) return;
     // One whose body has stopped coming is told so. All others have asked nothing, or do not read.
-    const isTold = guest?.receives === true && socket.writableLength === 0 && !goesOn(socket);
+    const isTold = guest !== undefined && guest.receives > 0 && socket.writableLength === 0 && !goesOn(socket);
     if (isTold) server.emit("clientError", lateBody(), socket);
     else socket.destroy();
   });

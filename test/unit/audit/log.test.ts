@@ -102,6 +102,24 @@ describe("audit: a node's own log", () => {
     await audit.stop();
   });
 
+  it("is searched past entries that cannot be read, however few are asked for", async () => {
+    const [store, clock] = [new RowStore(), new TestClock()];
+    const audit = await openAudit({ store, clock });
+    for (let at = 0; at < 40; at += 1) await audit.write(event());
+    const keys = [...store.rows.keys()].filter((key) => key.startsWith("audit/entry/")).toSorted();
+    for (const key of keys.slice(10, 30)) store.rows.set(key, Buffer.from("spoiled"));
+    const found: number[] = [];
+    let before: string | undefined;
+    do {
+      const { entries, next } = await audit.search({ limit: 1, ...(before !== undefined && { before }) });
+      found.push(...entries.map(({ seq }) => seq));
+      before = next;
+    } while (before !== undefined);
+    const numbers = Array.from({ length: 40 }, (_, at) => 40 - at);
+    expect(found).to.deep.equal(numbers.filter((seq) => seq <= 10 || seq > 30));
+    await audit.stop();
+  });
+
   it("writes so many refusals of strangers and counts the rest, which push out nothing that members did", async () => {
     const [store, clock] = [new RowStore(), new TestClock()];
     const audit = await openAudit({ store, clock, limits: { strangersBurst: 5, strangersPerMinute: 60 } });

@@ -74,6 +74,18 @@ describe("packs that a recall reads", () => {
     expect(memories.size).to.be.at.most(2);
   });
 
+  it("of a piece whose other pack is lost are waited for, and may fail later", async () => {
+    let isOver = false;
+    const reading = cache.read([placeOf(6), placeOf(7)], numbersIn).then(
+      () => "read",
+      ({ message }: Error) => ((isOver = true), message),
+    );
+    await arrive(7);
+    expect(isOver).to.equal(false);
+    await arrive(6);
+    expect(await reading).to.equal("lost");
+  });
+
   it("are read again where that failed", async () => {
     for (let tries = 0; tries < 2; tries += 1) {
       const reading = cache.read([placeOf(7)], numbersIn).then(

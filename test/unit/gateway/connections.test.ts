@@ -102,6 +102,9 @@ describe("gateway: the entrance", () => {
       expect(said.match(/HTTP\/1\.1 \d{3}/g), body).to.deep.equal(["HTTP/1.1 400"]);
       expect(said, body).to.include('"code":"BAD_REQUEST"').and.include("not complete in time");
     }
+    // A request of the same connection that was answered meanwhile changes nothing.
+    const behind = await saidTo(`GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n${post}Content-Length: 99\r\n\r\n{`);
+    expect(behind.match(/HTTP\/1\.1 \d{3}/g)).to.deep.equal(["HTTP/1.1 404", "HTTP/1.1 400"]);
     expect(await saidTo("")).to.equal("");
     await fixture.stop();
   });
