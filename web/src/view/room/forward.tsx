@@ -62,10 +62,6 @@ export default function Forward({
           const place = `room/${one.room}/text`;
           const quotation = quotationOf(message, { name: nameFor(message.author), from: link });
           session.kept.write(place, withQuotation(session.kept.read(place), quotation));
-          // It stays in its topic, unless something else was begun there.
-          const topic = `topics/${one.room}`;
-          if (message.topic !== undefined && session.kept.read(topic) === undefined)
-            session.kept.write(topic, message.topic);
           void forwardFiles(session, message, { from: room, to: one.room });
           onClose();
           void navigate({ to: "/room/$room", params: { room: one.room } });
