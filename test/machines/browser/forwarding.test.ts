@@ -68,9 +68,26 @@ describe("messages that are quoted and forwarded", function () {
     await other.goto(`${fixture.node.url}/room/lobby`);
     await said(other, "the soup").getByText("soup.txt").first().waitFor();
     await choose(other, "the soup", "Forward …");
-    await other.getByRole("dialog", { name: "Forward to …" }).getByRole("combobox").fill("den");
+    const dialog = other.getByRole("dialog", { name: "Forward to …" });
+    // While a file is still fetched, it can be stopped, and nothing is in the field there.
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    const files = /\/api\/v1\/rooms\/lobby\/files\//;
+    await other.route(files, async (route) => {
+      await held;
+      await route.continue().catch(() => undefined);
+    });
+    await dialog.getByRole("combobox").fill("den");
+    await other.keyboard.press("Enter");
+    await dialog.getByText("Fetching the files …").waitFor();
+    await dialog.getByRole("button", { name: "Cancel" }).press("Enter");
+    await dialog.getByRole("combobox").waitFor();
+    release();
+    await other.unroute(files);
+    expect(other.url()).to.match(/\/room\/lobby$/);
+    await dialog.getByRole("combobox").fill("den");
     await other.keyboard.press("Enter");
     await other.waitForURL(/\/room\/den$/);
+    expect(await other.getByRole("textbox", { name: "Message #den" }).inputValue()).to.match(/^> Bob:/);
     await other
       .getByRole("list", { name: "Files of this message" })
       .getByRole("listitem")
