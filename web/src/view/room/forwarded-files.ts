@@ -1,6 +1,6 @@
 import type { RoomMessage } from "../../../../protocols/index.ts";
-import { isWithheld } from "../../../../protocols/words/file-words.ts";
 import { notices, type Session } from "../../live/index.ts";
+import { takeFiles } from "../../model/forwarding.ts";
 import { at } from "../../wire/index.ts";
 import { pageLimits } from "../../wire/limits.ts";
 
@@ -12,22 +12,17 @@ export async function forwardFiles(
   { files = [] }: Pick<RoomMessage, "files">,
   { from, to, signal }: { readonly from: string; readonly to: string; readonly signal: AbortSignal },
 ): Promise<boolean> {
-  const taken: File[] = [];
-  const left: string[] = [];
-  let bytes = 0;
-  for (const file of files) {
-    bytes += file.bytes;
-    const path = `/api/v1/rooms/${encodeURIComponent(from)}/files/${encodeURIComponent(file.id)}`;
-    const mayGo = !isWithheld(file) && bytes <= pageLimits.forwardedBytesMax;
-    const answer = mayGo ? await fetch(at(path), { signal }).catch(() => undefined) : undefined;
+  const { taken, left } = await takeFiles(files, pageLimits.forwardedBytesMax, async ({ id, name, type }) => {
+    const path = `/api/v1/rooms/${encodeURIComponent(from)}/files/${encodeURIComponent(id)}`;
+    const answer = await fetch(at(path), { signal }).catch(() => undefined);
     const blob = answer?.ok === true ? await answer.blob().catch(() => undefined) : undefined;
-    if (blob === undefined) left.push(`“${file.name}”`);
-    else taken.push(new File([blob], file.name, { type: file.type }));
-  }
+    return blob && new File([blob], name, { type });
+  });
   const uploads = taken.length === 0 ? undefined : await session.files.load().catch(() => undefined);
   if (signal.aborted) return false;
-  if (uploads === undefined) left.push(...taken.map(({ name }) => `“${name}”`));
-  else uploads.attach(`room/${to}/text`, to, taken);
-  if (left.length > 0) notices.show(`Not forwarded, only named: ${left.join(", ")}.`, "bad");
+  uploads?.attach(`room/${to}/text`, to, taken);
+  const named = uploads === undefined ? files.map(({ name }) => name) : left;
+  if (named.length > 0)
+    notices.show(`Not forwarded, only named: ${named.map((name) => `“${name}”`).join(", ")}.`, "bad");
   return true;
 }
