@@ -286,6 +286,42 @@ describe("the keyboard in a room", function () {
     await fresh.close();
   });
 
+  it("goes where Enter right after Ctrl+K leads when the lists of places are there, and not to what is first before", async () => {
+    const { fresh, release } = await withoutSwitcher();
+    const { promise: held, resolve: list } = Promise.withResolvers<void>();
+    await fresh.page.route("**/api/v1/agents", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await fresh.page.goto(`${fixture.node.url}/settings/profile`);
+    await fresh.page.getByRole("link", { name: /Lobby/ }).first().waitFor();
+    await fresh.page.keyboard.press("Control+K");
+    await fresh.page.keyboard.type("helper");
+    await fresh.page.keyboard.press("Enter");
+    release();
+    await focusOn(fresh.page.getByRole("dialog", { name: "Go to" }).getByRole("combobox"));
+    list();
+    await fresh.page.waitForURL(/agent\/ada\.helper/);
+    await fresh.close();
+  });
+
+  it("forgets what was typed right after Ctrl+K where the page went elsewhere before the switcher was there", async () => {
+    const { fresh, release } = await withoutSwitcher();
+    await fresh.page.goto(`${fixture.node.url}/settings/profile`);
+    await fresh.page.getByRole("link", { name: /Lobby/ }).first().waitFor();
+    await fresh.page.keyboard.press("Control+K");
+    await fresh.page.keyboard.type("nothing");
+    await fresh.page.keyboard.press("Enter");
+    await fresh.page.getByRole("link", { name: /Lobby/ }).first().click();
+    await fresh.page.waitForURL(/room\/lobby/);
+    release();
+    await fresh.page.keyboard.press("Control+K");
+    const typed = fresh.page.getByRole("dialog", { name: "Go to" }).getByRole("combobox");
+    await focusOn(typed);
+    expect(await typed.inputValue()).to.equal("");
+    await fresh.close();
+  });
+
   it("loses the focus nowhere: with Tab alone there is always something that has it", async () => {
     // Once around the page and further; the document itself is only where the page ends.
     let lost = 0;

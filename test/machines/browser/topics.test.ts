@@ -75,6 +75,18 @@ describe("topics of a room", function () {
     expect(messages.messages.find(({ text }) => text === "and shipped")?.topic).to.equal("Release 5");
   });
 
+  it("leave the field of the whole room as it was, where something was only begun in one", async () => {
+    const { page } = bob;
+    await page.goto(`${fixture.node.url}/room/lobby?topic=Lunch`);
+    await page.getByRole("textbox", { name: "Message #lobby › Lunch" }).fill("more so");
+    await page.goto(`${fixture.node.url}/room/lobby`);
+    const field = page.getByRole("textbox", { name: "Message #lobby", exact: true });
+    await field.waitFor();
+    expect(await field.inputValue()).to.equal("more so");
+    await field.fill("");
+    expect(await page.getByRole("combobox", { name: "Topic" }).inputValue()).to.equal("");
+  });
+
   it("are read one by one: what is unread in the others stays so", async () => {
     const { page } = ada;
     await page.goto(`${fixture.node.url}/room/den`);

@@ -121,6 +121,8 @@ export class Session {
   readonly presence: PresenceStore;
   /** What was typed into the terminal of the page; it goes with the session. */
   terminalLines: readonly string[] = [];
+  /** The thread that was open last, `den/12`. */
+  lastThread?: string;
   readonly #queries: QueryClient;
   readonly #facts: Facts;
   /** What is begun to be written, on all devices. */

@@ -38,8 +38,8 @@ export function FindingPanel({ find, isBest }: { readonly find: string; readonly
   const isSlow = useLasting(query.isFetching && (query.isPlaceholderData || found === undefined), slowMs);
   const isNarrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
   // A thread's own panel goes when this one comes.
-  const last = useQueryClient().getQueryData<string>(["last thread"]);
-  const thread = room !== undefined && last?.startsWith(`${room}/`) === true ? last : undefined;
+  const { lastThread } = useSession();
+  const thread = room !== undefined && lastThread?.startsWith(`${room}/`) === true ? lastThread : undefined;
   const { onJump, onReturn, onClose, hasJumped } = useReturn();
   useKeptPlace(list, `${find} ${isBest}`, found !== undefined);
 

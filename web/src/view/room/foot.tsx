@@ -96,10 +96,7 @@ function Field(props: Field) {
         }
         // Somebody who goes through what was found goes on there.
         autoFocus={!isTouch() && search.find === undefined}
-        onTyping={() => {
-          store.typing();
-          topic.keep();
-        }}
+        onTyping={() => store.typing()}
         onUp={editLast}
         onEscape={() => {
           if (search.panel !== undefined) address.setPanel();
@@ -107,7 +104,6 @@ function Field(props: Field) {
         later={{ room: store.room, ...(topic.name !== undefined && { topic: topic.name }) }}
         onSend={(text) => {
           store.writesIn = topic.name;
-          topic.sent();
           attaching.post(text);
           feed.current?.toEnd();
         }}

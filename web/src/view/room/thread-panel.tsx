@@ -1,5 +1,5 @@
 import { Loader } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from "react";
 import type { RoomThread, RoomView } from "../../../../protocols/index.ts";
 import { explain, isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
@@ -152,8 +152,10 @@ function AlsoInRoom(props: { readonly checked: boolean; readonly onChange: (chec
 
 /** What is shown is read, while somebody looks, and the search offers the thread that was open last as a filter. */
 function useOpenThread(store: RoomStore, root: number, newest: number): void {
-  const queries = useQueryClient();
-  useEffect(() => void queries.setQueryData(["last thread"], `${store.room}/${root}`), [queries, store, root]);
+  const session = useSession();
+  useEffect(() => {
+    session.lastThread = `${store.room}/${root}`;
+  }, [session, store, root]);
   useEffect(() => {
     const seen = () => {
       if (!document.hidden && newest > 0) store.markThread(root, newest);

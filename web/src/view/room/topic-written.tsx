@@ -18,9 +18,6 @@ export function useTopicWritten(store: RoomStore, view: RoomView, shown: string 
   return {
     name,
     open: hasField || shown !== undefined ? undefined : () => setIsOpen(true),
-    /** What is begun where a topic is shown is of that topic, also when the whole room is shown again. */
-    keep: () => shown !== undefined && shown !== written && write(shown),
-    sent: () => shown !== undefined && write(undefined),
     isMissing(): boolean {
       const isMissing = isNeeded && name === undefined;
       if (isMissing) notices.show("Say what it is about: this room asks for a topic.", "bad");

@@ -13,14 +13,10 @@ export const noLetters: Letters = { text: "", isEntered: false };
 
 /** Takes what is typed right after Ctrl+K, while the switcher is still being loaded. Nobody sees it. */
 export function FirstLetters(props: { readonly letters: RefObject<Letters>; readonly onClose: () => void }) {
-  const { letters } = props;
+  const { letters, onClose } = props;
   const field = useRef<HTMLInputElement>(null);
-  const close = () => {
-    letters.current = noLetters;
-    props.onClose();
-  };
   // Before the focus is taken: what had it gets it back.
-  useLayer(true, close);
+  useLayer(true, onClose);
   useLayoutEffect(() => field.current?.focus(), []);
   return (
     <input
@@ -34,7 +30,7 @@ export function FirstLetters(props: { readonly letters: RefObject<Letters>; read
         if (!letters.current.isEntered) letters.current = { text: value, isEntered: false };
       }}
       onKeyDown={({ key }) => {
-        if (key === "Escape") close();
+        if (key === "Escape") onClose();
         if (key === "Enter") letters.current = { ...letters.current, isEntered: true };
       }}
     />

@@ -1,7 +1,7 @@
 import { Drawer, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } from "react";
 import { unreachedNodes } from "../../../../protocols/errors.ts";
 import { useLasting, useLink, useNow, useSession } from "../../live/index.ts";
 import { Asking, type Asked } from "../parts/asking.tsx";
@@ -28,8 +28,7 @@ export function Shell() {
   const { pathname } = useLocation();
   const close = () => setOpen(undefined);
   const creating = useLater(loadCreating, creates.has(open));
-  const switcher = useSwitcher(open === "switcher", setOpen);
-  const letters = useRef<Letters>(noLetters);
+  const [switcher, letters] = useSwitcher(open === "switcher", setOpen);
   const help = useLater(loadHelp, open === "help");
   const { find, best } = useSearch({ strict: false });
   const finding = useLater(loadFinding, find !== undefined);
@@ -219,11 +218,15 @@ const loadSwitcher = () => import("./switcher.tsx");
 const calmMs = 1_000;
 
 /** What is typed right after the key belongs into the switcher: so it is there before most people ask for it, and
- *  `FirstLetters` takes what is typed until then. */
+ *  `FirstLetters` takes what is typed until then. It goes with the switcher, however that was closed. */
 function useSwitcher(
   isOpen: boolean,
-  setOpen: (open: undefined) => void,
-): Awaited<ReturnType<typeof loadSwitcher>> | undefined {
+  setOpen: (change: (open: Opened | undefined) => Opened | undefined) => void,
+): readonly [Awaited<ReturnType<typeof loadSwitcher>> | undefined, RefObject<Letters>] {
+  const letters = useRef<Letters>(noLetters);
+  useEffect(() => {
+    if (!isOpen) letters.current = noLetters;
+  }, [isOpen]);
   useEffect(() => {
     const timer = setTimeout(() => void loadSwitcher().catch(() => undefined), calmMs);
     return () => clearTimeout(timer);
@@ -231,10 +234,11 @@ function useSwitcher(
   const load = useCallback(
     () =>
       loadSwitcher().catch((thrown: unknown) => {
-        setOpen(undefined);
+        // What was opened meanwhile stays.
+        setOpen((open) => (open === "switcher" ? undefined : open));
         throw thrown;
       }),
     [setOpen],
   );
-  return useLater(load, isOpen);
+  return [useLater(load, isOpen), letters];
 }

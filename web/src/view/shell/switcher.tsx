@@ -1,8 +1,9 @@
 import { Modal } from "@mantine/core";
+import { notifyManager, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useState, type ReactNode, type RefObject } from "react";
+import { useCallback, useEffect, useState, useSyncExternalStore, type ReactNode, type RefObject } from "react";
 import { namesFound } from "../../../../protocols/text/names.ts";
-import { notices, useSession } from "../../live/index.ts";
+import { notices, queryKeys, useSession } from "../../live/index.ts";
 import { agentLabel, groupRooms, otherPerson } from "../../model/index.ts";
 import { call } from "../../wire/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
@@ -57,18 +58,23 @@ function Search(props: { readonly onClose: () => void; readonly letters: RefObje
     onClose();
     place.go();
   };
+  const isListed = useListed();
   useEffect(() => {
+    // What was typed before this was here counts once, and leads somewhere when all places are known.
     const { isEntered } = letters.current;
+    if (isEntered && !isListed) return;
     letters.current = noLetters;
     if (isEntered) go(found[0]);
-    // Once: what was typed before this was here.
-  }, []);
+  }, [isListed]);
   return (
     <PickList
       label="Rooms, people, agents, messages"
       listLabel="Places"
       text={text}
-      onText={setText}
+      onText={(next) => {
+        letters.current = noLetters;
+        setText(next);
+      }}
       items={found}
       keyOf={(place) => place.id}
       eager
@@ -84,6 +90,20 @@ function Search(props: { readonly onClose: () => void; readonly letters: RefObje
       onPick={go}
       nothing={<p className="dim">No matches</p>}
     />
+  );
+}
+
+/** Whether the lists of rooms, people and agents have come, or do not come. */
+function useListed(): boolean {
+  const queries = useQueryClient();
+  const subscribe = useCallback(
+    (listener: () => void) => queries.getQueryCache().subscribe(notifyManager.batchCalls(listener)),
+    [queries],
+  );
+  return useSyncExternalStore(subscribe, () =>
+    [queryKeys.rooms, queryKeys.people, queryKeys.agents].every(
+      (key) => (queries.getQueryState(key)?.status ?? "pending") !== "pending",
+    ),
   );
 }
 
