@@ -33,10 +33,10 @@ export function forConversation(room: Room, command: Asked, here: Turn): Effects
   const turn: Turn = { ...here, from: by as Sender };
   const to = here.replyTo;
   if (command.type === "takeFiles") return take(room, { conversation, ids: command.files, found: [], to }, turn);
-  // What a node of the version before asks for has a number.
-  if (command.seq > 0) return onMessage(room, { type: "delete", seq: command.seq }, command.seq, turn);
-  const { messageSeq: last } = room;
-  return dropOn({ type: "dropping", conversation, by: turn.from, next: 1, last, looks: 0, to });
+  // One message, or all of them up to now.
+  const { seq } = command;
+  const last = Math.min(seq === 0 ? Infinity : seq, room.messageSeq);
+  return dropOn({ type: "dropping", conversation, by: turn.from, next: Math.max(seq, 1), last, looks: 0, to });
 }
 
 /** Tag of the look for what the room of somebody who has gone still has. */
@@ -91,6 +91,8 @@ interface Taking {
   readonly conversation: string;
   readonly ids: readonly string[];
   readonly found: readonly RoomFile[];
+  /** The oldest message that has one of these. */
+  readonly oldest?: number;
   readonly to: ReplyTo | undefined;
 }
 
@@ -122,7 +124,8 @@ function take(room: Room, taking: Taking, turn: Turn): Effects {
   const seq = room.messageSeq + 1;
   const files = posted.kept.map(shownFile);
   const all = ids.flatMap((id) => [...found, ...files].find((file) => file.id === id) ?? []);
-  const answer = reply({ seq, files: all } satisfies TakenFiles, to);
+  // Nodes of the version before drop by this number.
+  const answer = reply({ seq: taking.oldest ?? seq, files: all } satisfies TakenFiles, to);
   if (rest.length === 0) return [answer];
   const message: RoomMessage = { seq, author: turn.from, text: conversation, atMs: turn.nowMs, files };
   return [...eventEffects(room, turn, [saidIn(message, undefined)], [], { kept: posted.kept }), answer];
@@ -145,7 +148,8 @@ export function onTakeRead(room: Room, tag: TakeTag, records: readonly ActorReco
     return [{ type: "read", range, tag: { ...tag, seq, changes: room.changes } satisfies TakeTag }];
   }
   const file = message.text === tag.conversation ? message.files?.find((one) => one.id === id) : undefined;
-  return file === undefined ? unknown : take(room, { ...taking, found: [...tag.found, file] }, turn);
+  const oldest = Math.min(tag.oldest ?? seq, seq);
+  return file === undefined ? unknown : take(room, { ...taking, oldest, found: [...tag.found, file] }, turn);
 }
 
 // --- dropped ---------------------------------------------------------------------------------------------------------

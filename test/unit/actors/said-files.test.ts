@@ -155,6 +155,25 @@ describe("files in a conversation with an agent", () => {
     expect(kept(fixture).map((one) => one.id)).to.deep.equal([id]);
   });
 
+  it("have the number of the message that has them, by which a conversation drops its own and no other's", () => {
+    const fixture = withRoom();
+    const other = fixture.ok<{ number: number }>(ada, helper, { type: "open" }).number;
+    const of = (conversation: string) => ({ by: ada, conversation });
+    const take = (conversation: string, files: readonly string[]) =>
+      fixture.ok<{ seq: number }>(`agent/${conversation}`, own, { type: "takeFiles", ...of(conversation), files }).seq;
+    const drop = (seq: number) =>
+      fixture.ok("agent/ada.helper", own, { type: "dropFiles", ...of("ada.helper"), seq });
+    const [first, second, third] = [uploaded(fixture, 1), uploaded(fixture, 2), uploaded(fixture, 3)];
+    expect(take("ada.helper", [first])).to.equal(1);
+    expect(take("ada.helper", [first]), "asked for once more").to.equal(1);
+    expect(take("ada.helper", [second, first]), "with another one").to.equal(1);
+    expect(take(`ada.helper.${other}`, [third])).to.equal(3);
+    for (const seq of [3, 4]) drop(seq);
+    expect(kept(fixture).map(({ id }) => id)).to.have.members([first, second, third]);
+    drop(1);
+    expect(kept(fixture).map(({ id }) => id)).to.have.members([second, third]);
+  });
+
   it("that come while the conversation is cleared are dropped, and what was to be said with them is refused", () => {
     for (const isFirst of [true, false])
       for (let steps = 0; steps < 30; steps += 1) {
