@@ -9,7 +9,16 @@ import {
   type TakenFiles,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import {
+  note,
+  refuse,
+  reply,
+  type ActorRecord,
+  type Effect,
+  type ReplyTo,
+  type Sender,
+  type Turn,
+} from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
 import { eventEffects, type Effects } from "./effects.ts";
@@ -18,25 +27,28 @@ import { entryOf } from "./members.ts";
 import { saidIn } from "./mentions.ts";
 import { onMessage } from "./posting.ts";
 import { refuseArchived } from "./rules.ts";
-import type { Room } from "./shape.ts";
+import type { Room, RoomChange, RoomNotes } from "./shape.ts";
 import { messageInMemory, messageKey } from "./state.ts";
 import { fileKey, keptOf, keptPrefix, shownFile, uploadsAt, type Place } from "./uploads.ts";
 
+type Decided = readonly Effect<RoomChange, Partial<RoomNotes>>[];
 type Asked = Extract<CommandOf<typeof roomCommands>, { type: "takeFiles" | "dropFiles" }>;
 
 /** Answers a conversation of the person whose room it is. */
-export function forConversation(room: Room, command: Asked, here: Turn): Effects {
+export function forConversation(room: Room, command: Asked, here: Turn<RoomNotes>): Decided {
   const { by, conversation } = command;
   const owner = conversation.split(".", 1)[0] ?? "";
   const isOwn = here.from === `agent/${conversation}` && by === `user/${owner}` && here.key === ownRoomKey(owner);
   if (!isOwn || entryOf(room.members, by) === undefined) return [refuse("FORBIDDEN")];
   const turn: Turn = { ...here, from: by as Sender };
   const to = here.replyTo;
-  if (command.type === "takeFiles") return take(room, { conversation, ids: command.files, found: [], to }, turn);
+  const { drops = 0 } = here.notes;
+  if (command.type === "takeFiles") return take(room, { conversation, ids: command.files, found: [], drops, to }, turn);
   // One message, or all of them up to now.
   const { seq } = command;
   const last = Math.min(seq === 0 ? Infinity : seq, room.messageSeq);
-  return dropOn({ type: "dropping", conversation, by: turn.from, next: Math.max(seq, 1), last, looks: 0, to });
+  const tag: DropTag = { type: "dropping", conversation, by: turn.from, next: Math.max(seq, 1), last, looks: 0, to };
+  return [...dropOn(tag), note({ drops: drops + 1 })];
 }
 
 /** Tag of the look for what the room of somebody who has gone still has. */
@@ -93,6 +105,8 @@ interface Taking {
   readonly found: readonly RoomFile[];
   /** The oldest message that has one of these. */
   readonly oldest?: number;
+  /** How often something was to be dropped before it. */
+  readonly drops: number;
   readonly to: ReplyTo | undefined;
 }
 
@@ -132,7 +146,10 @@ function take(room: Room, taking: Taking, turn: Turn): Effects {
 }
 
 /** Where a file is, or the message that has it. */
-export function onTakeRead(room: Room, tag: TakeTag, records: readonly ActorRecord[], here: Turn): Effects {
+export function onTakeRead(room: Room, tag: TakeTag, records: readonly ActorRecord[], here: Turn<RoomNotes>): Effects {
+  // What was asked for before a drop is dropped, too. It may be another conversation's: that is asked for again.
+  if ((here.notes.drops ?? 0) !== tag.drops) return [refuse("OVERLOADED", undefined, tag.to)];
+
   const { type: _type, by, id, seq: known, changes, ...taking } = tag;
   const turn: Turn = { ...here, from: by, ...(tag.to && { replyTo: tag.to }) };
   const unknown = [refuse("NOT_FOUND", { file: id }, tag.to)];

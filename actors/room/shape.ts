@@ -379,6 +379,8 @@ export interface RoomNotes {
   readonly filings?: number;
   /** The messages whose files came or went last, one entry for each of `filings`; the last at the end. */
   readonly filed?: readonly number[];
+  /** How often files of a conversation were to be dropped: what was asked for before is not taken any more. */
+  readonly drops?: number;
   /** The last one whom the reminder of what is kept had told. */
   readonly toldUpTo?: string;
   /** The last warning that a reminder has told. */

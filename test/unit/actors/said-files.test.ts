@@ -174,6 +174,25 @@ describe("files in a conversation with an agent", () => {
     expect(kept(fixture).map(({ id }) => id)).to.have.members([second, third]);
   });
 
+  it("that are taken behind one that was taken before are dropped, too, where the conversation is cleared", () => {
+    for (let steps = 0; steps < 30; steps += 1) {
+      const fixture = withRoom();
+      const [known, fresh] = [uploaded(fixture, 1), uploaded(fixture, 2)];
+      // The answer to this was lost.
+      const take = { type: "takeFiles", by: ada, conversation: "ada.helper", files: [known] };
+      fixture.ok("agent/ada.helper", own, take);
+      const said = fixture.begin(ada, helper, { type: "say", text: "see", files: [known, fresh] });
+      for (let step = 0; step < steps; step += 1) fixture.step();
+      fixture.ok(ada, helper, { type: "clear" });
+      const ids = turns(fixture).flatMap(({ files = [] }) => files.map(({ id }) => id));
+      expect(
+        kept(fixture).map(({ id }) => id),
+        `${steps} steps`,
+      ).to.have.members(ids);
+      expect(said()).to.not.equal(undefined);
+    }
+  });
+
   it("that come while the conversation is cleared are dropped, and what was to be said with them is refused", () => {
     for (const isFirst of [true, false])
       for (let steps = 0; steps < 30; steps += 1) {
