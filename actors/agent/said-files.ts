@@ -2,7 +2,7 @@
  *  the conversation knows which, so that they go with it (decision 0248).
  *
  *      say ─► which does it not have? ──ask──► the owner's room: takeFiles ─► they are its own ─► said
- *      clear, delete ─► one mail: dropFiles ─► whatever the room has of this conversation
+ *      clear, delete ─► mail: dropFiles ─► the messages that it knows, then whatever the room has of this conversation
  *
  *  The room may have taken files of which the conversation never heard: the answer was late, or a node ended. Asked
  *  once more, it names them again; and what the conversation does not know goes with it, too. */
@@ -88,8 +88,10 @@ export function onFilesTaken(
 export const filesSaid = ({ files: known = [] }: Life, ids: readonly string[] = []): SaidFile[] =>
   [...new Set(ids)].flatMap((id) => known.filter((one) => one.id === id).map(saidOf));
 
-/** What has the room delete whatever it has of the conversation: message 0 stands for all. */
-export const dropping = ({ key }: Here): Mail => ({
-  to: roomOfFiles(key),
-  message: { type: "dropFiles", ...aboutFiles(key), seq: 0 },
-});
+/** What has the room delete whatever it has of the conversation: message 0 stands for all. A room at a node of the
+ *  version before does not know that, and deletes those that have a number. */
+export const droppings = ({ files = [] }: Life, { key }: Here): readonly Mail[] =>
+  [...new Set(files.map(({ seq }) => seq)), 0].map((seq) => ({
+    to: roomOfFiles(key),
+    message: { type: "dropFiles", ...aboutFiles(key), seq },
+  }));

@@ -161,8 +161,7 @@ describe("files in a conversation with an agent", () => {
     const of = (conversation: string) => ({ by: ada, conversation });
     const take = (conversation: string, files: readonly string[]) =>
       fixture.ok<{ seq: number }>(`agent/${conversation}`, own, { type: "takeFiles", ...of(conversation), files }).seq;
-    const drop = (seq: number) =>
-      fixture.ok("agent/ada.helper", own, { type: "dropFiles", ...of("ada.helper"), seq });
+    const drop = (seq: number) => fixture.ok("agent/ada.helper", own, { type: "dropFiles", ...of("ada.helper"), seq });
     const [first, second, third] = [uploaded(fixture, 1), uploaded(fixture, 2), uploaded(fixture, 3)];
     expect(take("ada.helper", [first])).to.equal(1);
     expect(take("ada.helper", [first]), "asked for once more").to.equal(1);
@@ -213,7 +212,19 @@ describe("files in a conversation with an agent", () => {
       }
   });
 
-  it("of many messages go by one mail, and those of what is said next stay", () => {
+  it("go from a room of the version before, which knows them by their numbers alone", () => {
+    const fixture = withRoom();
+    for (let nth = 1; nth <= 3; nth += 1) {
+      say(fixture, "see", [uploaded(fixture, nth)]);
+      fixture.answer("ok");
+    }
+    const before = fixture.sent.length;
+    fixture.ok(ada, helper, { type: "clear" });
+    const drops = fixture.sent.slice(before).filter(({ message }) => message.type === "dropFiles");
+    expect(drops.map(({ message }) => message["seq"])).to.deep.equal([1, 2, 3, 0]);
+  });
+
+  it("of many messages go one after the other, and those of what is said next stay", () => {
     const fixture = withRoom();
     for (let nth = 1; nth <= 70; nth += 1) {
       say(fixture, "see", [uploaded(fixture, nth)]);
