@@ -212,6 +212,21 @@ describe("files in a conversation with an agent", () => {
       }
   });
 
+  it("are said although another conversation is deleted or cleared meanwhile", () => {
+    for (const isDropped of [true, false])
+      for (let steps = 0; steps < 12; steps += 1) {
+        const fixture = withRoom();
+        const other = fixture.ok<{ number: number }>(ada, helper, { type: "open" }).number;
+        const id = uploaded(fixture, 1);
+        const said = fixture.begin(ada, helper, { type: "say", text: "see", files: [id] });
+        for (let step = 0; step < steps; step += 1) fixture.step();
+        if (isDropped) fixture.ok(ada, helper, { type: "drop", number: other });
+        else fixture.ok(ada, `${helper}.${other}`, { type: "clear" });
+        expect(said()?.ok, `${steps} steps`).to.equal(true);
+        expect(saidFiles(turns(fixture))[0]).to.deep.equal([id]);
+      }
+  });
+
   it("go from a room of the version before, which knows them by their numbers alone", () => {
     const fixture = withRoom();
     for (let nth = 1; nth <= 3; nth += 1) {
