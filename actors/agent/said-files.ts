@@ -88,9 +88,9 @@ export const filesSaid = ({ files: known = [] }: Life, ids: readonly string[] = 
   [...new Set(ids)].flatMap((id) => known.filter((one) => one.id === id).map(saidOf));
 
 /** What has the room delete whatever it has of the conversation: message 0 stands for all. A room at a node of the
- *  version before does not know that, and deletes those that have a number. */
-export const droppings = ({ files = [] }: Life, { key }: Here): readonly Mail[] =>
-  [...new Set(files.map(({ seq }) => seq)), 0].map((seq) => ({
-    to: roomOfFiles(key),
-    message: { type: "dropFiles", ...aboutFiles(key), seq },
-  }));
+ *  version before does not know that, and deletes those that have a number. Nothing, where it was asked for none. */
+export function droppings({ files = [], filesAt }: Life, { key }: Here): readonly Mail[] {
+  if (files.length === 0 && filesAt === undefined) return [];
+  const [to, about] = [roomOfFiles(key), { type: "dropFiles", ...aboutFiles(key) }];
+  return [...new Set(files.map(({ seq }) => seq)), 0].map((seq) => ({ to, message: { ...about, seq } }));
+}

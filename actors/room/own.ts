@@ -179,19 +179,29 @@ export interface DropTag {
   readonly next: number;
   /** The newest message when it was asked for: what comes behind it is of the conversation that begins anew. */
   readonly last: number;
-  /** How often this page was looked at. */
+  /** How often this page was looked at; 0: where it begins is being read. */
   readonly looks: number;
   readonly to: ReplyTo | undefined;
 }
 
+/** Looks for the next message that still has files: of those that were deleted nothing is read. */
 const dropOn = (tag: DropTag): Effects =>
   tag.next > tag.last
     ? [reply({}, tag.to)]
-    : [{ type: "read", range: { from: messageKey(tag.next), to: messageKey(tag.last + 1), limit: leftAtOnce }, tag }];
+    : [{ type: "read", range: { from: keptOf(tag.next).from, to: keptOf(tag.last).to, limit: 1 }, tag }];
 
-/** Some of the room's messages: those of the conversation go, and the next come when they have gone. */
+const dropFrom = (tag: DropTag): Effects => [
+  { type: "read", range: { from: messageKey(tag.next), to: messageKey(tag.last + 1), limit: leftAtOnce }, tag },
+];
+
+/** Where the next messages with files are, or these: those of the conversation go, and the next come when they have
+ *  gone. */
 export function onDropRead(room: Room, tag: DropTag, records: readonly ActorRecord[], here: Turn): Effects {
   const { replyTo: _later, ...turn } = { ...here, from: tag.by };
+  if (tag.looks === 0) {
+    const next = (records[0]?.value as KeptFile | undefined)?.seq;
+    return next === undefined ? [reply({}, tag.to)] : dropFrom({ ...tag, next, looks: 1 });
+  }
   const read = records.map(({ value }) => value as RoomMessage);
   const end = read.at(-1)?.seq;
   const mine = read
@@ -201,5 +211,5 @@ export function onDropRead(room: Room, tag: DropTag, records: readonly ActorReco
   // It is asked for again, by the outbox.
   if (tag.looks >= leftLooksMax) return [refuse("OVERLOADED", undefined, tag.to)];
   const deletions = mine.flatMap(({ seq }) => onMessage(room, { type: "delete", seq }, seq, turn));
-  return [...deletions, ...dropOn({ ...tag, looks: tag.looks + 1 })];
+  return [...deletions, ...dropFrom({ ...tag, looks: tag.looks + 1 })];
 }

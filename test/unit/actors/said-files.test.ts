@@ -259,6 +259,29 @@ describe("files in a conversation with an agent", () => {
     expect(kept(fixture).map(({ id }) => id)).to.deep.equal([next]);
   });
 
+  it("are looked for where there are some: not where none were asked for, nor among what was deleted", () => {
+    const fixture = withRoom();
+    const drops = () => fixture.sent.filter(({ message }) => message.type === "dropFiles").length;
+    fixture.ok(ada, helper, { type: "say", text: "see" });
+    fixture.answer("ok");
+    fixture.ok(ada, helper, { type: "clear" });
+    expect(drops()).to.equal(0);
+    const id = uploaded(fixture, 1);
+    say(fixture, "see", [id]);
+    fixture.ok(ada, helper, { type: "clear" });
+    const before = drops();
+    expect(before).to.be.greaterThan(0);
+    fixture.ok(ada, helper, { type: "clear" });
+    expect(drops(), "it is empty, and has asked for none").to.equal(before);
+    const [state, notes] = [fixture.stateOf<Room>(own), { progress: {} }];
+    const message = { type: "dropFiles", by: ada, conversation: "ada.helper", seq: 0 } as const;
+    const turn = { self: own, key, from: "agent/ada.helper", nowMs: 1, notes } as const;
+    const reads = behavior.decide(state, message, turn).flatMap((effect) => (effect.type === "read" ? [effect] : []));
+    expect(reads.map(({ range }) => [range.from.split("/")[0], range.limit])).to.deep.equal([["kept", 1]]);
+    const found = { type: "records", tag: reads[0]!.tag as LeftTag, records: [] } as const;
+    expect(behavior.decide(state, found, turn).map(({ type }) => type)).to.deep.equal(["reply"]);
+  });
+
   it("go with the account, also those that no conversation knows", () => {
     const fixture = withRoom();
     for (const nth of [1, 2]) {
