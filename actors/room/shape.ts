@@ -60,7 +60,7 @@ export interface Room extends RoomSettings {
   /** Absent: there was never one. */
   readonly topics?: Table<KeptTopic>;
   /** A move between topics that has begun: the rest is owed, also after this node. Absent: there is none. */
-  readonly moving?: BegunMove;
+  readonly moving?: OwedMove;
   /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
   readonly asked?: readonly Asked[];
   /** Turns of agents that agents called since a person has said something. Absent: there was never one. */
@@ -362,6 +362,12 @@ export interface BegunMove extends Moving {
   readonly next: number;
   readonly isOwn: boolean;
   readonly by: Sender;
+}
+
+/** The same in the room's state, which is folded by nodes that know of moves. */
+export interface OwedMove extends BegunMove {
+  /** The room's newest event. A node of the version before leaves it as it is. */
+  readonly head: number;
 }
 
 /** What a room remembers only while in memory. */
