@@ -110,6 +110,7 @@ export interface Coming extends Arranged {
   readonly round?: ToolRound;
   readonly branched?: Rebased;
   readonly filed?: readonly ShownFile[];
+  readonly asksFiles?: true;
 }
 
 /** Persists and publishes events of this turn; `after` is the state they lead to. */

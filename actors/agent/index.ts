@@ -87,7 +87,7 @@ import type { PathTag } from "./paths.ts";
 import { branchesOf, erasure, evolve, initial, ownerOf, record, viewOf } from "./state.ts";
 import type { AgentChange, AgentState, Job, Life, RoomSource } from "./shape.ts";
 import { entriesRead, recalled, withdrawRead, withoutWithdrawn, type RestoringTag } from "./restoring.ts";
-import { dropping, isOfFiles, onFilesTaken } from "./said-files.ts";
+import { droppings, isOfFiles, onFilesTaken } from "./said-files.ts";
 import { onStoredDue, onStoredTold, recoverStored, tellStored, withTold, type StoredTag } from "./stored.ts";
 import { onTitle, onTitlePart } from "./titling.ts";
 import { usageAt, usedBy } from "./usage.ts";
@@ -390,7 +390,7 @@ function end(state: AgentState, life: Life, turn: Here): Effects {
       ? [answerTo(job.source, job, { text: "Sorry, I was deleted before I could answer.", refused: "NOT_FOUND" })]
       : [],
   );
-  const all = [...mail, ...endings(life, turn), dropping(turn)];
+  const all = [...mail, ...endings(life, turn), ...droppings(life, turn)];
   const { after, effects } = commit(state, turn, [{ event: { type: "deleted" }, mail: all }]);
   const runs = cancelRuns(turn, { answer: true, summary: true, title: true });
   return [...effects, ...erase(after, turn), ...runs, reply({})];
@@ -441,7 +441,7 @@ function rate(state: AgentState, life: Life, { turn: number, thumb }: Of<"rate">
 
 function clear(state: AgentState, life: Life, turn: Here): Effects {
   const { after: cleared, effects: forgotten } = commit(state, turn, [
-    { event: { type: "cleared" }, mail: [dropping(turn)] },
+    { event: { type: "cleared" }, mail: droppings(life, turn) },
   ]);
   const tells = telling(cleared, cleared.life ?? life, { title: "" }, turn);
   const { after, effects: listed } = commit(cleared, turn, tells);

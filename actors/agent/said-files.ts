@@ -2,7 +2,7 @@
  *  the conversation knows which, so that they go with it (decision 0248).
  *
  *      say ─► which does it not have? ──ask──► the owner's room: takeFiles ─► they are its own ─► said
- *      clear, delete ─► one mail: dropFiles ─► whatever the room has of this conversation
+ *      clear, delete ─► mail: dropFiles ─► the messages that it knows, then whatever the room has of this conversation
  *
  *  The room may have taken files of which the conversation never heard: the answer was late, or a node ended. Asked
  *  once more, it names them again; and what the conversation does not know goes with it, too. */
@@ -30,8 +30,8 @@ type Say = Extract<CommandOf<typeof agentCommands>, { type: "say" }>;
 interface FilesTag {
   readonly type: "files";
   readonly command: Say;
-  /** Events up to here were forgotten when it was asked: a conversation that is cleared meanwhile has another. */
-  readonly floor: number;
+  /** The first such question since the conversation is empty: one that is cleared meanwhile has another, or none. */
+  readonly since: number | undefined;
   readonly to: ReplyTo | undefined;
 }
 
@@ -44,12 +44,8 @@ const roomOfFiles = (key: string): ActorId => actorId("room", ownRoomKey(ownerOf
 const aboutFiles = (key: string) => ({ by: actorId("user", ownerOf(key)), conversation: key });
 
 /** Has the owner's room take what the conversation does not have; undefined: it has all that is named. */
-export function takeFiles(
-  { eventFloor: floor, outbox }: AgentState,
-  { files: known = [] }: Life,
-  command: Say,
-  turn: Here,
-): Effects | undefined {
+export function takeFiles(state: AgentState, life: Life, command: Say, turn: Here): Effects | undefined {
+  const { files: known = [], filesAt } = life;
   const files = [...new Set(command.files)].filter((id) => !known.some((one) => one.id === id));
   if (files.length === 0) return undefined;
   const { agentFilesMax, roomWantedTimeoutMs: timeoutMs } = limits;
@@ -57,16 +53,19 @@ export function takeFiles(
     return [refuse("LIMIT_REACHED", { limit: "agentFilesMax", max: agentFilesMax }, turn.replyTo)];
   const to = roomOfFiles(turn.key);
   // What is to be dropped there has no end yet: it would take these along.
-  if (outbox.entries.some((entry) => entry.to === to)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
-  const tag: FilesTag = { type: "files", command, floor, to: turn.replyTo };
-  return [{ type: "ask", to, message: { type: "takeFiles", ...aboutFiles(turn.key), files }, tag, timeoutMs }];
+  if (state.outbox.entries.some((entry) => entry.to === to)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
+  const event = { type: "updated" as const, view: viewOf(state, life, turn.key) };
+  const { after, effects } = commit(state, turn, filesAt === undefined ? [{ event, asksFiles: true }] : []);
+  const tag: FilesTag = { type: "files", command, since: after.life?.filesAt, to: turn.replyTo };
+  const message = { type: "takeFiles", ...aboutFiles(turn.key), files };
+  return [...effects, { type: "ask", to, message, tag, timeoutMs }];
 }
 
 /** The room has taken them, or refuses: `next` says what is said with them. Where the conversation has been cleared or
  *  deleted meanwhile, the room was told of that behind the question, and has dropped them. */
 export function onFilesTaken(
   state: AgentState,
-  { command, floor, to }: FilesTag,
+  { command, since, to }: FilesTag,
   result: Result<unknown>,
   turn: Here,
   next: (state: AgentState, life: Life, command: Say, turn: Here) => Effects,
@@ -75,7 +74,7 @@ export function onFilesTaken(
   if (!result.ok) return [refuse(result.error.code, result.error.details, to)];
   const { seq, files } = result.value as TakenFiles;
   if (state.life === null) return [refuse("NOT_FOUND", undefined, to)];
-  if (state.eventFloor !== floor) return [refuse("CHANGED_MEANWHILE", undefined, to)];
+  if (state.life.filesAt !== since) return [refuse("CHANGED_MEANWHILE", undefined, to)];
   const filed = files
     .filter(({ id }) => state.life?.files?.some((known) => known.id === id) !== true)
     .map((file): ShownFile => ({ ...saidOf(file), seq }));
@@ -88,8 +87,10 @@ export function onFilesTaken(
 export const filesSaid = ({ files: known = [] }: Life, ids: readonly string[] = []): SaidFile[] =>
   [...new Set(ids)].flatMap((id) => known.filter((one) => one.id === id).map(saidOf));
 
-/** What has the room delete whatever it has of the conversation: message 0 stands for all. */
-export const dropping = ({ key }: Here): Mail => ({
-  to: roomOfFiles(key),
-  message: { type: "dropFiles", ...aboutFiles(key), seq: 0 },
-});
+/** What has the room delete whatever it has of the conversation: message 0 stands for all. A room at a node of the
+ *  version before does not know that, and deletes those that have a number. Nothing, where it was asked for none. */
+export function droppings({ files = [], filesAt }: Life, { key }: Here): readonly Mail[] {
+  if (files.length === 0 && filesAt === undefined) return [];
+  const [to, about] = [roomOfFiles(key), { type: "dropFiles", ...aboutFiles(key) }];
+  return [...new Set(files.map(({ seq }) => seq)), 0].map((seq) => ({ to, message: { ...about, seq } }));
+}

@@ -145,6 +145,9 @@ export interface Life {
   readonly pictures?: readonly Kept[];
   /** Files of the conversation, as the owner's room has taken them. */
   readonly files?: readonly ShownFile[];
+  /** The event with which that room was first asked for files since the conversation is empty. Absent: it was not
+   *  asked, or by a node of a version before. */
+  readonly filesAt?: number;
   /** What recalls have brought, the newest last: in their order, up to the old turn `through`, as turns from `first` to
    *  `last`. */
   readonly recalls?: readonly AgentRecall[];
@@ -210,6 +213,8 @@ type Streamed = Positioned<AgentEvent> & {
   readonly branched?: Rebased;
   /** Files that the owner's room has taken for the conversation. */
   readonly filed?: readonly ShownFile[];
+  /** That room is asked for files, for the first time. */
+  readonly asksFiles?: true;
 } & Arranged;
 
 /** Another path is shown. */

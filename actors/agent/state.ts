@@ -66,11 +66,12 @@ function evolveAgent(state: AgentState, change: AgentChange): AgentState {
     case "happened": {
       const based = change.branched === undefined ? state : rebased(state, change.branched);
       const asked = change.job === undefined ? based : withJob(based, change.job);
-      const { used, measure, condensed, filed } = change;
+      const { used, measure, condensed, filed, asksFiles } = change;
       const counted = withLife(arranged(asked, change), ({ usage, roomSummaries, files = [] }) => ({
         ...(used !== undefined && { usage: addUsage(usage, used) }),
         ...(measure !== undefined && { measure }),
         ...(filed !== undefined && { files: withFiled(files, filed) }),
+        ...(asksFiles && { filesAt: change.at }),
         ...(condensed !== undefined && { roomSummaries: withSummary(roomSummaries, condensed) }),
       }));
       const evolved = evolveEvent(counted, change.event, change.at, { round: change.round, used });
@@ -193,7 +194,7 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: C
       }));
     case "cleared":
       return {
-        ...withLife(unbranched(untitled(state)), ({ jobs }) => ({
+        ...withLife(unbranched(unsaid(state)), ({ jobs }) => ({
           recent: [],
           summary: null,
           summariesAside: [],
@@ -265,10 +266,10 @@ const noTurns: readonly ConversationTurn[] = [];
 export const newestOf = (turns: readonly ConversationTurn[]): readonly ConversationTurn[] =>
   turns.reduce(withTurn, noTurns);
 
-/** What was said is forgotten, and a title that was made of it with it. */
-function untitled(state: AgentState): AgentState {
+/** What was said is forgotten, a title that was made of it with it, and that there were files. */
+function unsaid(state: AgentState): AgentState {
   if (state.life === null) return state;
-  const { titled: _titled, titleTries: _tries, title: _title, ...life } = state.life;
+  const { titled: _titled, titleTries: _tries, title: _title, filesAt: _at, ...life } = state.life;
   return { ...state, life };
 }
 

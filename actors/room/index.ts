@@ -74,7 +74,7 @@ import {
   type Checked,
   type ScanTag,
 } from "./scanning.ts";
-import { evolve, factsOf, record, viewOf } from "./state.ts";
+import { evolve, factsOf, owedMove, record, viewOf } from "./state.ts";
 import { withoutLinks } from "./kept-links.ts";
 import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
 import { aboutStripes, onStripingRead, type StripeTag } from "./stripes.ts";
@@ -131,13 +131,14 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, Partial<
     state !== null &&
     (state.outbox.entries.length > 0 ||
       (state.checks?.length ?? 0) > 0 ||
-      state.moving !== undefined ||
+      owedMove(state) !== undefined ||
       hasUntold(state) ||
       hasUnheard(state)),
   restored: (state) =>
     state && {
       ...withoutLinks(storedAgain(state, restoreGap)),
       head: state.head + restoreGap,
+      ...(state.moving && { moving: { ...state.moving, head: state.moving.head + restoreGap } }),
       outbox: outboxAfterRestore(state.outbox),
     },
 };

@@ -9,7 +9,16 @@ import {
   type TakenFiles,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import {
+  note,
+  refuse,
+  reply,
+  type ActorRecord,
+  type Effect,
+  type ReplyTo,
+  type Sender,
+  type Turn,
+} from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { padded } from "../stream.ts";
 import { eventEffects, type Effects } from "./effects.ts";
@@ -18,25 +27,28 @@ import { entryOf } from "./members.ts";
 import { saidIn } from "./mentions.ts";
 import { onMessage } from "./posting.ts";
 import { refuseArchived } from "./rules.ts";
-import type { Room } from "./shape.ts";
+import type { Room, RoomChange, RoomNotes } from "./shape.ts";
 import { messageInMemory, messageKey } from "./state.ts";
 import { fileKey, keptOf, keptPrefix, shownFile, uploadsAt, type Place } from "./uploads.ts";
 
+type Decided = readonly Effect<RoomChange, Partial<RoomNotes>>[];
 type Asked = Extract<CommandOf<typeof roomCommands>, { type: "takeFiles" | "dropFiles" }>;
 
 /** Answers a conversation of the person whose room it is. */
-export function forConversation(room: Room, command: Asked, here: Turn): Effects {
+export function forConversation(room: Room, command: Asked, here: Turn<RoomNotes>): Decided {
   const { by, conversation } = command;
   const owner = conversation.split(".", 1)[0] ?? "";
   const isOwn = here.from === `agent/${conversation}` && by === `user/${owner}` && here.key === ownRoomKey(owner);
   if (!isOwn || entryOf(room.members, by) === undefined) return [refuse("FORBIDDEN")];
   const turn: Turn = { ...here, from: by as Sender };
   const to = here.replyTo;
-  if (command.type === "takeFiles") return take(room, { conversation, ids: command.files, found: [], to }, turn);
-  // What a node of the version before asks for has a number.
-  if (command.seq > 0) return onMessage(room, { type: "delete", seq: command.seq }, command.seq, turn);
-  const { messageSeq: last } = room;
-  return dropOn({ type: "dropping", conversation, by: turn.from, next: 1, last, looks: 0, to });
+  const { drops = 0 } = here.notes;
+  if (command.type === "takeFiles") return take(room, { conversation, ids: command.files, found: [], drops, to }, turn);
+  // One message, or all of them up to now.
+  const { seq } = command;
+  const last = Math.min(seq === 0 ? Infinity : seq, room.messageSeq);
+  const tag: DropTag = { type: "dropping", conversation, by: turn.from, next: Math.max(seq, 1), last, looks: 0, to };
+  return [...dropOn(tag), note({ drops: drops + 1 })];
 }
 
 /** Tag of the look for what the room of somebody who has gone still has. */
@@ -91,6 +103,10 @@ interface Taking {
   readonly conversation: string;
   readonly ids: readonly string[];
   readonly found: readonly RoomFile[];
+  /** The oldest message that has one of these. */
+  readonly oldest?: number;
+  /** How often something was to be dropped before it. */
+  readonly drops: number;
   readonly to: ReplyTo | undefined;
 }
 
@@ -122,14 +138,18 @@ function take(room: Room, taking: Taking, turn: Turn): Effects {
   const seq = room.messageSeq + 1;
   const files = posted.kept.map(shownFile);
   const all = ids.flatMap((id) => [...found, ...files].find((file) => file.id === id) ?? []);
-  const answer = reply({ seq, files: all } satisfies TakenFiles, to);
+  // Nodes of the version before drop by this number.
+  const answer = reply({ seq: taking.oldest ?? seq, files: all } satisfies TakenFiles, to);
   if (rest.length === 0) return [answer];
   const message: RoomMessage = { seq, author: turn.from, text: conversation, atMs: turn.nowMs, files };
   return [...eventEffects(room, turn, [saidIn(message, undefined)], [], { kept: posted.kept }), answer];
 }
 
 /** Where a file is, or the message that has it. */
-export function onTakeRead(room: Room, tag: TakeTag, records: readonly ActorRecord[], here: Turn): Effects {
+export function onTakeRead(room: Room, tag: TakeTag, records: readonly ActorRecord[], here: Turn<RoomNotes>): Effects {
+  // What was asked for before a drop is dropped, too. It may be another conversation's: that is asked for again.
+  if ((here.notes.drops ?? 0) !== tag.drops) return [refuse("OVERLOADED", undefined, tag.to)];
+
   const { type: _type, by, id, seq: known, changes, ...taking } = tag;
   const turn: Turn = { ...here, from: by, ...(tag.to && { replyTo: tag.to }) };
   const unknown = [refuse("NOT_FOUND", { file: id }, tag.to)];
@@ -145,7 +165,8 @@ export function onTakeRead(room: Room, tag: TakeTag, records: readonly ActorReco
     return [{ type: "read", range, tag: { ...tag, seq, changes: room.changes } satisfies TakeTag }];
   }
   const file = message.text === tag.conversation ? message.files?.find((one) => one.id === id) : undefined;
-  return file === undefined ? unknown : take(room, { ...taking, found: [...tag.found, file] }, turn);
+  const oldest = Math.min(tag.oldest ?? seq, seq);
+  return file === undefined ? unknown : take(room, { ...taking, oldest, found: [...tag.found, file] }, turn);
 }
 
 // --- dropped ---------------------------------------------------------------------------------------------------------
@@ -158,19 +179,29 @@ export interface DropTag {
   readonly next: number;
   /** The newest message when it was asked for: what comes behind it is of the conversation that begins anew. */
   readonly last: number;
-  /** How often this page was looked at. */
+  /** How often this page was looked at; 0: where it begins is being read. */
   readonly looks: number;
   readonly to: ReplyTo | undefined;
 }
 
+/** Looks for the next message that still has files: of those that were deleted nothing is read. */
 const dropOn = (tag: DropTag): Effects =>
   tag.next > tag.last
     ? [reply({}, tag.to)]
-    : [{ type: "read", range: { from: messageKey(tag.next), to: messageKey(tag.last + 1), limit: leftAtOnce }, tag }];
+    : [{ type: "read", range: { from: keptOf(tag.next).from, to: keptOf(tag.last).to, limit: 1 }, tag }];
 
-/** Some of the room's messages: those of the conversation go, and the next come when they have gone. */
+const dropFrom = (tag: DropTag): Effects => [
+  { type: "read", range: { from: messageKey(tag.next), to: messageKey(tag.last + 1), limit: leftAtOnce }, tag },
+];
+
+/** Where the next messages with files are, or these: those of the conversation go, and the next come when they have
+ *  gone. */
 export function onDropRead(room: Room, tag: DropTag, records: readonly ActorRecord[], here: Turn): Effects {
   const { replyTo: _later, ...turn } = { ...here, from: tag.by };
+  if (tag.looks === 0) {
+    const next = (records[0]?.value as KeptFile | undefined)?.seq;
+    return next === undefined ? [reply({}, tag.to)] : dropFrom({ ...tag, next, looks: 1 });
+  }
   const read = records.map(({ value }) => value as RoomMessage);
   const end = read.at(-1)?.seq;
   const mine = read
@@ -180,5 +211,5 @@ export function onDropRead(room: Room, tag: DropTag, records: readonly ActorReco
   // It is asked for again, by the outbox.
   if (tag.looks >= leftLooksMax) return [refuse("OVERLOADED", undefined, tag.to)];
   const deletions = mine.flatMap(({ seq }) => onMessage(room, { type: "delete", seq }, seq, turn));
-  return [...deletions, ...dropOn({ ...tag, looks: tag.looks + 1 })];
+  return [...deletions, ...dropFrom({ ...tag, looks: tag.looks + 1 })];
 }

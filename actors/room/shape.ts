@@ -60,7 +60,7 @@ export interface Room extends RoomSettings {
   /** Absent: there was never one. */
   readonly topics?: Table<KeptTopic>;
   /** A move between topics that has begun: the rest is owed, also after this node. Absent: there is none. */
-  readonly moving?: BegunMove;
+  readonly moving?: OwedMove;
   /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
   readonly asked?: readonly Asked[];
   /** Turns of agents that agents called since a person has said something. Absent: there was never one. */
@@ -364,6 +364,12 @@ export interface BegunMove extends Moving {
   readonly by: Sender;
 }
 
+/** The same in the room's state, which is folded by nodes that know of moves. */
+export interface OwedMove extends BegunMove {
+  /** The room's newest event. A node of the version before leaves it as it is. */
+  readonly head: number;
+}
+
 /** What a room remembers only while in memory. */
 export interface RoomNotes {
   readonly progress: Readonly<Record<string, Progress>>;
@@ -379,6 +385,8 @@ export interface RoomNotes {
   readonly filings?: number;
   /** The messages whose files came or went last, one entry for each of `filings`; the last at the end. */
   readonly filed?: readonly number[];
+  /** How often files of a conversation were to be dropped: what was asked for before is not taken any more. */
+  readonly drops?: number;
   /** The last one whom the reminder of what is kept had told. */
   readonly toldUpTo?: string;
   /** The last warning that a reminder has told. */

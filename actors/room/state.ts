@@ -81,6 +81,7 @@ import { versionRecords } from "./kept-versions.ts";
 import { evolveLink, withoutLinksOf, withUse } from "./kept-links.ts";
 import type {
   BegunMove,
+  OwedMove,
   Check,
   FiledText,
   LinkChange,
@@ -161,13 +162,14 @@ function evolveRoom(state: RoomState, change: RoomChange): RoomState {
   if (before === null) return null;
   const room = withoutDeleted(evolveEvent(before, event, at, settled), left);
   const asked = askedAfter(room.asked, event, mail);
-  return {
+  const after = {
     ...room,
     head: at,
     outbox: enqueue(room.outbox, mail),
     ...(asked.length + (room.asked?.length ?? 0) > 0 && { asked }),
     ...(event.type === "posted" && countedAfter(room, event.message, mail, took)),
   };
+  return withMoveAt(before, after, event);
 }
 
 /** The settings of a room that are not as they are by themselves. */
@@ -475,7 +477,19 @@ type Marked = Exclude<
 
 /** The room with what is on its way between topics. */
 function withMove({ moving: _before, ...room }: Room, moving: BegunMove | null): Room {
-  return moving === null ? room : { ...room, moving };
+  return moving === null ? room : { ...room, moving: { ...moving, head: room.head } };
+}
+
+/** The move that a room owes the rest of; undefined: none. What a node of the version before has folded since is not
+ *  known: that may have moved all of it. */
+export const owedMove = ({ moving, head }: Room): OwedMove | undefined => (moving?.head === head ? moving : undefined);
+
+/** The room after an event, with what is owed of a move behind it. With messages that move comes how far that is by
+ *  now: those that come alone were moved by a node of the version before. */
+function withMoveAt(before: Room, room: Room, event: RoomEvent): Room {
+  const moving = owedMove(before);
+  if (room.moving === undefined) return room;
+  return withMove(room, moving === undefined || event.type === "topicMoved" ? null : moving);
 }
 
 /** The room after a marker has moved. */

@@ -39,7 +39,16 @@ import { entryOf, hasByRank } from "./members.ts";
 import { refuseMuted } from "./muted.ts";
 import { refuseArchived, refusePost } from "./rules.ts";
 import type { BegunMove, KeptTopic, Moving, Room, RoomChange, RoomNotes } from "./shape.ts";
-import { isUnreadFor, messageInMemory, messageKey, recentFrom, threadKey, topicRecordKey, unreadFor } from "./state.ts";
+import {
+  isUnreadFor,
+  messageInMemory,
+  messageKey,
+  owedMove,
+  recentFrom,
+  threadKey,
+  topicRecordKey,
+  unreadFor,
+} from "./state.ts";
 import { readTopic } from "./topic-read.ts";
 import { tellRead } from "./unread.ts";
 
@@ -48,7 +57,7 @@ type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands,
 /** A move of a message that is known. */
 export type Move = Of<"moveTopic"> & { readonly seq: number };
 
-const movingIn = ({ moving }: Room, { notes }: Turn): Moving | undefined => (notes as RoomNotes).moving ?? moving;
+const movingIn = (room: Room, { notes }: Turn): Moving | undefined => (notes as RoomNotes).moving ?? owedMove(room);
 
 /** The name under which a message is posted into a topic: as it is called already, or is being called now. */
 export function topicFor(room: Room, name: string, turn: Turn): string {
@@ -305,10 +314,12 @@ export function withMoves(
 const owing = (moving: BegunMove | null) => persist({ type: "readMarked", member: "", seq: 0, moving } as const);
 
 /** Goes on with a move that a node before this one has begun. Nobody waits for its answer any more. */
-export const recoverMove = (room: Room): Effects =>
-  room.moving === undefined
-    ? []
-    : readOn(room, { type: "move", ...room.moving, end: room.messageSeq, changes: room.changes, asker: undefined });
+export function recoverMove(room: Room): Effects {
+  const owed = owedMove(room);
+  if (owed === undefined) return [];
+  const { head: _head, ...move } = owed;
+  return readOn(room, { type: "move", ...move, end: room.messageSeq, changes: room.changes, asker: undefined });
+}
 
 // --- what is set of one ----------------------------------------------------------------------------------------------
 

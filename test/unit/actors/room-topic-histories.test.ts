@@ -13,7 +13,9 @@ import {
 } from "fast-check";
 import type { Message } from "../../../actors/behavior.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
+import { room as behavior } from "../../../actors/room/index.ts";
 import type { Room } from "../../../actors/room/shape.ts";
+import { evolve } from "../../../actors/room/state.ts";
 import {
   topicKey,
   type Resumed,
@@ -178,6 +180,34 @@ describe("topics, whatever happens in a room and however much of it at once,", (
       expect(fixture.isPending(lobby)).to.equal(false);
     }
     expect(cut).to.be.greaterThan(2);
+  });
+
+  it("are moved on by no node behind one of the version before, which has moved the rest without a word of it", () => {
+    const fixture = inLobby();
+    for (let nth = 0; nth < limits.topicMovedAtOnce + 5; nth += 1)
+      fixture.ok("user/ada", lobby, { type: "post", text: "x", topic: "a" });
+    fixture.begin("user/ada", lobby, { type: "moveTopic", topic: "a", into: "b" });
+    while (!fixture.isPending(lobby)) fixture.step();
+    const begun = fixture.stateOf<Room>(lobby);
+    const turn = { self: lobby, key: "lobby", from: "node", nowMs: 1, notes: { progress: {} } } as const;
+    const goesOn = (room: Room | null): boolean =>
+      behavior.recover!(room, turn).some(({ type }) => type === "read") && behavior.pending!(room);
+    expect(goesOn(begun)).to.equal(true);
+    const [at, by] = [begun.head + 1, "user/ada"];
+    const said = { type: "topicSet", topic: "t", by } as const;
+    const known = evolve(begun, { type: "happened", at, event: said });
+    expect(goesOn(known), "behind events of nodes that know of moves").to.equal(true);
+    expect(goesOn(behavior.restored!(known)), "from a backup").to.equal(true);
+    // Its state names the move as it was.
+    expect(goesOn({ ...known!, moving: begun.moving! })).to.equal(false);
+    const later = evolve({ ...known!, moving: begun.moving! }, { type: "happened", at: at + 1, event: said });
+    expect(goesOn(later), "and then events of nodes that know of moves").to.equal(false);
+    // Of its events there are those that moved the rest.
+    const messages = begun.recent.map((message) => ({ ...message, topic: "b" }));
+    const event = { type: "topicMoved", from: "a", to: "b", messages, gone: true, by } as const;
+    expect(goesOn(evolve(begun, { type: "happened", at, event }))).to.equal(false);
+    fixture.settle();
+    expectWhole(fixture);
   });
 
   it("are not moved on by the node that takes a room over where the mover may not any more", () => {

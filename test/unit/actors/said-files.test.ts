@@ -155,6 +155,43 @@ describe("files in a conversation with an agent", () => {
     expect(kept(fixture).map((one) => one.id)).to.deep.equal([id]);
   });
 
+  it("have the number of the message that has them, by which a conversation drops its own and no other's", () => {
+    const fixture = withRoom();
+    const other = fixture.ok<{ number: number }>(ada, helper, { type: "open" }).number;
+    const of = (conversation: string) => ({ by: ada, conversation });
+    const take = (conversation: string, files: readonly string[]) =>
+      fixture.ok<{ seq: number }>(`agent/${conversation}`, own, { type: "takeFiles", ...of(conversation), files }).seq;
+    const drop = (seq: number) => fixture.ok("agent/ada.helper", own, { type: "dropFiles", ...of("ada.helper"), seq });
+    const [first, second, third] = [uploaded(fixture, 1), uploaded(fixture, 2), uploaded(fixture, 3)];
+    expect(take("ada.helper", [first])).to.equal(1);
+    expect(take("ada.helper", [first]), "asked for once more").to.equal(1);
+    expect(take("ada.helper", [second, first]), "with another one").to.equal(1);
+    expect(take(`ada.helper.${other}`, [third])).to.equal(3);
+    for (const seq of [3, 4]) drop(seq);
+    expect(kept(fixture).map(({ id }) => id)).to.have.members([first, second, third]);
+    drop(1);
+    expect(kept(fixture).map(({ id }) => id)).to.have.members([second, third]);
+  });
+
+  it("that are taken behind one that was taken before are dropped, too, where the conversation is cleared", () => {
+    for (let steps = 0; steps < 30; steps += 1) {
+      const fixture = withRoom();
+      const [known, fresh] = [uploaded(fixture, 1), uploaded(fixture, 2)];
+      // The answer to this was lost.
+      const take = { type: "takeFiles", by: ada, conversation: "ada.helper", files: [known] };
+      fixture.ok("agent/ada.helper", own, take);
+      const said = fixture.begin(ada, helper, { type: "say", text: "see", files: [known, fresh] });
+      for (let step = 0; step < steps; step += 1) fixture.step();
+      fixture.ok(ada, helper, { type: "clear" });
+      const ids = turns(fixture).flatMap(({ files = [] }) => files.map(({ id }) => id));
+      expect(
+        kept(fixture).map(({ id }) => id),
+        `${steps} steps`,
+      ).to.have.members(ids);
+      expect(said()).to.not.equal(undefined);
+    }
+  });
+
   it("that come while the conversation is cleared are dropped, and what was to be said with them is refused", () => {
     for (const isFirst of [true, false])
       for (let steps = 0; steps < 30; steps += 1) {
@@ -175,7 +212,34 @@ describe("files in a conversation with an agent", () => {
       }
   });
 
-  it("of many messages go by one mail, and those of what is said next stay", () => {
+  it("are said although another conversation is deleted or cleared meanwhile", () => {
+    for (const isDropped of [true, false])
+      for (let steps = 0; steps < 12; steps += 1) {
+        const fixture = withRoom();
+        const other = fixture.ok<{ number: number }>(ada, helper, { type: "open" }).number;
+        const id = uploaded(fixture, 1);
+        const said = fixture.begin(ada, helper, { type: "say", text: "see", files: [id] });
+        for (let step = 0; step < steps; step += 1) fixture.step();
+        if (isDropped) fixture.ok(ada, helper, { type: "drop", number: other });
+        else fixture.ok(ada, `${helper}.${other}`, { type: "clear" });
+        expect(said()?.ok, `${steps} steps`).to.equal(true);
+        expect(saidFiles(turns(fixture))[0]).to.deep.equal([id]);
+      }
+  });
+
+  it("go from a room of the version before, which knows them by their numbers alone", () => {
+    const fixture = withRoom();
+    for (let nth = 1; nth <= 3; nth += 1) {
+      say(fixture, "see", [uploaded(fixture, nth)]);
+      fixture.answer("ok");
+    }
+    const before = fixture.sent.length;
+    fixture.ok(ada, helper, { type: "clear" });
+    const drops = fixture.sent.slice(before).filter(({ message }) => message.type === "dropFiles");
+    expect(drops.map(({ message }) => message["seq"])).to.deep.equal([1, 2, 3, 0]);
+  });
+
+  it("of many messages go one after the other, and those of what is said next stay", () => {
     const fixture = withRoom();
     for (let nth = 1; nth <= 70; nth += 1) {
       say(fixture, "see", [uploaded(fixture, nth)]);
@@ -193,6 +257,29 @@ describe("files in a conversation with an agent", () => {
     fixture.pass(limits.outboxRetryMs * 2);
     say(fixture, "next", [next]);
     expect(kept(fixture).map(({ id }) => id)).to.deep.equal([next]);
+  });
+
+  it("are looked for where there are some: not where none were asked for, nor among what was deleted", () => {
+    const fixture = withRoom();
+    const drops = () => fixture.sent.filter(({ message }) => message.type === "dropFiles").length;
+    fixture.ok(ada, helper, { type: "say", text: "see" });
+    fixture.answer("ok");
+    fixture.ok(ada, helper, { type: "clear" });
+    expect(drops()).to.equal(0);
+    const id = uploaded(fixture, 1);
+    say(fixture, "see", [id]);
+    fixture.ok(ada, helper, { type: "clear" });
+    const before = drops();
+    expect(before).to.be.greaterThan(0);
+    fixture.ok(ada, helper, { type: "clear" });
+    expect(drops(), "it is empty, and has asked for none").to.equal(before);
+    const [state, notes] = [fixture.stateOf<Room>(own), { progress: {} }];
+    const message = { type: "dropFiles", by: ada, conversation: "ada.helper", seq: 0 } as const;
+    const turn = { self: own, key, from: "agent/ada.helper", nowMs: 1, notes } as const;
+    const reads = behavior.decide(state, message, turn).flatMap((effect) => (effect.type === "read" ? [effect] : []));
+    expect(reads.map(({ range }) => [range.from.split("/")[0], range.limit])).to.deep.equal([["kept", 1]]);
+    const found = { type: "records", tag: reads[0]!.tag as LeftTag, records: [] } as const;
+    expect(behavior.decide(state, found, turn).map(({ type }) => type)).to.deep.equal(["reply"]);
   });
 
   it("go with the account, also those that no conversation knows", () => {
