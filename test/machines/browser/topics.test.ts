@@ -80,7 +80,7 @@ describe("topics of a room", function () {
     await page.goto(`${fixture.node.url}/room/lobby?topic=Lunch`);
     await page.getByRole("textbox", { name: "Message #lobby › Lunch" }).fill("more so");
     await page.goto(`${fixture.node.url}/room/lobby`);
-    const field = page.getByRole("textbox", { name: "Message #lobby", exact: true });
+    const field = page.getByRole("textbox", { name: "Message #Lobby", exact: true });
     await field.waitFor();
     expect(await field.inputValue()).to.equal("more so");
     await field.fill("");
